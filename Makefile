@@ -1,0 +1,57 @@
+# odasync: `make` lists the targets.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X odasync/internal/ops.version=$(VERSION) -X odasync/internal/ops.commit=$(COMMIT)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+export DEVCLUSTER_BIN := $(CURDIR)/bin/devcluster/devcluster
+export ODASYNC_BIN    := $(CURDIR)/bin
+
+##@ Use
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## static bin/watcher, bin/syncer and bin/ctl
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: build servers ## the whole pipeline on real servers (DEMO_EXIT=1: end by itself)
+	@go run ./test/demo
+
+##@ Check
+.PHONY: test
+test: build servers ## unit, integration and end-to-end tests with the race detector
+	go test -race -timeout 20m ./...
+	cd test/devcluster && go test -timeout 10m ./...
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck
+	@test -z "$$(gofmt -l cmd internal test)" || { gofmt -l cmd internal test; echo 'run gofmt -w on these'; exit 1; }
+	go vet ./...
+	cd test/devcluster && go vet ./...
+	go run $(STATICCHECK) ./...
+
+.PHONY: scale
+scale: build servers ## the watcher's peak memory at COMPONENTS (100000) Components of 4 KB
+	go run ./test/scale -components $${COMPONENTS:-100000}
+
+##@ Parts
+.PHONY: servers
+servers: devcluster bin/nats-server ## the servers that demo and tests run against
+
+.PHONY: devcluster
+devcluster: ## etcd and kube-apiserver from their modules (the first build takes minutes)
+	@test/devcluster/build.sh bin/devcluster
+
+bin/nats-server: go.mod
+	CGO_ENABLED=0 go build -o $@ github.com/nats-io/nats-server/v2
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin

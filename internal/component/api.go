@@ -1,0 +1,43 @@
+package component
+
+// Segment is the function block of the specification that exposes an API.
+type Segment string
+
+// The segments of an ODA Component, in the order in which they are listed.
+const (
+	SegmentCore       Segment = "core"
+	SegmentManagement Segment = "management"
+	SegmentSecurity   Segment = "security"
+)
+
+// Segments lists every segment in its order.
+func Segments() []Segment { return []Segment{SegmentCore, SegmentManagement, SegmentSecurity} }
+
+// ExposedAPI is one API of a Component in one major version. A specification entry that declares several major
+// versions becomes several of them.
+type ExposedAPI struct {
+	// Name is the entry's name, or <entry>-<version> where the segment declares several versions of that entry.
+	Name string `json:"name"`
+	// Entry is the name as the specification spells it.
+	Entry   string  `json:"entry"`
+	Segment Segment `json:"segment"`
+	// Version is the major version, such as v4; empty where nothing tells it.
+	Version string `json:"version,omitempty"`
+	// Type is openapi, prometheus, mcp or whatever else the specification says.
+	Type           string          `json:"type,omitempty"`
+	Specifications []Specification `json:"specifications,omitempty"`
+	Implementation string          `json:"implementation,omitempty"`
+	// URL is absolute: the address in the status or, while there is none, the in-cluster address of the
+	// implementation. It is empty where neither is known.
+	URL string `json:"url,omitempty"`
+	// DeveloperUI is absolute, and only known from the status.
+	DeveloperUI string `json:"developerUI,omitempty"`
+	// Ready says that the status has an address for the API and calls it ready.
+	Ready bool `json:"ready"`
+}
+
+// Specification is a document that describes an API.
+type Specification struct {
+	URL     string `json:"url,omitempty"`
+	Version string `json:"version,omitempty"`
+}

@@ -1,0 +1,44 @@
+package component
+
+// Component is the normalized content of one ODA Component resource. Its JSON form is the body of an event.
+// Empty fields mean that the resource does not say.
+type Component struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+
+	// Labels are the resource's labels that mean something to a registry: keys under oda.tmforum.org/ (with the
+	// prefix) and the plain keys version, team and domain.
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// Metadata is the specification's own description of the component.
+	Metadata Metadata `json:"metadata"`
+
+	// DeploymentStatus is the Canvas operators' word, such as Complete or In-Progress-IDConfOp.
+	DeploymentStatus string `json:"deploymentStatus,omitempty"`
+
+	// ExposedAPIs are sorted by segment and name; a name is unique within its segment.
+	ExposedAPIs []ExposedAPI `json:"exposedAPIs,omitempty"`
+}
+
+// Metadata is spec.componentMetadata of v1beta4 and v1, and the same fields of the bare spec of older versions.
+type Metadata struct {
+	ID              string   `json:"id,omitempty"`
+	Name            string   `json:"name,omitempty"`
+	Version         string   `json:"version,omitempty"`
+	Description     string   `json:"description,omitempty"`
+	FunctionalBlock string   `json:"functionalBlock,omitempty"`
+	PublicationDate string   `json:"publicationDate,omitempty"`
+	Status          string   `json:"status,omitempty"`
+	Maintainers     []Person `json:"maintainers,omitempty"`
+	Owners          []Person `json:"owners,omitempty"`
+	ETOM            []string `json:"eTom,omitempty"`
+	SID             []string `json:"SID,omitempty"`
+
+	FunctionalFramework []string `json:"functionalFramework,omitempty"`
+}
+
+// Person is a maintainer or an owner.
+type Person struct {
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+}

@@ -1,0 +1,64 @@
+package config_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sethvargo/go-envconfig"
+
+	"odasync/internal/config"
+)
+
+func TestDurationFromEnvironment(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want time.Duration
+		bad  string // part of the error
+	}{
+		"seconds":             {text: "300", want: 5 * time.Minute},
+		"fraction":            {text: "0.5", want: 500 * time.Millisecond},
+		"Go duration":         {text: "1m30s", want: 90 * time.Second},
+		"zero":                {text: "0", want: 0},
+		"negative seconds":    {text: "-5", want: -5 * time.Second},
+		"negative duration":   {text: "-5ms", want: -5 * time.Millisecond},
+		"the default":         {text: "", want: 7 * time.Second},
+		"a word":              {text: "soon", bad: `"soon" is neither seconds`},
+		"a unit of its own":   {text: "3 days", bad: "neither seconds"},
+		"not a number":        {text: "NaN", bad: "no length of time"},
+		"infinite":            {text: "inf", bad: "no length of time"},
+		"beyond the int64":    {text: "9223372037", bad: "no length of time"},
+		"Go duration too big": {text: "9999999h", bad: "neither seconds"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got struct {
+				Wait config.Duration `env:"WAIT, default=7"`
+			}
+			env := map[string]string{}
+			if test.text != "" {
+				env["WAIT"] = test.text
+			}
+			err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &got, Lookuper: envconfig.MapLookuper(env)})
+			if test.bad != "" {
+				if err == nil || !strings.Contains(err.Error(), test.bad) {
+					t.Fatalf("error = %v, want one with %q", err, test.bad)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if time.Duration(got.Wait) != test.want {
+				t.Errorf("got %v, want %v", got.Wait, test.want)
+			}
+		})
+	}
+}
+
+func TestDurationString(t *testing.T) {
+	if got := config.Duration(90 * time.Second).String(); got != "1m30s" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,67 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/config"
+)
+
+func TestSecretIsNeverPrinted(t *testing.T) {
+	const value = "s3cr3t-value"
+	holder := struct {
+		Key config.Secret `json:"key"`
+	}{Key: value}
+	asJSON, err := json.Marshal(holder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	log := zerolog.New(&logged)
+	log.Info().Stringer("key", holder.Key).Interface("holder", holder).Msg("read")
+
+	tests := map[string]string{
+		"string":          holder.Key.String(),
+		"%v":              fmt.Sprintf("%v", holder),
+		"%+v":             fmt.Sprintf("%+v", holder),
+		"%#v":             fmt.Sprintf("%#v", holder),
+		"%q":              fmt.Sprintf("%q", holder.Key),
+		"%x":              fmt.Sprintf("%x", holder.Key),
+		"%d":              fmt.Sprintf("%d", holder.Key),
+		"in a pointer":    fmt.Sprintf("%v", &holder),
+		"JSON":            string(asJSON),
+		"logged":          logged.String(),
+		"within an error": fmt.Errorf("use key %s: refused", holder.Key).Error(),
+	}
+	for name, printed := range tests {
+		t.Run(name, func(t *testing.T) {
+			if strings.Contains(printed, value) || strings.Contains(printed, fmt.Sprintf("%x", value)) {
+				t.Errorf("shows the value: %s", printed)
+			}
+			if !strings.Contains(printed, "***") {
+				t.Errorf("does not show that there is a value: %s", printed)
+			}
+		})
+	}
+	if got := holder.Key.Reveal(); got != value {
+		t.Errorf("Reveal = %q, want %q", got, value)
+	}
+}
+
+func TestSecretFromText(t *testing.T) {
+	var s config.Secret
+	if err := s.UnmarshalText([]byte(" abc\n")); err != nil {
+		t.Fatal(err)
+	}
+	if s.Reveal() != "abc" {
+		t.Errorf("got %q, want abc", s.Reveal())
+	}
+	if got := config.Secret("").String(); got != "" {
+		t.Errorf("an empty secret prints %q", got)
+	}
+}

@@ -1,0 +1,53 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/ops"
+)
+
+// Env is what the parts of one process share.
+type Env struct {
+	Log     zerolog.Logger
+	Metrics *prometheus.Registry
+	Health  *ops.Health
+}
+
+// NewEnv returns the log, the metrics and the health of a process, and run, which serves them until its context ends.
+func NewEnv(cfg ops.Config, out io.Writer) (env Env, run func(context.Context) error, err error) {
+	env = Env{Log: ops.NewLogger(cfg, out), Metrics: ops.NewRegistry(), Health: ops.NewHealth()}
+	run, err = ops.Serve(cfg, env.Metrics, env.Health, env.Log)
+	return env, run, err
+}
+
+// part is a piece of a process that comes into being later; until then its check says what it waits for.
+type part[T any] struct {
+	mu      sync.Mutex
+	waiting string
+	value   *T
+}
+
+func (p *part[T]) set(value *T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.value = value
+}
+
+// check asks the value, or says that it is not there yet.
+func (p *part[T]) check(ask func(*T) error) func(context.Context) error {
+	return func(context.Context) error {
+		p.mu.Lock()
+		value := p.value
+		p.mu.Unlock()
+		if value == nil {
+			return fmt.Errorf("%s", p.waiting)
+		}
+		return ask(value)
+	}
+}

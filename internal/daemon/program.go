@@ -1,0 +1,98 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/sethvargo/go-envconfig"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/config"
+	"odasync/internal/ops"
+)
+
+// Program runs a daemon's main and returns its exit code: 0 after a stop by signal, 2 for a wrong configuration or
+// wrong use, 1 for anything else. The first SIGINT or SIGTERM stops it in order, the second at once.
+func Program(name, purpose string, run func(context.Context) error) int {
+	for _, arg := range os.Args[1:] {
+		switch arg {
+		case "--version", "-v", "version":
+			fmt.Println(name, ops.BuildInfo())
+			return 0
+		case "--help", "-h", "help":
+			fmt.Printf("%s: %s\n\nIt is configured by environment variables; the README lists them.\n", name, purpose)
+			return 0
+		default:
+			fmt.Fprintf(os.Stderr, "%s: unknown argument %q: it takes --version and --help, and environment variables\n", name, arg)
+			return 2
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // gives the second signal its usual effect
+	err := run(ctx)
+	switch {
+	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return 0
+	case errors.As(err, new(*configError)):
+		fmt.Fprintf(os.Stderr, "%s: wrong configuration:\n%v\n", name, err)
+		return 2
+	}
+	fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+	return 1
+}
+
+// configError marks what the operator has to set right.
+type configError struct{ error }
+
+func (e *configError) Unwrap() error { return e.error }
+
+// load fills the sections from the environment.
+func load(ctx context.Context, sections ...config.Section) error {
+	if err := config.Load(ctx, envconfig.OsLookuper(), sections...); err != nil {
+		return &configError{err}
+	}
+	return nil
+}
+
+// RunWatcher is the watcher process.
+func RunWatcher(ctx context.Context) error {
+	var cfg WatcherConfig
+	return runDaemon(ctx, cfg.Sections(), func(ctx context.Context, env Env) error { return Watch(ctx, &cfg, env) })
+}
+
+// RunSyncer is the syncer process.
+func RunSyncer(ctx context.Context) error {
+	var cfg SyncerConfig
+	return runDaemon(ctx, cfg.Sections(), func(ctx context.Context, env Env) error { return Sync(ctx, &cfg, env) })
+}
+
+// runDaemon runs the work beside metrics and health, which end after it.
+func runDaemon(ctx context.Context, sections []config.Section, work func(context.Context, Env) error) error {
+	var cfg ops.Config
+	if err := load(ctx, append(sections, &cfg)...); err != nil {
+		return err
+	}
+	env, serve, err := NewEnv(cfg, os.Stderr)
+	if err != nil {
+		return err
+	}
+	env.Log.Info().Str("version", ops.Version()).Msg("starting")
+	group, serving := errgroup.WithContext(context.WithoutCancel(ctx))
+	serving, stop := context.WithCancel(serving)
+	group.Go(func() error { return serve(serving) })
+	group.Go(func() error {
+		defer stop()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(serving, cancel)() // the work does not go on unseen
+		return work(ctx, env)
+	})
+	err = group.Wait()
+	env.Log.Info().Msg("stopped")
+	return err
+}

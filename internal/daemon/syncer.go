@@ -1,0 +1,87 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"odasync/internal/config"
+	"odasync/internal/registry"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+// SyncerConfig is the configuration of a syncer process.
+type SyncerConfig struct {
+	Stream   stream.Config
+	Syncer   syncer.Config
+	Registry registry.Config
+	Shutdown ShutdownConfig
+}
+
+// Sections lists the parts for config.Load.
+func (c *SyncerConfig) Sections() []config.Section {
+	return []config.Section{&c.Stream, &c.Syncer, &c.Registry, &c.Shutdown}
+}
+
+// ShutdownConfig bounds an orderly stop.
+type ShutdownConfig struct {
+	// Timeout is how long what is being applied may take to finish after a stop was asked for.
+	Timeout config.Duration `env:"SHUTDOWN_TIMEOUT, default=25s"`
+}
+
+// Validate reports every problem at once.
+func (c ShutdownConfig) Validate() error {
+	if c.Timeout < 0 || time.Duration(c.Timeout) > time.Hour {
+		return fmt.Errorf("SHUTDOWN_TIMEOUT is %s: 0 to 1h", c.Timeout)
+	}
+	return nil
+}
+
+// Sync feeds a registry from the stream until the context ends. Whatever is missing at first or fails later is waited
+// for.
+func Sync(ctx context.Context, cfg *SyncerConfig, env Env, options ...nats.Option) error {
+	log := env.Log.With().Str("process", "syncer").Logger()
+	conn, err := connect(ctx, cfg.Stream, "odasync-syncer", log, options)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	env.Health.Ready("nats", conn.Check)
+	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
+	env.Health.Ready("registry", running.check((*syncer.Syncer).Check))
+
+	target := registry.NewV1(cfg.Registry, registry.NewMetrics(env.Metrics), log)
+	metrics := syncer.NewMetrics(env.Metrics)
+	owner := identity()
+	return retry(ctx, log, "syncer is not running", func(ctx context.Context) error {
+		components, err := conn.OpenLog(ctx)
+		if err != nil {
+			return err
+		}
+		consumer, err := components.EnsureConsumer(ctx, cfg.Syncer.Target, cfg.Registry.Address())
+		if err != nil {
+			return err
+		}
+		claims, err := conn.Claims(ctx, "target-"+cfg.Syncer.Target, owner)
+		if err != nil {
+			return err
+		}
+		states, err := components.States(ctx, cfg.Syncer.Target)
+		if err != nil {
+			return err
+		}
+		if err := consumer.Open(cfg.Syncer.Concurrency); err != nil {
+			return err
+		}
+		defer consumer.Close()
+		s := syncer.New(syncer.Ports{
+			Deliveries: consumer, Heads: components, Claims: claims, States: states, Registry: target,
+		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
+		running.set(s)
+		log.Info().Str("target", cfg.Syncer.Target).Str("registry", cfg.Registry.Address()).Int("concurrency", cfg.Syncer.Concurrency).Msg("syncing")
+		return s.Run(ctx)
+	})
+}

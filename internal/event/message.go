@@ -1,0 +1,136 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"odasync/internal/component"
+)
+
+// Header keys of a message. CloudEvents attributes follow the NATS protocol binding 1.0.2, binary mode.
+const (
+	HeaderMessageID   = "Nats-Msg-Id" // JetStream's deduplication key
+	HeaderContentType = "content-type"
+	HeaderSpecVersion = "ce-specversion"
+	HeaderID          = "ce-id"
+	HeaderSource      = "ce-source"
+	HeaderType        = "ce-type"
+	HeaderSubject     = "ce-subject"
+	HeaderTime        = "ce-time"
+	HeaderDataSchema  = "ce-dataschema"
+
+	HeaderHash            = "oda-hash"
+	HeaderUID             = "oda-uid"
+	HeaderResourceVersion = "oda-resource-version"
+)
+
+// Values of the constant attributes.
+const (
+	TypeUpserted = "org.tmforum.oda.component.upserted.v1"
+	TypeDeleted  = "org.tmforum.oda.component.deleted.v1"
+	DataSchema   = "urn:odasync:component:v1"
+)
+
+// Message is an event in wire form. Header keys are case-sensitive.
+type Message struct {
+	Subject string
+	Header  map[string][]string
+	Data    []byte
+}
+
+func (m *Message) get(key string) string {
+	if values := m.Header[key]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// MessageID returns the id under which the message may be published again without standing twice in the stream.
+func (m *Message) MessageID() string { return m.get(HeaderMessageID) }
+
+// Encode gives the event's wire form. expected is the sequence of the subject's present last message, 0 for none; it
+// belongs to the id, since the same content may rightly come again after another.
+func Encode(e Event, expected uint64) Message {
+	subject := Subject(e.Key)
+	kind, content := TypeUpserted, e.Hash
+	if e.Deleted() {
+		kind, content = TypeDeleted, "deleted"
+	}
+	id := subject + "/" + strconv.FormatUint(expected, 10) + "/" + content
+	if e.UID != "" {
+		id += "/" + e.UID
+	}
+	m := Message{Subject: subject, Header: map[string][]string{
+		HeaderMessageID:   {id},
+		HeaderSpecVersion: {"1.0"},
+		HeaderID:          {id},
+		HeaderSource:      {"/odasync/" + Token(e.Key.Cluster)},
+		HeaderType:        {kind},
+		HeaderSubject:     {e.Key.Namespace + "/" + e.Key.Name},
+		HeaderTime:        {e.Time.UTC().Format(time.RFC3339Nano)},
+	}}
+	if e.UID != "" {
+		m.Header[HeaderUID] = []string{e.UID}
+	}
+	if e.ResourceVersion != "" {
+		m.Header[HeaderResourceVersion] = []string{e.ResourceVersion}
+	}
+	if !e.Deleted() {
+		m.Header[HeaderHash] = []string{e.Hash}
+		m.Header[HeaderContentType] = []string{"application/json"}
+		m.Header[HeaderDataSchema] = []string{DataSchema}
+		m.Data = e.Component.Canonical()
+	}
+	return m
+}
+
+// Decode reads a message's wire form; sequence is its place in the stream. Unknown headers and body fields are
+// ignored, so that a newer writer does not stop an older reader.
+func Decode(m Message, sequence uint64) (Event, error) {
+	head, err := DecodeHead(m, sequence)
+	if err != nil {
+		return Event{}, err
+	}
+	e := Event{
+		Key: head.Key, Hash: head.Hash, UID: head.UID, Sequence: sequence,
+		ResourceVersion: m.get(HeaderResourceVersion),
+	}
+	if e.Time, err = time.Parse(time.RFC3339Nano, m.get(HeaderTime)); err != nil {
+		return Event{}, fmt.Errorf("message %d of %s: header %s: %w", sequence, m.Subject, HeaderTime, err)
+	}
+	if head.Deleted {
+		return e, nil
+	}
+	e.Component = new(component.Component)
+	if err := json.Unmarshal(m.Data, e.Component); err != nil {
+		return Event{}, fmt.Errorf("message %d of %s: body: %w", sequence, m.Subject, err)
+	}
+	if c := e.Component; c.Namespace != e.Key.Namespace || c.Name != e.Key.Name {
+		return Event{}, fmt.Errorf("message %d of %s: body names %s/%s", sequence, m.Subject, c.Namespace, c.Name)
+	}
+	return e, nil
+}
+
+// DecodeHead reads a message's subject and headers and leaves the body alone, which may be missing.
+func DecodeHead(m Message, sequence uint64) (Head, error) {
+	key, err := ParseSubject(m.Subject)
+	if err != nil {
+		return Head{}, fmt.Errorf("message %d: %w", sequence, err)
+	}
+	h := Head{Key: key, Sequence: sequence, ID: m.MessageID(), Hash: m.get(HeaderHash), UID: m.get(HeaderUID)}
+	switch kind := m.get(HeaderType); {
+	case kind == TypeDeleted:
+		h.Deleted, h.Hash = true, ""
+	case kind == TypeUpserted && h.Hash != "":
+	case kind == TypeUpserted:
+		return Head{}, fmt.Errorf("message %d of %s: header %s is missing", sequence, m.Subject, HeaderHash)
+	case strings.HasPrefix(kind, "org.tmforum.oda.component."):
+		return Head{}, fmt.Errorf("message %d of %s: type %s is newer than this program: upgrade it", sequence, m.Subject, kind)
+	default:
+		return Head{}, fmt.Errorf("message %d of %s: type %q is not a component event", sequence, m.Subject, kind)
+	}
+	return h, nil
+}

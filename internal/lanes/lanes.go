@@ -1,0 +1,134 @@
+// Package lanes holds the newest value of each key until a worker takes it: of two waiting values the newer stays,
+// and one key is never worked on twice at a time. The order of waiting keys is that of their first arrival.
+//
+// It is client-go's work queue with a value beside each key. The number of waiting keys is bounded; whoever adds a
+// new key to a full set waits, a newer value for a waiting key never does.
+package lanes
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+)
+
+// Lanes is safe for concurrent use.
+type Lanes[K comparable, V any] struct {
+	queue workqueue.TypedDelayingInterface[K]
+	limit int
+	older func(a, b V) bool
+
+	mu      sync.Mutex
+	waiting map[K]V
+	busy    map[K]struct{}
+	room    chan struct{} // closed and replaced when a waiting key is taken
+}
+
+// New returns lanes for at most limit waiting keys. older says whether a is older than b; without it the value that
+// comes later is the newer one.
+func New[K comparable, V any](limit int, older func(a, b V) bool) *Lanes[K, V] {
+	return &Lanes[K, V]{
+		queue:   workqueue.NewTypedDelayingQueue[K](),
+		limit:   limit,
+		older:   older,
+		waiting: make(map[K]V),
+		busy:    make(map[K]struct{}),
+		room:    make(chan struct{}),
+	}
+}
+
+// Put offers v for the key. Where a value waits already, the newer of the two stays and the other is returned as
+// dropped. Put blocks while the lanes are full and the key is new; its only error is the context's.
+func (l *Lanes[K, V]) Put(ctx context.Context, key K, v V) (dropped V, was bool, err error) {
+	for {
+		l.mu.Lock()
+		waits, was := l.waiting[key]
+		if was && l.older != nil && l.older(v, waits) {
+			l.mu.Unlock()
+			return v, true, nil
+		}
+		if was || len(l.waiting) < l.limit {
+			l.waiting[key] = v
+			l.mu.Unlock()
+			l.queue.Add(key)
+			return waits, was, nil
+		}
+		room := l.room
+		l.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return dropped, false, ctx.Err()
+		}
+	}
+}
+
+// Again puts v back after the delay unless a newer value waits by then; it never blocks. The worker calls it before
+// Done.
+func (l *Lanes[K, V]) Again(key K, v V, delay time.Duration) {
+	l.mu.Lock()
+	if _, newer := l.waiting[key]; !newer {
+		l.waiting[key] = v
+	}
+	l.mu.Unlock()
+	l.queue.AddAfter(key, delay)
+}
+
+// Take waits for a key that is not being worked on and returns it with its value; false after Close. The worker
+// calls Done with the key.
+func (l *Lanes[K, V]) Take() (key K, v V, ok bool) {
+	for {
+		key, closed := l.queue.Get()
+		if closed {
+			return key, v, false
+		}
+		l.mu.Lock()
+		v, found := l.waiting[key]
+		if found {
+			delete(l.waiting, key)
+			l.busy[key] = struct{}{}
+			close(l.room)
+			l.room = make(chan struct{})
+		}
+		l.mu.Unlock()
+		if found {
+			return key, v, true
+		}
+		l.queue.Done(key) // a second wake-up for a value that was already taken
+	}
+}
+
+// Done ends the work on a key; a value that came meanwhile is next.
+func (l *Lanes[K, V]) Done(key K) {
+	l.mu.Lock()
+	delete(l.busy, key)
+	l.mu.Unlock()
+	l.queue.Done(key)
+}
+
+// Idle says whether nothing of the key waits or is worked on.
+func (l *Lanes[K, V]) Idle(key K) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, waits := l.waiting[key]
+	_, works := l.busy[key]
+	return !waits && !works
+}
+
+// Len counts the waiting keys.
+func (l *Lanes[K, V]) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}
+
+// Close wakes the workers; Take returns false. It returns what still waits.
+func (l *Lanes[K, V]) Close() map[K]V {
+	l.queue.ShutDown()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	left := l.waiting
+	l.waiting = make(map[K]V)
+	return left
+}

@@ -1,0 +1,53 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Config is where the NATS server is and how the stream is kept.
+type Config struct {
+	URL     string `env:"NATS_URL, default=nats://localhost:4222"`
+	Creds   string `env:"NATS_CREDS"`
+	TLSCA   string `env:"NATS_TLS_CA"`
+	TLSCert string `env:"NATS_TLS_CERT"`
+	TLSKey  string `env:"NATS_TLS_KEY"`
+
+	Replicas int `env:"STREAM_REPLICAS, default=1"`
+	// History is the number of messages kept for each component.
+	History int64 `env:"STREAM_HISTORY, default=32"`
+	// MaxBytes limits the stream; 0 means the server's limit. When it is reached, publishing waits.
+	MaxBytes int64 `env:"STREAM_MAX_BYTES, default=0"`
+}
+
+// Validate reports every problem at once.
+func (c Config) Validate() error {
+	var problems []error
+	bad := func(name string, value any, allowed string) {
+		problems = append(problems, fmt.Errorf("%s is %v: %s", name, value, allowed))
+	}
+	for server := range strings.SplitSeq(c.URL, ",") {
+		u, err := url.Parse(strings.TrimSpace(server))
+		switch {
+		case err != nil: // the error would repeat a password
+			bad("NATS_URL", "not a URL", "give nats://host:port, several with commas")
+		case u.Host == "" || !strings.Contains(" nats tls ws wss ", " "+u.Scheme+" "):
+			bad("NATS_URL", u.Redacted(), "give nats://host:port (or tls, ws, wss), several with commas")
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		bad("NATS_TLS_CERT and NATS_TLS_KEY", "half set", "give both files or none")
+	}
+	if c.Replicas < 1 || c.Replicas > 5 || c.Replicas%2 == 0 {
+		bad("STREAM_REPLICAS", c.Replicas, "1, 3 or 5")
+	}
+	if c.History < 1 || c.History > 10000 {
+		bad("STREAM_HISTORY", c.History, "1 to 10000 messages a component")
+	}
+	if c.MaxBytes < 0 {
+		bad("STREAM_MAX_BYTES", c.MaxBytes, "0 (no limit) or a number of bytes")
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,134 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+)
+
+// requestTimeout bounds one request to the server.
+const requestTimeout = 5 * time.Second
+
+// Conn is a connection to a NATS server with JetStream.
+type Conn struct {
+	nc  *nats.Conn
+	js  jetstream.JetStream
+	cfg Config
+	log zerolog.Logger
+}
+
+// Connect returns a connection that reaches the server when it can and comes back for ever. name shows in the
+// server's lists. opts are added, such as nats.InProcessServer.
+func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (*Conn, error) {
+	options := []nats.Option{
+		nats.Name(name),
+		nats.MaxReconnects(-1),
+		nats.RetryOnFailedConnect(true),
+		nats.ReconnectWait(500 * time.Millisecond),
+		nats.ReconnectJitter(500*time.Millisecond, 500*time.Millisecond),
+		nats.ReconnectBufSize(-1), // a publish during an outage fails and is repeated; it is never buffered
+		nats.PingInterval(10 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			log.Error().Err(err).Msg("nats server refused something") // such as a missing permission
+		}),
+		nats.ReconnectErrHandler(onChange(func(_ *nats.Conn, err error) {
+			log.Warn().Err(err).Msg("nats is not reachable, trying again")
+		})),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn().Err(err).Msg("nats connection lost")
+			}
+		}),
+		nats.ConnectHandler(func(nc *nats.Conn) { log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to nats") }),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to nats again")
+		}),
+	}
+	if cfg.Creds != "" {
+		options = append(options, nats.UserCredentials(cfg.Creds))
+	}
+	if cfg.TLSCA != "" {
+		options = append(options, nats.RootCAs(cfg.TLSCA))
+	}
+	if cfg.TLSCert != "" {
+		options = append(options, nats.ClientCert(cfg.TLSCert, cfg.TLSKey))
+	}
+	nc, err := nats.Connect(cfg.URL, append(options, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to nats: %w: check NATS_URL, NATS_CREDS and the NATS_TLS files", err)
+	}
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(requestTimeout))
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("connect to nats: %w", err)
+	}
+	return &Conn{nc: nc, js: js, cfg: cfg, log: log}, nil
+}
+
+// onChange passes an error on only when its text differs from the one before.
+func onChange(f nats.ConnErrHandler) nats.ConnErrHandler {
+	var last string // the client calls its handlers one at a time
+	return func(nc *nats.Conn, err error) {
+		if text := err.Error(); text != last {
+			last = text
+			f(nc, err)
+		}
+	}
+}
+
+// Close ends the connection after what was published has left.
+func (c *Conn) Close() {
+	_ = c.nc.FlushTimeout(time.Second) // nothing is owed any more: acknowledged or handed back
+	c.nc.Close()
+}
+
+// Check says in words what keeps the connection from being usable; nil when it is.
+func (c *Conn) Check(ctx context.Context) error {
+	if !c.nc.IsConnected() {
+		return fmt.Errorf("nats: not connected to %s", redacted(c.cfg.URL))
+	}
+	if err := checkVersion(c.nc.ConnectedServerVersion()); err != nil {
+		return err
+	}
+	if _, err := c.js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("nats: jetstream: %w: start the server with -js and let the account use it", err)
+	}
+	return nil
+}
+
+// checkVersion refuses servers that lack what the layout needs: from 2.11 on.
+func checkVersion(version string) error {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 {
+		return nil // a development build: let it try
+	}
+	major, majorErr := strconv.Atoi(parts[0])
+	minor, minorErr := strconv.Atoi(parts[1])
+	if majorErr != nil || minorErr != nil || major > 2 || major == 2 && minor >= 11 {
+		return nil
+	}
+	return fmt.Errorf("nats: the server is version %s: odasync needs 2.11 or newer", version)
+}
+
+// redacted strips what a list of server URLs may hold of passwords and tokens.
+func redacted(urls string) string {
+	servers := strings.Split(urls, ",")
+	for i, server := range servers {
+		scheme, rest, found := strings.Cut(server, "://")
+		if !found {
+			scheme, rest = "nats", server
+		}
+		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+			rest = rest[at+1:]
+		}
+		servers[i] = scheme + "://" + rest
+	}
+	return strings.Join(servers, ",")
+}

@@ -1,0 +1,81 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/syncer"
+)
+
+// States is the sync state of one target, one entry a component.
+type States struct {
+	kv     jetstream.KeyValue
+	prefix string
+	stream int64
+}
+
+// stored is the JSON of an entry. Sequences count within one life of the stream, which its creation time tells.
+type stored struct {
+	Stream int64 `json:"stream"`
+	syncer.State
+}
+
+// States returns the sync state of a target.
+func (l *Log) States(ctx context.Context, target string) (*States, error) {
+	kv, err := l.conn.ensureBucket(ctx, StatesBucket, "sync state", 0)
+	if err != nil {
+		return nil, err
+	}
+	return &States{kv: kv, prefix: event.Token(target) + ".", stream: l.stream.CachedInfo().Created.UnixNano()}, nil
+}
+
+// Load reads the entry from the stream's leader; a key without entry gives a zero State with that key.
+func (s *States) Load(ctx context.Context, key component.Key) (syncer.State, error) {
+	entry, err := s.kv.Get(ctx, s.prefix+event.Tokens(key))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return syncer.State{Key: key}, nil
+	}
+	if err != nil {
+		return syncer.State{}, fmt.Errorf("read the sync state of %s: %w", key, err)
+	}
+	var value stored
+	if err := json.Unmarshal(entry.Value(), &value); err != nil {
+		// An entry that cannot be read tells nothing about the registry: that is doubt, not a reason to stop.
+		return syncer.State{Key: key, Revision: entry.Revision(), Intent: 1}, nil
+	}
+	state := value.State
+	state.Key, state.Revision = key, entry.Revision()
+	if value.Stream != s.stream {
+		// The stream was lost and filled again: what the registry holds is as recorded, but its sequences are not ours.
+		state.Sequence, state.Intent = 0, 1
+	}
+	return state, nil
+}
+
+// Save writes the entry if its revision is still the given one; else syncer.ErrConflict.
+func (s *States) Save(ctx context.Context, state syncer.State) (uint64, error) {
+	name := s.prefix + event.Tokens(state.Key)
+	value, err := json.Marshal(stored{Stream: s.stream, State: state})
+	if err != nil {
+		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, err)
+	}
+	var revision uint64
+	if state.Revision == 0 {
+		revision, err = s.kv.Create(ctx, name, value)
+	} else {
+		revision, err = s.kv.Update(ctx, name, value, state.Revision)
+	}
+	if isConflict(err) {
+		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, syncer.ErrConflict)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, err)
+	}
+	return revision, nil
+}

@@ -1,0 +1,158 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"odasync/internal/event"
+)
+
+// apply brings one message's state into the registry. Where another replica may have written at the same time, it
+// does so again, from the stream's newest message and reading the registry first, until it was alone.
+func (s *Syncer) apply(ctx context.Context, d *event.Delivery) verdict {
+	started := time.Now()
+	defer func() { s.metrics.duration.Observe(time.Since(started).Seconds()) }()
+	v, alone := s.attempt(ctx, &d.Event, d, false)
+	if alone {
+		return v
+	}
+	s.metrics.races.Inc()
+	s.log.Warn().Str("namespace", d.Key.Namespace).Str("component", d.Key.Name).Uint64("seq", d.Sequence).
+		Msg("another replica may have written this component: applying its newest state again")
+	// Only this replica knows of the race, so it does not hand the message back before the key is right.
+	for wait := judge(ErrClaimed, 1).delay; ; wait = v.delay {
+		select {
+		case <-ctx.Done():
+			return verdict{outcome: outcomeHandedBack, action: retry}
+		case <-time.After(wait):
+		}
+		e, err := s.newest(ctx, d)
+		if err != nil {
+			v = judge(err, d.Attempt)
+			continue
+		}
+		if v, alone = s.attempt(ctx, &e, d, true); alone && v.action != retry {
+			return v
+		}
+	}
+}
+
+// newest reads what the stream says of the message's key now.
+func (s *Syncer) newest(ctx context.Context, d *event.Delivery) (event.Event, error) {
+	e, found, err := s.ports.Heads.Newest(ctx, d.Key)
+	if err == nil && !found { // purged after its deletion
+		e = event.Tombstone(d.Key, "", "", d.Time)
+		e.Sequence = d.Sequence
+	}
+	return e, err
+}
+
+// attempt claims the key, applies the event and commits. alone is false when another replica may have written the
+// key meanwhile: the verdict then does not count.
+func (s *Syncer) attempt(ctx context.Context, e *event.Event, d *event.Delivery, verify bool) (v verdict, alone bool) {
+	held, release, err := s.ports.Claims.Acquire(ctx, e.Key)
+	if err != nil {
+		return judge(err, d.Attempt), true
+	}
+	v = s.write(ctx, held, e, d, verify)
+	lost := held.Err() != nil && ctx.Err() == nil
+	if err := release(context.WithoutCancel(ctx)); errors.Is(err, ErrConflict) {
+		lost = true
+	} else if err != nil {
+		s.log.Debug().Err(err).Msg("claim not released: the server will expire it")
+	}
+	return v, !lost && !errors.Is(v.err, ErrConflict)
+}
+
+// write does what the claim was taken for. Requests to the registry and reads stop when the claim is lost; the
+// commit is attempted all the same, since its compare-and-set tells whether somebody else was there.
+func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Delivery, verify bool) verdict {
+	state, err := s.ports.States.Load(held, e.Key)
+	if err != nil {
+		return judge(err, d.Attempt)
+	}
+	if !verify {
+		// A message older than an intent may be skipped too: the intent's own message is still to be acknowledged.
+		if e.Sequence <= state.Sequence || e.Sequence < state.Intent {
+			return verdict{outcome: outcomeSuperseded, action: ack}
+		}
+		if d.Err == nil && state.shows(e) {
+			state.Sequence, state.Updated = e.Sequence, time.Now()
+			if _, err := s.ports.States.Save(ctx, state); err != nil {
+				return judge(err, d.Attempt)
+			}
+			return verdict{outcome: outcomeUnchanged, action: ack}
+		}
+	}
+	prior := Prior{Record: state.Record, Doubt: verify || state.Intent != 0 || state.Outcome == OutcomeFailed}
+	state.Intent, state.Updated = e.Sequence, time.Now()
+	if state.Revision, err = s.ports.States.Save(held, state); err != nil {
+		return judge(err, d.Attempt)
+	}
+	result, err := s.toRegistry(held, e, d, prior)
+	if err == nil || held.Err() == nil {
+		s.sink.result(err)
+	}
+	v := judge(err, d.Attempt)
+	switch {
+	case err == nil && e.Deleted():
+		v = verdict{outcome: outcomeDeleted, action: ack}
+		state.Outcome, state.Hash, state.Record = OutcomeDeleted, "", Record{}
+	case err == nil:
+		v = verdict{outcome: outcomeApplied, action: ack}
+		state.Outcome, state.Hash, state.Record = OutcomeApplied, e.Hash, result.Record
+	case v.action == drop:
+		state.Outcome, state.Hash, state.Record = OutcomeFailed, "", merged(state.Record, result.Record)
+	default:
+		return v // the intent stands: the next attempt reads before it creates
+	}
+	state.Sequence, state.Intent, state.Attempts, state.Updated = max(state.Sequence, e.Sequence), 0, d.Attempt, time.Now()
+	state.Error = ""
+	if v.err != nil {
+		state.Error = v.err.Error()
+	}
+	if _, err := s.ports.States.Save(ctx, state); err != nil {
+		return judge(err, d.Attempt)
+	}
+	if v.action == ack {
+		s.metrics.latency.Observe(time.Since(e.Time).Seconds())
+		s.log.Info().Str("cluster", e.Key.Cluster).Str("namespace", e.Key.Namespace).Str("component", e.Key.Name).
+			Uint64("seq", e.Sequence).Int("writes", result.Writes).Str("outcome", v.outcome).Msg("registry updated")
+	}
+	return v
+}
+
+func (s *Syncer) toRegistry(held context.Context, e *event.Event, d *event.Delivery, prior Prior) (Result, error) {
+	switch {
+	case d.Err != nil && d.Sequence == e.Sequence:
+		return Result{}, &Failure{Class: ClassRejected, Request: "decode", Words: d.Err.Error()}
+	case e.Deleted():
+		return s.ports.Registry.Delete(held, e.Key, prior)
+	}
+	result, err := s.ports.Registry.Apply(held, e.Key, e.Component, prior)
+	if err != nil {
+		return result, fmt.Errorf("apply %s: %w", e.Key, err)
+	}
+	return result, nil
+}
+
+// shows says whether the registry is known to hold what the event asks for.
+func (s *State) shows(e *event.Event) bool {
+	if s.Intent != 0 {
+		return false
+	}
+	if e.Deleted() {
+		return s.Outcome == OutcomeDeleted
+	}
+	return s.Outcome == OutcomeApplied && s.Hash == e.Hash
+}
+
+// merged keeps what was known where an unfinished apply tells nothing.
+func merged(known, told Record) Record {
+	if told == (Record{}) {
+		return known
+	}
+	return told
+}

@@ -1,0 +1,11 @@
+// Package syncer keeps a registry equal to the stream: it takes messages from the shared consumer, and for each one
+// claims the key, compares with the sync state, applies, commits and acknowledges.
+//
+// Guarantees: a message is acknowledged only once the registry and the sync state hold its outcome, or a newer message
+// of its key stands behind it; late and repeated deliveries are recognised by their sequence and change nothing; one
+// replica at a time writes a key. Where a claim was lost or a commit found another's, the key is applied again from
+// the stream's newest message, reading the registry first. A component that the registry rejects never holds up
+// another.
+//
+// The tests use a real nats-server in the process and the reference registry over HTTP.
+package syncer

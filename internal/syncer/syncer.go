@@ -1,0 +1,167 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/lanes"
+)
+
+// Config is the syncer's own.
+type Config struct {
+	// Target names the registry that is fed. A second syncer with another target feeds another registry.
+	Target string `env:"SYNC_TARGET, default=default"`
+	// Concurrency is how many components one replica applies at a time.
+	Concurrency int `env:"SYNC_CONCURRENCY, default=16"`
+}
+
+// Validate reports every problem at once.
+func (c Config) Validate() error {
+	var problems []error
+	if c.Target == "" || len(c.Target) > 100 {
+		problems = append(problems, fmt.Errorf("SYNC_TARGET is %q: 1 to 100 characters, another for each registry", c.Target))
+	}
+	if c.Concurrency < 1 || c.Concurrency > 1024 {
+		problems = append(problems, fmt.Errorf("SYNC_CONCURRENCY is %d: 1 to 1024", c.Concurrency))
+	}
+	return errors.Join(problems...)
+}
+
+// Ports are what a syncer works with.
+type Ports struct {
+	Deliveries Deliveries
+	Heads      Heads
+	Claims     Claims
+	States     States
+	Registry   Registry
+}
+
+// Timing is how long things may take. Tests shorten it.
+type Timing struct {
+	// Heartbeat is how often the broker hears of each message in hand; well below its acknowledgement wait.
+	Heartbeat time.Duration
+	// Grace is how long running applies may take after the context has ended.
+	Grace time.Duration
+}
+
+// Syncer applies events to one registry.
+type Syncer struct {
+	ports   Ports
+	cfg     Config
+	timing  Timing
+	metrics *Metrics
+	log     zerolog.Logger
+	sink    sink
+	lanes   *lanes.Lanes[component.Key, *event.Delivery]
+
+	mu   sync.Mutex
+	hand map[*event.Delivery]struct{}
+}
+
+// New returns a syncer.
+func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.Logger) *Syncer {
+	log = log.With().Str("target", cfg.Target).Logger()
+	return &Syncer{
+		ports: ports, cfg: cfg, timing: timing, metrics: metrics, log: log,
+		sink: sink{log: log},
+		lanes: lanes.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
+			return a.Sequence < b.Sequence
+		}),
+		hand: make(map[*event.Delivery]struct{}),
+	}
+}
+
+// Run applies messages until the context ends or the consumer is gone, and returns that error. What waits then is handed back at once; what is being applied is
+// finished, or cut off after the grace.
+func (s *Syncer) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+
+	var background errgroup.Group
+	background.Go(func() error { return s.heartbeat(work) })
+
+	var workers errgroup.Group
+	for range s.cfg.Concurrency {
+		workers.Go(func() error {
+			for {
+				key, d, ok := s.lanes.Take()
+				if !ok {
+					return nil
+				}
+				s.settle(d, s.apply(work, d))
+				s.lanes.Done(key)
+			}
+		})
+	}
+
+	err := s.fetch(ctx)
+	for _, d := range s.lanes.Close() {
+		s.settle(d, verdict{outcome: outcomeHandedBack, action: retry})
+	}
+	cut := time.AfterFunc(s.timing.Grace, stop)
+	defer cut.Stop()
+	_ = workers.Wait()
+	stop()
+	_ = background.Wait()
+	return err
+}
+
+// fetch hands messages to the lanes until the context ends or the consumer is gone.
+func (s *Syncer) fetch(ctx context.Context) error {
+	for {
+		d, err := s.ports.Deliveries.Next(ctx)
+		if err != nil {
+			return err
+		}
+		s.hold(&d)
+		older, superseded, err := s.lanes.Put(ctx, d.Key, &d)
+		if err != nil {
+			s.settle(&d, verdict{outcome: outcomeHandedBack, action: retry})
+			return err
+		}
+		if superseded {
+			s.settle(older, verdict{outcome: outcomeSuperseded, action: ack})
+		}
+	}
+}
+
+// heartbeat tells the broker about the messages in hand, so that it does not give them to another replica.
+func (s *Syncer) heartbeat(ctx context.Context) error {
+	ticker := time.NewTicker(s.timing.Heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		s.mu.Lock()
+		for d := range s.hand {
+			_ = d.Progress() // an outage shows elsewhere; the message then comes again and is recognised
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *Syncer) hold(d *event.Delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hand[d] = struct{}{}
+}
+
+func (s *Syncer) letGo(d *event.Delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.hand, d)
+}
+
+// Check says in words why the registry is not being written; nil when the last attempt went well.
+func (s *Syncer) Check() error { return s.sink.check() }

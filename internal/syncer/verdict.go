@@ -1,0 +1,87 @@
+package syncer
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"odasync/internal/event"
+)
+
+// action is what happens to a message.
+type action int
+
+const (
+	ack   action = iota // the outcome is stored
+	retry               // again, later
+	drop                // never again, and the reason is stored
+)
+
+// The words for what became of a message: label values of the metric.
+const (
+	outcomeApplied    = "applied"
+	outcomeUnchanged  = "unchanged"
+	outcomeDeleted    = "deleted"
+	outcomeSuperseded = "superseded"
+	outcomeFailed     = "failed"
+	outcomeRetried    = "retried"
+	outcomeClaimed    = "claimed"
+	outcomeHandedBack = "handed_back"
+)
+
+// verdict is how one attempt ended.
+type verdict struct {
+	outcome string
+	action  action
+	delay   time.Duration
+	err     error
+}
+
+// judge is the one place that turns an error into a verdict.
+func judge(err error, attempt int) verdict {
+	if errors.Is(err, ErrClaimed) {
+		return verdict{outcome: outcomeClaimed, action: retry, delay: 100*time.Millisecond + rand.N(300*time.Millisecond)}
+	}
+	v := verdict{outcome: outcomeRetried, action: retry, delay: backoff(attempt), err: err}
+	var failure *Failure
+	if !errors.As(err, &failure) {
+		return v
+	}
+	switch failure.Class {
+	case ClassRejected:
+		return verdict{outcome: outcomeFailed, action: drop, err: err}
+	case ClassBusy:
+		v.delay = max(v.delay, failure.RetryAfter)
+	}
+	return v
+}
+
+// backoff is the wait before the next attempt: exponential from half a second with full jitter, at most 30 s.
+func backoff(attempt int) time.Duration {
+	ceiling := min(500*time.Millisecond<<min(max(attempt-1, 0), 10), 30*time.Second)
+	return ceiling/10 + rand.N(ceiling)
+}
+
+// settle tells the broker what became of a message and counts it.
+func (s *Syncer) settle(d *event.Delivery, v verdict) {
+	defer s.letGo(d)
+	s.metrics.outcome(v.outcome)
+	log := s.log.Debug()
+	if v.outcome == outcomeFailed {
+		log = s.log.Error()
+	}
+	log.Err(v.err).Str("cluster", d.Key.Cluster).Str("namespace", d.Key.Namespace).Str("component", d.Key.Name).
+		Uint64("seq", d.Sequence).Int("attempt", d.Attempt).Dur("delay", v.delay).Str("outcome", v.outcome).Msg("message done")
+	var err error
+	switch v.action {
+	case ack:
+		err = d.Ack()
+	case retry:
+		err = d.Retry(v.delay)
+	case drop:
+		err = d.Drop(v.err.Error())
+	}
+	if err != nil { // it comes again after the acknowledgement wait and is recognised
+		s.log.Debug().Err(err).Uint64("seq", d.Sequence).Msg("the broker did not take the answer")
+	}
+}

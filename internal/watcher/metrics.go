@@ -1,0 +1,47 @@
+package watcher
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"odasync/internal/event"
+)
+
+// Metrics counts what the watcher publishes and what it does not.
+type Metrics struct {
+	published  *prometheus.CounterVec
+	suppressed prometheus.Counter
+	collapsed  prometheus.Counter
+	retried    prometheus.Counter
+	refused    prometheus.Counter
+	tooLarge   prometheus.Counter
+}
+
+// NewMetrics registers the watcher's metrics.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	m := &Metrics{
+		published: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "odasync_events_published_total", Help: "Component events published to the stream.",
+		}, []string{"type"}),
+		suppressed: counter("odasync_events_suppressed_total", "Changes that left the normalized component as it was published."),
+		collapsed:  counter("odasync_events_collapsed_total", "Waiting changes replaced by a newer one before they were published."),
+		retried:    counter("odasync_publish_retries_total", "Publishes that failed and are tried again."),
+		refused:    counter("odasync_publish_refused_total", "Publishes refused because another message stood in the stream."),
+		tooLarge:   counter("odasync_events_too_large_total", "Components larger than the server's max_payload, not published."),
+	}
+	registry.MustRegister(m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
+	for _, kind := range []string{"upserted", "deleted"} {
+		m.published.WithLabelValues(kind)
+	}
+	return m
+}
+
+func (m *Metrics) publishedEvent(e event.Event) {
+	kind := "upserted"
+	if e.Deleted() {
+		kind = "deleted"
+	}
+	m.published.WithLabelValues(kind).Inc()
+}

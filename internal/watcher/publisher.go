@@ -1,0 +1,189 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/lanes"
+)
+
+// publisher is the observer of one term: it compares what the source sees with the table and publishes differences.
+type publisher struct {
+	*Watcher
+	to    Log
+	table *table
+	lanes *lanes.Lanes[name, event.Event]
+
+	mu      sync.Mutex
+	pending map[string]bool // by scope: its first round has not ended
+}
+
+func newPublisher(w *Watcher, to Log, t *table) *publisher {
+	return &publisher{Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](maxWaiting, nil), pending: make(map[string]bool)}
+}
+
+// errNotLeading ends a term whose lease is no longer fresh.
+var errNotLeading = errors.New("the lease was not renewed in time: another watcher may lead now")
+
+// Begin implements component.Observer.
+func (p *publisher) Begin(scope component.Scope) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.pending[scope.String()]; !known {
+		p.pending[scope.String()] = true
+		p.synced.Store(false)
+	}
+	return p.table.begin()
+}
+
+// Observe implements component.Observer.
+func (p *publisher) Observe(ctx context.Context, _ uint64, seen component.Observation) error {
+	n := name{seen.Namespace, seen.Name}
+	if seen.Deleted {
+		return p.offer(ctx, n, event.Tombstone(p.key(n), seen.UID, seen.ResourceVersion, seen.Seen))
+	}
+	// Asked before the table is read: nothing can change the entry of an idle key, since only this goroutine adds it.
+	idle := p.lanes.Idle(n)
+	known := p.table.see(n)
+	if seen.Err != nil {
+		return nil // it exists, and its last readable state stands; the source has said what is wrong
+	}
+	e := event.Upserted(p.key(n), seen)
+	if idle && same(known, e) {
+		p.metrics.suppressed.Inc()
+		return nil
+	}
+	return p.offer(ctx, n, e)
+}
+
+// End implements component.Observer: what the round did not show is gone.
+func (p *publisher) End(ctx context.Context, round uint64, scope component.Scope) error {
+	gone := p.table.absent(round, scope)
+	for _, n := range gone {
+		if err := p.offer(ctx, n, event.Tombstone(p.key(n), "", "", time.Now())); err != nil {
+			return err
+		}
+	}
+	if len(gone) > 0 {
+		p.log.Info().Str("scope", scope.String()).Int("components", len(gone)).Msg("vanished while nobody watched: publishing their deletion")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pending[scope.String()] = false
+	for _, pending := range p.pending {
+		if pending {
+			return nil
+		}
+	}
+	p.synced.Store(true)
+	return nil
+}
+
+func (p *publisher) key(n name) component.Key {
+	return component.Key{Cluster: p.cluster, Namespace: n.namespace, Name: n.name}
+}
+
+func (p *publisher) offer(ctx context.Context, n name, e event.Event) error {
+	_, collapsed, err := p.lanes.Put(ctx, n, e)
+	if collapsed {
+		p.metrics.collapsed.Inc()
+	}
+	return err
+}
+
+// same says whether the event changes nothing of what is published.
+func same(known entry, e event.Event) bool {
+	if e.Deleted() {
+		return !known.exists
+	}
+	return known.exists && known.hash == e.Hash && known.uid == e.UID
+}
+
+// run publishes until the context ends; a worker that ends the term ends the others.
+func (p *publisher) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		<-ctx.Done()
+		p.lanes.Close() // what waits is seen again by the next term
+		return ctx.Err()
+	})
+	for range publishers {
+		group.Go(func() error {
+			failures := 0
+			for {
+				n, e, ok := p.lanes.Take()
+				if !ok {
+					return nil
+				}
+				err := p.publish(ctx, n, e)
+				switch {
+				case err == nil:
+					failures = 0
+				case errors.Is(err, errNotLeading), errors.Is(err, p.refusals.LogMissing):
+					p.lanes.Done(n)
+					return err
+				case ctx.Err() != nil:
+				default:
+					failures++
+					p.metrics.retried.Inc()
+					p.log.Debug().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("publish again")
+					p.lanes.Again(n, e, backoff(failures))
+				}
+				p.lanes.Done(n)
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// publish brings one event into the log unless it changes nothing.
+func (p *publisher) publish(ctx context.Context, n name, e event.Event) error {
+	for {
+		known := p.table.get(n)
+		if same(known, e) {
+			p.metrics.suppressed.Inc()
+			return nil
+		}
+		if !p.fresh() {
+			return errNotLeading
+		}
+		// The publish is finished even when the term ends meanwhile, so that its outcome is known.
+		sequence, err := p.to.Publish(context.WithoutCancel(ctx), e, known.sequence)
+		if err == nil {
+			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
+			p.metrics.publishedEvent(e)
+			p.log.Debug().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
+			return nil
+		}
+		if head, superseded := p.refusals.Superseded(err); superseded {
+			if !p.fresh() {
+				return fmt.Errorf("%w (%w)", errNotLeading, err)
+			}
+			// The lease is ours, so what stands there is a late publish of an earlier leader: ours follows it.
+			p.metrics.refused.Inc()
+			p.log.Warn().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("somebody else published: following that message")
+			p.table.reset(head)
+			continue
+		}
+		if errors.Is(err, p.refusals.TooLarge) {
+			p.metrics.tooLarge.Inc()
+			p.log.Error().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component cannot be published")
+			return nil
+		}
+		return err
+	}
+}
+
+// backoff is the wait before another try: exponential with full jitter, at most 5 s.
+func backoff(failures int) time.Duration {
+	ceiling := min(100*time.Millisecond<<min(failures, 10), 5*time.Second)
+	return ceiling/10 + rand.N(ceiling)
+}

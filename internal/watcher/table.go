@@ -1,0 +1,104 @@
+package watcher
+
+import (
+	"sync"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+)
+
+// name is a component's key within the watcher's cluster.
+type name struct{ namespace, name string }
+
+// entry is what the watcher remembers of a component: its last message, and when it was last seen.
+type entry struct {
+	sequence uint64 // of the last message; 0 when none was published
+	hash     string // of the last message; empty for a tombstone
+	uid      string
+	exists   bool   // the last message is not a tombstone
+	seen     uint64 // the newest round that had begun when the component was last seen
+}
+
+// table is the published state of a cluster.
+type table struct {
+	mu      sync.Mutex
+	round   uint64
+	entries map[name]*entry
+}
+
+func newTable() *table { return &table{entries: make(map[name]*entry)} }
+
+func (t *table) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.entries)
+}
+
+// published records a message that stands in the log.
+func (t *table) published(h event.Head) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.at(name{h.Key.Namespace, h.Key.Name})
+	if h.Sequence >= e.sequence {
+		e.sequence, e.hash, e.uid, e.exists = h.Sequence, h.Hash, h.UID, !h.Deleted
+	}
+}
+
+// reset makes the table follow a message even where it is older than what was known: the log says so.
+func (t *table) reset(h event.Head) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.at(name{h.Key.Namespace, h.Key.Name})
+	e.sequence, e.hash, e.uid, e.exists = h.Sequence, h.Hash, h.UID, !h.Deleted && h.Sequence > 0
+}
+
+// at returns the entry, which is created empty. The caller holds the lock.
+func (t *table) at(n name) *entry {
+	e := t.entries[n]
+	if e == nil {
+		e = new(entry)
+		t.entries[n] = e
+	}
+	return e
+}
+
+// begin opens a round.
+func (t *table) begin() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.round++
+	return t.round
+}
+
+// see notes that the component exists now and returns a copy of its entry.
+func (t *table) see(n name) entry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.at(n)
+	e.seen = t.round
+	return *e
+}
+
+// get returns a copy of the entry.
+func (t *table) get(n name) entry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.entries[n]; e != nil {
+		return *e
+	}
+	return entry{}
+}
+
+// absent lists the scope's components that exist in the log or were about to, and were not seen since the round
+// began.
+func (t *table) absent(round uint64, scope component.Scope) []name {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var gone []name
+	for n, e := range t.entries {
+		if (e.exists || e.sequence == 0) && e.seen < round && scope.Contains(n.namespace) {
+			gone = append(gone, n)
+		}
+	}
+	return gone
+}

@@ -1,0 +1,109 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+)
+
+// Source shows the Components of a cluster.
+type Source interface {
+	// Watch reports to the observer until the context ends or, never because of a passing failure, until it cannot
+	// go on.
+	Watch(ctx context.Context, to component.Observer) error
+}
+
+// Log is the stream of component events; see stream.Log for the implementation over JetStream.
+type Log interface {
+	// Publish appends an event that follows the message with the expected sequence (0: the first of its subject) and
+	// returns its sequence. Repeating a publish whose answer was lost is safe.
+	Publish(ctx context.Context, e event.Event, expected uint64) (uint64, error)
+	// Heads calls each with every component's last message.
+	Heads(ctx context.Context, cluster string, each func(event.Head)) error
+}
+
+// Refusals sorts the errors of Log.Publish that are not passing.
+type Refusals struct {
+	// Superseded returns the message that stands there instead of the expected one.
+	Superseded func(error) (event.Head, bool)
+	// TooLarge says that this event will never fit, though another of its component may.
+	TooLarge error
+	// LogMissing says that the stream is gone: the term must begin anew.
+	LogMissing error
+}
+
+// Config is the watcher's own.
+type Config struct {
+	// ClusterName separates the clusters that share a stream. Each cluster needs its own.
+	ClusterName string `env:"CLUSTER_NAME, default=default"`
+}
+
+// Validate reports every problem at once.
+func (c Config) Validate() error {
+	if c.ClusterName == "" || len(c.ClusterName) > 100 {
+		return fmt.Errorf("CLUSTER_NAME is %q: 1 to 100 characters, another for each cluster on the stream", c.ClusterName)
+	}
+	return nil
+}
+
+// publishers is how many publishes may be under way, each of another component.
+const publishers = 64
+
+// maxWaiting is how many components may wait to be published before the source is held back.
+const maxWaiting = 4096
+
+// Watcher publishes the differences between a source and a log. Its leader calls Lead for each term.
+type Watcher struct {
+	cluster  string
+	source   Source
+	refusals Refusals
+	fresh    func() bool
+	metrics  *Metrics
+	log      zerolog.Logger
+	synced   atomic.Bool
+}
+
+// New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
+// publish.
+func New(cfg Config, source Source, refusals Refusals, fresh func() bool, metrics *Metrics, log zerolog.Logger) *Watcher {
+	return &Watcher{
+		cluster: cfg.ClusterName, source: source, refusals: refusals, fresh: fresh, metrics: metrics,
+		log: log.With().Str("cluster", cfg.ClusterName).Logger(),
+	}
+}
+
+// Lead runs one term: it reads the published state, then keeps the log equal to the source until the context ends or
+// the term is over. What was being published is finished before it returns.
+func (w *Watcher) Lead(ctx context.Context, log Log) error {
+	started := time.Now()
+	table := newTable()
+	if err := log.Heads(ctx, w.cluster, table.published); err != nil {
+		return err
+	}
+	w.log.Info().Int("published", table.len()).Dur("took", time.Since(started)).Msg("leading: read the published state")
+	p := newPublisher(w, log, table)
+	defer w.synced.Store(false)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.run(ctx) })
+	group.Go(func() error { return w.source.Watch(ctx, p) })
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+			return cause
+		}
+		return nil
+	}
+	return err
+}
+
+// Synced says whether this process leads and has compared every scope once.
+func (w *Watcher) Synced() bool { return w.synced.Load() }
