@@ -1,0 +1,10 @@
+package cluster
+
+import "syscall"
+
+// childAttributes put a server into a process group of its own, so that Ctrl-C
+// reaches only the process that stops it in order, and let the kernel kill it
+// when that process is gone.
+func childAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
