@@ -1,0 +1,95 @@
+package refregistry
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The kinds of things that are written.
+const (
+	KindLabel     = "label"
+	KindRegistry  = "registry"
+	KindComponent = "component"
+	KindAPI       = "exposed-api"
+)
+
+// Write is one change that took effect; refused requests make none.
+type Write struct {
+	// Time is when the change took effect in the store. History is in that
+	// order, which is what tells a stale write from a late answer.
+	Time   time.Time
+	Method string
+	Kind   string
+	// Registry, Component and API name the thing written, as it is named
+	// after the write; what does not apply to the kind is empty.
+	Registry  string
+	Component string
+	API       string
+	ID        int64
+	// Body is the request's, empty for a deletion.
+	Body json.RawMessage
+	// Start is when the request arrived and End when its answer, or the fault
+	// in its place, was over; End is zero while that is still to come. Two
+	// writes whose spans overlap were under way at the same time.
+	Start, End time.Time
+}
+
+// Overlaps tells whether both requests were under way at the same time. A
+// write without an End is still under way.
+func (w Write) Overlaps(other Write) bool {
+	return (other.End.IsZero() || w.Start.Before(other.End)) && (w.End.IsZero() || other.Start.Before(w.End))
+}
+
+// History returns the writes so far in the order in which they took effect.
+// It is empty unless Config.RecordHistory is set.
+func (s *Server) History() []Write {
+	if s.history == nil {
+		return nil
+	}
+	s.history.mu.Lock()
+	defer s.history.mu.Unlock()
+	return slices.Clone(s.history.writes)
+}
+
+type history struct {
+	mu     sync.Mutex
+	writes []Write
+}
+
+// span is the part of a request's life that its write is recorded with. Only
+// the request's own goroutine uses it.
+type span struct {
+	start time.Time
+	index int // of the write in the history, -1 before there is one
+}
+
+type spanKey struct{}
+
+func (h *history) begin(ctx context.Context) (context.Context, func()) {
+	sp := &span{start: time.Now(), index: -1}
+	return context.WithValue(ctx, spanKey{}, sp), func() {
+		if sp.index < 0 {
+			return
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.writes[sp.index].End = time.Now()
+	}
+}
+
+// wrote records a write. It is called inside the store's transaction, so that
+// the history has the transactions' order.
+func (s *Server) wrote(c *call, w Write) {
+	if s.history == nil {
+		return
+	}
+	sp := c.ctx.Value(spanKey{}).(*span)
+	w.Time, w.Method, w.Body, w.Start = time.Now(), c.method, c.raw, sp.start
+	s.history.mu.Lock()
+	defer s.history.mu.Unlock()
+	sp.index = len(s.history.writes)
+	s.history.writes = append(s.history.writes, w)
+}

@@ -1,0 +1,133 @@
+package refregistry
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestHistoryRecordsWhatTookEffect(t *testing.T) {
+	s, c := start(t, Config{RecordHistory: true})
+	seed(c)
+	before := len(s.History())
+	for _, w := range [][3]string{
+		{"PUT", "/labels/1", `{"value":"red"}`},
+		{"PUT", "/registries/2", `{"name":"above"}`},
+		{"PUT", "/components/2", `{"name":"stock"}`},
+		{"PUT", "/exposed-apis/1", `{"url":"u"}`},
+		{"PATCH", "/exposed-apis/2/status", `{"status":"ready"}`},
+		{"DELETE", "/exposed-apis/1", ""},
+		{"DELETE", "/components/1", ""},
+		{"DELETE", "/registries/2", ""},
+		{"DELETE", "/labels/1", ""},
+		// These change nothing.
+		{"GET", "/labels/", ""},
+		{"POST", "/registries/", `{"name":"self","type":"self","url":"u"}`},
+		{"DELETE", "/components/9", ""},
+		{"PUT", "/components/2", `{"name":""}`},
+	} {
+		c.do(w[0], w[1], w[2])
+	}
+	writes := s.History()
+	want := []Write{
+		{Method: "PUT", Kind: KindLabel, ID: 1, Body: []byte(`{"value":"red"}`)},
+		{Method: "PUT", Kind: KindRegistry, Registry: "above", ID: 2, Body: []byte(`{"name":"above"}`)},
+		{Method: "PUT", Kind: KindComponent, Registry: "self", Component: "stock", ID: 2, Body: []byte(`{"name":"stock"}`)},
+		{Method: "PUT", Kind: KindAPI, Registry: "self", Component: "catalog", API: "tmf620", ID: 1, Body: []byte(`{"url":"u"}`)},
+		{Method: "PATCH", Kind: KindAPI, Registry: "self", Component: "catalog", API: "metrics", ID: 2, Body: []byte(`{"status":"ready"}`)},
+		{Method: "DELETE", Kind: KindAPI, Registry: "self", Component: "catalog", API: "tmf620", ID: 1},
+		{Method: "DELETE", Kind: KindComponent, Registry: "self", Component: "catalog", ID: 1},
+		{Method: "DELETE", Kind: KindRegistry, Registry: "above", ID: 2},
+		{Method: "DELETE", Kind: KindLabel, ID: 1},
+	}
+	if diff := cmp.Diff(want, writes[before:], cmpopts.IgnoreTypes(time.Time{})); diff != "" {
+		t.Errorf("difference (-want +got):\n%s", diff)
+	}
+	for i, w := range writes {
+		if w.Start.After(w.Time) || w.Time.After(w.End) {
+			t.Errorf("write %d: start %v, time %v and end %v are not in order", i, w.Start, w.Time, w.End)
+		}
+		if i > 0 && (w.Time.Before(writes[i-1].Time) || w.Overlaps(writes[i-1])) {
+			t.Errorf("write %d overlaps or precedes the one before it, which was over", i)
+		}
+	}
+}
+
+func TestHistoryIsOff(t *testing.T) {
+	s, c := start(t, Config{})
+	seed(c)
+	same(t, 0, len(s.History()))
+}
+
+// A writer that was held up takes effect after a later one, with older
+// content: the history shows the overlap and the order.
+func TestHistoryShowsAStaleWrite(t *testing.T) {
+	s, c := start(t, Config{RecordHistory: true})
+	seed(c)
+	before := len(s.History())
+	held, struck := make(chan struct{}), make(chan struct{})
+	s.SetFault(func(r *http.Request) *Fault {
+		if r.Header.Get("Held") != "" {
+			close(struck)
+			<-held
+		}
+		return nil
+	})
+	var older sync.WaitGroup
+	older.Go(func() {
+		req := c.request("PUT", "/components/1", `{"label_ids":[1]}`)
+		req.Header.Set("Held", "yes")
+		if _, err := c.send(req); err != nil {
+			t.Error(err)
+		}
+	})
+	<-struck
+	must[any](c, 200, "PUT", "/components/1", `{"label_ids":[2]}`)
+	close(held)
+	older.Wait()
+	writes := s.History()[before:]
+	if len(writes) != 2 {
+		t.Fatalf("%d writes, want 2", len(writes))
+	}
+	same(t, `{"label_ids":[2]}`, string(writes[0].Body))
+	same(t, `{"label_ids":[1]}`, string(writes[1].Body))
+	if !writes[0].Overlaps(writes[1]) || !writes[1].Overlaps(writes[0]) {
+		t.Error("the writes are not shown as overlapping")
+	}
+	if !writes[1].Start.Before(writes[0].Start) {
+		t.Error("the write that took effect last is not shown as the one that came first")
+	}
+}
+
+func TestOverlaps(t *testing.T) {
+	at := func(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
+	a := Write{Start: at(10), End: at(20)}
+	tests := []struct {
+		name  string
+		other Write
+		want  bool
+	}{
+		{"before", Write{Start: at(1), End: at(9)}, false},
+		{"up to the start", Write{Start: at(1), End: at(10)}, false},
+		{"into it", Write{Start: at(1), End: at(11)}, true},
+		{"within", Write{Start: at(12), End: at(13)}, true},
+		{"around", Write{Start: at(1), End: at(30)}, true},
+		{"from the end", Write{Start: at(20), End: at(30)}, false},
+		{"still under way since before", Write{Start: at(1)}, true},
+		{"still under way since after", Write{Start: at(25)}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := a.Overlaps(tt.other); got != tt.want {
+				t.Errorf("Overlaps = %v, want %v", got, tt.want)
+			}
+			if got := tt.other.Overlaps(a); got != tt.want {
+				t.Errorf("the other way round Overlaps = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
