@@ -3,22 +3,94 @@ package config
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
 
+	"github.com/joho/godotenv"
 	"github.com/sethvargo/go-envconfig"
 )
 
-// Section is one package's part of a configuration: a pointer to a struct with env tags.
-type Section interface{ Validate() error }
+// dotenv is the file that stands in for variables that are not set, in the working directory.
+const dotenv = ".env"
 
-// Load fills every section from the variables and reports all problems at once.
+// Environment looks variables up in the environment and, where it lacks them, in the file .env.
+func Environment() (envconfig.Lookuper, error) {
+	file, err := godotenv.Read(dotenv)
+	if errors.Is(err, os.ErrNotExist) {
+		return envconfig.OsLookuper(), nil
+	}
+	if err != nil { // the parser's words may repeat a line, and with it a secret
+		return nil, fmt.Errorf("%s cannot be read: write one NAME=value a line, as in .env.example, or remove it", dotenv)
+	}
+	return envconfig.MultiLookuper(envconfig.OsLookuper(), envconfig.MapLookuper(file)), nil
+}
+
+// Load fills every section and reports all problems at once: each names the variable, what it holds (but for
+// secrets) and what is allowed.
 func Load(ctx context.Context, variables envconfig.Lookuper, sections ...Section) error {
 	var problems []error
 	for _, section := range sections {
-		err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: section, Lookuper: variables})
-		if err == nil {
-			err = section.Validate()
+		for field, value := range fields(section) {
+			problems = append(problems, loadField(ctx, variables, field, value))
 		}
-		problems = append(problems, err)
+		problems = append(problems, section.Validate())
 	}
 	return errors.Join(problems...)
+}
+
+// loadField fills one field. After a problem the field has its default, so that nobody complains about it again.
+func loadField(ctx context.Context, variables envconfig.Lookuper, field reflect.StructField, value reflect.Value) error {
+	v := variable(field)
+	text, set := variables.Lookup(v.Name)
+	var problem error
+	if v.Secret {
+		text, set, problem = fromFile(variables, v.Name, text, set)
+	}
+	if problem == nil && set && text == "" && v.Default != "" {
+		problem = fmt.Errorf("%s is empty: unset it for %s, or give %s", v.Name, v.Default, v.Help)
+	}
+	if problem == nil && set && text != "" {
+		if decode(ctx, field, value, text) == nil {
+			return nil
+		}
+		problem = fmt.Errorf("%s is %q: %s (%s)", v.Name, text, allowed(field.Type), v.Help)
+	}
+	if v.Default != "" {
+		if err := decode(ctx, field, value, v.Default); err != nil {
+			return fmt.Errorf("%s: default: %w", v.Name, err)
+		}
+	}
+	return problem
+}
+
+// decode hands one field to envconfig, which stops at its first error where a whole struct is given.
+func decode(ctx context.Context, field reflect.StructField, value reflect.Value, text string) error {
+	name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+	field.Tag = reflect.StructTag(fmt.Sprintf("env:%q", name))
+	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
+	err := envconfig.ProcessWith(ctx, &envconfig.Config{
+		Target: one.Interface(), Lookuper: envconfig.MapLookuper(map[string]string{name: text}),
+	})
+	if err == nil {
+		value.Set(one.Elem().Field(0))
+	}
+	return err
+}
+
+// fromFile reads a secret from the file that <name>_FILE names, without the line's end.
+func fromFile(variables envconfig.Lookuper, name, text string, set bool) (string, bool, error) {
+	path, named := variables.Lookup(name + FileSuffix)
+	switch {
+	case !named || path == "":
+		return text, set, nil
+	case set && text != "":
+		return "", false, fmt.Errorf("%s and %s are both set: give one of them", name, name+FileSuffix)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", false, fmt.Errorf("%s is %q: %w: give a readable file that holds the secret", name+FileSuffix, path, err)
+	}
+	return strings.TrimRight(string(content), "\r\n"), true, nil
 }

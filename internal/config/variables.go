@@ -1,0 +1,68 @@
+package config
+
+import (
+	"encoding"
+	"reflect"
+	"strings"
+)
+
+// Section is one package's part of a configuration: a pointer to a flat struct whose fields have env tags and a help
+// tag, which says in one line what the variable is for and what is allowed.
+type Section interface{ Validate() error }
+
+// Variable describes one variable for people.
+type Variable struct {
+	Name    string
+	Default string // as it would be written; empty for none
+	Help    string
+	Secret  bool // it may also come from the file named by <Name>_FILE
+}
+
+// FileSuffix makes the name of the variable that names a file with a secret.
+const FileSuffix = "_FILE"
+
+// Variables lists what the sections read, in their order.
+func Variables(sections ...Section) []Variable {
+	var all []Variable
+	for _, section := range sections {
+		for field := range fields(section) {
+			all = append(all, variable(field))
+		}
+	}
+	return all
+}
+
+// fields yields the fields of a section that a variable fills, with their values.
+func fields(section Section) func(yield func(reflect.StructField, reflect.Value) bool) {
+	return func(yield func(reflect.StructField, reflect.Value) bool) {
+		value := reflect.ValueOf(section).Elem()
+		for i := range value.NumField() {
+			field := value.Type().Field(i)
+			if field.Tag.Get("env") != "" && !yield(field, value.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+func variable(field reflect.StructField) Variable {
+	name, options, _ := strings.Cut(field.Tag.Get("env"), ",")
+	_, fallback, _ := strings.Cut(options, "default=")
+	return Variable{
+		Name: name, Default: fallback, Help: field.Tag.Get("help"),
+		Secret: field.Type == reflect.TypeFor[Secret](),
+	}
+}
+
+// allowed says what a type takes, for a value that it does not.
+func allowed(kind reflect.Type) string {
+	switch {
+	case reflect.PointerTo(kind).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return "seconds, such as 30, or a duration, such as 500ms or 5m"
+	case kind.Kind() == reflect.Bool:
+		return "true or false"
+	case kind.Kind() == reflect.Int || kind.Kind() == reflect.Int64:
+		return "a whole number"
+	}
+	return kind.String()
+}

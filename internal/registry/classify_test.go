@@ -1,0 +1,141 @@
+package registry
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"odasync/internal/syncer"
+)
+
+func TestClassify(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	refusedConn := errors.New("dial tcp 127.0.0.1:8000: connect: connection refused")
+	const (
+		down, busy, refused, moved, rejected = syncer.ClassDown, syncer.ClassBusy, syncer.ClassRefused, syncer.ClassMoved, syncer.ClassRejected
+	)
+	tests := map[string]struct {
+		kind  pathKind
+		given answer
+		retry string // the Retry-After header
+		want  syncer.Failure
+	}{
+		"transport error":       {given: answer{err: refusedConn}, want: syncer.Failure{Class: down, Err: refusedConn}},
+		"transport error, item": {kind: item, given: answer{err: refusedConn}, want: syncer.Failure{Class: down, Err: refusedConn}},
+		"answer cut off":        {given: answer{status: 200, err: refusedConn}, want: syncer.Failure{Class: down, Err: refusedConn}},
+		"success with a strange body": {
+			given: answer{unreadable: errors.New("invalid character '<'"), status: 200},
+			want:  syncer.Failure{Class: refused, Words: "the answer is not what a v1 Component Registry sends (invalid character '<'): check COMPONENT_REGISTRY_URL"},
+		},
+		"408":                         {given: answer{status: 408}, want: syncer.Failure{Class: down}},
+		"425":                         {given: answer{status: 425}, want: syncer.Failure{Class: down}},
+		"500":                         {given: answer{status: 500, body: []byte("Internal Server Error")}, want: syncer.Failure{Class: down, Words: "Internal Server Error"}},
+		"501":                         {given: answer{status: 501}, want: syncer.Failure{Class: down}},
+		"502":                         {given: answer{status: 502}, want: syncer.Failure{Class: down}},
+		"503":                         {given: answer{status: 503}, want: syncer.Failure{Class: down}},
+		"504":                         {given: answer{status: 504}, want: syncer.Failure{Class: down}},
+		"507":                         {given: answer{status: 507}, want: syncer.Failure{Class: down}},
+		"599":                         {given: answer{status: 599}, want: syncer.Failure{Class: down}},
+		"503 with seconds to wait":    {given: answer{status: 503}, retry: "12", want: syncer.Failure{Class: down, RetryAfter: 12 * time.Second}},
+		"429":                         {given: answer{status: 429}, want: syncer.Failure{Class: busy}},
+		"429 with seconds":            {given: answer{status: 429}, retry: "120", want: syncer.Failure{Class: busy, RetryAfter: 2 * time.Minute}},
+		"429 with a date":             {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 12:01:30 GMT", want: syncer.Failure{Class: busy, RetryAfter: 90 * time.Second}},
+		"429 with a date gone by":     {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 11:00:00 GMT", want: syncer.Failure{Class: busy}},
+		"429 with negative seconds":   {given: answer{status: 429}, retry: "-3", want: syncer.Failure{Class: busy}},
+		"429 with endless seconds":    {given: answer{status: 429}, retry: "9223372036854775807", want: syncer.Failure{Class: busy, RetryAfter: maxRetryAfter}},
+		"429 with a date far away":    {given: answer{status: 429}, retry: "Sun, 01 Mar 2126 12:01:30 GMT", want: syncer.Failure{Class: busy, RetryAfter: maxRetryAfter}},
+		"429 with nonsense":           {given: answer{status: 429}, retry: "soon", want: syncer.Failure{Class: busy}},
+		"401":                         {given: answer{status: 401}, want: syncer.Failure{Class: refused}},
+		"403":                         {given: answer{status: 403}, want: syncer.Failure{Class: refused}},
+		"403, item":                   {kind: item, given: answer{status: 403}, want: syncer.Failure{Class: refused}},
+		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: syncer.Failure{Class: refused, Words: "Not Found"}},
+		"404, item":                   {kind: item, given: answer{status: 404}, want: syncer.Failure{Class: moved}},
+		"410":                         {given: answer{status: 410}, want: syncer.Failure{Class: refused}},
+		"410, item":                   {kind: item, given: answer{status: 410}, want: syncer.Failure{Class: moved}},
+		"409":                         {given: answer{status: 409}, want: syncer.Failure{Class: moved}},
+		"409, item":                   {kind: item, given: answer{status: 409}, want: syncer.Failure{Class: moved}},
+		"400 exists":                  {given: answer{status: 400, body: []byte(`{"detail":"Component a Already Exists in registry b"}`)}, want: syncer.Failure{Class: moved, Words: "Component a Already Exists in registry b"}},
+		"400 otherwise":               {given: answer{status: 400, body: []byte(`{"detail":"Label with ID 7 not found"}`)}, want: syncer.Failure{Class: rejected, Words: "Label with ID 7 not found"}},
+		"422":                         {given: answer{status: 422, body: []byte(`{"detail":[{"loc":["body","name"],"msg":"too long","type":"x"}]}`)}, want: syncer.Failure{Class: rejected, Words: "body.name: too long"}},
+		"422 that speaks of existing": {given: answer{status: 422, body: []byte(`{"detail":"already exists"}`)}, want: syncer.Failure{Class: rejected, Words: "already exists"}},
+		"413":                         {given: answer{status: 413}, want: syncer.Failure{Class: rejected}},
+		"414":                         {given: answer{status: 414}, want: syncer.Failure{Class: rejected}},
+		"402":                         {given: answer{status: 402}, want: syncer.Failure{Class: refused}},
+		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: syncer.Failure{Class: refused, Words: "Method Not Allowed"}},
+		"406":                         {given: answer{status: 406}, want: syncer.Failure{Class: refused}},
+		"407":                         {given: answer{status: 407}, want: syncer.Failure{Class: refused}},
+		"415":                         {given: answer{status: 415}, want: syncer.Failure{Class: refused}},
+		"418":                         {given: answer{status: 418}, want: syncer.Failure{Class: refused}},
+		"426":                         {given: answer{status: 426}, want: syncer.Failure{Class: refused}},
+		"431":                         {given: answer{status: 431}, want: syncer.Failure{Class: refused}},
+		"451":                         {given: answer{status: 451}, want: syncer.Failure{Class: refused}},
+		"301": {
+			given: answer{status: 301, header: http.Header{"Location": {"https://ada:word@registry.example.org/x?token=1#y"}}},
+			want:  syncer.Failure{Class: refused, Words: "redirected to https://registry.example.org/x: set COMPONENT_REGISTRY_URL to the address that answers itself"},
+		},
+		"304": {given: answer{status: 304}, want: syncer.Failure{Class: refused, Words: "redirected to an unknown place: set COMPONENT_REGISTRY_URL to the address that answers itself"}},
+		"307, item": {
+			kind: item, given: answer{status: 307, header: http.Header{"Location": {"/components/1/"}}},
+			want: syncer.Failure{Class: refused, Words: "redirected to /components/1: set COMPONENT_REGISTRY_URL to the address that answers itself"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if test.retry != "" {
+				test.given.header = http.Header{"Retry-After": {test.retry}}
+			}
+			test.want.Request, test.want.Status = "GET /x/", test.given.status
+			got := classify("GET /x/", test.kind, test.given, now)
+			if diff := cmp.Diff(test.want, *got, cmpopts.EquateErrors()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWords(t *testing.T) {
+	tests := map[string]struct{ body, want string }{
+		"a sentence":            {`{"detail":"Registry not found"}`, "Registry not found"},
+		"a problem":             {`{"detail":[{"loc":["body","name"],"msg":"ensure this value has at most 100 characters","type":"x","ctx":{"limit_value":100}}]}`, "body.name: ensure this value has at most 100 characters"},
+		"several problems":      {`{"detail":[{"loc":["body","name"],"msg":"field required"},{"loc":["body","label_ids",0],"msg":"value is not a valid integer"}]}`, "body.name: field required; body.label_ids.0: value is not a valid integer"},
+		"a problem of no place": {`{"detail":[{"msg":"odd"}]}`, "odd"},
+		"a proxy's JSON":        {`{"message":"no route matched"}`, "no route matched"},
+		"an error in JSON":      {`{"error":"upstream timed out"}`, "upstream timed out"},
+		"other JSON":            {`{"detail":{"a":1}}`, `{"detail":{"a":1}}`},
+		"no JSON":               {"Internal Server Error\n", "Internal Server Error"},
+		"several lines":         {"<html>\r\n <b>502</b>\x00\x1b[31m\n</html>", "<html> <b>502</b>[31m </html>"},
+		"no text at all":        {"\xff\xfe", "\uFFFD"},
+		"nothing":               {"", ""},
+		"500 bytes":             {strings.Repeat("x", 500), strings.Repeat("x", 500)},
+		"one too many":          {strings.Repeat("x", 501), strings.Repeat("x", 497) + "…"},
+		"cut in a character":    {strings.Repeat("x", 496) + "€€", strings.Repeat("x", 496) + "…"},
+		"a long list":           {`{"detail":[` + strings.Repeat(`{"loc":["a"],"msg":"bcdefghijk"},`, 99) + `{"msg":"end"}]}`, strings.Repeat("a: bcdefghijk; ", 34)[:497] + "…"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := words([]byte(test.body))
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if len(got) > maxWords {
+				t.Errorf("%d bytes", len(got))
+			}
+		})
+	}
+}
+
+func FuzzWords(f *testing.F) {
+	f.Add([]byte(`{"detail":[{"loc":["body",0],"msg":"m"}]}`))
+	f.Add([]byte("\xe2\x82"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got := words(body)
+		if len(got) > maxWords || strings.ToValidUTF8(got, "") != got || strings.ContainsAny(got, "\n\r\x00\x1b") {
+			t.Errorf("%q", got)
+		}
+	})
+}

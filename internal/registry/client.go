@@ -1,0 +1,216 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/syncer"
+)
+
+const (
+	userAgent = "odasync"
+	// maxConnections is above any sensible number of concurrent applies, so that none waits for a new connection.
+	maxConnections = 256
+	// idleTimeout is below the 5 s after which uvicorn, which serves the registry, closes an idle connection: a write
+	// on a connection that is just being closed fails with its outcome unknown.
+	idleTimeout = 4 * time.Second
+	// maxBody bounds an answer. A page of 1000 exposed APIs with labels has about 5 MB.
+	maxBody = 64 << 20
+	// maxErrorBody bounds what words are looked for in.
+	maxErrorBody = 64 << 10
+)
+
+// request is one call of the registry.
+type request struct {
+	method   string
+	endpoint string // a path template, such as /components/{id}
+	id       int64  // stands for {id}
+	query    url.Values
+	body     any
+}
+
+func (r request) String() string { return r.method + " " + r.endpoint }
+
+func (r request) kind() pathKind {
+	if strings.Contains(r.endpoint, "{id}") {
+		return item
+	}
+	return collection
+}
+
+// client sends requests, times them and turns whatever is not success into a failure.
+type client struct {
+	http    *http.Client
+	base    *url.URL // without user
+	auth    string   // the Authorization header; empty for none
+	secret  string   // what must not appear in words, should the registry echo it
+	timeout time.Duration
+	metrics *Metrics
+	log     zerolog.Logger
+	now     func() time.Time
+}
+
+func newClient(cfg Config, metrics *Metrics, log zerolog.Logger) *client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns = maxConnections
+	transport.MaxIdleConnsPerHost = maxConnections
+	transport.IdleConnTimeout = idleTimeout
+	c := &client{
+		http: &http.Client{
+			Transport: transport,
+			// A redirect turns a POST into a GET, or carries the key to another host. It is a wrong URL: say so.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		timeout: cfg.timeout(), metrics: metrics, log: log, now: time.Now,
+	}
+	base, err := url.Parse(cfg.URL)
+	if err != nil { // Validate has refused it
+		base = &url.URL{}
+	}
+	c.secret = cfg.APIKey.Reveal()
+	if c.secret != "" {
+		c.auth = "Bearer " + c.secret
+	} else if base.User != nil {
+		c.secret, _ = base.User.Password()
+		basic := http.Request{Header: http.Header{}}
+		basic.SetBasicAuth(base.User.Username(), c.secret)
+		c.auth = basic.Header.Get("Authorization")
+	}
+	c.base, _ = url.Parse(publicURL(base)) // it was just printed
+	return c
+}
+
+// do sends the request and decodes the answer into out, unless that is nil. Its error is a *syncer.Failure or, once the
+// caller's context has ended, that context's error. After such an end nothing is sent.
+func (c *client) do(ctx context.Context, r request, out any) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s: %w", r, err)
+	}
+	begin := c.now()
+	a := c.send(ctx, r, out)
+	took := c.now().Sub(begin)
+
+	status := noAnswer
+	if a.status != 0 {
+		status = strconv.Itoa(a.status)
+	}
+	c.metrics.calls.WithLabelValues(r.method, r.endpoint, status).Inc()
+	c.metrics.duration.WithLabelValues(r.method, r.endpoint).Observe(took.Seconds())
+	c.log.Debug().Str("method", r.method).Str("endpoint", r.endpoint).Int64("id", r.id).Str("status", status).
+		Dur("took", took).Msg("registry request")
+
+	if a.err == nil && a.unreadable == nil && a.status >= 200 && a.status < 300 {
+		return nil
+	}
+	if a.err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", r, ctx.Err())
+	}
+	return classify(r.String(), r.kind(), a, c.now())
+}
+
+// send does the round trip within the time limit.
+func (c *client) send(ctx context.Context, r request, out any) answer {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, &timeoutError{c.timeout})
+	defer cancel()
+	req, err := c.build(ctx, r)
+	if err != nil {
+		return answer{err: err}
+	}
+	response, err := c.http.Do(req)
+	if err != nil {
+		return answer{err: transportError(ctx, err)}
+	}
+	defer response.Body.Close()
+	a := answer{status: response.StatusCode, header: response.Header}
+	if a.status < 200 || a.status >= 300 {
+		// What can be read of the words is enough: the status alone decides.
+		body, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
+		a.body = c.redact(body)
+		return a
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return answer{err: transportError(ctx, err), status: a.status}
+	case len(body) > maxBody:
+		a.unreadable = fmt.Errorf("more than %d MiB", maxBody>>20)
+	case out != nil:
+		a.unreadable = json.Unmarshal(body, out)
+	}
+	return a
+}
+
+func (c *client) build(ctx context.Context, r request) (*http.Request, error) {
+	var body io.Reader
+	if r.body != nil {
+		encoded, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", r, err)
+		}
+		body = bytes.NewReader(encoded)
+	}
+	target := *c.base
+	target.Path += strings.ReplaceAll(r.endpoint, "{id}", strconv.FormatInt(r.id, 10))
+	target.RawPath = ""
+	target.RawQuery = r.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.auth != "" {
+		req.Header.Set("Authorization", c.auth)
+	}
+	return req, nil
+}
+
+// redact keeps the key out of words that quote the request.
+func (c *client) redact(body []byte) []byte {
+	if c.secret == "" {
+		return body
+	}
+	return bytes.ReplaceAll(body, []byte(c.secret), []byte("***"))
+}
+
+// timeoutError is the registry's silence.
+type timeoutError struct{ limit time.Duration }
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %s", e.limit) }
+
+// Unwrap lets errors.Is see a time-out.
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// transportError takes off what http.Client wraps around an error: the URL, which the request's name replaces.
+func transportError(ctx context.Context, err error) error {
+	var silence *timeoutError
+	if errors.As(context.Cause(ctx), &silence) {
+		return silence
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// contextEnded says whether an error is the end of a caller's context: everything else is a failure.
+func contextEnded(err error) bool {
+	var failure *syncer.Failure
+	return err != nil && !errors.As(err, &failure) &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+}

@@ -1,0 +1,97 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"odasync/internal/component"
+	"odasync/internal/config"
+)
+
+// The values of COMPONENT_NAME_FORMAT.
+const (
+	// FormatName names the entry as the component: one namespace a registry.
+	FormatName = "name"
+	// FormatNamespaceName puts the namespace and a dot before it. A namespace has no dots, so no two clash.
+	FormatNamespaceName = "namespace.name"
+)
+
+// maxNameLength is the registry's limit, in characters.
+const maxNameLength = 100
+
+// Config is where the registry is and how components are named there.
+type Config struct {
+	URL    string        `env:"COMPONENT_REGISTRY_URL, default=http://localhost:8000" help:"the Component Registry: http:// or https://, a host and, where needed, a port and a path"`
+	APIKey config.Secret `env:"COMPONENT_REGISTRY_API_KEY" help:"key for the registry, sent as a bearer token"`
+	// Timeout limits each single request.
+	Timeout config.Duration `env:"COMPONENT_REGISTRY_TIMEOUT, default=30" help:"limit of a single request to the registry: seconds, or a duration such as 500ms or 1m"`
+	// Name is the registry entry that the components stand under. It is created when missing.
+	Name       string `env:"COMPONENT_REGISTRY_NAME, default=self" help:"registry entry that the components stand under, created when missing: 1 to 100 characters"`
+	NameFormat string `env:"COMPONENT_NAME_FORMAT, default=name" help:"name of a component in the registry: name, or namespace.name to keep namespaces apart"`
+	// Segments are the function blocks whose APIs are registered.
+	Segments []component.Segment `env:"EXPOSED_API_SEGMENTS, default=core" help:"segments whose APIs are registered: core, management, security, with commas"`
+}
+
+// Validate reports every problem at once.
+func (c Config) Validate() error {
+	var problems []error
+	bad := func(name string, value any, allowed string) {
+		problems = append(problems, fmt.Errorf("%s is %v: %s", name, value, allowed))
+	}
+	c.validateURL(bad)
+	if strings.ContainsFunc(c.APIKey.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		bad("COMPONENT_REGISTRY_API_KEY", c.APIKey, "printable ASCII characters without spaces")
+	}
+	if c.Timeout <= 0 {
+		bad("COMPONENT_REGISTRY_TIMEOUT", c.Timeout, "more than 0, in seconds or as 500ms, 30s, 1m")
+	}
+	if length := utf8.RuneCountInString(c.Name); length < 1 || length > maxNameLength {
+		bad("COMPONENT_REGISTRY_NAME", fmt.Sprintf("%q", c.Name), fmt.Sprintf("1 to %d characters", maxNameLength))
+	}
+	if c.NameFormat != FormatName && c.NameFormat != FormatNamespaceName {
+		bad("COMPONENT_NAME_FORMAT", fmt.Sprintf("%q", c.NameFormat), FormatName+" or "+FormatNamespaceName)
+	}
+	const segments = "one or more of core, management and security, with commas"
+	if len(c.Segments) == 0 {
+		bad("EXPOSED_API_SEGMENTS", "empty", segments)
+	}
+	for _, segment := range c.Segments {
+		if !slices.Contains(component.Segments(), segment) {
+			bad("EXPOSED_API_SEGMENTS", fmt.Sprintf("%q", segment), segments)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (c Config) validateURL(bad func(name string, value any, allowed string)) {
+	const name, allowed = "COMPONENT_REGISTRY_URL", "http:// or https://, a host and, where needed, a port and a path"
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil: // the error and the value might show a password
+		bad(name, "not a URL", allowed)
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.RawQuery != "", u.Fragment != "":
+		u.RawQuery, u.Fragment = "", "" // a token might stand there
+		bad(name, fmt.Sprintf("%q", u.Redacted()), allowed)
+	case len(publicURL(u)) > maxURLLength:
+		bad(name, fmt.Sprintf("%d characters long", len(publicURL(u))), fmt.Sprintf("at most %d", maxURLLength))
+	case u.User != nil && c.APIKey != "":
+		bad(name, u.Redacted(), "no user here when COMPONENT_REGISTRY_API_KEY is set: a request carries only one of them")
+	}
+}
+
+// maxURLLength is the registry's limit, in characters.
+const maxURLLength = 500
+
+// publicURL is the base without user and password, and without a slash at its end.
+func publicURL(base *url.URL) string {
+	shown := *base
+	shown.User = nil
+	return strings.TrimRight(shown.String(), "/")
+}
+
+func (c Config) timeout() time.Duration { return time.Duration(c.Timeout) }

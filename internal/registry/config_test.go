@@ -1,0 +1,117 @@
+package registry
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/sethvargo/go-envconfig"
+
+	"odasync/internal/component"
+	"odasync/internal/config"
+)
+
+func readConfig(t *testing.T, env map[string]string) Config {
+	t.Helper()
+	var cfg Config
+	err := envconfig.ProcessWith(t.Context(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(env)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestConfigFromEnvironment(t *testing.T) {
+	defaults := Config{
+		URL: "http://localhost:8000", Timeout: config.Duration(30 * time.Second), Name: "self", NameFormat: "name",
+		Segments: []component.Segment{"core"},
+	}
+	got := readConfig(t, nil)
+	if diff := cmp.Diff(defaults, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := got.Validate(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	set := Config{
+		URL: "https://registry.example.org/base/", APIKey: "k", Timeout: config.Duration(1500 * time.Millisecond), Name: "north",
+		NameFormat: "namespace.name", Segments: []component.Segment{"core", "management", "security"},
+	}
+	got = readConfig(t, map[string]string{
+		"COMPONENT_REGISTRY_URL": "https://registry.example.org/base/", "COMPONENT_REGISTRY_API_KEY": "k\n",
+		"COMPONENT_REGISTRY_TIMEOUT": "1.5", "COMPONENT_REGISTRY_NAME": "north", "COMPONENT_NAME_FORMAT": "namespace.name",
+		"EXPOSED_API_SEGMENTS": "core, management,security",
+	})
+	if diff := cmp.Diff(set, got); diff != "" {
+		t.Error(diff)
+	}
+	if err := got.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	tests := map[string]struct {
+		env   map[string]string
+		words []string
+		not   string
+	}{
+		"no scheme":       {env: map[string]string{"COMPONENT_REGISTRY_URL": "localhost:8000"}, words: []string{`COMPONENT_REGISTRY_URL is "localhost:8000": http://`}},
+		"no host":         {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://:8000"}, words: []string{"COMPONENT_REGISTRY_URL is"}},
+		"other scheme":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "nats://host"}, words: []string{`"nats://host"`}},
+		"no URL":          {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@ho st"}, words: []string{"COMPONENT_REGISTRY_URL is not a URL"}, not: "word@"},
+		"a query":         {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@host/?token=hidden"}, words: []string{"COMPONENT_REGISTRY_URL is"}, not: "hidden"},
+		"password shown":  {env: map[string]string{"COMPONENT_REGISTRY_URL": "ftp://ada:word@host/"}, words: []string{"ftp://ada:xxxxx@host/"}, not: "word@"},
+		"URL too long":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://host/" + strings.Repeat("x", 500)}, words: []string{"512 characters long: at most 500"}},
+		"user and key":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@host", "COMPONENT_REGISTRY_API_KEY": "k"}, words: []string{"no user here"}, not: "word@"},
+		"key with spaces": {env: map[string]string{"COMPONENT_REGISTRY_API_KEY": "se cret"}, words: []string{"COMPONENT_REGISTRY_API_KEY is ***: printable"}, not: "cret"},
+		"timeout":         {env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "-1s"}, words: []string{"COMPONENT_REGISTRY_TIMEOUT is -1s: more than 0"}},
+		"name too long":   {env: map[string]string{"COMPONENT_REGISTRY_NAME": strings.Repeat("é", 101)}, words: []string{"COMPONENT_REGISTRY_NAME", "1 to 100 characters"}},
+		"format":          {env: map[string]string{"COMPONENT_NAME_FORMAT": "ns/name"}, words: []string{`COMPONENT_NAME_FORMAT is "ns/name": name or namespace.name`}},
+		"segment":         {env: map[string]string{"EXPOSED_API_SEGMENTS": "core,kore"}, words: []string{`EXPOSED_API_SEGMENTS is "kore": one or more of core, management and security`}},
+		"all at once": {
+			env:   map[string]string{"COMPONENT_REGISTRY_URL": "x", "COMPONENT_REGISTRY_TIMEOUT": "0", "COMPONENT_NAME_FORMAT": "x", "EXPOSED_API_SEGMENTS": "x"},
+			words: []string{"COMPONENT_REGISTRY_URL", "COMPONENT_REGISTRY_TIMEOUT", "COMPONENT_NAME_FORMAT", "EXPOSED_API_SEGMENTS"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := readConfig(t, test.env).Validate()
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, word := range test.words {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%q lacks %q", err, word)
+				}
+			}
+			if test.not != "" && strings.Contains(err.Error(), test.not) {
+				t.Errorf("%q shows %q", err, test.not)
+			}
+		})
+	}
+	t.Run("empty", func(t *testing.T) {
+		err := Config{}.Validate()
+		if err == nil || len(strings.Split(err.Error(), "\n")) != 5 {
+			t.Errorf("error = %v, want one line for each of the 5 variables that must be set", err)
+		}
+	})
+}
+
+func TestMetricsFollowTheConventions(t *testing.T) {
+	gatherer := prometheus.NewRegistry()
+	NewMetrics(gatherer)
+	problems, err := testutil.GatherAndLint(gatherer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	if n, err := testutil.GatherAndCount(gatherer, "oda_collector_registry_api_calls_total"); err != nil || n != 30 {
+		t.Errorf("%d counters exist at the start (%v), want 30", n, err)
+	}
+}

@@ -1,0 +1,54 @@
+package registry
+
+import (
+	"errors"
+
+	"odasync/internal/syncer"
+)
+
+// maxRounds bounds how often an apply reads again and starts over because the registry changed underneath.
+const maxRounds = 3
+
+func moved(request, reason string) *syncer.Failure {
+	return &syncer.Failure{Class: syncer.ClassMoved, Request: request, Words: clean(reason)}
+}
+
+func asFailure(err error) (*syncer.Failure, bool) {
+	var failure *syncer.Failure
+	return failure, errors.As(err, &failure)
+}
+
+func hasClass(err error, class syncer.Class) bool {
+	failure, ok := asFailure(err)
+	return ok && failure.Class == class
+}
+
+func isMoved(err error) bool    { return hasClass(err, syncer.ClassMoved) }
+func isRejected(err error) bool { return hasClass(err, syncer.ClassRejected) }
+
+func hasStatus(err error, status int) bool {
+	failure, ok := asFailure(err)
+	return ok && failure.Status == status
+}
+
+// about puts what a request was about before the words of the registry, which seldom tell.
+func about(err error, what string) error {
+	failure, ok := asFailure(err)
+	if !ok {
+		return err
+	}
+	named := *failure
+	named.Words = clean(what + ": " + failure.Words)
+	return &named
+}
+
+// refused makes a rejection one of odasync's configuration, where no component's content was in the request.
+func refused(err error) error {
+	failure, ok := asFailure(err)
+	if !ok || failure.Class != syncer.ClassRejected {
+		return err
+	}
+	misfit := *failure
+	misfit.Class = syncer.ClassRefused
+	return &misfit
+}

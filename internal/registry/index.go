@@ -1,0 +1,146 @@
+package registry
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+)
+
+// creation tells one creation of a registry entry from another: after the registry lost its database, the id is the same
+// and the time is not.
+type creation struct {
+	id int64
+	at string
+}
+
+// holder is an entry that has exposed APIs, whether or not the component itself exists.
+type holder struct{ registry, name string }
+
+// index is where things stand in the registry: which component names exist under which id, and which have APIs.
+type index struct {
+	registry string // the configured one
+	url      string
+
+	// registries holds the creations of the configured registry: one, or more where two replicas created it at once.
+	registries table[creation, bool]
+	apis       table[holder, bool]
+	// unsteady says that the last listing of the APIs may have missed some.
+	unsteady atomic.Bool
+
+	mu sync.Mutex
+	// components are tables of ids by name, one for each registry that was asked for.
+	components map[string]*table[string, int64]
+}
+
+func newIndex(registry, url string) *index {
+	return &index{registry: registry, url: url, components: map[string]*table[string, int64]{}}
+}
+
+// in returns the components of a registry; it may not be loaded.
+func (ix *index) in(registry string) *table[string, int64] {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	t, ok := ix.components[registry]
+	if !ok {
+		t = &table[string, int64]{}
+		ix.components[registry] = t
+	}
+	return t
+}
+
+// reloadRegistry finds the configured registry, or creates it.
+func (ix *index) reloadRegistry(ctx context.Context, s *session, mark uint64) error {
+	return ix.registries.reload(ctx, mark, func() (map[creation]bool, error) {
+		found, err := ix.findRegistry(ctx, s)
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
+		create := registryCreate{Name: ix.registry, Type: "self", URL: ix.url, LabelIDs: []int64{}}
+		err = s.do(ctx, request{method: http.MethodPost, endpoint: pathRegistries, body: create}, nil)
+		if err != nil && !isMoved(err) { // moved: another replica was faster
+			return nil, refused(about(err, "create the registry entry "+ix.registry))
+		}
+		return ix.findRegistry(ctx, s)
+	})
+}
+
+func (ix *index) findRegistry(ctx context.Context, s *session) (creations, error) {
+	rows, _, err := list(ctx, s, pathRegistries, nil, func(row wireRegistry) int64 { return row.ID })
+	if err != nil {
+		return nil, err
+	}
+	found := creations{}
+	for _, row := range rows {
+		if row.Name == ix.registry {
+			found[creation{row.ID, row.CreatedAt}] = true
+		}
+	}
+	return found, nil
+}
+
+// creations are the creations of the registry entry under which everything else that is known was read.
+type creations map[creation]bool
+
+// include says whether the registry entry that an answer carries is one of them. An answer without one tells nothing.
+func (c creations) include(row *wireRegistry) bool {
+	return row == nil || c[creation{row.ID, row.CreatedAt}]
+}
+
+func (ix *index) reloadComponents(ctx context.Context, s *session, registry string, mark uint64) error {
+	return ix.in(registry).reload(ctx, mark, func() (map[string]int64, error) {
+		filter := url.Values{"registry_name": {registry}}
+		rows, _, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
+		if err != nil {
+			return nil, err
+		}
+		ids := make(map[string]int64, len(rows))
+		for _, row := range rows {
+			ids[row.Name] = row.ID
+		}
+		return ids, nil
+	})
+}
+
+// reloadAPIs reads which entries have APIs. The registry has no filter for that: all APIs come, of all registries.
+func (ix *index) reloadAPIs(ctx context.Context, s *session, mark uint64) error {
+	return ix.apis.reload(ctx, mark, func() (map[holder]bool, error) {
+		rows, steady, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
+		if err != nil {
+			return nil, err
+		}
+		ix.unsteady.Store(!steady)
+		holders := map[holder]bool{}
+		for _, row := range rows {
+			holders[holder{row.RegistryName, row.ComponentName}] = true
+		}
+		return holders, nil
+	})
+}
+
+// mayHaveAPIs is false only where it is certain that the registry shows no API for the entry.
+func (ix *index) mayHaveAPIs(of holder) bool {
+	_, has := ix.apis.get(of)
+	return has || ix.unsteady.Load()
+}
+
+// readAPIs reads the APIs that the registry shows for an entry, leftovers of an earlier one of that name included.
+func readAPIs(ctx context.Context, s *session, of holder) ([]wireAPI, error) {
+	filter := url.Values{"registry_name": {of.registry}, "component_name": {of.name}}
+	rows, steady, err := list(ctx, s, pathAPIs, filter, func(row wireAPI) int64 { return row.ID })
+	if err != nil {
+		return nil, err
+	}
+	if !steady {
+		return nil, moved("GET "+pathAPIs, "the APIs of "+of.name+" change while they are read")
+	}
+	// These may be deleted or changed: a filter that did not work must not reach another component's.
+	own := rows[:0]
+	for _, row := range rows {
+		if row.RegistryName == of.registry && row.ComponentName == of.name {
+			own = append(own, row)
+		}
+	}
+	return own, nil
+}

@@ -1,0 +1,97 @@
+package registry
+
+import (
+	"context"
+	"net/http"
+
+	"odasync/internal/component"
+)
+
+// removal takes away what the registry shows for a component at one place.
+type removal struct {
+	*V1
+	*session
+	key   component.Key
+	at    place
+	doubt bool
+}
+
+func (r *removal) round(ctx context.Context, _ creations) error {
+	found, err := r.lookUp(ctx)
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		return r.removeLeftovers(ctx)
+	}
+	switch ownerOf(r.key, found.Labels) {
+	case foreign:
+		return nil
+	case unowned:
+		// Only the record can tell that it was ours: somebody took its labels away.
+		if found.ID != r.at.id {
+			return nil
+		}
+	}
+	// The APIs go first: the registry would leave them behind.
+	shown, err := readAPIs(ctx, r.session, r.at.holder())
+	if err != nil {
+		return err
+	}
+	for _, a := range shown {
+		if err := deleteAPI(ctx, r.session, a.ID); err != nil {
+			return err
+		}
+	}
+	err = r.do(ctx, request{method: http.MethodDelete, endpoint: pathComponent, id: found.ID}, nil)
+	if err != nil && !hasStatus(err, http.StatusNotFound) {
+		return err
+	}
+	r.index.in(r.at.registry).drop(r.at.name, found.ID)
+	r.index.apis.drop(r.at.holder(), true)
+	return nil
+}
+
+// lookUp finds the entry. Where the known ids lead nowhere although there may be an entry, the list decides: after an
+// attempt of unknown end, where the index had promised one, and for a registry whose list was never read.
+func (r *removal) lookUp(ctx context.Context) (*wireComponent, error) {
+	components := r.index.in(r.at.registry)
+	mark := components.mark()
+	_, listed := components.get(r.at.name)
+	found, err := r.find(ctx, r.session, r.at)
+	if err != nil || found != nil {
+		return found, err
+	}
+	if !r.doubt && !listed && components.newerThan(0) {
+		return nil, nil
+	}
+	if err := r.index.reloadComponents(ctx, r.session, r.at.registry, mark); err != nil {
+		return nil, err
+	}
+	return r.find(ctx, r.session, place{registry: r.at.registry, name: r.at.name})
+}
+
+// removeLeftovers deletes the APIs of a component that is gone, as far as they say that they are its own.
+func (r *removal) removeLeftovers(ctx context.Context) error {
+	if r.at.id == 0 && !r.doubt && !r.index.mayHaveAPIs(r.at.holder()) {
+		return nil
+	}
+	shown, err := readAPIs(ctx, r.session, r.at.holder())
+	if err != nil {
+		return err
+	}
+	others := 0
+	for _, a := range shown {
+		if ownerOf(r.key, a.Labels) != ours {
+			others++
+			continue
+		}
+		if err := deleteAPI(ctx, r.session, a.ID); err != nil {
+			return err
+		}
+	}
+	if others == 0 {
+		r.index.apis.drop(r.at.holder(), true)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package registry
+
+// The v1 registry's paths. The trailing slashes matter: without them it answers with a redirect.
+const (
+	pathHealth     = "/health"
+	pathRegistries = "/registries/"
+	pathLabels     = "/labels/"
+	pathComponents = "/components/"
+	pathComponent  = "/components/{id}"
+	pathAPIs       = "/exposed-apis/"
+	pathAPI        = "/exposed-apis/{id}"
+	pathAPIStatus  = "/exposed-apis/{id}/status"
+)
+
+// The JSON shapes of the v1 registry, as far as they are read or written here.
+
+type wireLabel struct {
+	ID    int64  `json:"id"`
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+type wireRegistry struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	// CreatedAt is compared as it stands: with the id it tells one creation of the registry from another.
+	CreatedAt string `json:"created_at"`
+}
+
+type wireComponent struct {
+	ID           int64         `json:"id"`
+	RegistryName string        `json:"registry_name"`
+	Name         string        `json:"name"`
+	Registry     *wireRegistry `json:"registry"`
+	// Labels is always empty in the answer to a POST.
+	Labels []wireLabel `json:"labels"`
+}
+
+type wireAPI struct {
+	ID            int64       `json:"id"`
+	RegistryName  string      `json:"registry_name"`
+	ComponentName string      `json:"component_name"`
+	Name          string      `json:"name"`
+	URL           string      `json:"url"`
+	Specification string      `json:"oas_specification"`
+	Status        string      `json:"status"`
+	Labels        []wireLabel `json:"labels"`
+}
+
+type labelCreate struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+type registryCreate struct {
+	Name     string  `json:"name"`
+	Type     string  `json:"type"`
+	URL      string  `json:"url"`
+	LabelIDs []int64 `json:"label_ids"`
+}
+
+type componentCreate struct {
+	RegistryName string  `json:"registry_name"`
+	Name         string  `json:"name"`
+	LabelIDs     []int64 `json:"label_ids"`
+}
+
+type componentUpdate struct {
+	LabelIDs []int64 `json:"label_ids"`
+}
+
+type apiCreate struct {
+	RegistryName  string  `json:"registry_name"`
+	ComponentName string  `json:"component_name"`
+	Name          string  `json:"name"`
+	URL           string  `json:"url"`
+	Specification string  `json:"oas_specification,omitempty"`
+	Status        string  `json:"status"`
+	LabelIDs      []int64 `json:"label_ids"`
+}
+
+// apiUpdate holds the changed fields; what is nil stays as it is. A specification is taken away by the empty string,
+// which the registry stores as such.
+type apiUpdate struct {
+	URL           *string  `json:"url,omitempty"`
+	Specification *string  `json:"oas_specification,omitempty"`
+	Status        *string  `json:"status,omitempty"`
+	LabelIDs      *[]int64 `json:"label_ids,omitempty"`
+}
+
+type apiStatus struct {
+	Status string `json:"status"`
+}
