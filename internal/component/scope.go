@@ -27,7 +27,7 @@ func ParseScope(text string) (Scope, error) {
 		case part == AllNamespaces || part == "*":
 			s.all = true
 		default:
-			if _, err := path.Match(part, ""); err != nil || strings.Contains(part, "/") {
+			if _, err := path.Match(part, ""); err != nil || strings.Contains(part, "/") || !isGlob(part) && !isNamespace(part) {
 				return Scope{}, fmt.Errorf("%q is neither a namespace nor a glob such as odacompns-*", part)
 			}
 			s.patterns = append(s.patterns, part)
@@ -85,3 +85,11 @@ func (s Scope) String() string {
 }
 
 func isGlob(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// isNamespace says whether Kubernetes could have a namespace of that name. One that it could not have would be watched
+// for ever and stay empty.
+func isNamespace(name string) bool {
+	illegal := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' }
+	return len(name) <= 63 && !strings.ContainsFunc(name, illegal) &&
+		!strings.HasPrefix(name, "-") && !strings.HasSuffix(name, "-")
+}

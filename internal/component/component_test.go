@@ -1,0 +1,132 @@
+package component
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func sample() *Component {
+	return &Component{
+		Namespace: "components",
+		Name:      "demo",
+		Labels:    map[string]string{"version": "1", "oda.tmforum.org/componentName": "demo", "domain": "shop"},
+		Metadata: Metadata{
+			ID: "TMFC901", Version: "1.0.0", SID: []string{"Offer"},
+			Owners: []Person{{Name: "Ada Example", Email: "ada@example.org"}},
+		},
+		DeploymentStatus: "Complete",
+		ExposedAPIs: []ExposedAPI{
+			{Name: "roles", Entry: "roles", Segment: SegmentSecurity},
+			{Name: "metrics", Entry: "metrics", Segment: SegmentManagement, Type: "prometheus"},
+			{Name: "offers-v5", Entry: "offers", Segment: SegmentCore, Version: "v5"},
+			{
+				Name: "offers-v4", Entry: "offers", Segment: SegmentCore, Version: "v4", Type: "openapi",
+				Specifications: []Specification{{URL: "https://specs.example.org/o.json", Version: "4.0.0"}},
+				Implementation: "demo-offers", URL: "https://apis.example.org/o?a=1&b=<2>", Ready: true,
+			},
+		},
+	}
+}
+
+// The bytes and their hash are stored in logs and registries that outlive a program: they may only change together
+// with the version of the wire format.
+func TestCanonicalIsStable(t *testing.T) {
+	const want = `{"namespace":"components","name":"demo",` +
+		`"labels":{"domain":"shop","oda.tmforum.org/componentName":"demo","version":"1"},` +
+		`"metadata":{"id":"TMFC901","version":"1.0.0","owners":[{"name":"Ada Example","email":"ada@example.org"}],"SID":["Offer"]},` +
+		`"deploymentStatus":"Complete","exposedAPIs":[` +
+		`{"name":"offers-v4","entry":"offers","segment":"core","version":"v4","type":"openapi",` +
+		`"specifications":[{"url":"https://specs.example.org/o.json","version":"4.0.0"}],` +
+		`"implementation":"demo-offers","url":"https://apis.example.org/o?a=1\u0026b=\u003c2\u003e","ready":true},` +
+		`{"name":"offers-v5","entry":"offers","segment":"core","version":"v5","ready":false},` +
+		`{"name":"metrics","entry":"metrics","segment":"management","type":"prometheus","ready":false},` +
+		`{"name":"roles","entry":"roles","segment":"security","ready":false}]}`
+	got := sample().Canonical()
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	const hash = "0075e15c7c7abc7cfc765095f49255053987cfd050bfb2b953072c0dbfe4f2b4"
+	if got := Hash(got); got != hash {
+		t.Errorf("the hash is %s, want %s", got, hash)
+	}
+}
+
+func TestCanonicalIgnoresOrder(t *testing.T) {
+	want := string(sample().Canonical())
+	turned := sample()
+	slices.Reverse(turned.ExposedAPIs)
+	if diff := cmp.Diff(want, string(turned.Canonical())); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(want, string(turned.Canonical())); diff != "" {
+		t.Errorf("a second time (-want +got):\n%s", diff)
+	}
+}
+
+func TestCanonicalTakesEmptyForAbsent(t *testing.T) {
+	absent := &Component{Namespace: "a", Name: "b"}
+	empty := &Component{
+		Namespace: "a", Name: "b", Labels: map[string]string{}, ExposedAPIs: []ExposedAPI{},
+		Metadata: Metadata{Maintainers: []Person{}, ETOM: []string{}},
+	}
+	if diff := cmp.Diff(string(absent.Canonical()), string(empty.Canonical())); diff != "" {
+		t.Errorf("-absent +empty:\n%s", diff)
+	}
+}
+
+func TestHashFollowsContent(t *testing.T) {
+	changes := map[string]func(*Component){
+		"nothing":           func(*Component) {},
+		"namespace":         func(c *Component) { c.Namespace = "other" },
+		"name":              func(c *Component) { c.Name = "other" },
+		"a label":           func(c *Component) { c.Labels["domain"] = "other" },
+		"a label more":      func(c *Component) { c.Labels["team"] = "" },
+		"the version":       func(c *Component) { c.Metadata.Version = "1.0.1" },
+		"an owner's mail":   func(c *Component) { c.Metadata.Owners[0].Email = "" },
+		"deployment status": func(c *Component) { c.DeploymentStatus = "" },
+		"an API less":       func(c *Component) { c.ExposedAPIs = c.ExposedAPIs[1:] },
+		"an API's segment":  func(c *Component) { c.ExposedAPIs[1].Segment = SegmentCore },
+		"an API's URL":      func(c *Component) { c.ExposedAPIs[3].URL = "" },
+		"readiness":         func(c *Component) { c.ExposedAPIs[3].Ready = false },
+		"a specification":   func(c *Component) { c.ExposedAPIs[3].Specifications = nil },
+	}
+	seen := map[string]string{}
+	for name, change := range changes {
+		c := sample()
+		change(c)
+		hash := Hash(c.Canonical())
+		if other, found := seen[hash]; found {
+			t.Errorf("changing %s and changing %s give one hash", name, other)
+		}
+		seen[hash] = name
+	}
+}
+
+func TestKey(t *testing.T) {
+	sorted := []Key{
+		{"a", "n", "x"}, {"a", "n", "y"}, {"a", "n.b", "a"}, {"a", "o", "a"}, {"b", "a", "a"},
+	}
+	for i, k := range sorted {
+		for j, other := range sorted {
+			got, want := k.Compare(other), 0
+			if i != j {
+				want = map[bool]int{true: -1, false: 1}[i < j]
+			}
+			if got != want {
+				t.Errorf("comparing %v with %v gives %d, want %d", k, other, got, want)
+			}
+		}
+	}
+	if got := sorted[2].String(); got != "a/n.b/a" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFieldError(t *testing.T) {
+	err := error(&FieldError{Field: "spec.coreFunction.exposedAPIs[2].name", Problem: "is missing"})
+	if got, want := err.Error(), "spec.coreFunction.exposedAPIs[2].name: is missing"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,142 @@
+package kube
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"odasync/internal/component"
+)
+
+// apiEntry is an API as a segment lists it, under all spellings of its name.
+type apiEntry struct {
+	name     string // the first spelling
+	versions int    // how many groups the entry has
+	split    bool   // whether the status lists a version of the entry on its own
+}
+
+// versionGroup is one API in one major version.
+type versionGroup struct {
+	entry          *apiEntry
+	version        string
+	apiType        string
+	implementation string
+	path           string
+	port           uint16
+	specifications []component.Specification
+}
+
+// versionGroups collects the groups of one segment in their order.
+type versionGroups struct {
+	groups  []versionGroup
+	index   map[versionKey]int
+	entries map[string]*apiEntry
+}
+
+// versionKey identifies a group: the entry's name in lower case, as the names of ExposedAPI objects are, and the
+// major version.
+type versionKey struct{ name, version string }
+
+func newVersionGroups(size int) *versionGroups {
+	return &versionGroups{
+		groups:  make([]versionGroup, 0, size),
+		index:   make(map[versionKey]int, size),
+		entries: make(map[string]*apiEntry, size),
+	}
+}
+
+// add takes in one specification of an entry.
+func (all *versionGroups) add(name string, fields apiFields) {
+	key := versionKey{strings.ToLower(name), fields.major()}
+	at, found := all.index[key]
+	if !found {
+		e := all.entries[key.name]
+		if e == nil {
+			e = &apiEntry{name: name}
+			all.entries[key.name] = e
+		}
+		e.versions++
+		at = len(all.groups)
+		all.index[key] = at
+		all.groups = append(all.groups, versionGroup{entry: e, version: key.version})
+	}
+	more := versionGroup{apiType: fields.apiType, implementation: fields.implementation, path: fields.path, port: fields.port}
+	if fields.url != "" || fields.version != "" {
+		more.specifications = []component.Specification{{URL: fields.url, Version: fields.version}}
+	}
+	all.groups[at].merge(more)
+}
+
+// result returns the groups, each with a name of its own. Groups that come to have one name, such as version v4 of
+// an entry foo beside v5, and an entry foo-v4, are merged: their ExposedAPI objects would be one in Kubernetes, too.
+func (all *versionGroups) result() []versionGroup {
+	if len(all.entries) == len(all.groups) {
+		return all.groups
+	}
+	index := make(map[string]int, len(all.groups))
+	merged := all.groups[:0]
+	for _, g := range all.groups {
+		name := strings.ToLower(g.name())
+		if at, found := index[name]; found {
+			merged[at].merge(g)
+			continue
+		}
+		index[name] = len(merged)
+		merged = append(merged, g)
+	}
+	return merged
+}
+
+// merge takes in what another group says. The first word counts, and an address is taken as a whole: the port of one
+// specification at the host of another would be an address that nobody wrote.
+func (g *versionGroup) merge(other versionGroup) {
+	g.apiType = cmp.Or(g.apiType, other.apiType)
+	if g.implementation == "" {
+		g.implementation, g.path, g.port = other.implementation, other.path, other.port
+	}
+	g.specifications = append(g.specifications, other.specifications...)
+}
+
+// name returns the API's name within its segment.
+func (g *versionGroup) name() string {
+	if g.entry.versions > 1 && g.version != "" {
+		return g.entry.name + "-" + g.version
+	}
+	return g.entry.name
+}
+
+// api returns the group as a registry is to see it.
+func (g *versionGroup) api(segment component.Segment, owner *component.Component, known map[string]apiStatus) component.ExposedAPI {
+	status := g.status(known, owner.Name)
+	return component.ExposedAPI{
+		Name:           g.name(),
+		Entry:          g.entry.name,
+		Segment:        segment,
+		Version:        g.version,
+		Type:           g.apiType,
+		Specifications: g.specifications,
+		Implementation: g.implementation,
+		URL:            cmp.Or(status.url, g.inClusterURL(owner.Namespace)),
+		DeveloperUI:    status.developerUI,
+		Ready:          status.ready,
+	}
+}
+
+// inClusterURL returns the address of the implementation's Service, or "" where the spec names no Service.
+func (g *versionGroup) inClusterURL(namespace string) string {
+	if g.implementation == "" || strings.ContainsFunc(g.implementation, notInHostName) {
+		return ""
+	}
+	url := "http://" + g.implementation + "." + namespace + ".svc"
+	if g.port != 0 {
+		url += ":" + strconv.Itoa(int(g.port))
+	}
+	if g.path != "" && g.path[0] != '/' {
+		url += "/"
+	}
+	return url + g.path
+}
+
+func notInHostName(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.'
+}

@@ -1,0 +1,184 @@
+package kube
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"odasync/internal/component"
+)
+
+// reader walks one resource. It knows where it is and remembers the first field that it could not read, so that the
+// walk needs no error handling of its own: the walk goes on as if the field were absent, and its result is dropped.
+type reader struct {
+	path []step
+	err  *component.FieldError
+}
+
+// step is a field, or an item of a list where key is empty.
+type step struct {
+	key   string
+	index int
+}
+
+func (r *reader) enter(key string)    { r.path = append(r.path, step{key: key}) }
+func (r *reader) enterItem(index int) { r.path = append(r.path, step{index: index}) }
+func (r *reader) leave()              { r.path = r.path[:len(r.path)-1] }
+
+// fail says what is wrong with the value at the reader's place.
+func (r *reader) fail(problem string) {
+	if r.err == nil {
+		r.err = &component.FieldError{Field: r.where(), Problem: problem}
+	}
+}
+
+func (r *reader) where() string {
+	var b strings.Builder
+	for i, s := range r.path {
+		switch {
+		case s.key == "":
+			fmt.Fprintf(&b, "[%d]", s.index)
+		case strings.ContainsAny(s.key, "./"): // a label's key
+			fmt.Fprintf(&b, "[%s]", s.key)
+		default:
+			if i > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(s.key)
+		}
+	}
+	return b.String()
+}
+
+// object returns the object in a field, or nil where the field is absent or empty.
+func (r *reader) object(fields map[string]any, key string) map[string]any {
+	value := fields[key]
+	inner, ok := value.(map[string]any)
+	if !ok && !isEmpty(value) {
+		r.enter(key)
+		r.fail("must be an object, not " + kindOf(value))
+		r.leave()
+	}
+	return inner
+}
+
+// text returns the text in a field, or "" where the field is absent.
+func (r *reader) text(fields map[string]any, key string) string {
+	value := fields[key]
+	if text, ok := value.(string); ok || value == nil { // nearly all of them, without the walk's bookkeeping
+		return text
+	}
+	r.enter(key)
+	defer r.leave()
+	return r.scalar(value)
+}
+
+// required is text that may not be empty.
+func (r *reader) required(fields map[string]any, key string) string {
+	text := r.text(fields, key)
+	if strings.TrimSpace(text) == "" {
+		r.enter(key)
+		r.fail("is missing")
+		r.leave()
+	}
+	return text
+}
+
+// scalar returns the text that a single value stands for. A whole number has no decimals, whether it was decoded as
+// an integer or not: Kubernetes itself stores 1.0 as 1.
+func (r *reader) scalar(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	if !isEmpty(value) {
+		r.fail("must be text, not " + kindOf(value))
+	}
+	return ""
+}
+
+// port returns the TCP port in a field, or 0 where the field is absent.
+func (r *reader) port(fields map[string]any, key string) uint16 {
+	text := r.text(fields, key)
+	if text == "" {
+		return 0
+	}
+	number, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || number == 0 {
+		r.enter(key)
+		r.fail(fmt.Sprintf("must be a port from 1 to 65535, not %.32q", text))
+		r.leave()
+	}
+	return uint16(number)
+}
+
+// each visits the items of a list, or the one value that stands where a list belongs. Empty items are passed over.
+func (r *reader) each(fields map[string]any, key string, visit func(item any)) {
+	value := fields[key]
+	if isEmpty(value) {
+		return
+	}
+	r.enter(key)
+	defer r.leave()
+	list, ok := value.([]any)
+	if !ok {
+		visit(value)
+		return
+	}
+	for i, item := range list {
+		if !isEmpty(item) {
+			r.enterItem(i)
+			visit(item)
+			r.leave()
+		}
+	}
+}
+
+// texts reads a list of texts.
+func (r *reader) texts(fields map[string]any, key string) []string {
+	var texts []string
+	r.each(fields, key, func(item any) {
+		texts = append(texts, r.scalar(item))
+	})
+	return texts
+}
+
+// isEmpty says whether a value holds nothing, whatever type it has: templates that render nothing leave any of these.
+func isEmpty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// kindOf names a value's type in the words of the person who wrote it.
+func kindOf(value any) string {
+	switch value.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "text"
+	case bool:
+		return "a boolean"
+	case int64, float64:
+		return "a number"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return fmt.Sprintf("a Go %T", value)
+}

@@ -1,0 +1,275 @@
+package kube
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
+
+	"odasync/internal/component"
+)
+
+var updateGolden = flag.Bool("update", false, "rewrite the golden files")
+
+const normalizeData = "testdata/normalize"
+
+// parse reads YAML or JSON into what unstructured holds: integers are int64, other numbers float64.
+func parse(t testing.TB, document string) map[string]any {
+	t.Helper()
+	body, err := yaml.YAMLToJSON([]byte(document))
+	if err != nil {
+		t.Fatalf("read YAML: %v", err)
+	}
+	var object map[string]any
+	if err := utiljson.Unmarshal(body, &object); err != nil {
+		t.Fatalf("decode: %v", err)
+	}
+	return object
+}
+
+func parseFile(t testing.TB, path string) map[string]any {
+	t.Helper()
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, string(document))
+}
+
+// mustNormalize fails the test where the object cannot be read.
+func mustNormalize(t testing.TB, object map[string]any) *component.Component {
+	t.Helper()
+	seen := Normalize(object)
+	if seen.Err != nil {
+		t.Fatalf("normalize: %v", seen.Err)
+	}
+	return seen.Component
+}
+
+// Every resource in a folder of the test data, whatever its version, has the content of the folder's golden file.
+func TestNormalizeGolden(t *testing.T) {
+	golden, err := filepath.Glob(normalizeData + "/*/component.golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(golden) == 0 && !*updateGolden {
+		t.Fatalf("%s has no golden file", normalizeData)
+	}
+	manifests, err := filepath.Glob(normalizeData + "/*/*.yaml")
+	if err != nil || len(manifests) == 0 {
+		t.Fatalf("%s has no manifest: %v", normalizeData, err)
+	}
+	for _, path := range manifests {
+		t.Run(filepath.ToSlash(strings.TrimPrefix(path, normalizeData+"/")), func(t *testing.T) {
+			canonical := mustNormalize(t, parseFile(t, path)).Canonical()
+			var got bytes.Buffer
+			if err := json.Indent(&got, canonical, "", "  "); err != nil {
+				t.Fatal(err)
+			}
+			got.WriteString("\n")
+			want := filepath.Join(filepath.Dir(path), "component.golden.json")
+			if *updateGolden {
+				if err := os.WriteFile(want, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			body, err := os.ReadFile(want)
+			if err != nil {
+				t.Fatalf("%v (write it with -update)", err)
+			}
+			if diff := cmp.Diff(string(body), got.String()); diff != "" {
+				t.Errorf("content differs (-golden +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNormalizeOneContentInFourVersions(t *testing.T) {
+	hashes := map[string][]string{}
+	for _, version := range []string{"v1beta2", "v1beta3", "v1beta4", "v1"} {
+		object := parseFile(t, filepath.Join(normalizeData, "offers", version+".yaml"))
+		if got := object["apiVersion"]; got != "oda.tmforum.org/"+version {
+			t.Fatalf("%s.yaml has the apiVersion %v", version, got)
+		}
+		hash := component.Hash(mustNormalize(t, object).Canonical())
+		hashes[hash] = append(hashes[hash], version)
+	}
+	if len(hashes) != 1 {
+		t.Errorf("the versions have different hashes: %v", hashes)
+	}
+}
+
+// The shape decides, not the apiVersion: without a conversion webhook a stored shape is served under every version.
+func TestNormalizeIgnoresAPIVersion(t *testing.T) {
+	for _, shape := range []string{"v1beta2", "v1"} {
+		object := parseFile(t, filepath.Join(normalizeData, "offers", shape+".yaml"))
+		want := mustNormalize(t, object)
+		for _, version := range []any{"oda.tmforum.org/v1beta2", "oda.tmforum.org/v1beta3", "oda.tmforum.org/v1beta4",
+			"oda.tmforum.org/v1", "oda.tmforum.org/v2", nil} {
+			object["apiVersion"] = version
+			if diff := cmp.Diff(want, mustNormalize(t, object)); diff != "" {
+				t.Errorf("the shape of %s served as %v (-want +got):\n%s", shape, version, diff)
+			}
+		}
+	}
+}
+
+// sampleFolders are the folders with whole manifests: those of the project and, where ODASYNC_SHARED names a folder,
+// the real ones in its samples.
+func sampleFolders(t *testing.T) []string {
+	folders, err := filepath.Glob(normalizeData + "/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shared := os.Getenv("ODASYNC_SHARED"); shared != "" {
+		folders = append(folders, filepath.Join(shared, "samples"))
+	}
+	return folders
+}
+
+func TestNormalizeSamples(t *testing.T) {
+	for _, folder := range sampleFolders(t) {
+		files, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples := 0
+		for _, file := range files {
+			name := file.Name()
+			if strings.HasSuffix(name, ".golden.json") {
+				continue
+			}
+			samples++
+			t.Run(filepath.Base(folder)+"/"+name, func(t *testing.T) {
+				checkSample(t, parseFile(t, filepath.Join(folder, name)))
+			})
+		}
+		if samples == 0 {
+			t.Errorf("%s has no sample", folder)
+		}
+	}
+}
+
+// checkSample holds a resource against its manifest, read without the normalizer's help.
+func checkSample(t *testing.T, object map[string]any) {
+	meta := object["metadata"].(map[string]any)
+	if meta["namespace"] == nil {
+		meta["namespace"] = "components" // what applying it would add
+	}
+	before := runtime.DeepCopyJSON(object)
+	got := mustNormalize(t, object)
+	if diff := cmp.Diff(before, object); diff != "" {
+		t.Errorf("the resource was changed (-before +after):\n%s", diff)
+	}
+	if got.Name != meta["name"] || got.Namespace != meta["namespace"] {
+		t.Errorf("got %s/%s, want %v/%v", got.Namespace, got.Name, meta["namespace"], meta["name"])
+	}
+	if got.Metadata.Name == "" || got.Metadata.Version == "" || len(got.Metadata.Maintainers) == 0 {
+		t.Errorf("the description lacks a name, a version or maintainers: %+v", got.Metadata)
+	}
+	entries := map[string]bool{}
+	for _, api := range got.ExposedAPIs {
+		entries[string(api.Segment)+"/"+api.Entry] = true
+		if api.URL != "" && !strings.Contains(api.URL, "://") {
+			t.Errorf("%s has the URL %q, which is not absolute", api.Name, api.URL)
+		}
+	}
+	want := map[string]bool{}
+	spec := object["spec"].(map[string]any)
+	for _, segment := range component.Segments() {
+		function, _ := spec[string(segment)+"Function"].(map[string]any)
+		list, _ := function["exposedAPIs"].([]any)
+		for _, item := range list {
+			want[string(segment)+"/"+item.(map[string]any)["name"].(string)] = true
+		}
+	}
+	if diff := cmp.Diff(want, entries); diff != "" {
+		t.Errorf("API entries (-manifest +got):\n%s", diff)
+	}
+	status, _ := object["status"].(map[string]any)
+	for _, section := range []string{"coreAPIs", "managementAPIs", "securityAPIs"} {
+		list, _ := status[section].([]any)
+		for _, item := range list {
+			fields := item.(map[string]any)
+			if url, _ := fields["url"].(string); url != "" && !hasAPI(got, url, fields["ready"] == true) {
+				t.Errorf("no API has the status' URL %s, ready: %v", url, fields["ready"])
+			}
+		}
+	}
+}
+
+func hasAPI(c *component.Component, url string, ready bool) bool {
+	for _, api := range c.ExposedAPIs {
+		if api.URL == url && api.Ready == ready {
+			return true
+		}
+	}
+	return false
+}
+
+func TestNormalizeIdentity(t *testing.T) {
+	object := parse(t, `
+metadata: {namespace: components, name: demo, uid: 1111-2222, resourceVersion: 1759077720544655003}
+spec: {}
+`)
+	want := component.Observation{
+		Namespace:       "components",
+		Name:            "demo",
+		UID:             "1111-2222",
+		ResourceVersion: "1759077720544655003",
+		Component:       &component.Component{Namespace: "components", Name: "demo"},
+	}
+	if diff := cmp.Diff(want, Normalize(object)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A watch drops and reuses what it decoded; the component must not change with it.
+func TestNormalizeKeepsNothingOfTheObject(t *testing.T) {
+	object := parseFile(t, normalizeData+"/running/v1.yaml")
+	got := mustNormalize(t, object)
+	want := got.Canonical()
+	wipe(object)
+	if diff := cmp.Diff(string(want), string(got.Canonical())); diff != "" {
+		t.Errorf("-before +after the object changed:\n%s", diff)
+	}
+}
+
+func wipe(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			wipe(inner)
+			v[key] = "wiped"
+		}
+	case []any:
+		for i, inner := range v {
+			wipe(inner)
+			v[i] = "wiped"
+		}
+	}
+}
+
+func BenchmarkNormalize(b *testing.B) {
+	object := parseFile(b, normalizeData+"/running/v1.yaml")
+	b.Run("content", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			Normalize(object)
+		}
+	})
+	b.Run("content and hash", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			component.Hash(Normalize(object).Component.Canonical())
+		}
+	})
+}
