@@ -16,6 +16,9 @@ type Event struct {
 	// UID and ResourceVersion are those of the resource in its cluster, carried to be shown.
 	UID             string
 	ResourceVersion string
+	// Verify asks the syncers to compare the registry itself with this state, even where the sync state says that
+	// nothing is to be done.
+	Verify bool
 	// Time is when the watcher saw the change.
 	Time time.Time
 	// Sequence is the event's place in the stream, its version; 0 before it is published.

@@ -10,21 +10,23 @@ import (
 	"odasync/internal/component"
 )
 
-// Header keys of a message. CloudEvents attributes follow the NATS protocol binding 1.0.2, binary mode.
+// Header keys of a message. CloudEvents attributes follow the binary mode of the NATS protocol binding 1.0.3; earlier
+// versions of the binding knew the structured mode alone. There is no content-type header: it would announce that mode.
 const (
 	HeaderMessageID   = "Nats-Msg-Id" // JetStream's deduplication key
-	HeaderContentType = "content-type"
 	HeaderSpecVersion = "ce-specversion"
 	HeaderID          = "ce-id"
 	HeaderSource      = "ce-source"
 	HeaderType        = "ce-type"
 	HeaderSubject     = "ce-subject"
 	HeaderTime        = "ce-time"
+	HeaderContentType = "ce-datacontenttype"
 	HeaderDataSchema  = "ce-dataschema"
 
 	HeaderHash            = "oda-hash"
 	HeaderUID             = "oda-uid"
 	HeaderResourceVersion = "oda-resource-version"
+	HeaderVerify          = "oda-verify"
 )
 
 // Values of the constant attributes.
@@ -69,7 +71,7 @@ func Encode(e Event, expected uint64) Message {
 		HeaderID:          {id},
 		HeaderSource:      {"/odasync/" + Token(e.Key.Cluster)},
 		HeaderType:        {kind},
-		HeaderSubject:     {e.Key.Namespace + "/" + e.Key.Name},
+		HeaderSubject:     {attribute(e.Key.Namespace + "/" + e.Key.Name)},
 		HeaderTime:        {e.Time.UTC().Format(time.RFC3339Nano)},
 	}}
 	if e.UID != "" {
@@ -78,6 +80,9 @@ func Encode(e Event, expected uint64) Message {
 	if e.ResourceVersion != "" {
 		m.Header[HeaderResourceVersion] = []string{e.ResourceVersion}
 	}
+	if e.Verify {
+		m.Header[HeaderVerify] = []string{"true"}
+	}
 	if !e.Deleted() {
 		m.Header[HeaderHash] = []string{e.Hash}
 		m.Header[HeaderContentType] = []string{"application/json"}
@@ -85,6 +90,24 @@ func Encode(e Event, expected uint64) Message {
 		m.Data = e.Component.Canonical()
 	}
 	return m
+}
+
+// attribute gives a CloudEvents attribute as a header value: the binding writes spaces, quotes, percent signs and what is
+// not printable ASCII as %HH.
+func attribute(value string) string {
+	var b strings.Builder
+	b.Grow(len(value))
+	for i := range len(value) {
+		c := value[i]
+		if c > ' ' && c < 0x7f && c != '"' && c != '%' {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hexDigits[c>>4])
+		b.WriteByte(hexDigits[c&15])
+	}
+	return b.String()
 }
 
 // Decode reads a message's wire form; sequence is its place in the stream. Unknown headers and body fields are
@@ -96,7 +119,7 @@ func Decode(m Message, sequence uint64) (Event, error) {
 	}
 	e := Event{
 		Key: head.Key, Hash: head.Hash, UID: head.UID, Sequence: sequence,
-		ResourceVersion: m.get(HeaderResourceVersion),
+		ResourceVersion: m.get(HeaderResourceVersion), Verify: m.get(HeaderVerify) == "true",
 	}
 	if e.Time, err = time.Parse(time.RFC3339Nano, m.get(HeaderTime)); err != nil {
 		return Event{}, fmt.Errorf("message %d of %s: header %s: %w", sequence, m.Subject, HeaderTime, err)

@@ -11,6 +11,7 @@ import (
 const (
 	ComponentPrefix = "oda.components.v1"
 	SnapshotPrefix  = "oda.snapshots.v1"
+	ControlPrefix   = "oda.control.v1" // requests, not part of the stream
 )
 
 // Subject returns oda.components.v1.<cluster>.<namespace>.<name>.
@@ -23,6 +24,11 @@ func ClusterSubjects(cluster string) string {
 
 // SnapshotSubject returns oda.snapshots.v1.<cluster>.
 func SnapshotSubject(cluster string) string { return SnapshotPrefix + "." + Token(cluster) }
+
+// ControlSubject returns oda.control.v1.<cluster>.<request>.
+func ControlSubject(cluster, request string) string {
+	return ControlPrefix + "." + Token(cluster) + "." + request
+}
 
 // Tokens returns <cluster>.<namespace>.<name> in characters that are legal in NATS subjects and in KV keys.
 func Tokens(k component.Key) string {

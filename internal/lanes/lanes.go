@@ -1,8 +1,3 @@
-// Package lanes holds the newest value of each key until a worker takes it: of two waiting values the newer stays,
-// and one key is never worked on twice at a time. The order of waiting keys is that of their first arrival.
-//
-// It is client-go's work queue with a value beside each key. The number of waiting keys is bounded; whoever adds a
-// new key to a full set waits, a newer value for a waiting key never does.
 package lanes
 
 import (
@@ -23,6 +18,7 @@ type Lanes[K comparable, V any] struct {
 	waiting map[K]V
 	busy    map[K]struct{}
 	room    chan struct{} // closed and replaced when a waiting key is taken
+	closed  bool
 }
 
 // New returns lanes for at most limit waiting keys. older says whether a is older than b; without it the value that
@@ -39,10 +35,15 @@ func New[K comparable, V any](limit int, older func(a, b V) bool) *Lanes[K, V] {
 }
 
 // Put offers v for the key. Where a value waits already, the newer of the two stays and the other is returned as
-// dropped. Put blocks while the lanes are full and the key is new; its only error is the context's.
+// dropped. Put blocks while the lanes are full and the key is new; its only error is the context's. Closed lanes
+// discard v.
 func (l *Lanes[K, V]) Put(ctx context.Context, key K, v V) (dropped V, was bool, err error) {
 	for {
 		l.mu.Lock()
+		if l.closed {
+			l.mu.Unlock()
+			return dropped, false, nil
+		}
 		waits, was := l.waiting[key]
 		if was && l.older != nil && l.older(v, waits) {
 			l.mu.Unlock()
@@ -65,10 +66,11 @@ func (l *Lanes[K, V]) Put(ctx context.Context, key K, v V) (dropped V, was bool,
 }
 
 // Again puts v back after the delay unless a newer value waits by then; it never blocks. The worker calls it before
-// Done.
+// Done. Closed lanes discard v.
 func (l *Lanes[K, V]) Again(key K, v V, delay time.Duration) {
 	l.mu.Lock()
-	if _, newer := l.waiting[key]; !newer {
+	waits, was := l.waiting[key]
+	if !l.closed && (!was || l.older != nil && l.older(waits, v)) {
 		l.waiting[key] = v
 	}
 	l.mu.Unlock()
@@ -123,12 +125,16 @@ func (l *Lanes[K, V]) Len() int {
 	return len(l.waiting)
 }
 
-// Close wakes the workers; Take returns false. It returns what still waits.
+// Close wakes the workers and whoever waits to put; Take returns false. It returns what still waits.
 func (l *Lanes[K, V]) Close() map[K]V {
 	l.queue.ShutDown()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	left := l.waiting
 	l.waiting = make(map[K]V)
+	if !l.closed {
+		l.closed = true
+		close(l.room) // for those who wait in Put
+	}
 	return left
 }
