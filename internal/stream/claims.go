@@ -14,12 +14,10 @@ import (
 	"odasync/internal/syncer"
 )
 
-// claimTTL is how long the server keeps a claim that is not renewed. A replica that dies holds its keys no longer.
-const claimTTL = 6 * time.Second
-
 // Claims are keys in a bucket whose values the server expires; no clocks are compared.
 type Claims struct {
 	kv     jetstream.KeyValue
+	ttl    time.Duration
 	prefix string
 	owner  string
 }
@@ -27,11 +25,11 @@ type Claims struct {
 // Claims returns the claims of a scope (a target, or the watchers) for one process. owner names the process in the
 // values, for people; the revision is what counts.
 func (c *Conn) Claims(ctx context.Context, scope, owner string) (*Claims, error) {
-	kv, err := c.ensureBucket(ctx, ClaimsBucket, "claims", claimTTL)
+	kv, err := c.ensureBucket(ctx, ClaimsBucket, "claims", c.timing.claimTTL)
 	if err != nil {
 		return nil, err
 	}
-	return &Claims{kv: kv, prefix: event.Token(scope) + ".", owner: owner}, nil
+	return &Claims{kv: kv, ttl: c.timing.claimTTL, prefix: event.Token(scope) + ".", owner: owner}, nil
 }
 
 // Acquire claims the key, or returns syncer.ErrClaimed. While held, the claim renews itself; the held context ends
@@ -83,11 +81,12 @@ type claim struct {
 	renewed  time.Time // when the last successful request was sent
 }
 
-// keep renews the claim until the context ends. It gives the claim up a third of its life before the server does, so
-// that a slow last request still ends in time.
+// keep renews the claim until the context ends. It gives the claim up at least a sixth of its life before the server
+// does, so that a request under way still ends in time.
 func (c *claim) keep(held context.Context) {
 	defer close(c.done)
-	ticker := time.NewTicker(claimTTL / 6)
+	ttl := c.claims.ttl
+	ticker := time.NewTicker(ttl / 6)
 	defer ticker.Stop()
 	for {
 		select {
@@ -96,11 +95,11 @@ func (c *claim) keep(held context.Context) {
 		case <-ticker.C:
 		}
 		age := time.Since(c.lastRenewal())
-		if age > claimTTL*2/3 {
+		if age > ttl*2/3 {
 			c.cancel(fmt.Errorf("claim %s was not renewed for %s: %w", c.name, age.Round(time.Millisecond), syncer.ErrConflict))
 			return
 		}
-		if age < claimTTL/3 {
+		if age < ttl/3 {
 			continue
 		}
 		if err := c.renew(held); errors.Is(err, syncer.ErrConflict) {
@@ -111,7 +110,7 @@ func (c *claim) keep(held context.Context) {
 }
 
 func (c *claim) renew(held context.Context) error {
-	ctx, cancel := context.WithTimeout(held, claimTTL/6)
+	ctx, cancel := context.WithTimeout(held, c.claims.ttl/6)
 	defer cancel()
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,17 +9,17 @@ import (
 
 // Config is where the NATS server is and how the stream is kept.
 type Config struct {
-	URL     string `env:"NATS_URL, default=nats://localhost:4222"`
-	Creds   string `env:"NATS_CREDS"`
-	TLSCA   string `env:"NATS_TLS_CA"`
-	TLSCert string `env:"NATS_TLS_CERT"`
-	TLSKey  string `env:"NATS_TLS_KEY"`
+	URL     string `env:"NATS_URL, default=nats://localhost:4222" help:"NATS servers, several with commas: nats://host:port, or tls, ws, wss"`
+	Creds   string `env:"NATS_CREDS" help:"file with the NATS credentials (JWT and seed)"`
+	TLSCA   string `env:"NATS_TLS_CA" help:"file with the certificate authority of the NATS servers"`
+	TLSCert string `env:"NATS_TLS_CERT" help:"file with the client certificate for NATS"`
+	TLSKey  string `env:"NATS_TLS_KEY" help:"file with the client certificate's key"`
 
-	Replicas int `env:"STREAM_REPLICAS, default=1"`
+	Replicas int `env:"STREAM_REPLICAS, default=1" help:"copies of the stream and the buckets: 1, 3 or 5 (watcher; syncer for its sync state)"`
 	// History is the number of messages kept for each component.
-	History int64 `env:"STREAM_HISTORY, default=32"`
+	History int64 `env:"STREAM_HISTORY, default=32" help:"messages kept for each component, 1 to 10000"`
 	// MaxBytes limits the stream; 0 means the server's limit. When it is reached, publishing waits.
-	MaxBytes int64 `env:"STREAM_MAX_BYTES, default=0"`
+	MaxBytes int64 `env:"STREAM_MAX_BYTES, default=0" help:"size limit of the stream, 0 for none; publishing waits when it is reached"`
 }
 
 // Validate reports every problem at once.
@@ -34,7 +34,7 @@ func (c Config) Validate() error {
 		case err != nil: // the error would repeat a password
 			bad("NATS_URL", "not a URL", "give nats://host:port, several with commas")
 		case u.Host == "" || !strings.Contains(" nats tls ws wss ", " "+u.Scheme+" "):
-			bad("NATS_URL", u.Redacted(), "give nats://host:port (or tls, ws, wss), several with commas")
+			bad("NATS_URL", redacted(server), "give nats://host:port (or tls, ws, wss), several with commas")
 		}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {

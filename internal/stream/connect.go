@@ -17,11 +17,25 @@ const requestTimeout = 5 * time.Second
 
 // Conn is a connection to a NATS server with JetStream.
 type Conn struct {
-	nc  *nats.Conn
-	js  jetstream.JetStream
-	cfg Config
-	log zerolog.Logger
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	cfg    Config
+	timing timing
+	log    zerolog.Logger
 }
+
+// timing is how long things take that tests would wait for.
+type timing struct {
+	// claimTTL is how long the server keeps a claim that is not renewed. A replica that dies holds its keys no longer.
+	claimTTL time.Duration
+	// idle bounds the wait for the next of the heads that the server has still to send.
+	idle time.Duration
+	// heartbeat is how often the server tells a waiting consumer that it is there. After two are missing the consumer
+	// asks whether it still exists.
+	heartbeat time.Duration
+}
+
+var standard = timing{claimTTL: 6 * time.Second, idle: 10 * time.Second, heartbeat: 5 * time.Second}
 
 // Connect returns a connection that reaches the server when it can and comes back for ever. name shows in the
 // server's lists. opts are added, such as nats.InProcessServer.
@@ -69,7 +83,12 @@ func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (
 		nc.Close()
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
-	return &Conn{nc: nc, js: js, cfg: cfg, log: log}, nil
+	return &Conn{nc: nc, js: js, cfg: cfg, timing: standard, log: log}, nil
+}
+
+// Dial is Connect for a command: it fails when the server cannot be reached now, and logs nothing.
+func Dial(cfg Config, name string) (*Conn, error) {
+	return Connect(cfg, name, zerolog.Nop(), nats.RetryOnFailedConnect(false), nats.Timeout(requestTimeout))
 }
 
 // onChange passes an error on only when its text differs from the one before.
@@ -89,6 +108,11 @@ func (c *Conn) Close() {
 	c.nc.Close()
 }
 
+// Server returns the connected server's address and version, without credentials.
+func (c *Conn) Server() string {
+	return fmt.Sprintf("%s, version %s", c.nc.ConnectedUrlRedacted(), c.nc.ConnectedServerVersion())
+}
+
 // Check says in words what keeps the connection from being usable; nil when it is.
 func (c *Conn) Check(ctx context.Context) error {
 	if !c.nc.IsConnected() {
@@ -97,6 +121,8 @@ func (c *Conn) Check(ctx context.Context) error {
 	if err := checkVersion(c.nc.ConnectedServerVersion()); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	if _, err := c.js.AccountInfo(ctx); err != nil {
 		return fmt.Errorf("nats: jetstream: %w: start the server with -js and let the account use it", err)
 	}
@@ -117,18 +143,16 @@ func checkVersion(version string) error {
 	return fmt.Errorf("nats: the server is version %s: odasync needs 2.11 or newer", version)
 }
 
-// redacted strips what a list of server URLs may hold of passwords and tokens.
+// redacted strips what a list of server URLs may hold of user names, passwords and tokens.
 func redacted(urls string) string {
 	servers := strings.Split(urls, ",")
 	for i, server := range servers {
-		scheme, rest, found := strings.Cut(server, "://")
-		if !found {
-			scheme, rest = "nats", server
+		prefix := ""
+		if scheme, _, found := strings.Cut(server, "://"); found {
+			prefix = scheme + "://"
 		}
-		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-			rest = rest[at+1:]
-		}
-		servers[i] = scheme + "://" + rest
+		rest := server[len(prefix):]
+		servers[i] = prefix + rest[strings.LastIndexByte(rest, '@')+1:]
 	}
 	return strings.Join(servers, ",")
 }

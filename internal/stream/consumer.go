@@ -17,10 +17,17 @@ const AckWait = 6 * time.Second
 // maxAckPending is how many messages may be out or waiting for a retry, over all replicas.
 const maxAckPending = 10_000
 
+// recheckWait is the pause before the server is asked again for a consumer that it could not tell of.
+const recheckWait = 200 * time.Millisecond
+
 // Consumer is the durable pull consumer that the replicas of a target share.
 type Consumer struct {
+	conn     *Conn
 	consumer jetstream.Consumer
+	created  time.Time
 	messages jetstream.MessagesContext
+
+	reconnects uint64 // of the connection when the consumer was last known to be the same
 }
 
 // EnsureConsumer creates or updates the consumer of a target. registryURL is remembered in it (without credentials):
@@ -40,33 +47,45 @@ func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string) (*
 		Metadata:       map[string]string{metaPurpose: "syncer", metaLayout: Layout, metaTarget: registryURL},
 	}
 	existing, err := l.stream.Consumer(ctx, name)
-	switch {
-	case errors.Is(err, jetstream.ErrConsumerNotFound):
-		l.conn.log.Info().Str("consumer", name).Msg("creating consumer")
-	case err != nil:
-		return nil, fmt.Errorf("open consumer %s: %w", name, err)
-	default:
-		have := existing.CachedInfo().Config
-		if have.Metadata[metaPurpose] != "syncer" || have.Metadata[metaLayout] != Layout {
-			return nil, fmt.Errorf("consumer %s of stream %s is not this version's (layout %q): remove it with `nats consumer rm %s %s`",
-				name, StreamName, have.Metadata[metaLayout], StreamName, name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		created, createErr := l.stream.CreateConsumer(ctx, want)
+		if createErr == nil {
+			l.conn.log.Info().Str("consumer", name).Msg("created consumer")
+			return l.consumer(created), nil
 		}
-		if url := have.Metadata[metaTarget]; url != registryURL {
-			return nil, fmt.Errorf("target %q feeds the registry at %s, not %s: give this syncer another SYNC_TARGET "+
-				"(what the registry already holds is found and kept)", target, url, registryURL)
+		if err = createErr; errors.Is(err, jetstream.ErrConsumerExists) { // somebody was faster, with other settings
+			existing, err = l.stream.Consumer(ctx, name)
 		}
-		want.DeliverPolicy = have.DeliverPolicy
 	}
-	consumer, err := l.stream.CreateOrUpdateConsumer(ctx, want)
 	if err != nil {
 		return nil, fmt.Errorf("ensure consumer %s: %w", name, err)
 	}
-	return &Consumer{consumer: consumer}, nil
+	have := existing.CachedInfo().Config
+	if have.Metadata[metaPurpose] != "syncer" || have.Metadata[metaLayout] != Layout {
+		return nil, fmt.Errorf("consumer %s of stream %s is not this version's (layout %q): remove it with `nats consumer rm %s %s`",
+			name, StreamName, have.Metadata[metaLayout], StreamName, name)
+	}
+	if url := have.Metadata[metaTarget]; url != registryURL {
+		return nil, fmt.Errorf("target %q feeds the registry at %s, not %s: give this syncer another SYNC_TARGET "+
+			"(what the registry already holds is found and kept)", target, url, registryURL)
+	}
+	consumer, err := l.stream.UpdateConsumer(ctx, want)
+	if err != nil {
+		return nil, fmt.Errorf("update consumer %s: %w", name, err)
+	}
+	return l.consumer(consumer), nil
+}
+
+func (l *Log) consumer(c jetstream.Consumer) *Consumer {
+	return &Consumer{
+		conn: l.conn, consumer: c, created: c.CachedInfo().Created, reconnects: l.conn.nc.Stats().Reconnects,
+	}
 }
 
 // Open starts pulling with at most buffer messages waiting in the process.
 func (c *Consumer) Open(buffer int) error {
-	messages, err := c.consumer.Messages(jetstream.PullMaxMessages(max(buffer, 2)), jetstream.PullExpiry(30*time.Second))
+	messages, err := c.consumer.Messages(jetstream.PullMaxMessages(max(buffer, 2)),
+		jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(c.conn.timing.heartbeat))
 	if err != nil {
 		return fmt.Errorf("pull from consumer: %w", err)
 	}
@@ -75,11 +94,19 @@ func (c *Consumer) Open(buffer int) error {
 }
 
 // Next returns the next message, or the context's error. A server that is away is waited for; after any other error
-// the consumer must be opened anew.
+// the stream and the consumer must be opened anew.
 func (c *Consumer) Next(ctx context.Context) (event.Delivery, error) {
 	msg, err := c.messages.Next(jetstream.NextContext(ctx))
 	for errors.Is(err, jetstream.ErrNoHeartbeat) {
+		if err = c.verify(ctx); errors.Is(err, errReplaced) {
+			break
+		}
 		msg, err = c.messages.Next(jetstream.NextContext(ctx))
+	}
+	if err == nil {
+		if err = c.recheck(ctx); err != nil {
+			_ = msg.NakWithDelay(0) // a lost answer only delays the message by AckWait
+		}
 	}
 	if err != nil && ctx.Err() != nil {
 		return event.Delivery{}, ctx.Err()
@@ -106,14 +133,63 @@ func (c *Consumer) Next(ctx context.Context) (event.Delivery, error) {
 	return d, nil
 }
 
+// errReplaced says that the consumer is gone, or another one stands under its name.
+var errReplaced = errors.New("the consumer was removed or created anew")
+
+// recheck makes sure that the consumer is still the one that was opened, if the connection was lost since that was
+// known: it may stand on another stream now, whose sequences are not those of the sync state.
+func (c *Consumer) recheck(ctx context.Context) error {
+	for {
+		reconnects := c.conn.nc.Stats().Reconnects
+		if reconnects == c.reconnects {
+			return nil
+		}
+		err := c.verify(ctx)
+		if errors.Is(err, errReplaced) {
+			return err
+		}
+		if err == nil {
+			c.reconnects = reconnects
+			continue
+		}
+		select { // the server, or the consumer's leader, is away for a moment
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(recheckWait):
+		}
+	}
+}
+
+// verify asks whether the consumer is still the one that was opened.
+func (c *Consumer) verify(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	info, err := c.consumer.Info(ctx)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+		return errReplaced
+	case err != nil:
+		return fmt.Errorf("read the consumer: %w", err)
+	case !info.Created.Equal(c.created):
+		return errReplaced
+	}
+	return nil
+}
+
 // Close stops pulling and hands back what waits in the process.
 func (c *Consumer) Close() {
 	if c.messages == nil {
 		return
 	}
+	defer c.messages.Stop()
+	if !c.conn.nc.IsConnected() {
+		return // the messages come again by themselves after AckWait
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
 	c.messages.Drain()
 	for {
-		msg, err := c.messages.Next()
+		msg, err := c.messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return
 		}

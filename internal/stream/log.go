@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -46,7 +47,7 @@ func (l *Log) Publish(ctx context.Context, e event.Event, expected uint64) (uint
 	case errors.Is(err, nats.ErrMaxPayload), isCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum):
 		return 0, fmt.Errorf("publish %s (%d bytes): %w", e.Key, len(m.Data), ErrTooLarge)
 	case isCode(err, jetstream.JSErrCodeStreamWrongLastSequence), isCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
-		return l.settle(ctx, e.Key, m, err)
+		return l.settle(ctx, e.Key, m.MessageID(), expected, err)
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
 		if _, infoErr := l.conn.js.Stream(ctx, StreamName); errors.Is(infoErr, jetstream.ErrStreamNotFound) {
 			return 0, ErrLogMissing
@@ -55,31 +56,35 @@ func (l *Log) Publish(ctx context.Context, e event.Event, expected uint64) (uint
 	return 0, fmt.Errorf("publish %s: %w", e.Key, err)
 }
 
-// settle finds out after a refused publish whether the message that stands there is our own.
-func (l *Log) settle(ctx context.Context, key component.Key, m event.Message, refusal error) (uint64, error) {
-	head, found, err := l.Head(ctx, key)
+// settle finds out after a refused publish whether the message that stands there is our own. Where it is the expected
+// one, a new leader of the stream refused before it had caught up: that passes.
+func (l *Log) settle(ctx context.Context, key component.Key, id string, expected uint64, refusal error) (uint64, error) {
+	m, sequence, found, err := l.last(ctx, event.Subject(key))
 	switch {
 	case err != nil:
 		return 0, err
+	case sequence == expected:
+		return 0, fmt.Errorf("publish %s: %w", key, refusal)
 	case !found:
 		// The expected message was purged: the subject is empty again.
 		return 0, &SupersededError{Head: event.Head{Key: key, Deleted: true}}
-	case head.ID == m.MessageID():
-		return head.Sequence, nil
-	case head.Sequence == 0:
-		return 0, refusal
+	case m.MessageID() == id:
+		return sequence, nil
 	}
+	head, _ := l.head(m, sequence)
 	return 0, &SupersededError{Head: head}
 }
 
-// Head reads the last message of the key's subject from the stream's leader, without its body.
-func (l *Log) Head(ctx context.Context, key component.Key) (event.Head, bool, error) {
-	m, sequence, found, err := l.last(ctx, event.Subject(key))
-	if err != nil || !found {
-		return event.Head{}, false, err
-	}
+// head decodes a message's head. One that is no component event has a head without hash, which equals nothing, so that
+// the watcher writes over it; false says that its subject belongs to no component.
+func (l *Log) head(m event.Message, sequence uint64) (event.Head, bool) {
 	head, err := event.DecodeHead(m, sequence)
-	return head, err == nil, err
+	if err == nil {
+		return head, true
+	}
+	l.conn.log.Warn().Err(err).Msg("a message in the stream is no component event")
+	key, err := event.ParseSubject(m.Subject)
+	return event.Head{Key: key, Sequence: sequence}, err == nil
 }
 
 // Newest reads the last message of the key's subject from the stream's leader.
@@ -136,19 +141,52 @@ func (l *Log) last(ctx context.Context, subject string) (event.Message, uint64, 
 }
 
 // Heads calls each with the last message of every component of the cluster, without bodies, oldest first. A key may
-// come again with a newer message that was published meanwhile.
+// come again with a newer message that was published meanwhile. A message that is no component event gives a head
+// without hash.
 func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
-	fail := func(err error) error { return fmt.Errorf("read the heads of cluster %s: %w", cluster, err) }
+	return l.scan(ctx, event.ClusterSubjects(cluster), true, func(m event.Message, sequence uint64) {
+		if head, ok := l.head(m, sequence); ok {
+			each(head)
+		}
+	})
+}
+
+// Components calls each with the newest event of every component of the cluster, tombstones included, oldest first.
+// What cannot be decoded is reported with the error.
+func (l *Log) Components(ctx context.Context, cluster string, each func(event.Event, error)) error {
+	return l.scan(ctx, event.ClusterSubjects(cluster), false, func(m event.Message, sequence uint64) {
+		each(event.Decode(m, sequence))
+	})
+}
+
+// Messages counts what the stream holds.
+func (l *Log) Messages(ctx context.Context) (uint64, error) {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read stream %s: %w", StreamName, err)
+	}
+	return info.State.Msgs, nil
+}
+
+// scan reads the last message of every subject that the filter matches. The consumer may stand on a replica that lags, so
+// the leader is asked for the newest message first, and the scan does not end before that one or a newer one has come.
+// It does not wait for ever, as for a message that was purged meanwhile: the caller begins anew after any error.
+func (l *Log) scan(ctx context.Context, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
+	_, newest, found, err := l.last(ctx, filter)
+	if err != nil || !found {
+		return err
+	}
+	fail := func(err error) error { return fmt.Errorf("read %s: %w", filter, err) }
+	idle := l.conn.timing.idle
 	consumer, err := l.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{event.ClusterSubjects(cluster)},
-		DeliverPolicy:  jetstream.DeliverLastPerSubjectPolicy,
-		HeadersOnly:    true,
+		FilterSubjects:    []string{filter},
+		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
+		HeadersOnly:       headersOnly,
+		InactiveThreshold: 6 * idle,
+		MaxResetAttempts:  2, // the client's own retries take no context
 	})
 	if err != nil {
 		return fail(err)
-	}
-	if consumer.CachedInfo().NumPending == 0 {
-		return nil
 	}
 	messages, err := consumer.Messages()
 	if err != nil {
@@ -156,7 +194,7 @@ func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) 
 	}
 	defer messages.Stop()
 	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		msg, err := next(ctx, messages, idle)
 		if err != nil {
 			return fail(err)
 		}
@@ -164,15 +202,22 @@ func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) 
 		if err != nil {
 			return fail(err)
 		}
-		head, err := event.DecodeHead(event.Message{Subject: msg.Subject(), Header: msg.Headers()}, meta.Sequence.Stream)
-		if err != nil {
-			return fail(err)
-		}
-		each(head)
-		if meta.NumPending == 0 {
+		each(event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}, meta.Sequence.Stream)
+		if meta.NumPending == 0 && meta.Sequence.Stream >= newest {
 			return nil
 		}
 	}
+}
+
+// next waits no longer than idle for a message.
+func next(ctx context.Context, messages jetstream.MessagesContext, idle time.Duration) (jetstream.Msg, error) {
+	wait, cancel := context.WithTimeout(ctx, idle)
+	defer cancel()
+	msg, err := messages.Next(jetstream.NextContext(wait))
+	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("no message came for %s", idle)
+	}
+	return msg, err
 }
 
 func isCode(err error, code jetstream.ErrorCode) bool {

@@ -74,11 +74,15 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 		return judge(err, d.Attempt)
 	}
 	if !verify {
+		if state.Intent != 0 && state.Intent <= state.Sequence && e.Sequence <= state.Sequence {
+			// A replica that had noticed a race ended before the key was right again. Its message is the only one left.
+			return judge(fmt.Errorf("an earlier race over %s: %w", e.Key, ErrConflict), d.Attempt)
+		}
 		// A message older than an intent may be skipped too: the intent's own message is still to be acknowledged.
 		if e.Sequence <= state.Sequence || e.Sequence < state.Intent {
 			return verdict{outcome: outcomeSuperseded, action: ack}
 		}
-		if d.Err == nil && state.shows(e) {
+		if d.Err == nil && !e.Verify && state.shows(e) {
 			state.Sequence, state.Updated = e.Sequence, time.Now()
 			if _, err := s.ports.States.Save(ctx, state); err != nil {
 				return judge(err, d.Attempt)
@@ -86,15 +90,12 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 			return verdict{outcome: outcomeUnchanged, action: ack}
 		}
 	}
-	prior := Prior{Record: state.Record, Doubt: verify || state.Intent != 0 || state.Outcome == OutcomeFailed}
+	prior := Prior{Record: state.Record, Doubt: verify || e.Verify || state.Intent != 0 || state.Outcome == OutcomeFailed}
 	state.Intent, state.Updated = e.Sequence, time.Now()
 	if state.Revision, err = s.ports.States.Save(held, state); err != nil {
 		return judge(err, d.Attempt)
 	}
 	result, err := s.toRegistry(held, e, d, prior)
-	if err == nil || held.Err() == nil {
-		s.sink.result(err)
-	}
 	v := judge(err, d.Attempt)
 	switch {
 	case err == nil && e.Deleted():
@@ -106,7 +107,13 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 	case v.action == drop:
 		state.Outcome, state.Hash, state.Record = OutcomeFailed, "", merged(state.Record, result.Record)
 	default:
-		return v // the intent stands: the next attempt reads before it creates
+		// The intent stands: the next attempt reads before it creates.
+		state.Record = merged(state.Record, result.Record)
+		state.Error, state.Attempts, state.Updated = err.Error(), d.Attempt, time.Now()
+		if _, err := s.ports.States.Save(ctx, state); errors.Is(err, ErrConflict) {
+			return judge(err, d.Attempt)
+		}
+		return v
 	}
 	state.Sequence, state.Intent, state.Attempts, state.Updated = max(state.Sequence, e.Sequence), 0, d.Attempt, time.Now()
 	state.Error = ""
@@ -117,6 +124,7 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 		return judge(err, d.Attempt)
 	}
 	if v.action == ack {
+		s.metrics.applied(e.Component)
 		s.metrics.latency.Observe(time.Since(e.Time).Seconds())
 		s.log.Info().Str("cluster", e.Key.Cluster).Str("namespace", e.Key.Namespace).Str("component", e.Key.Name).
 			Uint64("seq", e.Sequence).Int("writes", result.Writes).Str("outcome", v.outcome).Msg("registry updated")
@@ -124,16 +132,20 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 	return v
 }
 
-func (s *Syncer) toRegistry(held context.Context, e *event.Event, d *event.Delivery, prior Prior) (Result, error) {
-	switch {
-	case d.Err != nil && d.Sequence == e.Sequence:
+func (s *Syncer) toRegistry(held context.Context, e *event.Event, d *event.Delivery, prior Prior) (result Result, err error) {
+	if d.Err != nil && d.Sequence == e.Sequence {
 		return Result{}, &Failure{Class: ClassRejected, Request: "decode", Words: d.Err.Error()}
-	case e.Deleted():
-		return s.ports.Registry.Delete(held, e.Key, prior)
 	}
-	result, err := s.ports.Registry.Apply(held, e.Key, e.Component, prior)
+	result, err = s.converse(held, e, prior)
+	if err == nil || held.Err() == nil { // a request that was cut off tells nothing about the registry
+		s.sink.result(err)
+	}
 	if err != nil {
-		return result, fmt.Errorf("apply %s: %w", e.Key, err)
+		verb := "apply"
+		if e.Deleted() {
+			verb = "delete"
+		}
+		return result, fmt.Errorf("%s %s: %w", verb, e.Key, err)
 	}
 	return result, nil
 }

@@ -7,5 +7,6 @@
 // the stream's newest message, reading the registry first. A component that the registry rejects never holds up
 // another.
 //
-// The tests use a real nats-server in the process and the reference registry over HTTP.
+// The tests use a real nats-server in the process, and a registry in memory that writes down every call and what must
+// never happen there.
 package syncer

@@ -18,6 +18,8 @@ var ErrClaimed = errors.New("the key is claimed by another replica")
 type Deliveries interface {
 	// Next blocks until a message is there or the context ends. After another error the consumer must be opened anew.
 	Next(ctx context.Context) (event.Delivery, error)
+	// Close stops the flow and hands back what Next has not returned. Next is not called afterwards.
+	Close()
 }
 
 // Heads reads the stream's newest message of a key from the stream's leader.

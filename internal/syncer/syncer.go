@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
+	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/lanes"
 )
@@ -18,9 +20,14 @@ import (
 // Config is the syncer's own.
 type Config struct {
 	// Target names the registry that is fed. A second syncer with another target feeds another registry.
-	Target string `env:"SYNC_TARGET, default=default"`
+	Target string `env:"SYNC_TARGET, default=default" help:"name of the registry that is fed; another for each registry"`
 	// Concurrency is how many components one replica applies at a time.
-	Concurrency int `env:"SYNC_CONCURRENCY, default=16"`
+	Concurrency int `env:"SYNC_CONCURRENCY, default=16" help:"components that one syncer applies at a time, 1 to 1024"`
+	// Batch is how many messages wait in the process beside those that are being applied.
+	Batch int `env:"BATCH_SIZE, default=10" help:"messages that one syncer fetches ahead, 1 to 1000"`
+	// Tries and Pause are for a registry that does not answer; then the message goes back to the stream.
+	Tries int             `env:"COMPONENT_REGISTRY_RETRY_ATTEMPTS, default=3" help:"tries of an apply before its message goes back to the stream, 1 to 100"`
+	Pause config.Duration `env:"COMPONENT_REGISTRY_RETRY_DELAY, default=5" help:"pause between these tries: seconds, or a duration such as 500ms"`
 }
 
 // Validate reports every problem at once.
@@ -31,6 +38,15 @@ func (c Config) Validate() error {
 	}
 	if c.Concurrency < 1 || c.Concurrency > 1024 {
 		problems = append(problems, fmt.Errorf("SYNC_CONCURRENCY is %d: 1 to 1024", c.Concurrency))
+	}
+	if c.Batch < 1 || c.Batch > 1000 {
+		problems = append(problems, fmt.Errorf("BATCH_SIZE is %d: 1 to 1000", c.Batch))
+	}
+	if c.Tries < 1 || c.Tries > 100 {
+		problems = append(problems, fmt.Errorf("COMPONENT_REGISTRY_RETRY_ATTEMPTS is %d: 1 to 100", c.Tries))
+	}
+	if c.Pause < 0 || time.Duration(c.Pause) > time.Hour {
+		problems = append(problems, fmt.Errorf("COMPONENT_REGISTRY_RETRY_DELAY is %s: 0 to 1h", c.Pause))
 	}
 	return errors.Join(problems...)
 }
@@ -62,11 +78,14 @@ type Syncer struct {
 	sink    sink
 	lanes   *lanes.Lanes[component.Key, *event.Delivery]
 
+	beat     atomic.Int64  // when the heartbeat was last sent, in Unix nanoseconds
+	stopping chan struct{} // closed when nothing is fetched any more
+
 	mu   sync.Mutex
 	hand map[*event.Delivery]struct{}
 }
 
-// New returns a syncer.
+// New returns a syncer, which runs once.
 func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.Logger) *Syncer {
 	log = log.With().Str("target", cfg.Target).Logger()
 	return &Syncer{
@@ -75,12 +94,13 @@ func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.L
 		lanes: lanes.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
 			return a.Sequence < b.Sequence
 		}),
-		hand: make(map[*event.Delivery]struct{}),
+		stopping: make(chan struct{}),
+		hand:     make(map[*event.Delivery]struct{}),
 	}
 }
 
-// Run applies messages until the context ends or the consumer is gone, and returns that error. What waits then is handed back at once; what is being applied is
-// finished, or cut off after the grace.
+// Run applies messages until the context ends or the consumer is gone, and returns that error. What waits then is
+// handed back at once; what is being applied is finished, or cut off after the grace.
 func (s *Syncer) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -103,6 +123,8 @@ func (s *Syncer) Run(ctx context.Context) error {
 	}
 
 	err := s.fetch(ctx)
+	close(s.stopping)
+	s.ports.Deliveries.Close() // or what is handed back could come here again
 	for _, d := range s.lanes.Close() {
 		s.settle(d, verdict{outcome: outcomeHandedBack, action: retry})
 	}
@@ -127,7 +149,10 @@ func (s *Syncer) fetch(ctx context.Context) error {
 			s.settle(&d, verdict{outcome: outcomeHandedBack, action: retry})
 			return err
 		}
-		if superseded {
+		switch {
+		case superseded && older != &d && older.Sequence == d.Sequence:
+			s.letGo(older) // the same message came twice: an acknowledgement now would end both
+		case superseded:
 			s.settle(older, verdict{outcome: outcomeSuperseded, action: ack})
 		}
 	}
@@ -143,6 +168,7 @@ func (s *Syncer) heartbeat(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
+		s.beat.Store(time.Now().UnixNano())
 		s.mu.Lock()
 		for d := range s.hand {
 			_ = d.Progress() // an outage shows elsewhere; the message then comes again and is recognised
@@ -165,3 +191,15 @@ func (s *Syncer) letGo(d *event.Delivery) {
 
 // Check says in words why the registry is not being written; nil when the last attempt went well.
 func (s *Syncer) Check() error { return s.sink.check() }
+
+// Turning says in words whether the loops stand still; nil while they turn.
+func (s *Syncer) Turning() error {
+	last := s.beat.Load()
+	if last == 0 { // the first is still to come
+		return nil
+	}
+	if age := time.Since(time.Unix(0, last)); age > 30*s.timing.Heartbeat {
+		return fmt.Errorf("no heartbeat for %s", age.Round(time.Second))
+	}
+	return nil
+}

@@ -65,7 +65,7 @@ func backoff(attempt int) time.Duration {
 // settle tells the broker what became of a message and counts it.
 func (s *Syncer) settle(d *event.Delivery, v verdict) {
 	defer s.letGo(d)
-	s.metrics.outcome(v.outcome)
+	s.metrics.handled(v.outcome)
 	log := s.log.Debug()
 	if v.outcome == outcomeFailed {
 		log = s.log.Error()

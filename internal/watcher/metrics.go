@@ -1,6 +1,8 @@
 package watcher
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odasync/internal/event"
@@ -14,6 +16,7 @@ type Metrics struct {
 	retried    prometheus.Counter
 	refused    prometheus.Counter
 	tooLarge   prometheus.Counter
+	table      atomic.Pointer[table] // of the present term
 }
 
 // NewMetrics registers the watcher's metrics.
@@ -31,7 +34,15 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		refused:    counter("odasync_publish_refused_total", "Publishes refused because another message stood in the stream."),
 		tooLarge:   counter("odasync_events_too_large_total", "Components larger than the server's max_payload, not published."),
 	}
-	registry.MustRegister(m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
+	current := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "oda_collector_components_current", Help: "Components of the cluster that are published; 0 while another watcher leads.",
+	}, func() float64 {
+		if t := m.table.Load(); t != nil {
+			return float64(len(t.existing("")))
+		}
+		return 0
+	})
+	registry.MustRegister(current, m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
 	for _, kind := range []string{"upserted", "deleted"} {
 		m.published.WithLabelValues(kind)
 	}

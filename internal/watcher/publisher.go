@@ -27,7 +27,7 @@ type publisher struct {
 }
 
 func newPublisher(w *Watcher, to Log, t *table) *publisher {
-	return &publisher{Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](maxWaiting, nil), pending: make(map[string]bool)}
+	return &publisher{Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](w.waiting, nil), pending: make(map[string]bool)}
 }
 
 // errNotLeading ends a term whose lease is no longer fresh.
@@ -48,6 +48,7 @@ func (p *publisher) Begin(scope component.Scope) uint64 {
 func (p *publisher) Observe(ctx context.Context, _ uint64, seen component.Observation) error {
 	n := name{seen.Namespace, seen.Name}
 	if seen.Deleted {
+		p.table.lose(n)
 		return p.offer(ctx, n, event.Tombstone(p.key(n), seen.UID, seen.ResourceVersion, seen.Seen))
 	}
 	// Asked before the table is read: nothing can change the entry of an idle key, since only this goroutine adds it.
@@ -101,6 +102,9 @@ func (p *publisher) offer(ctx context.Context, n name, e event.Event) error {
 
 // same says whether the event changes nothing of what is published.
 func same(known entry, e event.Event) bool {
+	if known.doubt {
+		return false
+	}
 	if e.Deleted() {
 		return !known.exists
 	}
@@ -167,9 +171,12 @@ func (p *publisher) publish(ctx context.Context, n name, e event.Event) error {
 			if !p.fresh() {
 				return fmt.Errorf("%w (%w)", errNotLeading, err)
 			}
-			// The lease is ours, so what stands there is a late publish of an earlier leader: ours follows it.
-			p.metrics.refused.Inc()
-			p.log.Warn().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("somebody else published: following that message")
+			// The lease is ours, so what stands there is a late publish of an earlier leader, or one of ours whose answer
+			// was lost: the event follows it.
+			if !known.doubt {
+				p.metrics.refused.Inc()
+				p.log.Warn().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("somebody else published: following that message")
+			}
 			p.table.reset(head)
 			continue
 		}
@@ -178,11 +185,12 @@ func (p *publisher) publish(ctx context.Context, n name, e event.Event) error {
 			p.log.Error().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component cannot be published")
 			return nil
 		}
+		p.table.unanswered(n)
 		return err
 	}
 }
 
-// backoff is the wait before another try: exponential with full jitter, at most 5 s.
+// backoff is the wait before another try: exponential with full jitter, at most 5.5 s.
 func backoff(failures int) time.Duration {
 	ceiling := min(100*time.Millisecond<<min(failures, 10), 5*time.Second)
 	return ceiling/10 + rand.N(ceiling)

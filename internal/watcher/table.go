@@ -16,7 +16,8 @@ type entry struct {
 	hash     string // of the last message; empty for a tombstone
 	uid      string
 	exists   bool   // the last message is not a tombstone
-	seen     uint64 // the newest round that had begun when the component was last seen
+	doubt    bool   // a later message may stand there: the answer to its publish was lost
+	seen     uint64 // the newest round that had begun when the component was last seen; 0 once it is known to be gone
 }
 
 // table is the published state of a cluster.
@@ -40,7 +41,7 @@ func (t *table) published(h event.Head) {
 	defer t.mu.Unlock()
 	e := t.at(name{h.Key.Namespace, h.Key.Name})
 	if h.Sequence >= e.sequence {
-		e.sequence, e.hash, e.uid, e.exists = h.Sequence, h.Hash, h.UID, !h.Deleted
+		e.follow(h)
 	}
 }
 
@@ -48,8 +49,18 @@ func (t *table) published(h event.Head) {
 func (t *table) reset(h event.Head) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e := t.at(name{h.Key.Namespace, h.Key.Name})
-	e.sequence, e.hash, e.uid, e.exists = h.Sequence, h.Hash, h.UID, !h.Deleted && h.Sequence > 0
+	t.at(name{h.Key.Namespace, h.Key.Name}).follow(h)
+}
+
+// unanswered records that a publish failed and may have been stored all the same.
+func (t *table) unanswered(n name) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.at(n).doubt = true
+}
+
+func (e *entry) follow(h event.Head) {
+	e.sequence, e.hash, e.uid, e.exists, e.doubt = h.Sequence, h.Hash, h.UID, !h.Deleted, false
 }
 
 // at returns the entry, which is created empty. The caller holds the lock.
@@ -79,6 +90,15 @@ func (t *table) see(n name) entry {
 	return *e
 }
 
+// lose notes that the component is gone.
+func (t *table) lose(n name) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.entries[n]; e != nil {
+		e.seen = 0
+	}
+}
+
 // get returns a copy of the entry.
 func (t *table) get(n name) entry {
 	t.mu.Lock()
@@ -89,16 +109,30 @@ func (t *table) get(n name) entry {
 	return entry{}
 }
 
-// absent lists the scope's components that exist in the log or were about to, and were not seen since the round
-// began.
+// absent lists the scope's components that exist in the log or were to be published, and were not seen since the
+// round began. They are known to be gone then.
 func (t *table) absent(round uint64, scope component.Scope) []name {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var gone []name
 	for n, e := range t.entries {
-		if (e.exists || e.sequence == 0) && e.seen < round && scope.Contains(n.namespace) {
+		if (e.exists || e.seen > 0) && e.seen < round && scope.Contains(n.namespace) {
+			e.seen = 0
 			gone = append(gone, n)
 		}
 	}
 	return gone
+}
+
+// existing lists the namespace's components that exist in the log; of every namespace where it is empty.
+func (t *table) existing(namespace string) []name {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []name
+	for n, e := range t.entries {
+		if e.exists && (namespace == "" || n.namespace == namespace) {
+			all = append(all, n)
+		}
+	}
+	return all
 }

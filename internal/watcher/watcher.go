@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
+	"odasync/internal/config"
 	"odasync/internal/event"
 )
 
@@ -28,6 +29,8 @@ type Log interface {
 	Publish(ctx context.Context, e event.Event, expected uint64) (uint64, error)
 	// Heads calls each with every component's last message.
 	Heads(ctx context.Context, cluster string, each func(event.Head)) error
+	// Newest reads a component's last event; false where it has none.
+	Newest(ctx context.Context, key component.Key) (event.Event, bool, error)
 }
 
 // Refusals sorts the errors of Log.Publish that are not passing.
@@ -43,21 +46,27 @@ type Refusals struct {
 // Config is the watcher's own.
 type Config struct {
 	// ClusterName separates the clusters that share a stream. Each cluster needs its own.
-	ClusterName string `env:"CLUSTER_NAME, default=default"`
+	ClusterName string `env:"CLUSTER_NAME, default=default" help:"name of this cluster on the stream; another for each cluster"`
+	// Interval is the time between two full comparisons of the cluster with the stream; 0 for none.
+	Interval config.Duration `env:"SYNC_INTERVAL, default=60" help:"time between two full comparisons of the cluster with the stream, 0 for none: seconds, or a duration such as 5m"`
 }
 
 // Validate reports every problem at once.
 func (c Config) Validate() error {
+	var problems []error
 	if c.ClusterName == "" || len(c.ClusterName) > 100 {
-		return fmt.Errorf("CLUSTER_NAME is %q: 1 to 100 characters, another for each cluster on the stream", c.ClusterName)
+		problems = append(problems, fmt.Errorf("CLUSTER_NAME is %q: 1 to 100 characters, another for each cluster on the stream", c.ClusterName))
 	}
-	return nil
+	if interval := time.Duration(c.Interval); interval < 0 || interval > 0 && interval < time.Second {
+		problems = append(problems, fmt.Errorf("SYNC_INTERVAL is %s: 0 for none, or a second or more", c.Interval))
+	}
+	return errors.Join(problems...)
 }
 
 // publishers is how many publishes may be under way, each of another component.
 const publishers = 64
 
-// maxWaiting is how many components may wait to be published before the source is held back.
+// maxWaiting bounds what the memory holds of a cluster that changes while nothing can be published.
 const maxWaiting = 4096
 
 // Watcher publishes the differences between a source and a log. Its leader calls Lead for each term.
@@ -68,7 +77,9 @@ type Watcher struct {
 	fresh    func() bool
 	metrics  *Metrics
 	log      zerolog.Logger
+	waiting  int // how many components may wait to be published before the source is held back
 	synced   atomic.Bool
+	term     atomic.Pointer[publisher] // nil while not leading
 }
 
 // New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
@@ -76,9 +87,12 @@ type Watcher struct {
 func New(cfg Config, source Source, refusals Refusals, fresh func() bool, metrics *Metrics, log zerolog.Logger) *Watcher {
 	return &Watcher{
 		cluster: cfg.ClusterName, source: source, refusals: refusals, fresh: fresh, metrics: metrics,
-		log: log.With().Str("cluster", cfg.ClusterName).Logger(),
+		log: log.With().Str("cluster", cfg.ClusterName).Logger(), waiting: maxWaiting,
 	}
 }
+
+// errSourceEnded ends a term that nobody feeds any more.
+var errSourceEnded = errors.New("the source stopped watching without a reason")
 
 // Lead runs one term: it reads the published state, then keeps the log equal to the source until the context ends or
 // the term is over. What was being published is finished before it returns.
@@ -90,11 +104,21 @@ func (w *Watcher) Lead(ctx context.Context, log Log) error {
 	}
 	w.log.Info().Int("published", table.len()).Dur("took", time.Since(started)).Msg("leading: read the published state")
 	p := newPublisher(w, log, table)
+	w.metrics.table.Store(table)
+	defer w.metrics.table.Store(nil)
+	w.term.Store(p)
+	defer w.term.Store(nil)
 	defer w.synced.Store(false)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.run(ctx) })
-	group.Go(func() error { return w.source.Watch(ctx, p) })
+	group.Go(func() error {
+		err := w.source.Watch(ctx, p)
+		if err == nil && ctx.Err() == nil {
+			err = errSourceEnded
+		}
+		return err
+	})
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {

@@ -1,0 +1,178 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+	"odasync/internal/syncer"
+)
+
+// ends waits until the held context ends and returns its cause.
+func ends(t *testing.T, held context.Context) error {
+	t.Helper()
+	select {
+	case <-held.Done():
+		return context.Cause(held)
+	case <-time.After(patience):
+		t.Fatalf("the held context goes on after %s", patience)
+		return nil
+	}
+}
+
+// claimBucket is the bucket, to look at claims and to disturb them.
+func claimBucket(t *testing.T, s *streamtest.Server) jetstream.KeyValue {
+	t.Helper()
+	return must(js(t, s).KeyValue(within(t), stream.ClaimsBucket))
+}
+
+// TestClaimExpiresWithItsOwner has owners that neither renew nor release.
+func TestClaimExpiresWithItsOwner(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(claims *stream.Claims, conn *stream.Conn){
+		"the work was cut off":     func(*stream.Claims, *stream.Conn) {},
+		"the connection is closed": func(_ *stream.Claims, conn *stream.Conn) { conn.Close() },
+	}
+	for name, die := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := streamtest.Start(t)
+			claims, conn := claimsConn(t, s, "dead")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			held, release := acquire(t, ctx, claims, keyOf("a"))
+			if name == "the work was cut off" {
+				cancel()
+			}
+			die(claims, conn)
+			other := claimsOf(t, s, "two")
+			if _, _, err := other.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+				t.Errorf("before it expires: %v, want ErrClaimed", err)
+			}
+			var next func(context.Context) error
+			eventually(t, "the claim expires", func() bool {
+				var err error
+				if _, next, err = other.Acquire(t.Context(), keyOf("a")); err != nil && !errors.Is(err, syncer.ErrClaimed) {
+					t.Fatal(err)
+				}
+				return err == nil
+			})
+			if held.Err() == nil {
+				t.Error("the dead owner's context goes on after another took the claim")
+			}
+			if err := release(within(t)); err == nil {
+				t.Error("the dead owner released the claim of another")
+			}
+			if err := next(within(t)); err != nil {
+				t.Errorf("the new owner's release: %v", err)
+			}
+		})
+	}
+}
+
+func TestHeldContextEndsWhenTheClaimIsLost(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(ctx context.Context, bucket jetstream.KeyValue) error{
+		"taken by another": func(ctx context.Context, bucket jetstream.KeyValue) error {
+			_, err := bucket.Put(ctx, claimName, []byte("two"))
+			return err
+		},
+		"deleted": func(ctx context.Context, bucket jetstream.KeyValue) error { return bucket.Delete(ctx, claimName) },
+		"purged":  func(ctx context.Context, bucket jetstream.KeyValue) error { return bucket.Purge(ctx, claimName) },
+	}
+	for name, lose := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := streamtest.Start(t)
+			held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), keyOf("a"))
+			if err := lose(within(t), claimBucket(t, s)); err != nil {
+				t.Fatal(err)
+			}
+			if cause := ends(t, held); !errors.Is(cause, syncer.ErrConflict) {
+				t.Errorf("the held context ends with %v, want ErrConflict", cause)
+			}
+			if err := release(within(t)); !errors.Is(err, syncer.ErrConflict) {
+				t.Errorf("release: %v, want ErrConflict", err)
+			}
+		})
+	}
+}
+
+// TestRenewalWhoseAnswerWasLost writes the entry in the owner's name, which is what the server does when only the
+// answer is lost.
+func TestRenewalWhoseAnswerWasLost(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), keyOf("a"))
+	bucket := claimBucket(t, s)
+	unknown := must(bucket.Put(within(t), claimName, []byte("one")))
+	eventually(t, "the claim is renewed after the one that nobody told of", func() bool {
+		return must(bucket.Get(within(t), claimName)).Revision() > unknown
+	})
+	if err := errors.Join(held.Err(), release(within(t))); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHeldContextEndsWhileTheServerIsAway must see the end before the server, had it gone on, would give the claim to
+// another.
+func TestHeldContextEndsWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	claims, conn := claimsConn(t, s, "one")
+	began := time.Now()
+	held, release := acquire(t, t.Context(), claims, keyOf("a"))
+	s.Shutdown()
+	cause := ends(t, held)
+	if took := time.Since(began); took > ttl {
+		t.Errorf("the held context ended after %s, the claim's life is %s", took, ttl)
+	}
+	says(t, cause, claimName, "was not renewed for")
+	if !errors.Is(cause, syncer.ErrConflict) {
+		t.Errorf("the cause is %v, want ErrConflict", cause)
+	}
+	if err := release(within(t)); err == nil || errors.Is(err, syncer.ErrConflict) {
+		t.Errorf("release without a server: %v, want another error than ErrConflict", err)
+	}
+	if _, _, err := claims.Acquire(within(t), keyOf("b")); err == nil || errors.Is(err, syncer.ErrClaimed) {
+		t.Errorf("acquire without a server: %v, want another error than ErrClaimed", err)
+	}
+	s.Restart(t)
+	waitConnected(t, conn)
+	eventually(t, "the claim can be acquired again", func() bool {
+		var err error
+		if _, release, err = claims.Acquire(t.Context(), keyOf("a")); err != nil && !errors.Is(err, syncer.ErrClaimed) {
+			t.Logf("acquire: %v", err) // the server may still be on its way
+		}
+		return err == nil
+	})
+	if err := release(within(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClaimOutlivesAShortRestart(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	conn.SetTiming(3*ttl, time.Second, time.Second)
+	waitConnected(t, conn)
+	claims, err := conn.Claims(within(t), "target-default", "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, release := acquire(t, t.Context(), claims, keyOf("a"))
+	s.Restart(t)
+	waitConnected(t, conn)
+	if _, _, err := claims.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+		t.Errorf("after the restart: %v, want ErrClaimed", err)
+	}
+	if err := errors.Join(held.Err(), release(within(t))); err != nil {
+		t.Error(err)
+	}
+}

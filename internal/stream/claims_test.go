@@ -1,0 +1,181 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+	"odasync/internal/syncer"
+)
+
+// ttl is the claims' life in these tests: long enough for a busy machine to renew in time.
+const ttl = 2 * time.Second
+
+// claimsOf returns the claims of a process with its own connection.
+func claimsOf(t testing.TB, s *streamtest.Server, owner string) *stream.Claims {
+	t.Helper()
+	claims, _ := claimsConn(t, s, owner)
+	return claims
+}
+
+func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*stream.Claims, *stream.Conn) {
+	t.Helper()
+	conn := s.Conn(t)
+	conn.SetTiming(ttl, time.Second, time.Second)
+	waitConnected(t, conn)
+	claims, err := conn.Claims(within(t), "target-default", owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claims, conn
+}
+
+// acquire fails the test where the claim is refused.
+func acquire(t testing.TB, ctx context.Context, claims *stream.Claims, key component.Key) (context.Context, func(context.Context) error) {
+	t.Helper()
+	held, release, err := claims.Acquire(ctx, key)
+	if err != nil {
+		t.Fatalf("acquire %s: %v", key, err)
+	}
+	return held, release
+}
+
+const claimName = "target-default.test.components.a"
+
+func TestClaimIsExclusive(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	one, two := claimsOf(t, s, "one"), claimsOf(t, s, "two")
+	held, release := acquire(t, t.Context(), one, keyOf("a"))
+	for name, claims := range map[string]*stream.Claims{"another process": two, "the same process": one} {
+		if _, _, err := claims.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+			t.Errorf("%s: %v, want ErrClaimed", name, err)
+		}
+	}
+	_, releaseB := acquire(t, t.Context(), two, keyOf("b"))
+	if err := held.Err(); err != nil {
+		t.Errorf("held: %v", err)
+	}
+	if err := release(within(t)); err != nil {
+		t.Errorf("release: %v", err)
+	}
+	if held.Err() == nil {
+		t.Error("the held context goes on after the release")
+	}
+	_, release = acquire(t, t.Context(), two, keyOf("a")) // at once
+	if err := errors.Join(release(within(t)), releaseB(within(t))); err != nil {
+		t.Errorf("release: %v", err)
+	}
+}
+
+func TestClaimsOfScopesAreApart(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	waitConnected(t, conn)
+	for _, scope := range []string{"target-a", "target-b", "target-a.b", "watchers"} {
+		claims, err := conn.Claims(within(t), scope, "me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, release := acquire(t, t.Context(), claims, keyOf("a"))
+		defer func() {
+			if err := release(within(t)); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+}
+
+func TestNamedClaimShowsItsOwner(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	claims := claimsOf(t, s, "watcher-1")
+	if owner, err := claims.Owner(within(t), "edge.1"); owner != "" || err != nil {
+		t.Errorf("owner of a free claim: %q, %v", owner, err)
+	}
+	_, release, err := claims.AcquireName(t.Context(), "edge.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner, err := claimsOf(t, s, "watcher-2").Owner(within(t), "edge.1"); owner != "watcher-1" || err != nil {
+		t.Errorf("owner: %q, %v", owner, err)
+	}
+	if _, _, err := claims.AcquireName(t.Context(), "edge.1"); !errors.Is(err, syncer.ErrClaimed) {
+		t.Errorf("acquired twice: %v", err)
+	}
+	if err := release(within(t)); err != nil {
+		t.Error(err)
+	}
+	if owner, err := claims.Owner(within(t), "edge.1"); owner != "" || err != nil {
+		t.Errorf("owner after the release: %q, %v", owner, err)
+	}
+}
+
+// TestOneHolderAtATime has many processes want one key all the time.
+func TestOneHolderAtATime(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	var holders, turns atomic.Int32
+	ctx := within(t)
+	var group errgroup.Group
+	for i := range 6 {
+		claims := claimsOf(t, s, fmt.Sprint("p", i))
+		group.Go(func() error {
+			for turns.Load() < 60 {
+				_, release, err := claims.Acquire(ctx, keyOf("hot"))
+				if errors.Is(err, syncer.ErrClaimed) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d hold the claim", n)
+				}
+				turns.Add(1)
+				holders.Add(-1)
+				if err := release(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRenewalKeepsTheClaimPastItsLife(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), keyOf("a"))
+	bucket, other, began := claimBucket(t, s), claimsOf(t, s, "two"), time.Now()
+	revisions := make(map[uint64]bool)
+	eventually(t, "the claim is older than two lives", func() bool {
+		if entry, err := bucket.Get(within(t), claimName); err == nil {
+			revisions[entry.Revision()] = true
+		} else {
+			t.Errorf("after %s the claim is gone: %v", time.Since(began), err)
+		}
+		return time.Since(began) > 2*ttl
+	})
+	if _, _, err := other.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+		t.Errorf("another process: %v, want ErrClaimed", err)
+	}
+	if n := len(revisions); n < 3 || n > 8 {
+		t.Errorf("renewed %d times in two lives", n-1)
+	}
+	if err := errors.Join(held.Err(), release(within(t))); err != nil {
+		t.Error(err)
+	}
+}

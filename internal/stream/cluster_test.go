@@ -1,0 +1,170 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+	"odasync/internal/syncer"
+)
+
+// TestCluster takes three servers through what one server cannot show: replicas, conflicts among them and the loss of
+// a leader. The servers start once, since that takes seconds.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	cluster := streamtest.StartCluster(t, 3)
+	conn := cluster.Conn(t)
+	conn.SetTiming(3*ttl, 3*time.Second, time.Second)
+
+	one := cluster.Conn(t, func(c *stream.Config) { c.Replicas = 1 })
+	first := publish(t, ensureLog(t, one), upsert(keyOf("a"), "A"), 0)
+	log := ensureLog(t, conn)
+	client := js(t, cluster[0])
+	if replicas := must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas; replicas != 3 {
+		t.Fatalf("%d replicas, want the one to become three", replicas)
+	}
+	// The new replicas have to catch up before a server may be lost.
+	eventually(t, "the replicas are current", func() bool {
+		info, err := must(client.Stream(within(t), stream.StreamName)).Info(within(t))
+		return err == nil && current(info.Cluster)
+	})
+
+	claims, err := conn.Claims(within(t), "target-default", "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, consumer := statesOf(t, log, "default"), open(t, consumerOf(t, log), 8)
+
+	t.Run("compare and set", func(t *testing.T) {
+		head := superseded(t, 0, secondOf(log.Publish(within(t), upsert(keyOf("a"), "B"), 0)))
+		if head.Sequence != first {
+			t.Errorf("the head is %d, want %d", head.Sequence, first)
+		}
+		if again := publish(t, log, upsert(keyOf("a"), "A"), 0); again != first {
+			t.Errorf("repeated as %d, first as %d", again, first)
+		}
+		revision := must(states.Save(within(t), syncer.State{Key: keyOf("a"), Sequence: 1}))
+		for name, stale := range map[string]uint64{"new": 0, "older": revision + 10} {
+			if _, err := states.Save(within(t), syncer.State{Key: keyOf("a"), Revision: stale}); !errors.Is(err, syncer.ErrConflict) {
+				t.Errorf("state saved as %s: %v, want ErrConflict", name, err)
+			}
+		}
+		_, release := acquire(t, t.Context(), claims, keyOf("a"))
+		if _, _, err := claims.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+			t.Errorf("claimed twice: %v", err)
+		}
+		if err := release(within(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, what := range []string{stream.StreamName, "KV_" + stream.ClaimsBucket} {
+		t.Run("loss of the leader of "+what, func(t *testing.T) {
+			loseLeader(t, cluster, what, log, claims, consumer)
+		})
+	}
+}
+
+func current(info *jetstream.ClusterInfo) bool {
+	if info == nil || info.Leader == "" || len(info.Replicas) != 2 {
+		return false
+	}
+	return info.Replicas[0].Current && info.Replicas[1].Current
+}
+
+// loseLeader publishes all the time while the server that leads the stream stops and comes back. Every event must
+// stand in the log once, and the consumer must be given each component's newest.
+func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stream.Log, claims *stream.Claims, consumer *stream.Consumer) {
+	const keys, rounds = 4, 30
+	ctx := within(t)
+	var publishing errgroup.Group
+	half := make(chan struct{}, keys)
+	newest := make([]uint64, keys)
+	for k := range keys {
+		key := component.Key{Cluster: "test", Namespace: name, Name: fmt.Sprint("c", k)}
+		publishing.Go(func() error {
+			for round := range rounds {
+				e := upsert(key, fmt.Sprint(round))
+				for {
+					try, cancel := context.WithTimeout(ctx, time.Second)
+					sequence, err := log.Publish(try, e, newest[k])
+					cancel()
+					if err == nil {
+						newest[k] = sequence
+						break
+					}
+					if refused := new(stream.SupersededError); errors.As(err, &refused) || ctx.Err() != nil {
+						return fmt.Errorf("round %d of %s: %w", round, key, err)
+					}
+				}
+				if round == rounds/2 {
+					half <- struct{}{}
+				}
+			}
+			return nil
+		})
+	}
+	for range keys {
+		<-half
+	}
+	leader := cluster.Leader(name)
+	if leader == nil {
+		t.Fatalf("nobody leads %s", name)
+	}
+	leader.Shutdown()
+	if err := publishing.Wait(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "a claim is acquired without that server", func() bool {
+		try, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		held, release, err := claims.Acquire(try, keyOf(name))
+		if err != nil {
+			return false
+		}
+		return errors.Join(held.Err(), release(ctx)) == nil
+	})
+	got := make(map[component.Key]uint64)
+	want := make(map[component.Key]uint64)
+	for k, sequence := range newest {
+		want[component.Key{Cluster: "test", Namespace: name, Name: fmt.Sprint("c", k)}] = sequence
+	}
+	for !cmp.Equal(want, got) {
+		d, err := consumer.Next(ctx)
+		if err != nil {
+			t.Fatalf("%v: given %v, want %v", err, got, want)
+		}
+		if d.Key.Namespace == name {
+			got[d.Key] = max(got[d.Key], d.Sequence)
+		}
+		_ = d.Ack() // a lost acknowledgement brings it again
+	}
+	leader.Restart(t)
+	cluster.WaitForLeader(t)
+	read := make(map[component.Key]uint64)
+	eventually(t, "the heads can be read", func() bool {
+		return log.Heads(ctx, "test", func(h event.Head) {
+			if h.Key.Namespace == name {
+				read[h.Key] = h.Sequence
+			}
+		}) == nil
+	})
+	if diff := cmp.Diff(want, read); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+	info := must(must(js(t, cluster[0]).Stream(ctx, stream.StreamName)).Info(ctx, jetstream.WithSubjectFilter(event.ComponentPrefix+".test."+event.Token(name)+".>")))
+	for subject, messages := range info.State.Subjects {
+		if messages != rounds {
+			t.Errorf("%s holds %d messages, want %d", subject, messages, rounds)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package stream_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+)
+
+// heads reads the heads of a cluster; of a key that comes twice it keeps the newer one, and none may be older than one
+// before.
+func heads(t *testing.T, log *stream.Log, cluster string) map[component.Key]event.Head {
+	t.Helper()
+	got := make(map[component.Key]event.Head)
+	last := uint64(0)
+	err := log.Heads(within(t), cluster, func(h event.Head) {
+		if h.Sequence <= last {
+			t.Errorf("message %d comes after %d", h.Sequence, last)
+		}
+		last = h.Sequence
+		got[h.Key] = h
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// fill publishes events with many in flight and returns their heads.
+func fill(t testing.TB, log *stream.Log, events []event.Event, expected map[component.Key]event.Head) map[component.Key]event.Head {
+	t.Helper()
+	published := make([]event.Head, len(events))
+	ctx := within(t)
+	var group errgroup.Group
+	group.SetLimit(64)
+	for i, e := range events {
+		group.Go(func() error {
+			after := expected[e.Key].Sequence
+			sequence, err := log.Publish(ctx, e, after)
+			m := event.Encode(e, after)
+			published[i] = event.Head{Key: e.Key, Sequence: sequence, ID: m.MessageID(), Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[component.Key]event.Head)
+	maps.Copy(all, expected)
+	for _, h := range published {
+		all[h.Key] = h
+	}
+	return all
+}
+
+func TestHeads(t *testing.T) {
+	t.Parallel()
+	const components, size = 3000, 2000
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	body := strings.Repeat("x", size)
+	var first, second, elsewhere []event.Event
+	for i := range components {
+		key := keyOf(fmt.Sprintf("c%d.v1", i))
+		first = append(first, upsert(key, body))
+		switch i % 10 {
+		case 0:
+			second = append(second, upsert(key, "changed"))
+		case 1:
+			second = append(second, event.Tombstone(key, "", "", seen))
+		case 2:
+			key.Cluster = "test2" // "test" is a part of its name
+			elsewhere = append(elsewhere, upsert(key, "elsewhere"))
+		}
+	}
+	want := fill(t, log, first, nil)
+	others := fill(t, log, elsewhere, nil)
+	want = fill(t, log, second, want)
+	must(js(t, s).Publish(within(t), event.SnapshotSubject("test"), []byte("{}")))
+
+	reader := s.Conn(t)
+	log = ensureLog(t, reader)
+	before := reader.InBytes()
+	if diff := cmp.Diff(want, heads(t, log, "test")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if read := reader.InBytes() - before; read > components*size/2 {
+		t.Errorf("reading the heads took %d bytes: bodies were sent", read)
+	}
+	if diff := cmp.Diff(others, heads(t, log, "test2")); diff != "" {
+		t.Errorf("another cluster (-want +got):\n%s", diff)
+	}
+	if got := heads(t, log, "tes"); len(got) != 0 {
+		t.Errorf("%d heads of a cluster that is not there", len(got))
+	}
+}
+
+func TestHeadsOfAnEmptyStream(t *testing.T) {
+	t.Parallel()
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	if got := heads(t, log, "test"); len(got) != 0 {
+		t.Errorf("heads: %v", got)
+	}
+	publish(t, log, upsert(component.Key{Cluster: "other", Namespace: "components", Name: "a"}, "A"), 0)
+	if got := heads(t, log, "test"); len(got) != 0 {
+		t.Errorf("heads: %v", got)
+	}
+}
+
+func TestComponents(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	want := make(map[component.Key]event.Event)
+	for _, e := range []event.Event{upsert(keyOf("a"), "A"), upsert(keyOf("b.c"), "B"), event.Tombstone(keyOf("d"), "u", "7", seen)} {
+		e.Sequence = publish(t, log, e, publish(t, log, upsert(e.Key, "before"), 0))
+		want[e.Key] = e
+	}
+	foreign := must(js(t, s).Publish(within(t), event.Subject(keyOf("foreign")), []byte("hello"))).Sequence
+	got := make(map[component.Key]event.Event)
+	var problems []error
+	err := log.Components(within(t), "test", func(e event.Event, err error) {
+		if err != nil {
+			problems = append(problems, err)
+			return
+		}
+		got[e.Key] = e
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(problems) != 1 {
+		t.Errorf("problems: %v", problems)
+	}
+	says(t, errors.Join(problems...), fmt.Sprint("message ", foreign), "foreign")
+}

@@ -1,0 +1,143 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+)
+
+func TestHeadsWhileOthersPublish(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 1 })) // so that what is to come disappears
+	var events []event.Event
+	for i := range 1500 {
+		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
+	}
+	known := fill(t, log, events, nil)
+	changes := 0
+	got := make(map[component.Key]event.Head)
+	err := log.Heads(within(t), "test", func(h event.Head) {
+		got[h.Key] = h
+		if changes < 200 {
+			key := keyOf(fmt.Sprint("c", 1499-changes))
+			known[key] = event.Head{Sequence: publish(t, log, upsert(key, "B"), known[key].Sequence)}
+			changes++
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(known) {
+		t.Errorf("%d components have a head, want %d", len(got), len(known))
+	}
+}
+
+// TestHeadsPurgedMeanwhile takes away what the reader still waits for.
+func TestHeadsPurgedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	conn.SetTiming(6*time.Second, time.Second, time.Second)
+	log := ensureLog(t, conn)
+	var events []event.Event
+	for i := range 2000 {
+		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
+	}
+	fill(t, log, events, nil)
+	client, purged := js(t, s), false
+	ctx := within(t)
+	err := log.Heads(ctx, "test", func(event.Head) {
+		if !purged {
+			purged = true
+			if err := must(client.Stream(ctx, stream.StreamName)).Purge(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if ctx.Err() != nil {
+		t.Fatalf("reading the heads did not end by itself: %v", err)
+	}
+	if err != nil {
+		says(t, err, "oda.components.v1.test") // then the reader begins anew
+	}
+	if got := heads(t, log, "test"); len(got) != 0 {
+		t.Errorf("%d heads after the purge", len(got))
+	}
+}
+
+func TestHeadsEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	var events []event.Event
+	for i := range 1200 {
+		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
+	}
+	fill(t, log, events, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := log.Heads(ctx, "test", func(event.Head) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("reading the heads ends with %v", err)
+	}
+}
+
+// TestHeadsOverARestart loses the server in the middle: the reader ends, with all heads or an error.
+func TestHeadsOverARestart(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	conn.SetTiming(6*time.Second, 3*time.Second, time.Second)
+	log := ensureLog(t, conn)
+	var events []event.Event
+	for i := range 2000 {
+		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
+	}
+	want := fill(t, log, events, nil)
+	got := make(map[component.Key]event.Head)
+	ctx, restarted := within(t), false
+	err := log.Heads(ctx, "test", func(h event.Head) {
+		got[h.Key] = h
+		if !restarted {
+			restarted = true
+			s.Restart(t)
+		}
+	})
+	if ctx.Err() != nil {
+		t.Fatalf("reading the heads did not end by itself: %v", err)
+	}
+	if diff := cmp.Diff(want, got); err == nil && diff != "" {
+		t.Errorf("no error and (-want +got):\n%s", diff)
+	}
+	waitConnected(t, conn)
+	if diff := cmp.Diff(want, heads(t, log, "test")); diff != "" {
+		t.Errorf("afterwards (-want +got):\n%s", diff)
+	}
+}
+
+func TestHeadsWithForeignMessages(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	client, ctx := js(t, s), within(t)
+	must(client.Publish(ctx, "oda.components.v1.test.components.=zz", []byte("hello")))
+	must(client.Publish(ctx, "oda.components.v1.test.components", nil))
+	foreign := must(client.Publish(ctx, event.Subject(keyOf("foreign")), []byte("hello"))).Sequence
+	newer := must(client.PublishMsg(ctx, &nats.Msg{Subject: event.Subject(keyOf("newer")),
+		Header: nats.Header{event.HeaderType: {"org.tmforum.oda.component.upserted.v2"}, event.HeaderHash: {"h"}}})).Sequence
+	want := fill(t, log, []event.Event{upsert(keyOf("good"), "A")}, nil)
+	want[keyOf("foreign")] = event.Head{Key: keyOf("foreign"), Sequence: foreign}
+	want[keyOf("newer")] = event.Head{Key: keyOf("newer"), Sequence: newer}
+	if diff := cmp.Diff(want, heads(t, log, "test")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,186 @@
+package stream_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+)
+
+// superseded returns the head of a refusal, and fails the test on any other outcome.
+func superseded(t *testing.T, sequence uint64, err error) event.Head {
+	t.Helper()
+	var refused *stream.SupersededError
+	if !errors.As(err, &refused) {
+		t.Fatalf("published as %d with %v, want a SupersededError", sequence, err)
+	}
+	return refused.Head
+}
+
+func TestPublishFollowsTheExpectedMessage(t *testing.T) {
+	t.Parallel()
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	key := keyOf("a.b")
+	first := publish(t, log, upsert(key, "A"), 0)
+	second := publish(t, log, upsert(key, "B"), first)
+	if second <= first {
+		t.Errorf("sequences %d and %d", first, second)
+	}
+	want, found, err := log.Newest(within(t), key)
+	if err != nil || !found {
+		t.Fatalf("newest: %t, %v", found, err)
+	}
+	e := upsert(key, "B")
+	e.Sequence = second
+	if diff := cmp.Diff(e, want, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("newest (-want +got):\n%s", diff)
+	}
+	head := event.Head{Key: key, Sequence: second, Hash: e.Hash, UID: e.UID}
+	for name, expected := range map[string]uint64{"the first again": 0, "an older one": first, "one of the future": second + 10} {
+		sequence, err := log.Publish(within(t), upsert(key, "C"), expected)
+		if diff := cmp.Diff(head, superseded(t, sequence, err), cmpopts.IgnoreFields(event.Head{}, "ID")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		says(t, err, fmt.Sprintf("superseded by message %d of test/components/a.b", second))
+	}
+	deleted := publish(t, log, event.Tombstone(key, "", "", seen), second)
+	if h := superseded(t, 0, secondOf(log.Publish(within(t), upsert(key, "C"), second))); !h.Deleted || h.Sequence != deleted || h.Hash != "" {
+		t.Errorf("head of a deleted component: %+v", h)
+	}
+	publish(t, log, upsert(key, "A"), deleted)
+}
+
+func secondOf[A, B any](_ A, b B) B { return b }
+
+func TestPublishByTwoLeadersAtOnce(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	logs := [2]*stream.Log{ensureLog(t, s.Conn(t)), ensureLog(t, s.Conn(t))}
+	key, expected := keyOf("hot"), uint64(0)
+	for round := range 50 {
+		var sequences [2]uint64
+		var errs [2]error
+		var group errgroup.Group
+		for i, log := range logs {
+			group.Go(func() error {
+				sequences[i], errs[i] = log.Publish(within(t), upsert(key, fmt.Sprint(round, i)), expected)
+				return nil
+			})
+		}
+		_ = group.Wait()
+		winner := 0
+		if errs[0] != nil {
+			winner = 1
+		}
+		if errs[winner] != nil {
+			t.Fatalf("nobody won: %v", errs)
+		}
+		expected = sequences[winner]
+		if head := superseded(t, sequences[1-winner], errs[1-winner]); head.Sequence != expected {
+			t.Fatalf("the loser is shown message %d, want %d", head.Sequence, expected)
+		}
+	}
+}
+
+// TestPublishAgainAfterALostAnswer repeats publishes as a watcher does that never saw the answer.
+func TestPublishAgainAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	log := ensureLog(t, conn)
+	client, ctx := js(t, s), within(t)
+	a, b := keyOf("a"), keyOf("b")
+	count := func() uint64 { return must(must(client.Stream(ctx, stream.StreamName)).Info(ctx)).State.Msgs }
+
+	first := publish(t, log, upsert(a, "A"), 0)
+	if again := publish(t, log, upsert(a, "A"), 0); again != first {
+		t.Errorf("within the duplicate window: repeated as %d, first as %d", again, first)
+	}
+	second := publish(t, log, upsert(a, "B"), first)
+	deleted := publish(t, log, event.Tombstone(b, "", "", seen), 0)
+
+	// A window that is over: a message that was published later than those above is no duplicate any more.
+	config := must(client.Stream(ctx, stream.StreamName)).CachedInfo().Config
+	config.Duplicates = 100 * time.Millisecond
+	must(client.UpdateStream(ctx, config))
+	s.Restart(t) // or the server may go on to count by the former window
+	waitConnected(t, conn)
+	probe := &nats.Msg{Subject: event.SnapshotSubject("probe"), Header: nats.Header{nats.MsgIdHdr: {"probe"}}}
+	eventually(t, "the plain connection is back", func() bool {
+		_, err := client.PublishMsg(ctx, probe)
+		return err == nil
+	})
+	eventually(t, "the duplicate window is over", func() bool {
+		ack, err := client.PublishMsg(ctx, probe)
+		return err == nil && !ack.Duplicate
+	})
+
+	before := count()
+	if again := publish(t, log, upsert(a, "B"), first); again != second {
+		t.Errorf("beyond the duplicate window: repeated as %d, first as %d", again, second)
+	}
+	if again := publish(t, log, event.Tombstone(b, "", "", seen.Add(time.Hour)), 0); again != deleted {
+		t.Errorf("a tombstone beyond the duplicate window: repeated as %d, first as %d", again, deleted)
+	}
+	if head := superseded(t, 0, secondOf(log.Publish(ctx, upsert(a, "A"), 0))); head.Sequence != second {
+		t.Errorf("the repeat of a message that was followed shows %d, want %d", head.Sequence, second)
+	}
+	if after := count(); after != before {
+		t.Errorf("%d messages stand in the stream, want %d", after, before)
+	}
+}
+
+func TestContentMayComeBack(t *testing.T) {
+	t.Parallel()
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	key, expected := keyOf("a"), uint64(0)
+	for _, status := range []string{"A", "B", "A", "B", "A"} {
+		sequence := publish(t, log, upsert(key, status), expected)
+		if sequence <= expected {
+			t.Fatalf("%s after %d is published as %d", status, expected, sequence)
+		}
+		expected = sequence
+	}
+}
+
+func TestNewestOfNothing(t *testing.T) {
+	t.Parallel()
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	if e, found, err := log.Newest(within(t), keyOf("a")); found || err != nil {
+		t.Errorf("newest: %+v, %t, %v", e, found, err)
+	}
+}
+
+// TestNewestAsksTheLeader makes sure that no direct get is used, which a lagging replica might answer.
+func TestNewestAsksTheLeader(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	publish(t, log, upsert(keyOf("a"), "A"), 0)
+	nc := s.NATS(t)
+	requests := must(nc.SubscribeSync("$JS.API.>"))
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := log.Newest(within(t), keyOf("a")); !found || err != nil {
+		t.Fatal(found, err)
+	}
+	request := must(requests.NextMsgWithContext(within(t)))
+	if request.Subject != "$JS.API.STREAM.MSG.GET.ODA_COMPONENTS" {
+		t.Errorf("asked %s", request.Subject)
+	}
+	var body map[string]string
+	if err := json.Unmarshal(request.Data, &body); err != nil || body["last_by_subj"] != event.Subject(keyOf("a")) {
+		t.Errorf("asked for %v, %v", body, err)
+	}
+}

@@ -1,0 +1,170 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+)
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("x", 8000)
+	t.Run("for the server", func(t *testing.T) {
+		t.Parallel()
+		log := ensureLog(t, streamtest.Start(t, func(o *server.Options) { o.MaxPayload = 4096 }).Conn(t))
+		checkTooLarge(t, log, large)
+	})
+	t.Run("for the stream", func(t *testing.T) {
+		t.Parallel()
+		s := streamtest.Start(t)
+		log := ensureLog(t, s.Conn(t))
+		client, ctx := js(t, s), within(t)
+		config := must(client.Stream(ctx, stream.StreamName)).CachedInfo().Config
+		config.MaxMsgSize = 4096 // as an administrator might
+		must(client.UpdateStream(ctx, config))
+		checkTooLarge(t, log, large)
+	})
+}
+
+func checkTooLarge(t *testing.T, log *stream.Log, large string) {
+	t.Helper()
+	_, err := log.Publish(within(t), upsert(keyOf("large"), large), 0)
+	if !errors.Is(err, stream.ErrTooLarge) {
+		t.Errorf("publish: %v, want ErrTooLarge", err)
+	}
+	says(t, err, "test/components/large", "max_payload", "bytes)")
+	first := publish(t, log, upsert(keyOf("small"), "A"), 0)
+	publish(t, log, upsert(keyOf("small"), "B"), first)
+	publish(t, log, upsert(keyOf("large"), "smaller"), 0)
+}
+
+func TestStreamDeleted(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	log := ensureLog(t, conn)
+	key, ctx := keyOf("a"), within(t)
+	first := publish(t, log, upsert(key, "A"), 0)
+	if err := js(t, s).DeleteStream(ctx, stream.StreamName); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Publish(ctx, upsert(key, "B"), first); !errors.Is(err, stream.ErrLogMissing) {
+		t.Errorf("publish: %v, want ErrLogMissing", err)
+	}
+	if _, _, err := log.Newest(ctx, key); err == nil {
+		t.Error("newest of a missing stream: no error")
+	}
+	if err := log.Heads(ctx, key.Cluster, func(event.Head) {}); err == nil {
+		t.Error("heads of a missing stream: no error")
+	}
+	// Created again by somebody else, it holds none of the expected messages.
+	ensureLog(t, s.Conn(t))
+	sequence, err := log.Publish(ctx, upsert(key, "B"), first)
+	if diff := cmp.Diff(event.Head{Key: key, Deleted: true}, superseded(t, sequence, err)); diff != "" {
+		t.Errorf("the head of an empty subject (-want +got):\n%s", diff)
+	}
+	publish(t, log, upsert(key, "B"), 0)
+}
+
+func TestHistoryIsBoundedAndTheNewestStays(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 3 }))
+	expected := uint64(0)
+	for round := range 8 {
+		expected = publish(t, log, upsert(keyOf("a"), fmt.Sprint(round)), expected)
+	}
+	publish(t, log, upsert(keyOf("b"), "A"), 0)
+	info := must(must(js(t, s).Stream(within(t), stream.StreamName)).Info(within(t), jetstream.WithSubjectFilter(">")))
+	want := map[string]uint64{event.Subject(keyOf("a")): 3, event.Subject(keyOf("b")): 1}
+	if diff := cmp.Diff(want, info.State.Subjects); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	newest, _, err := log.Newest(within(t), keyOf("a"))
+	if err != nil || newest.Sequence != expected || newest.Component.DeploymentStatus != "7" {
+		t.Errorf("newest: %+v, %v", newest, err)
+	}
+}
+
+func TestFullStreamPassesWhenItIsRaised(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.MaxBytes = 8 << 10 }))
+	body := strings.Repeat("x", 1000)
+	var err error
+	published := 0
+	for published = 0; published < 100 && err == nil; published++ {
+		_, err = log.Publish(within(t), upsert(keyOf(fmt.Sprint(published)), body), 0)
+	}
+	passing(t, err)
+	says(t, err, "maximum bytes")
+	if published < 4 {
+		t.Errorf("full after %d", published)
+	}
+	last := upsert(keyOf(fmt.Sprint(published-1)), body)
+	_, err = log.Publish(within(t), last, 0)
+	passing(t, err)
+	ensureLog(t, s.Conn(t, func(c *stream.Config) { c.MaxBytes = 1 << 20 }))
+	publish(t, log, last, 0)
+}
+
+// passing fails the test unless the error may pass by itself.
+func passing(t *testing.T, err error) {
+	t.Helper()
+	var refused *stream.SupersededError
+	if err == nil || errors.Is(err, stream.ErrTooLarge) || errors.Is(err, stream.ErrLogMissing) || errors.As(err, &refused) {
+		t.Errorf("publish: %v, want a passing error", err)
+	}
+}
+
+func TestPublishWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	log := ensureLog(t, conn)
+	first := publish(t, log, upsert(keyOf("a"), "A"), 0)
+	s.Shutdown()
+	eventually(t, "a publish fails at once", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := log.Publish(ctx, upsert(keyOf("a"), "B"), first)
+		passing(t, err)
+		return ctx.Err() == nil
+	})
+	s.Restart(t)
+	waitConnected(t, conn)
+	if sequence := publish(t, log, upsert(keyOf("a"), "B"), first); sequence != first+1 {
+		t.Errorf("published as %d, want %d: nothing was buffered", sequence, first+1)
+	}
+}
+
+// TestSubjectTakenByAForeignMessage has a message on a component's subject that odasync cannot read: the component's
+// state is published over it.
+func TestSubjectTakenByAForeignMessage(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	key := keyOf("a")
+	first := publish(t, log, upsert(key, "A"), 0)
+	client := js(t, s)
+	foreign := must(client.Publish(within(t), event.Subject(key), []byte("hello"))).Sequence
+	head := superseded(t, 0, secondOf(log.Publish(within(t), upsert(key, "B"), first)))
+	if diff := cmp.Diff(event.Head{Key: key, Sequence: foreign}, head); diff != "" {
+		t.Errorf("head (-want +got):\n%s", diff)
+	}
+	if _, found, err := log.Newest(within(t), key); found || err == nil {
+		t.Errorf("newest: %t, %v, want an error", found, err)
+	}
+	publish(t, log, upsert(key, "B"), foreign)
+}

@@ -1,0 +1,251 @@
+package stream_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+	"odasync/internal/syncer"
+)
+
+func statesOf(t testing.TB, log *stream.Log, target string) *stream.States {
+	t.Helper()
+	states, err := log.States(within(t), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return states
+}
+
+func load(t *testing.T, states *stream.States, key component.Key) syncer.State {
+	t.Helper()
+	state, err := states.Load(within(t), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// applied is an entry with every field set.
+func applied(key component.Key) syncer.State {
+	return syncer.State{
+		Key: key, Sequence: 41, Outcome: syncer.OutcomeApplied, Hash: "h", Intent: 42,
+		Record: syncer.Record{Registry: "self", Name: "a", ID: "17"}, Error: "e", Attempts: 3, Updated: seen,
+	}
+}
+
+func TestStateOfNothing(t *testing.T) {
+	t.Parallel()
+	states := statesOf(t, ensureLog(t, streamtest.Start(t).Conn(t)), "default")
+	if diff := cmp.Diff(syncer.State{Key: keyOf("a")}, load(t, states, keyOf("a"))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestStateIsSavedByCompareAndSet(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	one, two := statesOf(t, ensureLog(t, s.Conn(t)), "default"), statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	want := applied(keyOf("a.b"))
+	revision, err := one.Save(within(t), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Revision = revision
+	if diff := cmp.Diff(want, load(t, two, want.Key)); diff != "" {
+		t.Errorf("saved and loaded (-want +got):\n%s", diff)
+	}
+	if _, err := two.Save(within(t), applied(want.Key)); !errors.Is(err, syncer.ErrConflict) {
+		t.Errorf("saved as new: %v, want ErrConflict", err)
+	}
+	next := want
+	next.Sequence, next.Intent = 43, 0
+	if next.Revision, err = two.Save(within(t), next); err != nil {
+		t.Fatal(err)
+	}
+	_, err = one.Save(within(t), want)
+	if !errors.Is(err, syncer.ErrConflict) {
+		t.Errorf("saved over a newer revision: %v, want ErrConflict", err)
+	}
+	says(t, err, "test/components/a.b")
+	if diff := cmp.Diff(next, load(t, one, want.Key)); diff != "" {
+		t.Errorf("the newer revision (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(syncer.State{Key: keyOf("b")}, load(t, one, keyOf("b"))); diff != "" {
+		t.Errorf("another component (-want +got):\n%s", diff)
+	}
+}
+
+func TestOneOfManyWritersWins(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	revision := uint64(0)
+	for range 20 {
+		errs := make([]error, 4)
+		revisions := make([]uint64, len(errs))
+		var group errgroup.Group
+		for i := range errs {
+			group.Go(func() error {
+				revisions[i], errs[i] = states.Save(within(t), syncer.State{Key: keyOf("a"), Sequence: uint64(i + 1), Revision: revision})
+				return nil
+			})
+		}
+		_ = group.Wait()
+		winners := 0
+		for i, err := range errs {
+			if err == nil {
+				winners++
+				revision = revisions[i]
+			} else if !errors.Is(err, syncer.ErrConflict) {
+				t.Fatal(err)
+			}
+		}
+		if winners != 1 {
+			t.Fatalf("%d writers won: %v", winners, errs)
+		}
+	}
+}
+
+func TestTargetsAreApart(t *testing.T) {
+	t.Parallel()
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	targets := []string{"a", "a.b", "b", "*", "a.test"}
+	for i, target := range targets {
+		state := applied(keyOf("c"))
+		state.Sequence = uint64(i + 1)
+		if _, err := statesOf(t, log, target).Save(within(t), state); err != nil {
+			t.Fatalf("target %s: %v", target, err)
+		}
+	}
+	for i, target := range targets {
+		got := make(map[component.Key]uint64)
+		if err := statesOf(t, log, target).All(within(t), func(s syncer.State) { got[s.Key] = s.Sequence }); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[component.Key]uint64{keyOf("c"): uint64(i + 1)}, got); diff != "" {
+			t.Errorf("target %s (-want +got):\n%s", target, diff)
+		}
+	}
+}
+
+func TestCorruptedEntryIsDoubt(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{"no JSON": "{", "another type": `{"sequence":"x"}`, "null": "null", "empty": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := streamtest.Start(t)
+			states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+			bucket := must(js(t, s).KeyValue(within(t), stream.StatesBucket))
+			revision := must(bucket.Put(within(t), "default.test.components.a", []byte(value)))
+			want := syncer.State{Key: keyOf("a"), Intent: 1, Revision: revision}
+			if diff := cmp.Diff(want, load(t, states, keyOf("a"))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			want.Sequence, want.Intent = 7, 0
+			if _, err := states.Save(within(t), want); err != nil {
+				t.Errorf("saved over it: %v", err)
+			}
+		})
+	}
+}
+
+func TestSequencesOfAnotherStreamDoNotCount(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	log := ensureLog(t, conn)
+	saved := applied(keyOf("a"))
+	saved.Intent = 0
+	if _, err := statesOf(t, log, "default").Save(within(t), saved); err != nil {
+		t.Fatal(err)
+	}
+	s.Restart(t) // the same stream
+	waitConnected(t, conn)
+	if got := load(t, statesOf(t, ensureLog(t, conn), "default"), saved.Key); got.Sequence != 41 || got.Intent != 0 {
+		t.Errorf("after a restart: %+v", got)
+	}
+	changed := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 3 })) // the same stream
+	if got := load(t, statesOf(t, changed, "default"), saved.Key); got.Sequence != 41 || got.Intent != 0 {
+		t.Errorf("after a change of settings: %+v", got)
+	}
+
+	if err := js(t, s).DeleteStream(within(t), stream.StreamName); err != nil {
+		t.Fatal(err)
+	}
+	states := statesOf(t, ensureLog(t, conn), "default")
+	want := saved
+	want.Sequence, want.Intent = 0, 1
+	got := load(t, states, saved.Key)
+	want.Revision = got.Revision
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got.Sequence, got.Intent = 1, 0
+	if _, err := states.Save(within(t), got); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, states, saved.Key); got.Sequence != 1 || got.Intent != 0 {
+		t.Errorf("saved for the new stream: %+v", got)
+	}
+}
+
+func TestAllStates(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	want := make(map[component.Key]syncer.State)
+	collect := func() map[component.Key]syncer.State {
+		got := make(map[component.Key]syncer.State)
+		if err := states.All(within(t), func(s syncer.State) { got[s.Key] = s }); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if diff := cmp.Diff(want, collect()); diff != "" {
+		t.Errorf("none (-want +got):\n%s", diff)
+	}
+	for i := range 300 {
+		state := applied(keyOf(fmt.Sprintf("c.%d", i)))
+		var err error
+		if state.Revision, err = states.Save(within(t), state); err != nil {
+			t.Fatal(err)
+		}
+		want[state.Key] = state
+	}
+	bucket := must(js(t, s).KeyValue(within(t), stream.StatesBucket))
+	must(bucket.Put(within(t), "default.not-a-key", []byte("{}")))
+	if err := bucket.Delete(within(t), "default.test.components.c=2E7"); err != nil {
+		t.Fatal(err)
+	}
+	delete(want, keyOf("c.7"))
+	if diff := cmp.Diff(want, collect()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestStatesWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	states := statesOf(t, ensureLog(t, conn), "default")
+	s.Shutdown()
+	eventually(t, "the lost connection shows", func() bool { return !conn.Connected() })
+	began := time.Now()
+	if _, err := states.Load(within(t), keyOf("a")); err == nil {
+		t.Error("load: no error")
+	}
+	if _, err := states.Save(within(t), applied(keyOf("a"))); err == nil || errors.Is(err, syncer.ErrConflict) {
+		t.Errorf("save: %v, want another error than ErrConflict", err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s to say so", took)
+	}
+}

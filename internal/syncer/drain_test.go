@@ -1,0 +1,267 @@
+package syncer_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+func TestStopFinishesWhatRunsAndHandsTheRestBack(t *testing.T) {
+	t.Parallel()
+	const waiting = 20 // more than the lanes hold: some wait on the server
+	b := newBench(t)
+	g := newGate()
+	b.registry.script(func(ctx context.Context, c call) error {
+		if c.Name == "running" {
+			return g.pass(ctx, c)
+		}
+		return nil
+	})
+	stopping := b.start(setup{concurrency: 1})
+	b.put("running", "A")
+	<-g.inside
+	for i := range waiting {
+		b.put(fmt.Sprintf("w%d", i), "A")
+	}
+	// One runs, four wait in the lanes, one before them.
+	eventually(t, "the lanes to be full", func() bool { return b.backlog().Unfinished >= 6 })
+	began := time.Now()
+	stopping.stop()
+	b.start(setup{concurrency: 4})
+	eventually(t, "the other replica to take what waited", func() bool { return len(b.registry.got()) == 1+waiting })
+	if took := time.Since(began); took > stream.AckWait/2 { // sooner than the broker would have noticed by itself
+		t.Errorf("what was handed back came after %s", took)
+	}
+	select {
+	case <-stopping.done:
+		t.Fatal("Run returned with an apply under way")
+	default:
+	}
+	g.open()
+	if err := stopping.ended(); err != context.Canceled {
+		t.Errorf("Run returned %v", err)
+	}
+	b.idle()
+	if got := stopping.outcome("applied"); got != 1 {
+		t.Errorf("the stopped replica applied %d", got)
+	}
+	if diff := cmp.Diff([]call{{"running", "A", false}}, b.registry.got("running")); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestGraceCutsOffWhatDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	g := newGate()
+	defer g.open()
+	b.registry.script(g.pass)
+	stuck := b.start(setup{grace: 50 * time.Millisecond})
+	e := b.put("a", "A")
+	<-g.inside
+	began := time.Now()
+	if err := stuck.end(); err != context.Canceled {
+		t.Errorf("Run returned %v", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	if got := b.state("a"); got.Intent != e.Sequence {
+		t.Errorf("state %+v, want the intent", got)
+	}
+	if err := stuck.syncer.Check(); err != nil {
+		t.Errorf("a request that was cut off tells that the registry is not well: %v", err)
+	}
+	b.registry.script(func(context.Context, call) error { return nil })
+	b.start(setup{})
+	b.idle()
+	if took := time.Since(began); took > stream.AckWait {
+		t.Errorf("the message came again after %s", took)
+	}
+	if diff := cmp.Diff([]call{{"a", "A", false}, {"a", "A", true}}, b.registry.got()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// silent is a consumer whose answers no longer reach the broker once the process is dead.
+type silent struct {
+	syncer.Deliveries
+	dead func() bool
+
+	expire func() error // lets the broker's wait for an answer be over; valid after Next
+}
+
+func (s *silent) Next(ctx context.Context) (event.Delivery, error) {
+	d, err := s.Deliveries.Next(ctx)
+	if err == nil {
+		retry := d.Retry
+		s.expire = func() error { return retry(0) }
+	}
+	answer, again, end, progress := d.Ack, d.Retry, d.Drop, d.Progress
+	say := func(f func() error) error {
+		if s.dead() {
+			return nil
+		}
+		return f()
+	}
+	d.Ack = func() error { return say(answer) }
+	d.Retry = func(delay time.Duration) error { return say(func() error { return again(delay) }) }
+	d.Drop = func(reason string) error { return say(func() error { return end(reason) }) }
+	d.Progress = func() error { return say(progress) }
+	return d, err
+}
+
+// A replica dies at a point between the registry and the acknowledgement.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		at   func(s syncer.State) bool // dies before this is saved
+		dies bool                      // or else after everything is saved, before the acknowledgement
+		want []call
+	}{
+		"between the intent and the registry's answer being stored": {
+			func(s syncer.State) bool { return s.Outcome != "" }, true, []call{{"a", "A", false}, {"a", "A", true}},
+		},
+		"before the intent is stored": {
+			func(s syncer.State) bool { return true }, true, []call{{"a", "A", false}},
+		},
+		"before the acknowledgement": {
+			func(s syncer.State) bool { return false }, false, []call{{"a", "A", false}},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			var mu sync.Mutex
+			dead := !test.dies
+			isDead := func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return dead
+			}
+			var dying *replica
+			var mute *silent
+			started := make(chan struct{})
+			dying = b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Ports) syncer.Ports {
+				mute = &silent{Deliveries: p.Deliveries, dead: isDead}
+				p.Deliveries = mute
+				p.States = &spoiled{States: p.States, before: func(s syncer.State) error {
+					if !test.at(s) {
+						return nil
+					}
+					mu.Lock()
+					dead = true
+					mu.Unlock()
+					<-started
+					dying.stop()
+					return context.Canceled
+				}}
+				return p
+			}})
+			close(started)
+			e := b.put("a", "A")
+			if test.dies {
+				_ = dying.ended()
+			} else {
+				eventually(t, "the outcome to be stored", func() bool { return dying.outcome("applied") == 1 })
+				_ = dying.end()
+			}
+			if err := mute.expire(); err != nil {
+				t.Fatal(err)
+			}
+			r := b.start(setup{})
+			b.idle()
+			if diff := cmp.Diff(test.want, b.registry.got()); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			if got := b.state("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != syncer.OutcomeApplied {
+				t.Errorf("state %+v", got)
+			}
+			if got := r.outcome("superseded") == 1; got == test.dies {
+				t.Errorf("%d superseded", r.outcome("superseded"))
+			}
+		})
+	}
+}
+
+func TestStopWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	g := newGate()
+	defer g.open()
+	b.registry.script(g.pass)
+	r := b.start(setup{grace: 50 * time.Millisecond})
+	b.put("a", "A")
+	<-g.inside
+	b.server.Shutdown()
+	began := time.Now()
+	_ = r.end()
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	b.server.Restart(t)
+}
+
+func TestServerAwayForAWhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	g := newGate()
+	b.registry.script(func(ctx context.Context, c call) error {
+		if c.Content == "2" {
+			return g.pass(ctx, c)
+		}
+		return nil
+	})
+	r := b.start(setup{concurrency: 4})
+	b.put("a", "1")
+	b.idle()
+	b.put("a", "2")
+	<-g.inside
+	b.server.Shutdown()
+	g.open()
+	eventually(t, "the outcome to be known", func() bool { return b.registry.shows("a") == "2" })
+	b.server.Restart(t)
+	b.put("a", "3")
+	b.put("b", "1")
+	b.idle()
+	if b.registry.shows("a") != "3" || b.registry.shows("b") != "1" {
+		t.Errorf("the registry shows %v", b.registry.shown)
+	}
+	select {
+	case <-r.done:
+		t.Errorf("Run gave up: %v", r.err)
+	default:
+	}
+}
+
+// A message in hand for longer than the broker waits is not given out again.
+func TestHeartbeatKeepsTheMessage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	g := newGate()
+	b.registry.script(g.pass)
+	b.start(setup{concurrency: 1})
+	b.put("runs", "A")
+	<-g.inside
+	b.put("waits", "A")
+	deadline := time.Now().Add(stream.AckWait + stream.AckWait/3)
+	eventually(t, "the wait of the broker to be over", func() bool { return time.Now().After(deadline) })
+	consumer, err := b.js.Consumer(t.Context(), stream.StreamName, "syncer-"+target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info := consumer.CachedInfo(); info.NumRedelivered != 0 || info.NumAckPending != 2 {
+		t.Errorf("%d messages in hand, %d of them were given out again", info.NumAckPending, info.NumRedelivered)
+	}
+	g.open()
+	b.idle()
+}

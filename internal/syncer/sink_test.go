@@ -1,0 +1,58 @@
+package syncer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+)
+
+func TestSinkLogsChangesOnly(t *testing.T) {
+	down := func(request, words string) error {
+		return &Failure{Class: ClassDown, Request: request, Status: 503, Words: words}
+	}
+	refused := &Failure{Class: ClassRefused, Request: "GET /registries", Status: 401}
+	rejected := &Failure{Class: ClassRejected, Request: "POST /components", Status: 422, Words: "name too long"}
+	moved := &Failure{Class: ClassMoved, Request: "PUT /components/{id}", Status: 404}
+	const broken, well = "warn the registry does not take writes, trying again", "info the registry takes writes again"
+	tests := map[string]struct {
+		results []error
+		want    []string
+		check   error
+	}{
+		"well from the start":        {[]error{nil, nil}, nil, nil},
+		"down, told once":            {[]error{down("POST /components", ""), down("PUT /apis/{id}", "")}, []string{broken}, down("PUT /apis/{id}", "")},
+		"well again":                 {[]error{down("GET /x", ""), nil, nil}, []string{broken, well}, nil},
+		"down with other words":      {[]error{down("GET /x", "starting"), down("GET /x", "no database")}, []string{broken, broken}, down("GET /x", "no database")},
+		"down, then refused":         {[]error{down("GET /x", ""), refused, refused}, []string{broken, broken}, refused},
+		"a transport error, again":   {[]error{errors.New("reset"), errors.New("reset"), nil}, []string{broken, well}, nil},
+		"a rejected component":       {[]error{rejected, moved}, nil, nil},
+		"down, one is rejected then": {[]error{down("GET /x", ""), rejected}, []string{broken, well}, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			s := sink{log: zerolog.New(&out)}
+			for _, err := range test.results {
+				s.result(err)
+			}
+			var got []string
+			for line := range bytes.Lines(out.Bytes()) {
+				var entry struct{ Level, Message string }
+				if err := json.Unmarshal(line, &entry); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, entry.Level+" "+entry.Message)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("log (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.check, s.check()); diff != "" {
+				t.Errorf("check (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,37 @@
+package watcher
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"odasync/internal/config"
+)
+
+func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		cfg  Config
+		want []string // what the error names
+	}{
+		"plain":              {Config{ClusterName: "east", Interval: config.Duration(time.Minute)}, nil},
+		"odd characters":     {Config{ClusterName: "east.1 ü"}, nil},
+		"bounds":             {Config{ClusterName: strings.Repeat("x", 100), Interval: config.Duration(time.Second)}, nil},
+		"empty":              {Config{}, []string{"CLUSTER_NAME"}},
+		"too long, too soon": {Config{ClusterName: strings.Repeat("x", 101), Interval: config.Duration(time.Second - 1)}, []string{"CLUSTER_NAME", "SYNC_INTERVAL"}},
+		"negative":           {Config{ClusterName: "east", Interval: -1}, []string{"SYNC_INTERVAL"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := test.cfg.Validate()
+			if (err == nil) != (test.want == nil) {
+				t.Fatalf("got %v", err)
+			}
+			for _, variable := range test.want {
+				if !strings.Contains(err.Error(), variable) {
+					t.Errorf("%v does not name %s", err, variable)
+				}
+			}
+		})
+	}
+}

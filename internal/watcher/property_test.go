@@ -1,0 +1,279 @@
+package watcher
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"pgregory.net/rapid"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+)
+
+// Whatever the order of changes, rounds, terms and faults: in the end the heads are what the cluster was last seen to
+// be, and no more was published than changed. A failure prints the seed that repeats it.
+func TestHeadsFollowTheClusterInEveryOrder(t *testing.T) {
+	t.Parallel()
+	server := streamtest.Start(t)
+	conn := server.Conn(t)
+	js, err := jetstream.New(server.NATS(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases atomic.Int64
+	rapid.Check(t, func(rt *rapid.T) {
+		b := newBenchOn(t, server, conn, fmt.Sprintf("cluster-%d", cases.Add(1)))
+		m := &model{
+			t: t, b: b, log: tapped(b.log), release: func() {}, all: scope(t, "all"),
+			cluster: make(map[string]component.Observation), told: make(map[string]string), certain: make(map[string]bool),
+			possible: make(map[string][]string),
+		}
+		m.term = b.lead(t, m.log)
+		m.round(rt)
+		rt.Repeat(map[string]func(*rapid.T){
+			"change":  m.reported(m.change),
+			"break":   m.reported(m.breakOne),
+			"delete":  m.reported(m.remove),
+			"repeat":  m.repeat,
+			"round":   m.round,
+			"miss":    m.miss,
+			"hold":    m.hold,
+			"let go":  func(*rapid.T) { m.letGo() },
+			"lose":    m.lose,
+			"restart": m.restart,
+		})
+		m.letGo()
+		m.round(rt)
+		m.term.settled()
+		if err := m.term.end(); err != nil {
+			rt.Errorf("Lead returned %v after a stop", err)
+		}
+		m.check(rt, js)
+	})
+}
+
+// model is what the test knows of a case.
+type model struct {
+	t       *testing.T
+	b       *bench
+	log     *tap
+	release func()
+	all     component.Scope
+	term    *term
+
+	cluster  map[string]component.Observation // what exists
+	told     map[string]string                // the last readable state that the watcher was told of
+	certain  map[string]bool                  // it was told of it in this term
+	possible map[string][]string              // everything that it was ever told or that was published by others
+	changes  int                              // how often that changed
+}
+
+func state(o component.Observation) string {
+	if o.Deleted {
+		return gone
+	}
+	return o.Component.Metadata.Description + " of " + o.UID
+}
+
+var aName = rapid.SampledFrom([]string{"a", "b", "c", "d"})
+
+func (m *model) change(rt *rapid.T) (component.Observation, bool) {
+	o := seen(aName.Draw(rt, "name"), rapid.SampledFrom([]string{"A", "B", "C"}).Draw(rt, "content"))
+	o.UID = rapid.SampledFrom([]string{"first", "second"}).Draw(rt, "uid")
+	m.cluster[o.Name] = o
+	return o, true
+}
+
+func (m *model) breakOne(rt *rapid.T) (component.Observation, bool) {
+	o := malformed(aName.Draw(rt, "name"))
+	m.cluster[o.Name] = o
+	return o, true
+}
+
+func (m *model) remove(rt *rapid.T) (component.Observation, bool) {
+	o := deleted(aName.Draw(rt, "name"))
+	_, existed := m.cluster[o.Name]
+	delete(m.cluster, o.Name)
+	return o, existed
+}
+
+// reported makes the mutation one that the source sees.
+func (m *model) reported(mutate func(*rapid.T) (component.Observation, bool)) func(*rapid.T) {
+	return func(rt *rapid.T) {
+		if o, happened := mutate(rt); happened {
+			m.report(o)
+		}
+	}
+}
+
+func (m *model) report(o component.Observation) {
+	m.term.observe(o)
+	if o.Err == nil {
+		m.tell(o.Name, state(o))
+	}
+}
+
+func (m *model) tell(name, state string) {
+	before, known := m.told[name]
+	if before != state && (known || state != gone) {
+		m.changes++
+	}
+	if known || state != gone {
+		m.told[name] = state
+		m.possible[name] = append(m.possible[name], state)
+	}
+	m.certain[name] = true
+}
+
+func (m *model) repeat(rt *rapid.T) {
+	if o, exists := m.cluster[aName.Draw(rt, "name")]; exists {
+		m.report(o)
+	}
+}
+
+// round reports all that exists, in any order, with a change in between.
+func (m *model) round(rt *rapid.T) {
+	round := m.term.to.Begin(m.all)
+	m.some(rt, len(m.cluster))
+	if rapid.Bool().Draw(rt, "with a change in between") {
+		m.reported(rapid.SampledFrom([]func(*rapid.T) (component.Observation, bool){m.change, m.breakOne, m.remove}).Draw(rt, "which"))(rt)
+	}
+	if err := m.term.to.End(m.term.ctx, round, m.all); err != nil {
+		m.t.Fatal(err)
+	}
+	for name := range m.told {
+		if _, exists := m.cluster[name]; !exists {
+			m.tell(name, gone)
+		}
+	}
+}
+
+// some reports that many of what exists.
+func (m *model) some(rt *rapid.T, n int) {
+	names := rapid.Permutation(slices.Sorted(maps.Keys(m.cluster))).Draw(rt, "order")
+	for _, name := range names[:n] {
+		m.report(m.cluster[name])
+	}
+}
+
+// miss lets the cluster change unseen. Then the source reads it again, perhaps in vain at first.
+func (m *model) miss(rt *rapid.T) {
+	m.mutate(rt)
+	if rapid.Bool().Draw(rt, "a round fails") {
+		m.term.to.Begin(m.all)
+		m.some(rt, rapid.IntRange(0, len(m.cluster)).Draw(rt, "seen"))
+		m.mutate(rt)
+	}
+	m.round(rt)
+}
+
+func (m *model) mutate(rt *rapid.T) {
+	for range rapid.IntRange(0, 3).Draw(rt, "mutations") {
+		_, _ = rapid.SampledFrom([]func(*rapid.T) (component.Observation, bool){m.change, m.breakOne, m.remove}).Draw(rt, "mutation")(rt)
+	}
+}
+
+func (m *model) hold(*rapid.T) {
+	m.letGo()
+	m.release = m.log.block()
+}
+
+func (m *model) letGo() { m.release() }
+
+func (m *model) lose(rt *rapid.T) {
+	name := aName.Draw(rt, "name")
+	m.log.set(func() { m.log.loseAck[name] = 1 })
+}
+
+// restart is the end of a term, in peace or with publishes waiting, and the beginning of the next. Meanwhile the
+// cluster changes and a late leader may publish.
+func (m *model) restart(rt *rapid.T) {
+	settled := rapid.Bool().Draw(rt, "in peace")
+	m.term.stopWhile(settled, m.letGo)
+	if !settled {
+		clear(m.certain)
+	}
+	m.mutate(rt)
+	if rapid.Bool().Draw(rt, "a late leader publishes") {
+		o := seen(aName.Draw(rt, "name"), "foreign")
+		m.b.foreign(m.t, o)
+		m.possible[o.Name] = append(m.possible[o.Name], state(o))
+		m.certain[o.Name] = false
+		m.changes += 2 // its own and the one that follows
+		if _, known := m.told[o.Name]; !known {
+			m.told[o.Name] = gone
+		}
+	}
+	m.term = m.b.lead(m.t, m.log)
+	m.round(rt)
+}
+
+// stopWhile ends the term, which may need the publishes under way to be let go.
+func (l *term) stopWhile(settled bool, letGo func()) {
+	l.t.Helper()
+	if settled {
+		letGo()
+		l.settled()
+	} else {
+		l.stop()
+		letGo()
+	}
+	if err := l.end(); err != nil {
+		l.t.Fatalf("Lead returned %v after a stop", err)
+	}
+}
+
+func (m *model) check(rt *rapid.T, js jetstream.JetStream) {
+	heads := make(map[string]string)
+	err := m.b.log.Components(m.t.Context(), m.b.watcher.cluster, func(e event.Event, err error) {
+		heads[e.Key.Name] = gone
+		if !e.Deleted() {
+			heads[e.Key.Name] = e.Component.Metadata.Description + " of " + e.UID
+		}
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for name := range m.possible {
+		o, exists := m.cluster[name]
+		if heads[name] == "" {
+			heads[name] = gone // nothing was published, or a tombstone: both say the same
+		}
+		var want []string
+		switch {
+		case !exists:
+			want = []string{gone}
+		case o.Err == nil:
+			want = []string{state(o)}
+		case m.certain[name]: // the last readable state stands
+			want = []string{m.told[name]}
+		default:
+			want = append([]string{gone}, m.possible[name]...)
+		}
+		if !slices.Contains(want, heads[name]) {
+			rt.Errorf("the newest message of %s says %q, want one of %q", name, heads[name], want)
+		}
+	}
+
+	s, err := js.Stream(m.t.Context(), stream.StreamName)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	info, err := s.Info(m.t.Context(), jetstream.WithSubjectFilter(event.ClusterSubjects(m.b.watcher.cluster)))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	messages := 0
+	for _, n := range info.State.Subjects {
+		messages += int(n)
+	}
+	if messages > m.changes {
+		rt.Errorf("%d messages for %d changes", messages, m.changes)
+	}
+}

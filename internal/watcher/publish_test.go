@@ -1,0 +1,283 @@
+package watcher
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+)
+
+func TestPublishesDifferencesOnly(t *testing.T) {
+	t.Parallel()
+	touched := seen("a", "one")
+	touched.ResourceVersion = "99"
+	tests := map[string]struct {
+		see        []component.Observation
+		want       []message
+		suppressed int
+	}{
+		"a new component":             {see: []component.Observation{seen("a", "one")}, want: []message{{"a", "one"}}},
+		"the same again":              {see: []component.Observation{seen("a", "one"), seen("a", "one")}, want: []message{{"a", "one"}}, suppressed: 1},
+		"another resourceVersion":     {see: []component.Observation{seen("a", "one"), touched}, want: []message{{"a", "one"}}, suppressed: 1},
+		"changed":                     {see: []component.Observation{seen("a", "one"), seen("a", "two")}, want: []message{{"a", "one"}, {"a", "two"}}},
+		"changed and back":            {see: []component.Observation{seen("a", "one"), seen("a", "two"), seen("a", "one")}, want: []message{{"a", "one"}, {"a", "two"}, {"a", "one"}}},
+		"deleted":                     {see: []component.Observation{seen("a", "one"), deleted("a")}, want: []message{{"a", "one"}, {"a", gone}}},
+		"deleted twice":               {see: []component.Observation{seen("a", "one"), deleted("a"), deleted("a")}, want: []message{{"a", "one"}, {"a", gone}}, suppressed: 1},
+		"deleted without being known": {see: []component.Observation{deleted("a")}, suppressed: 1},
+		"created again with another uid and the same content": {
+			see:  []component.Observation{seen("a", "one"), deleted("a"), withUID(seen("a", "one"), "second")},
+			want: []message{{"a", "one"}, {"a", gone}, {"a", "one"}},
+		},
+		"created again, seen as one change": {
+			see:  []component.Observation{seen("a", "one"), withUID(seen("a", "one"), "second")},
+			want: []message{{"a", "one"}, {"a", "one"}},
+		},
+		"malformed from the start": {see: []component.Observation{malformed("a")}},
+		"malformed later":          {see: []component.Observation{seen("a", "one"), malformed("a")}, want: []message{{"a", "one"}}},
+		"readable again":           {see: []component.Observation{seen("a", "one"), malformed("a"), seen("a", "one")}, want: []message{{"a", "one"}}, suppressed: 1},
+		"malformed, then deleted":  {see: []component.Observation{seen("a", "one"), malformed("a"), deleted("a")}, want: []message{{"a", "one"}, {"a", gone}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			l := b.lead(t, b.log)
+			for _, o := range test.see {
+				l.observe(o)
+				l.settled()
+				eventually(t, "an unknown component's deletion to be looked at", func() bool { return l.to.lanes.Idle(nameOf(o)) })
+			}
+			if diff := cmp.Diff(test.want, b.history(t)); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+			if got := count(b.metrics.suppressed); got != test.suppressed {
+				t.Errorf("%d suppressed, want %d", got, test.suppressed)
+			}
+			if err := l.end(); err != nil {
+				t.Errorf("Lead returned %v after a stop", err)
+			}
+		})
+	}
+}
+
+func nameOf(o component.Observation) name { return name{o.Namespace, o.Name} }
+
+func TestEventCarriesWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := b.lead(t, b.log)
+	first, second := seen("a", "one"), deleted("a")
+	l.observe(first)
+	l.settled()
+	l.observe(second)
+	l.settled()
+	key := component.Key{Cluster: cluster, Namespace: ns, Name: "a"}
+	upserted, tombstone := event.Upserted(key, first), event.Tombstone(key, second.UID, second.ResourceVersion, second.Seen)
+	upserted.Sequence, tombstone.Sequence = 1, 2
+	upserted.Time, tombstone.Time = upserted.Time.UTC(), tombstone.Time.UTC()
+	if diff := cmp.Diff([]event.Event{upserted, tombstone}, b.events(t)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if got := count(b.metrics.published.WithLabelValues("upserted")); got != 1 {
+		t.Errorf("%d upserts counted", got)
+	}
+	if got := count(b.metrics.published.WithLabelValues("deleted")); got != 1 {
+		t.Errorf("%d deletions counted", got)
+	}
+}
+
+// What waits and what is being published decide together what a new sight means.
+func TestNewestWinsWhilePublishing(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before []component.Observation // published in peace
+		during []component.Observation // the first of them is held in flight while the others come
+		want   []string
+	}{
+		"back to what is published": {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B"), seen("a", "A")}, []string{"A", "B", "A"}},
+		"back to what is in flight": {nil, []component.Observation{seen("a", "A"), seen("a", "B"), seen("a", "A")}, []string{"A"}},
+		"many changes":              {nil, []component.Observation{seen("a", "A"), seen("a", "B"), seen("a", "C"), seen("a", "D")}, []string{"A", "D"}},
+		"deleted meanwhile":         {nil, []component.Observation{seen("a", "A"), deleted("a")}, []string{"A", gone}},
+		"deleted and created again": {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a"), withUID(seen("a", "A"), "second")}, []string{"A", gone, "A"}},
+		"created again, the tombstone waits": {
+			[]component.Observation{seen("a", "A")},
+			[]component.Observation{seen("a", "B"), deleted("a"), withUID(seen("a", "B"), "second")}, []string{"A", "B", "B"},
+		},
+		"malformed meanwhile": {nil, []component.Observation{seen("a", "A"), seen("a", "B"), malformed("a")}, []string{"A", "B"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			log := tapped(b.log)
+			l := b.lead(t, log)
+			l.observe(test.before...)
+			l.settled()
+			release := log.block()
+			l.observe(test.during[0])
+			eventually(t, "the first publish to be under way", func() bool { return log.blocked() == 1 })
+			l.observe(test.during[1:]...)
+			if got := log.blocked(); got != 1 {
+				t.Errorf("%d publishes of one component at a time", got)
+			}
+			release()
+			l.settled()
+			if diff := cmp.Diff(test.want, of("a", b.history(t))); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTooLargeIsMissingAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := b.lead(t, b.log)
+	huge := large(2 << 20)
+	l.observe(seen("small", "one"), seen("huge", huge), seen("grows", "one"))
+	l.settled()
+	l.observe(seen("grows", huge), seen("other", "one"))
+	l.settled()
+	if diff := cmp.Diff(map[string]string{"small": "one", "grows": "one", "other": "one"}, b.heads(t)); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+	if got := count(b.metrics.tooLarge); got != 2 {
+		t.Errorf("%d counted as too large, want 2", got)
+	}
+	l.observe(seen("huge", "shrunk"), seen("grows", "shrunk"))
+	l.settled()
+	l.observe(deleted("grows"))
+	l.settled()
+	if diff := cmp.Diff(map[string]string{"small": "one", "huge": "shrunk", "grows": gone, "other": "one"}, b.heads(t)); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+}
+
+func TestLostAnswerDoublesNothing(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before, first, next []component.Observation
+		want                []string
+	}{
+		"repeated":               {nil, []component.Observation{seen("a", "A")}, nil, []string{"A"}},
+		"a newer one waits":      {nil, []component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B")}, []string{"A", "B"}},
+		"taken back meanwhile":   {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B")}, []component.Observation{seen("a", "A")}, []string{"A", "B", "A"}},
+		"deletion repeated":      {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, nil, []string{"A", gone}},
+		"deleted and re-created": {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, []component.Observation{withUID(seen("a", "A"), "second")}, []string{"A", gone, "A"}},
+		"created and deleted":    {nil, []component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, []string{"A", gone}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			log := tapped(b.log)
+			l := b.lead(t, log)
+			l.observe(test.before...)
+			l.settled()
+			release := log.block()
+			log.set(func() { log.loseAck["a"] = 1 })
+			l.observe(test.first...)
+			eventually(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
+			l.observe(test.next...)
+			release()
+			l.settled()
+			if diff := cmp.Diff(test.want, of("a", b.history(t))); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPassingFailureIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	log := tapped(b.log)
+	log.fail["a"] = fmt.Errorf("out of space for now")
+	l := b.lead(t, log)
+	l.observe(seen("a", "A"), seen("b", "B"))
+	eventually(t, "some tries", func() bool { return count(b.metrics.retried) >= 2 })
+	l.observe(seen("a", "newer"))
+	eventually(t, "the other one to be published", func() bool { return b.heads(t)["b"] == "B" })
+	log.set(func() { delete(log.fail, "a") })
+	l.settled()
+	if diff := cmp.Diff([]string{"newer"}, of("a", b.history(t))); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
+func TestFullLanesHoldTheSourceBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.watcher.waiting = 3
+	log := tapped(b.log)
+	release := log.block()
+	defer release()
+	l := b.lead(t, log)
+	// Each worker holds one in its hands, then the lanes fill.
+	for i := range publishers {
+		l.observe(seen(fmt.Sprintf("inhand-%d", i), "A"))
+	}
+	eventually(t, "every worker to be busy", func() bool { return log.blocked() == publishers })
+	for i := range 3 {
+		l.observe(seen(fmt.Sprintf("waits-%d", i), "A"))
+	}
+	held := make(chan error, 1)
+	go func() { held <- l.to.Observe(l.ctx, 0, seen("more", "A")) }()
+	l.observe(seen("waits-1", "B")) // one that waits already has its place
+	select {
+	case err := <-held:
+		t.Fatalf("a fourth component was let in: %v", err)
+	default:
+	}
+	if got := l.to.lanes.Len(); got != 3 {
+		t.Errorf("%d wait, want 3", got)
+	}
+	release()
+	if err := <-held; err != nil {
+		t.Fatal(err)
+	}
+	l.settled()
+	heads := b.heads(t)
+	if len(heads) != publishers+4 || heads["waits-1"] != "B" || heads["more"] != "A" {
+		t.Errorf("%d heads, waits-1 %q, more %q", len(heads), heads["waits-1"], heads["more"])
+	}
+}
+
+func TestHeldBackSourceIsFreedByTheEndOfTheTerm(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.watcher.waiting = 1
+	log := tapped(b.log)
+	release := log.block()
+	defer release()
+	l := b.lead(t, log)
+	for i := range publishers {
+		l.observe(seen(fmt.Sprintf("inhand-%d", i), "A"))
+	}
+	eventually(t, "every worker to be busy", func() bool { return log.blocked() == publishers })
+	l.observe(seen("waits", "A"))
+	held := make(chan error, 1)
+	go func() { held <- l.to.Observe(l.ctx, 0, seen("more", "A")) }()
+	l.stop()
+	select {
+	case <-held: // with the context's error, or discarded by closed lanes
+	case <-time.After(patience):
+		t.Fatal("Observe did not return")
+	}
+	release()
+	if err := l.end(); err != nil {
+		t.Errorf("Lead returned %v after a stop", err)
+	}
+}
+
+func TestBackoffStaysWithinItsBounds(t *testing.T) {
+	for failures := range 100 {
+		if wait := backoff(failures); wait < 10*time.Millisecond || wait > 5500*time.Millisecond {
+			t.Errorf("after %d failures: %s", failures, wait)
+		}
+	}
+}

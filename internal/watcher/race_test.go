@@ -1,0 +1,56 @@
+package watcher
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Observe asks whether a key is idle and then reads its entry, while workers change entries and become idle. Each
+// goroutine is the source of one scope and toggles between few contents, so that most sights meet a publish.
+func TestObserveBesidePublish(t *testing.T) {
+	t.Parallel()
+	const scopes, names, sights = 4, 3, 400
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	b := newBench(t)
+	l := b.lead(t, b.log)
+	want := make(map[string]string)
+	var mu sync.Mutex
+	var sources sync.WaitGroup
+	for s := range scopes {
+		sources.Go(func() {
+			random := rand.New(rand.NewPCG(seed, uint64(s)))
+			last := make(map[string]string)
+			for range sights {
+				name := fmt.Sprintf("s%d-n%d", s, random.IntN(names))
+				content := fmt.Sprint(random.IntN(2))
+				if err := l.to.Observe(l.ctx, 0, seen(name, content)); err != nil {
+					t.Error(err)
+				}
+				last[name] = content
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for name, content := range last {
+				want[name] = content
+			}
+		})
+	}
+	sources.Wait()
+	l.settled()
+	if diff := cmp.Diff(want, b.heads(t)); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+	// Two messages of one component in a row never say the same.
+	last := make(map[string]string)
+	for _, m := range b.history(t) {
+		if last[m.Name] == m.Content {
+			t.Errorf("%s was published twice as %q", m.Name, m.Content)
+		}
+		last[m.Name] = m.Content
+	}
+}

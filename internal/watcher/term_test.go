@@ -1,0 +1,243 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+)
+
+// A leader that was paused for too long finds that another has published.
+func TestLateLeader(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before  []component.Observation // published by this leader
+		foreign []component.Observation // published behind its back
+		next    component.Observation
+		want    []string
+		same    bool // what stands there is what this leader would publish
+	}{
+		"a change":       {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "X")}, seen("a", "B"), []string{"A", "X", "B"}, false},
+		"a first event":  {nil, []component.Observation{seen("a", "X"), seen("a", "Y")}, seen("a", "B"), []string{"X", "Y", "B"}, false},
+		"a deletion":     {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, seen("a", "B"), []string{"A", gone, "B"}, false},
+		"own deletion":   {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "X")}, deleted("a"), []string{"A", "X", gone}, false},
+		"the same state": {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B")}, seen("a", "B"), []string{"A", "B"}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			l := b.lead(t, b.log)
+			l.observe(test.before...)
+			l.settled()
+			for _, o := range test.foreign {
+				b.foreign(t, o)
+			}
+			l.observe(test.next)
+			l.settled()
+			if diff := cmp.Diff(test.want, of("a", b.history(t))); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+			if got := count(b.metrics.refused) == 0; got != test.same {
+				t.Errorf("%d refused publishes counted", count(b.metrics.refused))
+			}
+		})
+		if test.same {
+			continue
+		}
+		t.Run(name+", the lease is old", func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			log := tapped(b.log)
+			l := b.lead(t, log)
+			l.observe(test.before...)
+			l.settled()
+			release := log.block() // the lease ages after it was asked for
+			defer release()
+			l.observe(test.next)
+			eventually(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
+			for _, o := range test.foreign {
+				b.foreign(t, o)
+			}
+			want := b.history(t)
+			b.setStale()
+			release()
+			if err := l.ended(); !errors.Is(err, errNotLeading) {
+				t.Errorf("the term ended with %v", err)
+			}
+			if diff := cmp.Diff(want, b.history(t)); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOldLeasePublishesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := b.lead(t, b.log)
+	l.observe(seen("a", "A"))
+	l.settled()
+	b.setStale()
+	l.observe(seen("a", "A")) // changes nothing, so it may go on
+	l.observe(seen("a", "B"))
+	if err := l.ended(); !errors.Is(err, errNotLeading) {
+		t.Errorf("the term ended with %v", err)
+	}
+	if diff := cmp.Diff([]message{{"a", "A"}}, b.history(t)); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
+func TestDeletedStreamEndsTheTermAndIsFilledAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := b.lead(t, b.log)
+	all := scope(t, "all")
+	l.round(all, seen("a", "A"), seen("b", "A"))
+	l.settled()
+	js, err := jetstream.New(b.server.NATS(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), stream.StreamName); err != nil {
+		t.Fatal(err)
+	}
+	l.observe(seen("a", "B"))
+	if err := l.ended(); !errors.Is(err, stream.ErrLogMissing) {
+		t.Errorf("the term ended with %v", err)
+	}
+	if b.log, err = b.conn.EnsureLog(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l = b.lead(t, b.log)
+	l.round(all, seen("a", "B"), seen("b", "A"))
+	l.settled()
+	if diff := cmp.Diff(map[string]string{"a": "B", "b": "A"}, b.heads(t)); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+}
+
+// A purge takes the message that the next publish expects.
+func TestPurgedSubjectIsFilledAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := b.lead(t, b.log)
+	l.observe(seen("a", "A"), seen("b", "A"))
+	l.settled()
+	js, err := jetstream.New(b.server.NATS(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), stream.StreamName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.observe(seen("a", "B"), deleted("b"))
+	l.settled()
+	if diff := cmp.Diff([]message{{"a", "B"}}, b.history(t)); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
+// Somebody else's program has written where components stand.
+func TestForeignMessageIsWrittenOver(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	nc := b.server.NATS(t)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	junk := func(name string) {
+		t.Helper()
+		subject := event.Subject(component.Key{Cluster: cluster, Namespace: ns, Name: name})
+		if _, err := js.Publish(t.Context(), subject, []byte("not an event")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	junk("exists")
+	junk("unknown")
+	l := b.lead(t, b.log)
+	l.round(scope(t, "all"), seen("exists", "A"), seen("later", "A"))
+	l.settled()
+	junk("later")
+	l.observe(seen("later", "B"))
+	l.settled()
+	if diff := cmp.Diff(map[string]string{"exists": "A", "unknown": gone, "later": "B"}, b.heads(t)); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+}
+
+func TestLeadFinishesWhatIsBeingPublished(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	log := tapped(b.log)
+	l := b.lead(t, log)
+	release := log.block()
+	defer release()
+	l.observe(seen("a", "A"), seen("b", "A"))
+	eventually(t, "both publishes to be under way", func() bool { return log.blocked() == 2 })
+	l.observe(seen("a", "B")) // only waits
+	l.stop()
+	eventually(t, "the waiting one to be let go", func() bool { return l.to.lanes.Len() == 0 })
+	select {
+	case <-l.done:
+		t.Fatal("Lead returned with publishes under way")
+	default:
+	}
+	release()
+	if err := l.end(); err != nil {
+		t.Errorf("Lead returned %v after a stop", err)
+	}
+	if diff := cmp.Diff(map[string]string{"a": "A", "b": "A"}, b.heads(t)); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhyATermEnds(t *testing.T) {
+	t.Parallel()
+	broken, lost := errors.New("no such resource"), errors.New("the claim is lost")
+	b := newBench(t)
+
+	t.Run("the source cannot go on", func(t *testing.T) {
+		l := b.lead(t, b.log)
+		b.source.fail <- broken
+		if err := l.ended(); !errors.Is(err, broken) {
+			t.Errorf("Lead returned %v", err)
+		}
+	})
+	t.Run("the source ends without a reason", func(t *testing.T) {
+		l := b.lead(t, b.log)
+		b.source.fail <- nil
+		if err := l.ended(); err == nil {
+			t.Error("Lead returned nil although nothing asked it to stop")
+		}
+	})
+	t.Run("the context ends with a cause", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- b.watcher.Lead(ctx, b.log) }()
+		<-b.source.began
+		cancel(lost)
+		if err := <-done; !errors.Is(err, lost) {
+			t.Errorf("Lead returned %v", err)
+		}
+	})
+	t.Run("the log cannot be read", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := b.watcher.Lead(ctx, b.log); err == nil {
+			t.Error("Lead returned nil without having read the log")
+		}
+	})
+}

@@ -1,0 +1,83 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/event"
+)
+
+// Errors of Verify.
+var (
+	ErrNotSynced = errors.New("the watcher is not up to date with the cluster yet: try again in a moment")
+	ErrUnknown   = errors.New("the watcher has published no such component")
+)
+
+// verifyTries bounds how often a verification follows newer messages; each of them is applied anyway.
+const verifyTries = 5
+
+// Verify publishes the newest event of a component again, marked so that the syncers compare the registry with it;
+// without a name, of every existing component of the namespace, or of all without a namespace. It returns how many it
+// published. Only the leader can.
+func (w *Watcher) Verify(ctx context.Context, namespace, component string) (int, error) {
+	p := w.term.Load()
+	if p == nil || !w.Synced() {
+		return 0, ErrNotSynced
+	}
+	if component != "" {
+		if err := p.verify(ctx, name{namespace, component}); err != nil {
+			return 0, err
+		}
+		return 1, nil
+	}
+	var published atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(publishers)
+	for _, n := range p.table.existing(namespace) {
+		group.Go(func() error {
+			err := p.verify(ctx, n)
+			if err == nil {
+				published.Add(1)
+			}
+			if errors.Is(err, ErrUnknown) { // deleted and purged meanwhile
+				return nil
+			}
+			return err
+		})
+	}
+	err := group.Wait()
+	return int(published.Load()), err
+}
+
+// verify repeats the newest message. It adds nothing of its own: where a newer one comes in between, that is repeated.
+func (p *publisher) verify(ctx context.Context, n name) error {
+	for range verifyTries {
+		e, found, err := p.to.Newest(ctx, p.key(n))
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("%s/%s: %w", n.namespace, n.name, ErrUnknown)
+		}
+		if !p.fresh() {
+			return errNotLeading
+		}
+		follows := e.Sequence
+		e.Verify, e.Time = true, time.Now()
+		sequence, err := p.to.Publish(ctx, e, follows)
+		if err == nil {
+			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
+			p.metrics.publishedEvent(e)
+			return nil
+		}
+		if _, superseded := p.refusals.Superseded(err); !superseded {
+			return err
+		}
+	}
+	return fmt.Errorf("%s/%s changes too fast to be repeated: each change is applied anyway", n.namespace, n.name)
+}
