@@ -1,0 +1,99 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// versions are those that Normalize reads, the best first.
+var versions = []string{"v1", "v1beta4", "v1beta3", "v1beta2"}
+
+// NotInstalledError says that the cluster has no Components yet. It goes away once someone installs the CRD.
+type NotInstalledError struct{ CRD string }
+
+func (e *NotInstalledError) Error() string {
+	return "CRD " + e.CRD + " is not installed: install the ODA Canvas CRDs; waiting"
+}
+
+// ServedVersion returns the API version to read: the pinned one, else the best that the CRD serves. Where the CRD
+// must not be read, a pinned version is taken at its word.
+func (c *Client) ServedVersion(ctx context.Context) (string, error) {
+	crd := c.cfg.Plural + "." + c.cfg.Group
+	served, err := c.servedVersions(ctx, crd)
+	switch {
+	case apierrors.IsForbidden(err) && c.cfg.Version != "":
+		return c.cfg.Version, nil
+	case apierrors.IsUnexpectedServerError(err) && apierrors.IsNotFound(err), errors.As(err, new(*json.SyntaxError)):
+		return "", fmt.Errorf("%s does not answer as a Kubernetes API server: check the server address of the kubeconfig and K8S_PROXY", c.server)
+	case apierrors.IsNotFound(err):
+		return "", &NotInstalledError{CRD: crd}
+	case err != nil:
+		return "", explain(err, c.crdRule())
+	}
+	if c.cfg.Version != "" {
+		if !slices.Contains(served, c.cfg.Version) {
+			return "", fmt.Errorf("ODA_COMPONENT_VERSION is %s, but CRD %s serves only %s: set one of these, or none for the best",
+				c.cfg.Version, crd, strings.Join(served, ", "))
+		}
+		return c.cfg.Version, nil
+	}
+	for _, version := range versions {
+		if slices.Contains(served, version) {
+			return version, nil
+		}
+	}
+	return "", fmt.Errorf("CRD %s serves %q, none of which is known here: known are %s", crd, strings.Join(served, ", "), strings.Join(versions, ", "))
+}
+
+// ServerVersion returns the API server's version, such as v1.37.2. It needs credentials but no permission.
+func (c *Client) ServerVersion(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(quiet(ctx), requestTimeout, errNoAnswer)
+	defer cancel()
+	body, err := c.requests.Get().AbsPath("version").MaxRetries(0).DoRaw(ctx)
+	if err != nil {
+		return "", explain(causeOf(ctx, err), rule{verb: "get", resource: "version"})
+	}
+	var version struct{ GitVersion string }
+	if err := json.Unmarshal(body, &version); err != nil {
+		return "", fmt.Errorf("%s does not answer as a Kubernetes API server: check the server address of the kubeconfig and K8S_PROXY", c.server)
+	}
+	return version.GitVersion, nil
+}
+
+func (c *Client) servedVersions(ctx context.Context, crd string) ([]string, error) {
+	ctx, cancel := context.WithTimeoutCause(quiet(ctx), requestTimeout, errNoAnswer)
+	defer cancel()
+	result := c.requests.Get().AbsPath("apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", crd).
+		MaxRetries(0).Do(ctx)
+	if err := result.Error(); err != nil { // unlike Raw's error, it has what the server says
+		return nil, causeOf(ctx, err)
+	}
+	body, err := result.Raw()
+	if err != nil {
+		return nil, fmt.Errorf("read CRD %s: %w", crd, err)
+	}
+	var definition struct {
+		Spec struct {
+			Versions []struct {
+				Name   string
+				Served bool
+			}
+		}
+	}
+	if err := json.Unmarshal(body, &definition); err != nil {
+		return nil, fmt.Errorf("decode CRD %s: %w", crd, err)
+	}
+	var served []string
+	for _, version := range definition.Spec.Versions {
+		if version.Served {
+			served = append(served, version.Name)
+		}
+	}
+	return served, nil
+}

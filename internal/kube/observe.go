@@ -1,0 +1,93 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"odasync/internal/component"
+)
+
+// malformed is a Component that cannot be read, and the round that saw it last.
+type malformed struct {
+	problem string
+	round   uint64
+}
+
+// observe reports one event to the observer, if the scope has its namespace, and returns its resourceVersion.
+func (w *scopeWatch) observe(ctx context.Context, next event) (string, error) {
+	received := time.Now()
+	switch next.Type {
+	case watch.Bookmark:
+		mark, err := bookmark(next.Object)
+		return mark.ResourceVersion, err
+	case watch.Added, watch.Modified, watch.Deleted:
+	default:
+		return "", nil
+	}
+	object, err := decode(next.Object)
+	if err != nil {
+		return "", err
+	}
+	meta := unstructured.Unstructured{Object: object}
+	if !w.scope.Contains(meta.GetNamespace()) {
+		return meta.GetResourceVersion(), nil
+	}
+	var seen component.Observation
+	if next.Type == watch.Deleted {
+		seen = component.Observation{
+			Namespace: meta.GetNamespace(), Name: meta.GetName(),
+			UID: string(meta.GetUID()), ResourceVersion: meta.GetResourceVersion(), Deleted: true,
+		}
+	} else {
+		seen = Normalize(object)
+	}
+	seen.Seen = received
+	w.note(seen)
+	return seen.ResourceVersion, w.to.Observe(ctx, w.round, seen)
+}
+
+// note counts and logs a Component that cannot be read, when it is first seen and when its problem changes.
+func (w *scopeWatch) note(seen component.Observation) {
+	key := seen.Namespace + "/" + seen.Name
+	if seen.Err == nil {
+		delete(w.malformed, key)
+		return
+	}
+	problem := seen.Err.Error()
+	if w.malformed[key].problem != problem {
+		line := w.log.Warn().Str("namespace", seen.Namespace).Str("component", seen.Name)
+		var field *component.FieldError
+		if errors.As(seen.Err, &field) {
+			line = line.Str("field", field.Field).Str("error", field.Problem)
+		} else {
+			line = line.Str("error", problem)
+		}
+		line.Msg("Component cannot be read")
+		w.metrics.malformed.Inc()
+	}
+	w.malformed[key] = malformed{problem: problem, round: w.round}
+}
+
+// count counts an event as the server sent it, whatever its namespace; what a paged list holds counts as added.
+func (w *scopeWatch) count(kind watch.EventType) {
+	switch kind {
+	case watch.Added, watch.Modified, watch.Deleted, watch.Bookmark, watch.Error:
+		w.metrics.events.WithLabelValues(string(kind)).Inc()
+	}
+}
+
+// bookmark reads what a bookmark says; its object is empty but for that.
+func bookmark(raw json.RawMessage) (metav1.ObjectMeta, error) {
+	var object struct{ Metadata metav1.ObjectMeta }
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return metav1.ObjectMeta{}, fmt.Errorf("decode a bookmark: %w", err)
+	}
+	return object.Metadata, nil
+}

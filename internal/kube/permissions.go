@@ -1,0 +1,102 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	authorization "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"odasync/internal/component"
+)
+
+// rule is one permission that deploy/ grants.
+type rule struct {
+	verb      string
+	group     string
+	resource  string
+	name      string // empty for any
+	namespace string // empty for cluster-wide
+}
+
+func (r rule) String() string {
+	text := r.verb + " " + r.resource + "." + r.group
+	if r.name != "" {
+		text += fmt.Sprintf(" %q", r.name)
+	}
+	if r.namespace == "" {
+		return text + " cluster-wide"
+	}
+	return text + fmt.Sprintf(" in namespace %q", r.namespace)
+}
+
+// remedy says what to grant, and which file of the repository does.
+func (r rule) remedy() string {
+	switch {
+	case r.resource == "leases":
+		return "grant get, create and update, see deploy/rbac.yaml"
+	case r.resource == "customresourcedefinitions":
+		return "grant get on it, see deploy/rbac.yaml, or pin ODA_COMPONENT_VERSION"
+	case r.namespace == "":
+		return "grant get, list and watch, see deploy/rbac-cluster.yaml"
+	}
+	return "grant get, list and watch, see deploy/rbac.yaml"
+}
+
+func (c *Client) componentRule(verb string, scope component.Scope) rule {
+	return rule{verb: verb, group: c.cfg.Group, resource: c.cfg.Plural, namespace: scope.Namespace()}
+}
+
+func (c *Client) crdRule() rule {
+	return rule{verb: "get", group: "apiextensions.k8s.io", resource: "customresourcedefinitions", name: c.cfg.Plural + "." + c.cfg.Group}
+}
+
+func (c *Client) leaseRule(verb string) rule {
+	name := c.cfg.LeaseName
+	if verb == "create" {
+		name = "" // the API server does not know the name when it authorizes a create
+	}
+	return rule{verb: verb, group: "coordination.k8s.io", resource: "leases", name: name, namespace: c.leaseNamespace}
+}
+
+// Permission is one that deploy/ grants, and whether the API server grants it to these credentials.
+type Permission struct {
+	Rule    string // such as: watch components.oda.tmforum.org in namespace "components"
+	Remedy  string
+	Granted bool
+}
+
+// Permissions asks the API server about each permission that the watcher needs. An error says that the question itself
+// could not be answered: every authenticated user may ask by default, so that it needs no permission of its own, but
+// a cluster may forbid it. What was answered until then is returned with it.
+func (c *Client) Permissions(ctx context.Context) ([]Permission, error) {
+	scope, err := component.ParseScope(c.cfg.Namespaces)
+	if err != nil {
+		return nil, fmt.Errorf("read KUBERNETES_NAMESPACE: %w", err)
+	}
+	var rules []rule
+	for _, part := range scope.Split() {
+		for _, verb := range []string{"get", "list", "watch"} {
+			rules = append(rules, c.componentRule(verb, part))
+		}
+	}
+	rules = append(rules, c.crdRule())
+	if c.cfg.LeaderElection {
+		for _, verb := range []string{"get", "create", "update"} {
+			rules = append(rules, c.leaseRule(verb))
+		}
+	}
+	var permissions []Permission
+	for _, needed := range rules {
+		answer, err := c.reviews.SelfSubjectAccessReviews().Create(quiet(ctx), &authorization.SelfSubjectAccessReview{
+			Spec: authorization.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorization.ResourceAttributes{
+				Verb: needed.verb, Group: needed.group, Resource: needed.resource, Name: needed.name, Namespace: needed.namespace,
+			}},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return permissions, fmt.Errorf("review access to %s: %w", needed, err)
+		}
+		permissions = append(permissions, Permission{Rule: needed.String(), Remedy: needed.remedy(), Granted: answer.Status.Allowed})
+	}
+	return permissions, nil
+}

@@ -1,0 +1,371 @@
+package kube_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/sethvargo/go-envconfig"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"odasync/internal/component"
+	"odasync/internal/kube"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+// answer is what the scripted API server does with one request.
+type answer func(w http.ResponseWriter, r *http.Request)
+
+// apiServer answers requests for Components with one answer after the other, and the last one again and again.
+type apiServer struct {
+	*httptest.Server
+	crd answer
+
+	mu       sync.Mutex
+	answers  []answer
+	requests []string
+}
+
+func newAPIServer(t *testing.T, answers ...answer) *apiServer {
+	t.Helper()
+	s := &apiServer{answers: answers, crd: serves("v1")}
+	stop := make(chan struct{})
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		go func() {
+			select {
+			case <-stop: // or else Close would wait for the watches that are held open
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		s.serve(w, r.WithContext(ctx))
+	}))
+	t.Cleanup(func() { close(stop); s.Close() })
+	return s
+}
+
+func (s *apiServer) serve(w http.ResponseWriter, r *http.Request) {
+	if strings.Contains(r.URL.Path, "customresourcedefinitions") {
+		s.mu.Lock()
+		crd := s.crd
+		s.mu.Unlock()
+		crd(w, r)
+		return
+	}
+	s.mu.Lock()
+	s.requests = append(s.requests, describe(r))
+	next := s.answers[0]
+	if len(s.answers) > 1 {
+		s.answers = s.answers[1:]
+	}
+	s.mu.Unlock()
+	next(w, r)
+}
+
+// describe names a request by where it goes and what makes it different.
+func describe(r *http.Request) string {
+	query := r.URL.Query()
+	where := strings.TrimPrefix(r.URL.Path, "/apis/oda.tmforum.org/")
+	switch {
+	case query.Get("sendInitialEvents") == "true" && query.Get("resourceVersionMatch") == "NotOlderThan" && query.Get("resourceVersion") == "":
+		return where + " watch initial"
+	case query.Get("watch") == "true":
+		return where + " watch from " + query.Get("resourceVersion")
+	}
+	return strings.TrimSpace(where + " list " + query.Get("limit") + " " + query.Get("continue"))
+}
+
+func (s *apiServer) seen() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.requests...)
+}
+
+func (s *apiServer) set(crd answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.crd = crd
+}
+
+// serves answers with a CRD that serves the versions.
+func serves(versions ...string) answer {
+	var list []map[string]any
+	for _, version := range versions {
+		list = append(list, map[string]any{"name": version, "served": true})
+	}
+	list = append(list, map[string]any{"name": "v0", "served": false})
+	return body(map[string]any{"kind": "CustomResourceDefinition", "spec": map[string]any{"versions": list}})
+}
+
+func body(object any) answer {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(object)
+	}
+}
+
+// refuses answers with a Status, as an API server does.
+func refuses(code int, reason, message string) answer {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Retry-After", "1") // which must not make the client wait by itself
+		w.WriteHeader(code)
+		_ = json.NewEncoder(w).Encode(status(code, reason, message))
+	}
+}
+
+func status(code int, reason, message string) map[string]any {
+	return map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message}
+}
+
+// closes sends the events and ends the watch as at its timeout.
+func closes(events ...map[string]any) answer {
+	return func(w http.ResponseWriter, _ *http.Request) { send(w, events) }
+}
+
+// holds sends the events and then nothing more.
+func holds(events ...map[string]any) answer {
+	return func(w http.ResponseWriter, r *http.Request) {
+		send(w, events)
+		<-r.Context().Done()
+	}
+}
+
+// cuts sends the events and breaks the connection.
+func cuts(events ...map[string]any) answer {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		send(w, events)
+		_, _ = w.Write([]byte(`{"type":"ADD`))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func send(w http.ResponseWriter, events []map[string]any) {
+	w.Header().Set("Content-Type", "application/json")
+	encoder := json.NewEncoder(w)
+	for _, event := range events {
+		_ = encoder.Encode(event)
+	}
+	_ = http.NewResponseController(w).Flush()
+}
+
+// pages answers with one page of a list.
+func pages(version, token string, items ...map[string]any) answer {
+	return body(map[string]any{"kind": "ComponentList", "items": items, "metadata": map[string]any{"resourceVersion": version, "continue": token}})
+}
+
+func object(namespace, name, version string) map[string]any {
+	return map[string]any{
+		"apiVersion": "oda.tmforum.org/v1", "kind": "Component",
+		"metadata": map[string]any{"namespace": namespace, "name": name, "uid": "uid-" + name, "resourceVersion": version},
+		"spec":     map[string]any{"componentMetadata": map[string]any{"version": "1.0.0"}},
+	}
+}
+
+func added(namespace, name, version string) map[string]any {
+	return map[string]any{"type": "ADDED", "object": object(namespace, name, version)}
+}
+
+func modified(namespace, name, version string) map[string]any {
+	return map[string]any{"type": "MODIFIED", "object": object(namespace, name, version)}
+}
+
+func deleted(namespace, name, version string) map[string]any {
+	return map[string]any{"type": "DELETED", "object": object(namespace, name, version)}
+}
+
+func bookmark(version string) map[string]any {
+	return map[string]any{"type": "BOOKMARK", "object": map[string]any{"kind": "Component", "metadata": map[string]any{"resourceVersion": version}}}
+}
+
+// ends is the bookmark at the end of the initial events.
+func ends(version string) map[string]any {
+	mark := bookmark(version)
+	mark["object"].(map[string]any)["metadata"].(map[string]any)["annotations"] = map[string]any{"k8s.io/initial-events-end": "true"}
+	return mark
+}
+
+func failed(code int, reason, message string) map[string]any {
+	return map[string]any{"type": "ERROR", "object": status(code, reason, message)}
+}
+
+// recorder is an observer that writes down what it is told.
+type recorder struct {
+	mu     sync.Mutex
+	rounds uint64
+	lines  []string
+}
+
+func (r *recorder) add(format string, values ...any) {
+	r.lines = append(r.lines, fmt.Sprintf(format, values...))
+}
+
+func (r *recorder) Begin(scope component.Scope) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rounds++
+	r.add("begin %d %s", r.rounds, scope)
+	return r.rounds
+}
+
+func (r *recorder) Observe(_ context.Context, round uint64, seen component.Observation) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	what := "seen"
+	if seen.Deleted {
+		what = "gone"
+	} else if seen.Err != nil {
+		what = "malformed"
+	} else if seen.Component == nil || seen.Component.Name != seen.Name {
+		what = "empty"
+	}
+	if seen.Seen.IsZero() || seen.UID == "" {
+		what += " incomplete"
+	}
+	r.add("%d %s %s/%s@%s", round, what, seen.Namespace, seen.Name, seen.ResourceVersion)
+	return nil
+}
+
+func (r *recorder) End(_ context.Context, round uint64, scope component.Scope) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.add("end %d %s", round, scope)
+	return nil
+}
+
+func (r *recorder) said() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.lines...)
+}
+
+// running is a Source at work on a scripted server.
+type running struct {
+	*kube.Source
+	recorder *recorder
+	registry *prometheus.Registry
+	log      *lockedBuffer
+	stop     func()
+}
+
+// watchServer starts a Source with times that suit a test. It ends with the test.
+func watchServer(t *testing.T, server string, env map[string]string, tune ...func(*kube.Tuning)) *running {
+	t.Helper()
+	r := &running{recorder: &recorder{}, registry: prometheus.NewRegistry(), log: &lockedBuffer{}}
+	cfg := configure(t, server, env)
+	client, err := kube.NewClient(cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Source, err = kube.NewSource(cfg, client, kube.NewMetrics(r.registry), zerolog.New(r.log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Tuning = kube.Tuning{
+		InitialIdle: 200 * time.Millisecond,
+		SilentAfter: 300 * time.Millisecond,
+		Steady:      50 * time.Millisecond,
+		PageSize:    2,
+		Backoff:     wait.Backoff{Duration: time.Millisecond, Factor: 2, Steps: 10, Cap: 20 * time.Millisecond},
+	}
+	for _, change := range tune {
+		change(&r.Tuning)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Watch(ctx, r.recorder) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Watch ended with %v, want nil when its context ends", err)
+		}
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+// configure returns the configuration for a server without credentials.
+func configure(t *testing.T, server string, env map[string]string) kube.Config {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "test",
+"clusters": [{"name": "test", "cluster": {"server": %q}}], "users": [{"name": "test", "user": {}}],
+"contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "canvas"}}]}`, server)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	variables := map[string]string{"KUBECONFIG": path}
+	for name, value := range env {
+		variables[name] = value
+	}
+	var cfg kube.Config
+	if err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(variables)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// eventually waits until the check returns "", and fails with what it says last.
+func eventually(t *testing.T, check func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		wrong := check()
+		if wrong == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(wrong)
+		}
+	}
+}
+
+// expect waits for as many lines as wanted and compares them.
+func expect(t *testing.T, what string, want []string, got func() []string) {
+	t.Helper()
+	var lines []string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if lines = got(); len(lines) >= len(want) {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, lines[:min(len(lines), len(want))]); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -1,0 +1,139 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+
+	"odasync/internal/component"
+)
+
+// event is one line of a watch.
+type event struct {
+	Type   watch.EventType
+	Object json.RawMessage // valid until the next event is read
+}
+
+// stream is one open watch, read by one goroutine.
+type stream struct {
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	body    io.ReadCloser
+	decoder *json.Decoder
+	event   event
+}
+
+// path is the request for the Components of a scope. It is not retried: whoever sends it knows better when to.
+func (c *Client) path(version string, scope component.Scope) *rest.Request {
+	segments := []string{"apis", c.cfg.Group, version}
+	if namespace := scope.Namespace(); namespace != "" {
+		segments = append(segments, "namespaces", namespace)
+	}
+	return c.requests.Get().AbsPath(append(segments, c.cfg.Plural)...).MaxRetries(0)
+}
+
+// watchInitial opens a watch that begins with every object that exists, up to a bookmark that says so.
+func (c *Client) watchInitial(ctx context.Context, version string, scope component.Scope) (*stream, error) {
+	request := c.path(version, scope).
+		Param("sendInitialEvents", "true").
+		Param("resourceVersionMatch", string(metav1.ResourceVersionMatchNotOlderThan))
+	return c.open(ctx, request, max(time.Duration(c.cfg.WatchTimeout), minInitialTimeout))
+}
+
+// watchFrom opens a watch of what happened after the resourceVersion.
+func (c *Client) watchFrom(ctx context.Context, version string, scope component.Scope, resourceVersion string) (*stream, error) {
+	request := c.path(version, scope).Param("resourceVersion", resourceVersion)
+	return c.open(ctx, request, time.Duration(c.cfg.WatchTimeout))
+}
+
+func (c *Client) open(ctx context.Context, request *rest.Request, timeout time.Duration) (*stream, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	late := time.AfterFunc(requestTimeout, func() { cancel(errNoAnswer) })
+	defer late.Stop()
+	body, err := request.
+		Param("watch", "true").
+		Param("allowWatchBookmarks", "true").
+		Param("timeoutSeconds", strconv.Itoa(int(timeout.Seconds()))).
+		Stream(ctx)
+	if err != nil {
+		err = causeOf(ctx, err)
+		cancel(nil)
+		return nil, err
+	}
+	return &stream{ctx: ctx, cancel: cancel, body: body, decoder: json.NewDecoder(body)}, nil
+}
+
+// close ends the watch. It must be called once.
+func (s *stream) close() {
+	s.cancel(nil)
+	s.body.Close()
+}
+
+// next waits for an event, but at most that long, after which it gives up with the error overdue. io.EOF means that
+// the server closed the watch in good order; an event of type ERROR comes as an error.
+func (s *stream) next(wait time.Duration, overdue error) (event, error) {
+	timer := time.AfterFunc(wait, func() { s.cancel(overdue) })
+	defer timer.Stop()
+	s.event.Type = ""
+	if err := s.decoder.Decode(&s.event); err != nil {
+		switch cause := context.Cause(s.ctx); {
+		case cause != nil:
+			return event{}, cause
+		case err == io.EOF:
+			return event{}, io.EOF
+		}
+		return event{}, fmt.Errorf("%w: %w", errLost, err)
+	}
+	if s.event.Type == watch.Error {
+		var status metav1.Status
+		if err := json.Unmarshal(s.event.Object, &status); err != nil {
+			return event{}, fmt.Errorf("decode the error in a watch: %w", err)
+		}
+		return s.event, &apierrors.StatusError{ErrStatus: status}
+	}
+	return s.event, nil
+}
+
+// page is one part of a paged list.
+type page struct {
+	Metadata metav1.ListMeta
+	Items    []json.RawMessage
+}
+
+// listPage reads the part of the list that the token of the page before continues with; an empty token begins.
+func (c *Client) listPage(ctx context.Context, version string, scope component.Scope, limit int, token string) (page, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
+	defer cancel()
+	request := c.path(version, scope).Param("limit", strconv.Itoa(limit))
+	if token != "" {
+		request.Param("continue", token)
+	}
+	body, err := request.Stream(ctx)
+	if err != nil {
+		return page{}, causeOf(ctx, err)
+	}
+	defer body.Close()
+	var read page
+	if err := json.NewDecoder(body).Decode(&read); err != nil {
+		return page{}, causeOf(ctx, fmt.Errorf("%w: %w", errLost, err))
+	}
+	return read, nil
+}
+
+// decode reads an object the way the API machinery does: whole numbers stay whole.
+func decode(raw json.RawMessage) (map[string]any, error) {
+	var object map[string]any
+	if err := utiljson.Unmarshal(raw, &object); err != nil {
+		return nil, fmt.Errorf("decode an object: %w", err)
+	}
+	return object, nil
+}

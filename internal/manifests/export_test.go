@@ -1,0 +1,13 @@
+package manifests
+
+import "odasync/internal/component"
+
+// Parse reads the content of a file.
+func Parse(s *Source, path string, content []byte) ([]component.Observation, error) {
+	all, err := s.parse(path, content)
+	var seen []component.Observation
+	for _, f := range all {
+		seen = append(seen, f.seen)
+	}
+	return seen, err
+}

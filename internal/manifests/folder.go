@@ -1,0 +1,100 @@
+package manifests
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// listing is what one look at the folder shows.
+type listing struct {
+	root    fs.FileInfo
+	files   map[string]stamp // the manifests by path
+	folders []string         // all that could be listed
+	failed  map[string]error // folders, and links to who knows what, that could not be followed
+}
+
+// stamp tells the states of a file apart without reading it.
+type stamp struct {
+	info fs.FileInfo // of what links lead to; nil where they lead nowhere
+	err  error
+}
+
+func (s stamp) same(other stamp) bool {
+	if s.info == nil || other.info == nil {
+		return s.info == nil && other.info == nil
+	}
+	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
+}
+
+// list returns an error only where the folder itself cannot be listed.
+func list(dir string) (*listing, error) {
+	root, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{root: root, files: map[string]stamp{}, failed: map[string]error{}}
+	return l, l.walk(dir, []fs.FileInfo{root})
+}
+
+// walk lists a folder. above are the folders that lead to it, the folder included.
+func (l *listing) walk(dir string, above []fs.FileInfo) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	l.folders = append(l.folders, dir)
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		mayLead := entry.IsDir() || entry.Type()&fs.ModeSymlink != 0
+		if isLeftover(path) || !mayLead && !isManifest(path) {
+			continue
+		}
+		info, err := os.Stat(path)
+		switch {
+		case err != nil && isManifest(path) && !entry.IsDir():
+			l.files[path] = stamp{err: err}
+		case err != nil:
+			l.failed[path] = err
+		case info.IsDir():
+			back := slices.ContainsFunc(above, func(folder fs.FileInfo) bool { return os.SameFile(folder, info) })
+			if back { // a link to where we came from
+				continue
+			}
+			if err := l.walk(path, append(above, info)); err != nil {
+				l.failed[path] = err
+			}
+		case info.Mode().IsRegular() && isManifest(path): // opening a pipe would wait for its writer
+			l.files[path] = stamp{info: info}
+		}
+	}
+	return nil
+}
+
+// agrees says whether two looks show the same.
+func (l *listing) agrees(earlier *listing) bool {
+	return maps.EqualFunc(l.files, earlier.files, stamp.same) && slices.Equal(l.folders, earlier.folders) &&
+		maps.EqualFunc(l.failed, earlier.failed, func(error, error) bool { return true })
+}
+
+// lacks says whether the file is known not to be there.
+func (l *listing) lacks(path string) bool {
+	_, there := l.files[path]
+	for folder := range l.failed {
+		there = there || strings.HasPrefix(path, folder+string(filepath.Separator))
+	}
+	return !there
+}
+
+func isManifest(path string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(path))) && !isLeftover(path)
+}
+
+// isLeftover says whether the name is hidden or what an editor keeps beside a file that it has open. Those that end
+// in ~, .swp or .tmp have no manifest's extension anyway.
+func isLeftover(path string) bool {
+	return strings.ContainsRune(".#~", rune(filepath.Base(path)[0]))
+}

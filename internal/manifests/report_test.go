@@ -1,0 +1,162 @@
+package manifests_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+const twoOfOne = "two manifests of one Component: only the first counts, remove one"
+
+func TestTwoManifestsOfOneComponent(t *testing.T) {
+	f := start(t, map[string]string{"a.yaml": manifest("x", "a"), "b/c.yaml": manifest("w", "c") + "---\n" + manifest("x", "c"), "d.yaml": manifest("z", "d")})
+	f.waitRound(t)
+	f.wait(t, map[string]string{"default/x": "a", "default/w": "c", "default/z": "d"})
+	if lines := f.logs.with(t, twoOfOne, "first_file:"+f.path("a.yaml"), "file:"+f.path("b/c.yaml"), "document at line 7", "component:x"); len(lines) != 1 {
+		t.Errorf("logged %d times, want once: %s", len(lines), lines)
+	}
+
+	f.write(t, map[string]string{"d.yaml": manifest("z", "d2")})
+	f.wait(t, map[string]string{"default/x": "a", "default/w": "c", "default/z": "d2"})
+	if lines := f.logs.with(t, twoOfOne); len(lines) != 1 {
+		t.Errorf("logged again although nothing changed: %s", lines)
+	}
+	do(t, os.Remove(f.path("a.yaml")))
+	f.wait(t, map[string]string{"default/x": "c", "default/w": "c", "default/z": "d2"})
+	f.noneDeleted(t)
+	f.write(t, map[string]string{"a.yaml": manifest("x", "a2")})
+	f.wait(t, map[string]string{"default/x": "a2", "default/w": "c", "default/z": "d2"})
+	if lines := f.logs.with(t, twoOfOne); len(lines) != 2 {
+		t.Errorf("logged %d times, want a second time: %s", len(lines), lines)
+	}
+	f.write(t, map[string]string{"e.yaml": manifest("e", "1") + "---\n" + manifest("e", "2")})
+	f.waitLog(t, twoOfOne, "first_file:"+f.path("e.yaml"), "first_where:document at line 1", "where:document at line 7")
+	f.noneDeleted(t)
+}
+
+// Each observer is told everything, and what was known before still is.
+func TestNextTermKnowsWhatABrokenFileGave(t *testing.T) {
+	f := start(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "c.yaml": manifest("c", "1")})
+	f.waitRound(t)
+	f.stop()
+	f.write(t, map[string]string{"a.yaml": "{", "b.yaml": manifest("b", "2")})
+	do(t, os.Remove(f.path("c.yaml")))
+	f.watch(t)
+	f.observer.mu.Lock()
+	f.observer.state["default/c"] = "1" // from the log, as the watcher has it
+	f.observer.mu.Unlock()
+	f.waitRound(t)
+	f.wait(t, map[string]string{"default/a": "1", "default/b": "2"})
+}
+
+// While one file was never read, deletions are reported as such, and the round is ended once it goes.
+func TestRoundStaysOpenForAFileNeverRead(t *testing.T) {
+	f := newFixture(t, t.TempDir())
+	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "bad.yaml": "{"})
+	f.watch(t)
+	f.observer.mu.Lock()
+	f.observer.state["default/old"] = "1" // may well be in bad.yaml
+	f.observer.mu.Unlock()
+	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/old": "1"})
+	f.waitState(t, "bad.yaml could not be read yet")
+	do(t, os.Remove(f.path("b.yaml")))
+	f.wait(t, map[string]string{"default/a": "1", "default/old": "1"})
+	do(t, os.Remove(f.path("bad.yaml")))
+	f.wait(t, map[string]string{"default/a": "1"})
+	f.waitRound(t)
+}
+
+func (f *fixture) version(name string) string {
+	state, _, _ := f.now()
+	return state["default/"+name]
+}
+
+// Whatever is written, broken, moved and deleted: in the end the observer knows what the files last held.
+func TestAnySequenceOfChanges(t *testing.T) {
+	root := t.TempDir()
+	runs := 0
+	rapid.Check(t, func(r *rapid.T) {
+		runs++
+		f := newFixture(t, filepath.Join(root, fmt.Sprint(runs)))
+		f.source.Tuning.Poll = never
+		do(t, os.Mkdir(f.dir, 0o755))
+		f.watch(t)
+		defer f.stop()
+		f.sync(t)
+		holds := map[string]map[string]string{} // by path: what the file last held while it could be read
+		broken := map[string]bool{}
+		version := 0
+		for range rapid.IntRange(1, 4).Draw(r, "steps") {
+			paths := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.yaml", "b.json", "c/a.yml", "c/d/a.yaml", "e.yaml"}), 1, 4, rapid.ID).Draw(r, "paths")
+			for _, path := range paths {
+				_, known := holds[path]
+				switch action := rapid.SampledFrom([]string{"write", "write", "replace", "break", "delete", "move"}).Draw(r, "action"); {
+				case action == "delete" && (known || broken[path]):
+					do(t, os.Remove(f.path(path)))
+					delete(holds, path)
+					delete(broken, path)
+				case action == "break" && known: // one that was never read would keep the round open
+					f.write(t, map[string]string{path: "{"})
+					broken[path] = true
+				case action == "move" && known && !broken[path]:
+					free := "moved-" + fmt.Sprint(version) + ".yaml"
+					version++
+					do(t, os.Rename(f.path(path), f.path(free)))
+					holds[free] = holds[path]
+					delete(holds, path)
+				default:
+					var content strings.Builder
+					holds[path] = map[string]string{}
+					delete(broken, path)
+					content.WriteString("# none\n")
+					for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"p", "q", "r"}), 0, 3, rapid.ID).Draw(r, "names") {
+						version++
+						holds[path][name] = fmt.Sprint(version)
+						content.WriteString("---\n" + manifest(name, fmt.Sprint(version)))
+					}
+					if action == "replace" {
+						f.write(t, map[string]string{path: content.String()})
+						continue
+					}
+					do(t, os.MkdirAll(filepath.Dir(f.path(path)), 0o755))
+					do(t, os.WriteFile(f.path(path), []byte(content.String()), 0o644))
+				}
+			}
+			f.sync(t)
+			want := map[string]string{"default/sync": f.version("sync")}
+			for _, path := range slices.Backward(slices.SortedFunc(maps.Keys(holds), func(a, b string) int { return strings.Compare(f.path(a), f.path(b)) })) {
+				for name, version := range holds[path] {
+					want["default/"+name] = version
+				}
+			}
+			f.wait(t, want)
+		}
+	})
+}
+
+// A thousand files are read, compared and reported within the time that a person waits for one.
+func TestManyFiles(t *testing.T) {
+	f := newFixture(t, t.TempDir())
+	f.source.Tuning.Poll = never
+	want := map[string]string{}
+	for i := range 1000 {
+		name := fmt.Sprintf("c%04d", i)
+		f.write(t, map[string]string{name + ".yaml": manifest(name, "1")})
+		want["default/"+name] = "1"
+	}
+	f.watch(t)
+	f.waitRound(t)
+	f.wait(t, want)
+	f.write(t, map[string]string{"c0500.yaml": manifest("c0500", "2")})
+	began := time.Now()
+	want["default/c0500"] = "2"
+	f.wait(t, want)
+	t.Logf("one of 1000 files followed within %s", time.Since(began))
+}

@@ -1,0 +1,392 @@
+package manifests_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"odasync/internal/manifests"
+)
+
+func TestFollowsWhatTheSystemNotifiesOf(t *testing.T) {
+	f := newFixture(t, t.TempDir())
+	f.source.Tuning.Poll = never
+	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1") + "---\n" + manifest("c", "1")})
+	f.watch(t)
+	f.waitRound(t)
+	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1"})
+
+	f.write(t, map[string]string{"a.yaml": manifest("a", "2"), "sub/b.yaml": manifest("b", "1")})
+	f.wait(t, map[string]string{"default/a": "2", "default/b": "1"})
+	f.write(t, map[string]string{"new/below/d.yaml": manifest("d", "1")})
+	f.wait(t, map[string]string{"default/a": "2", "default/b": "1", "default/d": "1"})
+	f.write(t, map[string]string{"new/below/d.yaml": manifest("d", "2")})
+	f.wait(t, map[string]string{"default/a": "2", "default/b": "1", "default/d": "2"})
+	do(t, os.Remove(f.path("sub/b.yaml")))
+	f.wait(t, map[string]string{"default/a": "2", "default/d": "2"})
+	do(t, os.Rename(f.path("new"), f.path("newer")))
+	f.sync(t)
+	f.write(t, map[string]string{"newer/below/d.yaml": manifest("d", "3")})
+	until(t, func() bool { state, _, _ := f.now(); return state["default/d"] == "3" }, func() string { return "a renamed folder is not followed" })
+	if _, deleted, _ := f.now(); !slices.Equal(deleted, []string{"default/c", "default/b"}) {
+		t.Errorf("deleted %v, want c and b alone", deleted)
+	}
+	do(t, os.RemoveAll(f.path("newer")))
+	do(t, os.Remove(f.path("a.yaml")))
+	do(t, os.Remove(f.path("sync.yaml")))
+	f.wait(t, map[string]string{})
+	if _, _, ended := f.now(); ended != 1 {
+		t.Errorf("%d rounds ended, want one", ended)
+	}
+}
+
+func TestLooksWhereNothingIsNotified(t *testing.T) {
+	elsewhere := filepath.Join(t.TempDir(), "target.yaml")
+	do(t, os.WriteFile(elsewhere, []byte(manifest("a", "1")), 0o644))
+	f := newFixture(t, t.TempDir())
+	do(t, os.Symlink(elsewhere, f.path("a.yaml")))
+	f.watch(t)
+	f.wait(t, map[string]string{"default/a": "1"})
+	do(t, os.WriteFile(elsewhere, []byte(manifest("a", "2")), 0o644))
+	f.wait(t, map[string]string{"default/a": "2"})
+
+	do(t, os.Remove(elsewhere)) // the link is still there: nobody said that the Component is to go
+	f.waitLog(t, "manifest cannot be read", f.path("a.yaml"), "no such file")
+	f.sync(t)
+	f.noneDeleted(t)
+	do(t, os.Remove(f.path("a.yaml")))
+	do(t, os.Remove(f.path("sync.yaml")))
+	f.wait(t, map[string]string{})
+}
+
+func TestBrokenFileKeepsWhatItGave(t *testing.T) {
+	two := manifest("a", "1") + "---\n" + manifest("b", "1")
+	f := start(t, map[string]string{"ab.yaml": two, "c.yaml": manifest("c", "1")})
+	f.waitRound(t)
+	for _, broken := range []string{"", two[:len(two)-2], "apiVersion: oda.tmforum.org/v1\n", strings.Repeat("#", 9<<20)} {
+		f.write(t, map[string]string{"ab.yaml": broken})
+		f.sync(t)
+		f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1", "default/sync": f.version("sync")})
+		if err := f.source.State(); err != nil {
+			t.Errorf("State: %v: want none, since what the file gave is known", err)
+		}
+	}
+	if lines := f.logs.with(t, "manifest cannot be read", f.path("ab.yaml"), "components_kept:2"); len(lines) != 4 {
+		t.Errorf("logged %d times, want 4: %s", len(lines), lines)
+	}
+	f.noneDeleted(t)
+	do(t, os.Remove(f.path("sync.yaml")))
+	f.write(t, map[string]string{"ab.yaml": manifest("a", "2")})
+	f.wait(t, map[string]string{"default/a": "2", "default/c": "1"})
+	f.waitLog(t, "manifest can be read again", f.path("ab.yaml"))
+
+	f.write(t, map[string]string{"ab.yaml": "{"})
+	f.waitLog(t, "manifest cannot be read", f.path("ab.yaml"), "components_kept:1")
+	do(t, os.Remove(f.path("ab.yaml")))
+	f.wait(t, map[string]string{"default/c": "1"})
+}
+
+// Each way to save replaces the same Components again and again, and none may ever seem to be gone.
+func TestSavesAreNotDeletions(t *testing.T) {
+	for name, save := range map[string]func(path, content string) error{
+		"in place": func(path, content string) error { return os.WriteFile(path, []byte(content), 0o644) },
+		"in two parts": func(path, content string) error {
+			file, err := os.Create(path)
+			if err != nil {
+				return err
+			}
+			for _, half := range []string{content[:len(content)/2], content[len(content)/2:]} {
+				if _, err := file.WriteString(half); err != nil {
+					return err
+				}
+			}
+			return file.Close()
+		},
+		"renamed into place": func(path, content string) error {
+			if err := os.WriteFile(path+".tmp", []byte(content), 0o644); err != nil {
+				return err
+			}
+			return os.Rename(path+".tmp", path)
+		},
+		"the old one renamed away first": func(path, content string) error {
+			if err := os.Rename(path, path+"~"); err != nil {
+				return err
+			}
+			if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+				return err
+			}
+			return os.Remove(path + "~")
+		},
+		"deleted first": func(path, content string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.WriteFile(path, []byte(content), 0o644)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, t.TempDir())
+			// What is in between must last shorter than this, even on a machine that has other things to do.
+			f.source.Tuning = manifests.Tuning{Settle: 500 * time.Millisecond, Poll: never}
+			f.write(t, map[string]string{"a.yaml": manifest("a", "0") + "---\n" + manifest("b", "0")})
+			f.watch(t)
+			f.waitRound(t)
+			for i := range 3 {
+				version := fmt.Sprint(i + 1)
+				do(t, save(f.path("a.yaml"), manifest("a", version)+"---\n"+manifest("b", version)))
+				f.wait(t, map[string]string{"default/a": version, "default/b": version})
+			}
+			f.noneDeleted(t)
+		})
+	}
+}
+
+// A kubelet writes a new folder and swaps the link ..data, through which all others lead.
+func TestConfigMapVolume(t *testing.T) {
+	f := newFixture(t, t.TempDir())
+	f.source.Tuning.Poll = never
+	publish := func(folder string, files map[string]string) {
+		t.Helper()
+		for name, content := range files {
+			f.write(t, map[string]string{folder + "/" + name: content})
+		}
+		do(t, os.Symlink(folder, f.path("..data_tmp")))
+		do(t, os.Rename(f.path("..data_tmp"), f.path("..data")))
+	}
+	publish("..2026_01", map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "sub/c.yaml": manifest("c", "1")})
+	for _, name := range []string{"a.yaml", "b.yaml", "sub"} {
+		do(t, os.Symlink("..data/"+name, f.path(name)))
+	}
+	f.watch(t)
+	f.waitRound(t)
+	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1"})
+
+	publish("..2026_02", map[string]string{"a.yaml": manifest("a", "2"), "sub/c.yaml": manifest("c", "2")})
+	do(t, os.Remove(f.path("b.yaml"))) // the kubelet removes the links of keys that went
+	do(t, os.RemoveAll(f.path("..2026_01")))
+	f.wait(t, map[string]string{"default/a": "2", "default/c": "2"})
+	publish("..2026_03", map[string]string{"a.yaml": manifest("a", "3"), "sub/c.yaml": manifest("c", "3")})
+	do(t, os.RemoveAll(f.path("..2026_02")))
+	f.wait(t, map[string]string{"default/a": "3", "default/c": "3"})
+	if _, deleted, _ := f.now(); !slices.Equal(deleted, []string{"default/b"}) {
+		t.Errorf("deleted %v, want b alone", deleted)
+	}
+}
+
+func TestFolderThatVanishesIsNotAbsence(t *testing.T) {
+	files := map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1")}
+	for name, c := range map[string]struct {
+		vanish func(f *fixture) error
+		state  string
+	}{
+		"deleted": {func(f *fixture) error { return os.RemoveAll(f.dir) }, "no such file or directory"},
+		"renamed": {func(f *fixture) error { return os.Rename(f.dir, f.dir+".away") }, "no such file or directory"},
+		"a file in its place": {func(f *fixture) error {
+			if err := os.RemoveAll(f.dir); err != nil {
+				return err
+			}
+			return os.WriteFile(f.dir, nil, 0o644)
+		}, "not a directory"},
+		"an empty folder in its place": {func(f *fixture) error {
+			if err := os.Rename(f.dir, f.dir+".away"); err != nil {
+				return err
+			}
+			return os.Mkdir(f.dir, 0o755)
+		}, "an empty folder has taken its place"},
+		"a link to itself": {func(f *fixture) error {
+			if err := os.RemoveAll(f.dir); err != nil {
+				return err
+			}
+			return os.Symlink(f.dir, f.dir)
+		}, "too many levels of symbolic links"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, filepath.Join(t.TempDir(), "manifests"))
+			f.write(t, files)
+			f.watch(t)
+			f.waitRound(t)
+			do(t, c.vanish(f))
+			f.waitState(t, c.state)
+			f.waitState(t, "nothing is deleted until the folder is back")
+			age := f.source.Age()
+			until(t, func() bool { return f.source.Age() > age+5*f.source.Tuning.Poll }, func() string { return "the age does not grow" })
+			f.noneDeleted(t)
+			if lines := f.logs.with(t, "folder cannot be read, trying again", f.dir); len(lines) != 1 {
+				t.Errorf("logged %d times, want once: %s", len(lines), lines)
+			}
+
+			do(t, os.RemoveAll(f.dir))
+			f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
+			f.wait(t, map[string]string{"default/a": "2"})
+			f.waitLog(t, "folder can be read again", f.dir)
+			f.waitRound(t)
+		})
+	}
+}
+
+func TestSubfolderThatCannotBeListed(t *testing.T) {
+	f := start(t, map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1")})
+	f.waitRound(t)
+	do(t, os.RemoveAll(f.path("sub")))
+	do(t, os.Symlink("sub", f.path("sub"))) // leads nowhere, whoever asks
+	f.waitState(t, "too many levels of symbolic links")
+	f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
+	f.wait(t, map[string]string{"default/a": "2", "default/b": "1"})
+	f.noneDeleted(t)
+
+	do(t, os.Remove(f.path("sub")))
+	f.wait(t, map[string]string{"default/a": "2"})
+	f.waitRound(t)
+}
+
+// Permissions change nothing of what a look compares.
+func TestWhatTheUserMayNotRead(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything: run this test as another user")
+	}
+	f := newFixture(t, t.TempDir())
+	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "sub/c.yaml": manifest("c", "1")})
+	do(t, os.Chmod(f.path("b.yaml"), 0))
+	do(t, os.Chmod(f.path("sub"), 0))
+	f.watch(t)
+	f.wait(t, map[string]string{"default/a": "1"})
+	f.waitState(t, "permission denied (and 1 more)")
+	do(t, os.Chmod(f.path("sub"), 0o755))
+	f.wait(t, map[string]string{"default/a": "1", "default/c": "1"})
+	f.waitState(t, "b.yaml could not be read yet")
+	do(t, os.Chmod(f.path("b.yaml"), 0o644))
+	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1"})
+	f.waitRound(t)
+
+	do(t, os.Chmod(f.path("sub"), 0))
+	f.waitState(t, "permission denied")
+	f.sync(t)
+	f.noneDeleted(t)
+	do(t, os.Chmod(f.path("sub"), 0o755))
+	f.waitRound(t)
+}
+
+func TestLinkThatLeadsBack(t *testing.T) {
+	f := newFixture(t, t.TempDir())
+	f.write(t, map[string]string{"sub/a.yaml": manifest("a", "1")})
+	do(t, os.Symlink("..", f.path("sub/up")))
+	f.watch(t)
+	f.waitRound(t)
+	f.wait(t, map[string]string{"default/a": "1"})
+	if lines := f.logs.with(t, "two manifests of one Component: only the first counts, remove one"); len(lines) > 0 {
+		t.Errorf("read twice: %s", lines)
+	}
+}
+
+func TestPipeIsNotOpened(t *testing.T) {
+	f := newFixture(t, t.TempDir())
+	f.write(t, map[string]string{"a.yaml": manifest("a", "1")})
+	makePipe(t, f.path("pipe.yaml"))
+	f.watch(t)
+	f.waitRound(t)
+	f.wait(t, map[string]string{"default/a": "1"})
+}
+
+func TestFileThatIsWrittenWithoutEnd(t *testing.T) {
+	f := newFixture(t, t.TempDir())
+	f.source.Tuning.Settle = 100 * time.Millisecond // so that the writer is not slower, whatever else the machine does
+	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "busy.yaml": manifest("busy", "1")})
+	f.watch(t)
+	f.waitRound(t)
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			case <-time.After(time.Millisecond):
+				if err := os.WriteFile(f.path("busy.yaml"), []byte(manifest("busy", "1")+strings.Repeat("#", i)), 0o644); err != nil {
+					stopped <- err
+					return
+				}
+			}
+		}
+	}()
+	f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
+	f.wait(t, map[string]string{"default/a": "2", "default/busy": "1"})
+	do(t, os.Remove(f.path("a.yaml")))
+	f.wait(t, map[string]string{"default/busy": "1"})
+	close(stop)
+	do(t, <-stopped)
+}
+
+func TestAgeGrowsWhileTheObserverBlocks(t *testing.T) {
+	f := start(t, map[string]string{"a.yaml": manifest("a", "1")})
+	f.waitRound(t)
+	block := make(chan struct{})
+	f.mu.Lock()
+	f.block = block
+	f.mu.Unlock()
+	f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
+	until(t, func() bool { return f.source.Age() > 5*f.source.Tuning.Poll }, func() string { return "the age does not grow" })
+	close(block)
+	f.wait(t, map[string]string{"default/a": "2"})
+	until(t, func() bool { return f.source.Age() < 5*f.source.Tuning.Poll }, func() string { return "the age does not shrink" })
+}
+
+func TestMalformedIsCountedOnce(t *testing.T) {
+	malformed := "apiVersion: oda.tmforum.org/v1\nkind: Component\nmetadata: {name: a}\n"
+	f := start(t, map[string]string{"a.yaml": malformed})
+	f.waitRound(t)
+	f.write(t, map[string]string{"a.yaml": malformed + "# still\n"})
+	f.sync(t)
+	const metric = `
+		# HELP odasync_components_malformed_total Components that could not be read, counted when first seen and when the problem changes.
+		# TYPE odasync_components_malformed_total counter
+		odasync_components_malformed_total %d
+	`
+	check := func(want int) {
+		t.Helper()
+		if err := testutil.GatherAndCompare(f.registry, strings.NewReader(fmt.Sprintf(metric, want)), "odasync_components_malformed_total"); err != nil {
+			t.Error(err)
+		}
+		if lines := f.logs.with(t, "Component cannot be read", f.path("a.yaml"), "field:spec", "document at line 1"); len(lines) != want {
+			t.Errorf("logged %d times, want %d: %s", len(lines), want, lines)
+		}
+	}
+	check(1)
+	f.write(t, map[string]string{"a.yaml": manifest("a", "1")})
+	f.sync(t)
+	f.write(t, map[string]string{"a.yaml": malformed})
+	f.sync(t)
+	check(2)
+	if problems, err := testutil.GatherAndLint(f.registry); err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.yaml")
+	do(t, os.WriteFile(file, nil, 0o644))
+	for name, c := range map[string]struct{ dir, want string }{
+		"a folder":     {dir, ""},
+		"none named":   {"", "no manifest folder named"},
+		"missing":      {filepath.Join(dir, "gone"), "gone does not exist: create it or name another"},
+		"a file":       {file, "a.yaml is not a folder: name the folder that holds the manifests"},
+		"below a file": {filepath.Join(file, "x"), "give this user access"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if err := manifests.Check(c.dir); err != nil {
+				got = err.Error()
+			}
+			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("Check says %q, want %q", got, c.want)
+			}
+		})
+	}
+}
