@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -28,14 +29,21 @@ func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // gives the second signal its usual effect
-	err := newApp().RunContext(ctx, args)
+	return execute(ctx, args, os.Stdout, os.Stderr)
+}
+
+// execute runs one command line until it is done or the context ends.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	app := newApp()
+	app.Writer, app.ErrWriter = stdout, stderr
+	err := app.RunContext(ctx, flagsFirst(app, args))
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errNegative):
 		return exitNegative
 	}
-	fmt.Fprintf(os.Stderr, "ctl: %v\n", err)
+	_, _ = fmt.Fprintf(stderr, "ctl: %v\n", err) // the exit code says it too
 	return exitError
 }
 
@@ -45,7 +53,7 @@ func newApp() *cli.App {
 		Usage:           "run, test and explain odasync",
 		Version:         ops.BuildInfo(),
 		HideHelpCommand: true,
-		Commands:        []*cli.Command{runCommand(), registryCommand()},
+		Commands:        []*cli.Command{runCommand(), testCommand(), listCommand(), syncCommand(), registryCommand()},
 		ExitErrHandler:  func(*cli.Context, error) {}, // Main decides
 		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return fmt.Errorf("%w: see ctl --help", err) },
 		Action: func(c *cli.Context) error {

@@ -7,29 +7,31 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
-	"github.com/sethvargo/go-envconfig"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
-	"odasync/internal/config"
 	"odasync/internal/daemon"
+	"odasync/internal/manifests"
 	"odasync/internal/ops"
 	"odasync/internal/refregistry"
 )
 
-// embeddedRegistry is where the embedded registry listens: the collector's default address of a registry.
-const embeddedRegistry = "127.0.0.1:8000"
+// embeddedRegistry is where the embedded registry listens: the collector's default address of a registry. Tests take a
+// free port.
+var embeddedRegistry = "127.0.0.1:8000"
 
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
 		Usage: "run watcher and syncer in one process",
 		Description: "Without NATS_URL it embeds a NATS server with JetStream, whose data stands in the data directory.\n" +
-			"Without COMPONENT_REGISTRY_URL it embeds the reference registry on port 8000.\n" +
+			"Without COMPONENT_REGISTRY_URL it embeds the reference registry on port 8000, its data in the same directory.\n" +
 			"Everything else is configured by the environment variables of watcher and syncer.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "data-dir", Value: defaultDataDir(), EnvVars: []string{"ODASYNC_DATA_DIR"}, Usage: "`DIR` for what is embedded"},
+			&cli.StringFlag{Name: "data-dir", Value: defaultDataDir(), Usage: "`DIR` for what is embedded"},
+			&cli.StringFlag{Name: "manifests", Usage: "read Components from the YAML and JSON files in `DIR` instead of a cluster"},
 		},
 		Action: run,
 	}
@@ -46,6 +48,18 @@ func defaultDataDir() string {
 	return filepath.Join(home, ".local", "share", "odasync")
 }
 
+// openRegistry keeps the embedded registry beside the embedded NATS: the sync state there tells what the registry shows.
+func openRegistry(dir string, cfg refregistry.Config) (*refregistry.Server, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("embed the registry: %w: choose another --data-dir", err)
+	}
+	registry, err := refregistry.Open(cfg, filepath.Join(dir, "registry.db"))
+	if err != nil {
+		return nil, fmt.Errorf("embed the registry: %w", err)
+	}
+	return registry, nil
+}
+
 // run starts what is embedded, then both daemons, and stops them in reverse.
 func run(c *cli.Context) (err error) {
 	if c.Args().Present() {
@@ -57,16 +71,24 @@ func run(c *cli.Context) (err error) {
 		watched  ops.Config
 	)
 	sections := append(append(watching.Sections(), syncing.Sections()...), &watched)
-	if err := config.Load(c.Context, envconfig.OsLookuper(), sections...); err != nil {
-		return fmt.Errorf("wrong configuration:\n%w", err)
+	variables, err := load(c.Context, sections...)
+	if err != nil {
+		return err
 	}
-	env, serve, err := daemon.NewEnv(watched, c.App.ErrWriter)
+	checks, folder := daemon.WatcherChecks, c.String("manifests")
+	if c.IsSet("manifests") {
+		checks = daemon.FolderChecks
+		if err := manifests.Check(folder); err != nil {
+			return err
+		}
+	}
+	env, serve, err := daemon.NewEnv(watched, c.App.ErrWriter, slices.Concat(checks, daemon.SyncerChecks)...)
 	if err != nil {
 		return err
 	}
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c.App.ErrWriter, format+"\n", args...) }
 
-	if _, set := os.LookupEnv("NATS_URL"); !set {
+	if _, set := variables.Lookup("NATS_URL"); !set {
 		server, err := startNATS(c.String("data-dir"))
 		if err != nil {
 			return err
@@ -79,15 +101,19 @@ func run(c *cli.Context) (err error) {
 	defer stopEmbedded()
 	background, embedded := errgroup.WithContext(embedded)
 	background.Go(func() error { return serve(embedded) })
-	if _, set := os.LookupEnv("COMPONENT_REGISTRY_URL"); !set {
+	if _, set := variables.Lookup("COMPONENT_REGISTRY_URL"); !set {
 		listener, err := net.Listen("tcp", embeddedRegistry)
 		if err != nil {
 			return fmt.Errorf("embed the registry: %w: set COMPONENT_REGISTRY_URL to use the one that runs there", err)
 		}
-		registry := refregistry.New(refregistry.Config{APIKey: string(syncing.Registry.APIKey)})
+		registry, openErr := openRegistry(c.String("data-dir"), refregistry.Config{APIKey: syncing.Registry.APIKey.Reveal(), Log: env.Log})
+		if openErr != nil {
+			return errors.Join(openErr, listener.Close())
+		}
+		defer func() { err = errors.Join(err, registry.Close()) }()
 		background.Go(func() error { return refregistry.Serve(embedded, listener, registry, env.Log) })
 		syncing.Registry.URL = "http://" + embeddedRegistry
-		say("embedded reference registry at %s", syncing.Registry.URL)
+		say("embedded reference registry at %s, data in %s", syncing.Registry.URL, c.String("data-dir"))
 	}
 
 	work, ctx := errgroup.WithContext(c.Context)
@@ -99,7 +125,12 @@ func run(c *cli.Context) (err error) {
 			return nil
 		}
 	})
-	work.Go(func() error { return daemon.Watch(ctx, &watching, env) })
+	work.Go(func() error {
+		if c.IsSet("manifests") {
+			return daemon.WatchFolder(ctx, &watching, folder, env)
+		}
+		return daemon.Watch(ctx, &watching, env)
+	})
 	work.Go(func() error { return daemon.Sync(ctx, &syncing, env) })
 	err = work.Wait()
 	if c.Context.Err() != nil {

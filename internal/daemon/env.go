@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -19,9 +20,30 @@ type Env struct {
 	Health  *ops.Health
 }
 
+// The names of the readiness checks.
+const (
+	checkNATS       = "nats"
+	checkKubernetes = "kubernetes"
+	checkManifests  = "manifests"
+	checkRegistry   = "registry"
+)
+
+var (
+	// WatcherChecks are what a watcher registers.
+	WatcherChecks = []string{checkNATS, checkKubernetes}
+	// FolderChecks are what a watcher of manifests registers.
+	FolderChecks = []string{checkNATS, checkManifests}
+	// SyncerChecks are what a syncer registers.
+	SyncerChecks = []string{checkNATS, checkRegistry}
+)
+
 // NewEnv returns the log, the metrics and the health of a process, and run, which serves them until its context ends.
-func NewEnv(cfg ops.Config, out io.Writer) (env Env, run func(context.Context) error, err error) {
-	env = Env{Log: ops.NewLogger(cfg, out), Metrics: ops.NewRegistry(), Health: ops.NewHealth()}
+// The process is not ready before it has registered the readiness checks.
+func NewEnv(cfg ops.Config, out io.Writer, checks ...string) (env Env, run func(context.Context) error, err error) {
+	env = Env{Log: ops.NewLogger(cfg, out), Metrics: ops.NewRegistry(), Health: new(ops.Health)}
+	for _, name := range checks {
+		env.Health.Ready(name, func(context.Context) error { return errors.New("starting") })
+	}
 	run, err = ops.Serve(cfg, env.Metrics, env.Health, env.Log)
 	return env, run, err
 }

@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/sethvargo/go-envconfig"
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/config"
@@ -51,9 +50,13 @@ type configError struct{ error }
 
 func (e *configError) Unwrap() error { return e.error }
 
-// load fills the sections from the environment.
+// load fills the sections from the environment and .env.
 func load(ctx context.Context, sections ...config.Section) error {
-	if err := config.Load(ctx, envconfig.OsLookuper(), sections...); err != nil {
+	variables, err := config.Environment()
+	if err == nil {
+		err = config.Load(ctx, variables, sections...)
+	}
+	if err != nil {
 		return &configError{err}
 	}
 	return nil
@@ -62,22 +65,22 @@ func load(ctx context.Context, sections ...config.Section) error {
 // RunWatcher is the watcher process.
 func RunWatcher(ctx context.Context) error {
 	var cfg WatcherConfig
-	return runDaemon(ctx, cfg.Sections(), func(ctx context.Context, env Env) error { return Watch(ctx, &cfg, env) })
+	return runDaemon(ctx, cfg.Sections(), WatcherChecks, func(ctx context.Context, env Env) error { return Watch(ctx, &cfg, env) })
 }
 
 // RunSyncer is the syncer process.
 func RunSyncer(ctx context.Context) error {
 	var cfg SyncerConfig
-	return runDaemon(ctx, cfg.Sections(), func(ctx context.Context, env Env) error { return Sync(ctx, &cfg, env) })
+	return runDaemon(ctx, cfg.Sections(), SyncerChecks, func(ctx context.Context, env Env) error { return Sync(ctx, &cfg, env) })
 }
 
 // runDaemon runs the work beside metrics and health, which end after it.
-func runDaemon(ctx context.Context, sections []config.Section, work func(context.Context, Env) error) error {
+func runDaemon(ctx context.Context, sections []config.Section, checks []string, work func(context.Context, Env) error) error {
 	var cfg ops.Config
 	if err := load(ctx, append(sections, &cfg)...); err != nil {
 		return err
 	}
-	env, serve, err := NewEnv(cfg, os.Stderr)
+	env, serve, err := NewEnv(cfg, os.Stderr, checks...)
 	if err != nil {
 		return err
 	}

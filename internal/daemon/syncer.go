@@ -29,7 +29,7 @@ func (c *SyncerConfig) Sections() []config.Section {
 // ShutdownConfig bounds an orderly stop.
 type ShutdownConfig struct {
 	// Timeout is how long what is being applied may take to finish after a stop was asked for.
-	Timeout config.Duration `env:"SHUTDOWN_TIMEOUT, default=25s"`
+	Timeout config.Duration `env:"SHUTDOWN_TIMEOUT, default=25s" help:"how long a stopping syncer may finish what it is applying"`
 }
 
 // Validate reports every problem at once.
@@ -49,12 +49,12 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env, options ...nats.Optio
 		return err
 	}
 	defer conn.Close()
-	env.Health.Ready("nats", conn.Check)
+	env.Health.Ready(checkNATS, conn.Check)
 	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
-	env.Health.Ready("registry", running.check((*syncer.Syncer).Check))
+	env.Health.Ready(checkRegistry, running.check((*syncer.Syncer).Check))
 
 	target := registry.NewV1(cfg.Registry, registry.NewMetrics(env.Metrics), log)
-	metrics := syncer.NewMetrics(env.Metrics)
+	metrics, backlog := syncer.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
 	return retry(ctx, log, "syncer is not running", func(ctx context.Context) error {
 		components, err := conn.OpenLog(ctx)
@@ -73,7 +73,8 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env, options ...nats.Optio
 		if err != nil {
 			return err
 		}
-		if err := consumer.Open(cfg.Syncer.Concurrency); err != nil {
+		backlog.Follow(consumer)
+		if err := consumer.Open(cfg.Syncer.Batch); err != nil {
 			return err
 		}
 		defer consumer.Close()
@@ -81,6 +82,8 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env, options ...nats.Optio
 			Deliveries: consumer, Heads: components, Claims: claims, States: states, Registry: target,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		running.set(s)
+		env.Health.Live("syncer", func(context.Context) error { return s.Turning() })
+		defer env.Health.Live("syncer", func(context.Context) error { return nil }) // between two sessions there is nothing to turn
 		log.Info().Str("target", cfg.Syncer.Target).Str("registry", cfg.Registry.Address()).Int("concurrency", cfg.Syncer.Concurrency).Msg("syncing")
 		return s.Run(ctx)
 	})

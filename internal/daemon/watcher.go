@@ -9,9 +9,11 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/kube"
+	"odasync/internal/manifests"
 	"odasync/internal/ops"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
@@ -39,9 +41,9 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env, options ...nats.Opt
 		return err
 	}
 	defer conn.Close()
-	env.Health.Ready("nats", conn.Check)
+	env.Health.Ready(checkNATS, conn.Check)
 	following := &part[leader]{waiting: "the Kubernetes client is not set up yet"}
-	env.Health.Ready("kubernetes", following.check((*leader).check))
+	env.Health.Ready(checkKubernetes, following.check((*leader).check))
 
 	var client *kube.Client
 	err = retry(ctx, log, "cannot use the Kubernetes API", func(context.Context) error {
@@ -56,22 +58,77 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env, options ...nats.Opt
 	if err != nil {
 		return err
 	}
-	elector := kube.NewElector(cfg.Kube, client, kubeMetrics, log)
-	w := watcher.New(cfg.Watcher, source, refusals(), elector.Fresh, watcher.NewMetrics(env.Metrics), log)
-	l := &leader{conn: conn, watcher: w, source: source, elector: elector, cluster: cfg.Watcher.ClusterName, log: log}
+	source.Tuning.Resync = time.Duration(cfg.Watcher.Interval)
+	var election election = newAlone(log)
+	if cfg.Kube.LeaderElection {
+		election = kube.NewElector(cfg.Kube, client, kubeMetrics, log)
+	}
+	l := newLeader(cfg, conn, source, election, env, log)
 	following.set(l)
-	l.warnOfMissingPermissions(ctx, client)
-	return elector.Run(ctx, l.lead)
+	warnOfMissingPermissions(ctx, client, log)
+	return election.Run(ctx, l.lead)
+}
+
+// WatchFolder publishes the Components in a folder of manifests until the context ends.
+func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env, options ...nats.Option) error {
+	log := env.Log.With().Str("process", "watcher").Logger()
+	conn, err := connect(ctx, cfg.Stream, "odasync-watcher", log, options)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	env.Health.Ready(checkNATS, conn.Check)
+	scope, err := component.ParseScope(cfg.Kube.Namespaces)
+	if err != nil {
+		return err
+	}
+	source := manifests.New(dir, scope, kube.Normalize, manifests.NewMetrics(env.Metrics), log)
+	election := newAlone(log)
+	l := newLeader(cfg, conn, source, election, env, log)
+	env.Health.Ready(checkManifests, func(context.Context) error { return l.check() })
+	return election.Run(ctx, l.lead)
+}
+
+// source is a watcher's source that can tell how it is doing.
+type source interface {
+	watcher.Source
+	// State is nil while everything has been read and is being watched, else it says what is missing.
+	State() error
+}
+
+// election decides when this process leads.
+type election interface {
+	// Run calls lead whenever this process has the lead, until the context ends.
+	Run(ctx context.Context, lead func(context.Context) error) error
+	// Fresh says whether this process may still publish.
+	Fresh() bool
+	IsLeader() bool
+	// State is nil while the election works, for this process or for another.
+	State() error
+	Identity() string
+	// Stuck is how long the lead has been lost while its work has not ended; 0 otherwise.
+	Stuck() time.Duration
 }
 
 // leader is what a watcher does while it leads.
 type leader struct {
-	conn    *stream.Conn
-	watcher *watcher.Watcher
-	source  *kube.Source
-	elector *kube.Elector
-	cluster string
-	log     zerolog.Logger
+	conn     *stream.Conn
+	watcher  *watcher.Watcher
+	source   source
+	election election
+	cluster  string
+	log      zerolog.Logger
+}
+
+func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
+	w := watcher.New(cfg.Watcher, from, refusals(), election.Fresh, watcher.NewMetrics(env.Metrics), log)
+	env.Health.Live("lead", func(context.Context) error {
+		if stuck := election.Stuck(); stuck > time.Minute {
+			return fmt.Errorf("the lead was lost %s ago and its work has not ended", stuck.Round(time.Second))
+		}
+		return nil
+	})
+	return &leader{conn: conn, watcher: w, source: from, election: election, cluster: cfg.Watcher.ClusterName, log: log}
 }
 
 // lead is one term. The claim on the cluster's name beside the lease keeps two clusters, whose leases know nothing of
@@ -84,7 +141,7 @@ func (l *leader) lead(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		claims, err := l.conn.Claims(ctx, "watchers", l.elector.Identity())
+		claims, err := l.conn.Claims(ctx, "watchers", l.election.Identity())
 		if err != nil {
 			return err
 		}
@@ -106,13 +163,18 @@ func (l *leader) lead(ctx context.Context) error {
 			l.log.Debug().Err(err).Msg("claim on the cluster's name not released: the server will expire it")
 		}
 	}()
+	stop, err := l.conn.ServeVerify(held, l.cluster, l.watcher.Verify)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return l.watcher.Lead(held, components)
 }
 
 // check says what keeps the leader from being up to date; a standby has nothing to be late with.
 func (l *leader) check() error {
-	if !l.elector.IsLeader() {
-		return l.elector.State()
+	if !l.election.IsLeader() {
+		return l.election.State()
 	}
 	if err := l.source.State(); err != nil {
 		return err
@@ -123,13 +185,15 @@ func (l *leader) check() error {
 	return nil
 }
 
-func (l *leader) warnOfMissingPermissions(ctx context.Context, client *kube.Client) {
-	missing, err := client.MissingPermissions(ctx)
+func warnOfMissingPermissions(ctx context.Context, client *kube.Client, log zerolog.Logger) {
+	permissions, err := client.Permissions(ctx)
 	if err != nil {
-		l.log.Debug().Err(err).Msg("cannot ask for the own permissions")
+		log.Debug().Err(err).Msg("cannot ask for the own permissions")
 	}
-	for _, rule := range missing {
-		l.log.Error().Str("permission", rule).Msg("missing permission")
+	for _, p := range permissions {
+		if !p.Granted {
+			log.Error().Str("permission", p.Rule).Str("remedy", p.Remedy).Msg("missing permission")
+		}
 	}
 }
 

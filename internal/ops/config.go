@@ -8,13 +8,13 @@ import (
 
 // Config is how a daemon is watched.
 type Config struct {
-	Monitoring bool `env:"MONITORING_ENABLED, default=true"`
+	Monitoring bool `env:"MONITORING_ENABLED, default=true" help:"serve metrics and health: true or false"`
 	// Host is the address to listen on; empty means every address, as a pod needs it.
-	Host      string `env:"MONITORING_HOST"`
-	Port      int    `env:"MONITORING_PORT, default=8080"`
-	Endpoint  string `env:"MONITORING_ENDPOINT, default=/metrics"`
-	LogLevel  string `env:"LOG_LEVEL, default=INFO"`
-	LogFormat string `env:"LOG_FORMAT, default=console"`
+	Host      string `env:"MONITORING_HOST" help:"address to serve them on; empty for every address"`
+	Port      int    `env:"MONITORING_PORT, default=8080" help:"port to serve them on, 0 for any free one"`
+	Endpoint  string `env:"MONITORING_ENDPOINT, default=/metrics" help:"path of the metrics"`
+	LogLevel  string `env:"LOG_LEVEL, default=INFO" help:"DEBUG, INFO, WARNING, ERROR or CRITICAL"`
+	LogFormat string `env:"LOG_FORMAT, default=console" help:"console or json"`
 }
 
 // Validate reports every problem at once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,61 +12,64 @@ import (
 // checkTimeout bounds all checks of one request.
 const checkTimeout = 4 * time.Second
 
-// Health is a set of named checks.
-type Health struct {
-	mu     sync.Mutex
-	names  []string
-	checks map[string]func(context.Context) error
+// check is one named question; nil is a good answer, an error says what is wrong.
+type check struct {
+	name string
+	ask  func(context.Context) error
 }
 
-// NewHealth returns a set without checks, which is ready.
-func NewHealth() *Health { return &Health{checks: make(map[string]func(context.Context) error)} }
+// Health is two sets of named checks. The zero Health is live and ready.
+type Health struct {
+	mu          sync.Mutex
+	live, ready []check
+}
 
-// Ready adds or replaces a check of /readyz: nil means ready, an error says what is missing.
-func (h *Health) Ready(name string, check func(context.Context) error) {
+// Live adds or replaces a check of /livez: whether the process's loops turn. What fails for longer is a reason to
+// restart the process.
+func (h *Health) Live(name string, ask func(context.Context) error) { h.set(&h.live, name, ask) }
+
+// Ready adds or replaces a check of /readyz: what the process needs for its work. Restarting it would not help.
+func (h *Health) Ready(name string, ask func(context.Context) error) { h.set(&h.ready, name, ask) }
+
+func (h *Health) set(checks *[]check, name string, ask func(context.Context) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, known := h.checks[name]; !known {
-		h.names = append(h.names, name)
-	}
-	h.checks[name] = check
-}
-
-// report runs the checks in their order.
-func (h *Health) report(ctx context.Context) (lines []string, ready bool) {
-	h.mu.Lock()
-	names, checks := h.names, make([]func(context.Context) error, len(h.names))
-	for i, name := range names {
-		checks[i] = h.checks[name]
-	}
-	h.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	ready = true
-	for i, name := range names {
-		line := "ok  " + name
-		if err := checks[i](ctx); err != nil {
-			line, ready = fmt.Sprintf("not %s: %v", name, err), false
+	for i := range *checks {
+		if (*checks)[i].name == name {
+			(*checks)[i].ask = ask
+			return
 		}
-		lines = append(lines, line)
 	}
-	return lines, ready
+	*checks = append(*checks, check{name, ask})
 }
 
-func (h *Health) serveReady(w http.ResponseWriter, r *http.Request) {
-	lines, ready := h.report(r.Context())
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	word := "ready"
-	if !ready {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		word = "not ready"
+// serve answers with a line for each check, and a last one that sums them up: 200 when all are well, else 503.
+func (h *Health) serve(word string, sets ...*[]check) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		var checks []check
+		for _, set := range sets {
+			checks = append(checks, *set...)
+		}
+		h.mu.Unlock()
+		ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
+		defer cancel()
+		var lines strings.Builder
+		status := http.StatusOK
+		for _, c := range checks {
+			if err := c.ask(ctx); err != nil {
+				status = http.StatusServiceUnavailable
+				fmt.Fprintf(&lines, "not %s: %v\n", c.name, err)
+				continue
+			}
+			fmt.Fprintf(&lines, "ok  %s\n", c.name)
+		}
+		if status != http.StatusOK {
+			lines.WriteString("not ")
+		}
+		lines.WriteString(word + "\n")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(lines.String())) // a reader that has gone needs no answer
 	}
-	for _, line := range append(lines, word) {
-		_, _ = fmt.Fprintln(w, line) // a reader that has gone needs no answer
-	}
-}
-
-func serveLive(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprintln(w, "live")
 }

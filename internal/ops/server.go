@@ -27,9 +27,9 @@ func NewRegistry() *prometheus.Registry {
 func Handler(cfg Config, registry *prometheus.Registry, health *Health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+cfg.Endpoint, promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
-	mux.HandleFunc("GET /livez", serveLive)
-	mux.HandleFunc("GET /readyz", health.serveReady)
-	mux.HandleFunc("GET /healthz", health.serveReady)
+	mux.HandleFunc("GET /livez", health.serve("live", &health.live))
+	mux.HandleFunc("GET /readyz", health.serve("ready", &health.ready))
+	mux.HandleFunc("GET /healthz", health.serve("healthy", &health.live, &health.ready))
 	return mux
 }
 

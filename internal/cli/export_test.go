@@ -1,0 +1,8 @@
+package cli
+
+// What the tests reach into.
+var (
+	Execute          = execute
+	FlagsFirst       = func(args []string) []string { return flagsFirst(newApp(), args) }
+	EmbeddedRegistry = &embeddedRegistry
+)

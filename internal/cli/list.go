@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/syncer"
+)
+
+// Item is a component as `ctl list` and `ctl sync` print it. The shape is stable; see docs/api.md.
+type Item struct {
+	Cluster          string     `json:"cluster"`
+	Namespace        string     `json:"namespace"`
+	Name             string     `json:"name"`
+	Version          string     `json:"version"`
+	APIs             APIs       `json:"apis"`
+	DeploymentStatus string     `json:"deploymentStatus"`
+	Sequence         uint64     `json:"sequence"`
+	Registry         InRegistry `json:"registry"`
+}
+
+// APIs counts a component's APIs, of all segments.
+type APIs struct {
+	Ready int `json:"ready"`
+	Total int `json:"total"`
+}
+
+// InRegistry is what the sync state says of a component in the target.
+type InRegistry struct {
+	Target string `json:"target"`
+	// State is synced, pending, retrying, failed or deleted.
+	State    string     `json:"state"`
+	Sequence uint64     `json:"sequence"` // of the newest message whose outcome is recorded
+	ID       string     `json:"id"`
+	Error    string     `json:"error"`
+	Updated  *time.Time `json:"updated"` // null where nothing is recorded
+}
+
+// The words for InRegistry.State.
+const (
+	stateSynced   = "synced"
+	statePending  = "pending"
+	stateRetrying = "retrying"
+	stateFailed   = "failed"
+	stateDeleted  = "deleted"
+)
+
+func listCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "list the components and their state in the registry",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "only this `NAMESPACE`"},
+			outputFlag("table", "wide", "json", "yaml", "name"),
+			timeoutFlag(10 * time.Second),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return fmt.Errorf("unexpected argument %q: see ctl list --help", c.Args().First())
+			}
+			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+			defer cancel()
+			s, err := openSession(ctx)
+			if err != nil {
+				return err
+			}
+			defer s.conn.Close()
+			items, err := s.items(ctx, func(k component.Key) bool {
+				return !c.IsSet("namespace") || k.Namespace == c.String("namespace")
+			})
+			if err != nil {
+				return err
+			}
+			items = slices.DeleteFunc(items, func(i Item) bool { return i.Registry.State == stateDeleted })
+			return printItems(c, items)
+		},
+	}
+}
+
+func timeoutFlag(value time.Duration) cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", Value: value, Usage: "give up after this `DURATION`", Action: func(_ *cli.Context, d time.Duration) error {
+		if d <= 0 {
+			return errors.New("--timeout must be more than 0, such as 30s")
+		}
+		return nil
+	}}
+}
+
+// items joins the stream's newest events with the sync state, sorted by key. Components that are gone from both are
+// left out.
+func (s *session) items(ctx context.Context, wanted func(component.Key) bool) ([]Item, error) {
+	states := map[component.Key]syncer.State{}
+	if err := s.states.All(ctx, func(state syncer.State) { states[state.Key] = state }); err != nil {
+		return nil, err
+	}
+	newest := map[component.Key]event.Event{}
+	var unreadable error
+	err := s.log.Components(ctx, s.cluster, func(e event.Event, err error) {
+		if err != nil {
+			unreadable = errors.Join(unreadable, err)
+			return
+		}
+		if wanted(e.Key) {
+			newest[e.Key] = e
+		}
+	})
+	if err = errors.Join(err, unreadable); err != nil {
+		return nil, err
+	}
+	items := []Item{}
+	for key, e := range newest {
+		items = append(items, s.item(e, states[key]))
+	}
+	slices.SortFunc(items, func(a, b Item) int { return a.key().Compare(b.key()) })
+	return items, nil
+}
+
+func (i *Item) key() component.Key {
+	return component.Key{Cluster: i.Cluster, Namespace: i.Namespace, Name: i.Name}
+}
+
+func (s *session) item(e event.Event, state syncer.State) Item {
+	i := Item{
+		Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
+		Registry: InRegistry{
+			Target: s.target, State: stateIn(e, state), Sequence: state.Sequence, ID: state.Record.ID, Error: state.Error,
+		},
+	}
+	if !state.Updated.IsZero() {
+		i.Registry.Updated = &state.Updated
+	}
+	if e.Deleted() {
+		return i
+	}
+	i.Version, i.DeploymentStatus = e.Component.Metadata.Version, e.Component.DeploymentStatus
+	for _, api := range e.Component.ExposedAPIs {
+		i.APIs.Total++
+		if api.Ready {
+			i.APIs.Ready++
+		}
+	}
+	return i
+}
+
+// stateIn says in a word what the registry holds of an event.
+func stateIn(e event.Event, state syncer.State) string {
+	switch {
+	case state.Sequence < e.Sequence && state.Error != "" && state.Intent != 0:
+		return stateRetrying
+	case state.Sequence < e.Sequence:
+		return statePending
+	case state.Outcome == syncer.OutcomeFailed:
+		return stateFailed
+	case e.Deleted():
+		return stateDeleted
+	}
+	return stateSynced
+}
+
+func printItems(c *cli.Context, items []Item) error {
+	form := c.String("output")
+	if done, err := printAs(c.App.Writer, form, items); done {
+		return err
+	}
+	if form == "name" {
+		for _, i := range items {
+			if _, err := fmt.Fprintln(c.App.Writer, i.Namespace+"/"+i.Name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(items) == 0 {
+		_, err := fmt.Fprintln(c.App.ErrWriter, "no components")
+		return err
+	}
+	header := []string{"NAMESPACE", "NAME", "VERSION", "APIS", "STATUS", "REGISTRY"}
+	if form == "wide" {
+		header = append(header, "SEQUENCE", "ID", "UPDATED", "ERROR")
+	}
+	rows := make([][]string, len(items))
+	for n, i := range items {
+		rows[n] = []string{
+			i.Namespace, i.Name, dash(i.Version), fmt.Sprintf("%d/%d", i.APIs.Ready, i.APIs.Total),
+			dash(i.DeploymentStatus), i.Registry.State,
+		}
+		if form == "wide" {
+			updated := "-"
+			if i.Registry.Updated != nil {
+				updated = i.Registry.Updated.Local().Format(time.DateTime)
+			}
+			rows[n] = append(rows[n], strconv.FormatUint(i.Sequence, 10), dash(i.Registry.ID), updated, dash(i.Registry.Error))
+		}
+	}
+	return table(c.App.Writer, header, rows)
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sethvargo/go-envconfig"
+
+	"odasync/internal/config"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+	"odasync/internal/watcher"
+)
+
+// session is what a command needs to look into the pipeline: the broker, and which cluster and target are meant.
+type session struct {
+	conn    *stream.Conn
+	log     *stream.Log
+	states  *stream.States
+	cluster string
+	target  string
+}
+
+// load fills the sections from the environment and .env, and returns where it looked.
+func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, error) {
+	variables, err := config.Environment()
+	if err != nil {
+		return nil, err
+	}
+	if err := config.Load(ctx, variables, sections...); err != nil {
+		return nil, fmt.Errorf("wrong configuration:\n%w", err)
+	}
+	return variables, nil
+}
+
+// openSession connects and reads; it creates nothing. The caller closes the connection.
+func openSession(ctx context.Context) (*session, error) {
+	var (
+		broker  stream.Config
+		watched watcher.Config
+		fed     syncer.Config
+	)
+	if _, err := load(ctx, &broker, &watched, &fed); err != nil {
+		return nil, err
+	}
+	conn, err := stream.Dial(broker, "odasync-ctl")
+	if err != nil {
+		return nil, err
+	}
+	s := &session{conn: conn, cluster: watched.ClusterName, target: fed.Target}
+	if s.log, err = conn.OpenLog(ctx); err == nil {
+		s.states, err = s.log.OpenStates(ctx, fed.Target)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return s, nil
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"odasync/internal/component"
+	"odasync/internal/stream"
+)
+
+// pollInterval is how often a command looks whether an outcome is there.
+const pollInterval = 100 * time.Millisecond
+
+func syncCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "sync",
+		Usage:     "compare a component, or all, with the registry now and wait for the outcome",
+		ArgsUsage: "NAME | --all",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "the component's `NAMESPACE`; with --all only this one"},
+			&cli.BoolFlag{Name: "all", Usage: "every component"},
+			outputFlag("table", "wide", "json", "yaml", "name"),
+			timeoutFlag(time.Minute),
+		},
+		Action: syncAction,
+	}
+}
+
+func syncAction(c *cli.Context) error {
+	name, namespace := c.Args().First(), c.String("namespace")
+	switch {
+	case c.NArg() > 1:
+		return fmt.Errorf("unexpected argument %q: give one name, or --all", c.Args().Get(1))
+	case c.Bool("all") == (name != ""):
+		return errors.New("give the name of a component, or --all")
+	}
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	s, err := openSession(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.conn.Close()
+	wanted := func(k component.Key) bool {
+		return (namespace == "" || k.Namespace == namespace) && (name == "" || k.Name == name)
+	}
+	items, err := s.items(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	request := stream.VerifyRequest{Namespace: namespace}
+	if name != "" {
+		found, err := theOne(items, name, namespace)
+		if err != nil {
+			return s.say(c, err)
+		}
+		request = stream.VerifyRequest{Namespace: found.Namespace, Name: found.Name}
+		wanted = func(k component.Key) bool { return k == found.key() }
+	}
+	answer, err := s.conn.Verify(ctx, s.cluster, request)
+	switch {
+	case errors.Is(err, stream.ErrNoWatcher):
+		return s.say(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to the name of the cluster that is meant", s.cluster))
+	case err != nil:
+		return err
+	case answer.Error != "":
+		return s.say(c, errors.New(answer.Error))
+	}
+	return s.await(ctx, c, wanted)
+}
+
+// theOne returns the only component of that name.
+func theOne(items []Item, name, namespace string) (*Item, error) {
+	var found []*Item
+	for n := range items {
+		if items[n].Registry.State != stateDeleted {
+			found = append(found, &items[n])
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return nil, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(found), name)
+	case namespace != "":
+		return nil, fmt.Errorf("no component %q in namespace %q: `ctl list` shows what the watcher has published", name, namespace)
+	}
+	return nil, fmt.Errorf("no component %q: `ctl list` shows what the watcher has published", name)
+}
+
+// await waits until every wanted component's newest message has an outcome, and prints them.
+func (s *session) await(ctx context.Context, c *cli.Context, wanted func(component.Key) bool) error {
+	progress := newProgress(c.App.ErrWriter)
+	defer progress.end()
+	var items []Item
+	for {
+		now, err := s.items(ctx, wanted)
+		if err == nil {
+			items = now
+			open := 0
+			for _, i := range items {
+				if i.Registry.Sequence < i.Sequence {
+					open++
+				}
+			}
+			progress.show(len(items)-open, len(items))
+			if open == 0 {
+				progress.end()
+				return s.conclude(c, items)
+			}
+		} else if ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			progress.end()
+			return s.conclude(c, items)
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// conclude prints the outcomes; anything but in sync is a negative answer.
+func (s *session) conclude(c *cli.Context, items []Item) error {
+	if err := printItems(c, items); err != nil {
+		return err
+	}
+	var negative error
+	for _, i := range items {
+		switch i.Registry.State {
+		case stateFailed:
+			negative = s.say(c, fmt.Errorf("%s/%s: the registry refuses it: %s: change the component, it is then applied again", i.Namespace, i.Name, i.Registry.Error))
+		case stateRetrying:
+			negative = s.say(c, fmt.Errorf("%s/%s: not in sync after %s, the syncer keeps trying: %s", i.Namespace, i.Name, c.Duration("timeout"), i.Registry.Error))
+		case statePending:
+			negative = s.say(c, fmt.Errorf("%s/%s: no outcome after %s: is a syncer of target %q running?", i.Namespace, i.Name, c.Duration("timeout"), s.target))
+		}
+	}
+	return negative
+}
+
+// say writes why the answer is no.
+func (s *session) say(c *cli.Context, reason error) error {
+	_, _ = fmt.Fprintf(c.App.ErrWriter, "ctl: %v\n", reason) // the exit code says it too
+	return errNegative
+}
