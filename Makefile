@@ -8,8 +8,11 @@ COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X odasync/internal/ops.version=$(VERSION) -X odasync/internal/ops.commit=$(COMMIT)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-export DEVCLUSTER_BIN := $(CURDIR)/bin/devcluster/devcluster
+# Where tests and demo find what is built here.
+export DEVCLUSTER_BIN := $(CURDIR)/bin/devcluster
 export ODASYNC_BIN    := $(CURDIR)/bin
+# Static everywhere but under the race detector, and so one build cache for programs, vet and tools.
+export CGO_ENABLED    := 0
 
 ##@ Use
 .PHONY: help
@@ -18,16 +21,21 @@ help: ## list the targets
 
 .PHONY: build
 build: ## static bin/watcher, bin/syncer and bin/ctl
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: demo
 demo: build servers ## the whole pipeline on real servers (DEMO_EXIT=1: end by itself)
 	@go run ./test/demo
 
+.PHONY: try
+try: build ## watcher, syncer, NATS and a registry in one process, on the files in deploy/samples
+	@mkdir -p bin/try
+	KUBERNETES_NAMESPACE=all bin/ctl run --manifests deploy/samples --data-dir bin/try
+
 ##@ Check
 .PHONY: test
 test: build servers ## unit, integration and end-to-end tests with the race detector
-	go test -race -timeout 20m ./...
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
 	cd test/devcluster && go test -timeout 10m ./...
 
 .PHONY: lint
@@ -50,7 +58,7 @@ devcluster: ## etcd and kube-apiserver from their modules (the first build takes
 	@test/devcluster/build.sh bin/devcluster
 
 bin/nats-server: go.mod
-	CGO_ENABLED=0 go build -o $@ github.com/nats-io/nats-server/v2
+	go build -o $@ github.com/nats-io/nats-server/v2
 
 .PHONY: clean
 clean: ## remove what was built

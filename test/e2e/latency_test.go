@@ -1,0 +1,35 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestLatency prints how long a Component takes from its creation in the cluster to the registry. It asserts only that
+// it arrives: the machine decides the rest.
+func TestLatency(t *testing.T) {
+	l := newLab(t, "e2e-latency")
+	l.pair()
+	var took []time.Duration
+	for i := range 20 {
+		began := time.Now()
+		l.apply(component("e2e-latency", fmt.Sprintf("latency-%d", i), "1", "first", "second"))
+		want := i + 1
+		l.eventually(patience, "component visible", func() error {
+			if s := l.registry.Snapshot(); len(s.Components) != want || len(s.APIs) != 2*want {
+				return fmt.Errorf("%d components with %d APIs, want %d and %d", len(s.Components), len(s.APIs), want, 2*want)
+			}
+			return nil
+		})
+		writes := l.registry.History()
+		took = append(took, writes[len(writes)-1].Time.Sub(began))
+	}
+	l.equal(patience)
+	slices.Sort(took)
+	t.Logf("from the request to the cluster to the registry's last write: median %.1f ms, fastest %.1f ms, slowest %.1f ms",
+		ms(took[len(took)/2]), ms(took[0]), ms(took[len(took)-1]))
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

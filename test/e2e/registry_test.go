@@ -1,0 +1,69 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/refregistry"
+	"odasync/test/procs"
+)
+
+// registry is the reference registry in the test's process. Its content survives a stop.
+type registry struct {
+	*refregistry.Server
+	t    *testing.T
+	port int
+	stop func()
+}
+
+func newRegistry(t *testing.T) *registry {
+	t.Helper()
+	r := &registry{t: t, Server: refregistry.New(refregistry.Config{RecordHistory: true})}
+	r.start()
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+// start listens, on the port from before if there was one.
+func (r *registry) start() {
+	r.t.Helper()
+	var listener net.Listener
+	var err error
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		listener, err = net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", r.port))
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("start the registry: %v", err)
+		}
+		_ = procs.Pause(r.t.Context(), 50*time.Millisecond) // the end of the context ends the test anyway
+	}
+	r.port = listener.Addr().(*net.TCPAddr).Port
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- refregistry.Serve(ctx, listener, r.Server, zerolog.Nop()) }()
+	r.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			r.t.Errorf("registry: %v", err)
+		}
+		r.stop = func() {}
+	}
+}
+
+func (r *registry) url() string { return fmt.Sprintf("http://127.0.0.1:%d", r.port) }
+
+// calls is the number of requests since the last reset.
+func (r *registry) calls() int {
+	sum := 0
+	for _, count := range r.Requests() {
+		sum += count
+	}
+	return sum
+}

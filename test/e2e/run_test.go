@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"odasync/internal/refregistry"
+	"odasync/test/procs"
+)
+
+// embedded is where `ctl run` has its registry.
+const embedded = "127.0.0.1:8000"
+
+// TestRunEmbedded runs everything but the API server in one process, restarts it, and refuses a second one on its data.
+func TestRunEmbedded(t *testing.T) {
+	listener, err := net.Listen("tcp4", embedded)
+	if err != nil {
+		t.Fatalf("port 8000 is where `ctl run` embeds its registry, and it is taken on this machine: %v: end what listens there for this test", err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const namespace = "e2e-run"
+	makeNamespace(t, namespace)
+	l := &lab{T: t, namespaces: []string{namespace}, group: procs.ForTest(t), mapping: mapping{cluster: "lab", segments: []string{"core"}}}
+	data := t.TempDir()
+	env := map[string]string{
+		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": namespace, "LEASE_NAMESPACE": namespace, "CLUSTER_NAME": "lab",
+	}
+	l.change(namespace, "1", 10)
+	run := l.start(procs.Run("run", data, env))
+	l.ready(run)
+	for _, words := range []string{"embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://" + embedded} {
+		_, err := run.Await(l.within(patience), words)
+		l.must(err)
+	}
+	l.equalEmbedded()
+
+	second := l.start(procs.Run("second", data, env))
+	code, err := second.Wait(l.within(patience))
+	l.must(err)
+	if code != 2 || !strings.Contains(second.Tail(5), "another process uses "+data) {
+		t.Errorf("a second ctl run on the same data ends with exit code %d and says: %s", code, second.Tail(5))
+	}
+	elsewhere := l.start(procs.Run("elsewhere", t.TempDir(), env))
+	code, err = elsewhere.Wait(l.within(patience))
+	l.must(err)
+	if code != 2 || !strings.Contains(elsewhere.Tail(5), "COMPONENT_REGISTRY_URL") {
+		t.Errorf("a ctl run without its port ends with exit code %d and says: %s", code, elsewhere.Tail(5))
+	}
+
+	for i, stop := range []func(){func() { l.must(run.Stop()) }, func() { run.Kill() }} {
+		stop()
+		l.change(namespace, strconv.Itoa(i+2), 5)
+		l.delete(component(namespace, "item-"+strconv.Itoa(9-i), ""))
+		run = l.start(run.Spec)
+		l.ready(run)
+		l.equalEmbedded()
+		if created := run.Logged(logs("created stream", map[string]string{"stream": "ODA_COMPONENTS"})); len(created) != 0 {
+			t.Error("the stream of before is lost")
+		}
+	}
+}
+
+// equalEmbedded waits until the embedded registry shows exactly what the cluster has now.
+func (l *lab) equalEmbedded() {
+	l.Helper()
+	want := l.mapping.of(l.objects())
+	l.eventually(2*patience, "embedded registry equals cluster", func() error {
+		have, err := readEmbedded(l.Context())
+		if err != nil {
+			return err
+		}
+		if diff := cmp.Diff(want, have, cmpopts.EquateEmpty()); diff != "" {
+			return fmt.Errorf("(-cluster +registry):\n%.2000s", diff)
+		}
+		return nil
+	})
+}
+
+// labelled is what components and APIs have in common on the wire.
+type labelled struct {
+	RegistryName  string `json:"registry_name"`
+	ComponentName string `json:"component_name"`
+	Name          string
+	URL           string
+	Specification string `json:"oas_specification"`
+	Status        string
+	Labels        []struct{ Key, Value string }
+}
+
+func (l labelled) labels() map[string]string {
+	labels := map[string]string{}
+	for _, label := range l.Labels {
+		labels[label.Key] = label.Value
+	}
+	return labels
+}
+
+func readEmbedded(ctx context.Context) (content, error) {
+	var c content
+	var components, apis []labelled
+	for path, into := range map[string]*[]labelled{"/components/": &components, "/exposed-apis/": &apis} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+embedded+path+"?limit=1000", nil)
+		if err != nil {
+			return c, err
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return c, err
+		}
+		err = json.NewDecoder(answer.Body).Decode(into)
+		answer.Body.Close()
+		if err != nil {
+			return c, err
+		}
+	}
+	for _, row := range components {
+		c.Components = append(c.Components, refregistry.Component{Registry: row.RegistryName, Name: row.Name, Labels: row.labels()})
+	}
+	for _, row := range apis {
+		c.APIs = append(c.APIs, refregistry.API{
+			Registry: row.RegistryName, Component: row.ComponentName, Name: row.Name, URL: row.URL,
+			Specification: row.Specification, Status: row.Status, Labels: row.labels(),
+		})
+	}
+	return c.sorted(), nil
+}

@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"odasync/test/cluster"
+	"odasync/test/procs"
+)
+
+// TestSamples takes every sample the whole way, in the version in which it is written, with the APIs of all segments. No
+// other test may use the samples' namespaces meanwhile.
+func TestSamples(t *testing.T) {
+	l := newLab(t, "components", "odacompns-a")
+	l.mapping.segments = []string{"core", "management", "security"}
+	watcher := l.start(l.watcherSpec("watcher", map[string]string{"KUBERNETES_NAMESPACE": "components,odacompns-*"}))
+	syncer := l.start(l.syncerSpec("syncer", map[string]string{"EXPOSED_API_SEGMENTS": "core,management,security"}))
+	l.ready(watcher, syncer)
+	root, err := procs.Root()
+	l.must(err)
+
+	var all []*unstructured.Unstructured
+	l.deleteAfterwards(func() []*unstructured.Unstructured { return all })
+	walk := func(folder string) {
+		t.Helper()
+		for _, file := range sampleFiles(t, folder) {
+			objects, err := cluster.Manifest(file)
+			l.must(err)
+			for _, object := range objects {
+				live(object)
+			}
+			all = append(all, objects...)
+			l.apply(objects...)
+			l.equal(patience)
+		}
+	}
+	walk(filepath.Join(root, "deploy", "samples"))
+
+	// The comparison above rests on a mapping; this is what a person reads in the files.
+	var shown []string
+	for _, api := range l.registry.Snapshot().APIs {
+		shown = append(shown, fmt.Sprintf("%s %s %s %s", api.Component, api.Name, api.Status, api.URL))
+	}
+	slices.Sort(shown)
+	if diff := cmp.Diff(wantSamples, strings.Join(shown, "\n")); diff != "" {
+		t.Errorf("APIs of deploy/samples (-want +registry):\n%s", diff)
+	}
+
+	if folder := os.Getenv("ODASYNC_SHARED"); folder != "" {
+		walk(filepath.Join(folder, "samples"))
+	} else {
+		t.Log("ODASYNC_SHARED is not set: only deploy/samples")
+	}
+	if malformed := l.metric(watcher, "odasync_components_malformed_total"); malformed != 0 {
+		t.Errorf("%v samples could not be read", malformed)
+	}
+	l.delete(all...)
+	l.equal(patience)
+	l.showsOnly()
+}
+
+const wantSamples = `acme-faultmanagement alarm pending http://acme-alarm-api.components.svc:8080/acme-faultmanagement/tmf-api/alarmManagement/v4
+acme-faultmanagement troubleticket ready https://oda.example.org/acme-faultmanagement/tmf-api/troubleTicket/v5
+acme-partymanagement metrics ready https://oda.example.org/acme-partymanagement/metrics
+acme-partymanagement party ready https://oda.example.org/acme-partymanagement/tmf-api/party/v4
+acme-partymanagement partyrole ready https://oda.example.org/acme-partymanagement/tmf-api/partyRoleManagement/v4
+acme-productcatalog metrics ready https://oda.example.org/acme-productcatalog/metrics
+acme-productcatalog productcatalogmanagement-v4 ready https://oda.example.org/acme-productcatalog/tmf-api/productCatalogManagement/v4
+acme-productcatalog productcatalogmanagement-v5 ready https://oda.example.org/acme-productcatalog/tmf-api/productCatalogManagement/v5
+acme-productcatalog promotionmanagement ready https://oda.example.org/acme-productcatalog/tmf-api/promotionManagement/v4
+acme-productcatalog userrolesandpermissions ready https://oda.example.org/acme-productcatalog/rolesAndPermissionsManagement/v5
+acme-productinventory agreement pending http://acme-agreement-api.components.svc:8080/acme-productinventory/tmf-api/agreementManagement/v4
+acme-productinventory metrics pending http://acme-inventory-metrics.components.svc:4000/acme-productinventory/metrics
+acme-productinventory partyrole pending http://acme-inventory-roles.components.svc:8080/acme-productinventory/tmf-api/partyRoleManagement/v4
+acme-productinventory productinventory pending https://oda.example.org/acme-productinventory/tmf-api/productInventory/v4
+acme-shopassistant assistant-tools pending http://acme-assistant-mcp.components.svc:8090/acme-shopassistant/mcp
+acme-shopassistant recommendation pending http://acme-recommendation-api.components.svc:8080/acme-shopassistant/tmf-api/recommendationManagement/v4
+zenith-billgeneration customerbillmanagement pending http://zenith-bill-api.odacompns-a.svc:8080/zenith-billgeneration/tmf-api/customerBillManagement/v4
+zenith-ordercapture metrics ready https://oda.zenith.example.org/zenith-ordercapture/metrics
+zenith-ordercapture productorderingmanagement ready https://oda.zenith.example.org/zenith-ordercapture/tmf-api/productOrderingManagement/v4
+zenith-usage.mobile metrics ready https://oda.zenith.example.org/zenith-usage.mobile/metrics
+zenith-usage.mobile usagemanagement ready https://oda.zenith.example.org/zenith-usage.mobile/tmf-api/usageManagement/v4`
+
+// sampleFiles lists the manifests of a folder; none is an error.
+func sampleFiles(t *testing.T, folder string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, entry := range entries {
+		if ext := filepath.Ext(entry.Name()); ext == ".yaml" || ext == ".json" {
+			files = append(files, filepath.Join(folder, entry.Name()))
+		}
+	}
+	if len(files) == 0 {
+		t.Fatalf("no samples in %s", folder)
+	}
+	return files
+}
+
+// live makes an object that can be created from one that was read from a cluster or rendered by a chart.
+func live(object *unstructured.Unstructured) {
+	if object.GetNamespace() == "" {
+		object.SetNamespace("components")
+	}
+	for _, field := range []string{"uid", "resourceVersion", "managedFields", "creationTimestamp", "generation"} {
+		unstructured.RemoveNestedField(object.Object, "metadata", field)
+	}
+}

@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// zoo is a set of Components that live and die at random. Its writes follow each other, and each carries a version
+// number above all before it.
+type zoo struct {
+	random  *rand.Rand
+	version int
+	animals []*animal
+
+	created, changed, deleted int
+}
+
+// animal is one Component; object is nil while it does not exist.
+type animal struct {
+	namespace, name string
+	object          *unstructured.Unstructured
+}
+
+// busy is how many animals get half of the attention.
+const busy = 10
+
+func newZoo(random *rand.Rand, namespaces []string, size int) *zoo {
+	z := &zoo{random: random}
+	for i := range size {
+		z.animals = append(z.animals, &animal{namespace: namespaces[i%len(namespaces)], name: fmt.Sprintf("zoo-%d.x", i)})
+	}
+	return z
+}
+
+// act does one thing to one Component; half of the time to one of a busy few.
+func (z *zoo) act(ctx context.Context) (err error) {
+	a := z.animals[z.random.IntN(len(z.animals))]
+	if z.chance(2) {
+		a = z.animals[z.random.IntN(busy)]
+	}
+	target := shared.Components(a.namespace)
+	switch dice := z.random.IntN(10); {
+	case a.object == nil:
+		z.created++
+		a.object, err = target.Create(ctx, z.draw(a), metav1.CreateOptions{})
+	case dice < 2:
+		z.deleted++
+		a.object, err = nil, target.Delete(ctx, a.name, metav1.DeleteOptions{})
+	case dice < 3: // nothing that a registry shows
+		a.object.SetAnnotations(map[string]string{"e2e.example.org/noise": strconv.Itoa(z.random.Int())})
+		a.object, err = target.Update(ctx, a.object, metav1.UpdateOptions{})
+	default:
+		z.changed++
+		next := z.draw(a)
+		next.SetResourceVersion(a.object.GetResourceVersion())
+		a.object, err = target.Update(ctx, next, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("act on %s/%s: %w", a.namespace, a.name, err)
+	}
+	return nil
+}
+
+// draw makes up a Component's next state.
+func (z *zoo) draw(a *animal) *unstructured.Unstructured {
+	z.version++
+	object := component(a.namespace, a.name, strconv.Itoa(z.version))
+	labels := object.GetLabels()
+	for _, key := range []string{"team", "domain", "version", "oda.tmforum.org/release", "app.kubernetes.io/name"} {
+		if z.chance(2) {
+			labels[key] = z.pick("red", "green", "blue")
+		}
+	}
+	object.SetLabels(labels)
+	about := object.Object["spec"].(map[string]any)["componentMetadata"].(map[string]any)
+	var people []any
+	for i := range z.random.IntN(5) {
+		people = append(people, map[string]any{"name": z.pick("Ada Example", "Ben Sample", "Carla Demo"), "email": fmt.Sprintf("m%d@example.org", i)})
+	}
+	about["maintainers"] = people
+
+	var entries, states []any
+	for _, name := range []string{"catalog", "Order", "party", "usage"} {
+		if z.chance(2) {
+			entry, state := z.api(a, name)
+			entries, states = append(entries, entry), append(states, state...)
+		}
+	}
+	object.Object["spec"].(map[string]any)["coreFunction"] = map[string]any{"exposedAPIs": entries}
+	object.Object["status"] = map[string]any{
+		"summary/status": map[string]any{"deployment_status": z.pick("Complete", "In-Progress-CompCon", "Failed")},
+		"coreAPIs":       states,
+	}
+	return object
+}
+
+// api makes up an entry in one or two versions, with an address in the cluster or none, and its status if it has one.
+func (z *zoo) api(a *animal, name string) (entry map[string]any, states []any) {
+	entry = map[string]any{"name": name, "apiType": "openapi", "path": "/" + name, "port": int64(8080)}
+	if z.chance(4) {
+		entry["implementation"] = a.name + "-" + z.pick("blue", "green")
+	}
+	versions := [][]string{{}, {"v4"}, {"v5"}, {"v4", "v5"}}[z.random.IntN(4)]
+	var specifications []any
+	objects := map[string]bool{}
+	for _, version := range versions {
+		specifications = append(specifications, map[string]any{
+			"url": fmt.Sprintf("https://specs.example.org/%s-%s.0.%d.json", name, version, z.random.IntN(3)), "version": version + ".0.0",
+		})
+		objects[fmt.Sprintf("%s-%s-%s", a.name, name, version)] = true
+	}
+	entry["specification"] = specifications
+	if len(versions) < 2 {
+		objects = map[string]bool{fmt.Sprintf("%s-%s", a.name, name): true}
+	}
+	for _, object := range slices.Sorted(maps.Keys(objects)) { // in a fixed order, so that a seed repeats a run
+		if z.chance(3) {
+			states = append(states, map[string]any{
+				"name": object, "ready": z.chance(2), "url": fmt.Sprintf("https://oda.example.org/%s/%d", object, z.random.IntN(3)),
+			})
+		}
+	}
+	return entry, states
+}
+
+// chance is true in all but one of n cases.
+func (z *zoo) chance(n int) bool { return z.random.IntN(n) > 0 }
+
+func (z *zoo) pick(words ...string) string { return words[z.random.IntN(len(words))] }

@@ -1,0 +1,140 @@
+package kube_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/sethvargo/go-envconfig"
+
+	"odasync/internal/kube"
+)
+
+// frozenVariable makes the test binary a process that leads and says all the time whether its Lease is fresh.
+const frozenVariable = "ODASYNC_TEST_FROZEN"
+
+func runFrozen() {
+	var cfg kube.Config
+	fail := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	fail(envconfig.Process(context.Background(), &cfg))
+	client, err := kube.NewClient(cfg, "test")
+	fail(err)
+	e := kube.NewElector(cfg, client, kube.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	fail(e.Run(context.Background(), func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			fmt.Println(e.Fresh())
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Println("ended")
+		return nil
+	}))
+}
+
+// A process that was stopped for longer than its Lease lasts must know before it does anything else.
+func TestFrozenLeader(t *testing.T) {
+	cfg := configure(t, admin("LEASE_NAMESPACE", "canvas", "LEASE_NAME", "frozen", "LEASE_DURATION", "3s"))
+	frozen := exec.Command(os.Args[0])
+	frozen.Env = append(os.Environ(), frozenVariable+"=1", "KUBECONFIG="+shared.Kubeconfig, "LEASE_NAMESPACE=canvas", "LEASE_NAME=frozen", "LEASE_DURATION=3s")
+	frozen.Stderr = os.Stderr
+	frozen.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	output, err := frozen.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := frozen.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = frozen.Process.Kill()
+		_ = frozen.Wait()
+	})
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(output); scanner.Scan(); {
+			lines <- scanner.Text()
+		}
+	}()
+	next := func() string {
+		select {
+		case line := <-lines:
+			return line
+		case <-time.After(patience):
+			t.Fatal("no word from the process")
+			return ""
+		}
+	}
+	if line := next(); line != "true" {
+		t.Fatalf("leads with %q", line)
+	}
+	if err := frozen.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for drained := false; !drained; { // what it said before it was stopped
+		select {
+		case <-lines:
+		case <-time.After(200 * time.Millisecond):
+			drained = true
+		}
+	}
+
+	client, err := kube.NewClient(cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, leads := elect(t, client, cfg)
+	select {
+	case <-leads: // the Lease has run out
+	case <-time.After(patience):
+		t.Fatal("nobody takes over")
+	}
+	if err := frozen.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for len(said) == 0 || said[len(said)-1] != "ended" {
+		said = append(said, next())
+	}
+	// The first word may have been decided on before the stop.
+	if rest := strings.Join(said[1:], " "); strings.Contains(rest, "true") {
+		t.Errorf("woken up, it said %q", said)
+	}
+}
+
+func TestHandOver(t *testing.T) {
+	env := admin("LEASE_NAMESPACE", "canvas", "LEASE_NAME", "hand-over")
+	first, cfg := watcherClient(t, env)
+	second, _ := watcherClient(t, env)
+	var released time.Time
+	t.Run("the first leads", func(t *testing.T) {
+		_, leads := elect(t, first, cfg)
+		select {
+		case <-leads:
+		case <-time.After(patience):
+			t.Fatal("does not lead")
+		}
+	})
+	released = time.Now()
+	_, leads := elect(t, second, cfg)
+	select {
+	case <-leads:
+	case <-time.After(patience):
+		t.Fatal("does not take over")
+	}
+	if took := time.Since(released); took > 2*time.Second {
+		t.Errorf("took over after %v", took)
+	}
+}

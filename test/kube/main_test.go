@@ -1,0 +1,244 @@
+package kube_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/sethvargo/go-envconfig"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"odasync/internal/component"
+	"odasync/internal/kube"
+	"odasync/test/cluster"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
+// shared is the cluster of all tests, which run one after the other and leave the namespaces empty.
+var shared *cluster.Cluster
+
+func TestMain(m *testing.M) {
+	if os.Getenv(frozenVariable) != "" {
+		runFrozen()
+		return
+	}
+	var err error
+	if shared, err = cluster.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := shared.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// configure returns a configuration with the variables set.
+func configure(t testing.TB, env map[string]string) kube.Config {
+	t.Helper()
+	var cfg kube.Config
+	if err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(env)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// view is an observer that keeps what an observer may believe: its key is namespace/name, its value the version that
+// the Component's own metadata states.
+type view struct {
+	mu      sync.Mutex
+	known   map[string]believed
+	round   uint64
+	ends    int
+	deleted int // explicit deletions
+}
+
+type believed struct {
+	version string
+	round   uint64
+}
+
+func (v *view) Begin(component.Scope) uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.round++
+	return v.round
+}
+
+func (v *view) Observe(_ context.Context, round uint64, seen component.Observation) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	key := seen.Namespace + "/" + seen.Name
+	switch {
+	case seen.Deleted:
+		v.deleted++
+		delete(v.known, key)
+	case seen.Err != nil:
+		v.known[key] = believed{version: seen.Err.Error(), round: round}
+	default:
+		v.known[key] = believed{version: seen.Component.Metadata.Version, round: round}
+	}
+	return nil
+}
+
+func (v *view) End(_ context.Context, round uint64, scope component.Scope) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ends++
+	for key, what := range v.known {
+		namespace, _, _ := strings.Cut(key, "/")
+		if what.round != round && scope.Contains(namespace) {
+			delete(v.known, key)
+		}
+	}
+	return nil
+}
+
+func (v *view) all() map[string]string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	versions := map[string]string{}
+	for key, what := range v.known {
+		versions[key] = what.version
+	}
+	return versions
+}
+
+func (v *view) rounds() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.ends
+}
+
+// source is a Source at work.
+type source struct {
+	*kube.Source
+	view     *view
+	log      *lockedBuffer
+	registry *prometheus.Registry
+}
+
+// watch starts a Source that ends with the test.
+func watch(t testing.TB, env map[string]string) *source {
+	t.Helper()
+	cfg := configure(t, env)
+	client, err := kube.NewClient(cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &source{view: &view{known: map[string]believed{}}, log: &lockedBuffer{}, registry: prometheus.NewRegistry()}
+	if s.Source, err = kube.NewSource(cfg, client, kube.NewMetrics(s.registry), zerolog.New(s.log).With().Timestamp().Logger()); err != nil {
+		t.Fatal(err)
+	}
+	s.Tuning.InitialIdle, s.Tuning.SilentAfter, s.Tuning.PageSize = time.Second, 2*time.Second, 20
+	s.Tuning.Backoff = wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Steps: 10, Cap: 500 * time.Millisecond}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Watch(ctx, s.view) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("log of the source:\n%s", s.log)
+		}
+	})
+	return s
+}
+
+// truth returns what the namespaces hold, in the view's terms.
+func truth(t testing.TB, namespaces ...string) map[string]string {
+	t.Helper()
+	versions := map[string]string{}
+	for _, namespace := range namespaces {
+		list, err := shared.Components(namespace).List(context.Background(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range list.Items {
+			version, _, _ := unstructured.NestedString(item.Object, "spec", "componentMetadata", "version")
+			versions[namespace+"/"+item.GetName()] = version
+		}
+	}
+	return versions
+}
+
+// apply creates or changes Components; the namespace is emptied when the test ends.
+func apply(t testing.TB, namespace, version string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		object := cluster.Component(namespace, name, version)
+		if err := shared.Apply(context.Background(), object); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := shared.Delete(context.Background(), object); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func remove(t testing.TB, namespace string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if err := shared.Delete(context.Background(), cluster.Component(namespace, name, "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// eventually waits until the check returns "", and fails with what it says last.
+func eventually(t testing.TB, check func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		wrong := check()
+		if wrong == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(wrong)
+		}
+	}
+}
+
+// missing says which part the text lacks.
+func missing(text, part string) string {
+	if strings.Contains(text, part) {
+		return ""
+	}
+	return fmt.Sprintf("%q lacks %q", text, part)
+}
+
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

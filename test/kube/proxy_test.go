@@ -1,0 +1,164 @@
+package kube_test
+
+import (
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// network stands between the source and the API server.
+type network struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	change   func(url.Values) // of a request's query
+	down     bool             // requests are hung up on
+	frozen   bool             // answers stop flowing, and connections stay open
+	thawed   chan struct{}
+	requests []url.Values // those for Components
+}
+
+func newNetwork(t testing.TB) *network {
+	t.Helper()
+	target, err := url.Parse(shared.Server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, err := rest.TransportFor(rest.AnonymousClientConfig(shared.Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &network{thawed: make(chan struct{})}
+	proxy := &httputil.ReverseProxy{
+		Transport:     transport,
+		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			query := r.Out.URL.Query()
+			if filepath.Base(r.Out.URL.Path) == "components" {
+				if n.change != nil {
+					n.change(query)
+				}
+				n.requests = append(n.requests, query)
+			}
+			r.Out.URL.RawQuery = query.Encode()
+		},
+		ModifyResponse: func(answer *http.Response) error {
+			answer.Body = &freezer{ReadCloser: answer.Body, network: n, closed: answer.Request.Context().Done()}
+			return nil
+		},
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
+	// With TLS, since no credentials are sent to a plain server.
+	n.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.mu.Lock()
+		down := n.down
+		n.mu.Unlock()
+		if down {
+			panic(http.ErrAbortHandler)
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	n.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(func() {
+		n.freeze(false)
+		n.CloseClientConnections()
+		n.Close()
+	})
+	return n
+}
+
+// kubeconfig writes one that leads through this network, with the credentials of another, or another token.
+func (n *network) kubeconfig(t testing.TB, credentials string, token ...string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range config.Clusters {
+		c.Server, c.CertificateAuthority = n.URL, ""
+		c.CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: n.Certificate().Raw})
+	}
+	for _, user := range config.AuthInfos {
+		if len(token) > 0 {
+			user.Token, user.TokenFile = token[0], ""
+		}
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (n *network) set(change func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	change()
+}
+
+// cut breaks every connection; down also refuses new ones.
+func (n *network) cut(down bool) {
+	n.set(func() { n.down = down })
+	n.CloseClientConnections()
+}
+
+func (n *network) freeze(frozen bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.frozen && !frozen {
+		close(n.thawed)
+		n.thawed = make(chan struct{})
+	}
+	n.frozen = frozen
+}
+
+// asked says whether a request had the query.
+func (n *network) asked(name, value string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, query := range n.requests {
+		if query.Get(name) == value {
+			return ""
+		}
+	}
+	return fmt.Sprintf("no request with %s=%s among %v", name, value, n.requests)
+}
+
+// freezer lets nothing through while the network is frozen.
+type freezer struct {
+	io.ReadCloser
+	network *network
+	closed  <-chan struct{}
+}
+
+func (f *freezer) Read(p []byte) (int, error) {
+	read, err := f.ReadCloser.Read(p)
+	for {
+		f.network.mu.Lock()
+		frozen, thawed := f.network.frozen, f.network.thawed
+		f.network.mu.Unlock()
+		if !frozen {
+			return read, err
+		}
+		select {
+		case <-thawed:
+		case <-f.closed:
+			return 0, io.ErrClosedPipe
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package kube_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"odasync/internal/kube"
+	"odasync/test/cluster"
+)
+
+// manifest reads deploy/'s rules and applies them, changed where change is not nil, for the length of the test.
+func manifest(t *testing.T, file string, change func(object *unstructured.Unstructured)) {
+	t.Helper()
+	objects, err := cluster.Manifest("../../deploy/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects {
+		if change != nil {
+			change(object)
+		}
+		if err := shared.Apply(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := shared.Delete(context.Background(), objects...); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// without takes a verb from the rules for a resource.
+func without(verb, resource string) func(*unstructured.Unstructured) {
+	return func(object *unstructured.Unstructured) {
+		rules, _, _ := unstructured.NestedSlice(object.Object, "rules")
+		var kept []any
+		for _, entry := range rules {
+			rule := entry.(map[string]any)
+			if slices.Contains(rule["resources"].([]any), any(resource)) {
+				verbs := slices.DeleteFunc(rule["verbs"].([]any), func(v any) bool { return v == verb })
+				if len(verbs) == 0 {
+					continue
+				}
+				rule["verbs"] = verbs
+			}
+			kept = append(kept, rule)
+		}
+		if rules != nil {
+			object.Object["rules"] = kept
+		}
+	}
+}
+
+func leastPrivilege(extra ...string) map[string]string {
+	return admin(append([]string{"KUBECONFIG", shared.WatcherKubeconfig, "LEASE_NAMESPACE", "canvas", "LEASE_DURATION", "3s"}, extra...)...)
+}
+
+func watcherClient(t *testing.T, env map[string]string) (*kube.Client, kube.Config) {
+	t.Helper()
+	cfg := configure(t, env)
+	client, err := kube.NewClient(cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client, cfg
+}
+
+// denied waits until the API server knows the rules: they take effect a moment after they are written.
+func denied(t *testing.T, client *kube.Client, want []string) {
+	t.Helper()
+	eventually(t, func() string {
+		permissions, err := client.Permissions(t.Context())
+		if err != nil {
+			return err.Error()
+		}
+		var missing []string
+		for _, permission := range permissions {
+			if !permission.Granted {
+				missing = append(missing, permission.Rule)
+			}
+		}
+		return cmp.Diff(want, missing)
+	})
+}
+
+// elect starts an Elector that ends with the test, and returns it and the channel of its leads.
+func elect(t *testing.T, client *kube.Client, cfg kube.Config) (*kube.Elector, <-chan struct{}) {
+	t.Helper()
+	leads := make(chan struct{}, 10)
+	e := kube.NewElector(cfg, client, kube.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- e.Run(ctx, func(ctx context.Context) error {
+			leads <- struct{}{}
+			<-ctx.Done()
+			return nil
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return e, leads
+}
+
+func TestExactlyTheRulesOfDeploy(t *testing.T) {
+	manifest(t, "rbac.yaml", nil)
+	apply(t, "components", "1", "x")
+	client, cfg := watcherClient(t, leastPrivilege())
+	denied(t, client, nil)
+	s := watch(t, leastPrivilege())
+	s.agrees(t, "components")
+	apply(t, "components", "2", "x")
+	s.agrees(t, "components")
+	e, leads := elect(t, client, cfg)
+	select {
+	case <-leads:
+	case <-time.After(patience):
+		t.Fatalf("does not lead: %v", e.State())
+	}
+	// A renewal goes through too.
+	time.Sleep(time.Second)
+	if !e.Fresh() || e.State() != nil {
+		t.Errorf("fresh %v, %v", e.Fresh(), e.State())
+	}
+}
+
+func TestExactlyTheRulesOfDeployClusterWide(t *testing.T) {
+	manifest(t, "rbac.yaml", nil)
+	apply(t, "odacompns-a", "1", "x")
+	env := leastPrivilege("KUBERNETES_NAMESPACE", "odacompns-*")
+	client, _ := watcherClient(t, env)
+	s := watch(t, env)
+	const rule = "components.oda.tmforum.org cluster-wide"
+	denied(t, client, []string{"get " + rule, "list " + rule, "watch " + rule})
+	eventually(t, func() string {
+		return missing(fmt.Sprint(s.State()), "missing permission: watch "+rule+": grant get, list and watch, see deploy/rbac-cluster.yaml")
+	})
+	manifest(t, "rbac-cluster.yaml", nil)
+	denied(t, client, nil)
+	s.agrees(t, "odacompns-a")
+}
+
+// Without one of the rules the error names it.
+func TestMissingRules(t *testing.T) {
+	const components = ` components.oda.tmforum.org in namespace "components"`
+	const crd = `get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`
+	const lease = ` leases.coordination.k8s.io "odasync-watcher" in namespace "canvas"`
+	const create = `create leases.coordination.k8s.io in namespace "canvas"`
+	type check func(s *source, e *kube.Elector) string
+	works := func(s *source, e *kube.Elector) string {
+		if err := s.State(); err != nil {
+			return err.Error()
+		}
+		if !e.IsLeader() {
+			return "does not lead"
+		}
+		return ""
+	}
+	ofSource := func(rule string) check {
+		return func(s *source, _ *kube.Elector) string {
+			return missing(fmt.Sprint(s.State()), "missing permission: "+rule+": grant ")
+		}
+	}
+	ofElector := func(rule string) check {
+		return func(_ *source, e *kube.Elector) string {
+			return missing(fmt.Sprint(e.State()), "missing permission: "+rule+": grant ")
+		}
+	}
+	tests := []struct {
+		verb, resource, named string
+		check                 check
+	}{
+		{"watch", "components", "watch" + components, ofSource("watch" + components)},
+		{"list", "components", "list" + components, works}, // to the API server a streamed list is a watch
+		{"get", "components", "get" + components, works},   // nothing reads one Component alone
+		{"get", "customresourcedefinitions", crd, ofSource(crd)},
+		{"get", "leases", "get" + lease, ofElector("get" + lease)},
+		{"create", "leases", create, ofElector(create)},
+		{"update", "leases", "update" + lease, ofElector("update" + lease)},
+	}
+	for _, test := range tests {
+		t.Run(test.verb+" "+test.resource, func(t *testing.T) {
+			lease := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+				"metadata": map[string]any{"namespace": "canvas", "name": "odasync-watcher"}}}
+			if err := shared.Delete(t.Context(), lease); err != nil {
+				t.Fatal(err)
+			}
+			if test.verb == "update" {
+				if err := shared.Apply(t.Context(), lease); err != nil {
+					t.Fatal(err)
+				}
+			}
+			manifest(t, "rbac.yaml", without(test.verb, test.resource))
+			client, cfg := watcherClient(t, leastPrivilege())
+			denied(t, client, []string{test.named})
+			s := watch(t, leastPrivilege())
+			e, _ := elect(t, client, cfg)
+			eventually(t, func() string { return test.check(s, e) })
+		})
+	}
+	t.Run("list without streamed lists", func(t *testing.T) {
+		manifest(t, "rbac.yaml", without("list", "components"))
+		n := newNetwork(t)
+		n.change = refuseStreams
+		client, _ := watcherClient(t, leastPrivilege())
+		denied(t, client, []string{"list" + components})
+		s := watch(t, leastPrivilege("KUBECONFIG", n.kubeconfig(t, shared.WatcherKubeconfig)))
+		eventually(t, func() string {
+			return missing(fmt.Sprint(s.State()), "missing permission: list"+components+": grant get, list and watch, see deploy/rbac.yaml")
+		})
+	})
+}
+
+func TestNoValidToken(t *testing.T) {
+	n := newNetwork(t)
+	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig, "wrong")))
+	eventually(t, func() string {
+		return missing(fmt.Sprint(s.State()), "the API server does not accept the credentials (401): check the token")
+	})
+}

@@ -1,0 +1,260 @@
+package kube_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/test/cluster"
+)
+
+func admin(extra ...string) map[string]string {
+	env := map[string]string{"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": "components"}
+	for i := 0; i < len(extra); i += 2 {
+		env[extra[i]] = extra[i+1]
+	}
+	return env
+}
+
+// agrees waits until the source believes what the cluster holds, and is ready.
+func (s *source) agrees(t testing.TB, namespaces ...string) {
+	t.Helper()
+	want := truth(t, namespaces...)
+	eventually(t, func() string {
+		if err := s.State(); err != nil {
+			return err.Error()
+		}
+		return cmp.Diff(want, s.view.all())
+	})
+}
+
+func TestChangesArriveAtOnce(t *testing.T) {
+	apply(t, "components", "1", "x", "y")
+	s := watch(t, admin())
+	s.agrees(t, "components")
+	apply(t, "components", "1", "z")
+	apply(t, "components", "2", "x")
+	remove(t, "components", "y")
+	changed := time.Now()
+	s.agrees(t, "components")
+	if took := time.Since(changed); took > time.Second {
+		t.Errorf("took %v", took)
+	}
+	if s.view.rounds() != 1 {
+		t.Errorf("%d rounds, want one", s.view.rounds())
+	}
+}
+
+func TestEveryVersion(t *testing.T) {
+	apply(t, "components", "1", "x")
+	for _, version := range []string{"", "v1", "v1beta4", "v1beta3", "v1beta2"} {
+		t.Run(version, func(t *testing.T) {
+			s := watch(t, admin("ODA_COMPONENT_VERSION", version))
+			s.agrees(t, "components")
+			if wrong := missing(s.log.String(), fmt.Sprintf(`"version":%q`, max(version, "v1"))); wrong != "" {
+				t.Error(wrong)
+			}
+		})
+	}
+}
+
+func TestScopes(t *testing.T) {
+	apply(t, "odacompns-a", "1", "x")
+	apply(t, "odacompns-b", "1", "x")
+	apply(t, "components", "1", "x")
+	for scope, namespaces := range map[string][]string{
+		"odacompns-*":             {"odacompns-a", "odacompns-b"},
+		"odacompns-a,components":  {"odacompns-a", "components"},
+		"all":                     {"odacompns-a", "odacompns-b", "components"},
+		"components,no-such-name": {"components"},
+	} {
+		t.Run(scope, func(t *testing.T) {
+			s := watch(t, admin("KUBERNETES_NAMESPACE", scope))
+			s.agrees(t, namespaces...)
+			apply(t, "odacompns-a", "2", "x")
+			apply(t, "components", "2", "x")
+			s.agrees(t, namespaces...)
+		})
+	}
+}
+
+func TestServerTimeout(t *testing.T) {
+	apply(t, "components", "1", "x")
+	n := newNetwork(t)
+	n.change = func(query url.Values) { query.Set("timeoutSeconds", "1") }
+	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
+	s.agrees(t, "components")
+	for version := range 4 {
+		apply(t, "components", fmt.Sprint(version), "x")
+		s.agrees(t, "components")
+		time.Sleep(700 * time.Millisecond) // not to wait for anything: to spread the changes over several watches
+	}
+	if s.view.rounds() != 1 || strings.Contains(s.log.String(), "not watching") {
+		t.Errorf("%d rounds, log:\n%s", s.view.rounds(), s.log)
+	}
+}
+
+func TestRestartOfTheServer(t *testing.T) {
+	apply(t, "components", "1", "x", "y")
+	s := watch(t, admin())
+	s.agrees(t, "components")
+	for name, restart := range map[string]func() error{"restart": shared.Restart, "compaction": shared.Compact} {
+		t.Run(name, func(t *testing.T) {
+			if err := restart(); err != nil {
+				t.Fatal(err)
+			}
+			apply(t, "components", name, "x")
+			s.agrees(t, "components")
+			eventually(t, func() string { return missing(s.log.String(), "watching again") })
+		})
+	}
+}
+
+func TestForgottenPast(t *testing.T) {
+	apply(t, "components", "1", "x", "y", "z")
+	n := newNetwork(t)
+	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
+	s.agrees(t, "components")
+	n.cut(true)
+	eventually(t, func() string { return missing(fmt.Sprint(s.State()), "API server unreachable: ") })
+	remove(t, "components", "y")
+	apply(t, "components", "2", "x")
+	remove(t, "components", "z") // and again, as another object
+	apply(t, "components", "3", "z")
+	if err := shared.Compact(); err != nil {
+		t.Fatal(err)
+	}
+	deleted := s.view.deleted
+	n.cut(false)
+	s.agrees(t, "components")
+	if s.view.deleted != deleted || s.view.rounds() != 2 {
+		t.Errorf("%d explicit deletions, %d rounds: the past was not forgotten", s.view.deleted-deleted, s.view.rounds())
+	}
+}
+
+func TestSilentConnection(t *testing.T) {
+	apply(t, "components", "1", "x")
+	n := newNetwork(t)
+	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
+	s.agrees(t, "components")
+	n.freeze(true)
+	apply(t, "components", "2", "x")
+	eventually(t, func() string { return missing(fmt.Sprint(s.State()), "neither an event nor a bookmark for too long") })
+	n.freeze(false)
+	s.agrees(t, "components")
+}
+
+// A server restored from a backup has not reached the resourceVersion that is asked for.
+func TestServerFromTheBackup(t *testing.T) {
+	apply(t, "components", "1", "x")
+	n := newNetwork(t)
+	n.change = func(query url.Values) {
+		if query.Has("resourceVersion") {
+			query.Set("resourceVersion", "99999999")
+		}
+	}
+	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig), "KUBERNETES_WATCH_TIMEOUT", "1s"))
+	s.agrees(t, "components")
+	n.cut(false)
+	eventually(t, func() string { return n.asked("resourceVersion", "99999999") })
+	apply(t, "components", "2", "x") // nobody tells
+	s.agrees(t, "components")
+	if s.view.rounds() < 2 {
+		t.Error("no new round")
+	}
+}
+
+func TestNoStreamedLists(t *testing.T) {
+	var names []string
+	for i := range 45 { // three pages
+		names = append(names, fmt.Sprintf("x%02d", i))
+	}
+	apply(t, "components", "1", names...)
+	tests := map[string]func(url.Values){
+		"the parameters get lost": func(query url.Values) {
+			query.Del("sendInitialEvents")
+			query.Del("resourceVersionMatch")
+			query.Del("allowWatchBookmarks") // without them there is no word about the end of the initial events
+		},
+		"refused": refuseStreams,
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			n := newNetwork(t)
+			n.change = change
+			s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
+			s.agrees(t, "components")
+			if wrong := n.asked("limit", "20"); wrong != "" {
+				t.Error(wrong)
+			}
+			apply(t, "components", name, "x00")
+			s.agrees(t, "components")
+			if err := shared.Compact(); err != nil {
+				t.Fatal(err)
+			}
+			apply(t, "components", name+" again", "x00")
+			s.agrees(t, "components")
+		})
+	}
+}
+
+// refuseStreams makes the API server refuse streamed lists.
+func refuseStreams(query url.Values) {
+	if query.Has("sendInitialEvents") {
+		query.Set("resourceVersionMatch", "Exact") // not with initial events
+	}
+}
+
+func TestServerWithoutStreamedLists(t *testing.T) {
+	old := cluster.Start(t, "--versions=v1", "--apiserver-arg=--feature-gates=WatchList=false")
+	object := cluster.Component("components", "x", "1")
+	if err := old.Apply(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+	s := watch(t, map[string]string{"KUBECONFIG": old.Kubeconfig, "KUBERNETES_NAMESPACE": "components"})
+	want := map[string]string{"components/x": "1"}
+	eventually(t, func() string { return cmp.Diff(want, s.view.all()) })
+	if wrong := missing(s.log.String(), "reading lists in pages"); wrong != "" {
+		t.Error(wrong)
+	}
+	if err := old.Delete(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() string { return cmp.Diff(map[string]string{}, s.view.all()) })
+}
+
+// Whatever happens to the connections, in the end the source believes what the cluster holds.
+func TestChangesThroughABadNetwork(t *testing.T) {
+	n := newNetwork(t)
+	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig), "KUBERNETES_NAMESPACE", "components,odacompns-*"))
+	random := rand.New(rand.NewPCG(1, 2))
+	for step := range 400 {
+		namespace := []string{"components", "odacompns-a", "odacompns-b"}[random.IntN(3)]
+		name := fmt.Sprintf("x%d", random.IntN(20))
+		if random.IntN(3) == 0 {
+			remove(t, namespace, name)
+		} else {
+			apply(t, namespace, fmt.Sprint(step), name)
+		}
+		switch random.IntN(40) {
+		case 0:
+			n.cut(false)
+		case 1:
+			n.cut(true)
+		case 2:
+			n.cut(false)
+		case 3:
+			n.freeze(true)
+		case 4:
+			n.freeze(false)
+		}
+	}
+	n.freeze(false)
+	n.cut(false)
+	s.agrees(t, "components", "odacompns-a", "odacompns-b")
+}

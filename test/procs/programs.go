@@ -1,0 +1,85 @@
+package procs
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+// NATS starts a nats-server with JetStream, whose data stays in the group's folder under the name. Port 0 takes a free
+// one. It returns the URL for clients once the server takes connections.
+func (g *Group) NATS(ctx context.Context, name string, port int) (*Process, string, error) {
+	if port == 0 {
+		port = -1 // which is how nats-server says it
+	}
+	p, err := g.Start(Spec{
+		Name: name, Program: "nats-server",
+		Args: []string{"-js", "-sd", filepath.Join(g.Dir, name), "-a", "127.0.0.1", "-p", strconv.Itoa(port)},
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	line, err := p.Await(ctx, "Listening for client connections on ")
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := p.Await(ctx, "Server is ready"); err != nil {
+		return nil, "", err
+	}
+	return p, "nats://" + address.FindString(line), nil
+}
+
+var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+
+// Registry starts a reference registry, empty and in memory. Port 0 takes a free one. It returns its URL.
+func (g *Group) Registry(ctx context.Context, name string, port int) (*Process, string, error) {
+	p, err := g.Start(Spec{
+		Name: name, Program: "ctl",
+		Args: []string{"registry", "serve", "--listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))},
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	line, err := p.Await(ctx, "reference registry at ")
+	if err != nil {
+		return nil, "", err
+	}
+	found := address.FindString(line)
+	if found == "" {
+		return nil, "", fmt.Errorf("start %s: no address in %q", name, line)
+	}
+	return p, "http://" + found, nil
+}
+
+// monitored is what every daemon of a group has in common: metrics on a free port, and a log for machines.
+var monitored = map[string]string{
+	"MONITORING_HOST": "127.0.0.1", "MONITORING_PORT": "0", "LOG_FORMAT": "json", "LOG_LEVEL": "INFO",
+}
+
+// Watcher is the spec of a watcher.
+func Watcher(name string, env map[string]string) Spec {
+	return Spec{Name: name, Program: "watcher", Env: monitored}.With(env)
+}
+
+// Syncer is the spec of a syncer.
+func Syncer(name string, env map[string]string) Spec {
+	return Spec{Name: name, Program: "syncer", Env: monitored}.With(env)
+}
+
+// Run is the spec of `ctl run` with its data in the group's folder.
+func Run(name, dataDir string, env map[string]string) Spec {
+	return Spec{Name: name, Program: "ctl", Args: []string{"run", "--data-dir", dataDir}, Env: monitored}.With(env)
+}
+
+// FreePort returns a loopback port that nothing listened on a moment ago.
+func FreePort() (int, error) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
