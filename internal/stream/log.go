@@ -16,8 +16,28 @@ import (
 
 // Log is the stream of component events.
 type Log struct {
-	conn   *Conn
-	stream jetstream.Stream
+	conn    *Conn
+	stream  jetstream.Stream
+	created time.Time
+}
+
+func newLog(c *Conn, s jetstream.Stream) *Log {
+	return &Log{conn: c, stream: s, created: s.CachedInfo().Created}
+}
+
+// Check returns ErrLogMissing where the stream was removed, also if another stands in its place by now. Any other error
+// is passing.
+func (l *Log) Check(ctx context.Context) error {
+	now, err := l.conn.js.Stream(ctx, StreamName)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return ErrLogMissing
+	case err != nil:
+		return fmt.Errorf("look for stream %s: %w", StreamName, err)
+	case !now.CachedInfo().Created.Equal(l.created):
+		return ErrLogMissing
+	}
+	return nil
 }
 
 // ErrTooLarge says that an event does not fit the server's max_payload. Another version of the component may.

@@ -56,8 +56,14 @@ func TestStreamDeleted(t *testing.T) {
 	log := ensureLog(t, conn)
 	key, ctx := keyOf("a"), within(t)
 	first := publish(t, log, upsert(key, "A"), 0)
+	if err := log.Check(ctx); err != nil {
+		t.Errorf("check: %v", err)
+	}
 	if err := js(t, s).DeleteStream(ctx, stream.StreamName); err != nil {
 		t.Fatal(err)
+	}
+	if err := log.Check(ctx); !errors.Is(err, stream.ErrLogMissing) {
+		t.Errorf("check: %v, want ErrLogMissing", err)
 	}
 	if _, err := log.Publish(ctx, upsert(key, "B"), first); !errors.Is(err, stream.ErrLogMissing) {
 		t.Errorf("publish: %v, want ErrLogMissing", err)

@@ -53,7 +53,7 @@ func (c *Conn) EnsureLog(ctx context.Context) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Log{conn: c, stream: s}, nil
+	return newLog(c, s), nil
 }
 
 // OpenLog binds to the stream that the watcher created.
@@ -71,7 +71,7 @@ func (c *Conn) OpenLog(ctx context.Context) (*Log, error) {
 	if err := checkOurs(s.CachedInfo().Config, "components"); err != nil {
 		return nil, err
 	}
-	return &Log{conn: c, stream: s}, nil
+	return newLog(c, s), nil
 }
 
 // ensureBucket creates or updates a KV bucket with one value a key, which is read from its stream's leader: a lagging

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 	"pgregory.net/rapid"
 
@@ -20,7 +21,9 @@ import (
 // be, and no more was published than changed. A failure prints the seed that repeats it.
 func TestHeadsFollowTheClusterInEveryOrder(t *testing.T) {
 	t.Parallel()
-	server := streamtest.Start(t)
+	server := streamtest.Start(t, func(o *server.Options) {
+		o.JetStreamLimits.DefaultMaxConsumers = -1 // the reads of so many terms leave theirs for a minute
+	})
 	conn := server.Conn(t)
 	js, err := jetstream.New(server.NATS(t))
 	if err != nil {

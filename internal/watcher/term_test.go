@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
@@ -240,4 +241,23 @@ func TestWhyATermEnds(t *testing.T) {
 			t.Error("Lead returned nil without having read the log")
 		}
 	})
+}
+
+func TestDeletedStreamEndsTheTermWhenNothingChanges(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.watcher.guarding = 10 * time.Millisecond
+	l := b.lead(t, b.log)
+	l.round(scope(t, "all"), seen("a", "A"))
+	l.settled()
+	js, err := jetstream.New(b.server.NATS(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), stream.StreamName); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.ended(); !errors.Is(err, stream.ErrLogMissing) {
+		t.Errorf("the term ended with %v", err)
+	}
 }

@@ -29,6 +29,8 @@ type Log interface {
 	Publish(ctx context.Context, e event.Event, expected uint64) (uint64, error)
 	// Heads calls each with every component's last message.
 	Heads(ctx context.Context, cluster string, each func(event.Head)) error
+	// Check returns Refusals.LogMissing where the log was removed.
+	Check(ctx context.Context) error
 	// Newest reads a component's last event; false where it has none.
 	Newest(ctx context.Context, key component.Key) (event.Event, bool, error)
 }
@@ -63,6 +65,9 @@ func (c Config) Validate() error {
 	return errors.Join(problems...)
 }
 
+// guardInterval is how often a term looks whether the log still stands.
+const guardInterval = 10 * time.Second
+
 // publishers is how many publishes may be under way, each of another component.
 const publishers = 64
 
@@ -77,7 +82,8 @@ type Watcher struct {
 	fresh    func() bool
 	metrics  *Metrics
 	log      zerolog.Logger
-	waiting  int // how many components may wait to be published before the source is held back
+	waiting  int           // how many components may wait to be published before the source is held back
+	guarding time.Duration // guardInterval, but in tests
 	synced   atomic.Bool
 	term     atomic.Pointer[publisher] // nil while not leading
 }
@@ -86,7 +92,7 @@ type Watcher struct {
 // publish.
 func New(cfg Config, source Source, refusals Refusals, fresh func() bool, metrics *Metrics, log zerolog.Logger) *Watcher {
 	return &Watcher{
-		cluster: cfg.ClusterName, source: source, refusals: refusals, fresh: fresh, metrics: metrics,
+		cluster: cfg.ClusterName, source: source, refusals: refusals, fresh: fresh, metrics: metrics, guarding: guardInterval,
 		log: log.With().Str("cluster", cfg.ClusterName).Logger(), waiting: maxWaiting,
 	}
 }
@@ -112,6 +118,7 @@ func (w *Watcher) Lead(ctx context.Context, log Log) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.run(ctx) })
+	group.Go(func() error { return w.guard(ctx, log) })
 	group.Go(func() error {
 		err := w.source.Watch(ctx, p)
 		if err == nil && ctx.Err() == nil {
@@ -127,6 +134,23 @@ func (w *Watcher) Lead(ctx context.Context, log Log) error {
 		return nil
 	}
 	return err
+}
+
+// guard ends the term when the log is gone: with nothing to publish nobody else would notice, and only a new term fills
+// it again.
+func (w *Watcher) guard(ctx context.Context, log Log) error {
+	ticker := time.NewTicker(w.guarding)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		if err := log.Check(ctx); errors.Is(err, w.refusals.LogMissing) {
+			return err
+		}
+	}
 }
 
 // Synced says whether this process leads and has compared every scope once.
