@@ -32,6 +32,7 @@ type Elector struct {
 	log     zerolog.Logger
 	lock    *leaseLock
 	leading atomic.Bool
+	told    atomic.Pointer[time.Time] // when lead was told to stop; nil before
 }
 
 // NewElector returns an elector with an identity of its own, so that no two are ever taken for one another.
@@ -135,10 +136,13 @@ func (e *Elector) hold(ctx context.Context, lost <-chan struct{}, lead func(ctx 
 		defer close(guarded)
 		e.guard(leading, cancel, lost)
 	}()
+	e.told.Store(nil)
+	unwatch := context.AfterFunc(leading, func() { e.told.Store(new(time.Now())) })
 	e.setLeading(true)
 	e.log.Info().Msg("leading")
 	err := lead(leading)
 	reason := context.Cause(leading)
+	unwatch()
 	e.setLeading(false)
 	cancel(nil)
 	<-guarded

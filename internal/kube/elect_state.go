@@ -18,10 +18,11 @@ func (e *Elector) State() error {
 	return nil
 }
 
-// Stuck is how long the Lease has been too old to lead while lead has not returned; 0 while all is well.
+// Stuck is how long ago lead was told to stop, while it has not returned; 0 otherwise.
 func (e *Elector) Stuck() time.Duration {
-	if !e.leading.Load() {
+	told := e.told.Load()
+	if told == nil || !e.leading.Load() {
 		return 0
 	}
-	return max(e.lock.age()-e.cfg.renewDeadline(), 0)
+	return time.Since(*told)
 }

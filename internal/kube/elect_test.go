@@ -228,8 +228,14 @@ func TestElectorReleasesAfterTheWork(t *testing.T) {
 			t.Fatal("released before the work ended")
 		}
 	}
+	if stuck := c.Stuck(); stuck < 5*time.Second || stuck > patience {
+		t.Errorf("stuck for %v", stuck)
+	}
 	finish()
 	standby.leading(t)
+	if c.Stuck() != 0 || standby.Stuck() != 0 {
+		t.Errorf("stuck for %v and %v", c.Stuck(), standby.Stuck())
+	}
 }
 
 func TestElectorStopsWhenRenewalsHang(t *testing.T) {
@@ -360,8 +366,8 @@ func TestElectorSwitchedOff(t *testing.T) {
 	c := kube.NewElector(cfg, client, kube.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	want := errors.New("the lead's own")
 	got := c.Run(t.Context(), func(context.Context) error {
-		if !c.IsLeader() || !c.Fresh() {
-			t.Error("no leader without an election")
+		if !c.IsLeader() || !c.Fresh() || c.Stuck() != 0 {
+			t.Errorf("leader %v, fresh %v, stuck %v without an election", c.IsLeader(), c.Fresh(), c.Stuck())
 		}
 		return want
 	})

@@ -51,7 +51,7 @@ func (p *publisher) Observe(ctx context.Context, _ uint64, seen component.Observ
 		p.table.lose(n)
 		return p.offer(ctx, n, event.Tombstone(p.key(n), seen.UID, seen.ResourceVersion, seen.Seen))
 	}
-	// Asked before the table is read: nothing can change the entry of an idle key, since only this goroutine adds it.
+	// Asked before the table is read: nobody publishes another state of an idle key, since only this goroutine adds it.
 	idle := p.lanes.Idle(n)
 	known := p.table.see(n)
 	if seen.Err != nil {

@@ -3,6 +3,7 @@ package watcher
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // Observe asks whether a key is idle and then reads its entry, while workers change entries and become idle. Each
-// goroutine is the source of one scope and toggles between few contents, so that most sights meet a publish.
+// goroutine is the source of one scope and toggles between few contents, so that most sights meet a publish. Another
+// asks for verification all the time, which publishes too.
 func TestObserveBesidePublish(t *testing.T) {
 	t.Parallel()
 	const scopes, names, sights = 4, 3, 400
@@ -18,6 +20,7 @@ func TestObserveBesidePublish(t *testing.T) {
 	t.Logf("seed %d", seed)
 	b := newBench(t)
 	l := b.lead(t, b.log)
+	l.round(scope(t, "all"))
 	want := make(map[string]string)
 	var mu sync.Mutex
 	var sources sync.WaitGroup
@@ -40,15 +43,32 @@ func TestObserveBesidePublish(t *testing.T) {
 			}
 		})
 	}
+	done := make(chan struct{})
+	var verifier sync.WaitGroup
+	verifier.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, err := b.watcher.Verify(l.ctx, "", ""); err != nil && !strings.Contains(err.Error(), "changes too fast") {
+				t.Error(err)
+			}
+		}
+	})
 	sources.Wait()
+	close(done)
+	verifier.Wait()
 	l.settled()
 	if diff := cmp.Diff(want, b.heads(t)); diff != "" {
 		t.Errorf("heads (-want +got):\n%s", diff)
 	}
-	// Two messages of one component in a row never say the same.
+	// Two messages of one component in a row never say the same, unless they are to be compared.
 	last := make(map[string]string)
-	for _, m := range b.history(t) {
-		if last[m.Name] == m.Content {
+	for _, e := range b.events(t) {
+		m := short(e)
+		if last[m.Name] == m.Content && !e.Verify {
 			t.Errorf("%s was published twice as %q", m.Name, m.Content)
 		}
 		last[m.Name] = m.Content

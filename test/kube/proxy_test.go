@@ -127,6 +127,13 @@ func (n *network) freeze(frozen bool) {
 	n.frozen = frozen
 }
 
+// count returns the number of requests for Components.
+func (n *network) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.requests)
+}
+
 // asked says whether a request had the query.
 func (n *network) asked(name, value string) string {
 	n.mu.Lock()

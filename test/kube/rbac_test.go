@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"odasync/internal/kube"
 	"odasync/test/cluster"
@@ -92,6 +94,16 @@ func denied(t *testing.T, client *kube.Client, want []string) {
 	})
 }
 
+func leaseVersion(t *testing.T) string {
+	t.Helper()
+	leases := shared.Admin.Resource(schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"})
+	lease, err := leases.Namespace("canvas").Get(t.Context(), "odasync-watcher", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lease.GetResourceVersion()
+}
+
 // elect starts an Elector that ends with the test, and returns it and the channel of its leads.
 func elect(t *testing.T, client *kube.Client, cfg kube.Config) (*kube.Elector, <-chan struct{}) {
 	t.Helper()
@@ -130,8 +142,13 @@ func TestExactlyTheRulesOfDeploy(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatalf("does not lead: %v", e.State())
 	}
-	// A renewal goes through too.
-	time.Sleep(time.Second)
+	renewed := leaseVersion(t)
+	eventually(t, func() string {
+		if leaseVersion(t) == renewed {
+			return "no renewal"
+		}
+		return ""
+	})
 	if !e.Fresh() || e.State() != nil {
 		t.Errorf("fresh %v, %v", e.Fresh(), e.State())
 	}

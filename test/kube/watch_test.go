@@ -92,7 +92,13 @@ func TestServerTimeout(t *testing.T) {
 	for version := range 4 {
 		apply(t, "components", fmt.Sprint(version), "x")
 		s.agrees(t, "components")
-		time.Sleep(700 * time.Millisecond) // not to wait for anything: to spread the changes over several watches
+		before := n.count()
+		eventually(t, func() string { // the next change is for another watch
+			if n.count() == before {
+				return "the watch goes on beyond its timeout"
+			}
+			return ""
+		})
 	}
 	if s.view.rounds() != 1 || strings.Contains(s.log.String(), "not watching") {
 		t.Errorf("%d rounds, log:\n%s", s.view.rounds(), s.log)
