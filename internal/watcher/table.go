@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"strings"
 	"sync"
 
 	"odasync/internal/component"
@@ -59,8 +60,10 @@ func (t *table) unanswered(n name) {
 	t.at(n).doubt = true
 }
 
+// follow copies the strings: they are parts of a message's headers, which would stay in memory whole.
 func (e *entry) follow(h event.Head) {
-	e.sequence, e.hash, e.uid, e.exists, e.doubt = h.Sequence, h.Hash, h.UID, !h.Deleted, false
+	e.sequence, e.exists, e.doubt = h.Sequence, !h.Deleted, false
+	e.hash, e.uid = strings.Clone(h.Hash), strings.Clone(h.UID)
 }
 
 // at returns the entry, which is created empty. The caller holds the lock.

@@ -1,0 +1,175 @@
+package syncer_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/config"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+// setup is how a test wants a replica.
+type setup struct {
+	url         string // of the server; empty for the bench's
+	concurrency int
+	tries       int // of an apply before its message goes back
+	pause       time.Duration
+	grace       time.Duration
+	wrap        func(syncer.Ports) syncer.Ports
+}
+
+// replica is a syncer that runs.
+type replica struct {
+	t       testing.TB
+	syncer  *syncer.Syncer
+	metrics *prometheus.Registry
+	logs    *lines
+	stop    context.CancelFunc
+	done    chan struct{}
+	err     error // of Run; valid after done
+}
+
+// start runs a syncer as a process would, with a connection of its own.
+func (b *bench) start(s setup) *replica {
+	b.t.Helper()
+	if s.url == "" {
+		s.url = b.server.URL()
+	}
+	conn, err := stream.Connect(stream.Config{URL: s.url, Replicas: 1, History: 32}, "replica", zerolog.Nop(),
+		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &replica{t: b.t, metrics: prometheus.NewRegistry(), logs: &lines{}, stop: stop, done: make(chan struct{})}
+	log, err := conn.OpenLog(ctx)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	consumer, err := log.EnsureConsumer(ctx, target, "http://registry")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	claims, err := conn.Claims(ctx, "target-"+target, nats.NewInbox())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	states, err := log.States(ctx, target)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	cfg := syncer.Config{
+		Target: target, Concurrency: max(s.concurrency, 1), Batch: max(s.concurrency, 1), Tries: max(s.tries, 1), Pause: config.Duration(s.pause),
+	}
+	if err := consumer.Open(cfg.Batch); err != nil {
+		b.t.Fatal(err)
+	}
+	ports := syncer.Ports{Deliveries: consumer, Heads: log, Claims: claims, States: states, Registry: b.registry}
+	if s.wrap != nil {
+		ports = s.wrap(ports)
+	}
+	if s.grace == 0 {
+		s.grace = patience
+	}
+	timing := syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: s.grace}
+	r.syncer = syncer.New(ports, cfg, timing, syncer.NewMetrics(r.metrics), zerolog.New(r.logs))
+	go func() {
+		defer close(r.done)
+		r.err = r.syncer.Run(ctx)
+	}()
+	b.t.Cleanup(func() {
+		stop()
+		<-r.done
+		consumer.Close()
+		conn.Close()
+	})
+	return r
+}
+
+// end stops the replica and returns what Run returned.
+func (r *replica) end() error {
+	r.stop()
+	<-r.done
+	return r.err
+}
+
+// ended waits for Run to return.
+func (r *replica) ended() error {
+	r.t.Helper()
+	eventually(r.t, "Run to return", func() bool {
+		select {
+		case <-r.done:
+			return true
+		default:
+			return false
+		}
+	})
+	return r.err
+}
+
+// outcome counts the messages with that outcome.
+func (r *replica) outcome(name string) int {
+	return r.counter("odasync_events_handled_total", name)
+}
+
+func (r *replica) races() int { return r.counter("odasync_apply_races_total", "") }
+
+// counter reads a counter, of the label value where one is given.
+func (r *replica) counter(name, label string) int {
+	r.t.Helper()
+	families, err := r.metrics.Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			if label == "" || m.GetLabel()[0].GetValue() == label {
+				return int(m.GetCounter().GetValue())
+			}
+		}
+	}
+	r.t.Fatalf("no metric %s of %q", name, label)
+	return 0
+}
+
+// lines collects a log.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// messages lists the messages of a level, oldest first.
+func (l *lines) messages(t testing.TB, level zerolog.Level) []string {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []string
+	for line := range bytes.Lines(l.buf.Bytes()) {
+		var entry struct{ Level, Message string }
+		if err := json.Unmarshal(line, &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry.Level == level.String() {
+			all = append(all, entry.Message)
+		}
+	}
+	return all
+}
