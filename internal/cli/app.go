@@ -48,19 +48,44 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func newApp() *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:            "ctl",
 		Usage:           "run, test and explain odasync",
 		Version:         ops.BuildInfo(),
 		HideHelpCommand: true,
 		Commands:        []*cli.Command{runCommand(), testCommand(), listCommand(), syncCommand(), registryCommand()},
 		ExitErrHandler:  func(*cli.Context, error) {}, // Main decides
-		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return fmt.Errorf("%w: see ctl --help", err) },
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return fmt.Errorf("unknown command %q: see ctl --help", c.Args().First())
-			}
-			return cli.ShowAppHelp(c)
-		},
+		OnUsageError:    wrongUse("ctl"),
+		Action:          groupAction("ctl", cli.ShowAppHelp),
+	}
+	complete(app.Name, app.Commands)
+	return app
+}
+
+// complete gives every command what the library would otherwise do its own way: on wrong use it prints the whole help
+// to stdout.
+func complete(parent string, commands []*cli.Command) {
+	for _, command := range commands {
+		name := parent + " " + command.Name
+		command.HideHelpCommand = true
+		command.OnUsageError = wrongUse(name)
+		if len(command.Subcommands) > 0 {
+			command.Action = groupAction(name, cli.ShowSubcommandHelp)
+		}
+		complete(name, command.Subcommands)
+	}
+}
+
+func wrongUse(name string) cli.OnUsageErrorFunc {
+	return func(_ *cli.Context, err error, _ bool) error { return fmt.Errorf("%w: see %s --help", err, name) }
+}
+
+// groupAction is what a name does that has commands below it.
+func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if c.Args().Present() {
+			return fmt.Errorf("unknown command %q: see %s --help", c.Args().First(), name)
+		}
+		return help(c)
 	}
 }

@@ -32,6 +32,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 			others = append(others, arg)
 			continue
 		}
+		if arg == "--help" || arg == "-h" { // the library would look for a command of the argument's name
+			return append(args[:at:at], arg)
+		}
 		options = append(options, arg)
 		if takesValue(flags, arg) && len(rest) > 1 {
 			rest = rest[1:]

@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net"
-	"os"
 
+	"github.com/sethvargo/go-envconfig"
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/config"
 	"odasync/internal/ops"
 	"odasync/internal/refregistry"
+	"odasync/internal/registry"
 )
 
 func registryCommand() *cli.Command {
@@ -18,21 +21,67 @@ func registryCommand() *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name:  "serve",
 			Usage: "serve a reference Component Registry (v1), for trying odasync and for tests",
+			Description: "Its address shows the components to people, too.\n" +
+				"With a key, from --api-key-file, COMPONENT_REGISTRY_API_KEY or COMPONENT_REGISTRY_API_KEY_FILE, requests\n" +
+				"must carry it as a bearer token, and a browser as the password to any user name.",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8000", Usage: "`ADDRESS` to listen on"},
-				&cli.StringFlag{Name: "api-key", EnvVars: []string{"REGISTRY_API_KEY"}, Usage: "the Bearer `KEY` that requests must carry"},
+				&cli.StringFlag{Name: "db", Usage: "keep the content in the SQLite `FILE`, made when missing (default: in memory)"},
+				&cli.StringFlag{Name: "api-key-file", Usage: "`FILE` with the key that requests must carry"},
 			},
 			Action: serveRegistry,
 		}},
 	}
 }
 
-func serveRegistry(c *cli.Context) error {
+func serveRegistry(c *cli.Context) (err error) {
+	if c.Args().Present() {
+		return fmt.Errorf("unexpected argument %q: see ctl registry serve --help", c.Args().First())
+	}
+	if c.IsSet("db") && c.String("db") == "" {
+		return errors.New("--db is empty: give a file, or leave it out for a registry in memory")
+	}
+	key, err := registryKey(c)
+	if err != nil {
+		return err
+	}
+	log := ops.NewLogger(ops.Config{LogLevel: "INFO", LogFormat: "console"}, c.App.ErrWriter)
+	served, err := refregistry.Open(refregistry.Config{APIKey: key.Reveal(), Log: log}, c.String("db"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, served.Close()) }()
 	listener, err := net.Listen("tcp", c.String("listen"))
 	if err != nil {
 		return fmt.Errorf("serve the registry: %w: choose a free address with --listen", err)
 	}
-	log := ops.NewLogger(ops.Config{LogLevel: "INFO", LogFormat: "console"}, os.Stderr)
-	fmt.Fprintf(c.App.ErrWriter, "reference registry at http://%s\n", listener.Addr())
-	return refregistry.Serve(c.Context, listener, refregistry.New(refregistry.Config{APIKey: c.String("api-key")}), log)
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c.App.ErrWriter, format+"\n", args...) }
+	kept := "in memory: it ends with this process (--db FILE keeps it)"
+	if file := c.String("db"); file != "" {
+		kept = "content in " + file
+	}
+	say("reference registry at http://%s, %s", listener.Addr(), kept)
+	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() && key == "" {
+		say("whoever reaches this address can change the registry: set a key with --api-key-file")
+	}
+	return refregistry.Serve(c.Context, listener, served, log)
+}
+
+// registryKey takes the file before the environment, and there the variables of the syncer that feeds the registry. No
+// flag takes the key itself: everybody on the machine can read a process's arguments.
+func registryKey(c *cli.Context) (config.Secret, error) {
+	var fed registry.Config
+	if !c.IsSet("api-key-file") {
+		_, err := load(c.Context, &fed)
+		return fed.APIKey, err
+	}
+	file := c.String("api-key-file")
+	err := config.Load(c.Context, envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY" + config.FileSuffix: file}), &fed)
+	if err == nil && fed.APIKey == "" {
+		err = errors.New("it holds no key")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the file %q of --api-key-file: %w", file, err)
+	}
+	return fed.APIKey, nil
 }

@@ -118,6 +118,9 @@ func (s *session) await(ctx context.Context, c *cli.Context, wanted func(compone
 		select {
 		case <-ctx.Done():
 			progress.end()
+			if c.Context.Err() != nil {
+				return errors.New("interrupted before the outcome was known: `ctl list` shows it")
+			}
 			return s.conclude(c, items)
 		case <-time.After(pollInterval):
 		}

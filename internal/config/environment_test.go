@@ -46,7 +46,6 @@ func TestEnvironmentReadsDotenvBehindTheEnvironment(t *testing.T) {
 func TestEnvironmentRefusesAMalformedDotenv(t *testing.T) {
 	const secret = "s3cr3t-value"
 	tests := map[string]string{
-		"no name":           "=" + secret + "\n",
 		"no equals sign":    "A=1\nCOMPONENT_REGISTRY_API_KEY " + secret + "\n",
 		"an open quotation": "A=1\nCOMPONENT_REGISTRY_API_KEY=\"" + secret + "\nB=2\n",
 	}

@@ -31,11 +31,18 @@ func Environment() (envconfig.Lookuper, error) {
 // secrets) and what is allowed.
 func Load(ctx context.Context, variables envconfig.Lookuper, sections ...Section) error {
 	var problems []error
+	known := map[string]bool{} // what two processes in one have in common is reported once
+	report := func(problem error) {
+		if problem != nil && !known[problem.Error()] {
+			known[problem.Error()] = true
+			problems = append(problems, problem)
+		}
+	}
 	for _, section := range sections {
 		for field, value := range fields(section) {
-			problems = append(problems, loadField(ctx, variables, field, value))
+			report(loadField(ctx, variables, field, value))
 		}
-		problems = append(problems, section.Validate())
+		report(section.Validate())
 	}
 	return errors.Join(problems...)
 }
@@ -92,5 +99,9 @@ func fromFile(variables envconfig.Lookuper, name, text string, set bool) (string
 	if err != nil {
 		return "", false, fmt.Errorf("%s is %q: %w: give a readable file that holds the secret", name+FileSuffix, path, err)
 	}
-	return strings.TrimRight(string(content), "\r\n"), true, nil
+	secret := strings.TrimRight(string(content), "\r\n")
+	if secret == "" {
+		return "", false, fmt.Errorf("%s is %q: the file is empty: give one that holds the secret, or unset it", name+FileSuffix, path)
+	}
+	return secret, true, nil
 }

@@ -1,8 +1,9 @@
 package refregistry
 
 import (
+	"math"
 	"net/http"
-	"time"
+	"slices"
 )
 
 var componentFields = []field{
@@ -31,9 +32,10 @@ func (s *Server) getComponent(c *call) (any, error) {
 }
 
 func (s *Server) createComponent(c *call) (any, error) {
+	now := s.now()
 	row := componentRow{
 		Registry: c.body.text("registry_name", ""), Name: c.body.text("name", ""),
-		LabelIDs: c.body.ids("label_ids", nil), CreatedAt: timestamp(time.Now()),
+		LabelIDs: c.body.ids("label_ids", nil), CreatedAt: timestamp(now), Changed: now.UnixMicro(),
 	}
 	var out componentView
 	err := s.store.update(c.ctx, func(t *tables) error {
@@ -73,9 +75,13 @@ func (s *Server) updateComponent(c *call) (any, error) {
 		if err != nil {
 			return err
 		}
+		old := row
 		row.Registry = c.body.text("registry_name", row.Registry)
 		row.Name = c.body.text("name", row.Name)
 		row.LabelIDs = c.body.ids("label_ids", row.LabelIDs)
+		if row.differs(old) {
+			row.Changed = s.now().UnixMicro()
+		}
 		if err := t.components.replace(row); err != nil {
 			return err
 		}
@@ -99,6 +105,26 @@ func (s *Server) deleteComponent(c *call) (any, error) {
 		s.wrote(c, componentWrite(row))
 		return nil
 	})
+}
+
+// touch dates the components that a pair names: an API of theirs has changed.
+func touch(t *tables, of pair, changed int64) error {
+	rows, err := t.components.page(selection{first: of.first, second: of.second}, 0, math.MaxInt)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		row.Changed = changed
+		if err := t.components.replace(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// differs looks at what a client can set.
+func (r componentRow) differs(from componentRow) bool {
+	return r.pair() != from.pair() || !slices.Equal(r.LabelIDs, from.LabelIDs)
 }
 
 func componentWrite(row componentRow) Write {

@@ -13,7 +13,10 @@
 // answers 422 or 400: a client that provokes it is told what is wrong.
 //
 // Rules live in one file per kind and work on tables; a store supplies the
-// tables, so a persistent one can stand beside the one in memory.
+// tables: in memory (New), or in memory with a SQLite file behind it (Open),
+// where nothing is answered that a crash could take back.
+//
+// At / and /components-gui it shows the components to people, without scripts.
 //
 // For tests there are Snapshot (the whole content), Requests (how often each
 // operation was called), History (who wrote what, when) and SetFault (delays,

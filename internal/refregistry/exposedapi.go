@@ -2,7 +2,7 @@ package refregistry
 
 import (
 	"net/http"
-	"time"
+	"slices"
 )
 
 const statusPending, statusReady = "pending", "ready"
@@ -56,11 +56,12 @@ func (s *Server) getAPI(c *call) (any, error) {
 
 // createAPI makes a second API of a name without a word.
 func (s *Server) createAPI(c *call) (any, error) {
+	now := s.now()
 	row := apiRow{
 		Registry: c.body.text("registry_name", ""), Component: c.body.text("component_name", ""),
 		Name: c.body.text("name", ""), URL: c.body.text("url", ""),
 		Specification: c.body.optional("oas_specification", nil), Status: c.body.text("status", statusPending),
-		LabelIDs: c.body.ids("label_ids", nil), CreatedAt: timestamp(time.Now()),
+		LabelIDs: c.body.ids("label_ids", nil), CreatedAt: timestamp(now), Changed: now.UnixMicro(),
 	}
 	var out apiView
 	err := s.store.update(c.ctx, func(t *tables) error {
@@ -79,6 +80,9 @@ func (s *Server) createAPI(c *call) (any, error) {
 		}
 		row, err := t.apis.insert(row)
 		if err != nil {
+			return err
+		}
+		if err := touch(t, row.pair(), row.Changed); err != nil {
 			return err
 		}
 		s.wrote(c, apiWrite(row))
@@ -123,7 +127,16 @@ func (s *Server) changeAPI(c *call, change func(apiRow) apiRow) (any, error) {
 		if err != nil {
 			return err
 		}
-		row = change(row)
+		old := row
+		if row = change(row); row.differs(old) {
+			row.Changed = s.now().UnixMicro()
+			if err := touch(t, old.pair(), row.Changed); err != nil {
+				return err
+			}
+			if err := touch(t, row.pair(), row.Changed); err != nil {
+				return err
+			}
+		}
 		if err := t.apis.replace(row); err != nil {
 			return err
 		}
@@ -143,9 +156,24 @@ func (s *Server) deleteAPI(c *call) (any, error) {
 		if err := t.apis.remove(row.ID); err != nil {
 			return err
 		}
+		if err := touch(t, row.pair(), s.now().UnixMicro()); err != nil {
+			return err
+		}
 		s.wrote(c, apiWrite(row))
 		return nil
 	})
+}
+
+// differs looks at what a client can set.
+func (r apiRow) differs(from apiRow) bool {
+	given := func(text *string) string {
+		if text == nil {
+			return ""
+		}
+		return *text
+	}
+	return r.pair() != from.pair() || r.Name != from.Name || r.URL != from.URL || r.Status != from.Status ||
+		given(r.Specification) != given(from.Specification) || !slices.Equal(r.LabelIDs, from.LabelIDs)
 }
 
 func apiWrite(row apiRow) Write {

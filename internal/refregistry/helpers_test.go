@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,7 +15,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(servedFile); path != "" {
+		serveFile(path) // this process is the child of TestKilledProcess
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// opened makes the registry that start serves; TestOnDisk puts a file behind it.
+var opened = func(_ *testing.T, cfg Config) *Server { return New(cfg) }
 
 // client calls one server and does not follow redirects, so that they show.
 type client struct {
@@ -32,12 +41,17 @@ type response struct {
 
 func start(t *testing.T, cfg Config) (*Server, *client) {
 	t.Helper()
-	s := New(cfg)
+	s := opened(t, cfg)
+	return s, serving(t, s)
+}
+
+func serving(t *testing.T, s *Server) *client {
+	t.Helper()
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
 	c := srv.Client()
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return s, &client{t: t, base: srv.URL, key: cfg.APIKey, http: c}
+	return &client{t: t, base: srv.URL, key: s.cfg.APIKey, http: c}
 }
 
 func (c *client) request(method, path, body string) *http.Request {

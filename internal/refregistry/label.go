@@ -3,7 +3,6 @@ package refregistry
 import (
 	"errors"
 	"net/http"
-	"time"
 )
 
 var labelFields = []field{
@@ -30,7 +29,7 @@ func (s *Server) getLabel(c *call) (any, error) {
 }
 
 func (s *Server) createLabel(c *call) (any, error) {
-	row := labelRow{Key: c.body.text("key", ""), Value: c.body.text("value", ""), CreatedAt: timestamp(time.Now())}
+	row := labelRow{Key: c.body.text("key", ""), Value: c.body.text("value", ""), CreatedAt: timestamp(s.now())}
 	err := s.store.update(c.ctx, func(t *tables) error {
 		exists, err := has(t.labels, row.pair())
 		if err != nil {

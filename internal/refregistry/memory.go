@@ -13,13 +13,8 @@ type memoryStore struct {
 	tables tables
 }
 
-// newMemoryStore lists rows by id, or, shuffled, in an order that looks random
-// and yet stays the same while the set does.
 func newMemoryStore(shuffled bool) *memoryStore {
-	rank := func(id int64) uint64 { return uint64(id) }
-	if shuffled {
-		rank = scatter
-	}
+	rank := ranking(shuffled)
 	return &memoryStore{tables: tables{
 		labels:     newMemoryTable[labelRow](rank),
 		registries: newMemoryTable[registryRow](rank),
@@ -40,6 +35,15 @@ func (m *memoryStore) update(_ context.Context, fn func(*tables) error) error {
 	return fn(&m.tables)
 }
 
+// ranking lists rows by id, or, shuffled, in an order that looks random and yet
+// stays the same while the set does.
+func ranking(shuffled bool) func(id int64) uint64 {
+	if shuffled {
+		return scatter
+	}
+	return func(id int64) uint64 { return uint64(id) }
+}
+
 // scatter is the finalizer of splitmix64. It is a bijection, so no two ids
 // share a rank.
 func scatter(id int64) uint64 {
@@ -58,19 +62,33 @@ type memoryTable[R record[R]] struct {
 	order   []int64
 	byFirst map[string][]int64 // by the pair's first half
 	byPair  map[pair][]int64
+
+	// onStore and onRemove are told of every change, for a store that keeps
+	// them elsewhere too.
+	onStore  func(R)
+	onRemove func(id int64)
 }
 
 func newMemoryTable[R record[R]](rank func(int64) uint64) *memoryTable[R] {
-	return &memoryTable[R]{rank: rank, rows: map[int64]R{}, byFirst: map[string][]int64{}, byPair: map[pair][]int64{}}
+	return &memoryTable[R]{
+		rank: rank, rows: map[int64]R{}, byFirst: map[string][]int64{}, byPair: map[pair][]int64{},
+		onStore: func(R) {}, onRemove: func(int64) {},
+	}
 }
 
 func (t *memoryTable[R]) insert(row R) (R, error) {
 	t.last++
 	row = row.withID(t.last)
-	t.rows[t.last] = row
-	t.order = t.include(t.order, t.last)
-	t.link(row)
+	t.restore(row)
+	t.onStore(row)
 	return row, nil
+}
+
+// restore takes a row that has its id already.
+func (t *memoryTable[R]) restore(row R) {
+	t.rows[row.rowID()] = row
+	t.order = t.include(t.order, row.rowID())
+	t.link(row)
 }
 
 func (t *memoryTable[R]) get(id int64) (R, error) {
@@ -100,6 +118,7 @@ func (t *memoryTable[R]) replace(row R) error {
 		t.link(row)
 	}
 	t.rows[row.rowID()] = row
+	t.onStore(row)
 	return nil
 }
 
@@ -111,6 +130,7 @@ func (t *memoryTable[R]) remove(id int64) error {
 	delete(t.rows, id)
 	t.order = t.exclude(t.order, id)
 	t.unlink(row)
+	t.onRemove(id)
 	return nil
 }
 

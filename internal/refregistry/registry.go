@@ -1,9 +1,6 @@
 package refregistry
 
-import (
-	"net/http"
-	"time"
-)
+import "net/http"
 
 var registryFields = []field{
 	{name: "name", required: true, min: 1, max: 100},
@@ -34,7 +31,7 @@ func (s *Server) getRegistry(c *call) (any, error) {
 func (s *Server) createRegistry(c *call) (any, error) {
 	row := registryRow{
 		Name: c.body.text("name", ""), Type: c.body.text("type", ""), URL: c.body.text("url", ""),
-		LabelIDs: c.body.ids("label_ids", nil), CreatedAt: timestamp(time.Now()),
+		LabelIDs: c.body.ids("label_ids", nil), CreatedAt: timestamp(s.now()),
 	}
 	var out registryView
 	err := s.store.update(c.ctx, func(t *tables) error {

@@ -67,14 +67,18 @@ func (s *Server) routes() []route {
 
 func (s *Server) register() {
 	for _, rt := range s.routes() {
-		name := rt.method + " " + rt.path
-		pattern := name
-		if strings.HasSuffix(rt.path, "/") {
-			pattern += "{$}" // this path alone, not all below it
-		}
-		s.names[pattern] = name
+		pattern := rt.method + " " + exact(rt.path)
+		s.names[pattern] = rt.method + " " + rt.path
 		s.mux.Handle(pattern, s.endpoint(rt))
 	}
+}
+
+// exact is the mux's pattern of a path alone, without all that is below it.
+func exact(path string) string {
+	if strings.HasSuffix(path, "/") {
+		return path + "{$}"
+	}
+	return path
 }
 
 // endpoint validates in FastAPI's order and collects all problems before it

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -20,7 +21,8 @@ const maxBody = 1 << 20
 // Config holds the tunables; its zero value is an open registry in memory.
 type Config struct {
 	// APIKey, when set, is asked for as "Authorization: Bearer <key>" by
-	// everything except /health.
+	// everything except /health. The page for people takes it as the password
+	// of HTTP Basic too, with any user name.
 	APIKey string
 	// ShuffleLists lists rows in an order that is stable but not by id, as a
 	// database may that is not told to sort.
@@ -29,6 +31,8 @@ type Config struct {
 	RecordHistory bool
 	// Log receives failures of the store; the zero Logger is silent.
 	Log zerolog.Logger
+	// Now dates what is written; nil is the system's clock.
+	Now func() time.Time
 }
 
 // Server is a Component Registry. It is safe for concurrent use.
@@ -46,10 +50,38 @@ type Server struct {
 }
 
 // New returns an empty registry that keeps its content in memory.
-func New(cfg Config) *Server {
+func New(cfg Config) *Server { return newServer(cfg, newMemoryStore(cfg.ShuffleLists)) }
+
+// Open returns a registry that keeps its content in the SQLite file of that
+// path, which it creates when missing; with an empty path it is New. What was
+// answered survives a crash of the process, and of the machine as far as the
+// disk keeps its word. One process at a time may have the file open.
+func Open(cfg Config, path string) (*Server, error) {
+	if path == "" {
+		return New(cfg), nil
+	}
+	store, err := openDiskStore(path, ranking(cfg.ShuffleLists))
+	if err != nil {
+		return nil, err
+	}
+	return newServer(cfg, store), nil
+}
+
+// Close releases the file of Open. Requests that come later get a 500.
+func (s *Server) Close() error {
+	if closer, ok := s.store.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+func newServer(cfg Config, content store) *Server {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	s := &Server{
 		cfg:      cfg,
-		store:    newMemoryStore(cfg.ShuffleLists),
+		store:    content,
 		mux:      http.NewServeMux(),
 		names:    map[string]string{},
 		requests: map[string]int{},
@@ -58,12 +90,15 @@ func New(cfg Config) *Server {
 		s.history = &history{}
 	}
 	s.register()
+	s.registerPage()
 	s.handler = s.observe(s.authorize(http.HandlerFunc(s.dispatch)))
 	return s
 }
 
-// Handler serves the API.
+// Handler serves the API and the page for people.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) now() time.Time { return s.cfg.Now() }
 
 // Requests returns how often each operation was called, by "METHOD /path/{id}";
 // refused and faulted calls count. A call that was redirected for its trailing
@@ -124,14 +159,28 @@ func (s *Server) observe(next http.Handler) http.Handler {
 
 func (s *Server) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.cfg.APIKey != "" && r.URL.Path != "/health" {
-			scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(key), []byte(s.cfg.APIKey)) != 1 {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				s.answer(w, r, 0, nil, refuse(http.StatusUnauthorized, "A valid API key is required"))
-				return
-			}
+		switch {
+		case s.cfg.APIKey == "" || r.URL.Path == "/health" || s.hasKey(r):
+			next.ServeHTTP(w, r)
+		case isPage(r.URL.Path):
+			refusePage(w)
+		default:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			s.answer(w, r, 0, nil, refuse(http.StatusUnauthorized, "A valid API key is required"))
 		}
-		next.ServeHTTP(w, r)
 	})
+}
+
+// hasKey looks for the key as a Bearer token and, for the page alone, as the
+// password of HTTP Basic: were a browser to send it along to the API by itself,
+// any other site could write there.
+func (s *Server) hasKey(r *http.Request) bool {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		if !isPage(r.URL.Path) {
+			return false
+		}
+		_, key, _ = r.BasicAuth() // without one the key is empty, and wrong
+	}
+	return subtle.ConstantTimeCompare([]byte(key), []byte(s.cfg.APIKey)) == 1
 }

@@ -92,6 +92,9 @@ type componentRow struct {
 	Name      string
 	LabelIDs  []int64
 	CreatedAt string
+	// Changed is when the component, or an API of its, changed last, in
+	// microseconds since 1970. v1 does not show it.
+	Changed int64
 }
 
 func (r componentRow) rowID() int64                 { return r.ID }
@@ -109,6 +112,7 @@ type apiRow struct {
 	Status        string
 	LabelIDs      []int64
 	CreatedAt     string
+	Changed       int64
 }
 
 func (r apiRow) rowID() int64           { return r.ID }

@@ -20,7 +20,7 @@ func main() {
 	err := run(ctx, show, os.Getenv("DEMO_EXIT") != "")
 	switch {
 	case ctx.Err() != nil:
-		show.line("ended what the demo had started")
+		show.instead("ended what the demo had started")
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)

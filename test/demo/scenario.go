@@ -11,8 +11,12 @@ import (
 	"odasync/test/procs"
 )
 
-// visibleWithin is how long a change may take to be visible before the demo calls it missing.
-const visibleWithin = 20 * time.Second
+// visibleWithin is how long a change may take to be visible before the demo calls it missing. Once something was
+// missing, the others get less time.
+const (
+	visibleWithin     = 20 * time.Second
+	visibleWithinNext = 2 * time.Second
+)
 
 // The samples that are changed and deleted in the end.
 const (
@@ -57,18 +61,21 @@ func scenario(ctx context.Context, show *screen, p *pipeline) (missing bool, err
 
 	show.line("")
 	show.line(show.bold(row("COMPONENT", "NAMESPACE", "APPLIED", "VERSION", "APIS", "VISIBLE")))
+	patience := visibleWithin
 	for _, c := range changes {
-		arrived, err := c.play(ctx, show, p)
+		arrived, err := c.play(ctx, show, p, patience)
 		if err != nil {
 			return false, err
 		}
-		missing = missing || !arrived
+		if !arrived {
+			missing, patience = true, visibleWithinNext
+		}
 	}
 	return missing, nil
 }
 
 // play makes the change, and shows its row once the registry shows it.
-func (c change) play(ctx context.Context, show *screen, p *pipeline) (arrived bool, err error) {
+func (c change) play(ctx context.Context, show *screen, p *pipeline, patience time.Duration) (arrived bool, err error) {
 	name, namespace := c.sample.GetName(), c.sample.GetNamespace()
 	show.waiting(row(name, namespace, c.word, "", "", "..."))
 	began := time.Now()
@@ -76,7 +83,7 @@ func (c change) play(ctx context.Context, show *screen, p *pipeline) (arrived bo
 		show.instead(row(name, namespace, c.word, "", "", show.red("not applied")))
 		return false, err
 	}
-	limit, cancel := context.WithTimeout(ctx, visibleWithin)
+	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		now, err := look(limit, p.registryURL, name)
@@ -94,7 +101,7 @@ func (c change) play(ctx context.Context, show *screen, p *pipeline) (arrived bo
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		show.instead(row(name, namespace, c.word, now.version, now.states(), show.red(fmt.Sprintf("not within %s", visibleWithin))))
+		show.instead(row(name, namespace, c.word, now.version, now.states(), show.red(fmt.Sprintf("not within %s", patience))))
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return false, err
 		}
