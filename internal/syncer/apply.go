@@ -137,9 +137,6 @@ func (s *Syncer) toRegistry(held context.Context, e *event.Event, d *event.Deliv
 		return Result{}, &Failure{Class: ClassRejected, Request: "decode", Words: d.Err.Error()}
 	}
 	result, err = s.converse(held, e, prior)
-	if err == nil || held.Err() == nil { // a request that was cut off tells nothing about the registry
-		s.sink.result(err)
-	}
 	if err != nil {
 		verb := "apply"
 		if e.Deleted() {

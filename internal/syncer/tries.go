@@ -21,11 +21,16 @@ func (s *Syncer) converse(held context.Context, e *event.Event, prior Prior) (Re
 	}
 }
 
-func (s *Syncer) once(held context.Context, e *event.Event, prior Prior) (Result, error) {
+func (s *Syncer) once(held context.Context, e *event.Event, prior Prior) (result Result, err error) {
 	if e.Deleted() {
-		return s.ports.Registry.Delete(held, e.Key, prior)
+		result, err = s.ports.Registry.Delete(held, e.Key, prior)
+	} else {
+		result, err = s.ports.Registry.Apply(held, e.Key, e.Component, prior)
 	}
-	return s.ports.Registry.Apply(held, e.Key, e.Component, prior)
+	if err == nil || held.Err() == nil { // a request that was cut off tells nothing about the registry
+		s.sink.result(err)
+	}
+	return result, err
 }
 
 // isDown says whether the registry as a whole failed.
