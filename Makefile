@@ -34,9 +34,17 @@ try: build ## watcher, syncer, NATS and a registry in one process, on the files 
 
 ##@ Check
 .PHONY: test
-test: build servers ## unit, integration and end-to-end tests with the race detector
+test: build servers browser ## unit, integration and end-to-end tests with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 	cd test/devcluster && go test -timeout 10m ./...
+
+.PHONY: browser
+browser: # the tests of the registry's page look at it through Chromium
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+		echo 'installing Chromium for the tests of the registry page'; \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		{ echo 'install Chromium first (Debian and Ubuntu: apt-get install chromium)'; exit 1; }
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck
