@@ -4,20 +4,23 @@ import (
 	"context"
 	"os"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/stream"
 )
 
-// connect returns a connection; only its own files, such as credentials, can make it wait.
-func connect(ctx context.Context, cfg stream.Config, name string, log zerolog.Logger, options []nats.Option) (conn *stream.Conn, err error) {
+// connect returns a process's connection and log; only its own files, such as credentials, can make it wait.
+func connect(ctx context.Context, cfg stream.Config, process string, env Env) (conn *stream.Conn, log zerolog.Logger, err error) {
+	log = env.Log.With().Str("process", process).Logger()
 	err = retry(ctx, log, "cannot connect to nats", func(context.Context) error {
-		conn, err = stream.Connect(cfg, name, log, options...)
+		conn, err = stream.Connect(cfg, "odasync-"+process, log)
 		return err
 	})
-	return conn, err
+	if err == nil {
+		env.Health.Ready(checkNATS, conn.Check)
+	}
+	return conn, log, err
 }
 
 // identity names this process; no other process ever has the same.

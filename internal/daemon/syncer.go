@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"odasync/internal/config"
 	"odasync/internal/registry"
 	"odasync/internal/stream"
@@ -42,14 +40,12 @@ func (c ShutdownConfig) Validate() error {
 
 // Sync feeds a registry from the stream until the context ends. Whatever is missing at first or fails later is waited
 // for.
-func Sync(ctx context.Context, cfg *SyncerConfig, env Env, options ...nats.Option) error {
-	log := env.Log.With().Str("process", "syncer").Logger()
-	conn, err := connect(ctx, cfg.Stream, "odasync-syncer", log, options)
+func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
+	conn, log, err := connect(ctx, cfg.Stream, "syncer", env)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	env.Health.Ready(checkNATS, conn.Check)
 	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
 	env.Health.Ready(checkRegistry, running.check((*syncer.Syncer).Check))
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
@@ -34,14 +33,12 @@ func (c *WatcherConfig) Sections() []config.Section {
 
 // Watch publishes a cluster's Components until the context ends, as the leader or standing by. Whatever is missing at
 // first or fails later is waited for.
-func Watch(ctx context.Context, cfg *WatcherConfig, env Env, options ...nats.Option) error {
-	log := env.Log.With().Str("process", "watcher").Logger()
-	conn, err := connect(ctx, cfg.Stream, "odasync-watcher", log, options)
+func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
+	conn, log, err := connect(ctx, cfg.Stream, "watcher", env)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	env.Health.Ready(checkNATS, conn.Check)
 	following := &part[leader]{waiting: "the Kubernetes client is not set up yet"}
 	env.Health.Ready(checkKubernetes, following.check((*leader).check))
 
@@ -53,15 +50,14 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env, options ...nats.Opt
 	if err != nil {
 		return err
 	}
-	kubeMetrics := kube.NewMetrics(env.Metrics)
-	source, err := kube.NewSource(cfg.Kube, client, kubeMetrics, log)
+	source, err := kube.NewSource(cfg.Kube, client, kube.NewMetrics(env.Metrics), log)
 	if err != nil {
 		return err
 	}
 	source.Tuning.Resync = time.Duration(cfg.Watcher.Interval)
 	var election election = newAlone(log)
 	if cfg.Kube.LeaderElection {
-		election = kube.NewElector(cfg.Kube, client, kubeMetrics, log)
+		election = kube.NewElector(cfg.Kube, client, log)
 	}
 	l := newLeader(cfg, conn, source, election, env, log)
 	following.set(l)
@@ -70,14 +66,12 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env, options ...nats.Opt
 }
 
 // WatchFolder publishes the Components in a folder of manifests until the context ends.
-func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env, options ...nats.Option) error {
-	log := env.Log.With().Str("process", "watcher").Logger()
-	conn, err := connect(ctx, cfg.Stream, "odasync-watcher", log, options)
+func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env) error {
+	conn, log, err := connect(ctx, cfg.Stream, "watcher", env)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	env.Health.Ready(checkNATS, conn.Check)
 	scope, err := component.ParseScope(cfg.Kube.Namespaces)
 	if err != nil {
 		return err

@@ -28,7 +28,6 @@ var (
 // Elector holds the Lease of which one process at a time has the lead.
 type Elector struct {
 	cfg     Config
-	metrics *Metrics
 	log     zerolog.Logger
 	lock    *leaseLock
 	leading atomic.Bool
@@ -36,14 +35,14 @@ type Elector struct {
 }
 
 // NewElector returns an elector with an identity of its own, so that no two are ever taken for one another.
-func NewElector(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger) *Elector {
+func NewElector(cfg Config, client *Client, log zerolog.Logger) *Elector {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	identity := host + "_" + string(uuid.NewUUID())
 	log = log.With().Str("lease", client.leaseNamespace+"/"+cfg.LeaseName).Str("identity", identity).Logger()
-	return &Elector{cfg: cfg, metrics: metrics, log: log, lock: &leaseLock{
+	return &Elector{cfg: cfg, log: log, lock: &leaseLock{
 		Interface: &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: client.leaseNamespace, Name: cfg.LeaseName},
 			Client:     client.leases,
@@ -58,14 +57,8 @@ func NewElector(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger
 
 // Run calls lead each time it has won the Lease, with a context that ends when the lead does, until its own context
 // ends; it then returns nil. The Lease is released only once lead has returned. Where lead returns by itself, the
-// Lease is released so that another process may try, and Run campaigns again. Without leader election Run calls
-// lead once and returns what it returns.
+// Lease is released so that another process may try, and Run campaigns again.
 func (e *Elector) Run(ctx context.Context, lead func(ctx context.Context) error) error {
-	if !e.cfg.LeaderElection {
-		defer e.setLeading(false)
-		e.setLeading(true)
-		return lead(ctx)
-	}
 	start := wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.25, Steps: 10, Cap: 24 * time.Second}
 	backoff := start
 	for {
@@ -138,12 +131,12 @@ func (e *Elector) hold(ctx context.Context, lost <-chan struct{}, lead func(ctx 
 	}()
 	e.told.Store(nil)
 	unwatch := context.AfterFunc(leading, func() { e.told.Store(new(time.Now())) })
-	e.setLeading(true)
+	e.leading.Store(true)
 	e.log.Info().Msg("leading")
 	err := lead(leading)
 	reason := context.Cause(leading)
 	unwatch()
-	e.setLeading(false)
+	e.leading.Store(false)
 	cancel(nil)
 	<-guarded
 	switch {
@@ -183,14 +176,5 @@ func (e *Elector) IsLeader() bool { return e.leading.Load() }
 // Fresh says whether lead is running and the Lease was renewed lately by the own clock. A process that was stopped
 // for a while and wakes up learns it from here before anything else can tell it.
 func (e *Elector) Fresh() bool {
-	return e.leading.Load() && (!e.cfg.LeaderElection || e.lock.age() < e.cfg.renewDeadline())
-}
-
-func (e *Elector) setLeading(leading bool) {
-	e.leading.Store(leading)
-	if leading {
-		e.metrics.leader.Set(1)
-	} else {
-		e.metrics.leader.Set(0)
-	}
+	return e.leading.Load() && e.lock.age() < e.cfg.renewDeadline()
 }

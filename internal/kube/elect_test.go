@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	coordination "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,7 +145,7 @@ func campaign(t *testing.T, server string, env map[string]string, slow chan stru
 		t.Fatal(err)
 	}
 	c := &candidate{log: &lockedBuffer{}, leads: make(chan context.Context, 10), end: make(chan error), slow: slow}
-	c.Elector = kube.NewElector(cfg, client, kube.NewMetrics(prometheus.NewRegistry()), zerolog.New(c.log))
+	c.Elector = kube.NewElector(cfg, client, zerolog.New(c.log))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx, c.lead) }()
@@ -356,26 +355,6 @@ func TestElectorNamesTheMissingRule(t *testing.T) {
 	}
 }
 
-func TestElectorSwitchedOff(t *testing.T) {
-	t.Parallel()
-	cfg := configure(t, "http://127.0.0.1:1", map[string]string{"LEADER_ELECTION": "false"})
-	client, err := kube.NewClient(cfg, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := kube.NewElector(cfg, client, kube.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
-	want := errors.New("the lead's own")
-	got := c.Run(t.Context(), func(context.Context) error {
-		if !c.IsLeader() || !c.Fresh() || c.Stuck() != 0 {
-			t.Errorf("leader %v, fresh %v, stuck %v without an election", c.IsLeader(), c.Fresh(), c.Stuck())
-		}
-		return want
-	})
-	if !errors.Is(got, want) || c.IsLeader() || c.Fresh() {
-		t.Errorf("returned %v, leader %v, fresh %v", got, c.IsLeader(), c.Fresh())
-	}
-}
-
 func TestElectorIdentitiesDiffer(t *testing.T) {
 	cfg := configure(t, "http://127.0.0.1:1", nil)
 	client, err := kube.NewClient(cfg, "test")
@@ -384,7 +363,7 @@ func TestElectorIdentitiesDiffer(t *testing.T) {
 	}
 	var names []string
 	for range 3 {
-		names = append(names, kube.NewElector(cfg, client, kube.NewMetrics(prometheus.NewRegistry()), zerolog.Nop()).Identity())
+		names = append(names, kube.NewElector(cfg, client, zerolog.Nop()).Identity())
 	}
 	slices.Sort(names)
 	if len(slices.Compact(names)) != 3 {

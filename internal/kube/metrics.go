@@ -7,12 +7,11 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// Metrics are those of the Source and the Elector.
+// Metrics are those of the Source.
 type Metrics struct {
 	events    *prometheus.CounterVec
 	restarts  *prometheus.CounterVec
 	malformed prometheus.Counter
-	leader    prometheus.Gauge
 	age       atomic.Pointer[Source]
 }
 
@@ -31,10 +30,6 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "odasync_components_malformed_total",
 			Help: "Components that could not be read, counted when first seen and when the problem changes.",
 		}),
-		leader: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "odasync_leader",
-			Help: "1 while this process has the lead.",
-		}),
 	}
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "odasync_watch_age_seconds",
@@ -51,6 +46,6 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	for _, reason := range reasons {
 		m.restarts.WithLabelValues(reason)
 	}
-	registry.MustRegister(m.events, m.restarts, m.malformed, m.leader, age)
+	registry.MustRegister(m.events, m.restarts, m.malformed, age)
 	return m
 }

@@ -68,7 +68,6 @@ func TestMetrics(t *testing.T) {
 		"odasync_watch_restarts_total": {"reason=closed", "reason=due", "reason=expired", "reason=forbidden", "reason=lost", "reason=not_found", "reason=other",
 			"reason=silent", "reason=unauthorized", "reason=unavailable", "reason=unmarked", "reason=unreachable"},
 		"odasync_watch_age_seconds":          {},
-		"odasync_leader":                     {},
 		"odasync_components_malformed_total": {},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

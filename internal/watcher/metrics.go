@@ -42,7 +42,15 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}
 		return 0
 	})
-	registry.MustRegister(current, m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
+	leader := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "odasync_leader", Help: "1 while this process leads: it compares and publishes.",
+	}, func() float64 {
+		if m.table.Load() != nil {
+			return 1
+		}
+		return 0
+	})
+	registry.MustRegister(current, leader, m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
 	for _, kind := range []string{"upserted", "deleted"} {
 		m.published.WithLabelValues(kind)
 	}

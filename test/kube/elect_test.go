@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/sethvargo/go-envconfig"
 
@@ -32,7 +31,7 @@ func runFrozen() {
 	fail(envconfig.Process(context.Background(), &cfg))
 	client, err := kube.NewClient(cfg, "test")
 	fail(err)
-	e := kube.NewElector(cfg, client, kube.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	e := kube.NewElector(cfg, client, zerolog.Nop())
 	fail(e.Run(context.Background(), func(ctx context.Context) error {
 		for ctx.Err() == nil {
 			fmt.Println(e.Fresh())

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -108,7 +107,7 @@ func leaseVersion(t *testing.T) string {
 func elect(t *testing.T, client *kube.Client, cfg kube.Config) (*kube.Elector, <-chan struct{}) {
 	t.Helper()
 	leads := make(chan struct{}, 10)
-	e := kube.NewElector(cfg, client, kube.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	e := kube.NewElector(cfg, client, zerolog.Nop())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
