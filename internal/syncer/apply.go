@@ -11,9 +11,13 @@ import (
 
 // apply brings one message's state into the registry. Where another replica may have written at the same time, it
 // does so again, from the stream's newest message and reading the registry first, until it was alone.
-func (s *Syncer) apply(ctx context.Context, d *event.Delivery) verdict {
+func (s *Syncer) apply(ctx context.Context, d *event.Delivery) (v verdict) {
 	started := time.Now()
-	defer func() { s.metrics.duration.Observe(time.Since(started).Seconds()) }()
+	defer func() {
+		if v.outcome == outcomeApplied || v.outcome == outcomeDeleted {
+			s.metrics.duration.Observe(time.Since(started).Seconds())
+		}
+	}()
 	v, alone := s.attempt(ctx, &d.Event, d, false)
 	if alone {
 		return v
