@@ -33,7 +33,7 @@ func (e *examiner) examine(ctx context.Context) error {
 }
 
 func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
-	const reachable, crd, permissions = "kubernetes", "kubernetes crd", "kubernetes permission"
+	const reachable, crd, permissions = "kubernetes", "kubernetes crd", "kubernetes permissions"
 	var client *kube.Client
 	ok := e.check(ctx, reachable, "check KUBECONFIG or KUBERNETES_IN_CLUSTER, the server's address, its certificate and the token", func(ctx context.Context) (string, error) {
 		var err error
@@ -52,7 +52,7 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 		return "reading version " + version, err
 	})
 	var granted []kube.Permission
-	asked := e.check(ctx, "kubernetes permissions", "the API server must let the user ask for its own permissions (system:basic-user)", func(ctx context.Context) (string, error) {
+	asked := e.check(ctx, permissions, "the API server must let the user ask for its own permissions (system:basic-user)", func(ctx context.Context) (string, error) {
 		var err error
 		granted, err = client.Permissions(ctx)
 		return fmt.Sprintf("%d asked for", len(granted)), err
@@ -61,7 +61,7 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 		return
 	}
 	for _, p := range granted {
-		e.check(ctx, permissions+": "+p.Rule, p.Remedy, func(context.Context) (string, error) {
+		e.check(ctx, "kubernetes permission: "+p.Rule, p.Remedy, func(context.Context) (string, error) {
 			if !p.Granted {
 				return "", errors.New("not granted")
 			}

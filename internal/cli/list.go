@@ -123,6 +123,19 @@ func (s *session) items(ctx context.Context, wanted func(component.Key) bool) ([
 	return items, nil
 }
 
+// one is items for a single component.
+func (s *session) one(ctx context.Context, key component.Key) ([]Item, error) {
+	newest, found, err := s.log.Newest(ctx, key)
+	if err != nil || !found {
+		return []Item{}, err
+	}
+	state, err := s.states.Load(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return []Item{s.item(newest, state)}, nil
+}
+
 func (i *Item) key() component.Key {
 	return component.Key{Cluster: i.Cluster, Namespace: i.Namespace, Name: i.Name}
 }

@@ -96,6 +96,7 @@ func run(c *cli.Context) (err error) {
 		defer func() { err = errors.Join(err, server.stop()) }()
 		watching.Stream.URL, syncing.Stream.URL = server.url(), server.url()
 		say("embedded NATS JetStream at %s, data in %s", server.url(), c.String("data-dir"))
+		say("for ctl list, sync and test in another shell: export NATS_URL=%s", server.url())
 	}
 	embedded, stopEmbedded := context.WithCancel(context.WithoutCancel(c.Context))
 	defer stopEmbedded()

@@ -12,8 +12,11 @@ import (
 	"odasync/internal/stream"
 )
 
-// pollInterval is how often a command looks whether an outcome is there.
-const pollInterval = 100 * time.Millisecond
+// pollInterval is how often a command looks whether one component's outcome is there; listInterval, where it reads all.
+const (
+	pollInterval = 100 * time.Millisecond
+	listInterval = 500 * time.Millisecond
+)
 
 func syncCommand() *cli.Command {
 	return &cli.Command{
@@ -48,18 +51,19 @@ func syncAction(c *cli.Context) error {
 	wanted := func(k component.Key) bool {
 		return (namespace == "" || k.Namespace == namespace) && (name == "" || k.Name == name)
 	}
-	items, err := s.items(ctx, wanted)
-	if err != nil {
-		return err
-	}
-	request := stream.VerifyRequest{Namespace: namespace}
+	request, interval := stream.VerifyRequest{Namespace: namespace}, listInterval
+	read := func(ctx context.Context) ([]Item, error) { return s.items(ctx, wanted) }
 	if name != "" {
+		items, err := read(ctx)
+		if err != nil {
+			return err
+		}
 		found, err := theOne(items, name, namespace)
 		if err != nil {
 			return s.say(c, err)
 		}
 		request = stream.VerifyRequest{Namespace: found.Namespace, Name: found.Name}
-		wanted = func(k component.Key) bool { return k == found.key() }
+		read, interval = func(ctx context.Context) ([]Item, error) { return s.one(ctx, found.key()) }, pollInterval
 	}
 	answer, err := s.conn.Verify(ctx, s.cluster, request)
 	switch {
@@ -70,7 +74,7 @@ func syncAction(c *cli.Context) error {
 	case answer.Error != "":
 		return s.say(c, errors.New(answer.Error))
 	}
-	return s.await(ctx, c, wanted)
+	return s.await(ctx, c, read, interval)
 }
 
 // theOne returns the only component of that name.
@@ -92,13 +96,13 @@ func theOne(items []Item, name, namespace string) (*Item, error) {
 	return nil, fmt.Errorf("no component %q: `ctl list` shows what the watcher has published", name)
 }
 
-// await waits until every wanted component's newest message has an outcome, and prints them.
-func (s *session) await(ctx context.Context, c *cli.Context, wanted func(component.Key) bool) error {
+// await reads until every component's newest message has an outcome, and prints them.
+func (s *session) await(ctx context.Context, c *cli.Context, read func(context.Context) ([]Item, error), interval time.Duration) error {
 	progress := newProgress(c.App.ErrWriter)
 	defer progress.end()
 	var items []Item
 	for {
-		now, err := s.items(ctx, wanted)
+		now, err := read(ctx)
 		if err == nil {
 			items = now
 			open := 0
@@ -121,8 +125,11 @@ func (s *session) await(ctx context.Context, c *cli.Context, wanted func(compone
 			if c.Context.Err() != nil {
 				return errors.New("interrupted before the outcome was known: `ctl list` shows it")
 			}
+			if items == nil {
+				return fmt.Errorf("nothing could be read within %s: `ctl list` shows the outcome, --timeout waits longer", c.Duration("timeout"))
+			}
 			return s.conclude(c, items)
-		case <-time.After(pollInterval):
+		case <-time.After(interval):
 		}
 	}
 }

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -61,14 +60,24 @@ func (p *part[T]) set(value *T) {
 	p.value = value
 }
 
+// lost takes the value away; the error says what is waited for now.
+func (p *part[T]) lost(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.value = nil
+	if err != nil {
+		p.waiting = err.Error()
+	}
+}
+
 // check asks the value, or says that it is not there yet.
 func (p *part[T]) check(ask func(*T) error) func(context.Context) error {
 	return func(context.Context) error {
 		p.mu.Lock()
-		value := p.value
+		value, waiting := p.value, p.waiting
 		p.mu.Unlock()
 		if value == nil {
-			return fmt.Errorf("%s", p.waiting)
+			return errors.New(waiting)
 		}
 		return ask(value)
 	}

@@ -52,7 +52,8 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	target := registry.NewV1(cfg.Registry, registry.NewMetrics(env.Metrics), log)
 	metrics, backlog := syncer.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
-	return retry(ctx, log, "syncer is not running", func(ctx context.Context) error {
+	return retry(ctx, log, "syncer is not running", func(ctx context.Context) (err error) {
+		defer func() { running.lost(err) }()
 		components, err := conn.OpenLog(ctx)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -112,6 +113,7 @@ type leader struct {
 	election election
 	cluster  string
 	log      zerolog.Logger
+	waiting  atomic.Pointer[error] // what a term waits for before it can begin
 }
 
 func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
@@ -130,7 +132,9 @@ func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election elec
 func (l *leader) lead(ctx context.Context) error {
 	var components *stream.Log
 	held, release := ctx, func(context.Context) error { return nil }
-	err := retry(ctx, l.log, "cannot publish yet", func(ctx context.Context) error {
+	defer l.waiting.Store(nil)
+	err := retry(ctx, l.log, "cannot publish yet", func(ctx context.Context) (err error) {
+		defer func() { l.waiting.Store(&err) }()
 		log, err := l.conn.EnsureLog(ctx)
 		if err != nil {
 			return err
@@ -170,7 +174,10 @@ func (l *leader) check() error {
 	if !l.election.IsLeader() {
 		return l.election.State()
 	}
-	if err := l.source.State(); err != nil {
+	if waiting := l.waiting.Load(); waiting != nil && *waiting != nil {
+		return *waiting
+	}
+	if err := errors.Join(l.source.State(), l.watcher.Check()); err != nil {
 		return err
 	}
 	if !l.watcher.Synced() {

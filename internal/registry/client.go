@@ -184,6 +184,8 @@ func (c *client) redact(body []byte) []byte {
 	if c.secret == "" {
 		return body
 	}
+	_, credentials, _ := strings.Cut(c.auth, " ") // of a user and a password in one
+	body = bytes.ReplaceAll(body, []byte(credentials), []byte("***"))
 	return bytes.ReplaceAll(body, []byte(c.secret), []byte("***"))
 }
 

@@ -15,11 +15,11 @@ type Config struct {
 	TLSCert string `env:"NATS_TLS_CERT" help:"file with the client certificate for NATS"`
 	TLSKey  string `env:"NATS_TLS_KEY" help:"file with the client certificate's key"`
 
-	Replicas int `env:"STREAM_REPLICAS, default=1" help:"copies of the stream and the buckets: 1, 3 or 5 (watcher; syncer for its sync state)"`
+	Replicas int `env:"STREAM_REPLICAS, default=1" help:"copies of the stream and the buckets: 1, 3 or 5, the same for watcher and syncer"`
 	// History is the number of messages kept for each component.
-	History int64 `env:"STREAM_HISTORY, default=32" help:"messages kept for each component, 1 to 10000"`
+	History int64 `env:"STREAM_HISTORY, default=32" help:"messages kept for each component, 1 to 10000; the watcher's value counts"`
 	// MaxBytes limits the stream; 0 means the server's limit. When it is reached, publishing waits.
-	MaxBytes int64 `env:"STREAM_MAX_BYTES, default=0" help:"size limit of the stream, 0 for none; publishing waits when it is reached"`
+	MaxBytes int64 `env:"STREAM_MAX_BYTES, default=0" help:"size limit of the stream in bytes, 0 for none; publishing waits when it is reached; the watcher's value counts"`
 }
 
 // Validate reports every problem at once.

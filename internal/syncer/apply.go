@@ -58,6 +58,7 @@ func (s *Syncer) newest(ctx context.Context, d *event.Delivery) (event.Event, er
 func (s *Syncer) attempt(ctx context.Context, e *event.Event, d *event.Delivery, verify bool) (v verdict, alone bool) {
 	held, release, err := s.ports.Claims.Acquire(ctx, e.Key)
 	if err != nil {
+		s.broker.result(err)
 		return judge(err, d.Attempt), true
 	}
 	v = s.write(ctx, held, e, d, verify)
@@ -74,6 +75,7 @@ func (s *Syncer) attempt(ctx context.Context, e *event.Event, d *event.Delivery,
 // commit is attempted all the same, since its compare-and-set tells whether somebody else was there.
 func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Delivery, verify bool) verdict {
 	state, err := s.ports.States.Load(held, e.Key)
+	s.broker.result(err)
 	if err != nil {
 		return judge(err, d.Attempt)
 	}
@@ -97,6 +99,7 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 	prior := Prior{Record: state.Record, Doubt: verify || e.Verify || state.Intent != 0 || state.Outcome == OutcomeFailed}
 	state.Intent, state.Updated = e.Sequence, time.Now()
 	if state.Revision, err = s.ports.States.Save(held, state); err != nil {
+		s.broker.result(err)
 		return judge(err, d.Attempt)
 	}
 	result, err := s.toRegistry(held, e, d, prior)
@@ -125,6 +128,7 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 		state.Error = v.err.Error()
 	}
 	if _, err := s.ports.States.Save(ctx, state); err != nil {
+		s.broker.result(err)
 		return judge(err, d.Attempt)
 	}
 	if v.action == ack {

@@ -1,41 +1,28 @@
 package syncer
 
 import (
+	"context"
 	"errors"
-	"sync"
 
 	"github.com/rs/zerolog"
+
+	"odasync/internal/outage"
 )
 
-// sink remembers whether the registry as a whole takes writes, and logs when that changes.
-type sink struct {
-	log zerolog.Logger
+// sink is whether the registry as a whole takes writes.
+type sink struct{ *outage.Outage }
 
-	mu      sync.Mutex
-	failure error
+func newSink(log zerolog.Logger) sink {
+	return sink{outage.New(log, "the registry does not take writes, trying again", "the registry takes writes again", words)}
 }
 
 // result notes how a conversation with the registry ended. A rejected component says nothing against the registry.
-func (s *sink) result(err error) {
+func (s sink) result(err error) {
 	var failure *Failure
 	if errors.As(err, &failure) && (failure.Class == ClassRejected || failure.Class == ClassMoved) {
 		err = nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case err == nil && s.failure != nil:
-		s.log.Info().Msg("the registry takes writes again")
-	case err != nil && (s.failure == nil || words(s.failure) != words(err)):
-		s.log.Warn().Err(err).Msg("the registry does not take writes, trying again")
-	}
-	s.failure = err
-}
-
-func (s *sink) check() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.failure
+	s.Note(err)
 }
 
 // words gives what a failure has in common over components and requests.
@@ -45,4 +32,23 @@ func words(err error) string {
 		return err.Error()
 	}
 	return string(failure.Class) + failure.Words
+}
+
+// broker is whether claims and sync state can be read and written.
+type broker struct{ *outage.Outage }
+
+func newBroker(log zerolog.Logger) broker {
+	return broker{outage.New(log, "claims or sync state cannot be used, trying again: look at the NATS server", "claims and sync state can be used again", nil)}
+}
+
+// result notes how a request to the broker ended. That another replica was faster is an answer; a request that was cut
+// off tells nothing.
+func (b broker) result(err error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+	case errors.Is(err, ErrClaimed), errors.Is(err, ErrConflict):
+		b.Note(nil)
+	default:
+		b.Note(err)
+	}
 }

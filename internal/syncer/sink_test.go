@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -35,7 +36,7 @@ func TestSinkLogsChangesOnly(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			s := sink{log: zerolog.New(&out)}
+			s := newSink(zerolog.New(&out))
 			for _, err := range test.results {
 				s.result(err)
 			}
@@ -50,8 +51,35 @@ func TestSinkLogsChangesOnly(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("log (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(test.check, s.check()); diff != "" {
+			if diff := cmp.Diff(test.check, s.Err()); diff != "" {
 				t.Errorf("check (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBrokerKnowsWhatIsItsFault(t *testing.T) {
+	full := errors.New("maximum bytes exceeded")
+	tests := map[string]struct {
+		results []error
+		fails   bool
+	}{
+		"well":                     {[]error{nil}, false},
+		"a bucket that is full":    {[]error{nil, full}, true},
+		"a claim of another":       {[]error{full, ErrClaimed}, false},
+		"a race":                   {[]error{full, ErrConflict}, false},
+		"a request that was cut":   {[]error{full, context.Canceled}, true},
+		"cut, but well before it":  {[]error{nil, context.Canceled}, false},
+		"a failure that has ended": {[]error{full, nil}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBroker(zerolog.Nop())
+			for _, err := range test.results {
+				b.result(err)
+			}
+			if got := b.Err() != nil; got != test.fails {
+				t.Errorf("fails: %v, want %v (%v)", got, test.fails, b.Err())
 			}
 		})
 	}

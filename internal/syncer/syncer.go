@@ -76,6 +76,7 @@ type Syncer struct {
 	metrics *Metrics
 	log     zerolog.Logger
 	sink    sink
+	broker  broker
 	lanes   *lanes.Lanes[component.Key, *event.Delivery]
 
 	beat     atomic.Int64  // when the heartbeat was last sent, in Unix nanoseconds
@@ -90,7 +91,7 @@ func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.L
 	log = log.With().Str("target", cfg.Target).Logger()
 	return &Syncer{
 		ports: ports, cfg: cfg, timing: timing, metrics: metrics, log: log,
-		sink: sink{log: log},
+		sink: newSink(log), broker: newBroker(log),
 		lanes: lanes.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
 			return a.Sequence < b.Sequence
 		}),
@@ -190,7 +191,7 @@ func (s *Syncer) letGo(d *event.Delivery) {
 }
 
 // Check says in words why the registry is not being written; nil when the last attempt went well.
-func (s *Syncer) Check() error { return s.sink.check() }
+func (s *Syncer) Check() error { return errors.Join(s.sink.Err(), s.broker.Err()) }
 
 // Turning says in words whether the loops stand still; nil while they turn.
 func (s *Syncer) Turning() error {

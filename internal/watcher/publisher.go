@@ -13,6 +13,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/lanes"
+	"odasync/internal/outage"
 )
 
 // publisher is the observer of one term: it compares what the source sees with the table and publishes differences.
@@ -21,13 +22,17 @@ type publisher struct {
 	to    Log
 	table *table
 	lanes *lanes.Lanes[name, event.Event]
+	away  *outage.Outage // of the log
 
 	mu      sync.Mutex
 	pending map[string]bool // by scope: its first round has not ended
 }
 
 func newPublisher(w *Watcher, to Log, t *table) *publisher {
-	return &publisher{Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](w.waiting, nil), pending: make(map[string]bool)}
+	return &publisher{
+		Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](w.waiting, nil), pending: make(map[string]bool),
+		away: outage.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
+	}
 }
 
 // errNotLeading ends a term whose lease is no longer fresh.
@@ -131,12 +136,14 @@ func (p *publisher) run(ctx context.Context) error {
 				switch {
 				case err == nil:
 					failures = 0
+					p.away.Note(nil)
 				case errors.Is(err, errNotLeading), errors.Is(err, p.refusals.LogMissing):
 					p.lanes.Done(n)
 					return err
 				case ctx.Err() != nil:
 				default:
 					failures++
+					p.away.Note(err)
 					p.metrics.retried.Inc()
 					p.log.Debug().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("publish again")
 					p.lanes.Again(n, e, backoff(failures))

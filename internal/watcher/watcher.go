@@ -153,5 +153,13 @@ func (w *Watcher) guard(ctx context.Context, log Log) error {
 	}
 }
 
+// Check says in words why changes do not reach the log; nil while they do, and while not leading.
+func (w *Watcher) Check() error {
+	if p := w.term.Load(); p != nil && p.away.Err() != nil {
+		return fmt.Errorf("publish to the stream: %w", p.away.Err())
+	}
+	return nil
+}
+
 // Synced says whether this process leads and has compared every scope once.
 func (w *Watcher) Synced() bool { return w.synced.Load() }

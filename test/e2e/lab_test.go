@@ -36,6 +36,10 @@ func newLab(t *testing.T, namespaces ...string) *lab {
 	l.mapping = mapping{cluster: "lab", segments: []string{"core"}}
 	for _, namespace := range namespaces {
 		makeNamespace(t, namespace)
+		// What an earlier run of the test left, as with -count.
+		if err := shared.Components(namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var err error
 	if l.nats, l.natsURL, err = l.group.NATS(l.within(patience), "nats", 0); err != nil {

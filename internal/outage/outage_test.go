@@ -1,0 +1,57 @@
+package outage_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/outage"
+)
+
+func TestOnlyChangesAreLogged(t *testing.T) {
+	full := errors.New("maximum bytes exceeded")
+	about := func(key string, err error) error { return fmt.Errorf("publish %s: %w", key, err) }
+	tests := map[string]struct {
+		results []error
+		want    []string
+		last    error
+	}{
+		"well all the time":           {[]error{nil, nil}, nil, nil},
+		"one failure of many things":  {[]error{about("a", full), about("b", full)}, []string{"fails"}, full},
+		"another failure":             {[]error{about("a", full), errors.New("no responders")}, []string{"fails", "fails"}, nil},
+		"its end is told once":        {[]error{full, nil, nil}, []string{"fails", "over"}, nil},
+		"a failure that comes again":  {[]error{full, nil, full}, []string{"fails", "over", "fails"}, full},
+		"well, then a failure stands": {[]error{nil, full}, []string{"fails"}, full},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			o := outage.New(zerolog.New(&out), "fails", "over", nil)
+			for _, err := range test.results {
+				o.Note(err)
+			}
+			var got []string
+			for line := range bytes.Lines(out.Bytes()) {
+				var entry struct{ Message string }
+				if err := json.Unmarshal(line, &entry); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, entry.Message)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("log (-want +got):\n%s", diff)
+			}
+			if test.last != nil && !errors.Is(o.Err(), test.last) {
+				t.Errorf("last error %v, want %v", o.Err(), test.last)
+			}
+			if test.results[len(test.results)-1] == nil && o.Err() != nil {
+				t.Errorf("last error %v after a success", o.Err())
+			}
+		})
+	}
+}
