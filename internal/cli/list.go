@@ -73,14 +73,17 @@ func listCommand() *cli.Command {
 				return err
 			}
 			defer s.conn.Close()
+			var unreadable error
 			items, err := s.items(ctx, func(k component.Key) bool {
 				return !c.IsSet("namespace") || k.Namespace == c.String("namespace")
+			}, func(err error) {
+				unreadable = s.say(c, fmt.Errorf("%w: the watcher writes over it at its next start", err))
 			})
 			if err != nil {
 				return err
 			}
 			items = slices.DeleteFunc(items, func(i Item) bool { return i.Registry.State == stateDeleted })
-			return printItems(c, items)
+			return errors.Join(printItems(c, items), unreadable)
 		},
 	}
 }
@@ -94,25 +97,22 @@ func timeoutFlag(value time.Duration) cli.Flag {
 	}}
 }
 
-// items joins the stream's newest events with the sync state, sorted by key. Components that are gone from both are
-// left out.
-func (s *session) items(ctx context.Context, wanted func(component.Key) bool) ([]Item, error) {
+// items joins the stream's newest events with the sync state, sorted by key. What cannot be read is told and left out.
+func (s *session) items(ctx context.Context, wanted func(component.Key) bool, unreadable func(error)) ([]Item, error) {
 	states := map[component.Key]syncer.State{}
 	if err := s.states.All(ctx, func(state syncer.State) { states[state.Key] = state }); err != nil {
 		return nil, err
 	}
 	newest := map[component.Key]event.Event{}
-	var unreadable error
 	err := s.log.Components(ctx, s.cluster, func(e event.Event, err error) {
-		if err != nil {
-			unreadable = errors.Join(unreadable, err)
-			return
-		}
-		if wanted(e.Key) {
+		switch {
+		case err != nil:
+			unreadable(err)
+		case wanted(e.Key):
 			newest[e.Key] = e
 		}
 	})
-	if err = errors.Join(err, unreadable); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	items := []Item{}

@@ -52,7 +52,7 @@ func syncAction(c *cli.Context) error {
 		return (namespace == "" || k.Namespace == namespace) && (name == "" || k.Name == name)
 	}
 	request, interval := stream.VerifyRequest{Namespace: namespace}, listInterval
-	read := func(ctx context.Context) ([]Item, error) { return s.items(ctx, wanted) }
+	read := func(ctx context.Context) ([]Item, error) { return s.items(ctx, wanted, func(error) {}) }
 	if name != "" {
 		items, err := read(ctx)
 		if err != nil {

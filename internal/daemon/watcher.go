@@ -161,12 +161,20 @@ func (l *leader) lead(ctx context.Context) error {
 			l.log.Debug().Err(err).Msg("claim on the cluster's name not released: the server will expire it")
 		}
 	}()
-	stop, err := l.conn.ServeVerify(held, l.cluster, l.watcher.Verify)
+	stop, err := l.conn.ServeVerify(held, l.cluster, l.verify)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	return l.watcher.Lead(held, components)
+}
+
+// verify refuses while the leader is not up to date, and says why.
+func (l *leader) verify(ctx context.Context, namespace, component string) (int, error) {
+	if err := l.check(); err != nil {
+		return 0, fmt.Errorf("the watcher is not up to date: %w", err)
+	}
+	return l.watcher.Verify(ctx, namespace, component)
 }
 
 // check says what keeps the leader from being up to date; a standby has nothing to be late with.

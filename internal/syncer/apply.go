@@ -26,7 +26,7 @@ func (s *Syncer) apply(ctx context.Context, d *event.Delivery) (v verdict) {
 	s.log.Warn().Str("namespace", d.Key.Namespace).Str("component", d.Key.Name).Uint64("seq", d.Sequence).
 		Msg("another replica may have written this component: applying its newest state again")
 	// Only this replica knows of the race, so it does not hand the message back before the key is right.
-	for wait := judge(ErrClaimed, 1).delay; ; wait = v.delay {
+	for wait := time.Duration(0); ; wait = v.delay {
 		select {
 		case <-ctx.Done():
 			return verdict{outcome: outcomeHandedBack, action: retry}
