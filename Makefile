@@ -25,7 +25,7 @@ build: ## static bin/watcher, bin/syncer and bin/ctl
 
 .PHONY: demo
 demo: build servers ## the whole pipeline on real servers (DEMO_EXIT=1: end by itself)
-	@go run ./test/demo
+	@go build -o bin/demo ./test/demo && exec bin/demo
 
 .PHONY: try
 try: build ## watcher, syncer, NATS and a registry in one process, on the files in deploy/samples

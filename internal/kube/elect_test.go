@@ -292,6 +292,32 @@ func TestElectorLeavesTheSuccessorsLease(t *testing.T) {
 	c.leading(t) // the other never renews
 }
 
+// A holder that died long ago does not keep the lead for another lease; one that may live does.
+func TestElectorTakesALeaseThatRanOutLongAgo(t *testing.T) {
+	t.Parallel()
+	held := func(renewed time.Time) *leases {
+		server := newLeases(t)
+		holder, seconds, at := "other", int32(60), metav1.NewMicroTime(renewed)
+		server.set(func() {
+			server.put(&coordination.Lease{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "canvas", Name: "odasync-watcher"},
+				Spec:       coordination.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: &seconds, RenewTime: &at, AcquireTime: &at},
+			})
+		})
+		return server
+	}
+	long := map[string]string{"LEASE_DURATION": "60s"} // longer than a test waits
+	dead := campaign(t, held(time.Now().Add(-3*time.Minute)).URL, long, nil)
+	dead.leading(t)
+
+	late := held(time.Now().Add(-90 * time.Second)) // which a clock that is wrong by half a minute would explain
+	waits := campaign(t, late.URL, long, nil)
+	eventually(t, func() string { return missing(waits.log.String(), "standing by") })
+	if holder := late.holder(); holder != "other" || waits.IsLeader() {
+		t.Errorf("the Lease is held by %q", holder)
+	}
+}
+
 func TestElectorStopsRightAfterTheLeaseWasLost(t *testing.T) {
 	t.Parallel()
 	server := newLeases(t)

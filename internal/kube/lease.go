@@ -31,8 +31,19 @@ func (l *leaseLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord
 	l.note(ctx, "get", err)
 	if err == nil && record.HolderIdentity != l.Identity() {
 		l.stamp(time.Time{})
+		if ranOut(record) {
+			record.HolderIdentity = ""
+		}
 	}
 	return record, raw, err
+}
+
+// ranOut says whether a Lease was last renewed so long ago that no difference of clocks explains it. The election itself
+// compares no clocks, and lets a holder that died long ago keep the lead for a whole lease from when it is first seen.
+// Should the clocks differ by more, the claim on the cluster's name still keeps two watchers apart.
+func ranOut(record *resourcelock.LeaderElectionRecord) bool {
+	lease := time.Duration(record.LeaseDurationSeconds) * time.Second
+	return record.HolderIdentity != "" && !record.RenewTime.IsZero() && time.Since(record.RenewTime.Time) > 2*lease
 }
 
 func (l *leaseLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
