@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/daemon"
 	"odasync/internal/event"
+	"odasync/internal/logtest"
 	"odasync/internal/ops"
 	"odasync/internal/refregistry"
 	"odasync/internal/stream"
@@ -42,7 +41,7 @@ type result struct {
 
 func ctl(t *testing.T, args ...string) result {
 	t.Helper()
-	var stdout, stderr buffer
+	var stdout, stderr logtest.Buffer
 	code := cli.Execute(t.Context(), append([]string{"ctl"}, args...), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
 }
@@ -61,24 +60,6 @@ func (r result) expect(t *testing.T, code int, words ...string) {
 	if t.Failed() {
 		t.Logf("stdout:\n%s\nstderr:\n%s", r.stdout, r.stderr)
 	}
-}
-
-// buffer takes the words of several goroutines.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // environment makes the given variables the only ones of odasync, in an empty working directory.

@@ -3,8 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
+
+	"odasync/internal/ops"
 )
 
 // progress is a bar on a terminal, and nothing elsewhere.
@@ -14,16 +15,10 @@ type progress struct {
 }
 
 func newProgress(out io.Writer) *progress {
-	file, ok := out.(*os.File)
-	if !ok || !isTerminal(file) {
+	if !ops.IsTerminal(out) {
 		out = nil
 	}
 	return &progress{out: out}
-}
-
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // show draws the bar; a single step needs none.

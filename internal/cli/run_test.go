@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/cli"
+	"odasync/internal/logtest"
 )
 
 // embedAt makes another address that of the embedded registry: other tests of this machine use the usual one.
@@ -95,7 +96,7 @@ func TestRunFollowsAFolder(t *testing.T) {
 type running struct {
 	cancel         context.CancelFunc
 	ended          chan int
-	stdout, stderr buffer
+	stdout, stderr logtest.Buffer
 }
 
 func start(t *testing.T, args ...string) *running {

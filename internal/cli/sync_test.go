@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/cli"
 	"odasync/internal/component"
+	"odasync/internal/logtest"
 	"odasync/internal/refregistry"
 )
 
@@ -223,7 +224,7 @@ func TestSyncThatIsInterrupted(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan int, 1)
-	var stdout, stderr buffer
+	var stdout, stderr logtest.Buffer
 	go func() {
 		ended <- cli.Execute(ctx, []string{"ctl", "sync", "catalog", "--timeout", "1h"}, &stdout, &stderr)
 	}()

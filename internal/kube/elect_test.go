@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"odasync/internal/kube"
+	"odasync/internal/logtest"
 )
 
 // leases is an API server with one Lease, which it may refuse to serve, or not answer for.
@@ -126,7 +127,7 @@ func (l *leases) set(change func()) {
 // candidate is an Elector at work. Each lead says so in leads and ends when told to or when its context does.
 type candidate struct {
 	*kube.Elector
-	log   *lockedBuffer
+	log   *logtest.Buffer
 	leads chan context.Context
 	end   chan error
 	slow  chan struct{} // where not nil, a lead only ends once it is closed
@@ -144,7 +145,7 @@ func campaign(t *testing.T, server string, env map[string]string, slow chan stru
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &candidate{log: &lockedBuffer{}, leads: make(chan context.Context, 10), end: make(chan error), slow: slow}
+	c := &candidate{log: new(logtest.Buffer), leads: make(chan context.Context, 10), end: make(chan error), slow: slow}
 	c.Elector = kube.NewElector(cfg, client, zerolog.New(c.log))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -21,6 +21,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/kube"
+	"odasync/internal/logtest"
 )
 
 // patience is how long a test waits for what must happen.
@@ -260,14 +261,14 @@ type running struct {
 	*kube.Source
 	recorder *recorder
 	registry *prometheus.Registry
-	log      *lockedBuffer
+	log      *logtest.Buffer
 	stop     func()
 }
 
 // watchServer starts a Source with times that suit a test. It ends with the test.
 func watchServer(t *testing.T, server string, env map[string]string, tune ...func(*kube.Tuning)) *running {
 	t.Helper()
-	r := &running{recorder: &recorder{}, registry: prometheus.NewRegistry(), log: &lockedBuffer{}}
+	r := &running{recorder: &recorder{}, registry: prometheus.NewRegistry(), log: new(logtest.Buffer)}
 	cfg := configure(t, server, env)
 	client, err := kube.NewClient(cfg, "test")
 	if err != nil {
@@ -351,21 +352,4 @@ func expect(t *testing.T, what string, want []string, got func() []string) {
 	if diff := cmp.Diff(want, lines[:min(len(lines), len(want))]); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
-}
-
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -1,7 +1,6 @@
 package manifests_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"odasync/internal/component"
+	"odasync/internal/logtest"
 	"odasync/internal/manifests"
 )
 
@@ -132,22 +132,7 @@ func (o *observer) now() (state map[string]string, deleted []string, ended int) 
 }
 
 // logs keeps log lines.
-type logs struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (l *logs) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(line)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.String()
-}
+type logs struct{ logtest.Buffer }
 
 // with returns the lines that have the message and, in any field, each of the texts.
 func (l *logs) with(t *testing.T, message string, texts ...string) (lines []string) {

@@ -27,8 +27,13 @@ func NewLogger(cfg Config, out io.Writer) zerolog.Logger {
 
 // colour says whether the output is a terminal that wants colour.
 func colour(out io.Writer) bool {
+	return IsTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// IsTerminal says whether a person sees what is written.
+func IsTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !ok {
 		return false
 	}
 	info, err := file.Stat()

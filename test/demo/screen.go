@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"odasync/internal/ops"
 )
 
 // screen writes lines, with colours and lines that are written over only on a terminal.
@@ -14,8 +16,7 @@ type screen struct {
 }
 
 func newScreen(out *os.File) *screen {
-	info, err := out.Stat()
-	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+	terminal := ops.IsTerminal(out) && os.Getenv("TERM") != "dumb"
 	return &screen{out: out, terminal: terminal, colours: terminal && os.Getenv("NO_COLOR") == ""}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/kube"
+	"odasync/internal/logtest"
 	"odasync/test/cluster"
 )
 
@@ -129,7 +130,7 @@ func (v *view) rounds() int {
 type source struct {
 	*kube.Source
 	view     *view
-	log      *lockedBuffer
+	log      *logtest.Buffer
 	registry *prometheus.Registry
 }
 
@@ -141,7 +142,7 @@ func watch(t testing.TB, env map[string]string) *source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &source{view: &view{known: map[string]believed{}}, log: &lockedBuffer{}, registry: prometheus.NewRegistry()}
+	s := &source{view: &view{known: map[string]believed{}}, log: new(logtest.Buffer), registry: prometheus.NewRegistry()}
 	if s.Source, err = kube.NewSource(cfg, client, kube.NewMetrics(s.registry), zerolog.New(s.log).With().Timestamp().Logger()); err != nil {
 		t.Fatal(err)
 	}
@@ -224,21 +225,4 @@ func missing(text, part string) string {
 		return ""
 	}
 	return fmt.Sprintf("%q lacks %q", text, part)
-}
-
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
