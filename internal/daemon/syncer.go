@@ -70,13 +70,14 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		if err != nil {
 			return err
 		}
-		backlog.Follow(consumer)
-		if err := consumer.Open(cfg.Syncer.Batch); err != nil {
+		letters, err := conn.Letters(ctx, cfg.Syncer.Target)
+		if err != nil {
 			return err
 		}
-		defer consumer.Close()
+		backlog.Follow(consumer)
 		s := syncer.New(syncer.Ports{
-			Deliveries: consumer, Heads: components, Claims: claims, States: states, Registry: target,
+			Deliveries: consumer, Heads: components, Claims: claims, States: states,
+			Letters: letters, Registry: target, Probe: target,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		running.set(s)
 		env.Health.Live("syncer", func(context.Context) error { return s.Turning() })

@@ -11,7 +11,8 @@ import (
 const (
 	ComponentPrefix = "oda.components.v1"
 	SnapshotPrefix  = "oda.snapshots.v1"
-	ControlPrefix   = "oda.control.v1" // requests, not part of the stream
+	DeadPrefix      = "oda.deadletters.v1" // in a stream of its own
+	ControlPrefix   = "oda.control.v1"     // requests, in no stream
 )
 
 // Subject returns oda.components.v1.<cluster>.<namespace>.<name>.
@@ -20,6 +21,11 @@ func Subject(k component.Key) string { return ComponentPrefix + "." + Tokens(k) 
 // ClusterSubjects returns the wildcard that matches every component of a cluster.
 func ClusterSubjects(cluster string) string {
 	return ComponentPrefix + "." + Token(cluster) + ".*.*"
+}
+
+// DeadSubject returns oda.deadletters.v1.<target>.<cluster>.<namespace>.<name>.
+func DeadSubject(target string, k component.Key) string {
+	return DeadPrefix + "." + Token(target) + "." + Tokens(k)
 }
 
 // SnapshotSubject returns oda.snapshots.v1.<cluster>.

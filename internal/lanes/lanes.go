@@ -125,16 +125,27 @@ func (l *Lanes[K, V]) Len() int {
 	return len(l.waiting)
 }
 
+// Clear takes away what waits and returns it.
+func (l *Lanes[K, V]) Clear() map[K]V {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clear()
+}
+
+// clear wakes whoever waits to put. The caller holds the lock.
+func (l *Lanes[K, V]) clear() map[K]V {
+	left := l.waiting
+	l.waiting = make(map[K]V)
+	close(l.room)
+	l.room = make(chan struct{})
+	return left
+}
+
 // Close wakes the workers and whoever waits to put; Take returns false. It returns what still waits.
 func (l *Lanes[K, V]) Close() map[K]V {
 	l.queue.ShutDown()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	left := l.waiting
-	l.waiting = make(map[K]V)
-	if !l.closed {
-		l.closed = true
-		close(l.room) // for those who wait in Put
-	}
-	return left
+	l.closed = true
+	return l.clear()
 }

@@ -312,7 +312,7 @@ func TestApplyRefusesAnotherOwnersEntry(t *testing.T) {
 					prior.Record = syncer.Record{Registry: "self", Name: "catalog", ID: "1"}
 				}
 				result, err := v.Apply(t.Context(), test.key, sample("catalog", "mine"), prior)
-				fails(t, err, syncer.ClassRejected, test.words...)
+				fails(t, err, syncer.ClassTaken, test.words...)
 				if result.Writes != 0 || result.Record != (syncer.Record{}) {
 					t.Errorf("%s: result = %+v, want nothing", which, result)
 				}

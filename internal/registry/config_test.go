@@ -111,7 +111,7 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
-	if n, err := testutil.GatherAndCount(gatherer, "oda_collector_registry_api_calls_total"); err != nil || n != 30 {
-		t.Errorf("%d counters exist at the start (%v), want 30", n, err)
+	if n, err := testutil.GatherAndCount(gatherer, "oda_collector_registry_api_calls_total"); err != nil || n != 34 {
+		t.Errorf("%d counters exist at the start (%v), want 34", n, err)
 	}
 }

@@ -21,7 +21,7 @@ func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (syncer.Result{Writes: 3}); result != want {
+	if want := (syncer.Result{Requests: 5, Writes: 3}); result != want {
 		t.Errorf("result = %+v, want %+v", result, want)
 	}
 	var order []string

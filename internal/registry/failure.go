@@ -18,13 +18,8 @@ func asFailure(err error) (*syncer.Failure, bool) {
 	return failure, errors.As(err, &failure)
 }
 
-func hasClass(err error, class syncer.Class) bool {
-	failure, ok := asFailure(err)
-	return ok && failure.Class == class
-}
-
-func isMoved(err error) bool    { return hasClass(err, syncer.ClassMoved) }
-func isRejected(err error) bool { return hasClass(err, syncer.ClassRejected) }
+func isMoved(err error) bool    { return syncer.ClassOf(err) == syncer.ClassMoved }
+func isRejected(err error) bool { return syncer.ClassOf(err) == syncer.ClassRejected }
 
 func hasStatus(err error, status int) bool {
 	failure, ok := asFailure(err)

@@ -37,6 +37,8 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		{http.MethodGet, pathHealth},
 		{http.MethodGet, pathRegistries},
 		{http.MethodPost, pathRegistries},
+		{http.MethodGet, pathRegistry},
+		{http.MethodPut, pathRegistry},
 		{http.MethodGet, pathLabels},
 		{http.MethodPost, pathLabels},
 		{http.MethodGet, pathComponents},

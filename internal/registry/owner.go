@@ -57,7 +57,7 @@ func nameTaken(key component.Key, holder *wireComponent) *syncer.Failure {
 		}
 	}
 	return &syncer.Failure{
-		Class:   syncer.ClassRejected,
+		Class:   syncer.ClassTaken,
 		Request: request{method: "GET", endpoint: pathComponent}.String(),
 		Words: clean(fmt.Sprintf("the name %q in registry %q is taken by the component of namespace %q managed by %q, so %s cannot be shown there: "+
 			"set COMPONENT_NAME_FORMAT=%s to keep namespaces apart, or another COMPONENT_REGISTRY_NAME for a second cluster",

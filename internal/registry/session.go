@@ -3,18 +3,26 @@ package registry
 import (
 	"context"
 	"net/http"
+
+	"odasync/internal/syncer"
 )
 
-// session is one apply's or delete's way to the registry. It counts what it changed.
+// session is one apply's or delete's way to the registry. It counts its requests, and of these what changed something.
 type session struct {
-	client *client
-	writes int
+	client           *client
+	requests, writes int
 }
 
 func (s *session) do(ctx context.Context, r request, out any) error {
+	s.requests++
 	err := s.client.do(ctx, r, out)
 	if err == nil && r.method != http.MethodGet {
 		s.writes++
 	}
 	return err
+}
+
+// result is what the session did, and the record that it leaves.
+func (s *session) result(record syncer.Record) syncer.Result {
+	return syncer.Result{Record: record, Requests: s.requests, Writes: s.writes}
 }

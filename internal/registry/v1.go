@@ -21,7 +21,10 @@ type V1 struct {
 	log    zerolog.Logger
 }
 
-var _ syncer.Registry = (*V1)(nil)
+var (
+	_ syncer.Registry = (*V1)(nil)
+	_ syncer.Probe    = (*V1)(nil)
+)
 
 // NewV1 expects a configuration that has passed Validate. It sends nothing: the registry is read at first use.
 func NewV1(cfg Config, metrics *Metrics, log zerolog.Logger) *V1 {
@@ -32,6 +35,26 @@ func NewV1(cfg Config, metrics *Metrics, log zerolog.Logger) *V1 {
 // Health asks the registry whether it works. It does not touch the content.
 func (v *V1) Health(ctx context.Context) error {
 	return v.client.do(ctx, request{method: http.MethodGet, endpoint: pathHealth}, nil)
+}
+
+// Trial implements syncer.Probe: it writes the registry entry's address as it stands there. An entry that is gone or
+// another one's was an answer too: the next apply reads everything again.
+func (v *V1) Trial(ctx context.Context) error {
+	s := &session{client: v.client}
+	if err := v.index.reloadRegistry(ctx, s, 0); err != nil {
+		return err
+	}
+	for known := range v.index.registries.all() {
+		var row wireRegistry
+		err := s.do(ctx, request{method: http.MethodGet, endpoint: pathRegistry, id: known.id}, &row)
+		if err == nil && row.Name == v.cfg.Name {
+			err = s.do(ctx, request{method: http.MethodPut, endpoint: pathRegistry, id: known.id, body: registryUpdate{URL: row.URL}}, nil)
+		}
+		if err != nil && !isMoved(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close gives up idle connections. Call it when no request is under way any more.
@@ -45,7 +68,7 @@ func (v *V1) Apply(ctx context.Context, key component.Key, content *component.Co
 	}
 	a := &apply{V1: v, session: &session{client: v.client}, key: key, want: want, record: prior.Record, doubt: prior.Doubt}
 	err := v.rounds(ctx, a.session, a.round)
-	return syncer.Result{Record: a.record, Writes: a.writes}, err
+	return a.result(a.record), err
 }
 
 // Delete implements syncer.Registry. What stands under the recorded name goes, and what stands under the name of the
@@ -62,10 +85,10 @@ func (v *V1) Delete(ctx context.Context, key component.Key, prior syncer.Prior) 
 	for _, at := range places {
 		r := &removal{V1: v, session: s, key: key, at: at, doubt: prior.Doubt}
 		if err := v.rounds(ctx, s, r.round); err != nil {
-			return syncer.Result{Record: prior.Record, Writes: s.writes}, err
+			return s.result(prior.Record), err
 		}
 	}
-	return syncer.Result{Writes: s.writes}, nil
+	return s.result(syncer.Record{}), nil
 }
 
 // place is where a component stands or stood. ID is 0 where it is not known.

@@ -4,6 +4,7 @@ package registry
 const (
 	pathHealth     = "/health"
 	pathRegistries = "/registries/"
+	pathRegistry   = "/registries/{id}"
 	pathLabels     = "/labels/"
 	pathComponents = "/components/"
 	pathComponent  = "/components/{id}"
@@ -23,6 +24,7 @@ type wireLabel struct {
 type wireRegistry struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
+	URL  string `json:"url"`
 	// CreatedAt is compared as it stands: with the id it tells one creation of the registry from another.
 	CreatedAt string `json:"created_at"`
 }
@@ -50,6 +52,10 @@ type wireAPI struct {
 type labelCreate struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
+}
+
+type registryUpdate struct {
+	URL string `json:"url"`
 }
 
 type registryCreate struct {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -65,20 +65,23 @@ func (c *Claims) acquire(ctx context.Context, name string) (context.Context, fun
 		return nil, nil, fmt.Errorf("claim %s: %w", name, err)
 	}
 	held, cancel := context.WithCancelCause(ctx)
-	claim := &claim{claims: c, name: name, revision: revision, renewed: asked, cancel: cancel, done: make(chan struct{})}
+	claim := &claim{Context: held, claims: c, name: name, revision: revision, cancel: cancel, done: make(chan struct{})}
+	claim.renewed.Store(&asked)
 	go claim.keep(held)
-	return held, claim.release, nil
+	return claim, claim.release, nil
 }
 
+// claim is the context of what is done under it. A process that was frozen asks its context for errors before a timer has
+// fired: the answer must be right then.
 type claim struct {
+	context.Context
 	claims *Claims
 	name   string
 	cancel context.CancelCauseFunc
-	done   chan struct{}
+	done   chan struct{} // closed when nothing renews any more
 
-	mu       sync.Mutex
-	revision uint64
-	renewed  time.Time // when the last successful request was sent
+	revision uint64                    // of whoever renews, and then of release
+	renewed  atomic.Pointer[time.Time] // when the last successful request was sent
 }
 
 // keep renews the claim until the context ends. It gives the claim up at least a sixth of its life before the server
@@ -94,12 +97,10 @@ func (c *claim) keep(held context.Context) {
 			return
 		case <-ticker.C:
 		}
-		age := time.Since(c.lastRenewal())
-		if age > ttl*2/3 {
-			c.cancel(fmt.Errorf("claim %s was not renewed for %s: %w", c.name, age.Round(time.Millisecond), syncer.ErrConflict))
+		if c.Err() != nil {
 			return
 		}
-		if age < ttl/3 {
+		if time.Since(*c.renewed.Load()) < ttl/3 {
 			continue
 		}
 		if err := c.renew(held); errors.Is(err, syncer.ErrConflict) {
@@ -109,11 +110,17 @@ func (c *claim) keep(held context.Context) {
 	}
 }
 
+// Err implements context.Context: an overdue claim is lost.
+func (c *claim) Err() error {
+	if age := time.Since(*c.renewed.Load()); age > c.claims.ttl*2/3 && c.Context.Err() == nil {
+		c.cancel(fmt.Errorf("claim %s was not renewed for %s: %w", c.name, age.Round(time.Millisecond), syncer.ErrConflict))
+	}
+	return c.Context.Err()
+}
+
 func (c *claim) renew(held context.Context) error {
 	ctx, cancel := context.WithTimeout(held, c.claims.ttl/6)
 	defer cancel()
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	asked := time.Now()
 	revision, err := c.claims.kv.Update(ctx, c.name, []byte(c.claims.owner), c.revision)
 	if isConflict(err) {
@@ -128,14 +135,9 @@ func (c *claim) renew(held context.Context) error {
 	if err != nil {
 		return fmt.Errorf("renew claim %s: %w", c.name, err)
 	}
-	c.revision, c.renewed = revision, asked
+	c.revision = revision
+	c.renewed.Store(&asked)
 	return nil
-}
-
-func (c *claim) lastRenewal() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.renewed
 }
 
 // release gives the claim back. It waits for a renewal under way. An error other than ErrConflict only means that

@@ -82,8 +82,11 @@ func (l *Log) consumer(c jetstream.Consumer) *Consumer {
 	}
 }
 
-// Open starts pulling with at most buffer messages waiting in the process.
-func (c *Consumer) Open(buffer int) error {
+// Open starts pulling with at most buffer messages waiting in the process. It may be called again after Close.
+func (c *Consumer) Open(ctx context.Context, buffer int) error {
+	if err := c.verify(ctx); err != nil { // while it was closed, another may have taken its name
+		return fmt.Errorf("pull from consumer: %w", err)
+	}
 	messages, err := c.consumer.Messages(jetstream.PullMaxMessages(max(buffer, 2)),
 		jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(c.conn.timing.heartbeat))
 	if err != nil {
@@ -181,7 +184,10 @@ func (c *Consumer) Close() {
 	if c.messages == nil {
 		return
 	}
-	defer c.messages.Stop()
+	defer func() {
+		c.messages.Stop()
+		c.messages = nil
+	}()
 	if !c.conn.nc.IsConnected() {
 		return // the messages come again by themselves after AckWait
 	}

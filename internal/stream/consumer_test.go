@@ -34,7 +34,7 @@ func consumerOf(t testing.TB, log *stream.Log) *stream.Consumer {
 // open starts pulling; the consumer is closed with the test.
 func open(t testing.TB, consumer *stream.Consumer, buffer int) *stream.Consumer {
 	t.Helper()
-	if err := consumer.Open(buffer); err != nil {
+	if err := consumer.Open(within(t), buffer); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(consumer.Close)

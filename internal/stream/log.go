@@ -79,7 +79,7 @@ func (l *Log) Publish(ctx context.Context, e event.Event, expected uint64) (uint
 // settle finds out after a refused publish whether the message that stands there is our own. Where it is the expected
 // one, a new leader of the stream refused before it had caught up: that passes.
 func (l *Log) settle(ctx context.Context, key component.Key, id string, expected uint64, refusal error) (uint64, error) {
-	m, sequence, found, err := l.last(ctx, event.Subject(key))
+	m, sequence, found, err := l.conn.last(ctx, StreamName, event.Subject(key))
 	switch {
 	case err != nil:
 		return 0, err
@@ -109,7 +109,7 @@ func (l *Log) head(m event.Message, sequence uint64) (event.Head, bool) {
 
 // Newest reads the last message of the key's subject from the stream's leader.
 func (l *Log) Newest(ctx context.Context, key component.Key) (event.Event, bool, error) {
-	m, sequence, found, err := l.last(ctx, event.Subject(key))
+	m, sequence, found, err := l.conn.last(ctx, StreamName, event.Subject(key))
 	if err != nil || !found {
 		return event.Event{}, false, err
 	}
@@ -118,14 +118,14 @@ func (l *Log) Newest(ctx context.Context, key component.Key) (event.Event, bool,
 }
 
 // last asks the leader: the client library would use direct get, which a lagging replica may answer.
-func (l *Log) last(ctx context.Context, subject string) (event.Message, uint64, bool, error) {
+func (c *Conn) last(ctx context.Context, stream, subject string) (event.Message, uint64, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	request, err := json.Marshal(map[string]string{"last_by_subj": subject})
 	if err != nil {
 		return event.Message{}, 0, false, fmt.Errorf("read %s: %w", subject, err)
 	}
-	answer, err := l.conn.nc.RequestWithContext(ctx, jetstream.DefaultAPIPrefix+"STREAM.MSG.GET."+StreamName, request)
+	answer, err := c.nc.RequestWithContext(ctx, jetstream.DefaultAPIPrefix+"STREAM.MSG.GET."+stream, request)
 	if err != nil {
 		return event.Message{}, 0, false, fmt.Errorf("read %s: %w", subject, err)
 	}
@@ -164,7 +164,7 @@ func (l *Log) last(ctx context.Context, subject string) (event.Message, uint64, 
 // come again with a newer message that was published meanwhile. A message that is no component event gives a head
 // without hash.
 func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
-	return l.scan(ctx, event.ClusterSubjects(cluster), true, func(m event.Message, sequence uint64) {
+	return l.conn.scan(ctx, l.stream, event.ClusterSubjects(cluster), true, func(m event.Message, sequence uint64) {
 		if head, ok := l.head(m, sequence); ok {
 			each(head)
 		}
@@ -174,7 +174,7 @@ func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) 
 // Components calls each with the newest event of every component of the cluster, tombstones included, oldest first.
 // What cannot be decoded is reported with the error.
 func (l *Log) Components(ctx context.Context, cluster string, each func(event.Event, error)) error {
-	return l.scan(ctx, event.ClusterSubjects(cluster), false, func(m event.Message, sequence uint64) {
+	return l.conn.scan(ctx, l.stream, event.ClusterSubjects(cluster), false, func(m event.Message, sequence uint64) {
 		each(event.Decode(m, sequence))
 	})
 }
@@ -191,14 +191,14 @@ func (l *Log) Messages(ctx context.Context) (uint64, error) {
 // scan reads the last message of every subject that the filter matches. The consumer may stand on a replica that lags, so
 // the leader is asked for the newest message first, and the scan does not end before that one or a newer one has come.
 // It does not wait for ever, as for a message that was purged meanwhile: the caller begins anew after any error.
-func (l *Log) scan(ctx context.Context, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
-	_, newest, found, err := l.last(ctx, filter)
+func (c *Conn) scan(ctx context.Context, s jetstream.Stream, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
+	_, newest, found, err := c.last(ctx, s.CachedInfo().Config.Name, filter)
 	if err != nil || !found {
 		return err
 	}
 	fail := func(err error) error { return fmt.Errorf("read %s: %w", filter, err) }
-	idle := l.conn.timing.idle
-	consumer, err := l.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+	idle := c.timing.idle
+	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		FilterSubjects:    []string{filter},
 		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
 		HeadersOnly:       headersOnly,

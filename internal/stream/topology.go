@@ -15,9 +15,10 @@ import (
 
 // Names of what stands on the server.
 const (
-	StreamName   = "ODA_COMPONENTS"
-	StatesBucket = "ODA_SYNC_STATE"
-	ClaimsBucket = "ODA_CLAIMS"
+	StreamName     = "ODA_COMPONENTS"
+	DeadLetterName = "ODA_DEAD_LETTERS"
+	StatesBucket   = "ODA_SYNC_STATE"
+	ClaimsBucket   = "ODA_CLAIMS"
 )
 
 // Layout is the version of the topology. A newer program moves an older layout; an older one refuses a newer.

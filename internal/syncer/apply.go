@@ -26,15 +26,14 @@ func (s *Syncer) apply(ctx context.Context, d *event.Delivery) (v verdict) {
 	s.log.Warn().Str("namespace", d.Key.Namespace).Str("component", d.Key.Name).Uint64("seq", d.Sequence).
 		Msg("another replica may have written this component: applying its newest state again")
 	// Only this replica knows of the race, so it does not hand the message back before the key is right.
-	for wait := time.Duration(0); ; wait = v.delay {
-		select {
-		case <-ctx.Done():
-			return verdict{outcome: outcomeHandedBack, action: retry}
-		case <-time.After(wait):
+	v = verdict{}
+	for again := 1; ; again++ {
+		if waitFor(ctx, nil, max(v.delay, time.Nanosecond)) != nil || s.breaker.await(ctx) != nil {
+			return handedBack(0)
 		}
 		e, err := s.newest(ctx, d)
 		if err != nil {
-			v = judge(err, d.Attempt)
+			v = judge(err, again)
 			continue
 		}
 		if v, alone = s.attempt(ctx, &e, d, true); alone && v.action != retry {
@@ -97,37 +96,33 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 		}
 	}
 	prior := Prior{Record: state.Record, Doubt: verify || e.Verify || state.Intent != 0 || state.Outcome == OutcomeFailed}
-	state.Intent, state.Updated = e.Sequence, time.Now()
+	state.begin(e)
 	if state.Revision, err = s.ports.States.Save(held, state); err != nil {
 		s.broker.result(err)
 		return judge(err, d.Attempt)
 	}
 	result, err := s.toRegistry(held, e, d, prior)
-	v := judge(err, d.Attempt)
-	switch {
-	case err == nil && e.Deleted():
-		v = verdict{outcome: outcomeDeleted, action: ack}
-		state.Outcome, state.Hash, state.Record = OutcomeDeleted, "", Record{}
-	case err == nil:
-		v = verdict{outcome: outcomeApplied, action: ack}
-		state.Outcome, state.Hash, state.Record = OutcomeApplied, e.Hash, result.Record
-	case v.action == drop:
-		state.Outcome, state.Hash, state.Record = OutcomeFailed, "", merged(state.Record, result.Record)
-	default:
-		// The intent stands: the next attempt reads before it creates.
-		state.Record = merged(state.Record, result.Record)
-		state.Error, state.Attempts, state.Updated = err.Error(), d.Attempt, time.Now()
+	if err != nil {
+		s.metrics.failures.WithLabelValues(string(ClassOf(err))).Inc()
+	}
+	v := state.ended(e, result, err)
+	if v.action == retry {
 		if _, err := s.ports.States.Save(ctx, state); errors.Is(err, ErrConflict) {
 			return judge(err, d.Attempt)
 		}
 		return v
 	}
-	state.Sequence, state.Intent, state.Attempts, state.Updated = max(state.Sequence, e.Sequence), 0, d.Attempt, time.Now()
-	state.Error = ""
-	if v.err != nil {
-		state.Error = v.err.Error()
+	// The letter before the state: should this end in between, the intent still stands and all of it is done again.
+	if v.action == drop {
+		err = s.ports.Letters.Put(ctx, s.letter(e, state, err))
+	} else if state.Letter || prior.Doubt {
+		err = s.ports.Letters.Remove(ctx, e.Key)
+		state.Letter = false
 	}
-	if _, err := s.ports.States.Save(ctx, state); err != nil {
+	if err == nil {
+		_, err = s.ports.States.Save(ctx, state)
+	}
+	if err != nil {
 		s.broker.result(err)
 		return judge(err, d.Attempt)
 	}
@@ -142,7 +137,7 @@ func (s *Syncer) write(ctx, held context.Context, e *event.Event, d *event.Deliv
 
 func (s *Syncer) toRegistry(held context.Context, e *event.Event, d *event.Delivery, prior Prior) (result Result, err error) {
 	if d.Err != nil && d.Sequence == e.Sequence {
-		return Result{}, &Failure{Class: ClassRejected, Request: "decode", Words: d.Err.Error()}
+		return Result{}, &Failure{Class: ClassUnreadable, Request: "decode", Words: d.Err.Error()}
 	}
 	result, err = s.converse(held, e, prior)
 	if err != nil {
@@ -153,23 +148,4 @@ func (s *Syncer) toRegistry(held context.Context, e *event.Event, d *event.Deliv
 		return result, fmt.Errorf("%s %s: %w", verb, e.Key, err)
 	}
 	return result, nil
-}
-
-// shows says whether the registry is known to hold what the event asks for.
-func (s *State) shows(e *event.Event) bool {
-	if s.Intent != 0 {
-		return false
-	}
-	if e.Deleted() {
-		return s.Outcome == OutcomeDeleted
-	}
-	return s.Outcome == OutcomeApplied && s.Hash == e.Hash
-}
-
-// merged keeps what was known where an unfinished apply tells nothing.
-func merged(known, told Record) Record {
-	if told == (Record{}) {
-		return known
-	}
-	return told
 }

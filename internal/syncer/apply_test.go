@@ -15,7 +15,7 @@ import (
 )
 
 // ignored are the fields of a state that tests do not know beforehand.
-var ignored = cmpopts.IgnoreFields(syncer.State{}, "Revision", "Updated", "Attempts")
+var ignored = cmpopts.IgnoreFields(syncer.State{}, "Revision", "Updated", "Attempts", "FailedSince")
 
 func TestAppliesCommitsAcknowledges(t *testing.T) {
 	t.Parallel()

@@ -31,12 +31,14 @@ type fakeRegistry struct {
 	stale    []call
 
 	during func(ctx context.Context, c call) error // runs before the write lands; its error keeps the write from landing
+	asked  func(question string) error             // answers the probes "health" and "trial"
+	probes []string
 }
 
 func newFakeRegistry() *fakeRegistry {
 	return &fakeRegistry{
 		shown: make(map[string]string), busy: make(map[component.Key]int), newest: make(map[component.Key]int),
-		during: func(context.Context, call) error { return nil },
+		during: func(context.Context, call) error { return nil }, asked: func(string) error { return nil },
 	}
 }
 
@@ -45,6 +47,27 @@ func (r *fakeRegistry) script(during func(ctx context.Context, c call) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.during = during
+}
+
+// answer sets how probes are answered from now on.
+func (r *fakeRegistry) answer(asked func(question string) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = asked
+}
+
+// Health implements syncer.Probe.
+func (r *fakeRegistry) Health(context.Context) error { return r.ask("health") }
+
+// Trial implements syncer.Probe.
+func (r *fakeRegistry) Trial(context.Context) error { return r.ask("trial") }
+
+func (r *fakeRegistry) ask(question string) error {
+	r.mu.Lock()
+	r.probes = append(r.probes, question)
+	asked := r.asked
+	r.mu.Unlock()
+	return asked(question)
 }
 
 // Apply implements syncer.Registry.
@@ -75,7 +98,7 @@ func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior 
 	defer r.mu.Unlock()
 	r.busy[k]--
 	if err != nil {
-		return syncer.Result{Record: record}, err
+		return syncer.Result{Record: record, Requests: 1}, err
 	}
 	if version, err := strconv.Atoi(c.Content); err == nil {
 		if version < r.newest[k] {
@@ -92,7 +115,7 @@ func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior 
 	} else {
 		r.shown[c.Name] = c.Content
 	}
-	return syncer.Result{Record: record, Writes: writes}, nil
+	return syncer.Result{Record: record, Requests: 1, Writes: writes}, nil
 }
 
 // shows returns the content that stands for the name.

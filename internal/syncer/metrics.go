@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odasync/internal/component"
@@ -12,9 +14,14 @@ type Metrics struct {
 	outcomes   *prometheus.CounterVec
 	components *prometheus.CounterVec
 	apis       *prometheus.CounterVec
+	failures   *prometheus.CounterVec
+	letters    *prometheus.CounterVec
+	probes     *prometheus.CounterVec
+	state      *prometheus.GaugeVec
 	races      prometheus.Counter
 	duration   prometheus.Histogram
 	latency    prometheus.Histogram
+	limiter    atomic.Pointer[limiter] // of the present session
 }
 
 // Label values of the collector's metrics.
@@ -23,6 +30,12 @@ const (
 	statusError   = "error"
 	statusReady   = "ready"
 	statusPending = "pending"
+)
+
+// Results of a probe.
+const (
+	probeGood = "good"
+	probeBad  = "bad"
 )
 
 // NewMetrics registers the syncer's metrics.
@@ -37,6 +50,18 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		apis: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "oda_collector_apis_total", Help: "Exposed APIs of the components that were applied, by the APIs' state.",
 		}, []string{"status"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "odasync_apply_failures_total", Help: "Applies and deletions that the registry did not take, by the class of the failure.",
+		}, []string{"class"}),
+		letters: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "odasync_dead_letters_total", Help: "Dead letters written, by their reason.",
+		}, []string{"reason"}),
+		probes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "odasync_registry_probes_total", Help: "Probes of a registry that failed before, by their result.",
+		}, []string{"result"}),
+		state: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "odasync_breaker_state", Help: "1 for the state of the circuit breaker towards the registry, 0 for the others.",
+		}, []string{"state"}),
 		races: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "odasync_apply_races_total", Help: "Applies that another replica may have crossed, done again.",
 		}),
@@ -49,17 +74,55 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.002, 2, 18),
 		}),
 	}
-	registry.MustRegister(m.outcomes, m.components, m.apis, m.races, m.duration, m.latency)
+	limit := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "odasync_concurrency_limit", Help: "How many components may be applied at a time now; 0 while nothing is fetched.",
+	}, func() float64 {
+		if l := m.limiter.Load(); l != nil {
+			limit, _ := l.state()
+			return float64(limit)
+		}
+		return 0
+	})
+	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "odasync_concurrency_in_flight", Help: "How many components are being applied now.",
+	}, func() float64 {
+		if l := m.limiter.Load(); l != nil {
+			_, inFlight := l.state()
+			return float64(inFlight)
+		}
+		return 0
+	})
+	registry.MustRegister(limit, inFlight, m.outcomes, m.components, m.apis, m.failures, m.letters, m.probes, m.state, m.races, m.duration, m.latency)
 	for _, outcome := range []string{
 		outcomeApplied, outcomeUnchanged, outcomeDeleted, outcomeSuperseded, outcomeFailed, outcomeRetried, outcomeClaimed, outcomeHandedBack,
 	} {
 		m.outcomes.WithLabelValues(outcome)
 	}
+	for _, class := range Classes() {
+		m.failures.WithLabelValues(string(class))
+		if class.particular() {
+			m.letters.WithLabelValues(string(class))
+		}
+	}
+	m.probes.WithLabelValues(probeGood)
+	m.probes.WithLabelValues(probeBad)
+	m.breaker(BreakerClosed)
 	m.components.WithLabelValues(statusSuccess)
 	m.components.WithLabelValues(statusError)
 	m.apis.WithLabelValues(statusReady)
 	m.apis.WithLabelValues(statusPending)
 	return m
+}
+
+// breaker shows the breaker's state.
+func (m *Metrics) breaker(now BreakerState) {
+	for _, state := range []BreakerState{BreakerClosed, BreakerOpen, BreakerHalfOpen} {
+		value := 0.0
+		if state == now {
+			value = 1
+		}
+		m.state.WithLabelValues(string(state)).Set(value)
+	}
 }
 
 // handled counts what became of a message.

@@ -48,6 +48,8 @@ func newHanded() *handed {
 	return &handed{flow: make(chan event.Delivery), answer: make(map[int]string)}
 }
 
+func (h *handed) Open(context.Context, int) error { return nil }
+
 func (h *handed) Next(ctx context.Context) (event.Delivery, error) {
 	select {
 	case d := <-h.flow:

@@ -16,9 +16,12 @@ var ErrClaimed = errors.New("the key is claimed by another replica")
 
 // Deliveries hands out the messages of the shared consumer.
 type Deliveries interface {
-	// Next blocks until a message is there or the context ends. After another error the consumer must be opened anew.
+	// Open starts the flow, with at most buffer messages waiting in the process. An error means that the consumer must be
+	// set up anew.
+	Open(ctx context.Context, buffer int) error
+	// Next blocks until a message is there or the context ends. After another error the consumer must be set up anew.
 	Next(ctx context.Context) (event.Delivery, error)
-	// Close stops the flow and hands back what Next has not returned. Next is not called afterwards.
+	// Close stops the flow and hands back what Next has not returned. It may be opened again.
 	Close()
 }
 
@@ -33,6 +36,14 @@ type Claims interface {
 	// Acquire takes the claim or returns ErrClaimed. The held context derives from ctx and ends as soon as the claim
 	// can no longer be relied on; release gives it back and says with ErrConflict that it had been lost.
 	Acquire(ctx context.Context, key component.Key) (held context.Context, release func(context.Context) error, err error)
+}
+
+// DeadLetters keeps what will not be tried again by itself, the newest of each component.
+type DeadLetters interface {
+	// Put stores the letter in place of the component's earlier one.
+	Put(ctx context.Context, letter Letter) error
+	// Remove takes the component's letter away; none is success.
+	Remove(ctx context.Context, key component.Key) error
 }
 
 // States is the sync state of a target.

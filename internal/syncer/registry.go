@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,6 +24,14 @@ type Registry interface {
 	Delete(ctx context.Context, key component.Key, prior Prior) (Result, error)
 }
 
+// Probe asks whether the registry as a whole works. Both methods are safe for concurrent use.
+type Probe interface {
+	// Health asks the registry for its own word. It touches no content.
+	Health(ctx context.Context) error
+	// Trial writes something that is there already, so that nothing changes: it tells whether the registry takes writes.
+	Trial(ctx context.Context) error
+}
+
 // Prior is what the sync state tells about the registry's side before an apply.
 type Prior struct {
 	Record Record
@@ -33,8 +42,8 @@ type Prior struct {
 // Result is what an apply did.
 type Result struct {
 	Record Record
-	// Writes counts the requests that changed something.
-	Writes int
+	// Requests counts all requests, Writes those that changed something.
+	Requests, Writes int
 }
 
 // Class tells what a failure of the registry asks for.
@@ -50,9 +59,42 @@ const (
 	ClassRefused Class = "refused"
 	// ClassMoved: the registry's content changed underneath. Read again and redo.
 	ClassMoved Class = "moved"
+	// ClassAlone: the registry fails over this component and takes others. Try again a few times.
+	ClassAlone Class = "alone"
 	// ClassRejected: this content will never be accepted. Retrying cannot help.
 	ClassRejected Class = "rejected"
+	// ClassTaken: the component's name belongs to another owner there. Retrying cannot help before that one goes.
+	ClassTaken Class = "taken"
+	// ClassUnreadable: the message in the stream cannot be decoded. Retrying cannot help.
+	ClassUnreadable Class = "unreadable"
 )
+
+// Classes lists all classes.
+func Classes() []Class {
+	return []Class{ClassDown, ClassBusy, ClassRefused, ClassMoved, ClassAlone, ClassRejected, ClassTaken, ClassUnreadable}
+}
+
+// ClassOf returns the class of an error from a Registry; empty for nil.
+func ClassOf(err error) Class {
+	var failure *Failure
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &failure):
+		return failure.Class
+	}
+	return ClassDown
+}
+
+// permanent says that the same content will fail again, however often it is tried.
+func (c Class) permanent() bool {
+	return c == ClassRejected || c == ClassTaken || c == ClassUnreadable
+}
+
+// particular says that a failure is about one component and tells nothing against the registry.
+func (c Class) particular() bool {
+	return c.permanent() || c == ClassMoved || c == ClassAlone
+}
 
 // Failure is a registry's answer, or the lack of one, that ended an apply.
 type Failure struct {

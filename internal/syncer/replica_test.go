@@ -27,6 +27,9 @@ type setup struct {
 	wrap        func(syncer.Ports) syncer.Ports
 }
 
+// probePace is how fast a replica probes a registry that is down.
+const probePace = 10 * time.Millisecond
+
 // replica is a syncer that runs.
 type replica struct {
 	t       testing.TB
@@ -70,17 +73,20 @@ func (b *bench) start(s setup) *replica {
 	cfg := syncer.Config{
 		Target: target, Concurrency: max(s.concurrency, 1), Batch: max(s.concurrency, 1), Tries: max(s.tries, 1), Pause: config.Duration(s.pause),
 	}
-	if err := consumer.Open(cfg.Batch); err != nil {
+	letters, err := conn.Letters(ctx, target)
+	if err != nil {
 		b.t.Fatal(err)
 	}
-	ports := syncer.Ports{Deliveries: consumer, Heads: log, Claims: claims, States: states, Registry: b.registry}
+	ports := syncer.Ports{
+		Deliveries: consumer, Heads: log, Claims: claims, States: states, Letters: letters, Registry: b.registry, Probe: b.registry,
+	}
 	if s.wrap != nil {
 		ports = s.wrap(ports)
 	}
 	if s.grace == 0 {
 		s.grace = patience
 	}
-	timing := syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: s.grace}
+	timing := syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: s.grace, Probe: probePace}
 	r.syncer = syncer.New(ports, cfg, timing, syncer.NewMetrics(r.metrics), zerolog.New(r.logs))
 	go func() {
 		defer close(r.done)
@@ -89,7 +95,6 @@ func (b *bench) start(s setup) *replica {
 	b.t.Cleanup(func() {
 		stop()
 		<-r.done
-		consumer.Close()
 		conn.Close()
 	})
 	return r

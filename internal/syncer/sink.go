@@ -16,10 +16,9 @@ func newSink(log zerolog.Logger) sink {
 	return sink{outage.New(log, "the registry does not take writes, trying again", "the registry takes writes again", words)}
 }
 
-// result notes how a conversation with the registry ended. A rejected component says nothing against the registry.
+// result notes how a conversation with the registry ended. What one component meets says nothing against the registry.
 func (s sink) result(err error) {
-	var failure *Failure
-	if errors.As(err, &failure) && (failure.Class == ClassRejected || failure.Class == ClassMoved) {
+	if ClassOf(err).particular() {
 		err = nil
 	}
 	s.Note(err)

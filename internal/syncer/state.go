@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"odasync/internal/component"
+	"odasync/internal/event"
 )
 
 // Outcome is how the newest event of a component ended in a target.
@@ -39,10 +40,78 @@ type State struct {
 	// Intent is the sequence for which writing began and whose end is not recorded; 0 for none. What the registry
 	// holds is in doubt while it stands: read before writing.
 	Intent uint64 `json:"intent,omitempty"`
-	// Error is the reason of a failed outcome, in the registry's words.
-	Error    string    `json:"error,omitempty"`
-	Attempts int       `json:"attempts,omitempty"`
-	Updated  time.Time `json:"updated"`
+	// Error is the reason of a failed outcome, in the registry's words, and Reason its class.
+	Error  string `json:"error,omitempty"`
+	Reason Class  `json:"reason,omitempty"`
+	// Attempts counts how often the newest event was tried, and Strikes how often of these it alone failed.
+	Attempts int `json:"attempts,omitempty"`
+	Strikes  int `json:"strikes,omitempty"`
+	// FailedSince is when the first of the failures came that no success has followed; zero for none.
+	FailedSince time.Time `json:"failedSince,omitzero"`
+	// Letter says that a dead letter of the component is stored.
+	Letter  bool      `json:"letter,omitempty"`
+	Updated time.Time `json:"updated"`
 	// Revision is the entry's revision for compare-and-set; 0 where there is no entry.
 	Revision uint64 `json:"-"`
+}
+
+// shows says whether the registry is known to hold what the event asks for.
+func (s *State) shows(e *event.Event) bool {
+	if s.Intent != 0 {
+		return false
+	}
+	if e.Deleted() {
+		return s.Outcome == OutcomeDeleted
+	}
+	return s.Outcome == OutcomeApplied && s.Hash == e.Hash
+}
+
+// begin records that writing begins.
+func (s *State) begin(e *event.Event) {
+	if s.Intent != e.Sequence {
+		s.Attempts, s.Strikes = 0, 0
+	}
+	s.Intent, s.Updated = e.Sequence, time.Now()
+	s.Attempts++
+}
+
+// ended records how the registry answered, and returns what that means for the message.
+func (s *State) ended(e *event.Event, result Result, err error) verdict {
+	s.Updated, s.Error, s.Reason = time.Now(), "", ClassOf(err)
+	v := verdict{outcome: outcomeApplied, action: ack}
+	switch {
+	case err == nil && e.Deleted():
+		v.outcome = outcomeDeleted
+		s.Outcome, s.Hash, s.Record = OutcomeDeleted, "", Record{}
+	case err == nil:
+		s.Outcome, s.Hash, s.Record = OutcomeApplied, e.Hash, result.Record
+	default:
+		s.Record, s.Error = merged(s.Record, result.Record), err.Error()
+		if s.FailedSince.IsZero() {
+			s.FailedSince = s.Updated
+		}
+		if s.Reason.particular() {
+			s.Strikes++
+		}
+		if v = judge(err, s.Attempts); v.action == retry && s.Strikes >= maxStrikes {
+			v = verdict{outcome: outcomeFailed, action: drop, err: err}
+		}
+		if v.action == retry { // the intent stands: the next attempt reads before it creates
+			return v
+		}
+		s.Outcome, s.Hash, s.Letter = OutcomeFailed, "", true
+	}
+	if err == nil {
+		s.FailedSince, s.Strikes = time.Time{}, 0
+	}
+	s.Sequence, s.Intent = max(s.Sequence, e.Sequence), 0
+	return v
+}
+
+// merged keeps what was known where an unfinished apply tells nothing.
+func merged(known, told Record) Record {
+	if told == (Record{}) {
+		return known
+	}
+	return told
 }

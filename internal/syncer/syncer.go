@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,9 @@ type Ports struct {
 	Heads      Heads
 	Claims     Claims
 	States     States
+	Letters    DeadLetters
 	Registry   Registry
+	Probe      Probe
 }
 
 // Timing is how long things may take. Tests shorten it.
@@ -66,6 +69,8 @@ type Timing struct {
 	Heartbeat time.Duration
 	// Grace is how long running applies may take after the context has ended.
 	Grace time.Duration
+	// Probe is the least time between two probes of a registry that is down; a second where it is 0.
+	Probe time.Duration
 }
 
 // Syncer applies events to one registry.
@@ -77,10 +82,13 @@ type Syncer struct {
 	log     zerolog.Logger
 	sink    sink
 	broker  broker
+	limiter *limiter
+	breaker *breaker
 	lanes   *lanes.Lanes[component.Key, *event.Delivery]
 
 	beat     atomic.Int64  // when the heartbeat was last sent, in Unix nanoseconds
-	stopping chan struct{} // closed when nothing is fetched any more
+	stopping context.Context // ends when nothing is fetched any more
+	stop     context.CancelFunc
 
 	mu   sync.Mutex
 	hand map[*event.Delivery]struct{}
@@ -89,13 +97,16 @@ type Syncer struct {
 // New returns a syncer, which runs once.
 func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.Logger) *Syncer {
 	log = log.With().Str("target", cfg.Target).Logger()
+	limiter := newLimiter(cfg.Concurrency)
+	stopping, stop := context.WithCancel(context.Background())
 	return &Syncer{
 		ports: ports, cfg: cfg, timing: timing, metrics: metrics, log: log,
 		sink: newSink(log), broker: newBroker(log),
+		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(timing.Probe, probeEvery), limiter, metrics, log),
 		lanes: lanes.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
 			return a.Sequence < b.Sequence
 		}),
-		stopping: make(chan struct{}),
+		stopping: stopping, stop: stop,
 		hand:     make(map[*event.Delivery]struct{}),
 	}
 }
@@ -105,9 +116,12 @@ func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.L
 func (s *Syncer) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	s.metrics.limiter.Store(s.limiter)
+	defer s.metrics.limiter.Store(nil)
 
 	var background errgroup.Group
 	background.Go(func() error { return s.heartbeat(work) })
+	background.Go(func() error { return s.breaker.run(work) })
 
 	var workers errgroup.Group
 	for range s.cfg.Concurrency {
@@ -117,18 +131,15 @@ func (s *Syncer) Run(ctx context.Context) error {
 				if !ok {
 					return nil
 				}
-				s.settle(d, s.apply(work, d))
+				s.settle(d, s.enter(work, d))
 				s.lanes.Done(key)
 			}
 		})
 	}
 
 	err := s.fetch(ctx)
-	close(s.stopping)
-	s.ports.Deliveries.Close() // or what is handed back could come here again
-	for _, d := range s.lanes.Close() {
-		s.settle(d, verdict{outcome: outcomeHandedBack, action: retry})
-	}
+	s.stop()
+	s.handBack(s.lanes.Close(), 0)
 	cut := time.AfterFunc(s.timing.Grace, stop)
 	defer cut.Stop()
 	_ = workers.Wait()
@@ -137,8 +148,45 @@ func (s *Syncer) Run(ctx context.Context) error {
 	return err
 }
 
-// fetch hands messages to the lanes until the context ends or the consumer is gone.
+// enter applies a message once there is room for it; a stop and the breaker end the wait.
+func (s *Syncer) enter(work context.Context, d *event.Delivery) verdict {
+	waiting, forget := s.breaker.while(work)
+	defer forget()
+	defer context.AfterFunc(s.stopping, forget)()
+	if err := s.limiter.enter(waiting); err != nil {
+		if errors.Is(context.Cause(waiting), errOpened) {
+			return handedBack(handBackDelay)
+		}
+		return handedBack(0)
+	}
+	defer s.limiter.leave()
+	return s.apply(work, d)
+}
+
+// fetch hands messages to the lanes until the context ends or the consumer is gone. While the breaker is open it does
+// not.
 func (s *Syncer) fetch(ctx context.Context) error {
+	for {
+		if err := s.breaker.await(ctx); err != nil {
+			return err
+		}
+		flow, forget := s.breaker.while(ctx)
+		err := s.ports.Deliveries.Open(flow, s.cfg.Batch)
+		if err == nil {
+			err = s.pull(flow)
+			s.ports.Deliveries.Close() // or what is handed back could come here again
+		}
+		opened := errors.Is(context.Cause(flow), errOpened)
+		forget()
+		if !opened || ctx.Err() != nil {
+			return err
+		}
+		s.handBack(s.lanes.Clear(), handBackDelay)
+	}
+}
+
+// pull takes messages until the context ends or the consumer is gone.
+func (s *Syncer) pull(ctx context.Context) error {
 	for {
 		d, err := s.ports.Deliveries.Next(ctx)
 		if err != nil {
@@ -147,7 +195,7 @@ func (s *Syncer) fetch(ctx context.Context) error {
 		s.hold(&d)
 		older, superseded, err := s.lanes.Put(ctx, d.Key, &d)
 		if err != nil {
-			s.settle(&d, verdict{outcome: outcomeHandedBack, action: retry})
+			s.handBack(map[component.Key]*event.Delivery{d.Key: &d}, 0)
 			return err
 		}
 		switch {
@@ -156,6 +204,13 @@ func (s *Syncer) fetch(ctx context.Context) error {
 		case superseded:
 			s.settle(older, verdict{outcome: outcomeSuperseded, action: ack})
 		}
+	}
+}
+
+// handBack gives messages that were not begun to whoever asks next, after the delay and up to as much again.
+func (s *Syncer) handBack(waiting map[component.Key]*event.Delivery, delay time.Duration) {
+	for _, d := range waiting {
+		s.settle(d, handedBack(delay))
 	}
 }
 
@@ -191,7 +246,21 @@ func (s *Syncer) letGo(d *event.Delivery) {
 }
 
 // Check says in words why the registry is not being written; nil when the last attempt went well.
-func (s *Syncer) Check() error { return errors.Join(s.sink.Err(), s.broker.Err()) }
+func (s *Syncer) Check() error { return errors.Join(s.breaker.Err(), s.sink.Err(), s.broker.Err()) }
+
+// Flow is how messages flow to the registry.
+type Flow struct {
+	Breaker Breaker
+	// Limit is how many components may be applied at a time now, InFlight how many are.
+	Limit, InFlight int
+}
+
+// Flow tells how messages flow now.
+func (s *Syncer) Flow() Flow {
+	f := Flow{Breaker: s.breaker.state()}
+	f.Limit, f.InFlight = s.limiter.state()
+	return f
+}
 
 // Turning says in words whether the loops stand still; nil while they turn.
 func (s *Syncer) Turning() error {

@@ -3,18 +3,21 @@ package syncer
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"odasync/internal/event"
 )
 
 // converse brings one state into the registry. Where the registry as a whole does not answer, it tries again at once,
-// a few times and with a pause, before the message goes back to the stream. A stop ends the pause.
+// a few times and with a pause, before the failure counts and the message goes back to the stream. A stop ends the
+// pause, and so does the breaker.
 func (s *Syncer) converse(held context.Context, e *event.Event, prior Prior) (Result, error) {
+	opened := s.breaker.opened()
 	for try := 1; ; try++ {
 		result, err := s.once(held, e, prior)
-		if !isDown(err) || try >= s.cfg.Tries || !s.pause(held, time.Duration(s.cfg.Pause)) {
-			return result, err
+		if ClassOf(err) != ClassDown || try >= s.cfg.Tries || !s.pause(held, opened, time.Duration(s.cfg.Pause)) {
+			return result, s.weigh(held, e, err)
 		}
 		// What the failed try left behind is not known.
 		prior = Prior{Record: merged(prior.Record, result.Record), Doubt: true}
@@ -22,32 +25,63 @@ func (s *Syncer) converse(held context.Context, e *event.Event, prior Prior) (Re
 }
 
 func (s *Syncer) once(held context.Context, e *event.Event, prior Prior) (result Result, err error) {
+	began := time.Now()
 	if e.Deleted() {
 		result, err = s.ports.Registry.Delete(held, e.Key, prior)
 	} else {
 		result, err = s.ports.Registry.Apply(held, e.Key, e.Component, prior)
 	}
-	if err == nil || held.Err() == nil { // a request that was cut off tells nothing about the registry
-		s.sink.result(err)
+	if err != nil && held.Err() != nil {
+		return result, err // a request that was cut off tells nothing about the registry
+	}
+	s.sink.result(err)
+	var failure *Failure
+	switch {
+	case err == nil && result.Requests > 0:
+		s.limiter.answered(time.Since(began) / time.Duration(result.Requests))
+	case ClassOf(err) == ClassBusy && errors.As(err, &failure):
+		s.limiter.pressed(began, failure.RetryAfter)
+	case errors.Is(err, context.DeadlineExceeded):
+		s.limiter.pressed(began, 0)
 	}
 	return result, err
 }
 
-// isDown says whether the registry as a whole failed.
-func isDown(err error) bool {
+// weigh tells the breaker how a conversation ended. An internal error of the registry may be its answer to this component
+// alone: then it takes other writes, and the failure is the component's.
+func (s *Syncer) weigh(held context.Context, e *event.Event, err error) error {
 	var failure *Failure
-	return err != nil && (!errors.As(err, &failure) || failure.Class == ClassDown)
+	certain := false
+	switch {
+	case err == nil:
+		s.breaker.succeeded()
+		return nil
+	case held.Err() != nil, ClassOf(err).particular(), ClassOf(err) == ClassBusy:
+		return err
+	case ClassOf(err) == ClassRefused:
+		certain = true
+	case errors.As(err, &failure) && failure.Status == http.StatusInternalServerError:
+		if trial := s.ports.Probe.Trial(held); trial == nil {
+			alone := *failure
+			alone.Class = ClassAlone
+			return &alone
+		}
+		certain = held.Err() == nil
+	}
+	s.breaker.failedFor(e.Key, err, certain)
+	return err
 }
 
-// pause waits; false when the claim or the syncer ended meanwhile.
-func (s *Syncer) pause(held context.Context, wait time.Duration) bool {
+// pause waits; false when the claim or the syncer ended meanwhile, or the breaker opened.
+func (s *Syncer) pause(held context.Context, opened <-chan struct{}, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
 	case <-held.Done():
-	case <-s.stopping:
+	case <-opened:
+	case <-s.stopping.Done():
 	}
 	return false
 }

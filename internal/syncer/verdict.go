@@ -37,7 +37,15 @@ type verdict struct {
 	err     error
 }
 
-// judge is the one place that turns an error into a verdict.
+// handedBack returns a message that was not begun to whoever asks next, after the delay and up to as much again.
+func handedBack(delay time.Duration) verdict {
+	if delay > 0 {
+		delay += rand.N(delay)
+	}
+	return verdict{outcome: outcomeHandedBack, action: retry, delay: delay}
+}
+
+// judge is the one place that turns an error into a verdict. The attempt, from 1, decides how long to wait.
 func judge(err error, attempt int) verdict {
 	if errors.Is(err, ErrClaimed) {
 		return verdict{outcome: outcomeClaimed, action: retry, delay: 100*time.Millisecond + rand.N(300*time.Millisecond)}
@@ -47,14 +55,17 @@ func judge(err error, attempt int) verdict {
 	if !errors.As(err, &failure) {
 		return v
 	}
-	switch failure.Class {
-	case ClassRejected:
+	switch {
+	case failure.Class.permanent():
 		return verdict{outcome: outcomeFailed, action: drop, err: err}
-	case ClassBusy:
+	case failure.Class == ClassBusy:
 		v.delay = max(v.delay, failure.RetryAfter)
 	}
 	return v
 }
+
+// maxStrikes is how often a component alone may fail without a reason that is permanent by its nature.
+const maxStrikes = 5
 
 // backoff is the wait before the next attempt: exponential from half a second with full jitter, at most 30 s.
 func backoff(attempt int) time.Duration {
@@ -68,6 +79,7 @@ func (s *Syncer) settle(d *event.Delivery, v verdict) {
 	s.metrics.handled(v.outcome)
 	log := s.log.Debug()
 	if v.outcome == outcomeFailed {
+		s.metrics.letters.WithLabelValues(string(ClassOf(v.err))).Inc()
 		log = s.log.Error()
 	}
 	log.Err(v.err).Str("cluster", d.Key.Cluster).Str("namespace", d.Key.Namespace).Str("component", d.Key.Name).

@@ -1,0 +1,153 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/syncer"
+)
+
+// Letters are the dead letters of one target: one message a component, the newest.
+type Letters struct {
+	conn   *Conn
+	stream jetstream.Stream
+	target string
+}
+
+// deadLetter is the JSON of a dead letter. Its shape is described in docs/api.md.
+type deadLetter struct {
+	Target    string       `json:"target"`
+	Cluster   string       `json:"cluster"`
+	Namespace string       `json:"namespace"`
+	Name      string       `json:"name"`
+	Sequence  uint64       `json:"sequence"`
+	Reason    syncer.Class `json:"reason"`
+	Request   string       `json:"request"`
+	Status    int          `json:"status"`
+	Words     string       `json:"words"`
+	Attempts  int          `json:"attempts"`
+	First     time.Time    `json:"first"`
+	Last      time.Time    `json:"last"`
+	Event     deadEvent    `json:"event"`
+}
+
+// deadEvent is the event that could not be applied.
+type deadEvent struct {
+	Deleted         bool      `json:"deleted"`
+	Time            time.Time `json:"time,omitzero"`
+	Hash            string    `json:"hash,omitempty"`
+	UID             string    `json:"uid,omitempty"`
+	ResourceVersion string    `json:"resourceVersion,omitempty"`
+	// Component is left out of a letter that would not fit the server's max_payload with it.
+	Component *component.Component `json:"component,omitempty"`
+}
+
+// Letters returns the dead letters of a target; their stream is created where it is missing. The syncer owns it.
+func (c *Conn) Letters(ctx context.Context, target string) (*Letters, error) {
+	s, err := c.ensureStream(ctx, jetstream.StreamConfig{
+		Name:              DeadLetterName,
+		Description:       "Components that a registry does not take, the newest failure of each",
+		Subjects:          []string{event.DeadPrefix + ".>"},
+		Retention:         jetstream.LimitsPolicy,
+		Storage:           jetstream.FileStorage,
+		Discard:           jetstream.DiscardNew,
+		MaxMsgsPerSubject: 1,
+		MaxBytes:          -1,
+		Replicas:          c.cfg.Replicas,
+		AllowDirect:       true,
+		Duplicates:        2 * time.Minute,
+		Metadata:          map[string]string{metaPurpose: "dead letters"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Letters{conn: c, stream: s, target: target}, nil
+}
+
+// OpenLetters binds to the stream that a syncer created.
+func (c *Conn) OpenLetters(ctx context.Context, target string) (*Letters, error) {
+	s, err := c.js.Stream(ctx, DeadLetterName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("stream %s does not exist yet: start a syncer, which creates it", DeadLetterName)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", DeadLetterName, err)
+	}
+	if err := checkOurs(s.CachedInfo().Config, "dead letters"); err != nil {
+		return nil, err
+	}
+	return &Letters{conn: c, stream: s, target: target}, nil
+}
+
+// Put stores the letter in place of the component's earlier one.
+func (l *Letters) Put(ctx context.Context, letter syncer.Letter) error {
+	fail := func(err error) error { return fmt.Errorf("write the dead letter of %s: %w", letter.Event.Key, err) }
+	stored := encodeLetter(letter)
+	data, err := json.Marshal(stored)
+	if err != nil {
+		return fail(err)
+	}
+	if limit := l.conn.nc.MaxPayload(); limit > 0 && int64(len(data))+1024 > limit { // headers count too
+		stored.Event.Component = nil
+		if data, err = json.Marshal(stored); err != nil {
+			return fail(err)
+		}
+	}
+	msg := &nats.Msg{Subject: event.DeadSubject(letter.Target, letter.Event.Key), Data: data}
+	if _, err := l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterName)); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// Remove takes the component's letter away; none is success.
+func (l *Letters) Remove(ctx context.Context, key component.Key) error {
+	if err := l.stream.Purge(ctx, jetstream.WithPurgeSubject(event.DeadSubject(l.target, key))); err != nil {
+		return fmt.Errorf("remove the dead letter of %s: %w", key, err)
+	}
+	return nil
+}
+
+// All calls each with every dead letter of the target. What cannot be decoded is reported with the error.
+func (l *Letters) All(ctx context.Context, each func(syncer.Letter, error)) error {
+	return l.conn.scan(ctx, l.stream, event.DeadPrefix+"."+event.Token(l.target)+".>", false, func(m event.Message, sequence uint64) {
+		each(decodeLetter(m, sequence))
+	})
+}
+
+func encodeLetter(l syncer.Letter) deadLetter {
+	e := l.Event
+	return deadLetter{
+		Target: l.Target, Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
+		Reason: l.Reason, Request: l.Request, Status: l.Status, Words: l.Words, Attempts: l.Attempts,
+		First: l.First.UTC(), Last: l.Last.UTC(),
+		Event: deadEvent{
+			Deleted: e.Deleted() && l.Reason != syncer.ClassUnreadable, Time: e.Time.UTC(), Hash: e.Hash, UID: e.UID,
+			ResourceVersion: e.ResourceVersion, Component: e.Component,
+		},
+	}
+}
+
+func decodeLetter(m event.Message, sequence uint64) (syncer.Letter, error) {
+	var d deadLetter
+	if err := json.Unmarshal(m.Data, &d); err != nil {
+		return syncer.Letter{}, fmt.Errorf("dead letter %d of %s: %w", sequence, m.Subject, err)
+	}
+	return syncer.Letter{
+		Event: event.Event{
+			Key:       component.Key{Cluster: d.Cluster, Namespace: d.Namespace, Name: d.Name},
+			Component: d.Event.Component, Hash: d.Event.Hash, UID: d.Event.UID, ResourceVersion: d.Event.ResourceVersion,
+			Time: d.Event.Time, Sequence: d.Sequence,
+		},
+		Target: d.Target, Reason: d.Reason, Request: d.Request, Status: d.Status, Words: d.Words,
+		Attempts: d.Attempts, First: d.First, Last: d.Last,
+	}, nil
+}

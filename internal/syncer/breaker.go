@@ -1,0 +1,247 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+)
+
+// BreakerState says whether messages flow to the registry.
+type BreakerState string
+
+// The states of the breaker.
+const (
+	// BreakerClosed: messages flow.
+	BreakerClosed BreakerState = "closed"
+	// BreakerOpen: nothing is fetched; the registry is probed.
+	BreakerOpen BreakerState = "open"
+	// BreakerHalfOpen: the registry answers a probe, and a few messages show whether it takes writes.
+	BreakerHalfOpen BreakerState = "half_open"
+)
+
+// Breaker is what is to be known of a breaker.
+type Breaker struct {
+	State BreakerState
+	Since time.Time
+	// Reason is why it opened last; nil while it never did.
+	Reason error
+}
+
+// The breaker opens for what may be one component's trouble only when that many failed and none succeeded.
+const distinctFailures = 3
+
+// Times between two probes of a registry that is down. Several replicas probe the same one.
+const (
+	probeEvery  = time.Second
+	probeAtMost = 5 * time.Second
+)
+
+// handBackDelay is how long what was in hand when the breaker opened stays away, and as much again at random: another
+// replica may have more luck, and this one does not fetch.
+const handBackDelay = time.Second
+
+// errOpened ends the flow of messages.
+var errOpened = errors.New("the circuit breaker has opened")
+
+// breaker stops the flow while the registry as a whole does not take writes. What one component meets does not open it:
+// a probe decides, or that several components fail and none succeeds.
+type breaker struct {
+	probe   Probe
+	pace    time.Duration
+	limiter *limiter
+	metrics *Metrics
+	log     zerolog.Logger
+
+	wake chan struct{} // holds one: there is something to probe for
+
+	mu      sync.Mutex
+	now     Breaker
+	suspect bool                       // something failed since the last probe
+	failed  map[component.Key]struct{} // since the last success
+	flow    context.Context            // ends when the breaker opens
+	stop    context.CancelCauseFunc
+	flowing chan struct{} // closed while the breaker is not open
+}
+
+func newBreaker(probe Probe, pace time.Duration, limiter *limiter, metrics *Metrics, log zerolog.Logger) *breaker {
+	b := &breaker{
+		probe: probe, pace: pace, limiter: limiter, metrics: metrics, log: log, wake: make(chan struct{}, 1),
+		now: Breaker{State: BreakerClosed, Since: time.Now()}, failed: map[component.Key]struct{}{}, flowing: make(chan struct{}),
+	}
+	b.flow, b.stop = context.WithCancelCause(context.Background())
+	close(b.flowing)
+	return b
+}
+
+// state returns a copy.
+func (b *breaker) state() Breaker {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.now
+}
+
+// Err says in words that nothing is fetched; nil while messages flow.
+func (b *breaker) Err() error {
+	now := b.state()
+	if now.State != BreakerOpen {
+		return nil
+	}
+	return fmt.Errorf("circuit breaker open since %s, no messages are fetched: %w", now.Since.UTC().Format(time.RFC3339), now.Reason)
+}
+
+// await waits until messages may flow. Its only error is the context's.
+func (b *breaker) await(ctx context.Context) error {
+	b.mu.Lock()
+	flowing := b.flowing
+	b.mu.Unlock()
+	select {
+	case <-flowing:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// opened is closed when the breaker opens.
+func (b *breaker) opened() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.flow.Done()
+}
+
+// while returns a context that ends with ctx or, with errOpened as its cause, when the breaker opens.
+func (b *breaker) while(ctx context.Context) (context.Context, context.CancelFunc) {
+	b.mu.Lock()
+	flow := b.flow
+	b.mu.Unlock()
+	open, cancel := context.WithCancelCause(ctx)
+	forget := context.AfterFunc(flow, func() { cancel(errOpened) })
+	return open, func() { forget(); cancel(nil) }
+}
+
+// succeeded says that the registry took a component.
+func (b *breaker) succeeded() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.failed)
+	if b.now.State == BreakerHalfOpen {
+		b.turn(BreakerClosed, nil)
+	}
+}
+
+// failedFor says that the registry did not take a component. certain says that it would take no other either.
+func (b *breaker) failedFor(key component.Key, reason error, certain bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failed[key] = struct{}{}
+	switch {
+	case b.now.State == BreakerOpen:
+		return
+	case b.now.State == BreakerHalfOpen, certain, len(b.failed) >= distinctFailures:
+		b.turn(BreakerOpen, reason)
+	default:
+		b.suspect = true
+	}
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// turn changes the state. The caller holds the lock.
+func (b *breaker) turn(to BreakerState, reason error) {
+	from := b.now.State
+	b.now.State, b.now.Since = to, time.Now()
+	b.metrics.breaker(to)
+	switch {
+	case to == BreakerOpen:
+		b.now.Reason = reason
+		b.flowing = make(chan struct{})
+		b.stop(errOpened)
+		if from == BreakerClosed {
+			b.log.Warn().Err(reason).Msg("circuit breaker open: no messages are fetched until the registry answers")
+		}
+	case from == BreakerOpen:
+		clear(b.failed)
+		b.limiter.restart(1)
+		b.flow, b.stop = context.WithCancelCause(context.Background())
+		close(b.flowing)
+	}
+	if to == BreakerClosed {
+		b.log.Info().Msg("circuit breaker closed: messages flow again")
+	}
+}
+
+// run probes the registry while there is reason to, until the context ends.
+func (b *breaker) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.wake:
+		}
+		for pause := b.pace; b.wanted(); pause = min(pause*3/2, b.pace*time.Duration(probeAtMost/probeEvery)) {
+			b.probed(b.ask(ctx))
+			timer := time.NewTimer(pause + rand.N(pause/2))
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return nil
+			}
+		}
+	}
+}
+
+func (b *breaker) wanted() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.suspect || b.now.State != BreakerClosed
+}
+
+// ask says whether the registry takes writes, by its own word and by a write that changes nothing. A registry that asks
+// for fewer requests is there.
+func (b *breaker) ask(ctx context.Context) error {
+	err := b.probe.Health(ctx)
+	if ClassOf(err) != ClassDown { // anything else may only mean that it does not know that question
+		err = b.probe.Trial(ctx)
+	}
+	if ClassOf(err) == ClassBusy {
+		return nil
+	}
+	return err
+}
+
+// probed takes a probe's result.
+func (b *breaker) probed(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.suspect = false
+	switch {
+	case errors.Is(err, context.Canceled):
+		return
+	case err == nil:
+		b.metrics.probes.WithLabelValues(probeGood).Inc()
+	default:
+		b.metrics.probes.WithLabelValues(probeBad).Inc()
+	}
+	switch {
+	case err != nil && b.now.State == BreakerOpen:
+		b.now.Reason = err
+	case err != nil:
+		b.turn(BreakerOpen, err)
+	case b.now.State == BreakerOpen:
+		b.turn(BreakerHalfOpen, nil)
+	case b.now.State == BreakerHalfOpen:
+		if _, trying := b.limiter.state(); trying == 0 { // there is nothing to try
+			b.turn(BreakerClosed, nil)
+		}
+	}
+}

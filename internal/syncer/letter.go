@@ -1,0 +1,39 @@
+package syncer
+
+import (
+	"errors"
+	"time"
+
+	"odasync/internal/event"
+)
+
+// Letter is a dead letter: a desired state that the registry will not show before something changes, and why.
+type Letter struct {
+	// Event is what could not be applied. Where Reason is ClassUnreadable only its key and sequence are known.
+	Event event.Event
+	// Target names the registry.
+	Target string
+	Reason Class
+	// Request and Status are the registry's side of the failure; empty and 0 where it was not asked.
+	Request string
+	Status  int
+	// Words are the registry's own, cut to a length for people, or a reason of odasync's.
+	Words string
+	// Attempts counts how often this state was tried.
+	Attempts int
+	// First and Last say since when the component fails, and when it failed last.
+	First, Last time.Time
+}
+
+// letter writes down why the event will not be tried again.
+func (s *Syncer) letter(e *event.Event, state State, err error) Letter {
+	l := Letter{
+		Event: *e, Target: s.cfg.Target, Reason: ClassOf(err), Words: err.Error(),
+		Attempts: state.Attempts, First: state.FailedSince, Last: state.Updated,
+	}
+	var failure *Failure
+	if errors.As(err, &failure) {
+		l.Request, l.Status, l.Words = failure.Request, failure.Status, failure.Words
+	}
+	return l
+}

@@ -1,0 +1,145 @@
+package syncer
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// slack is what an answer may take longer than usual, whatever is usual: below it lies the noise of a busy machine.
+const slack = 50 * time.Millisecond
+
+// limiter bounds how many components are applied at a time, between 1 and a maximum. The bound doubles with each round of
+// answers until they become slow, then grows by one a round, as long as it is used. It is halved when the registry asks
+// for fewer requests or does not answer in time, at most once for what was under way together.
+type limiter struct {
+	most float64
+	now  func() time.Time
+
+	mu       sync.Mutex
+	limit    float64
+	starting bool          // no sign of trouble since the start: grow fast
+	usual    time.Duration // how long a request takes when the registry is not pressed
+	inFlight int
+	shrunk   time.Time     // when the limit was last lowered
+	held     time.Time     // nothing begins before
+	room     chan struct{} // closed and replaced when somebody may enter
+}
+
+// newLimiter returns a limiter that begins with few.
+func newLimiter(most int) *limiter {
+	l := &limiter{most: float64(most), now: time.Now, room: make(chan struct{})}
+	l.restart(4)
+	return l
+}
+
+// restart forgets what was learned and begins with that many.
+func (l *limiter) restart(few float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limit, l.starting, l.usual = min(few, l.most), true, 0
+}
+
+// enter waits for room, which leave gives back. Its only error is the
+// context's.
+func (l *limiter) enter(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		now := l.now()
+		wait := l.held.Sub(now)
+		if wait <= 0 && l.inFlight < int(l.limit) {
+			l.inFlight++
+			l.mu.Unlock()
+			return nil
+		}
+		room := l.room
+		l.mu.Unlock()
+		if err := waitFor(ctx, room, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// waitFor waits for the channel and, where the wait is positive, no longer than that.
+func waitFor(ctx context.Context, room <-chan struct{}, wait time.Duration) error {
+	var over <-chan time.Time
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-room:
+	case <-over:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// leave makes room for the next.
+func (l *limiter) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	l.signal()
+}
+
+// signal wakes whoever waits. The caller holds the lock.
+func (l *limiter) signal() {
+	close(l.room)
+	l.room = make(chan struct{})
+}
+
+// answered takes how long a request took on average in a conversation that went well.
+func (l *limiter) answered(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.usual == 0 || took < l.usual:
+		l.usual = took
+	default: // a registry that became slower for good is the usual one after some hundred answers
+		l.usual += (took - l.usual) / 100
+	}
+	tolerated := max(2*l.usual, l.usual+slack)
+	switch {
+	case took > 2*tolerated:
+		l.shrink(0.9, l.now().Add(-took))
+	case took > tolerated:
+		l.starting = false
+	case float64(l.inFlight) < l.limit-1: // not used: it says nothing about more
+	case l.starting:
+		l.limit = min(l.limit+1, l.most)
+		l.signal()
+	default:
+		l.limit = min(l.limit+1/l.limit, l.most)
+		l.signal()
+	}
+}
+
+// pressed says that the registry could not cope with what began at the given time. pause is how long it asked to be
+// left alone; 0 for not at all.
+func (l *limiter) pressed(began time.Time, pause time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shrink(0.5, began)
+	if until := l.now().Add(pause); pause > 0 && until.After(l.held) {
+		l.held = until
+	}
+}
+
+// shrink lowers the limit unless that was done for the same congestion already. The caller holds the lock.
+func (l *limiter) shrink(to float64, began time.Time) {
+	l.starting = false
+	if began.Before(l.shrunk) {
+		return
+	}
+	l.limit, l.shrunk = max(l.limit*to, 1), l.now()
+}
+
+// state returns the present limit, and how many are inside.
+func (l *limiter) state() (limit, inFlight int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int(l.limit), l.inFlight
+}
