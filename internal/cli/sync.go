@@ -65,6 +65,14 @@ func syncAction(c *cli.Context) error {
 		request = stream.VerifyRequest{Namespace: found.Namespace, Name: found.Name}
 		read, interval = func(ctx context.Context) ([]Item, error) { return s.one(ctx, found.key()) }, pollInterval
 	}
+	if err := s.verify(ctx, c, request); err != nil {
+		return err
+	}
+	return s.await(ctx, c, read, interval)
+}
+
+// verify asks the leader; that it cannot is a negative answer.
+func (s *session) verify(ctx context.Context, c *cli.Context, request stream.VerifyRequest) error {
 	answer, err := s.conn.Verify(ctx, s.cluster, request)
 	switch {
 	case errors.Is(err, stream.ErrNoWatcher):
@@ -74,7 +82,7 @@ func syncAction(c *cli.Context) error {
 	case answer.Error != "":
 		return s.say(c, errors.New(answer.Error))
 	}
-	return s.await(ctx, c, read, interval)
+	return nil
 }
 
 // theOne returns the only component of that name.
@@ -143,7 +151,7 @@ func (s *session) conclude(c *cli.Context, items []Item) error {
 	for _, i := range items {
 		switch i.Registry.State {
 		case stateFailed:
-			negative = s.say(c, fmt.Errorf("%s/%s: the registry refuses it: %s: change the component, it is then applied again", i.Namespace, i.Name, i.Registry.Error))
+			negative = s.say(c, fmt.Errorf("%s/%s: the registry refuses it: %s: change the component, it is then applied again, or mend the registry's side and run `ctl dlq retry %s`", i.Namespace, i.Name, i.Registry.Error, i.Name))
 		case stateRetrying:
 			negative = s.say(c, fmt.Errorf("%s/%s: not in sync after %s, the syncer keeps trying: %s", i.Namespace, i.Name, c.Duration("timeout"), i.Registry.Error))
 		case statePending:

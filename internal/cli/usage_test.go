@@ -8,7 +8,7 @@ import (
 
 func TestHelpIsDone(t *testing.T) {
 	environment(t, nil)
-	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "test --help", "run --help", "registry --help", "registry serve --help"} {
+	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "test --help", "run --help", "status --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help"} {
 		t.Run("ctl "+args, func(t *testing.T) {
 			got := ctl(t, strings.Fields(args)...)
 			got.expect(t, 0)
@@ -44,6 +44,14 @@ func TestWrongUse(t *testing.T) {
 		"test, an argument":        {args: []string{"test", "nats"}, words: []string{`unexpected argument "nats"`, "ctl test --help"}},
 		"test, unknown form":       {args: []string{"test", "-o", "name"}, words: []string{`--output is "name": table, json, yaml`}},
 		"test, configuration":      {args: []string{"test"}, env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "soon"}, words: []string{`COMPONENT_REGISTRY_TIMEOUT is "soon"`}},
+		"status, an argument":      {args: []string{"status", "nats"}, words: []string{`unexpected argument "nats"`, "ctl status --help"}},
+		"dlq, unknown subcommand":  {args: []string{"dlq", "purge"}, words: []string{`unknown command "purge"`, "ctl dlq --help"}},
+		"dlq list, an argument":    {args: []string{"dlq", "list", "catalog"}, words: []string{`unexpected argument "catalog"`, "ctl dlq list --help"}},
+		"dlq list, unknown reason": {args: []string{"dlq", "list", "--reason", "mood"}, words: []string{`--reason is "mood": moved, alone, rejected, taken, unreadable`}},
+		"dlq show, nothing":        {args: []string{"dlq", "show"}, words: []string{"give the name of one component"}},
+		"dlq retry, nothing":       {args: []string{"dlq", "retry"}, words: []string{"give the name of a component, --reason, or --all"}},
+		"dlq drop, a name and all": {args: []string{"dlq", "drop", "catalog", "--all"}, words: []string{"give the name of a component, --reason, or --all"}},
+		"dlq drop, two names":      {args: []string{"dlq", "drop", "catalog", "orders"}, words: []string{`unexpected argument "orders"`}},
 		"run, unknown flag":        {args: []string{"run", "--bogus"}, words: []string{"bogus", "ctl run --help"}},
 		"run, an argument":         {args: []string{"run", "deploy"}, words: []string{`unexpected argument "deploy"`, "ctl run --help"}},
 		"run, no such folder":      {args: []string{"run", "--manifests", missing}, words: []string{missing + " does not exist: create it or name another"}},

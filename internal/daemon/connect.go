@@ -3,10 +3,12 @@ package daemon
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/nats-io/nuid"
 	"github.com/rs/zerolog"
 
+	"odasync/internal/ops"
 	"odasync/internal/stream"
 )
 
@@ -21,6 +23,15 @@ func connect(ctx context.Context, cfg stream.Config, process string, env Env) (c
 		env.Health.Ready(checkNATS, conn.Check)
 	}
 	return conn, log, err
+}
+
+// teller returns what fills in the part of a process's status that every process has.
+func teller(id string, env Env) func(context.Context) stream.ProcessStatus {
+	started := time.Now()
+	return func(ctx context.Context) stream.ProcessStatus {
+		problems := env.Health.NotReady(ctx)
+		return stream.ProcessStatus{ID: id, Version: ops.Version(), Started: started, Ready: len(problems) == 0, Problems: problems}
+	}
 }
 
 // identity names this process; no other process ever has the same.

@@ -70,6 +70,13 @@ func (p *part[T]) lost(err error) {
 	}
 }
 
+// get returns the value; nil where it is not there.
+func (p *part[T]) get() *T {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.value
+}
+
 // check asks the value, or says that it is not there yet.
 func (p *part[T]) check(ask func(*T) error) func(context.Context) error {
 	return func(context.Context) error {

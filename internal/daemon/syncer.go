@@ -41,7 +41,7 @@ func (c ShutdownConfig) Validate() error {
 // Sync feeds a registry from the stream until the context ends. Whatever is missing at first or fails later is waited
 // for.
 func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
-	conn, log, err := connect(ctx, cfg.Stream, "syncer", env)
+	conn, log, err := connect(ctx, cfg.Stream, stream.ProcessSyncer, env)
 	if err != nil {
 		return err
 	}
@@ -52,6 +52,20 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	target := registry.NewV1(cfg.Registry, registry.NewMetrics(env.Metrics), log)
 	metrics, backlog := syncer.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
+	tell := teller(owner, env)
+	stop, err := conn.ServeStatus(stream.ProcessSyncer, func(ctx context.Context) any {
+		status := stream.SyncerStatus{
+			ProcessStatus: tell(ctx), Target: cfg.Syncer.Target, Registry: cfg.Registry.Address(), Concurrency: cfg.Syncer.Concurrency,
+		}
+		if s := running.get(); s != nil {
+			tellFlow(&status, s.Flow())
+		}
+		return status
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return retry(ctx, log, "syncer is not running", func(ctx context.Context) (err error) {
 		defer func() { running.lost(err) }()
 		components, err := conn.OpenLog(ctx)
@@ -85,4 +99,13 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		log.Info().Str("target", cfg.Syncer.Target).Str("registry", cfg.Registry.Address()).Int("concurrency", cfg.Syncer.Concurrency).Msg("syncing")
 		return s.Run(ctx)
 	})
+}
+
+// tellFlow fills in how messages flow to the registry.
+func tellFlow(status *stream.SyncerStatus, flow syncer.Flow) {
+	status.Breaker, status.BreakerSince = string(flow.Breaker.State), flow.Breaker.Since
+	if flow.Breaker.Reason != nil {
+		status.BreakerReason = flow.Breaker.Reason.Error()
+	}
+	status.InFlight, status.Limit = flow.InFlight, flow.Limit
 }

@@ -35,7 +35,7 @@ func (c *WatcherConfig) Sections() []config.Section {
 // Watch publishes a cluster's Components until the context ends, as the leader or standing by. Whatever is missing at
 // first or fails later is waited for.
 func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
-	conn, log, err := connect(ctx, cfg.Stream, "watcher", env)
+	conn, log, err := connect(ctx, cfg.Stream, stream.ProcessWatcher, env)
 	if err != nil {
 		return err
 	}
@@ -63,12 +63,12 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 	l := newLeader(cfg, conn, source, election, env, log)
 	following.set(l)
 	warnOfMissingPermissions(ctx, client, log)
-	return election.Run(ctx, l.lead)
+	return l.run(ctx, env)
 }
 
 // WatchFolder publishes the Components in a folder of manifests until the context ends.
 func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env) error {
-	conn, log, err := connect(ctx, cfg.Stream, "watcher", env)
+	conn, log, err := connect(ctx, cfg.Stream, stream.ProcessWatcher, env)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env) e
 	election := newAlone(log)
 	l := newLeader(cfg, conn, source, election, env, log)
 	env.Health.Ready(checkManifests, func(context.Context) error { return l.check() })
-	return election.Run(ctx, l.lead)
+	return l.run(ctx, env)
 }
 
 // source is a watcher's source that can tell how it is doing.
@@ -125,6 +125,19 @@ func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election elec
 		return nil
 	})
 	return &leader{conn: conn, watcher: w, source: from, election: election, cluster: cfg.Watcher.ClusterName, log: log}
+}
+
+// run takes part in the election until the context ends.
+func (l *leader) run(ctx context.Context, env Env) error {
+	tell := teller(l.election.Identity(), env)
+	stop, err := l.conn.ServeStatus(stream.ProcessWatcher, func(ctx context.Context) any {
+		return stream.WatcherStatus{ProcessStatus: tell(ctx), Cluster: l.cluster, Leader: l.election.IsLeader()}
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return l.election.Run(ctx, l.lead)
 }
 
 // lead is one term. The claim on the cluster's name beside the lease keeps two clusters, whose leases know nothing of

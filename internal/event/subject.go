@@ -36,6 +36,9 @@ func ControlSubject(cluster, request string) string {
 	return ControlPrefix + "." + Token(cluster) + "." + request
 }
 
+// StatusSubject returns where every process of a kind is asked how it is. A cluster's requests have a token more.
+func StatusSubject(process string) string { return ControlPrefix + "." + process }
+
 // Tokens returns <cluster>.<namespace>.<name> in characters that are legal in NATS subjects and in KV keys.
 func Tokens(k component.Key) string {
 	return Token(k.Cluster) + "." + Token(k.Namespace) + "." + Token(k.Name)

@@ -43,20 +43,38 @@ func (h *Health) set(checks *[]check, name string, ask func(context.Context) err
 	*checks = append(*checks, check{name, ask})
 }
 
+// NotReady lists what keeps the process from being ready, in words.
+func (h *Health) NotReady(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	problems := []string{}
+	for _, c := range h.checks(&h.ready) {
+		if err := c.ask(ctx); err != nil {
+			problems = append(problems, c.name+": "+err.Error())
+		}
+	}
+	return problems
+}
+
+// checks returns a copy of the sets.
+func (h *Health) checks(sets ...*[]check) []check {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []check
+	for _, set := range sets {
+		all = append(all, *set...)
+	}
+	return all
+}
+
 // serve answers with a line for each check, and a last one that sums them up: 200 when all are well, else 503.
 func (h *Health) serve(word string, sets ...*[]check) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		h.mu.Lock()
-		var checks []check
-		for _, set := range sets {
-			checks = append(checks, *set...)
-		}
-		h.mu.Unlock()
 		ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 		defer cancel()
 		var lines strings.Builder
 		status := http.StatusOK
-		for _, c := range checks {
+		for _, c := range h.checks(sets...) {
 			if err := c.ask(ctx); err != nil {
 				status = http.StatusServiceUnavailable
 				fmt.Fprintf(&lines, "not %s: %v\n", c.name, err)

@@ -34,7 +34,7 @@ type Consumer struct {
 // a replica with another registry under the same target is refused, since the two would share the messages and the
 // registry ids in the sync state.
 func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string) (*Consumer, error) {
-	name := "syncer-" + event.Token(target)
+	name := consumerName(target)
 	want := jetstream.ConsumerConfig{
 		Durable:        name,
 		Description:    "Components for the registry of target " + target,
@@ -215,5 +215,24 @@ func (c *Consumer) Backlog(ctx context.Context) (Backlog, error) {
 	if err != nil {
 		return Backlog{}, fmt.Errorf("read the backlog: %w", err)
 	}
-	return Backlog{Pending: info.NumPending, Unfinished: info.NumAckPending}, nil
+	return backlogOf(info), nil
 }
+
+// Backlog asks the server for what waits for a target.
+func (l *Log) Backlog(ctx context.Context, target string) (Backlog, error) {
+	consumer, err := l.stream.Consumer(ctx, consumerName(target))
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return Backlog{}, fmt.Errorf("target %q has no consumer yet: start a syncer, which creates it", target)
+	}
+	if err != nil {
+		return Backlog{}, fmt.Errorf("read the backlog of target %q: %w", target, err)
+	}
+	return backlogOf(consumer.CachedInfo()), nil
+}
+
+func backlogOf(info *jetstream.ConsumerInfo) Backlog {
+	return Backlog{Pending: info.NumPending, Unfinished: info.NumAckPending}
+}
+
+// consumerName is the durable name of a target's consumer.
+func consumerName(target string) string { return "syncer-" + event.Token(target) }

@@ -36,7 +36,7 @@ type VerifyAnswer struct {
 // ServeVerify answers VerifyRequests for a cluster until stop is called. One request is worked on at a time.
 func (c *Conn) ServeVerify(ctx context.Context, cluster string, verify func(ctx context.Context, namespace, name string) (int, error)) (stop func(), err error) {
 	service, err := micro.AddService(c.nc, micro.Config{
-		Name: "odasync-watcher", Version: controlVersion, Description: "Leads cluster " + cluster,
+		Name: "odasync-leader", Version: controlVersion, Description: "Leads cluster " + cluster,
 		Metadata: map[string]string{"cluster": cluster},
 	})
 	if err != nil {

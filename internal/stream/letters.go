@@ -22,8 +22,9 @@ type Letters struct {
 	target string
 }
 
-// deadLetter is the JSON of a dead letter. Its shape is described in docs/api.md.
-type deadLetter struct {
+// DeadLetter is a dead letter as it is stored and shown; docs/api.md describes it. Target and key are those of its
+// subject.
+type DeadLetter struct {
 	Target    string       `json:"target"`
 	Cluster   string       `json:"cluster"`
 	Namespace string       `json:"namespace"`
@@ -36,11 +37,17 @@ type deadLetter struct {
 	Attempts  int          `json:"attempts"`
 	First     time.Time    `json:"first"`
 	Last      time.Time    `json:"last"`
-	Event     deadEvent    `json:"event"`
+	Event     DeadEvent    `json:"event"`
 }
 
-// deadEvent is the event that could not be applied.
-type deadEvent struct {
+// Key is the component's.
+func (d *DeadLetter) Key() component.Key {
+	return component.Key{Cluster: d.Cluster, Namespace: d.Namespace, Name: d.Name}
+}
+
+// DeadEvent is the event that could not be applied.
+type DeadEvent struct {
+	// Deleted says that it was the deletion that failed.
 	Deleted         bool      `json:"deleted"`
 	Time            time.Time `json:"time,omitzero"`
 	Hash            string    `json:"hash,omitempty"`
@@ -117,37 +124,26 @@ func (l *Letters) Remove(ctx context.Context, key component.Key) error {
 }
 
 // All calls each with every dead letter of the target. What cannot be decoded is reported with the error.
-func (l *Letters) All(ctx context.Context, each func(syncer.Letter, error)) error {
+func (l *Letters) All(ctx context.Context, each func(DeadLetter, error)) error {
 	return l.conn.scan(ctx, l.stream, event.DeadPrefix+"."+event.Token(l.target)+".>", false, func(m event.Message, sequence uint64) {
-		each(decodeLetter(m, sequence))
+		var d DeadLetter
+		err := json.Unmarshal(m.Data, &d)
+		if err != nil {
+			err = fmt.Errorf("dead letter %d of %s: %w", sequence, m.Subject, err)
+		}
+		each(d, err)
 	})
 }
 
-func encodeLetter(l syncer.Letter) deadLetter {
+func encodeLetter(l syncer.Letter) DeadLetter {
 	e := l.Event
-	return deadLetter{
+	return DeadLetter{
 		Target: l.Target, Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
 		Reason: l.Reason, Request: l.Request, Status: l.Status, Words: l.Words, Attempts: l.Attempts,
 		First: l.First.UTC(), Last: l.Last.UTC(),
-		Event: deadEvent{
+		Event: DeadEvent{
 			Deleted: e.Deleted() && l.Reason != syncer.ClassUnreadable, Time: e.Time.UTC(), Hash: e.Hash, UID: e.UID,
 			ResourceVersion: e.ResourceVersion, Component: e.Component,
 		},
 	}
-}
-
-func decodeLetter(m event.Message, sequence uint64) (syncer.Letter, error) {
-	var d deadLetter
-	if err := json.Unmarshal(m.Data, &d); err != nil {
-		return syncer.Letter{}, fmt.Errorf("dead letter %d of %s: %w", sequence, m.Subject, err)
-	}
-	return syncer.Letter{
-		Event: event.Event{
-			Key:       component.Key{Cluster: d.Cluster, Namespace: d.Namespace, Name: d.Name},
-			Component: d.Event.Component, Hash: d.Event.Hash, UID: d.Event.UID, ResourceVersion: d.Event.ResourceVersion,
-			Time: d.Event.Time, Sequence: d.Sequence,
-		},
-		Target: d.Target, Reason: d.Reason, Request: d.Request, Status: d.Status, Words: d.Words,
-		Attempts: d.Attempts, First: d.First, Last: d.Last,
-	}, nil
 }

@@ -100,9 +100,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	}
 	for _, class := range Classes() {
 		m.failures.WithLabelValues(string(class))
-		if class.particular() {
-			m.letters.WithLabelValues(string(class))
-		}
+	}
+	for _, class := range LetterClasses() {
+		m.letters.WithLabelValues(string(class))
 	}
 	m.probes.WithLabelValues(probeGood)
 	m.probes.WithLabelValues(probeBad)

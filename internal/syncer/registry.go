@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"odasync/internal/component"
@@ -72,6 +73,11 @@ const (
 // Classes lists all classes.
 func Classes() []Class {
 	return []Class{ClassDown, ClassBusy, ClassRefused, ClassMoved, ClassAlone, ClassRejected, ClassTaken, ClassUnreadable}
+}
+
+// LetterClasses lists the classes that end in a dead letter, at once or after a few tries.
+func LetterClasses() []Class {
+	return slices.DeleteFunc(Classes(), func(c Class) bool { return !c.particular() })
 }
 
 // ClassOf returns the class of an error from a Registry; empty for nil.

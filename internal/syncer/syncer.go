@@ -86,7 +86,7 @@ type Syncer struct {
 	breaker *breaker
 	lanes   *lanes.Lanes[component.Key, *event.Delivery]
 
-	beat     atomic.Int64  // when the heartbeat was last sent, in Unix nanoseconds
+	beat     atomic.Int64    // when the heartbeat was last sent, in Unix nanoseconds
 	stopping context.Context // ends when nothing is fetched any more
 	stop     context.CancelFunc
 
@@ -107,7 +107,7 @@ func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.L
 			return a.Sequence < b.Sequence
 		}),
 		stopping: stopping, stop: stop,
-		hand:     make(map[*event.Delivery]struct{}),
+		hand: make(map[*event.Delivery]struct{}),
 	}
 }
 
