@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -109,6 +110,9 @@ func attribute(value string) string {
 	}
 	return b.String()
 }
+
+// ErrUnreadable says that a message is no component event, or not one that this program can read.
+var ErrUnreadable = errors.New("unreadable")
 
 // Decode reads a message's wire form; sequence is its place in the stream. Unknown headers and body fields are
 // ignored, so that a newer writer does not stop an older reader.

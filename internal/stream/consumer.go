@@ -184,10 +184,7 @@ func (c *Consumer) Close() {
 	if c.messages == nil {
 		return
 	}
-	defer func() {
-		c.messages.Stop()
-		c.messages = nil
-	}()
+	defer c.messages.Stop()
 	if !c.conn.nc.IsConnected() {
 		return // the messages come again by themselves after AckWait
 	}

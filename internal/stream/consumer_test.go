@@ -146,8 +146,11 @@ func TestReplicasShareTheMessages(t *testing.T) {
 	counts := make(map[uint64]int)
 	var shares [2]int
 	var group errgroup.Group
-	for i := range shares {
-		consumer := open(t, consumerOf(t, ensureLog(t, s.Conn(t))), 4)
+	var consumers [len(shares)]*stream.Consumer
+	for i := range consumers { // both, before one could take everything
+		consumers[i] = open(t, consumerOf(t, ensureLog(t, s.Conn(t))), 4)
+	}
+	for i, consumer := range consumers {
 		group.Go(func() error {
 			for {
 				d, err := consumer.Next(ctx)

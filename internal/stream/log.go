@@ -107,14 +107,18 @@ func (l *Log) head(m event.Message, sequence uint64) (event.Head, bool) {
 	return event.Head{Key: key, Sequence: sequence}, err == nil
 }
 
-// Newest reads the last message of the key's subject from the stream's leader.
+// Newest reads the last message of the key's subject from the stream's leader. Where that cannot be decoded, the error is
+// event.ErrUnreadable and the event has only its key and sequence.
 func (l *Log) Newest(ctx context.Context, key component.Key) (event.Event, bool, error) {
 	m, sequence, found, err := l.conn.last(ctx, StreamName, event.Subject(key))
 	if err != nil || !found {
 		return event.Event{}, false, err
 	}
 	e, err := event.Decode(m, sequence)
-	return e, err == nil, err
+	if err != nil {
+		return event.Event{Key: key, Sequence: sequence}, true, fmt.Errorf("%w: %w", event.ErrUnreadable, err)
+	}
+	return e, true, nil
 }
 
 // last asks the leader: the client library would use direct get, which a lagging replica may answer.

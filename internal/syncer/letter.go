@@ -26,9 +26,9 @@ type Letter struct {
 }
 
 // letter writes down why the event will not be tried again.
-func (s *Syncer) letter(e *event.Event, state State, err error) Letter {
+func (a *Applier) letter(e *event.Event, state State, err error) Letter {
 	l := Letter{
-		Event: *e, Target: s.cfg.Target, Reason: ClassOf(err), Words: err.Error(),
+		Event: *e, Target: a.cfg.Target, Reason: ClassOf(err), Words: err.Error(),
 		Attempts: state.Attempts, First: state.FailedSince, Last: state.Updated,
 	}
 	var failure *Failure

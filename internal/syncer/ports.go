@@ -27,7 +27,8 @@ type Deliveries interface {
 
 // Heads reads the stream's newest message of a key from the stream's leader.
 type Heads interface {
-	// Newest returns false where the subject has no message.
+	// Newest returns false where the subject has no message. Where it cannot be decoded, the error is
+	// event.ErrUnreadable, and the event has its key and sequence.
 	Newest(ctx context.Context, key component.Key) (event.Event, bool, error)
 }
 

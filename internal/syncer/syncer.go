@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,22 +72,13 @@ type Timing struct {
 	Probe time.Duration
 }
 
-// Syncer applies events to one registry.
+// Syncer applies the events that a consumer delivers.
 type Syncer struct {
-	ports   Ports
-	cfg     Config
-	timing  Timing
-	metrics *Metrics
-	log     zerolog.Logger
-	sink    sink
-	broker  broker
-	limiter *limiter
-	breaker *breaker
-	lanes   *lanes.Lanes[component.Key, *event.Delivery]
+	*Applier
+	timing Timing
+	lanes  *lanes.Lanes[component.Key, *event.Delivery]
 
-	beat     atomic.Int64    // when the heartbeat was last sent, in Unix nanoseconds
-	stopping context.Context // ends when nothing is fetched any more
-	stop     context.CancelFunc
+	beat atomic.Int64 // when the heartbeat was last sent, in Unix nanoseconds
 
 	mu   sync.Mutex
 	hand map[*event.Delivery]struct{}
@@ -96,17 +86,11 @@ type Syncer struct {
 
 // New returns a syncer, which runs once.
 func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.Logger) *Syncer {
-	log = log.With().Str("target", cfg.Target).Logger()
-	limiter := newLimiter(cfg.Concurrency)
-	stopping, stop := context.WithCancel(context.Background())
 	return &Syncer{
-		ports: ports, cfg: cfg, timing: timing, metrics: metrics, log: log,
-		sink: newSink(log), broker: newBroker(log),
-		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(timing.Probe, probeEvery), limiter, metrics, log),
+		Applier: NewApplier(ports, cfg, timing.Probe, metrics, log), timing: timing,
 		lanes: lanes.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
 			return a.Sequence < b.Sequence
 		}),
-		stopping: stopping, stop: stop,
 		hand: make(map[*event.Delivery]struct{}),
 	}
 }
@@ -116,12 +100,10 @@ func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.L
 func (s *Syncer) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	s.metrics.limiter.Store(s.limiter)
-	defer s.metrics.limiter.Store(nil)
 
 	var background errgroup.Group
 	background.Go(func() error { return s.heartbeat(work) })
-	background.Go(func() error { return s.breaker.run(work) })
+	background.Go(func() error { return s.Applier.Run(work) })
 
 	var workers errgroup.Group
 	for range s.cfg.Concurrency {
@@ -243,23 +225,6 @@ func (s *Syncer) letGo(d *event.Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.hand, d)
-}
-
-// Check says in words why the registry is not being written; nil when the last attempt went well.
-func (s *Syncer) Check() error { return errors.Join(s.breaker.Err(), s.sink.Err(), s.broker.Err()) }
-
-// Flow is how messages flow to the registry.
-type Flow struct {
-	Breaker Breaker
-	// Limit is how many components may be applied at a time now, InFlight how many are.
-	Limit, InFlight int
-}
-
-// Flow tells how messages flow now.
-func (s *Syncer) Flow() Flow {
-	f := Flow{Breaker: s.breaker.state()}
-	f.Limit, f.InFlight = s.limiter.state()
-	return f
 }
 
 // Turning says in words whether the loops stand still; nil while they turn.

@@ -12,68 +12,68 @@ import (
 // converse brings one state into the registry. Where the registry as a whole does not answer, it tries again at once,
 // a few times and with a pause, before the failure counts and the message goes back to the stream. A stop ends the
 // pause, and so does the breaker.
-func (s *Syncer) converse(held context.Context, e *event.Event, prior Prior) (Result, error) {
-	opened := s.breaker.opened()
+func (a *Applier) converse(held context.Context, e *event.Event, prior Prior) (Result, error) {
+	opened := a.breaker.opened()
 	for try := 1; ; try++ {
-		result, err := s.once(held, e, prior)
-		if ClassOf(err) != ClassDown || try >= s.cfg.Tries || !s.pause(held, opened, time.Duration(s.cfg.Pause)) {
-			return result, s.weigh(held, e, err)
+		result, err := a.once(held, e, prior)
+		if ClassOf(err) != ClassDown || try >= a.cfg.Tries || !a.pause(held, opened, time.Duration(a.cfg.Pause)) {
+			return result, a.weigh(held, e, err)
 		}
 		// What the failed try left behind is not known.
 		prior = Prior{Record: merged(prior.Record, result.Record), Doubt: true}
 	}
 }
 
-func (s *Syncer) once(held context.Context, e *event.Event, prior Prior) (result Result, err error) {
+func (a *Applier) once(held context.Context, e *event.Event, prior Prior) (result Result, err error) {
 	began := time.Now()
 	if e.Deleted() {
-		result, err = s.ports.Registry.Delete(held, e.Key, prior)
+		result, err = a.ports.Registry.Delete(held, e.Key, prior)
 	} else {
-		result, err = s.ports.Registry.Apply(held, e.Key, e.Component, prior)
+		result, err = a.ports.Registry.Apply(held, e.Key, e.Component, prior)
 	}
 	if err != nil && held.Err() != nil {
 		return result, err // a request that was cut off tells nothing about the registry
 	}
-	s.sink.result(err)
+	a.sink.result(err)
 	var failure *Failure
 	switch {
 	case err == nil && result.Requests > 0:
-		s.limiter.answered(time.Since(began) / time.Duration(result.Requests))
+		a.limiter.answered(time.Since(began) / time.Duration(result.Requests))
 	case ClassOf(err) == ClassBusy && errors.As(err, &failure):
-		s.limiter.pressed(began, failure.RetryAfter)
+		a.limiter.pressed(began, failure.RetryAfter)
 	case errors.Is(err, context.DeadlineExceeded):
-		s.limiter.pressed(began, 0)
+		a.limiter.pressed(began, 0)
 	}
 	return result, err
 }
 
 // weigh tells the breaker how a conversation ended. An internal error of the registry may be its answer to this component
 // alone: then it takes other writes, and the failure is the component's.
-func (s *Syncer) weigh(held context.Context, e *event.Event, err error) error {
+func (a *Applier) weigh(held context.Context, e *event.Event, err error) error {
 	var failure *Failure
 	certain := false
 	switch {
 	case err == nil:
-		s.breaker.succeeded()
+		a.breaker.succeeded()
 		return nil
 	case held.Err() != nil, ClassOf(err).particular(), ClassOf(err) == ClassBusy:
 		return err
 	case ClassOf(err) == ClassRefused:
 		certain = true
 	case errors.As(err, &failure) && failure.Status == http.StatusInternalServerError:
-		if trial := s.ports.Probe.Trial(held); trial == nil {
+		if trial := a.ports.Probe.Trial(held); trial == nil {
 			alone := *failure
 			alone.Class = ClassAlone
 			return &alone
 		}
 		certain = held.Err() == nil
 	}
-	s.breaker.failedFor(e.Key, err, certain)
+	a.breaker.failedFor(e.Key, err, certain)
 	return err
 }
 
 // pause waits; false when the claim or the syncer ended meanwhile, or the breaker opened.
-func (s *Syncer) pause(held context.Context, opened <-chan struct{}, wait time.Duration) bool {
+func (a *Applier) pause(held context.Context, opened <-chan struct{}, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -81,7 +81,7 @@ func (s *Syncer) pause(held context.Context, opened <-chan struct{}, wait time.D
 		return true
 	case <-held.Done():
 	case <-opened:
-	case <-s.stopping.Done():
+	case <-a.stopping.Done():
 	}
 	return false
 }

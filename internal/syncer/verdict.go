@@ -35,6 +35,7 @@ type verdict struct {
 	action  action
 	delay   time.Duration
 	err     error
+	writes  int // requests that changed something in the registry
 }
 
 // handedBack returns a message that was not begun to whoever asks next, after the delay and up to as much again.

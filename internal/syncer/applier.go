@@ -1,0 +1,116 @@
+package syncer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+)
+
+// Applier brings single components into a registry, as the only writer of their keys. A Syncer does so for what the
+// consumer delivers; others ask for a comparison with Mend.
+type Applier struct {
+	ports   Ports
+	cfg     Config
+	metrics *Metrics
+	log     zerolog.Logger
+	sink    sink
+	broker  broker
+	limiter *limiter
+	breaker *breaker
+
+	stopping context.Context // ends when nothing new is begun any more
+	stop     context.CancelFunc
+}
+
+// NewApplier returns an applier; Deliveries are not used. pace is the least time between two probes of a registry that is
+// down; a second where it is 0.
+func NewApplier(ports Ports, cfg Config, pace time.Duration, metrics *Metrics, log zerolog.Logger) *Applier {
+	log = log.With().Str("target", cfg.Target).Logger()
+	limiter := newLimiter(cfg.Concurrency)
+	stopping, stop := context.WithCancel(context.Background())
+	return &Applier{
+		ports: ports, cfg: cfg, metrics: metrics, log: log, sink: newSink(log), broker: newBroker(log),
+		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(pace, probeEvery), limiter, metrics, log),
+		stopping: stopping, stop: stop,
+	}
+}
+
+// Run probes the registry whenever it is down, until the context ends.
+func (a *Applier) Run(ctx context.Context) error {
+	a.metrics.limiter.Store(a.limiter)
+	defer a.metrics.limiter.Store(nil)
+	return a.breaker.run(ctx)
+}
+
+// Mended is what a comparison did.
+type Mended struct {
+	// Deleted says that the component is not to stand in the registry.
+	Deleted bool
+	// Writes counts the requests that changed something.
+	Writes int
+}
+
+// claimedTries bounds how often a comparison waits for another replica to finish with the key.
+const claimedTries = 20
+
+// Mend compares the registry with the stream's newest message of the key, whatever the sync state says, and writes what
+// differs. It returns ErrClaimed where others kept the claim, the registry's failure, or the context's error.
+func (a *Applier) Mend(ctx context.Context, key component.Key) (Mended, error) {
+	if err := a.breaker.await(ctx); err != nil {
+		return Mended{}, err
+	}
+	if err := a.limiter.enter(ctx); err != nil {
+		return Mended{}, err
+	}
+	defer a.limiter.leave()
+	writes, claimed := 0, 0
+	for number := 1; ; number++ {
+		v, alone := a.attempt(ctx, job{key: key, number: number})
+		writes += v.writes
+		switch {
+		case !alone:
+			a.raced(key)
+		case v.outcome == outcomeClaimed:
+			if claimed++; claimed == claimedTries {
+				return Mended{}, fmt.Errorf("compare %s: %w", key, ErrClaimed)
+			}
+		case v.action != ack:
+			return Mended{Writes: writes}, v.err
+		default:
+			return Mended{Deleted: v.outcome == outcomeDeleted, Writes: writes}, nil
+		}
+		if err := waitFor(ctx, nil, max(v.delay, time.Nanosecond)); err != nil {
+			return Mended{Writes: writes}, err
+		}
+	}
+}
+
+// raced counts and tells that another replica may have written a key at the same time.
+func (a *Applier) raced(key component.Key) {
+	a.metrics.races.Inc()
+	a.log.Warn().Str("cluster", key.Cluster).Str("namespace", key.Namespace).Str("component", key.Name).
+		Msg("another replica may have written this component: applying its newest state again")
+}
+
+// Check says in words why the registry is not being written; nil when the last attempt went well.
+func (a *Applier) Check() error { return errors.Join(a.breaker.Err(), a.sink.Err(), a.broker.Err()) }
+
+// Flow is how messages flow to the registry.
+type Flow struct {
+	Breaker Breaker
+	// Limit is how many components may be applied at a time now, InFlight how many are.
+	Limit, InFlight int
+}
+
+// Flow tells how messages flow now.
+func (a *Applier) Flow() Flow {
+	f := Flow{Breaker: a.breaker.state()}
+	f.Limit, f.InFlight = a.limiter.state()
+	return f
+}
