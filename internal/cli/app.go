@@ -53,7 +53,7 @@ func newApp() *cli.App {
 		Usage:           "run, test and explain odasync",
 		Version:         ops.BuildInfo(),
 		HideHelpCommand: true,
-		Commands:        []*cli.Command{runCommand(), testCommand(), listCommand(), statusCommand(), syncCommand(), dlqCommand(), registryCommand()},
+		Commands:        []*cli.Command{runCommand(), testCommand(), listCommand(), statusCommand(), syncCommand(), reconcileCommand(), dlqCommand(), registryCommand()},
 		ExitErrHandler:  func(*cli.Context, error) {}, // Main decides
 		OnUsageError:    wrongUse("ctl"),
 		Action:          groupAction("ctl", cli.ShowAppHelp),

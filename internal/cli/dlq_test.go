@@ -138,7 +138,7 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	manifest(t, dir, "shop", "catalog", "1.0.0")
 	p.watch(t, dir)
-	said(0, "leads default", "closed", "dead letters: 0", "all is well")
+	said(0, "leads default", "closed", "dead letters: 0", "last full sync", "last reconcile", "all is well")
 	sameShape(t, "status", ctl(t, "status", "-o", "json").stdout)
 
 	p.registry.SetFault(func(*http.Request) *refregistry.Fault {

@@ -12,7 +12,9 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/event"
 	"odasync/internal/stream"
+	"odasync/internal/syncer"
 )
 
 // Status is what `ctl status -o json` prints. Its fields stay; more may come.
@@ -27,6 +29,10 @@ type Status struct {
 	Unfinished int    `json:"unfinished"`
 	// DeadLetters counts those of the target, of all clusters.
 	DeadLetters int `json:"deadLetters"`
+	// FullSync is the last comparison of the cluster with the stream, Reconcile the last of the stream with the registry;
+	// null where none is known.
+	FullSync  *event.Marker          `json:"fullSync"`
+	Reconcile *syncer.Reconciliation `json:"reconcile"`
 	// Problems say in words what is not as it should be; none where all is well.
 	Problems []string `json:"problems"`
 }
@@ -84,8 +90,31 @@ func (s *session) status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return status, err
 	}
+	if err := s.lastComparisons(ctx, &status); err != nil {
+		return status, err
+	}
 	status.Problems = status.problems()
 	return status, nil
+}
+
+// lastComparisons reads what the last full sync and the last reconcile found.
+func (s *session) lastComparisons(ctx context.Context, status *Status) error {
+	marker, found, err := s.log.LastMark(ctx, s.cluster)
+	if err != nil && !errors.Is(err, event.ErrUnreadable) {
+		return err
+	}
+	if found && err == nil {
+		status.FullSync = &marker
+	}
+	records, err := s.conn.OpenRecords(ctx)
+	if err != nil {
+		return err
+	}
+	last, found, err := records.LastReconcile(ctx, s.target, s.cluster)
+	if found {
+		status.Reconcile = &last
+	}
+	return err
 }
 
 // problems puts into words what is not as it should be.
@@ -99,6 +128,9 @@ func (s *Status) problems() []string {
 		}
 		for _, problem := range w.Problems {
 			say("watcher %s: %s", w.ID, problem)
+		}
+		for _, refused := range w.Refused {
+			say("deletions refused: %v", &refused)
 		}
 	}
 	for _, y := range s.Syncers {
@@ -118,6 +150,14 @@ func (s *Status) problems() []string {
 	if syncers == 0 {
 		say("no syncer of target %q runs: start one, or set SYNC_TARGET to the name of the target that is meant", s.Target)
 	}
+	if r := s.Reconcile; r != nil {
+		if r.Refused != nil {
+			say("deletions refused: %v", r.Refused)
+		}
+		if r.Error != "" {
+			say("the last reconcile was not finished: %s", r.Error)
+		}
+	}
 	if s.DeadLetters > 0 {
 		say("components that the registry does not take: %d, `ctl dlq list` shows them", s.DeadLetters)
 	}
@@ -134,8 +174,7 @@ func printStatus(c *cli.Context, s Status) error {
 		if of.Ready {
 			ready = "yes"
 		}
-		age := time.Since(of.Started).Round(time.Second).String()
-		rows = append(rows, []string{process, of.ID, of.Version, role, ready, dash(breaker), applying, age})
+		rows = append(rows, []string{process, of.ID, of.Version, role, ready, dash(breaker), applying, ago(of.Started)})
 	}
 	for _, w := range s.Watchers {
 		role := "stands by for " + w.Cluster
@@ -150,6 +189,13 @@ func printStatus(c *cli.Context, s Status) error {
 	var text strings.Builder
 	err := table(&text, []string{"PROCESS", "ID", "VERSION", "ROLE", "READY", "BREAKER", "APPLYING", "AGE"}, rows)
 	fmt.Fprintf(&text, "\ntarget %s: %d messages waiting, %d in hand or to be tried again; dead letters: %d\n", s.Target, s.Pending, s.Unfinished, s.DeadLetters)
+	if m := s.FullSync; m != nil {
+		fmt.Fprintf(&text, "last full sync %s ago: %d components, %d corrections\n", ago(m.Time), m.Count, m.Published+m.Tombstoned)
+	}
+	if r := s.Reconcile; r != nil {
+		fmt.Fprintf(&text, "last reconcile %s ago: %d entries, %d were not right, %d mended, %d deleted\n",
+			ago(r.Time), r.Entries, r.Missing+r.Different+r.Unsettled+r.Orphans, r.Mended, r.Deleted)
+	}
 	if len(s.Problems) == 0 {
 		text.WriteString("all is well\n")
 	}
@@ -159,3 +205,6 @@ func printStatus(c *cli.Context, s Status) error {
 	_, writeErr := fmt.Fprint(c.App.Writer, text.String())
 	return errors.Join(err, writeErr)
 }
+
+// ago is the time since then, in whole seconds.
+func ago(then time.Time) string { return time.Since(then).Round(time.Second).String() }

@@ -65,7 +65,14 @@ func syncAction(c *cli.Context) error {
 		request = stream.VerifyRequest{Namespace: found.Namespace, Name: found.Name}
 		read, interval = func(ctx context.Context) ([]Item, error) { return s.one(ctx, found.key()) }, pollInterval
 	}
-	if err := s.verify(ctx, c, request); err != nil {
+	if name == "" && namespace == "" {
+		if _, err := s.fullSync(ctx, c); err != nil {
+			return err
+		}
+		if _, err := s.reconcile(ctx, c, false); err != nil {
+			return err
+		}
+	} else if err := s.verify(ctx, c, request); err != nil {
 		return err
 	}
 	return s.await(ctx, c, read, interval)
@@ -73,16 +80,8 @@ func syncAction(c *cli.Context) error {
 
 // verify asks the leader; that it cannot is a negative answer.
 func (s *session) verify(ctx context.Context, c *cli.Context, request stream.VerifyRequest) error {
-	answer, err := s.conn.Verify(ctx, s.cluster, request)
-	switch {
-	case errors.Is(err, stream.ErrNoWatcher):
-		return s.say(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to the name of the cluster that is meant", s.cluster))
-	case err != nil:
-		return err
-	case answer.Error != "":
-		return s.say(c, errors.New(answer.Error))
-	}
-	return nil
+	_, err := s.conn.Verify(ctx, s.cluster, request)
+	return s.refused(c, err)
 }
 
 // theOne returns the only component of that name.

@@ -14,5 +14,6 @@ import "context"
 type Observer interface {
 	Begin(scope Scope) (round uint64)
 	Observe(ctx context.Context, round uint64, seen Observation) error
-	End(ctx context.Context, round uint64, scope Scope) error
+	// The resourceVersion is the cluster's at the end of the round, an opaque string; empty where there is none.
+	End(ctx context.Context, round uint64, scope Scope, resourceVersion string) error
 }

@@ -2,10 +2,14 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"odasync/internal/config"
+	"odasync/internal/guard"
 	"odasync/internal/registry"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
@@ -13,15 +17,17 @@ import (
 
 // SyncerConfig is the configuration of a syncer process.
 type SyncerConfig struct {
-	Stream   stream.Config
-	Syncer   syncer.Config
-	Registry registry.Config
-	Shutdown ShutdownConfig
+	Stream    stream.Config
+	Syncer    syncer.Config
+	Reconcile syncer.ReconcileConfig
+	Guard     guard.Config
+	Registry  registry.Config
+	Shutdown  ShutdownConfig
 }
 
 // Sections lists the parts for config.Load.
 func (c *SyncerConfig) Sections() []config.Section {
-	return []config.Section{&c.Stream, &c.Syncer, &c.Registry, &c.Shutdown}
+	return []config.Section{&c.Stream, &c.Syncer, &c.Reconcile, &c.Guard, &c.Registry, &c.Shutdown}
 }
 
 // ShutdownConfig bounds an orderly stop.
@@ -68,37 +74,95 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	defer stop()
 	return retry(ctx, log, "syncer is not running", func(ctx context.Context) (err error) {
 		defer func() { running.lost(err) }()
-		components, err := conn.OpenLog(ctx)
+		p, err := openPipeline(ctx, conn, cfg, owner)
 		if err != nil {
 			return err
 		}
-		consumer, err := components.EnsureConsumer(ctx, cfg.Syncer.Target, cfg.Registry.Address())
-		if err != nil {
-			return err
-		}
-		claims, err := conn.Claims(ctx, "target-"+cfg.Syncer.Target, owner)
-		if err != nil {
-			return err
-		}
-		states, err := components.States(ctx, cfg.Syncer.Target)
-		if err != nil {
-			return err
-		}
-		letters, err := conn.Letters(ctx, cfg.Syncer.Target)
-		if err != nil {
-			return err
-		}
-		backlog.Follow(consumer)
+		backlog.Follow(p.consumer)
 		s := syncer.New(syncer.Ports{
-			Deliveries: consumer, Heads: components, Claims: claims, States: states,
-			Letters: letters, Registry: target, Probe: target,
+			Deliveries: p.consumer, Heads: p.log, Claims: p.claims, States: p.states, Letters: p.letters, Registry: target, Probe: target,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
+		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcilePorts{
+			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Waiting: p.waiting,
+		})
+		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error) {
+			return r.Reconcile(ctx, cluster, "", dryRun)
+		})
+		if err != nil {
+			return err
+		}
+		defer stop()
 		running.set(s)
 		env.Health.Live("syncer", func(context.Context) error { return s.Turning() })
 		defer env.Health.Live("syncer", func(context.Context) error { return nil }) // between two sessions there is nothing to turn
 		log.Info().Str("target", cfg.Syncer.Target).Str("registry", cfg.Registry.Address()).Int("concurrency", cfg.Syncer.Concurrency).Msg("syncing")
-		return s.Run(ctx)
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return s.Run(ctx) })
+		group.Go(func() error { return r.Run(ctx, p.markers) })
+		group.Go(func() error { return p.stands(ctx) })
+		return group.Wait()
 	})
+}
+
+// pipeline is the broker's side of a syncer.
+type pipeline struct {
+	conn     *stream.Conn
+	log      *stream.Log
+	consumer *stream.Consumer
+	markers  *stream.Markers
+	claims   *stream.Claims
+	states   *stream.States
+	letters  *stream.Letters
+	records  *stream.Records
+}
+
+func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, owner string) (p pipeline, err error) {
+	p.conn = conn
+	if p.log, err = conn.OpenLog(ctx); err != nil {
+		return p, err
+	}
+	if p.consumer, err = p.log.EnsureConsumer(ctx, cfg.Syncer.Target, cfg.Registry.Address()); err != nil {
+		return p, err
+	}
+	if p.markers, err = p.log.EnsureMarkers(ctx, cfg.Syncer.Target); err != nil {
+		return p, err
+	}
+	if p.claims, err = conn.Claims(ctx, "target-"+cfg.Syncer.Target, owner); err != nil {
+		return p, err
+	}
+	if p.states, err = p.log.States(ctx, cfg.Syncer.Target); err != nil {
+		return p, err
+	}
+	if p.letters, err = conn.Letters(ctx, cfg.Syncer.Target); err != nil {
+		return p, err
+	}
+	p.records, err = conn.Records(ctx)
+	return p, err
+}
+
+// standsInterval is how often a syncer looks whether what it needs on the server is still there.
+const standsInterval = 10 * time.Second
+
+// stands ends the session when a bucket or the stream of dead letters was removed: the next one creates it again.
+func (p *pipeline) stands(ctx context.Context) error {
+	ticker := time.NewTicker(standsInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		if err := p.conn.Stands(ctx); errors.Is(err, stream.ErrTopologyMissing) {
+			return err
+		}
+	}
+}
+
+// waiting counts the messages of the target that are not done yet.
+func (p *pipeline) waiting(ctx context.Context) (int, error) {
+	backlog, err := p.consumer.Backlog(ctx)
+	return int(backlog.Pending) + backlog.Unfinished, err
 }
 
 // tellFlow fills in how messages flow to the registry.

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
+	"odasync/internal/guard"
 	"odasync/internal/kube"
 	"odasync/internal/manifests"
 	"odasync/internal/ops"
@@ -25,11 +26,12 @@ type WatcherConfig struct {
 	Kube    kube.Config
 	Stream  stream.Config
 	Watcher watcher.Config
+	Guard   guard.Config
 }
 
 // Sections lists the parts for config.Load.
 func (c *WatcherConfig) Sections() []config.Section {
-	return []config.Section{&c.Kube, &c.Stream, &c.Watcher}
+	return []config.Section{&c.Kube, &c.Stream, &c.Watcher, &c.Guard}
 }
 
 // Watch publishes a cluster's Components until the context ends, as the leader or standing by. Whatever is missing at
@@ -55,7 +57,6 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 	if err != nil {
 		return err
 	}
-	source.Tuning.Resync = time.Duration(cfg.Watcher.Interval)
 	var election election = newAlone(log)
 	if cfg.Kube.LeaderElection {
 		election = kube.NewElector(cfg.Kube, client, log)
@@ -117,7 +118,7 @@ type leader struct {
 }
 
 func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
-	w := watcher.New(cfg.Watcher, from, refusals(), election.Fresh, watcher.NewMetrics(env.Metrics), log)
+	w := watcher.New(cfg.Watcher, cfg.Guard, from, refusals(), election.Fresh, watcher.NewMetrics(env.Metrics), log)
 	env.Health.Live("lead", func(context.Context) error {
 		if stuck := election.Stuck(); stuck > time.Minute {
 			return fmt.Errorf("the lead was lost %s ago and its work has not ended", stuck.Round(time.Second))
@@ -131,7 +132,7 @@ func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election elec
 func (l *leader) run(ctx context.Context, env Env) error {
 	tell := teller(l.election.Identity(), env)
 	stop, err := l.conn.ServeStatus(stream.ProcessWatcher, func(ctx context.Context) any {
-		return stream.WatcherStatus{ProcessStatus: tell(ctx), Cluster: l.cluster, Leader: l.election.IsLeader()}
+		return stream.WatcherStatus{ProcessStatus: tell(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), Refused: l.watcher.Refused()}
 	})
 	if err != nil {
 		return err
@@ -144,6 +145,7 @@ func (l *leader) run(ctx context.Context, env Env) error {
 // each other, from publishing under one name.
 func (l *leader) lead(ctx context.Context) error {
 	var components *stream.Log
+	var records *stream.Records
 	held, release := ctx, func(context.Context) error { return nil }
 	defer l.waiting.Store(nil)
 	err := retry(ctx, l.log, "cannot publish yet", func(ctx context.Context) (err error) {
@@ -154,6 +156,9 @@ func (l *leader) lead(ctx context.Context) error {
 		}
 		claims, err := l.conn.Claims(ctx, "watchers", l.election.Identity())
 		if err != nil {
+			return err
+		}
+		if records, err = l.conn.Records(ctx); err != nil {
 			return err
 		}
 		held, release, err = claims.AcquireName(ctx, l.cluster)
@@ -174,20 +179,35 @@ func (l *leader) lead(ctx context.Context) error {
 			l.log.Debug().Err(err).Msg("claim on the cluster's name not released: the server will expire it")
 		}
 	}()
-	stop, err := l.conn.ServeVerify(held, l.cluster, l.verify)
+	stop, err := l.conn.ServeLeader(held, l.cluster, l)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	return l.watcher.Lead(held, components)
+	return l.watcher.Lead(held, components, records)
 }
 
-// verify refuses while the leader is not up to date, and says why.
-func (l *leader) verify(ctx context.Context, namespace, component string) (int, error) {
-	if err := l.check(); err != nil {
-		return 0, fmt.Errorf("the watcher is not up to date: %w", err)
+// Verify implements stream.Leader. It refuses while the leader is not up to date, and says why.
+func (l *leader) Verify(ctx context.Context, namespace, component string) (int, error) {
+	if err := l.upToDate(); err != nil {
+		return 0, err
 	}
 	return l.watcher.Verify(ctx, namespace, component)
+}
+
+// FullSync implements stream.Leader.
+func (l *leader) FullSync(ctx context.Context) (event.Marker, error) {
+	if err := l.upToDate(); err != nil {
+		return event.Marker{}, err
+	}
+	return l.watcher.FullSync(ctx)
+}
+
+func (l *leader) upToDate() error {
+	if err := l.check(); err != nil {
+		return fmt.Errorf("the watcher is not up to date: %w", err)
+	}
+	return nil
 }
 
 // check says what keeps the leader from being up to date; a standby has nothing to be late with.

@@ -50,4 +50,5 @@ type Head struct {
 	Deleted  bool
 	Hash     string
 	UID      string
+	Time     time.Time // when the watcher saw the change; zero where the message does not tell
 }

@@ -70,7 +70,7 @@ func Encode(e Event, expected uint64) Message {
 		HeaderMessageID:   {id},
 		HeaderSpecVersion: {"1.0"},
 		HeaderID:          {id},
-		HeaderSource:      {"/odasync/" + Token(e.Key.Cluster)},
+		HeaderSource:      {source(e.Key.Cluster)},
 		HeaderType:        {kind},
 		HeaderSubject:     {attribute(e.Key.Namespace + "/" + e.Key.Name)},
 		HeaderTime:        {e.Time.UTC().Format(time.RFC3339Nano)},
@@ -92,6 +92,9 @@ func Encode(e Event, expected uint64) Message {
 	}
 	return m
 }
+
+// source is the CloudEvents source of what a cluster's watchers publish.
+func source(cluster string) string { return "/odasync/" + Token(cluster) }
 
 // attribute gives a CloudEvents attribute as a header value: the binding writes spaces, quotes, percent signs and what is
 // not printable ASCII as %HH.
@@ -148,6 +151,7 @@ func DecodeHead(m Message, sequence uint64) (Head, error) {
 		return Head{}, fmt.Errorf("message %d: %w", sequence, err)
 	}
 	h := Head{Key: key, Sequence: sequence, ID: m.MessageID(), Hash: m.get(HeaderHash), UID: m.get(HeaderUID)}
+	h.Time, _ = time.Parse(time.RFC3339Nano, m.get(HeaderTime)) // zero where it is none: then nothing depends on it
 	switch kind := m.get(HeaderType); {
 	case kind == TypeDeleted:
 		h.Deleted, h.Hash = true, ""

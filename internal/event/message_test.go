@@ -45,6 +45,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		want := event.Head{
 			Key: sent.Key, Sequence: sequence, ID: m.MessageID(), Deleted: sent.Deleted(), Hash: sent.Hash, UID: sent.UID,
+			Time: sent.Time.UTC(),
 		}
 		if diff := cmp.Diff(want, head); diff != "" {
 			t.Fatalf("head (-want +got):\n%s", diff)

@@ -36,6 +36,11 @@ func ControlSubject(cluster, request string) string {
 	return ControlPrefix + "." + Token(cluster) + "." + request
 }
 
+// TargetSubject returns oda.control.v1.target.<target>.<request>.
+func TargetSubject(target, request string) string {
+	return ControlPrefix + ".target." + Token(target) + "." + request
+}
+
 // StatusSubject returns where every process of a kind is asked how it is. A cluster's requests have a token more.
 func StatusSubject(process string) string { return ControlPrefix + "." + process }
 

@@ -243,7 +243,7 @@ func (r *recorder) Observe(_ context.Context, round uint64, seen component.Obser
 	return nil
 }
 
-func (r *recorder) End(_ context.Context, round uint64, scope component.Scope) error {
+func (r *recorder) End(_ context.Context, round uint64, scope component.Scope, _ string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.add("end %d %s", round, scope)

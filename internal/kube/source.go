@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"odasync/internal/bell"
 	"odasync/internal/component"
 )
 
@@ -21,9 +22,7 @@ type Tuning struct {
 	// SilentAfter is how long a watch may bring neither event nor bookmark. Servers send one about once a minute.
 	SilentAfter time.Duration
 	// Steady is how long a watch must last to be a success where nothing happened.
-	Steady time.Duration
-	// Resync is how long a complete round is good for: after it the scope is read from scratch again. 0 means for ever.
-	Resync   time.Duration
+	Steady   time.Duration
 	PageSize int
 	Backoff  wait.Backoff
 }
@@ -39,9 +38,6 @@ func DefaultTuning() Tuning {
 	}
 }
 
-// resyncJitter stretches the time between two rounds by up to this part, so that scopes do not all begin at once.
-const resyncJitter = 0.1
-
 // minInitialTimeout is how long a watch that begins with a list may take at least, however short the configured
 // timeout: the list of a large cluster would else be cut again and again.
 const minInitialTimeout = 30 * time.Minute
@@ -53,6 +49,7 @@ type Source struct {
 	client    *Client
 	metrics   *Metrics
 	log       zerolog.Logger
+	refresh   bell.Bell
 	watching  atomic.Bool
 	discovery *status
 	scopes    []component.Scope
@@ -114,13 +111,19 @@ func (s *Source) watchVersion(ctx context.Context, version string, to component.
 	for i, scope := range s.scopes {
 		w := &scopeWatch{
 			client: s.client, version: version, scope: scope, to: to,
-			tuning: s.Tuning, status: s.statuses[i], metrics: s.metrics, log: s.statuses[i].log,
+			tuning: s.Tuning, refresh: &s.refresh, status: s.statuses[i], metrics: s.metrics, log: s.statuses[i].log,
 			malformed: map[string]malformed{},
 		}
 		group.Go(func() error { return w.run(ctx) })
 	}
 	_ = group.Wait() // the scope has noted why it ended
 }
+
+// Scopes are what is watched one by one.
+func (s *Source) Scopes() []component.Scope { return s.scopes }
+
+// Refresh makes every scope begin another round, after the one that it may be reading now.
+func (s *Source) Refresh() { s.refresh.Ring() }
 
 // State returns nil while every scope has been read completely and is connected. Else it says what is missing.
 func (s *Source) State() error {

@@ -78,6 +78,22 @@ func (s *stream) close() {
 	s.body.Close()
 }
 
+// cancelAfter ends the watch with the error when the channel is closed, until the returned function is called, which waits
+// for whoever looks at it.
+func (s *stream) cancelAfter(asked <-chan struct{}, reason error) (forget func()) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-asked:
+			s.cancel(reason)
+		case <-ctx.Done():
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
 // next waits for an event, but at most that long, after which it gives up with the error overdue. io.EOF means that
 // the server closed the watch in good order; an event of type ERROR comes as an error.
 func (s *stream) next(wait time.Duration, overdue error) (event, error) {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/rs/zerolog"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"odasync/internal/bell"
 	"odasync/internal/component"
 )
 
@@ -23,6 +23,7 @@ type scopeWatch struct {
 	scope   component.Scope
 	to      component.Observer
 	tuning  Tuning
+	refresh *bell.Bell
 	status  *status
 	metrics *Metrics
 	log     zerolog.Logger
@@ -32,7 +33,7 @@ type scopeWatch struct {
 	paged     bool   // the server does not stream lists
 	pagedNext bool   // the last streamed list was cut: pages get through where one long answer does not
 	malformed map[string]malformed
-	resync    time.Time // when the scope is read from scratch again
+	asked     <-chan struct{} // closed when another round is asked for; from before the present one
 
 	quiet time.Duration // how much longer a watch may be silent; connecting anew does not count as a word
 
@@ -125,9 +126,10 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 	}
 	w.following = time.Now()
 	w.status.connected()
+	defer events.cancelAfter(w.asked, errDue)()
 	for {
 		began := time.Now()
-		next, err := events.next(w.patience())
+		next, err := events.next(w.quiet, errSilent)
 		w.quiet -= time.Since(began)
 		w.count(next.Type)
 		if err != nil {
@@ -143,20 +145,15 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 	}
 }
 
-// patience is how long to wait for an event, and what it means that none came: silence, or that the next full
-// comparison is due.
-func (w *scopeWatch) patience() (time.Duration, error) {
-	if w.tuning.Resync > 0 {
-		if left := time.Until(w.resync); left < w.quiet {
-			return max(left, 0), errDue
-		}
-	}
-	return w.quiet, errSilent
+// begin opens a round. What asks for another one from now on is not answered by this one.
+func (w *scopeWatch) begin() {
+	w.asked = w.refresh.Next()
+	w.round = w.to.Begin(w.scope)
 }
 
 // readInitial reads a round from a watch that begins with what exists.
 func (w *scopeWatch) readInitial(ctx context.Context, events *stream) error {
-	w.round = w.to.Begin(w.scope)
+	w.begin()
 	left := w.tuning.InitialIdle // only the waiting counts, not the observer's time
 	for {
 		began := time.Now()
@@ -190,7 +187,7 @@ func (w *scopeWatch) readInitial(ctx context.Context, events *stream) error {
 // readPages reads a round from a paged list, all of one moment.
 func (w *scopeWatch) readPages(ctx context.Context) error {
 	w.verb = "list"
-	w.round = w.to.Begin(w.scope)
+	w.begin()
 	for token := ""; ; {
 		page, err := w.client.listPage(ctx, w.version, w.scope, w.tuning.PageSize, token)
 		if err != nil {
@@ -214,11 +211,10 @@ func (w *scopeWatch) end(ctx context.Context, resourceVersion string) error {
 	if resourceVersion == "" {
 		return errors.New("the server ended a list without a resourceVersion")
 	}
-	if err := w.to.End(ctx, w.round, w.scope); err != nil {
+	if err := w.to.End(ctx, w.round, w.scope, resourceVersion); err != nil {
 		return err
 	}
 	w.resume, w.quiet = resourceVersion, w.tuning.SilentAfter
-	w.resync = time.Now().Add(wait.Jitter(w.tuning.Resync, resyncJitter))
 	for key, known := range w.malformed {
 		if known.round != w.round {
 			delete(w.malformed, key)

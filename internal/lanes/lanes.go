@@ -2,10 +2,13 @@ package lanes
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
+
+	"odasync/internal/bell"
 )
 
 // Lanes is safe for concurrent use.
@@ -18,6 +21,7 @@ type Lanes[K comparable, V any] struct {
 	waiting map[K]V
 	busy    map[K]struct{}
 	room    chan struct{} // closed and replaced when a waiting key is taken
+	done    bell.Bell     // rings when the work on a key ends
 	closed  bool
 }
 
@@ -106,7 +110,36 @@ func (l *Lanes[K, V]) Done(key K) {
 	l.mu.Lock()
 	delete(l.busy, key)
 	l.mu.Unlock()
+	l.done.Ring()
 	l.queue.Done(key)
+}
+
+// Flush waits until everything that waits or is worked on now is done. What comes later does not count, but for a newer
+// value of a key that is waited for. Its only error is the context's.
+func (l *Lanes[K, V]) Flush(ctx context.Context) error {
+	l.mu.Lock()
+	left := make(map[K]struct{}, len(l.waiting)+len(l.busy))
+	for key := range l.waiting {
+		left[key] = struct{}{}
+	}
+	maps.Copy(left, l.busy)
+	l.mu.Unlock()
+	for {
+		rung := l.done.Next()
+		for key := range left {
+			if l.Idle(key) {
+				delete(left, key)
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-rung:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Idle says whether nothing of the key waits or is worked on.

@@ -113,7 +113,7 @@ func (o *observer) Observe(ctx context.Context, round uint64, seen component.Obs
 	return ctx.Err()
 }
 
-func (o *observer) End(ctx context.Context, round uint64, _ component.Scope) error {
+func (o *observer) End(ctx context.Context, round uint64, _ component.Scope, _ string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended++

@@ -41,11 +41,15 @@ func (w *watch) report(ctx context.Context, now time.Time, complete bool) error 
 		delete(w.reported, key)
 	}
 	if complete && !w.ended {
-		if err := w.to.End(ctx, w.round, w.scope); err != nil {
+		if err := w.to.End(ctx, w.round, w.scope, ""); err != nil {
 			return err
 		}
 		w.ended = true
-		w.log.Info().Int("files", len(w.files)).Int("components", len(all)).Msg("all manifests read")
+		log := w.log.Debug()
+		if !w.told {
+			w.told, log = true, w.log.Info()
+		}
+		log.Int("files", len(w.files)).Int("components", len(all)).Msg("all manifests read")
 	}
 	return nil
 }

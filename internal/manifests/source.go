@@ -13,6 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/rs/zerolog"
 
+	"odasync/internal/bell"
 	"odasync/internal/component"
 )
 
@@ -31,6 +32,7 @@ func DefaultTuning() Tuning { return Tuning{Settle: 50 * time.Millisecond, Poll:
 type Source struct {
 	Tuning Tuning // may be changed before Watch
 
+	refresh   bell.Bell
 	dir       string
 	scope     component.Scope
 	normalize func(map[string]any) component.Observation
@@ -96,10 +98,17 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	soon := true
+	asked := s.refresh.Next()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-asked:
+			asked = s.refresh.Next()
+			w.begun, w.ended, w.reported = false, false, map[component.Key]*found{}
+			if soon {
+				continue
+			}
 		case notice := <-notices:
 			inPlace := !notice.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename)
 			if inPlace && !isManifest(notice.Name) || soon {
@@ -127,6 +136,12 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 		timer.Reset(s.Tuning.Settle)
 	}
 }
+
+// Scopes is the one scope that is watched.
+func (s *Source) Scopes() []component.Scope { return []component.Scope{s.scope} }
+
+// Refresh makes another round begin.
+func (s *Source) Refresh() { s.refresh.Ring() }
 
 // State returns nil while the folder can be read and everything in it was, at least once. Else it says what is
 // missing.

@@ -44,6 +44,7 @@ type watch struct {
 	round    uint64
 	begun    bool
 	ended    bool
+	told     bool // that all was read once
 	reported map[component.Key]*found
 }
 

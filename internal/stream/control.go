@@ -5,21 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"odasync/internal/event"
+	"odasync/internal/syncer"
 )
 
-// ErrNoWatcher says that nobody answers for a cluster.
-var ErrNoWatcher = errors.New("no watcher leads the cluster")
+// ErrNobody says that no process answers a request.
+var ErrNobody = errors.New("nobody answers")
 
-// controlVersion is the version of the requests and answers, as the micro service announces it.
-const controlVersion = "1.0.0"
+// controlVersion is the version of the requests and answers, as the micro services announce it.
+const controlVersion = "1.1.0"
 
 // VerifyRequest asks a cluster's leader to publish components again as they are, so that the syncers compare the
-// registry with them. Without a name it means every component, or every one of the namespace.
+// registry with them. Without a name it means every one of the namespace.
 type VerifyRequest struct {
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name,omitempty"`
@@ -29,56 +31,146 @@ type VerifyRequest struct {
 type VerifyAnswer struct {
 	// Published counts the messages.
 	Published int `json:"published"`
+}
+
+// ReconcileRequest asks a target's syncers for a reconcile with a cluster.
+type ReconcileRequest struct {
+	Cluster string `json:"cluster"`
+	DryRun  bool   `json:"dryRun"`
+}
+
+// Leader is what a cluster's leader does when it is asked.
+type Leader interface {
+	// Verify returns how many messages it published.
+	Verify(ctx context.Context, namespace, name string) (int, error)
+	// FullSync returns the marker behind the corrections.
+	FullSync(ctx context.Context) (event.Marker, error)
+}
+
+// answer is the wire form of every answer.
+type answer struct {
+	Result json.RawMessage `json:"result,omitempty"`
 	// Error is empty when all went well.
 	Error string `json:"error,omitempty"`
 }
 
-// ServeVerify answers VerifyRequests for a cluster until stop is called. One request is worked on at a time.
-func (c *Conn) ServeVerify(ctx context.Context, cluster string, verify func(ctx context.Context, namespace, name string) (int, error)) (stop func(), err error) {
+// ServeLeader answers requests to a cluster's leader until stop is called.
+func (c *Conn) ServeLeader(ctx context.Context, cluster string, leader Leader) (stop func(), err error) {
+	return c.serve(ctx, "leader", "Leads cluster "+cluster, map[string]string{"cluster": cluster}, []endpoint{
+		{"verify", event.ControlSubject(cluster, "verify"), working(func(ctx context.Context, r VerifyRequest) (VerifyAnswer, error) {
+			published, err := leader.Verify(ctx, r.Namespace, r.Name)
+			return VerifyAnswer{Published: published}, err
+		})},
+		{"fullsync", event.ControlSubject(cluster, "fullsync"), working(func(ctx context.Context, _ struct{}) (event.Marker, error) {
+			return leader.FullSync(ctx)
+		})},
+	})
+}
+
+// ServeReconcile answers requests for a reconcile of a target until stop is called. One of the replicas gets each.
+func (c *Conn) ServeReconcile(ctx context.Context, target string, reconcile func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error)) (stop func(), err error) {
+	return c.serve(ctx, "reconciler", "Reconciles target "+target, map[string]string{"target": target}, []endpoint{
+		{"reconcile", event.TargetSubject(target, "reconcile"), working(func(ctx context.Context, r ReconcileRequest) (syncer.Reconciliation, error) {
+			return reconcile(ctx, r.Cluster, r.DryRun)
+		})},
+	})
+}
+
+// endpoint is one kind of request.
+type endpoint struct {
+	name, subject string
+	work          func(ctx context.Context, r micro.Request)
+}
+
+// serve offers endpoints. Each request is worked on in the background, since one that takes long must not hold up another;
+// stop ends those that are under way and waits for them.
+func (c *Conn) serve(ctx context.Context, name, description string, metadata map[string]string, endpoints []endpoint) (stop func(), err error) {
+	fail := func(err error) error { return fmt.Errorf("offer the service of the %s: %w", name, err) }
 	service, err := micro.AddService(c.nc, micro.Config{
-		Name: "odasync-leader", Version: controlVersion, Description: "Leads cluster " + cluster,
-		Metadata: map[string]string{"cluster": cluster},
+		Name: "odasync-" + name, Version: controlVersion, Description: description, Metadata: metadata,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("offer the watcher's service: %w", err)
+		return nil, fail(err)
 	}
-	stop = func() { _ = service.Stop() } // the connection ends it too
-	err = service.AddEndpoint("verify", micro.HandlerFunc(func(r micro.Request) {
-		var request VerifyRequest
-		var answer VerifyAnswer
-		err := json.Unmarshal(r.Data(), &request)
-		if err == nil {
-			answer.Published, err = verify(ctx, request.Namespace, request.Name)
+	ctx, cancel := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	stop = func() {
+		_ = service.Stop() // the connection ends it too
+		cancel()
+		working.Wait()
+	}
+	for _, e := range endpoints {
+		begin := micro.HandlerFunc(func(r micro.Request) { working.Go(func() { e.work(ctx, r) }) })
+		if err := service.AddEndpoint(e.name, begin, micro.WithEndpointSubject(e.subject)); err != nil {
+			stop()
+			return nil, fail(err)
 		}
-		if err != nil {
-			answer.Error = err.Error()
-		}
-		_ = r.RespondJSON(answer) // who asked will see a time-out
-	}), micro.WithEndpointSubject(event.ControlSubject(cluster, "verify")))
-	if err != nil {
-		stop()
-		return nil, fmt.Errorf("offer the watcher's service: %w", err)
 	}
 	return stop, nil
 }
 
-// Verify sends the request to the cluster's leader and waits for its answer. It returns ErrNoWatcher where nobody is
-// there to answer.
+// working decodes a request, has it worked on and encodes the answer.
+func working[Request, Result any](work func(context.Context, Request) (Result, error)) func(context.Context, micro.Request) {
+	return func(ctx context.Context, r micro.Request) {
+		var request Request
+		var result Result
+		var a answer
+		err := json.Unmarshal(r.Data(), &request)
+		if err == nil {
+			result, err = work(ctx, request)
+		}
+		if err == nil {
+			a.Result, err = json.Marshal(result)
+		}
+		if err != nil {
+			a.Error = err.Error()
+		}
+		_ = r.RespondJSON(a) // who asked will see a time-out
+	}
+}
+
+// Verify sends the request to the cluster's leader and waits for its answer. It returns ErrNobody where none leads.
 func (c *Conn) Verify(ctx context.Context, cluster string, request VerifyRequest) (VerifyAnswer, error) {
-	var answer VerifyAnswer
+	return ask[VerifyAnswer](ctx, c, "watcher", event.ControlSubject(cluster, "verify"), request)
+}
+
+// FullSync asks the cluster's leader for a full sync and waits for its end. It returns ErrNobody where none leads.
+func (c *Conn) FullSync(ctx context.Context, cluster string) (event.Marker, error) {
+	return ask[event.Marker](ctx, c, "watcher", event.ControlSubject(cluster, "fullsync"), struct{}{})
+}
+
+// Reconcile asks a syncer of the target for a reconcile and waits for its end. It returns ErrNobody where none runs.
+func (c *Conn) Reconcile(ctx context.Context, target string, request ReconcileRequest) (syncer.Reconciliation, error) {
+	return ask[syncer.Reconciliation](ctx, c, "syncer", event.TargetSubject(target, "reconcile"), request)
+}
+
+// RefusedError is a process's answer that it did not do what it was asked for.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return e.Reason }
+
+func ask[Result any](ctx context.Context, c *Conn, process, subject string, request any) (result Result, err error) {
+	fail := func(err error) error { return fmt.Errorf("ask the %s: %w", process, err) }
 	data, err := json.Marshal(request)
 	if err != nil {
-		return answer, fmt.Errorf("ask the watcher: %w", err)
+		return result, fail(err)
 	}
-	reply, err := c.nc.RequestWithContext(ctx, event.ControlSubject(cluster, "verify"), data)
+	reply, err := c.nc.RequestWithContext(ctx, subject, data)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return answer, ErrNoWatcher
+		return result, fail(ErrNobody)
 	case err != nil:
-		return answer, fmt.Errorf("ask the watcher: %w", err)
+		return result, fail(err)
 	}
-	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return answer, fmt.Errorf("ask the watcher: its answer: %w", err)
+	var a answer
+	if err := json.Unmarshal(reply.Data, &a); err != nil {
+		return result, fail(fmt.Errorf("its answer: %w", err))
 	}
-	return answer, nil
+	if a.Error != "" {
+		return result, &RefusedError{a.Error}
+	}
+	if err := json.Unmarshal(a.Result, &result); err != nil {
+		return result, fail(fmt.Errorf("its answer: %w", err))
+	}
+	return result, nil
 }

@@ -48,7 +48,7 @@ func fill(t testing.TB, log *stream.Log, events []event.Event, expected map[comp
 			after := expected[e.Key].Sequence
 			sequence, err := log.Publish(ctx, e, after)
 			m := event.Encode(e, after)
-			published[i] = event.Head{Key: e.Key, Sequence: sequence, ID: m.MessageID(), Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID}
+			published[i] = event.Head{Key: e.Key, Sequence: sequence, ID: m.MessageID(), Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID, Time: e.Time}
 			return err
 		})
 	}

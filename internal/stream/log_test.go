@@ -45,7 +45,7 @@ func TestPublishFollowsTheExpectedMessage(t *testing.T) {
 	if diff := cmp.Diff(e, want, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("newest (-want +got):\n%s", diff)
 	}
-	head := event.Head{Key: key, Sequence: second, Hash: e.Hash, UID: e.UID}
+	head := event.Head{Key: key, Sequence: second, Hash: e.Hash, UID: e.UID, Time: e.Time}
 	for name, expected := range map[string]uint64{"the first again": 0, "an older one": first, "one of the future": second + 10} {
 		sequence, err := log.Publish(within(t), upsert(key, "C"), expected)
 		if diff := cmp.Diff(head, superseded(t, sequence, err), cmpopts.IgnoreFields(event.Head{}, "ID")); diff != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"odasync/internal/event"
+	"odasync/internal/guard"
 )
 
 // ProcessStatus is what a running process says of itself. This and what embeds it is JSON for ctl: fields are added, never
@@ -30,6 +31,8 @@ type WatcherStatus struct {
 	ProcessStatus
 	Cluster string `json:"cluster"`
 	Leader  bool   `json:"leader"`
+	// Refused are deletions that the leader holds back until they are approved.
+	Refused []guard.Refusal `json:"refused"`
 }
 
 // SyncerStatus is what a syncer says.

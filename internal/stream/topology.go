@@ -19,6 +19,7 @@ const (
 	DeadLetterName = "ODA_DEAD_LETTERS"
 	StatesBucket   = "ODA_SYNC_STATE"
 	ClaimsBucket   = "ODA_CLAIMS"
+	RecordsBucket  = "ODA_RECORDS"
 )
 
 // Layout is the version of the topology. A newer program moves an older layout; an older one refuses a newer.
@@ -104,6 +105,23 @@ func (c *Conn) ensureBucket(ctx context.Context, bucket, purpose string, ttl tim
 		return nil, fmt.Errorf("open bucket %s: %w", bucket, err)
 	}
 	return kv, nil
+}
+
+// ErrTopologyMissing says that something that was ensured is gone.
+var ErrTopologyMissing = errors.New("was removed from the nats server")
+
+// Stands returns ErrTopologyMissing where a bucket or the stream of dead letters is gone. Any other error is passing.
+func (c *Conn) Stands(ctx context.Context) error {
+	for _, name := range []string{"KV_" + StatesBucket, "KV_" + ClaimsBucket, "KV_" + RecordsBucket, DeadLetterName} {
+		_, err := c.js.Stream(ctx, name)
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			return fmt.Errorf("stream %s %w", name, ErrTopologyMissing)
+		case err != nil:
+			return fmt.Errorf("look for stream %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // ensureStream creates the stream, or changes what differs of the settings that odasync owns.

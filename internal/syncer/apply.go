@@ -18,7 +18,8 @@ type job struct {
 	event *event.Event
 	// unreadable says why the event could not be decoded; it then has only its key and sequence.
 	unreadable error
-	number     int // of the attempt, from 1
+	record     Record // of an entry that was found; used where the sync state knows of none
+	number     int    // of the attempt, from 1
 }
 
 // apply brings one message's state into the registry. Where another replica may have written at the same time, it
@@ -93,6 +94,9 @@ func (a *Applier) write(ctx, held context.Context, j job) verdict {
 			}
 			return verdict{outcome: outcomeUnchanged, action: ack}
 		}
+	}
+	if state.Record == (Record{}) {
+		state.Record = j.record
 	}
 	prior := Prior{Record: state.Record, Doubt: verify || e.Verify || state.Intent != 0 || state.Outcome == OutcomeFailed}
 	state.begin(e)

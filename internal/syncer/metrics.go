@@ -18,6 +18,11 @@ type Metrics struct {
 	letters    *prometheus.CounterVec
 	probes     *prometheus.CounterVec
 	state      *prometheus.GaugeVec
+	drift      *prometheus.CounterVec
+	reconciles *prometheus.CounterVec
+	took       prometheus.Gauge
+	held       prometheus.Gauge
+	orphans    prometheus.Gauge
 	races      prometheus.Counter
 	duration   prometheus.Histogram
 	latency    prometheus.Histogram
@@ -62,6 +67,21 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		state: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "odasync_breaker_state", Help: "1 for the state of the circuit breaker towards the registry, 0 for the others.",
 		}, []string{"state"}),
+		drift: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "odasync_drift_total", Help: "Entries that a reconcile found not to be as the stream wants them, by what was wrong.",
+		}, []string{"problem"}),
+		reconciles: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "odasync_reconciles_total", Help: "Reconciles of the registry with the stream that this process did, by how they ended.",
+		}, []string{"result"}),
+		took: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "odasync_reconcile_duration_seconds", Help: "How long the last reconcile of this process took.",
+		}),
+		held: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "odasync_orphans_held", Help: "Entries that the last reconcile of this process would have deleted and that wait to be approved.",
+		}),
+		orphans: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "odasync_orphans", Help: "Entries that the last reconcile of this process found and the stream does not want.",
+		}),
 		races: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "odasync_apply_races_total", Help: "Applies that another replica may have crossed, done again.",
 		}),
@@ -92,7 +112,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}
 		return 0
 	})
-	registry.MustRegister(limit, inFlight, m.outcomes, m.components, m.apis, m.failures, m.letters, m.probes, m.state, m.races, m.duration, m.latency)
+	registry.MustRegister(limit, inFlight, m.outcomes, m.components, m.apis, m.failures, m.letters, m.probes, m.state, m.drift, m.reconciles,
+		m.took, m.held, m.orphans, m.races, m.duration, m.latency)
 	for _, outcome := range []string{
 		outcomeApplied, outcomeUnchanged, outcomeDeleted, outcomeSuperseded, outcomeFailed, outcomeRetried, outcomeClaimed, outcomeHandedBack,
 	} {
@@ -104,6 +125,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	for _, class := range LetterClasses() {
 		m.letters.WithLabelValues(string(class))
 	}
+	for _, problem := range []string{problemMissing, problemDifferent, problemUnsettled, problemOrphan} {
+		m.drift.WithLabelValues(problem)
+	}
+	m.reconciles.WithLabelValues(statusSuccess)
+	m.reconciles.WithLabelValues(statusError)
 	m.probes.WithLabelValues(probeGood)
 	m.probes.WithLabelValues(probeBad)
 	m.breaker(BreakerClosed)
@@ -123,6 +149,26 @@ func (m *Metrics) breaker(now BreakerState) {
 		}
 		m.state.WithLabelValues(string(state)).Set(value)
 	}
+}
+
+// reconciled shows what a reconcile found.
+func (m *Metrics) reconciled(done Reconciliation) {
+	if done.Error != "" {
+		m.reconciles.WithLabelValues(statusError).Inc()
+		return
+	}
+	m.reconciles.WithLabelValues(statusSuccess).Inc()
+	m.drift.WithLabelValues(problemMissing).Add(float64(done.Missing))
+	m.drift.WithLabelValues(problemDifferent).Add(float64(done.Different))
+	m.drift.WithLabelValues(problemUnsettled).Add(float64(done.Unsettled))
+	m.drift.WithLabelValues(problemOrphan).Add(float64(done.Orphans))
+	m.took.Set(done.Seconds)
+	m.orphans.Set(float64(done.Orphans))
+	held := 0
+	if done.Refused != nil {
+		held = done.Refused.Gone
+	}
+	m.held.Set(float64(held))
 }
 
 // handled counts what became of a message.

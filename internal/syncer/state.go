@@ -25,6 +25,8 @@ type Record struct {
 	Name     string `json:"name,omitempty"`
 	// ID is the registry's own id of the component's entry.
 	ID string `json:"id,omitempty"`
+	// Digest is over all that the entry shows, in the adapter's own way; empty where that is not known.
+	Digest string `json:"digest,omitempty"`
 }
 
 // State is the sync state of one component in one target: JSON in the KV bucket. The entries of a target together

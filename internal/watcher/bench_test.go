@@ -13,7 +13,9 @@ import (
 	"go.uber.org/goleak"
 
 	"odasync/internal/component"
+	"odasync/internal/config"
 	"odasync/internal/event"
+	"odasync/internal/guard"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 )
@@ -43,6 +45,8 @@ type bench struct {
 	source  *script
 	watcher *Watcher
 
+	approvals *stream.Records
+
 	mu    sync.Mutex
 	stale bool // the lease is not fresh
 }
@@ -63,6 +67,9 @@ func newBenchOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, clus
 	if b.log, err = conn.EnsureLog(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	if b.approvals, err = conn.Records(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	refusals := Refusals{
 		Superseded: func(err error) (event.Head, bool) {
 			var superseded *stream.SupersededError
@@ -74,7 +81,8 @@ func newBenchOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, clus
 		TooLarge:   stream.ErrTooLarge,
 		LogMissing: stream.ErrLogMissing,
 	}
-	b.watcher = New(Config{ClusterName: cluster}, b.source, refusals, b.fresh, b.metrics, zerolog.Nop())
+	cfg := Config{ClusterName: cluster, Retention: config.Duration(time.Hour)}
+	b.watcher = New(cfg, guard.Config{MaxPercent: 30}, b.source, refusals, b.fresh, b.metrics, zerolog.Nop())
 	return b
 }
 
@@ -94,11 +102,22 @@ func (b *bench) setStale() {
 type script struct {
 	began chan component.Observer
 	fail  chan error
+	asked chan struct{} // for another round
+
+	scopes []component.Scope // changed before the term
 }
 
 func newScript() *script {
-	return &script{began: make(chan component.Observer), fail: make(chan error)}
+	all, err := component.ParseScope(component.AllNamespaces)
+	if err != nil {
+		panic(err) // the word is our own
+	}
+	return &script{began: make(chan component.Observer), fail: make(chan error), asked: make(chan struct{}, 100), scopes: []component.Scope{all}}
 }
+
+func (s *script) Scopes() []component.Scope { return s.scopes }
+
+func (s *script) Refresh() { s.asked <- struct{}{} }
 
 func (s *script) Watch(ctx context.Context, to component.Observer) error {
 	select {
@@ -132,7 +151,7 @@ func (b *bench) lead(t testing.TB, to Log) *term {
 	l := &term{t: t, b: b, ctx: ctx, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
-		l.err = b.watcher.Lead(ctx, to)
+		l.err = b.watcher.Lead(ctx, to, b.approvals)
 	}()
 	t.Cleanup(func() { stop(); <-l.done })
 	select {
@@ -179,7 +198,7 @@ func (l *term) round(scope component.Scope, seen ...component.Observation) {
 	l.t.Helper()
 	round := l.to.Begin(scope)
 	l.observe(seen...)
-	if err := l.to.End(l.ctx, round, scope); err != nil {
+	if err := l.to.End(l.ctx, round, scope, ""); err != nil {
 		l.t.Fatalf("end the round: %v", err)
 	}
 }

@@ -2,10 +2,12 @@ package watcher
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odasync/internal/event"
+	"odasync/internal/guard"
 )
 
 // Metrics counts what the watcher publishes and what it does not.
@@ -16,6 +18,11 @@ type Metrics struct {
 	retried    prometheus.Counter
 	refused    prometheus.Counter
 	tooLarge   prometheus.Counter
+	purged     prometheus.Counter
+	held       prometheus.Gauge
+	lastSync   atomic.Int64 // when the last full sync ended, in Unix nanoseconds; 0 for never
+	syncTook   prometheus.Gauge
+	drift      *prometheus.CounterVec
 	table      atomic.Pointer[table] // of the present term
 }
 
@@ -34,6 +41,23 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		refused:    counter("odasync_publish_refused_total", "Publishes refused because another message stood in the stream."),
 		tooLarge:   counter("odasync_events_too_large_total", "Components larger than the server's max_payload, not published."),
 	}
+	m.purged = counter("odasync_tombstones_purged_total", "Deleted components whose messages were removed after their retention.")
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	m.held = gauge("odasync_deletions_held", "Components that vanished from the cluster and whose deletion waits to be approved.")
+	m.syncTook = gauge("odasync_full_sync_duration_seconds", "How long the last full sync took.")
+	m.drift = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "odasync_full_sync_corrections_total", Help: "Messages published while a full sync compared the cluster with the stream.",
+	}, []string{"type"})
+	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "odasync_full_sync_age_seconds", Help: "Time since the last full sync of the cluster; 0 while another watcher leads.",
+	}, func() float64 {
+		if last := m.lastSync.Load(); last != 0 && m.table.Load() != nil {
+			return time.Since(time.Unix(0, last)).Seconds()
+		}
+		return 0
+	})
 	current := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "oda_collector_components_current", Help: "Components of the cluster that are published; 0 while another watcher leads.",
 	}, func() float64 {
@@ -50,11 +74,36 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}
 		return 0
 	})
-	registry.MustRegister(current, leader, m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
+	registry.MustRegister(current, leader, age, m.purged, m.held, m.syncTook, m.drift, m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
 	for _, kind := range []string{"upserted", "deleted"} {
 		m.published.WithLabelValues(kind)
+		m.drift.WithLabelValues(kind)
 	}
 	return m
+}
+
+// fullSynced shows the last full sync, which another watcher may have done; the zero marker stands for none.
+func (m *Metrics) fullSynced(last event.Marker) {
+	if last.Time.IsZero() {
+		return
+	}
+	m.lastSync.Store(last.Time.UnixNano())
+	m.syncTook.Set(last.Seconds)
+}
+
+// corrected counts what a full sync found.
+func (m *Metrics) corrected(by event.Marker) {
+	m.drift.WithLabelValues("upserted").Add(float64(by.Published))
+	m.drift.WithLabelValues("deleted").Add(float64(by.Tombstoned))
+}
+
+// refusedDeletions shows what waits to be approved.
+func (m *Metrics) refusedDeletions(refused []guard.Refusal) {
+	sum := 0
+	for _, r := range refused {
+		sum += r.Gone
+	}
+	m.held.Set(float64(sum))
 }
 
 func (m *Metrics) publishedEvent(e event.Event) {

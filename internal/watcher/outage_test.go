@@ -29,7 +29,7 @@ func TestServerAwayForAWhile(t *testing.T) {
 	}
 	round := l.to.Begin(all) // the source goes on while the server is away
 	l.observe(seen("a", "last"), seen("new", "last"), seen("d", "0"))
-	if err := l.to.End(l.ctx, round, all); err != nil {
+	if err := l.to.End(l.ctx, round, all, ""); err != nil {
 		t.Fatal(err)
 	}
 	b.server.Restart(t)

@@ -147,7 +147,7 @@ func (m *model) round(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "with a change in between") {
 		m.reported(rapid.SampledFrom([]func(*rapid.T) (component.Observation, bool){m.change, m.breakOne, m.remove}).Draw(rt, "which"))(rt)
 	}
-	if err := m.term.to.End(m.term.ctx, round, m.all); err != nil {
+	if err := m.term.to.End(m.term.ctx, round, m.all, ""); err != nil {
 		m.t.Fatal(err)
 	}
 	for name := range m.told {

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/bell"
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/guard"
 	"odasync/internal/lanes"
 	"odasync/internal/outage"
 )
@@ -24,14 +27,25 @@ type publisher struct {
 	lanes *lanes.Lanes[name, event.Event]
 	away  *outage.Outage // of the log
 
-	mu      sync.Mutex
-	pending map[string]bool // by scope: its first round has not ended
+	failing *outage.Outage // of full syncs
+
+	began  time.Time        // the term
+	asked  chan chan result // for a full sync
+	rounds bell.Bell        // rings when a round has ended
+	counts struct{ published, tombstoned atomic.Int64 }
+
+	mu              sync.Mutex
+	ended           map[string]uint64         // by scope: the last round that did
+	refused         map[string]*guard.Refusal // by scope: deletions that are held back
+	resourceVersion string                    // of the round that ended last
 }
 
 func newPublisher(w *Watcher, to Log, t *table) *publisher {
 	return &publisher{
-		Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](w.waiting, nil), pending: make(map[string]bool),
-		away: outage.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
+		Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](w.waiting, nil), began: time.Now(),
+		asked: make(chan chan result), ended: make(map[string]uint64), refused: make(map[string]*guard.Refusal),
+		away:    outage.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
+		failing: outage.New(w.log, "full sync failed, trying again when it is due", "full sync works again", nil),
 	}
 }
 
@@ -39,15 +53,7 @@ func newPublisher(w *Watcher, to Log, t *table) *publisher {
 var errNotLeading = errors.New("the lease was not renewed in time: another watcher may lead now")
 
 // Begin implements component.Observer.
-func (p *publisher) Begin(scope component.Scope) uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, known := p.pending[scope.String()]; !known {
-		p.pending[scope.String()] = true
-		p.synced.Store(false)
-	}
-	return p.table.begin()
-}
+func (p *publisher) Begin(component.Scope) uint64 { return p.table.begin() }
 
 // Observe implements component.Observer.
 func (p *publisher) Observe(ctx context.Context, _ uint64, seen component.Observation) error {
@@ -70,10 +76,11 @@ func (p *publisher) Observe(ctx context.Context, _ uint64, seen component.Observ
 	return p.offer(ctx, n, e)
 }
 
-// End implements component.Observer: what the round did not show is gone.
-func (p *publisher) End(ctx context.Context, round uint64, scope component.Scope) error {
-	gone := p.table.absent(round, scope)
+// End implements component.Observer: what the round did not show is gone, unless that is too much to be believed.
+func (p *publisher) End(ctx context.Context, round uint64, scope component.Scope, resourceVersion string) error {
+	gone := p.hold(ctx, scope, p.table.absent(round, scope))
 	for _, n := range gone {
+		p.table.lose(n)
 		if err := p.offer(ctx, n, event.Tombstone(p.key(n), "", "", time.Now())); err != nil {
 			return err
 		}
@@ -82,14 +89,9 @@ func (p *publisher) End(ctx context.Context, round uint64, scope component.Scope
 		p.log.Info().Str("scope", scope.String()).Int("components", len(gone)).Msg("vanished while nobody watched: publishing their deletion")
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.pending[scope.String()] = false
-	for _, pending := range p.pending {
-		if pending {
-			return nil
-		}
-	}
-	p.synced.Store(true)
+	p.ended[scope.String()], p.resourceVersion = round, resourceVersion
+	p.mu.Unlock()
+	p.rounds.Ring()
 	return nil
 }
 
@@ -137,7 +139,7 @@ func (p *publisher) run(ctx context.Context) error {
 				case err == nil:
 					failures = 0
 					p.away.Note(nil)
-				case errors.Is(err, errNotLeading), errors.Is(err, p.refusals.LogMissing):
+				case errors.Is(err, errNotLeading), errors.Is(err, p.sorts.LogMissing):
 					p.lanes.Done(n)
 					return err
 				case ctx.Err() != nil:
@@ -170,11 +172,11 @@ func (p *publisher) publish(ctx context.Context, n name, e event.Event) error {
 		sequence, err := p.to.Publish(context.WithoutCancel(ctx), e, known.sequence)
 		if err == nil {
 			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
-			p.metrics.publishedEvent(e)
+			p.count(e)
 			p.log.Debug().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
 			return nil
 		}
-		if head, superseded := p.refusals.Superseded(err); superseded {
+		if head, superseded := p.sorts.Superseded(err); superseded {
 			if !p.fresh() {
 				return fmt.Errorf("%w (%w)", errNotLeading, err)
 			}
@@ -187,13 +189,23 @@ func (p *publisher) publish(ctx context.Context, n name, e event.Event) error {
 			p.table.reset(head)
 			continue
 		}
-		if errors.Is(err, p.refusals.TooLarge) {
+		if errors.Is(err, p.sorts.TooLarge) {
 			p.metrics.tooLarge.Inc()
 			p.log.Error().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component cannot be published")
 			return nil
 		}
 		p.table.unanswered(n)
 		return err
+	}
+}
+
+// count counts a message that was published.
+func (p *publisher) count(e event.Event) {
+	p.metrics.publishedEvent(e)
+	if e.Deleted() {
+		p.counts.tombstoned.Add(1)
+	} else {
+		p.counts.published.Add(1)
 	}
 }
 

@@ -175,17 +175,18 @@ func TestSyncedOnceEveryScopeWasCompared(t *testing.T) {
 		}
 	}
 	one, two := scope(t, "one"), scope(t, "two")
+	b.source.scopes = []component.Scope{one, two}
 	expect(false, "before the term")
 	l := b.lead(t, b.log)
 	expect(false, "at the start of the term")
 	first := l.to.Begin(one)
 	l.to.Begin(two) // fails
-	if err := l.to.End(l.ctx, first, one); err != nil {
+	if err := l.to.End(l.ctx, first, one, ""); err != nil {
 		t.Fatal(err)
 	}
 	expect(false, "with one scope of two")
 	second := l.to.Begin(two)
-	if err := l.to.End(l.ctx, second, two); err != nil {
+	if err := l.to.End(l.ctx, second, two, ""); err != nil {
 		t.Fatal(err)
 	}
 	expect(true, "with both scopes")

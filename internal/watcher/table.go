@@ -1,6 +1,9 @@
 package watcher
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
 	"strings"
 	"sync"
 
@@ -113,18 +116,103 @@ func (t *table) get(n name) entry {
 }
 
 // absent lists the scope's components that exist in the log or were to be published, and were not seen since the
-// round began. They are known to be gone then.
+// round began.
 func (t *table) absent(round uint64, scope component.Scope) []name {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var gone []name
 	for n, e := range t.entries {
 		if (e.exists || e.seen > 0) && e.seen < round && scope.Contains(n.namespace) {
-			e.seen = 0
 			gone = append(gone, n)
 		}
 	}
 	return gone
+}
+
+// mark is the round that began last.
+func (t *table) mark() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.round
+}
+
+// sequences lists the newest message of each component.
+func (t *table) sequences() map[name]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make(map[name]uint64, len(t.entries))
+	for n, e := range t.entries {
+		if e.sequence > 0 {
+			all[n] = e.sequence
+		}
+	}
+	return all
+}
+
+// missing notes that the log no longer holds the message, unless a newer one is known.
+func (t *table) missing(n name, sequence uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[n]
+	if e == nil || e.sequence != sequence {
+		return false
+	}
+	e.sequence, e.exists, e.hash, e.uid = 0, false, "", ""
+	return true
+}
+
+// purgeable says whether the component's last message is still that tombstone, and nobody has seen it since.
+func (t *table) purgeable(n name, sequence uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[n]
+	return e != nil && e.sequence == sequence && !e.exists && !e.doubt && e.seen == 0
+}
+
+// forget drops a component whose messages were purged up to the sequence.
+func (t *table) forget(n name, sequence uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[n]
+	switch {
+	case e == nil || e.sequence != sequence:
+	case e.seen == 0:
+		delete(t.entries, n)
+	default: // it came again meanwhile: the next message is the first
+		e.sequence = 0
+	}
+}
+
+// count tells how many components exist in the log.
+func (t *table) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	count := 0
+	for _, e := range t.entries {
+		if e.exists {
+			count++
+		}
+	}
+	return count
+}
+
+// digest sums up what exists: how many, a hash over keys and contents, and the newest sequence.
+func (t *table) digest() (count int, digest string, sequence uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lines := make([]string, 0, len(t.entries))
+	for n, e := range t.entries {
+		sequence = max(sequence, e.sequence)
+		if e.exists {
+			lines = append(lines, n.namespace+"/"+n.name+" "+e.hash+"\n")
+		}
+	}
+	slices.Sort(lines)
+	hash := sha256.New()
+	for _, line := range lines {
+		hash.Write([]byte(line))
+	}
+	return len(lines), hex.EncodeToString(hash.Sum(nil)), sequence
 }
 
 // existing lists the namespace's components that exist in the log; of every namespace where it is empty.

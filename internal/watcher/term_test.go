@@ -227,7 +227,7 @@ func TestWhyATermEnds(t *testing.T) {
 	t.Run("the context ends with a cause", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		done := make(chan error, 1)
-		go func() { done <- b.watcher.Lead(ctx, b.log) }()
+		go func() { done <- b.watcher.Lead(ctx, b.log, b.approvals) }()
 		<-b.source.began
 		cancel(lost)
 		if err := <-done; !errors.Is(err, lost) {
@@ -237,7 +237,7 @@ func TestWhyATermEnds(t *testing.T) {
 	t.Run("the log cannot be read", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if err := b.watcher.Lead(ctx, b.log); err == nil {
+		if err := b.watcher.Lead(ctx, b.log, b.approvals); err == nil {
 			t.Error("Lead returned nil without having read the log")
 		}
 	})

@@ -72,10 +72,10 @@ func (p *publisher) verify(ctx context.Context, n name) error {
 		sequence, err := p.to.Publish(ctx, e, follows)
 		if err == nil {
 			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
-			p.metrics.publishedEvent(e)
+			p.count(e)
 			return nil
 		}
-		if _, superseded := p.refusals.Superseded(err); !superseded {
+		if _, superseded := p.sorts.Superseded(err); !superseded {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
+	"odasync/internal/guard"
 )
 
 // Source shows the Components of a cluster.
@@ -20,6 +21,10 @@ type Source interface {
 	// Watch reports to the observer until the context ends or, never because of a passing failure, until it cannot
 	// go on.
 	Watch(ctx context.Context, to component.Observer) error
+	// Scopes are what Watch reports on one by one.
+	Scopes() []component.Scope
+	// Refresh makes every scope begin another round soon, after the one that it may be in.
+	Refresh()
 }
 
 // Log is the stream of component events; see stream.Log for the implementation over JetStream.
@@ -33,6 +38,21 @@ type Log interface {
 	Check(ctx context.Context) error
 	// Newest reads a component's last event; false where it has none.
 	Newest(ctx context.Context, key component.Key) (event.Event, bool, error)
+	// Purge removes a component's messages up to a sequence, inclusive.
+	Purge(ctx context.Context, key component.Key, sequence uint64) error
+	Marks
+}
+
+// Marks are the markers of full syncs in the log.
+type Marks interface {
+	Mark(ctx context.Context, m event.Marker) error
+	// LastMark returns false where the cluster has none; a zero marker with ErrUnreadable where it cannot be read.
+	LastMark(ctx context.Context, cluster string) (event.Marker, bool, error)
+}
+
+// Approvals knows which deletions somebody has approved.
+type Approvals interface {
+	Approved(ctx context.Context, id string) (bool, error)
 }
 
 // Refusals sorts the errors of Log.Publish that are not passing.
@@ -50,7 +70,9 @@ type Config struct {
 	// ClusterName separates the clusters that share a stream. Each cluster needs its own.
 	ClusterName string `env:"CLUSTER_NAME, default=default" help:"name of this cluster on the stream; another for each cluster"`
 	// Interval is the time between two full comparisons of the cluster with the stream; 0 for none.
-	Interval config.Duration `env:"SYNC_INTERVAL, default=60" help:"time between two full comparisons of the cluster with the stream, 0 for none: seconds, or a duration such as 5m"`
+	Interval config.Duration `env:"SYNC_INTERVAL, default=60" help:"time between two full syncs, of the cluster with the stream and then of the stream with the registry, 0 for none: seconds, or a duration such as 5m"`
+	// Retention is how long a deletion stays in the stream, for syncers that were away.
+	Retention config.Duration `env:"TOMBSTONE_RETENTION, default=720h" help:"how long a deleted component's messages stay in the stream: seconds, or a duration such as 720h"`
 }
 
 // Validate reports every problem at once.
@@ -61,6 +83,9 @@ func (c Config) Validate() error {
 	}
 	if interval := time.Duration(c.Interval); interval < 0 || interval > 0 && interval < time.Second {
 		problems = append(problems, fmt.Errorf("SYNC_INTERVAL is %s: 0 for none, or a second or more", c.Interval))
+	}
+	if time.Duration(c.Retention) < time.Minute {
+		problems = append(problems, fmt.Errorf("TOMBSTONE_RETENTION is %s: a minute or more", c.Retention))
 	}
 	return errors.Join(problems...)
 }
@@ -76,23 +101,27 @@ const maxWaiting = 4096
 
 // Watcher publishes the differences between a source and a log. Its leader calls Lead for each term.
 type Watcher struct {
-	cluster  string
-	source   Source
-	refusals Refusals
-	fresh    func() bool
-	metrics  *Metrics
-	log      zerolog.Logger
-	waiting  int           // how many components may wait to be published before the source is held back
-	guarding time.Duration // guardInterval, but in tests
-	synced   atomic.Bool
-	term     atomic.Pointer[publisher] // nil while not leading
+	cluster   string
+	interval  time.Duration // between two full syncs; 0 for none
+	retention time.Duration // of tombstones
+	guard     guard.Config
+	source    Source
+	sorts     Refusals
+	fresh     func() bool
+	metrics   *Metrics
+	log       zerolog.Logger
+	approvals Approvals     // of the present term
+	waiting   int           // how many components may wait to be published before the source is held back
+	guarding  time.Duration // guardInterval, but in tests
+	term      atomic.Pointer[publisher] // nil while not leading
 }
 
 // New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
 // publish.
-func New(cfg Config, source Source, refusals Refusals, fresh func() bool, metrics *Metrics, log zerolog.Logger) *Watcher {
+func New(cfg Config, limit guard.Config, source Source, sorts Refusals, fresh func() bool, metrics *Metrics, log zerolog.Logger) *Watcher {
 	return &Watcher{
-		cluster: cfg.ClusterName, source: source, refusals: refusals, fresh: fresh, metrics: metrics, guarding: guardInterval,
+		cluster: cfg.ClusterName, interval: time.Duration(cfg.Interval), retention: time.Duration(cfg.Retention), guard: limit,
+		source: source, sorts: sorts, fresh: fresh, metrics: metrics, guarding: guardInterval,
 		log: log.With().Str("cluster", cfg.ClusterName).Logger(), waiting: maxWaiting,
 	}
 }
@@ -102,7 +131,8 @@ var errSourceEnded = errors.New("the source stopped watching without a reason")
 
 // Lead runs one term: it reads the published state, then keeps the log equal to the source until the context ends or
 // the term is over. What was being published is finished before it returns.
-func (w *Watcher) Lead(ctx context.Context, log Log) error {
+func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error {
+	w.approvals = approvals
 	started := time.Now()
 	table := newTable()
 	if err := log.Heads(ctx, w.cluster, table.published); err != nil {
@@ -114,11 +144,11 @@ func (w *Watcher) Lead(ctx context.Context, log Log) error {
 	defer w.metrics.table.Store(nil)
 	w.term.Store(p)
 	defer w.term.Store(nil)
-	defer w.synced.Store(false)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.run(ctx) })
-	group.Go(func() error { return w.guard(ctx, log) })
+	group.Go(func() error { return w.stands(ctx, log) })
+	group.Go(func() error { return p.fullSync(ctx) })
 	group.Go(func() error {
 		err := w.source.Watch(ctx, p)
 		if err == nil && ctx.Err() == nil {
@@ -136,9 +166,9 @@ func (w *Watcher) Lead(ctx context.Context, log Log) error {
 	return err
 }
 
-// guard ends the term when the log is gone: with nothing to publish nobody else would notice, and only a new term fills
+// stands ends the term when the log is gone: with nothing to publish nobody else would notice, and only a new term fills
 // it again.
-func (w *Watcher) guard(ctx context.Context, log Log) error {
+func (w *Watcher) stands(ctx context.Context, log Log) error {
 	ticker := time.NewTicker(w.guarding)
 	defer ticker.Stop()
 	for {
@@ -147,7 +177,7 @@ func (w *Watcher) guard(ctx context.Context, log Log) error {
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		if err := log.Check(ctx); errors.Is(err, w.refusals.LogMissing) {
+		if err := log.Check(ctx); errors.Is(err, w.sorts.LogMissing) {
 			return err
 		}
 	}
@@ -162,4 +192,7 @@ func (w *Watcher) Check() error {
 }
 
 // Synced says whether this process leads and has compared every scope once.
-func (w *Watcher) Synced() bool { return w.synced.Load() }
+func (w *Watcher) Synced() bool {
+	p := w.term.Load()
+	return p != nil && p.roundsEnded(0)
+}

@@ -97,7 +97,7 @@ func (v *view) Observe(_ context.Context, round uint64, seen component.Observati
 	return nil
 }
 
-func (v *view) End(_ context.Context, round uint64, scope component.Scope) error {
+func (v *view) End(_ context.Context, round uint64, scope component.Scope, _ string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.ends++

@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+func reconcileCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "reconcile",
+		Usage: "compare the whole registry with the stream now, and mend what differs",
+		Description: "A syncer does so by itself after each full sync. With --approve, the deletions that were refused under that id are\n" +
+			"allowed for a day, the cluster is compared with the stream first, and then the registry with the stream.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be done"},
+			&cli.StringFlag{Name: "approve", Usage: "allow the deletions that were refused under this `ID`"},
+			outputFlag("table", "json", "yaml"),
+			timeoutFlag(5 * time.Minute),
+		},
+		Action: reconcileAction,
+	}
+}
+
+func reconcileAction(c *cli.Context) error {
+	switch {
+	case c.Args().Present():
+		return fmt.Errorf("unexpected argument %q: a reconcile is of all components; `ctl sync NAME` compares one", c.Args().First())
+	case c.IsSet("approve") && c.Bool("dry-run"):
+		return errors.New("give --approve or --dry-run, not both")
+	case c.IsSet("approve") && c.String("approve") == "":
+		return errors.New("--approve takes the id of a refusal: `ctl status` shows it")
+	}
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	s, err := openSession(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.conn.Close()
+	if id := c.String("approve"); id != "" {
+		if err := s.approve(ctx, c, id); err != nil {
+			return err
+		}
+	}
+	done, err := s.reconcile(ctx, c, c.Bool("dry-run"))
+	if err != nil {
+		return err
+	}
+	if err := printReconciliation(c, done); err != nil {
+		return err
+	}
+	if done.Refused != nil || done.Unmended > 0 {
+		return errNegative
+	}
+	return nil
+}
+
+// approve allows what was refused under the id, which must be known, and lets the watcher act on it.
+func (s *session) approve(ctx context.Context, c *cli.Context, id string) error {
+	records, err := s.conn.OpenRecords(ctx)
+	if err != nil {
+		return err
+	}
+	watchers, err := s.conn.Watchers(ctx)
+	if err != nil {
+		return err
+	}
+	last, _, err := records.LastReconcile(ctx, s.target, s.cluster)
+	if err != nil {
+		return err
+	}
+	atWatcher := false
+	for _, w := range watchers {
+		for _, refused := range w.Refused {
+			atWatcher = atWatcher || w.Cluster == s.cluster && refused.ID == id
+		}
+	}
+	if !atWatcher && (last.Refused == nil || last.Refused.ID != id) {
+		return s.say(c, fmt.Errorf("nothing is refused under %q: `ctl status` shows what is; it is another set of components by now if the id was right before", id))
+	}
+	if err := records.Approve(ctx, id); err != nil {
+		return err
+	}
+	if !atWatcher {
+		return nil
+	}
+	_, err = s.fullSync(ctx, c)
+	return err
+}
+
+// fullSync has the leader compare the cluster with the stream; that it cannot is a negative answer.
+func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Marker, error) {
+	marker, err := s.conn.FullSync(ctx, s.cluster)
+	return marker, s.refused(c, err)
+}
+
+// reconcile has a syncer compare the registry with the stream. Where one does so already, the next turn is waited for.
+func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (syncer.Reconciliation, error) {
+	for {
+		done, err := s.conn.Reconcile(ctx, s.target, stream.ReconcileRequest{Cluster: s.cluster, DryRun: dryRun})
+		if refusal := new(stream.RefusedError); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, syncer.ErrClaimed.Error()) {
+			return done, s.refused(c, err)
+		}
+		select {
+		case <-ctx.Done():
+			return done, fmt.Errorf("another reconcile is still under way after %s: try again, or give --timeout", c.Duration("timeout"))
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// refused turns a process's answer no, and the lack of a process, into a negative answer in words.
+func (s *session) refused(c *cli.Context, err error) error {
+	refusal := new(stream.RefusedError)
+	switch {
+	case errors.As(err, &refusal):
+		return s.say(c, refusal)
+	case errors.Is(err, stream.ErrNobody) && strings.Contains(err.Error(), stream.ProcessWatcher):
+		return s.say(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to the name of the cluster that is meant", s.cluster))
+	case errors.Is(err, stream.ErrNobody):
+		return s.say(c, fmt.Errorf("no syncer of target %q runs: start one, or set SYNC_TARGET to the name of the target that is meant", s.target))
+	}
+	return err
+}
+
+func printReconciliation(c *cli.Context, done syncer.Reconciliation) error {
+	if printed, err := printAs(c.App.Writer, c.String("output"), done); printed {
+		return err
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "cluster %s, target %s: %d components desired, %d entries in the registry, compared in %.1f s\n",
+		done.Cluster, done.Target, done.Desired, done.Entries, done.Seconds)
+	fmt.Fprintf(&text, "found: %d missing, %d different, %d unsettled, %d orphans; %d on their way, %d with a dead letter\n",
+		done.Missing, done.Different, done.Unsettled, done.Orphans, done.Pending, done.Failed)
+	if done.DryRun {
+		text.WriteString("dry run: nothing was changed\n")
+	} else {
+		fmt.Fprintf(&text, "done: %d mended, %d deleted, %d not mended\n", done.Mended, done.Deleted, done.Unmended)
+	}
+	if done.Refused != nil {
+		fmt.Fprintf(&text, "refused: %v\n", done.Refused)
+	}
+	if len(done.Findings) > 0 {
+		text.WriteString("\n")
+		rows := make([][]string, len(done.Findings))
+		for i, f := range done.Findings {
+			rows[i] = []string{f.Component, f.Problem, dash(f.Outcome)}
+		}
+		if err := table(&text, []string{"COMPONENT", "PROBLEM", "OUTCOME"}, rows); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprint(c.App.Writer, text.String())
+	return err
+}

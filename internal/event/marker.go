@@ -1,0 +1,63 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"odasync/internal/guard"
+)
+
+// TypeSnapshot is the CloudEvents type of a marker.
+const TypeSnapshot = "org.tmforum.oda.snapshot.v1"
+
+// Marker stands in the stream after the corrections of a full comparison of a cluster with it: all that exists in the
+// cluster at that time stands before it.
+type Marker struct {
+	ID      string    `json:"id"`
+	Cluster string    `json:"cluster"`
+	Time    time.Time `json:"time"`
+	// Count components exist, and Digest is over their keys and hashes.
+	Count  int    `json:"count"`
+	Digest string `json:"digest"`
+	// ResourceVersion is the API server's at the end of the list, an opaque string; empty where there is none.
+	ResourceVersion string `json:"resourceVersion"`
+	// Sequence is of the cluster's newest message.
+	Sequence uint64 `json:"sequence"`
+	// Published and Tombstoned count the messages since the comparison began.
+	Published  int `json:"published"`
+	Tombstoned int `json:"tombstoned"`
+	// Seconds is how long the comparison took.
+	Seconds float64 `json:"seconds"`
+	// Refused are deletions that wait to be approved.
+	Refused []guard.Refusal `json:"refused"`
+}
+
+// EncodeMarker gives the marker's wire form.
+func EncodeMarker(m Marker) (Message, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return Message{}, fmt.Errorf("encode the marker of cluster %s: %w", m.Cluster, err)
+	}
+	return Message{Subject: SnapshotSubject(m.Cluster), Data: body, Header: map[string][]string{
+		HeaderMessageID:   {m.ID},
+		HeaderSpecVersion: {"1.0"},
+		HeaderID:          {m.ID},
+		HeaderSource:      {source(m.Cluster)},
+		HeaderType:        {TypeSnapshot},
+		HeaderTime:        {m.Time.UTC().Format(time.RFC3339Nano)},
+		HeaderContentType: {"application/json"},
+	}}, nil
+}
+
+// DecodeMarker reads a marker's wire form. Its error is ErrUnreadable.
+func DecodeMarker(m Message) (Marker, error) {
+	var marker Marker
+	if kind := m.get(HeaderType); kind != TypeSnapshot {
+		return Marker{}, fmt.Errorf("%w: type %q is not a snapshot marker", ErrUnreadable, kind)
+	}
+	if err := json.Unmarshal(m.Data, &marker); err != nil {
+		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: %w", ErrUnreadable, m.Subject, err)
+	}
+	return marker, nil
+}

@@ -1,0 +1,133 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"odasync/internal/component"
+	"odasync/internal/syncer"
+)
+
+var _ syncer.Inventory = (*V1)(nil)
+
+// Inventory implements syncer.Inventory with two listings: of the components under the registry name, and of all exposed
+// APIs, for which the registry has no filter.
+func (v *V1) Inventory(ctx context.Context, cluster string, each func(syncer.Entry)) error {
+	s := &session{client: v.client}
+	filter := url.Values{"registry_name": {v.cfg.Name}}
+	components, _, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
+	if err != nil {
+		return err
+	}
+	rows, _, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
+	if err != nil {
+		return err
+	}
+	apis := map[string][]wireAPI{}
+	for _, row := range rows {
+		if row.RegistryName == v.cfg.Name {
+			apis[row.ComponentName] = append(apis[row.ComponentName], row)
+		}
+	}
+	for _, row := range components {
+		if row.RegistryName != v.cfg.Name {
+			continue // a filter that did not work
+		}
+		e := v.owned(cluster, row.Name, row.Labels)
+		e.Record.ID = strconv.FormatInt(row.ID, 10)
+		e.Record.Digest = digest(shownEntry(row, apis[row.Name]))
+		delete(apis, row.Name)
+		each(e)
+	}
+	for name, left := range apis {
+		each(v.owned(cluster, name, left[0].Labels))
+	}
+	return nil
+}
+
+// Place implements syncer.Inventory.
+func (v *V1) Place(key component.Key) syncer.Record {
+	return syncer.Record{Registry: v.cfg.Name, Name: v.cfg.entryName(key)}
+}
+
+// owned reads off an entry's labels whose it is.
+func (v *V1) owned(cluster, name string, labels []wireLabel) syncer.Entry {
+	e := syncer.Entry{Record: syncer.Record{Registry: v.cfg.Name, Name: name}}
+	var owner, namespace string
+	for _, label := range labels {
+		switch label.Key {
+		case labelManagedBy:
+			owner = label.Value
+		case labelNamespace:
+			namespace = label.Value
+		}
+	}
+	switch {
+	case owner == managedBy(cluster) && namespace != "":
+		e.Key = component.Key{Cluster: cluster, Namespace: namespace, Name: v.cfg.componentName(namespace, name)}
+	case owner != "" && owner != managedBy(cluster):
+		e.Foreign = true
+	}
+	return e
+}
+
+// componentName is the inverse of entryName. An entry that was named in another format keeps its name.
+func (c Config) componentName(namespace, entry string) string {
+	if c.NameFormat == FormatNamespaceName {
+		return strings.TrimPrefix(entry, namespace+".")
+	}
+	return entry
+}
+
+// shownEntry gives what the registry shows in the form of what it should show.
+func shownEntry(row wireComponent, apis []wireAPI) entry {
+	e := entry{registry: row.RegistryName, name: row.Name, labels: shownLabels(row.Labels)}
+	for _, a := range apis {
+		e.apis = append(e.apis, api{
+			name: a.Name, url: a.URL, specification: a.Specification, status: a.Status, labels: shownLabels(a.Labels),
+		})
+	}
+	return e
+}
+
+// shownLabels keeps every label: of two with one key, the values stand side by side, which no wanted set has.
+func shownLabels(read []wireLabel) labelSet {
+	labels := labelSet{}
+	for _, label := range slices.SortedFunc(slices.Values(read), func(a, b wireLabel) int { return cmp.Compare(a.ID, b.ID) }) {
+		if other, twice := labels[label.Key]; twice && other != label.Value {
+			labels[label.Key] = other + "\n" + label.Value
+			continue
+		}
+		labels[label.Key] = label.Value
+	}
+	return labels
+}
+
+// digest is the same for entries that show the same, in whatever order their APIs stand.
+func digest(e entry) string {
+	type shown struct {
+		Name, URL, Specification, Status string
+		Labels                           labelSet
+	}
+	all := []shown{{Name: e.name, Labels: e.labels}}
+	apis := slices.Clone(e.apis)
+	slices.SortStableFunc(apis, func(a, b api) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.url, b.url), cmp.Compare(a.specification, b.specification), cmp.Compare(a.status, b.status))
+	})
+	for _, a := range apis {
+		all = append(all, shown{a.name, a.url, a.specification, a.status, a.labels})
+	}
+	text, err := json.Marshal(all) // maps come in the order of their keys
+	if err != nil {
+		return "" // strings and maps of strings can always be encoded
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}

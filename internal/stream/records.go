@@ -1,0 +1,98 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/event"
+	"odasync/internal/syncer"
+)
+
+// Records are small notes that processes leave for each other: approvals, and what the last reconcile of a target did.
+type Records struct{ kv jetstream.KeyValue }
+
+// recordsAge is how long a note stays. An approval is for what is held back now, not for next week.
+const recordsAge = 24 * time.Hour
+
+// Records returns the notes; their bucket is created where it is missing.
+func (c *Conn) Records(ctx context.Context) (*Records, error) {
+	kv, err := c.ensureBucket(ctx, RecordsBucket, "records", recordsAge)
+	if err != nil {
+		return nil, err
+	}
+	return &Records{kv: kv}, nil
+}
+
+// OpenRecords binds to the bucket that a watcher or a syncer created.
+func (c *Conn) OpenRecords(ctx context.Context) (*Records, error) {
+	kv, err := c.js.KeyValue(ctx, RecordsBucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, fmt.Errorf("bucket %s does not exist yet: start a watcher or a syncer, which create it", RecordsBucket)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", RecordsBucket, err)
+	}
+	return &Records{kv: kv}, nil
+}
+
+// Approve allows the deletions that a refusal with the id held back.
+func (r *Records) Approve(ctx context.Context, id string) error {
+	if _, err := r.kv.Put(ctx, approvalKey(id), []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
+		return fmt.Errorf("approve %s: %w", id, err)
+	}
+	return nil
+}
+
+// Approved says whether somebody did.
+func (r *Records) Approved(ctx context.Context, id string) (bool, error) {
+	_, err := r.kv.Get(ctx, approvalKey(id))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read approval %s: %w", id, err)
+	}
+	return true, nil
+}
+
+func approvalKey(id string) string { return "approval." + event.Token(id) }
+
+// Reconciled notes what a reconcile did, in place of the one before.
+func (r *Records) Reconciled(ctx context.Context, done syncer.Reconciliation) error {
+	fail := func(err error) error {
+		return fmt.Errorf("note the reconcile of target %s with cluster %s: %w", done.Target, done.Cluster, err)
+	}
+	value, err := json.Marshal(done)
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := r.kv.Put(ctx, reconcileKey(done.Target, done.Cluster), value); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// LastReconcile reads what the last reconcile of a target with a cluster did; false where none is known.
+func (r *Records) LastReconcile(ctx context.Context, target, cluster string) (syncer.Reconciliation, bool, error) {
+	var last syncer.Reconciliation
+	entry, err := r.kv.Get(ctx, reconcileKey(target, cluster))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return last, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(entry.Value(), &last)
+	}
+	if err != nil {
+		return last, false, fmt.Errorf("read the last reconcile of target %s with cluster %s: %w", target, cluster, err)
+	}
+	return last, true, nil
+}
+
+func reconcileKey(target, cluster string) string {
+	return "reconcile." + event.Token(target) + "." + event.Token(cluster)
+}

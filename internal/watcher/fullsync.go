@@ -1,0 +1,271 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nuid"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/guard"
+)
+
+// fullSync compares the whole cluster with the log when it is due or asked for, until the context ends. The rounds at the
+// start of a term are a comparison too, which counts when one is due: a new leader does not start over.
+func (p *publisher) fullSync(ctx context.Context) error {
+	last, err := p.lastMark(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.roundsAfter(ctx, 0); err != nil {
+		return err
+	}
+	p.metrics.fullSynced(last)
+	if p.interval > 0 && time.Since(last.Time) >= p.interval {
+		last = p.noted(p.conclude(ctx, p.began, nil))
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case answer := <-p.asked:
+			m, err := p.compare(ctx)
+			answer <- result{m, err}
+			last = p.noted(m, err)
+		case <-p.due(last):
+			last = p.noted(p.compare(ctx))
+		}
+	}
+}
+
+// noted returns the marker of a full sync. One that failed is due again after the interval.
+func (p *publisher) noted(m event.Marker, err error) event.Marker {
+	if err != nil {
+		p.failing.Note(err)
+		m.Time = time.Now()
+		return m
+	}
+	p.failing.Note(nil)
+	return m
+}
+
+// result is what a full sync answers to whoever asked for it.
+type result struct {
+	marker event.Marker
+	err    error
+}
+
+// due fires when the next full sync is; with a little jitter, so that clusters do not all begin at once.
+func (p *publisher) due(last event.Marker) <-chan time.Time {
+	if p.interval == 0 {
+		return nil
+	}
+	return time.After(time.Until(last.Time.Add(p.interval)) + rand.N(p.interval/10+1))
+}
+
+// lastMark reads when the cluster was last compared, by whichever watcher.
+func (p *publisher) lastMark(ctx context.Context) (event.Marker, error) {
+	for failures := 1; ; failures++ {
+		last, _, err := p.to.LastMark(ctx, p.cluster)
+		if err == nil || errors.Is(err, event.ErrUnreadable) {
+			return last, nil
+		}
+		p.log.Debug().Err(err).Msg("read the last marker again")
+		select {
+		case <-ctx.Done():
+			return last, ctx.Err()
+		case <-time.After(backoff(failures)):
+		}
+	}
+}
+
+// compare reads the log's heads and the cluster afresh and has the differences published.
+func (p *publisher) compare(ctx context.Context) (event.Marker, error) {
+	began := time.Now()
+	p.counts.published.Store(0)
+	p.counts.tombstoned.Store(0)
+	expired, err := p.reread(ctx)
+	if err != nil {
+		return event.Marker{}, err
+	}
+	mark := p.table.mark()
+	p.source.Refresh()
+	if err := p.roundsAfter(ctx, mark); err != nil {
+		return event.Marker{}, err
+	}
+	return p.conclude(ctx, began, expired)
+}
+
+// reread makes the table what the log says, should anybody else have written or removed something there. It returns the
+// tombstones that are old enough to be purged.
+func (p *publisher) reread(ctx context.Context) (expired []event.Head, err error) {
+	known := p.table.sequences()
+	err = p.to.Heads(ctx, p.cluster, func(h event.Head) {
+		delete(known, name{h.Key.Namespace, h.Key.Name})
+		p.table.published(h)
+		if h.Deleted && !h.Time.IsZero() && time.Since(h.Time) > p.retention {
+			expired = append(expired, h)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for n, sequence := range known {
+		if p.table.missing(n, sequence) {
+			p.log.Warn().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Msg("somebody removed a component's messages from the stream")
+		}
+	}
+	return expired, nil
+}
+
+// roundsAfter waits until every scope has ended a round that began after the mark.
+func (p *publisher) roundsAfter(ctx context.Context, mark uint64) error {
+	for {
+		rung := p.rounds.Next()
+		if p.roundsEnded(mark) {
+			return nil
+		}
+		select {
+		case <-rung:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (p *publisher) roundsEnded(mark uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, scope := range p.source.Scopes() {
+		if p.ended[scope.String()] <= mark {
+			return false
+		}
+	}
+	return true
+}
+
+// conclude waits until all corrections stand in the log and writes a marker behind them. Then it purges what has expired.
+func (p *publisher) conclude(ctx context.Context, began time.Time, expired []event.Head) (event.Marker, error) {
+	if err := p.lanes.Flush(ctx); err != nil {
+		return event.Marker{}, err
+	}
+	if !p.fresh() {
+		return event.Marker{}, errNotLeading
+	}
+	count, digest, sequence := p.table.digest()
+	m := event.Marker{
+		ID: nuid.Next(), Cluster: p.cluster, Time: time.Now().UTC(), Count: count, Digest: digest, Sequence: sequence,
+		Published: int(p.counts.published.Load()), Tombstoned: int(p.counts.tombstoned.Load()),
+		Seconds: time.Since(began).Seconds(), Refused: p.refusals(),
+	}
+	p.mu.Lock()
+	m.ResourceVersion = p.resourceVersion
+	p.mu.Unlock()
+	if err := p.to.Mark(ctx, m); err != nil {
+		return event.Marker{}, err
+	}
+	p.metrics.fullSynced(m)
+	p.metrics.corrected(m)
+	log := p.log.Debug()
+	if m.Published+m.Tombstoned > 0 {
+		log = p.log.Info()
+	}
+	log.Int("components", count).Int("published", m.Published).Int("tombstoned", m.Tombstoned).
+		Float64("seconds", m.Seconds).Msg("full sync")
+	for _, h := range expired {
+		n := name{h.Key.Namespace, h.Key.Name}
+		if !p.table.purgeable(n, h.Sequence) {
+			continue // it came again
+		}
+		if err := p.to.Purge(ctx, h.Key, h.Sequence); err != nil {
+			return m, err
+		}
+		p.table.forget(n, h.Sequence)
+		p.metrics.purged.Inc()
+	}
+	return m, nil
+}
+
+// hold decides about components that a round did not show. It returns those that count as gone: all or none.
+func (p *publisher) hold(ctx context.Context, scope component.Scope, absent []name) []name {
+	keys := make([]component.Key, len(absent))
+	for i, n := range absent {
+		keys[i] = p.key(n)
+	}
+	place := fmt.Sprintf("cluster %s, namespaces %s", p.cluster, scope)
+	refusal := p.guard.Check(place, keys, p.table.count())
+	if refusal != nil {
+		approved, err := p.approvals.Approved(ctx, refusal.ID)
+		if err != nil { // then it is not known, and the next round asks again
+			p.log.Warn().Err(err).Msg("cannot ask for the approval of deletions")
+		}
+		if approved {
+			p.log.Info().Str("approval", refusal.ID).Int("components", len(keys)).Msg("deletions were approved")
+			refusal = nil
+		}
+	}
+	p.mu.Lock()
+	before := p.refused[scope.String()]
+	if refusal != nil && before != nil && before.ID == refusal.ID {
+		refusal.Time = before.Time
+	}
+	p.refused[scope.String()] = refusal
+	p.mu.Unlock()
+	p.metrics.refusedDeletions(p.refusals())
+	if refusal == nil {
+		return absent
+	}
+	if before == nil || before.ID != refusal.ID {
+		p.log.Error().Str("approval", refusal.ID).Int("components", refusal.Gone).Int("of", refusal.All).Strs("such_as", refusal.Components).
+			Msg("deletions refused: too many components vanished at once; if they are really gone, run ctl reconcile --approve with the approval's id")
+	}
+	return nil
+}
+
+// refusals lists what is held back now.
+func (p *publisher) refusals() []guard.Refusal {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := []guard.Refusal{}
+	for _, r := range p.refused {
+		if r != nil {
+			all = append(all, *r)
+		}
+	}
+	slices.SortFunc(all, func(a, b guard.Refusal) int { return a.Time.Compare(b.Time) })
+	return all
+}
+
+// FullSync compares the whole cluster with the log now, and returns the marker that stands behind the corrections. Only
+// the leader can.
+func (w *Watcher) FullSync(ctx context.Context) (event.Marker, error) {
+	p := w.term.Load()
+	if p == nil || !w.Synced() {
+		return event.Marker{}, ErrNotSynced
+	}
+	answer := make(chan result, 1)
+	select {
+	case p.asked <- answer:
+	case <-ctx.Done():
+		return event.Marker{}, ctx.Err()
+	}
+	select {
+	case r := <-answer:
+		return r.marker, r.err
+	case <-ctx.Done():
+		return event.Marker{}, ctx.Err()
+	}
+}
+
+// Refused lists the deletions that are held back; none while not leading.
+func (w *Watcher) Refused() []guard.Refusal {
+	if p := w.term.Load(); p != nil {
+		return p.refusals()
+	}
+	return []guard.Refusal{}
+}
