@@ -77,6 +77,7 @@ func newBreaker(probe Probe, pace time.Duration, limiter *limiter, metrics *Metr
 	}
 	b.flow, b.stop = context.WithCancelCause(context.Background())
 	close(b.flowing)
+	metrics.breaker(BreakerClosed) // an earlier session may have ended with another state
 	return b
 }
 
@@ -122,6 +123,9 @@ func (b *breaker) while(ctx context.Context) (context.Context, context.CancelFun
 	flow := b.flow
 	b.mu.Unlock()
 	open, cancel := context.WithCancelCause(ctx)
+	if flow.Err() != nil { // the function below would run in its own time
+		cancel(errOpened)
+	}
 	forget := context.AfterFunc(flow, func() { cancel(errOpened) })
 	return open, func() { forget(); cancel(nil) }
 }

@@ -40,10 +40,12 @@ func (l *limiter) restart(few float64) {
 	l.limit, l.starting, l.usual = min(few, l.most), true, 0
 }
 
-// enter waits for room, which leave gives back. Its only error is the
-// context's.
+// enter waits for room, which leave gives back. Its only error is the context's: once that has ended, nobody enters.
 func (l *limiter) enter(ctx context.Context) error {
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		l.mu.Lock()
 		now := l.now()
 		wait := l.held.Sub(now)
