@@ -2,6 +2,7 @@ package syncer_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"sync"
@@ -20,6 +21,7 @@ import (
 // setup is how a test wants a replica.
 type setup struct {
 	url         string // of the server; empty for the bench's
+	target      string // empty for the bench's
 	concurrency int
 	tries       int // of an apply before its message goes back
 	pause       time.Duration
@@ -47,6 +49,7 @@ func (b *bench) start(s setup) *replica {
 	if s.url == "" {
 		s.url = b.server.URL()
 	}
+	target := cmp.Or(s.target, target)
 	conn, err := stream.Connect(stream.Config{URL: s.url, Replicas: 1, History: 32}, "replica", zerolog.Nop(),
 		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
 	if err != nil {
