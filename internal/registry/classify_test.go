@@ -1,9 +1,14 @@
 package registry
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -95,6 +100,51 @@ func TestClassify(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Every status that is not success, on both kinds of paths, and every way in which there is none.
+func TestEveryAnswerHasItsClass(t *testing.T) {
+	const path, id = collection, item
+	expected := func(kind pathKind, status int) syncer.Class {
+		switch status {
+		case 408, 425:
+			return syncer.ClassDown
+		case 429:
+			return syncer.ClassBusy
+		case 409:
+			return syncer.ClassMoved
+		case 404, 410:
+			if kind == id {
+				return syncer.ClassMoved
+			}
+		case 400, 413, 414, 422:
+			return syncer.ClassRejected
+		}
+		if status >= 500 {
+			return syncer.ClassDown
+		}
+		return syncer.ClassRefused
+	}
+	for status := 300; status < 600; status++ {
+		for _, kind := range []pathKind{path, id} {
+			got := classify("GET /x/", kind, answer{status: status}, time.Time{})
+			if want := expected(kind, status); got.Class != want || got.Status != status {
+				t.Errorf("HTTP %d, kind %d: %s (HTTP %d), want %s", status, kind, got.Class, got.Status, want)
+			}
+		}
+	}
+	for name, err := range map[string]error{
+		"refused": syscall.ECONNREFUSED, "reset": syscall.ECONNRESET, "broken pipe": syscall.EPIPE, "no route": syscall.EHOSTUNREACH,
+		"time-out": &timeoutError{time.Second}, "cut off": io.ErrUnexpectedEOF, "no answer": io.EOF,
+		"name": &net.DNSError{Err: "no such host", Name: "registry"}, "certificate": x509.UnknownAuthorityError{},
+		"TLS": tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
+	} {
+		for _, kind := range []pathKind{path, id} {
+			if got := classify("GET /x/", kind, answer{err: err}, time.Time{}); got.Class != syncer.ClassDown || !errors.Is(got, err) {
+				t.Errorf("%s, kind %d: %s (%v)", name, kind, got.Class, got)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,161 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/config"
+	"odasync/internal/refregistry"
+	"odasync/internal/syncer"
+)
+
+func TestTrialWritesAndChangesNothing(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	b.apply(b.adapter(), sample("catalog", "products"), syncer.Prior{})
+	b.rawRegistry("neighbour")
+	before := b.snapshot()
+	for name, v := range map[string]*V1{"an adapter that has just started": b.adapter(), "one that has written": b.adapter()} {
+		if name == "one that has written" {
+			b.apply(v, sample("catalog", "products"), syncer.Prior{})
+		}
+		b.resetRequests()
+		if err := v.Trial(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if all, writes := b.requests(); writes != 1 || all > 3 {
+			t.Errorf("%s: %d requests, %d of them write, want one", name, all, writes)
+		}
+	}
+	if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+		t.Errorf("the content (-before +after):\n%s", diff)
+	}
+}
+
+// Somebody set another address for the entry: a trial does not set it back.
+func TestTrialKeepsTheAddressThatStands(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	b.apply(v, sample("catalog"), syncer.Prior{})
+	id := b.snapshot().Registries[0].ID
+	b.raw("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
+	if err := v.Trial(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := b.snapshot().Registries[0]; got.ID != id || got.URL != "http://elsewhere.example.org/" {
+		t.Errorf("the entry is %+v", got)
+	}
+}
+
+func TestTrialTellsOfFaults(t *testing.T) {
+	tests := map[string]struct {
+		fault  refregistry.Fault
+		of     string // the method; empty for every request
+		class  syncer.Class
+		words  []string
+		health bool // is well all the same
+	}{
+		"an internal error":            {fault: refregistry.Fault{Status: 500}, class: syncer.ClassDown, words: []string{"HTTP 500"}},
+		"an internal error of a write": {fault: refregistry.Fault{Status: 500}, of: "PUT", class: syncer.ClassDown, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
+		"a wrong key":                  {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: syncer.ClassRefused, words: []string{"HTTP 401: no"}},
+		"a key that may not write":     {fault: refregistry.Fault{Status: 403}, of: "PUT", class: syncer.ClassRefused, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
+		"too many requests":            {fault: refregistry.Fault{Status: 429, RetryAfter: "3"}, class: syncer.ClassBusy, words: []string{"HTTP 429"}},
+		"no answer":                    {fault: refregistry.Fault{Hang: true}, class: syncer.ClassDown, words: []string{"no answer within 50ms"}},
+		"no answer to a write":         {fault: refregistry.Fault{Hang: true}, of: "PUT", class: syncer.ClassDown, words: []string{"PUT /registries/{id}: no answer"}, health: true},
+		"a reset":                      {fault: refregistry.Fault{Reset: true}, class: syncer.ClassDown, words: []string{"reset"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			b.apply(b.adapter(), sample("catalog", "products"), syncer.Prior{})
+			v := b.adapter(func(cfg *Config) {
+				if test.fault.Hang {
+					cfg.Timeout = config.Duration(50 * time.Millisecond)
+				}
+			})
+			before := b.snapshot()
+			b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
+				if test.of != "" && r.Method != test.of {
+					return nil
+				}
+				return &test.fault
+			})
+			err := v.Trial(t.Context())
+			fails(t, err, test.class, test.words...)
+			if failure, _ := asFailure(err); test.class == syncer.ClassBusy && failure.RetryAfter != 3*time.Second {
+				t.Errorf("wait = %s, want 3s", failure.RetryAfter)
+			}
+			if err := v.Health(t.Context()); test.health && err != nil {
+				t.Errorf("health: %v", err)
+			} else if !test.health {
+				fails(t, err, test.class, "GET /health")
+			}
+			b.server.Load().SetFault(nil)
+			v.client.timeout = 20 * time.Second
+			if err := v.Trial(t.Context()); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+			if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+				t.Errorf("the content (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An entry that is not where it was is no reason to write: the next apply finds out.
+func TestTrialWithoutItsEntry(t *testing.T) {
+	tests := map[string]func(b *bench){
+		"missing": func(b *bench) { b.raw("DELETE", "/registries/1", nil) },
+		"renamed": func(b *bench) { b.raw("PUT", "/registries/1", map[string]string{"name": "another"}) },
+		"wiped":   func(b *bench) { b.wipe() },
+	}
+	for name, take := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			v := b.adapter()
+			b.apply(v, sample("catalog", "products"), syncer.Prior{})
+			take(b)
+			before := b.snapshot()
+			if err := v.Trial(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+				t.Errorf("the content (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestProbesEndWithTheirContext(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	b.server.Load().SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Hang: true} })
+	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "trial": v.Trial} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- ask(ctx) }()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A registry whose certificate nobody vouches for is as one that is away.
+func TestProbesOfAnUnknownCertificate(t *testing.T) {
+	web := httptest.NewUnstartedServer(http.NotFoundHandler())
+	web.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of each handshake that fails
+	web.StartTLS()
+	t.Cleanup(web.Close)
+	v := newBench(t, refregistry.Config{}).adapter(func(cfg *Config) { cfg.URL = web.URL })
+	fails(t, v.Health(t.Context()), syncer.ClassDown, "certificate")
+	fails(t, v.Trial(t.Context()), syncer.ClassDown, "certificate")
+}

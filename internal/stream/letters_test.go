@@ -1,0 +1,263 @@
+package stream_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+	"odasync/internal/syncer"
+)
+
+func lettersOf(t testing.TB, conn *stream.Conn, target string) *stream.Letters {
+	t.Helper()
+	waitConnected(t, conn)
+	letters, err := conn.Letters(within(t), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return letters
+}
+
+// rejected is a letter with every field set.
+func rejected(target string, key component.Key) syncer.Letter {
+	e := upsert(key, "Complete")
+	e.Sequence = 41
+	return syncer.Letter{
+		Event: e, Target: target, Reason: syncer.ClassRejected, Request: "POST /components/", Status: 422, Words: "body.name: \"too\" long…",
+		Attempts: 3, First: seen.Add(time.Nanosecond), Last: seen.Add(time.Hour),
+	}
+}
+
+func put(t testing.TB, letters *stream.Letters, l syncer.Letter) {
+	t.Helper()
+	if err := letters.Put(within(t), l); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// all reads the target's letters by their components, and what could not be decoded.
+func all(t testing.TB, letters *stream.Letters) (found map[component.Key]syncer.Letter, errs []error) {
+	t.Helper()
+	found = make(map[component.Key]syncer.Letter)
+	err := letters.All(within(t), func(l syncer.Letter, err error) {
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		if _, twice := found[l.Event.Key]; twice {
+			t.Errorf("%s comes twice", l.Event.Key)
+		}
+		found[l.Event.Key] = l
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found, errs
+}
+
+// holds wants exactly these letters.
+func holds(t testing.TB, letters *stream.Letters, want ...syncer.Letter) {
+	t.Helper()
+	wanted := make(map[component.Key]syncer.Letter)
+	for _, l := range want {
+		wanted[l.Event.Key] = l
+	}
+	got, errs := all(t, letters)
+	if diff := cmp.Diff(wanted, got); diff != "" || len(errs) != 0 {
+		t.Errorf("letters (-want +got):\n%s\nnot decoded: %v", diff, errs)
+	}
+}
+
+func TestLettersKeepEveryField(t *testing.T) {
+	t.Parallel()
+	tombstone := rejected("default", keyOf("gone"))
+	tombstone.Event = event.Tombstone(keyOf("gone"), "uid-gone", "7", seen)
+	tombstone.Event.Sequence = 43
+	unreadable := syncer.Letter{
+		Event: event.Event{Key: keyOf("junk"), Sequence: 44}, Target: "default", Reason: syncer.ClassUnreadable, Request: "decode",
+		Words: "message 44: no JSON", Attempts: 1, First: seen, Last: seen,
+	}
+	letters := lettersOf(t, streamtest.Start(t).Conn(t), "default")
+	holds(t, letters)
+	want := []syncer.Letter{rejected("default", keyOf("a")), rejected("default", keyOf("a.b.c")), tombstone, unreadable}
+	for _, l := range want {
+		put(t, letters, l)
+	}
+	holds(t, letters, want...)
+}
+
+func TestLettersOfAComponentReplaceEachOther(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	letters := lettersOf(t, s.Conn(t), "default")
+	a, b := rejected("default", keyOf("a")), rejected("default", keyOf("a.b"))
+	put(t, letters, a)
+	put(t, letters, b)
+	for attempt := range 5 {
+		a.Attempts = attempt
+		put(t, letters, a)
+	}
+	holds(t, letters, a, b)
+	if n := must(js(t, s).Stream(within(t), stream.DeadLetterName)).CachedInfo().State.Msgs; n != 2 {
+		t.Errorf("the stream holds %d messages, want one a component", n)
+	}
+	for range 2 { // none is success
+		if err := letters.Remove(within(t), b.Event.Key); err != nil {
+			t.Error(err)
+		}
+		holds(t, letters, a)
+	}
+	if err := letters.Remove(within(t), keyOf("never")); err != nil {
+		t.Error(err)
+	}
+	put(t, letters, b) // the same content again within the time in which duplicates are recognised
+	holds(t, letters, a, b)
+}
+
+func TestLettersOfTargetsAreApart(t *testing.T) {
+	t.Parallel()
+	conn := streamtest.Start(t).Conn(t)
+	targets := []string{"a", "a.b", "b", "*", ">"}
+	for _, target := range targets {
+		put(t, lettersOf(t, conn, target), rejected(target, keyOf("c")))
+	}
+	for _, target := range targets {
+		holds(t, lettersOf(t, conn, target), rejected(target, keyOf("c")))
+	}
+	if err := lettersOf(t, conn, "*").Remove(within(t), keyOf("c")); err != nil {
+		t.Error(err)
+	}
+	for _, target := range targets {
+		if target == "*" {
+			holds(t, lettersOf(t, conn, target))
+			continue
+		}
+		holds(t, lettersOf(t, conn, target), rejected(target, keyOf("c")))
+	}
+}
+
+func TestLetterThatIsTooLargeLeavesTheComponentOut(t *testing.T) {
+	t.Parallel()
+	letters := lettersOf(t, streamtest.Start(t, func(o *server.Options) { o.MaxPayload = 8192 }).Conn(t), "default")
+	for size := 6000; size <= 9000; size += 100 { // over the limit, and near it on both sides
+		l := rejected("default", keyOf("large"))
+		l.Event.Component.DeploymentStatus = strings.Repeat("x", size)
+		put(t, letters, l)
+		got, _ := all(t, letters)
+		if size == 6000 && got[keyOf("large")].Event.Component == nil {
+			t.Error("a letter that fits lacks its component")
+		}
+		if size >= 8192 || got[keyOf("large")].Event.Component == nil {
+			l.Event.Component = nil
+		}
+		holds(t, letters, l)
+	}
+}
+
+func TestAllReportsWhatCannotBeDecoded(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	letters := lettersOf(t, s.Conn(t), "default")
+	put(t, letters, rejected("default", keyOf("a")))
+	subject := event.DeadSubject("default", keyOf("junk"))
+	sequence := must(js(t, s).Publish(within(t), subject, []byte(`{"status":"x"}`))).Sequence
+	got, errs := all(t, letters)
+	if len(got) != 1 || len(errs) != 1 {
+		t.Fatalf("letters %v, not decoded %v, want one of each", got, errs)
+	}
+	says(t, errs[0], fmt.Sprintf("dead letter %d of %s", sequence, subject))
+	if err := letters.Remove(within(t), keyOf("junk")); err != nil {
+		t.Error(err)
+	}
+	holds(t, letters, rejected("default", keyOf("a")))
+}
+
+func TestOpenLetters(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		there *jetstream.StreamConfig
+		words []string
+	}{
+		"missing": {nil, []string{"stream ODA_DEAD_LETTERS does not exist yet: start a syncer"}},
+		"of another program": {&jetstream.StreamConfig{Name: stream.DeadLetterName, Subjects: []string{"orders.>"}},
+			[]string{"ODA_DEAD_LETTERS exists but is not odasync's", "orders.>", "nats stream rm ODA_DEAD_LETTERS"}},
+		"of a newer layout": {&jetstream.StreamConfig{Name: stream.DeadLetterName, Metadata: map[string]string{
+			"odasync.purpose": "dead letters", "odasync.layout": "2"}}, []string{`layout "2"`}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := streamtest.Start(t)
+			conn := s.Conn(t)
+			waitConnected(t, conn)
+			if test.there != nil {
+				before := must(js(t, s).CreateStream(within(t), *test.there)).CachedInfo().Config
+				_, err := conn.Letters(within(t), "default")
+				says(t, err, test.words...)
+				after := must(js(t, s).Stream(within(t), stream.DeadLetterName)).CachedInfo().Config
+				if diff := cmp.Diff(before, after); diff != "" {
+					t.Errorf("the stream was changed:\n%s", diff)
+				}
+			}
+			_, err := conn.OpenLetters(within(t), "default")
+			says(t, err, test.words...)
+		})
+	}
+	t.Run("there", func(t *testing.T) {
+		t.Parallel()
+		s := streamtest.Start(t)
+		put(t, lettersOf(t, s.Conn(t), "default"), rejected("default", keyOf("a")))
+		opened, err := s.Conn(t).OpenLetters(within(t), "default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		holds(t, opened, rejected("default", keyOf("a")))
+	})
+}
+
+func TestLettersWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	var group errgroup.Group
+	for range 4 {
+		letters := lettersOf(t, s.Conn(t), "default")
+		group.Go(func() error {
+			for i := range 25 {
+				if err := letters.Put(context.Background(), rejected("default", keyOf(fmt.Sprint("c", i)))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	var want []syncer.Letter
+	for i := range 25 {
+		want = append(want, rejected("default", keyOf(fmt.Sprint("c", i))))
+	}
+	holds(t, lettersOf(t, s.Conn(t), "default"), want...)
+}
+
+func TestLettersOutliveARestart(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	conn := s.Conn(t)
+	letters := lettersOf(t, conn, "default")
+	put(t, letters, rejected("default", keyOf("a")))
+	s.Restart(t)
+	waitConnected(t, conn)
+	holds(t, letters, rejected("default", keyOf("a")))
+}
