@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"golang.org/x/sync/errgroup"
+
+	"odasync/test/lab"
 )
 
 // TestRequestCounts counts what 1000 Components cost the registry: at the first sync, and when all of them change in a
@@ -35,36 +37,36 @@ func TestRequestCounts(t *testing.T) {
 	}
 	objects := make([]*unstructured.Unstructured, count)
 	for i := range objects {
-		objects[i] = component("e2e-counts", fmt.Sprintf("count-%d", i), "1.0.0", "first", "second")
+		objects[i] = lab.Component("e2e-counts", fmt.Sprintf("count-%d", i), "1.0.0", "first", "second")
 	}
 	each("create", func(i int) error { return shared.Apply(t.Context(), objects[i]) })
 
-	watcher, _ := l.pair()
+	watcher, _ := l.Pair()
 	began := time.Now()
-	l.equal(2 * time.Minute)
-	l.drained(time.Minute)
-	calls := l.registry.calls()
-	t.Logf("first sync of %d Components with 2 APIs: %d requests in %.1f s: %v", count, calls, time.Since(began).Seconds(), l.registry.Requests())
+	l.Equal(2 * time.Minute)
+	l.Drained(time.Minute)
+	calls := l.Registry.Calls()
+	t.Logf("first sync of %d Components with 2 APIs: %d requests in %.1f s: %v", count, calls, time.Since(began).Seconds(), l.Registry.Requests())
 	if calls > atMost {
 		t.Errorf("the first sync sent %d requests, want at most %d", calls, atMost)
 	}
 
-	before := l.metric(watcher, "odasync_events_suppressed_total")
-	l.registry.ResetRequests()
+	before := l.Metric(watcher, "odasync_events_suppressed_total")
+	l.Registry.ResetRequests()
 	var number atomic.Int64
 	each("annotate", func(i int) error {
 		patch := fmt.Sprintf(`{"metadata":{"annotations":{"e2e.example.org/noise":"%d"}}}`, number.Add(1))
 		_, err := shared.Components("e2e-counts").Patch(t.Context(), objects[i].GetName(), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 		return err
 	})
-	l.eventually(time.Minute, "every annotation suppressed", func() error {
-		if seen := l.metric(watcher, "odasync_events_suppressed_total") - before; seen < count {
+	l.Eventually(time.Minute, "every annotation suppressed", func() error {
+		if seen := l.Metric(watcher, "odasync_events_suppressed_total") - before; seen < count {
 			return fmt.Errorf("%.0f of %d", seen, count)
 		}
 		return nil
 	})
-	l.drained(patience)
-	if calls := l.registry.calls(); calls != 0 {
-		t.Errorf("annotations of %d Components caused %d requests, want none: %v", count, calls, l.registry.Requests())
+	l.Drained(lab.Patience)
+	if calls := l.Registry.Calls(); calls != 0 {
+		t.Errorf("annotations of %d Components caused %d requests, want none: %v", count, calls, l.Registry.Requests())
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"odasync/test/lab"
 )
 
 // TestDowntimeOfBothWatchers changes the cluster while nobody watches it: within 5 s of the watchers' start the registry
@@ -13,33 +15,33 @@ import (
 func TestDowntimeOfBothWatchers(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-downtime")
-	l.start(l.syncerSpec("syncer", nil))
-	first, second := l.start(l.watcherSpec("watcher-1", nil)), l.start(l.watcherSpec("watcher-2", nil))
-	l.ready(first, second)
+	l.Start(l.SyncerSpec("syncer", nil))
+	first, second := l.Start(l.WatcherSpec("watcher-1", nil)), l.Start(l.WatcherSpec("watcher-2", nil))
+	l.Ready(first, second)
 	var stays, goes, comes []*unstructured.Unstructured
 	for i := range 10 {
-		stays = append(stays, component("e2e-downtime", fmt.Sprintf("stays-%d", i), "1", "first", "second"))
-		goes = append(goes, component("e2e-downtime", fmt.Sprintf("goes-%d", i), "1", "first"))
-		comes = append(comes, component("e2e-downtime", fmt.Sprintf("comes-%d", i), "1", "first"))
+		stays = append(stays, lab.Component("e2e-downtime", fmt.Sprintf("stays-%d", i), "1", "first", "second"))
+		goes = append(goes, lab.Component("e2e-downtime", fmt.Sprintf("goes-%d", i), "1", "first"))
+		comes = append(comes, lab.Component("e2e-downtime", fmt.Sprintf("comes-%d", i), "1", "first"))
 	}
-	l.apply(append(stays, goes...)...)
-	l.equal(patience)
+	l.Apply(append(stays, goes...)...)
+	l.Equal(lab.Patience)
 
-	l.must(first.Stop())
-	l.must(second.Stop())
+	l.Must(first.Stop())
+	l.Must(second.Stop())
 	for i := range 10 {
-		stays[i] = component("e2e-downtime", stays[i].GetName(), "2", "second", "third")
+		stays[i] = lab.Component("e2e-downtime", stays[i].GetName(), "2", "second", "third")
 	}
-	l.apply(append(stays, comes...)...)
-	l.delete(goes...)
+	l.Apply(append(stays, comes...)...)
+	l.Delete(goes...)
 	// One that was deleted is there again, as somebody else; nobody saw the deletion.
-	l.delete(stays[0])
-	l.apply(stays[0])
+	l.Delete(stays[0])
+	l.Apply(stays[0])
 
 	began := time.Now()
-	l.start(l.watcherSpec("watcher-1", nil))
-	l.start(l.watcherSpec("watcher-2", nil))
-	l.equal(patience)
+	l.Start(l.WatcherSpec("watcher-1", nil))
+	l.Start(l.WatcherSpec("watcher-2", nil))
+	l.Equal(lab.Patience)
 	took := time.Since(began)
 	t.Logf("right %.1f s after the start of the watchers", took.Seconds())
 	if took > 5*time.Second {
@@ -51,17 +53,17 @@ func TestDowntimeOfBothWatchers(t *testing.T) {
 func TestDowntimeAfterACrash(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-crash")
-	l.start(l.syncerSpec("syncer", nil))
-	watcher := l.start(l.watcherSpec("watcher", nil))
-	l.ready(watcher)
-	goes := component("e2e-crash", "goes", "1", "first")
-	l.apply(goes, component("e2e-crash", "stays", "1", "first"))
-	l.equal(patience)
+	l.Start(l.SyncerSpec("syncer", nil))
+	watcher := l.Start(l.WatcherSpec("watcher", nil))
+	l.Ready(watcher)
+	goes := lab.Component("e2e-crash", "goes", "1", "first")
+	l.Apply(goes, lab.Component("e2e-crash", "stays", "1", "first"))
+	l.Equal(lab.Patience)
 
 	watcher.Kill()
-	l.delete(goes)
+	l.Delete(goes)
 	began := time.Now()
-	l.start(watcher.Spec)
-	l.equal(patience)
+	l.Start(watcher.Spec)
+	l.Equal(lab.Patience)
 	t.Logf("right %.1f s after the start of the watcher", time.Since(began).Seconds())
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/test/lab"
 	"odasync/test/procs"
 )
 
@@ -21,29 +22,29 @@ func TestTwoClustersWithOneName(t *testing.T) {
 			t.Parallel()
 			namespace := "e2e-same-" + strings.ReplaceAll(name, " ", "-")
 			l := newLab(t, namespace)
-			one, _ := l.pair()
-			l.apply(component(namespace, "shown", "1", "first"))
-			l.equal(patience)
+			one, _ := l.Pair()
+			l.Apply(lab.Component(namespace, "shown", "1", "first"))
+			l.Equal(lab.Patience)
 
-			two := l.start(l.watcherSpec("watcher-2", second))
-			l.must(two.AwaitNotReady(l.within(patience), "not kubernetes: "))
-			said, err := two.AwaitEntry(l.within(patience), logs("cannot publish yet", map[string]string{
+			two := l.Start(l.WatcherSpec("watcher-2", second))
+			l.Must(two.AwaitNotReady(l.Within(lab.Patience), "not kubernetes: "))
+			said, err := two.AwaitEntry(l.Within(lab.Patience), lab.Logs("cannot publish yet", map[string]string{
 				"error": `cluster name "lab" is published by watcher`,
 			}))
-			l.must(err)
+			l.Must(err)
 			if !strings.Contains(said.Text("error"), "give this one its own CLUSTER_NAME") {
 				t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
 			}
-			if published := l.metric(two, `odasync_events_published_total{type="upserted"}`); published != 0 {
+			if published := l.Metric(two, `odasync_events_published_total{type="upserted"}`); published != 0 {
 				t.Errorf("the second watcher published %v events", published)
 			}
-			l.ready(one)
+			l.Ready(one)
 
 			// When the first is gone for good, the name is free.
-			l.must(one.Stop())
-			l.apply(component(namespace, "shown", "2", "first"))
-			l.ready(two)
-			l.equal(patience)
+			l.Must(one.Stop())
+			l.Apply(lab.Component(namespace, "shown", "2", "first"))
+			l.Ready(two)
+			l.Equal(lab.Patience)
 		})
 	}
 }
@@ -53,30 +54,30 @@ func TestOneTargetForTwoRegistries(t *testing.T) {
 	t.Parallel()
 	const namespace = "e2e-one-target"
 	l := newLab(t, namespace)
-	l.pair()
-	l.apply(component(namespace, "shown", "1", "first"))
-	l.equal(patience)
+	l.Pair()
+	l.Apply(lab.Component(namespace, "shown", "1", "first"))
+	l.Equal(lab.Patience)
 
-	other := newRegistry(t)
-	wrong := l.start(l.syncerSpec("syncer-2", map[string]string{"COMPONENT_REGISTRY_URL": other.url()}))
-	said, err := wrong.AwaitEntry(l.within(patience), logs("syncer is not running", map[string]string{
-		"error": "feeds the registry at " + l.registry.url() + ", not " + other.url(),
+	other := lab.NewRegistry(t)
+	wrong := l.Start(l.SyncerSpec("syncer-2", map[string]string{"COMPONENT_REGISTRY_URL": other.URL()}))
+	said, err := wrong.AwaitEntry(l.Within(lab.Patience), lab.Logs("syncer is not running", map[string]string{
+		"error": "feeds the registry at " + l.Registry.URL() + ", not " + other.URL(),
 	}))
-	l.must(err)
+	l.Must(err)
 	if !strings.Contains(said.Text("error"), "give this syncer another SYNC_TARGET") {
 		t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
 	}
-	l.must(wrong.AwaitNotReady(l.within(patience), "not registry: "))
-	if calls := other.calls(); calls != 0 {
+	l.Must(wrong.AwaitNotReady(l.Within(lab.Patience), "not registry: "))
+	if calls := other.Calls(); calls != 0 {
 		t.Errorf("the other registry got %d requests", calls)
 	}
 
-	first := l.registry
-	l.registry = other
-	l.start(l.syncerSpec("syncer-3", map[string]string{"SYNC_TARGET": "other"}))
-	l.equal(patience)
-	l.registry = first
-	l.equal(patience)
+	first := l.Registry
+	l.Registry = other
+	l.Start(l.SyncerSpec("syncer-3", map[string]string{"SYNC_TARGET": "other"}))
+	l.Equal(lab.Patience)
+	l.Registry = first
+	l.Equal(lab.Patience)
 }
 
 // TestForeignStream finds another stream under our name, and goes on once it is gone.
@@ -96,27 +97,27 @@ func TestForeignStream(t *testing.T) {
 			t.Parallel()
 			namespace := "e2e-foreign-" + strings.ReplaceAll(name, " ", "-")
 			l := newLab(t, namespace)
-			js := l.jetStream()
-			_, err := js.CreateStream(l.within(patience), test.foreign)
-			l.must(err)
-			l.apply(component(namespace, "shown", "1", "first"))
-			watcher, syncer := l.start(l.watcherSpec("watcher", nil)), l.start(l.syncerSpec("syncer", nil))
+			js := l.JetStream()
+			_, err := js.CreateStream(l.Within(lab.Patience), test.foreign)
+			l.Must(err)
+			l.Apply(lab.Component(namespace, "shown", "1", "first"))
+			watcher, syncer := l.Start(l.WatcherSpec("watcher", nil)), l.Start(l.SyncerSpec("syncer", nil))
 			for p, message := range map[*procs.Process]string{watcher: "cannot publish yet", syncer: "syncer is not running"} {
-				said, err := p.AwaitEntry(l.within(patience), logs(message, map[string]string{"error": test.says}))
-				l.must(err)
+				said, err := p.AwaitEntry(l.Within(lab.Patience), lab.Logs(message, map[string]string{"error": test.says}))
+				l.Must(err)
 				if !strings.Contains(said.Text("error"), "nats stream rm ODA_COMPONENTS") {
 					t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
 				}
-				l.must(p.AwaitNotReady(l.within(patience), "not "))
+				l.Must(p.AwaitNotReady(l.Within(lab.Patience), "not "))
 			}
-			stream, err := js.Stream(l.within(patience), "ODA_COMPONENTS")
-			l.must(err)
+			stream, err := js.Stream(l.Within(lab.Patience), "ODA_COMPONENTS")
+			l.Must(err)
 			if have := stream.CachedInfo().Config.Subjects; have[0] != test.foreign.Subjects[0] {
 				t.Errorf("the foreign stream was changed: subjects %v", have)
 			}
-			l.must(js.DeleteStream(context.Background(), "ODA_COMPONENTS"))
-			l.ready(watcher, syncer)
-			l.equal(patience)
+			l.Must(js.DeleteStream(context.Background(), "ODA_COMPONENTS"))
+			l.Ready(watcher, syncer)
+			l.Equal(lab.Patience)
 		})
 	}
 }

@@ -5,28 +5,30 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"odasync/test/lab"
 )
 
 // TestLatency prints how long a Component takes from its creation in the cluster to the registry. It asserts only that
 // it arrives: the machine decides the rest.
 func TestLatency(t *testing.T) {
 	l := newLab(t, "e2e-latency")
-	l.pair()
+	l.Pair()
 	var took []time.Duration
 	for i := range 20 {
 		began := time.Now()
-		l.apply(component("e2e-latency", fmt.Sprintf("latency-%d", i), "1", "first", "second"))
+		l.Apply(lab.Component("e2e-latency", fmt.Sprintf("latency-%d", i), "1", "first", "second"))
 		want := i + 1
-		l.eventually(patience, "component visible", func() error {
-			if s := l.registry.Snapshot(); len(s.Components) != want || len(s.APIs) != 2*want {
+		l.Eventually(lab.Patience, "component visible", func() error {
+			if s := l.Registry.Snapshot(); len(s.Components) != want || len(s.APIs) != 2*want {
 				return fmt.Errorf("%d components with %d APIs, want %d and %d", len(s.Components), len(s.APIs), want, 2*want)
 			}
 			return nil
 		})
-		writes := l.registry.History()
+		writes := l.Registry.History()
 		took = append(took, writes[len(writes)-1].Time.Sub(began))
 	}
-	l.equal(patience)
+	l.Equal(lab.Patience)
 	slices.Sort(took)
 	t.Logf("from the request to the cluster to the registry's last write: median %.1f ms, fastest %.1f ms, slowest %.1f ms",
 		ms(took[len(took)/2]), ms(took[0]), ms(took[len(took)-1]))

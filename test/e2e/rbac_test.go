@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/test/cluster"
+	"odasync/test/lab"
 	"odasync/test/procs"
 )
 
@@ -15,30 +16,30 @@ import (
 func TestLeastPrivilege(t *testing.T) {
 	l := newLab(t, "components")
 	root, err := procs.Root()
-	l.must(err)
+	l.Must(err)
 	rules, err := cluster.Manifest(filepath.Join(root, "deploy", "rbac.yaml"))
-	l.must(err)
-	shown := component("components", "least", "1", "first")
-	l.apply(shown)
-	l.deleteAfterwards(func() []*unstructured.Unstructured { return append(rules, shown) })
+	l.Must(err)
+	shown := lab.Component("components", "least", "1", "first")
+	l.Apply(shown)
+	l.DeleteAfterwards(func() []*unstructured.Unstructured { return append(rules, shown) })
 
-	watcher := l.start(l.watcherSpec("watcher", map[string]string{"KUBECONFIG": shared.WatcherKubeconfig, "LEASE_NAMESPACE": "canvas"}))
+	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBECONFIG": shared.WatcherKubeconfig, "LEASE_NAMESPACE": "canvas"}))
 	for _, rule := range []string{
 		`watch components.oda.tmforum.org in namespace "components"`,
 		`get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`,
 		`update leases.coordination.k8s.io "odasync-watcher" in namespace "canvas"`,
 	} {
-		_, err := watcher.AwaitEntry(l.within(patience), logs("missing permission", map[string]string{"level": "error", "permission": rule}))
-		l.must(err)
+		_, err := watcher.AwaitEntry(l.Within(lab.Patience), lab.Logs("missing permission", map[string]string{"level": "error", "permission": rule}))
+		l.Must(err)
 	}
-	l.must(watcher.AwaitNotReady(l.within(patience), "missing permission"))
+	l.Must(watcher.AwaitNotReady(l.Within(lab.Patience), "missing permission"))
 
-	l.apply(rules...)
-	l.start(l.syncerSpec("syncer", nil))
-	l.must(watcher.AwaitReady(l.within(2 * patience)))
-	l.equal(patience)
-	l.must(watcher.Stop()) // the lease's release needs a right, too
-	if released := watcher.Logged(logs("Lease released", nil)); len(released) != 1 {
+	l.Apply(rules...)
+	l.Start(l.SyncerSpec("syncer", nil))
+	l.Must(watcher.AwaitReady(l.Within(2 * lab.Patience)))
+	l.Equal(lab.Patience)
+	l.Must(watcher.Stop()) // the lease's release needs a right, too
+	if released := watcher.Logged(lab.Logs("Lease released", nil)); len(released) != 1 {
 		t.Errorf("the lease was not released: %s", watcher.Tail(5))
 	}
 }

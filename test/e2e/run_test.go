@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"odasync/internal/refregistry"
+	"odasync/test/lab"
 	"odasync/test/procs"
 )
 
@@ -30,52 +31,55 @@ func TestRunEmbedded(t *testing.T) {
 		t.Fatal(err)
 	}
 	const namespace = "e2e-run"
-	makeNamespace(t, namespace)
-	l := &lab{T: t, namespaces: []string{namespace}, group: procs.ForTest(t), mapping: mapping{cluster: "lab", segments: []string{"core"}}}
+	lab.MakeNamespace(t, shared, namespace)
+	l := &place{&lab.Lab{
+		TB: t, Cluster: shared, Namespaces: []string{namespace}, Group: procs.ForTest(t),
+		Mapping: lab.Mapping{Cluster: "lab", Segments: []string{"core"}},
+	}}
 	data := t.TempDir()
 	env := map[string]string{
 		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": namespace, "LEASE_NAMESPACE": namespace, "CLUSTER_NAME": "lab",
 	}
 	l.change(namespace, "1", 10)
-	run := l.start(procs.Run("run", data, env))
-	l.ready(run)
+	run := l.Start(procs.Run("run", data, env))
+	l.Ready(run)
 	for _, words := range []string{"embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://" + embedded} {
-		_, err := run.Await(l.within(patience), words)
-		l.must(err)
+		_, err := run.Await(l.Within(lab.Patience), words)
+		l.Must(err)
 	}
 	l.equalEmbedded()
 
-	second := l.start(procs.Run("second", data, env))
-	code, err := second.Wait(l.within(patience))
-	l.must(err)
+	second := l.Start(procs.Run("second", data, env))
+	code, err := second.Wait(l.Within(lab.Patience))
+	l.Must(err)
 	if code != 2 || !strings.Contains(second.Tail(5), "another process uses "+data) {
 		t.Errorf("a second ctl run on the same data ends with exit code %d and says: %s", code, second.Tail(5))
 	}
-	elsewhere := l.start(procs.Run("elsewhere", t.TempDir(), env))
-	code, err = elsewhere.Wait(l.within(patience))
-	l.must(err)
+	elsewhere := l.Start(procs.Run("elsewhere", t.TempDir(), env))
+	code, err = elsewhere.Wait(l.Within(lab.Patience))
+	l.Must(err)
 	if code != 2 || !strings.Contains(elsewhere.Tail(5), "COMPONENT_REGISTRY_URL") {
 		t.Errorf("a ctl run without its port ends with exit code %d and says: %s", code, elsewhere.Tail(5))
 	}
 
-	for i, stop := range []func(){func() { l.must(run.Stop()) }, func() { run.Kill() }} {
+	for i, stop := range []func(){func() { l.Must(run.Stop()) }, func() { run.Kill() }} {
 		stop()
 		l.change(namespace, strconv.Itoa(i+2), 5)
-		l.delete(component(namespace, "item-"+strconv.Itoa(9-i), ""))
-		run = l.start(run.Spec)
-		l.ready(run)
+		l.Delete(lab.Component(namespace, "item-"+strconv.Itoa(9-i), ""))
+		run = l.Start(run.Spec)
+		l.Ready(run)
 		l.equalEmbedded()
-		if created := run.Logged(logs("created stream", map[string]string{"stream": "ODA_COMPONENTS"})); len(created) != 0 {
+		if created := run.Logged(lab.Logs("created stream", map[string]string{"stream": "ODA_COMPONENTS"})); len(created) != 0 {
 			t.Error("the stream of before is lost")
 		}
 	}
 }
 
 // equalEmbedded waits until the embedded registry shows exactly what the cluster has now.
-func (l *lab) equalEmbedded() {
+func (l *place) equalEmbedded() {
 	l.Helper()
-	want := l.mapping.of(l.objects())
-	l.eventually(2*patience, "embedded registry equals cluster", func() error {
+	want := l.Mapping.Of(l.Objects())
+	l.Eventually(2*lab.Patience, "embedded registry equals cluster", func() error {
 		have, err := readEmbedded(l.Context())
 		if err != nil {
 			return err
@@ -106,8 +110,8 @@ func (l labelled) labels() map[string]string {
 	return labels
 }
 
-func readEmbedded(ctx context.Context) (content, error) {
-	var c content
+func readEmbedded(ctx context.Context) (lab.Content, error) {
+	var c lab.Content
 	var components, apis []labelled
 	for path, into := range map[string]*[]labelled{"/components/": &components, "/exposed-apis/": &apis} {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+embedded+path+"?limit=1000", nil)
@@ -133,5 +137,5 @@ func readEmbedded(ctx context.Context) (content, error) {
 			Specification: row.Specification, Status: row.Status, Labels: row.labels(),
 		})
 	}
-	return c.sorted(), nil
+	return c.Sorted(), nil
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/test/cluster"
+	"odasync/test/lab"
 	"odasync/test/procs"
 )
 
@@ -19,33 +20,33 @@ import (
 // other test may use the samples' namespaces meanwhile.
 func TestSamples(t *testing.T) {
 	l := newLab(t, "components", "odacompns-a")
-	l.mapping.segments = []string{"core", "management", "security"}
-	watcher := l.start(l.watcherSpec("watcher", map[string]string{"KUBERNETES_NAMESPACE": "components,odacompns-*"}))
-	syncer := l.start(l.syncerSpec("syncer", map[string]string{"EXPOSED_API_SEGMENTS": "core,management,security"}))
-	l.ready(watcher, syncer)
+	l.Mapping.Segments = []string{"core", "management", "security"}
+	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBERNETES_NAMESPACE": "components,odacompns-*"}))
+	syncer := l.Start(l.SyncerSpec("syncer", map[string]string{"EXPOSED_API_SEGMENTS": "core,management,security"}))
+	l.Ready(watcher, syncer)
 	root, err := procs.Root()
-	l.must(err)
+	l.Must(err)
 
 	var all []*unstructured.Unstructured
-	l.deleteAfterwards(func() []*unstructured.Unstructured { return all })
+	l.DeleteAfterwards(func() []*unstructured.Unstructured { return all })
 	walk := func(folder string) {
 		t.Helper()
 		for _, file := range sampleFiles(t, folder) {
 			objects, err := cluster.Manifest(file)
-			l.must(err)
+			l.Must(err)
 			for _, object := range objects {
 				live(object)
 			}
 			all = append(all, objects...)
-			l.apply(objects...)
-			l.equal(patience)
+			l.Apply(objects...)
+			l.Equal(lab.Patience)
 		}
 	}
 	walk(filepath.Join(root, "deploy", "samples"))
 
 	// The comparison above rests on a mapping; this is what a person reads in the files.
 	var shown []string
-	for _, api := range l.registry.Snapshot().APIs {
+	for _, api := range l.Registry.Snapshot().APIs {
 		shown = append(shown, fmt.Sprintf("%s %s %s %s", api.Component, api.Name, api.Status, api.URL))
 	}
 	slices.Sort(shown)
@@ -58,11 +59,11 @@ func TestSamples(t *testing.T) {
 	} else {
 		t.Log("ODASYNC_SHARED is not set: only deploy/samples")
 	}
-	if malformed := l.metric(watcher, "odasync_components_malformed_total"); malformed != 0 {
+	if malformed := l.Metric(watcher, "odasync_components_malformed_total"); malformed != 0 {
 		t.Errorf("%v samples could not be read", malformed)
 	}
-	l.delete(all...)
-	l.equal(patience)
+	l.Delete(all...)
+	l.Equal(lab.Patience)
 	l.showsOnly()
 }
 

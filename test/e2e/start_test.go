@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"odasync/test/lab"
 	"odasync/test/procs"
 )
 
@@ -18,10 +19,10 @@ import (
 const outage = 3 * time.Second
 
 // saidOnce fails unless exactly one line with the message and the words was logged.
-func (l *lab) saidOnce(p *procs.Process, message, words string) {
+func (l *place) saidOnce(p *procs.Process, message, words string) {
 	l.Helper()
-	if said := p.Logged(logs(message, map[string]string{"error": words})); len(said) != 1 {
-		l.Errorf("%s says %q with %q %d times, want once: %v", p.Spec.Name, message, words, len(said), p.Logged(logs(message, nil)))
+	if said := p.Logged(lab.Logs(message, map[string]string{"error": words})); len(said) != 1 {
+		l.Errorf("%s says %q with %q %d times, want once: %v", p.Spec.Name, message, words, len(said), p.Logged(lab.Logs(message, nil)))
 	}
 }
 
@@ -30,15 +31,15 @@ func TestStartWithoutKubeconfig(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-no-kubeconfig")
 	path := filepath.Join(t.TempDir(), "config")
-	watcher := l.start(l.watcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
-	l.must(watcher.AwaitNotReady(l.within(patience), "not kubernetes: "))
-	l.must(procs.Pause(t.Context(), outage))
+	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
+	l.Must(watcher.AwaitNotReady(l.Within(lab.Patience), "not kubernetes: "))
+	l.Must(procs.Pause(t.Context(), outage))
 	l.saidOnce(watcher, "cannot use the Kubernetes API", "set KUBECONFIG to a kubeconfig file")
 
 	text, err := os.ReadFile(shared.Kubeconfig)
-	l.must(err)
-	l.must(os.WriteFile(path, text, 0o600))
-	l.ready(watcher)
+	l.Must(err)
+	l.Must(os.WriteFile(path, text, 0o600))
+	l.Ready(watcher)
 }
 
 // TestStartWithWrongToken starts a watcher whose token the API server does not know, until the file has the right one.
@@ -46,9 +47,9 @@ func TestStartWithWrongToken(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-wrong-token")
 	token := filepath.Join(t.TempDir(), "token")
-	l.must(os.WriteFile(token, []byte("wrong"), 0o600))
+	l.Must(os.WriteFile(token, []byte("wrong"), 0o600))
 	config, err := clientcmd.LoadFromFile(shared.Kubeconfig)
-	l.must(err)
+	l.Must(err)
 	right := ""
 	for name, user := range config.AuthInfos {
 		right = user.Token
@@ -58,18 +59,18 @@ func TestStartWithWrongToken(t *testing.T) {
 		t.Fatal("the cluster's kubeconfig has no token")
 	}
 	path := filepath.Join(t.TempDir(), "config")
-	l.must(clientcmd.WriteToFile(*config, path))
+	l.Must(clientcmd.WriteToFile(*config, path))
 
-	watcher := l.start(l.watcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
-	l.must(watcher.AwaitNotReady(l.within(patience), "does not accept the credentials (401)"))
-	l.must(procs.Pause(t.Context(), outage))
+	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
+	l.Must(watcher.AwaitNotReady(l.Within(lab.Patience), "does not accept the credentials (401)"))
+	l.Must(procs.Pause(t.Context(), outage))
 	l.saidOnce(watcher, "no access to the Lease, retrying", "check the token or client certificate")
 
-	l.must(os.WriteFile(token, []byte(right), 0o600))
-	l.apply(component("e2e-wrong-token", "late", "1", "first"))
-	l.start(l.syncerSpec("syncer", nil))
-	l.must(watcher.AwaitReady(l.within(2 * time.Minute))) // the file is read once a minute
-	l.equal(patience)
+	l.Must(os.WriteFile(token, []byte(right), 0o600))
+	l.Apply(lab.Component("e2e-wrong-token", "late", "1", "first"))
+	l.Start(l.SyncerSpec("syncer", nil))
+	l.Must(watcher.AwaitReady(l.Within(2 * time.Minute))) // the file is read once a minute
+	l.Equal(lab.Patience)
 }
 
 // TestStartWithoutAPIServer starts a watcher whose kubeconfig leads nowhere.
@@ -77,17 +78,17 @@ func TestStartWithoutAPIServer(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-nowhere")
 	config, err := clientcmd.LoadFromFile(shared.Kubeconfig)
-	l.must(err)
+	l.Must(err)
 	port, err := procs.FreePort()
-	l.must(err)
+	l.Must(err)
 	for _, server := range config.Clusters {
 		server.Server = "https://127.0.0.1:" + strconv.Itoa(port)
 	}
 	path := filepath.Join(t.TempDir(), "config")
-	l.must(clientcmd.WriteToFile(*config, path))
-	watcher := l.start(l.watcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
-	l.must(watcher.AwaitNotReady(l.within(patience), "API server unreachable"))
-	l.must(procs.Pause(t.Context(), outage))
+	l.Must(clientcmd.WriteToFile(*config, path))
+	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
+	l.Must(watcher.AwaitNotReady(l.Within(lab.Patience), "API server unreachable"))
+	l.Must(procs.Pause(t.Context(), outage))
 	l.saidOnce(watcher, "no access to the Lease, retrying", "connection refused")
 }
 
@@ -95,44 +96,44 @@ func TestStartWithoutAPIServer(t *testing.T) {
 func TestStartWithoutNATS(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-no-nats")
-	l.nats.Kill()
-	watcher := l.start(l.watcherSpec("watcher", nil))
-	syncer := l.start(l.syncerSpec("syncer", nil))
+	l.NATS[0].Kill()
+	watcher := l.Start(l.WatcherSpec("watcher", nil))
+	syncer := l.Start(l.SyncerSpec("syncer", nil))
 	for _, p := range []*procs.Process{watcher, syncer} {
-		l.must(p.AwaitNotReady(l.within(patience), "not connected to "+l.natsURL))
+		l.Must(p.AwaitNotReady(l.Within(lab.Patience), "not connected to "+l.NATSURL))
 	}
-	l.apply(component("e2e-no-nats", "early", "1", "first"))
-	l.must(procs.Pause(t.Context(), outage))
+	l.Apply(lab.Component("e2e-no-nats", "early", "1", "first"))
+	l.Must(procs.Pause(t.Context(), outage))
 	for _, p := range []*procs.Process{watcher, syncer} {
 		l.saidOnce(p, "nats is not reachable, trying again", "connection refused")
 	}
-	l.natsAgain()
-	l.ready(watcher, syncer)
-	l.equal(patience)
+	l.NATSAgain()
+	l.Ready(watcher, syncer)
+	l.Equal(lab.Patience)
 }
 
 // TestStartWithoutRegistry starts a syncer before its registry.
 func TestStartWithoutRegistry(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-no-registry")
-	l.registry.stop()
-	l.apply(component("e2e-no-registry", "early-1", "1", "first"), component("e2e-no-registry", "early-2", "1", "first"))
-	_, syncer := l.start(l.watcherSpec("watcher", nil)), l.start(l.syncerSpec("syncer", nil))
-	l.must(syncer.AwaitNotReady(l.within(patience), "not registry: "))
-	l.must(procs.Pause(t.Context(), outage))
+	l.Registry.Stop()
+	l.Apply(lab.Component("e2e-no-registry", "early-1", "1", "first"), lab.Component("e2e-no-registry", "early-2", "1", "first"))
+	_, syncer := l.Start(l.WatcherSpec("watcher", nil)), l.Start(l.SyncerSpec("syncer", nil))
+	l.Must(syncer.AwaitNotReady(l.Within(lab.Patience), "not registry: "))
+	l.Must(procs.Pause(t.Context(), outage))
 	l.saidOnce(syncer, "the registry does not take writes, trying again", "connection refused")
-	if failed := l.metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 0 {
+	if failed := l.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 0 {
 		t.Errorf("%v Components failed for good although only the registry is away", failed)
 	}
-	l.registry.start()
-	l.ready(syncer)
-	l.equal(patience)
+	l.Registry.Start()
+	l.Ready(syncer)
+	l.Equal(lab.Patience)
 }
 
 // TestWrongConfiguration ends at once, with every problem named and no secret shown.
 func TestWrongConfiguration(t *testing.T) {
 	t.Parallel()
-	l := &lab{T: t, group: procs.ForTest(t)}
+	l := &place{&lab.Lab{TB: t, Group: procs.ForTest(t)}}
 	for _, test := range []struct {
 		name string
 		spec procs.Spec
@@ -142,9 +143,9 @@ func TestWrongConfiguration(t *testing.T) {
 		{"syncer", procs.Syncer("syncer", map[string]string{"SYNC_CONCURRENCY": "0", "COMPONENT_REGISTRY_URL": "ftp://ada:secret@x"}), []string{"SYNC_CONCURRENCY is", "COMPONENT_REGISTRY_URL is"}},
 		{"ctl run", procs.Run("ctl", t.TempDir(), map[string]string{"COMPONENT_NAME_FORMAT": "x", "LOG_LEVEL": "loud"}), []string{"COMPONENT_NAME_FORMAT is", "LOG_LEVEL is"}},
 	} {
-		p := l.start(test.spec)
-		code, err := p.Wait(l.within(patience))
-		l.must(err)
+		p := l.Start(test.spec)
+		code, err := p.Wait(l.Within(lab.Patience))
+		l.Must(err)
 		if code != 2 {
 			t.Errorf("%s: exit code %d, want 2", test.name, code)
 		}

@@ -127,6 +127,7 @@ func (p *Process) Stop() error {
 		return fmt.Errorf("%s ended by itself (%w):\n%s", p.Spec.Name, p.exit(), p.Tail(20))
 	}
 	_ = p.command.Process.Signal(syscall.SIGTERM) // it may be ending by itself, which the exit code tells
+	_ = p.Thaw()                                  // a frozen one would never hear of it
 	select {
 	case <-p.ended:
 	case <-time.After(stopTimeout):

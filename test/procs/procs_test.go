@@ -173,3 +173,36 @@ func TestMonitor(t *testing.T) {
 		t.Error("a metric that does not exist has a value")
 	}
 }
+
+func TestFreeze(t *testing.T) {
+	p := started(t, `while :; do echo turn; sleep 0.01; done`)
+	if _, err := p.Await(limited(t), "turn"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Freeze(limited(t)); err != nil {
+		t.Fatal(err)
+	}
+	lines := func() int { all, _ := p.journal.from(0); return len(all) }
+	if err := Pause(t.Context(), 100*time.Millisecond); err != nil { // what it wrote before may still be on its way
+		t.Fatal(err)
+	}
+	before := lines()
+	if err := Pause(t.Context(), 200*time.Millisecond); err != nil { // in which it would write many lines
+		t.Fatal(err)
+	}
+	if after := lines(); after != before {
+		t.Errorf("a frozen process wrote %d lines", after-before)
+	}
+	if err := p.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	for ctx := limited(t); lines() == before; {
+		if Pause(ctx, pollInterval) != nil {
+			t.Fatal("a thawed process writes nothing")
+		}
+	}
+	p.Kill()
+	if err := p.Freeze(limited(t)); err == nil {
+		t.Error("a process that has ended can be frozen")
+	}
+}

@@ -4,33 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"path/filepath"
 	"regexp"
 	"strconv"
 )
-
-// NATS starts a nats-server with JetStream, whose data stays in the group's folder under the name. Port 0 takes a free
-// one. It returns the URL for clients once the server takes connections.
-func (g *Group) NATS(ctx context.Context, name string, port int) (*Process, string, error) {
-	if port == 0 {
-		port = -1 // which is how nats-server says it
-	}
-	p, err := g.Start(Spec{
-		Name: name, Program: "nats-server",
-		Args: []string{"-js", "-sd", filepath.Join(g.Dir, name), "-a", "127.0.0.1", "-p", strconv.Itoa(port)},
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	line, err := p.Await(ctx, "Listening for client connections on ")
-	if err != nil {
-		return nil, "", err
-	}
-	if _, err := p.Await(ctx, "Server is ready"); err != nil {
-		return nil, "", err
-	}
-	return p, "nats://" + address.FindString(line), nil
-}
 
 var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 

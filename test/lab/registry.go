@@ -1,4 +1,4 @@
-package e2e
+package lab
 
 import (
 	"context"
@@ -13,24 +13,25 @@ import (
 	"odasync/test/procs"
 )
 
-// registry is the reference registry in the test's process. Its content survives a stop.
-type registry struct {
+// Registry is the reference registry in the test's process. Its content survives a stop.
+type Registry struct {
 	*refregistry.Server
-	t    *testing.T
+	t    testing.TB
 	port int
 	stop func()
 }
 
-func newRegistry(t *testing.T) *registry {
+// NewRegistry starts an empty registry that records every write.
+func NewRegistry(t testing.TB) *Registry {
 	t.Helper()
-	r := &registry{t: t, Server: refregistry.New(refregistry.Config{RecordHistory: true})}
-	r.start()
-	t.Cleanup(func() { r.stop() })
+	r := &Registry{t: t, Server: refregistry.New(refregistry.Config{RecordHistory: true})}
+	r.Start()
+	t.Cleanup(r.Stop)
 	return r
 }
 
-// start listens, on the port from before if there was one.
-func (r *registry) start() {
+// Start listens, on the port from before if there was one.
+func (r *Registry) Start() {
 	r.t.Helper()
 	var listener net.Listener
 	var err error
@@ -57,10 +58,14 @@ func (r *registry) start() {
 	}
 }
 
-func (r *registry) url() string { return fmt.Sprintf("http://127.0.0.1:%d", r.port) }
+// Stop closes the port: connections are refused from now on.
+func (r *Registry) Stop() { r.stop() }
 
-// calls is the number of requests since the last reset.
-func (r *registry) calls() int {
+// URL is the address for syncers.
+func (r *Registry) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", r.port) }
+
+// Calls is the number of requests since the last reset.
+func (r *Registry) Calls() int {
 	sum := 0
 	for _, count := range r.Requests() {
 		sum += count

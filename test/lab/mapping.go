@@ -1,4 +1,4 @@
-package e2e
+package lab
 
 import (
 	"cmp"
@@ -13,32 +13,33 @@ import (
 	"odasync/internal/refregistry"
 )
 
-// mapping is what a registry should show for Components, worked out from the objects alone.
-type mapping struct {
-	cluster  string
-	segments []string
-	// namespaced names entries namespace.name.
-	namespaced bool
+// Mapping is what a registry should show for Components, worked out from the objects alone.
+type Mapping struct {
+	Cluster  string
+	Segments []string
+	// Namespaced names entries namespace.name.
+	Namespaced bool
 }
 
-// content is what a registry shows, without its ids.
-type content struct {
+// Content is what a registry shows, without its ids.
+type Content struct {
 	Components []refregistry.Component
 	APIs       []refregistry.API
 }
 
-func contentOf(s refregistry.Snapshot) content {
-	c := content{Components: s.Components, APIs: s.APIs}
+// ContentOf reads a snapshot.
+func ContentOf(s refregistry.Snapshot) Content {
+	c := Content{Components: s.Components, APIs: s.APIs}
 	for i := range c.Components {
 		c.Components[i].ID = 0
 	}
 	for i := range c.APIs {
 		c.APIs[i].ID = 0
 	}
-	return c.sorted()
+	return c.Sorted()
 }
 
-func (c content) sorted() content {
+func (c Content) Sorted() Content {
 	slices.SortFunc(c.Components, func(a, b refregistry.Component) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(c.APIs, func(a, b refregistry.API) int {
 		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Name, b.Name), cmp.Compare(a.URL, b.URL))
@@ -46,16 +47,17 @@ func (c content) sorted() content {
 	return c
 }
 
-func (m mapping) of(objects []unstructured.Unstructured) content {
-	var c content
+// Of works out what the registry should show for the objects.
+func (m Mapping) Of(objects []unstructured.Unstructured) Content {
+	var c Content
 	for _, object := range objects {
 		name := object.GetName()
-		if m.namespaced {
+		if m.Namespaced {
 			name = object.GetNamespace() + "." + name
 		}
 		labels := m.labels(object)
 		c.Components = append(c.Components, refregistry.Component{Registry: "self", Name: name, Labels: labels})
-		for _, segment := range m.segments {
+		for _, segment := range m.Segments {
 			for _, api := range apisOf(object, segment) {
 				own := maps.Clone(labels)
 				own["api-name"] = api.name
@@ -66,10 +68,10 @@ func (m mapping) of(objects []unstructured.Unstructured) content {
 			}
 		}
 	}
-	return c.sorted()
+	return c.Sorted()
 }
 
-func (m mapping) labels(object unstructured.Unstructured) map[string]string {
+func (m Mapping) labels(object unstructured.Unstructured) map[string]string {
 	about := object.Object["spec"].(map[string]any)
 	if inner, ok := about["componentMetadata"].(map[string]any); ok {
 		about = inner
@@ -89,7 +91,7 @@ func (m mapping) labels(object unstructured.Unstructured) map[string]string {
 	for i, person := range people[:min(3, len(people))] {
 		labels[fmt.Sprintf("maintainer-%d", i+1)] = scalar(person.(map[string]any)["name"])
 	}
-	labels["namespace"], labels["managed-by"] = object.GetNamespace(), "odasync/"+m.cluster
+	labels["namespace"], labels["managed-by"] = object.GetNamespace(), "odasync/"+m.Cluster
 	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
 	return labels
 }

@@ -1,4 +1,4 @@
-package e2e
+package lab
 
 import (
 	"context"
@@ -8,70 +8,102 @@ import (
 	"slices"
 	"strconv"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"odasync/test/cluster"
 )
 
-// zoo is a set of Components that live and die at random. Its writes follow each other, and each carries a version
+// Zoo is a set of Components that live and die at random. Its writes follow each other, and each carries a version
 // number above all before it.
-type zoo struct {
+type Zoo struct {
+	// Created, Changed and Deleted count what the API server confirmed.
+	Created, Changed, Deleted int
+
+	on      *cluster.Cluster
 	random  *rand.Rand
 	version int
 	animals []*animal
-
-	created, changed, deleted int
 }
 
-// animal is one Component; object is nil while it does not exist.
+// animal is one Component; object is nil while it does not exist. After an error nobody knows whether the write took
+// effect: it is looked at before the next one.
 type animal struct {
 	namespace, name string
 	object          *unstructured.Unstructured
+	unknown         bool
 }
 
 // busy is how many animals get half of the attention.
 const busy = 10
 
-func newZoo(random *rand.Rand, namespaces []string, size int) *zoo {
-	z := &zoo{random: random}
+// NewZoo returns a zoo of Components that do not exist yet.
+func NewZoo(on *cluster.Cluster, random *rand.Rand, namespaces []string, size int) *Zoo {
+	z := &Zoo{on: on, random: random}
 	for i := range size {
 		z.animals = append(z.animals, &animal{namespace: namespaces[i%len(namespaces)], name: fmt.Sprintf("zoo-%d.x", i)})
 	}
 	return z
 }
 
-// act does one thing to one Component; half of the time to one of a busy few.
-func (z *zoo) act(ctx context.Context) (err error) {
+// Act does one thing to one Component; half of the time to one of a busy few. After an error the zoo can go on.
+func (z *Zoo) Act(ctx context.Context) error {
 	a := z.animals[z.random.IntN(len(z.animals))]
 	if z.chance(2) {
 		a = z.animals[z.random.IntN(busy)]
 	}
-	target := shared.Components(a.namespace)
-	switch dice := z.random.IntN(10); {
-	case a.object == nil:
-		z.created++
-		a.object, err = target.Create(ctx, z.draw(a), metav1.CreateOptions{})
-	case dice < 2:
-		z.deleted++
-		a.object, err = nil, target.Delete(ctx, a.name, metav1.DeleteOptions{})
-	case dice < 3: // nothing that a registry shows
-		a.object.SetAnnotations(map[string]string{"e2e.example.org/noise": strconv.Itoa(z.random.Int())})
-		a.object, err = target.Update(ctx, a.object, metav1.UpdateOptions{})
-	default:
-		z.changed++
-		next := z.draw(a)
-		next.SetResourceVersion(a.object.GetResourceVersion())
-		a.object, err = target.Update(ctx, next, metav1.UpdateOptions{})
-	}
-	if err != nil {
+	if err := z.act(ctx, a); err != nil {
+		a.unknown = true
 		return fmt.Errorf("act on %s/%s: %w", a.namespace, a.name, err)
 	}
 	return nil
 }
 
+func (z *Zoo) act(ctx context.Context, a *animal) (err error) {
+	target := z.on.Components(a.namespace)
+	if a.unknown {
+		a.object, err = target.Get(ctx, a.name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			a.object, err = nil, nil
+		}
+		if err != nil {
+			return err
+		}
+		a.unknown = false
+	}
+	var next *unstructured.Unstructured
+	var done *int
+	switch dice := z.random.IntN(10); {
+	case a.object == nil:
+		done = &z.Created
+		next, err = target.Create(ctx, z.draw(a), metav1.CreateOptions{})
+	case dice < 2:
+		done = &z.Deleted
+		err = target.Delete(ctx, a.name, metav1.DeleteOptions{})
+	case dice < 3: // nothing that a registry shows
+		done = new(int)
+		noisy := a.object.DeepCopy()
+		noisy.SetAnnotations(map[string]string{"e2e.example.org/noise": strconv.Itoa(z.random.Int())})
+		next, err = target.Update(ctx, noisy, metav1.UpdateOptions{})
+	default:
+		done = &z.Changed
+		drawn := z.draw(a)
+		drawn.SetResourceVersion(a.object.GetResourceVersion())
+		next, err = target.Update(ctx, drawn, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		return err
+	}
+	*done++
+	a.object = next
+	return nil
+}
+
 // draw makes up a Component's next state.
-func (z *zoo) draw(a *animal) *unstructured.Unstructured {
+func (z *Zoo) draw(a *animal) *unstructured.Unstructured {
 	z.version++
-	object := component(a.namespace, a.name, strconv.Itoa(z.version))
+	object := Component(a.namespace, a.name, strconv.Itoa(z.version))
 	labels := object.GetLabels()
 	for _, key := range []string{"team", "domain", "version", "oda.tmforum.org/release", "app.kubernetes.io/name"} {
 		if z.chance(2) {
@@ -102,7 +134,7 @@ func (z *zoo) draw(a *animal) *unstructured.Unstructured {
 }
 
 // api makes up an entry in one or two versions, with an address in the cluster or none, and its status if it has one.
-func (z *zoo) api(a *animal, name string) (entry map[string]any, states []any) {
+func (z *Zoo) api(a *animal, name string) (entry map[string]any, states []any) {
 	entry = map[string]any{"name": name, "apiType": "openapi", "path": "/" + name, "port": int64(8080)}
 	if z.chance(4) {
 		entry["implementation"] = a.name + "-" + z.pick("blue", "green")
@@ -131,6 +163,6 @@ func (z *zoo) api(a *animal, name string) (entry map[string]any, states []any) {
 }
 
 // chance is true in all but one of n cases.
-func (z *zoo) chance(n int) bool { return z.random.IntN(n) > 0 }
+func (z *Zoo) chance(n int) bool { return z.random.IntN(n) > 0 }
 
-func (z *zoo) pick(words ...string) string { return words[z.random.IntN(len(words))] }
+func (z *Zoo) pick(words ...string) string { return words[z.random.IntN(len(words))] }

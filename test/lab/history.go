@@ -1,0 +1,170 @@
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"odasync/internal/refregistry"
+)
+
+// Findings is what a registry's history and content show of things that must not happen.
+type Findings struct {
+	// Writes counts all writes, Versions those that carried a version.
+	Writes, Versions int
+	// Overlaps are pairs of writes on one component that were under way at the same time.
+	Overlaps []string
+	// Stale are writes of a version after a newer one on the same component.
+	Stale []string
+	// Lasting are components and APIs that show an older version than what was written to their component.
+	Lasting []string
+	// Doubled are names of which there were two at any time: components, or APIs of one component.
+	Doubled []string
+	// Duplicates are those of which there are two now.
+	Duplicates []string
+}
+
+// Examine goes through a registry's history. Versions are whole numbers that only grow, as a Zoo gives them.
+func Examine(registry *refregistry.Server) (Findings, error) {
+	history, now := registry.History(), registry.Snapshot()
+	f := Findings{Writes: len(history)}
+	versions := map[int64]int{} // by the id of the label that carries it
+	for _, label := range now.Labels {
+		if label.Key != versionLabel {
+			continue
+		}
+		number, err := strconv.Atoi(label.Value)
+		if err != nil {
+			return f, fmt.Errorf("%s %q is not a number", versionLabel, label.Value)
+		}
+		versions[label.ID] = number
+	}
+	byComponent := map[string][]refregistry.Write{}
+	for _, write := range history {
+		if write.Component != "" {
+			byComponent[write.Component] = append(byComponent[write.Component], write)
+		}
+	}
+	newest := map[string]int{}
+	for name, writes := range byComponent {
+		for _, write := range writes { // in the order in which they took effect
+			version, err := versionOf(write, versions)
+			if err != nil {
+				return f, err
+			}
+			if version == 0 {
+				continue
+			}
+			f.Versions++
+			if version < newest[name] {
+				f.Stale = append(f.Stale, fmt.Sprintf("%s: version %d was written after version %d: %s %s", name, version, newest[name], write.Method, write.Kind))
+			}
+			newest[name] = max(newest[name], version)
+		}
+		f.Doubled = append(f.Doubled, doubled(name, writes)...)
+		f.Overlaps = append(f.Overlaps, overlaps(name, writes)...)
+	}
+	f.Lasting, f.Duplicates = lasting(now, newest), duplicates(now)
+	if f.Versions == 0 {
+		return f, fmt.Errorf("the registry's history of %d writes shows no versions: nothing was checked", f.Writes)
+	}
+	return f, nil
+}
+
+const versionLabel = "component-version"
+
+// versionOf returns the version that a write carries among its labels; 0 for none.
+func versionOf(write refregistry.Write, versions map[int64]int) (int, error) {
+	if len(write.Body) == 0 {
+		return 0, nil
+	}
+	var body struct {
+		Labels []int64 `json:"label_ids"`
+	}
+	if err := json.Unmarshal(write.Body, &body); err != nil {
+		return 0, fmt.Errorf("decode %s %s: %w", write.Method, write.Kind, err)
+	}
+	for _, id := range body.Labels {
+		if version := versions[id]; version != 0 {
+			return version, nil
+		}
+	}
+	return 0, nil
+}
+
+// overlaps finds a component's writes that were under way at the same time.
+func overlaps(name string, writes []refregistry.Write) (found []string) {
+	writes = slices.Clone(writes)
+	slices.SortFunc(writes, func(a, b refregistry.Write) int { return a.Start.Compare(b.Start) })
+	before := writes[0] // of those that had begun, the one that lasted longest
+	for _, write := range writes[1:] {
+		if write.Overlaps(before) {
+			found = append(found, fmt.Sprintf("%s: two writes at the same time:\n  %s %s %s to %s\n  %s %s %s to %s", name,
+				before.Method, before.Kind, before.Start, before.End, write.Method, write.Kind, write.Start, write.End))
+		}
+		if write.End.After(before.End) {
+			before = write
+		}
+	}
+	return found
+}
+
+// doubled follows which APIs of a component there were, and finds the moments when one was there twice.
+func doubled(component string, writes []refregistry.Write) (found []string) {
+	there := map[string]map[int64]bool{}
+	for _, write := range writes {
+		if write.Kind != refregistry.KindAPI {
+			continue
+		}
+		ids := there[write.API]
+		if ids == nil {
+			ids = map[int64]bool{}
+			there[write.API] = ids
+		}
+		switch write.Method {
+		case "DELETE":
+			delete(ids, write.ID)
+		case "POST":
+			ids[write.ID] = true
+			if len(ids) > 1 {
+				found = append(found, fmt.Sprintf("%s: API %s was created a second time", component, write.API))
+			}
+		}
+	}
+	return found
+}
+
+// lasting finds what shows an older version than its component was given.
+func lasting(now refregistry.Snapshot, newest map[string]int) (found []string) {
+	check := func(component, what string, labels map[string]string) {
+		if shown, _ := strconv.Atoi(labels[versionLabel]); shown < newest[component] {
+			found = append(found, fmt.Sprintf("%s shows version %d, though %d was written", what, shown, newest[component]))
+		}
+	}
+	for _, c := range now.Components {
+		check(c.Name, c.Name, c.Labels)
+	}
+	for _, api := range now.APIs {
+		check(api.Component, api.Component+" "+api.Name, api.Labels)
+	}
+	return found
+}
+
+// duplicates finds names that stand twice.
+func duplicates(now refregistry.Snapshot) (found []string) {
+	seen := map[[3]string]bool{}
+	once := func(name [3]string, what string) {
+		if seen[name] {
+			found = append(found, what+" is there twice")
+		}
+		seen[name] = true
+	}
+	for _, c := range now.Components {
+		once([3]string{c.Registry, c.Name}, c.Name)
+	}
+	for _, api := range now.APIs {
+		once([3]string{api.Registry, api.Component, api.Name}, api.Component+" "+api.Name)
+	}
+	return found
+}

@@ -1,0 +1,30 @@
+package procs
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+)
+
+// Freeze stops the process where it is with SIGSTOP and returns once none of it runs any more. It keeps its connections,
+// and whoever asks it something gets no answer.
+func (p *Process) Freeze(ctx context.Context) error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for {
+		frozen, err := isFrozen(p.PID())
+		if err != nil {
+			return fmt.Errorf("freeze %s: %w", p.Spec.Name, err)
+		}
+		if frozen {
+			return nil
+		}
+		if err := Pause(ctx, pollInterval); err != nil {
+			return fmt.Errorf("freeze %s: it still runs: %w", p.Spec.Name, err)
+		}
+	}
+}
+
+// Thaw lets a frozen process go on, which does not know that time has passed.
+func (p *Process) Thaw() error { return p.Signal(syscall.SIGCONT) }
