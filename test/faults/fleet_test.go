@@ -1,0 +1,138 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// fleet is a lab with the watchers and syncers that run in it; what was killed is replaced in its place.
+type fleet struct {
+	*lab.Lab
+	watchers, syncers []*procs.Process
+}
+
+// newFleet makes a lab with one NATS server and starts nothing else.
+func newFleet(t *testing.T, namespaces ...string) *fleet {
+	t.Helper()
+	return &fleet{Lab: lab.New(t, shared, namespaces...)}
+}
+
+// watch starts watchers, with more variables, and waits until they are ready.
+func (f *fleet) watch(count int, env map[string]string) {
+	f.Helper()
+	for range count {
+		f.watchers = append(f.watchers, f.Start(f.WatcherSpec(fmt.Sprintf("watcher-%d", len(f.watchers)+1), env)))
+	}
+	f.Ready(f.watchers...)
+}
+
+// sync starts more syncers, with more variables, and waits until they are ready.
+func (f *fleet) sync(count int, env map[string]string) {
+	f.Helper()
+	for range count {
+		f.syncers = append(f.syncers, f.Start(f.SyncerSpec(fmt.Sprintf("syncer-%d", len(f.syncers)+1), env)))
+	}
+	f.Ready(f.syncers...)
+}
+
+// again replaces a process that has ended by one of the same spec.
+func (f *fleet) again(p **procs.Process) error {
+	next, err := f.Group.Start((*p).Spec)
+	if err == nil {
+		*p = next
+	}
+	return err
+}
+
+// freezeFor stops a process for a while.
+func (f *fleet) freezeFor(p *procs.Process, lasts time.Duration) error {
+	err := p.Freeze(f.Within(lab.Patience))
+	return errors.Join(err, procs.Pause(f.Context(), lasts), p.Thaw())
+}
+
+var errNoLeader = errors.New("no watcher says that it leads")
+
+// leader finds the watcher that says it leads, and another.
+func (f *fleet) leader() (leads, other **procs.Process, err error) {
+	problem := errNoLeader
+	for i, w := range f.watchers {
+		ctx, cancel := context.WithTimeout(f.Context(), 2*time.Second)
+		value, err := w.Metric(ctx, "odasync_leader")
+		cancel()
+		switch {
+		case err != nil:
+			problem = errors.Join(problem, err)
+		case value == 1:
+			return &f.watchers[i], &f.watchers[(i+1)%len(f.watchers)], nil
+		}
+	}
+	return nil, nil, problem
+}
+
+// mustLeader waits until one leads.
+func (f *fleet) mustLeader() (leads, other **procs.Process) {
+	f.Helper()
+	f.Eventually(lab.Patience, "a leader", func() (err error) {
+		leads, other, err = f.leader()
+		return err
+	})
+	return leads, other
+}
+
+// shows says whether the registry shows a version of a component.
+func (f *fleet) shows(name, version string) error {
+	for _, c := range f.Registry.Snapshot().Components {
+		if c.Name == name {
+			if have := c.Labels["component-version"]; have != version {
+				return fmt.Errorf("%s shows version %q, want %q", name, have, version)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not in the registry", name)
+}
+
+// apply gives a component a version in the cluster's first namespace.
+func (f *fleet) apply(name, version string) {
+	f.Helper()
+	f.Apply(lab.Component(f.Namespaces[0], name, version, "first"))
+}
+
+// findings searches the registry's history; duplicates and lasting stale versions fail the test.
+func (f *fleet) findings() lab.Findings {
+	f.Helper()
+	found, err := lab.Examine(f.Registry.Server)
+	if err != nil {
+		f.Error(err)
+	}
+	f.none("duplicates", found.Duplicates)
+	f.none("lasting stale versions", found.Lasting)
+	return found
+}
+
+// unharmed is findings where nothing was frozen: no write may have overlapped another, come late or doubled anything,
+// not even for a moment.
+func (f *fleet) unharmed() lab.Findings {
+	f.Helper()
+	found := f.findings()
+	f.none("overlapping writes", found.Overlaps)
+	f.none("stale writes", found.Stale)
+	f.none("APIs created twice", found.Doubled)
+	return found
+}
+
+func (f *fleet) none(what string, found []string) {
+	f.Helper()
+	if len(found) > 0 {
+		f.Errorf("%d %s, want none:", len(found), what)
+	}
+	for _, each := range found[:min(len(found), 10)] {
+		f.Log(each)
+	}
+}

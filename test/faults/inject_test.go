@@ -1,0 +1,111 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// injector performs a plan.
+type injector struct {
+	*fleet
+	weather *weather
+}
+
+// run performs both lanes and returns when the last fault is over. Everything runs again then.
+func (in *injector) run(ctx context.Context, p plan) (struck map[string]int, err error) {
+	processes, registry := map[string]int{}, map[string]int{}
+	lane := func(steps []step, counts map[string]int, strike func(step) error) func() error {
+		return func() error {
+			for _, s := range steps {
+				if err := procs.Pause(ctx, s.pause); err != nil {
+					return err
+				}
+				if err := strike(s); err != nil {
+					return fmt.Errorf("%s: %w", s.kind, err)
+				}
+				counts[s.kind]++
+			}
+			return nil
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(lane(p.processes, processes, in.strike))
+	group.Go(lane(p.registry, registry, func(s step) error {
+		in.weather.now.Store(&s)
+		defer in.weather.now.Store(nil)
+		return procs.Pause(ctx, s.lasts)
+	}))
+	err = group.Wait()
+	for kind, count := range registry {
+		processes[kind] = count
+	}
+	return processes, err
+}
+
+func (in *injector) strike(s step) error {
+	server := s.target % len(in.NATS)
+	switch s.kind {
+	case killLeader, killStandby, freezeLeader:
+		which, err := in.watcher(s.kind != killStandby)
+		if err != nil {
+			return err
+		}
+		if s.kind == freezeLeader {
+			return in.freezeFor(*which, s.lasts)
+		}
+		return in.killFor(which, s.lasts)
+	case killSyncer:
+		return in.killFor(&in.syncers[s.target%len(in.syncers)], s.lasts)
+	case freezeSyncer:
+		return in.freezeFor(in.syncers[s.target%len(in.syncers)], s.lasts)
+	case freezeNATS:
+		return in.freezeFor(in.NATS[server], s.lasts)
+	case killNATS:
+		return in.killFor(&in.NATS[server], s.lasts)
+	case restartNATS:
+		for i := range in.NATS {
+			if err := in.NATS[i].Stop(); err != nil {
+				return err
+			}
+		}
+		_ = procs.Pause(in.Context(), s.lasts) // what was stopped is started again in any case
+		for i := range in.NATS {
+			if err := in.again(&in.NATS[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case compactAPI:
+		return in.Cluster.Compact()
+	}
+	return fmt.Errorf("nobody knows how to do this")
+}
+
+func (in *injector) killFor(p **procs.Process, lasts time.Duration) error {
+	(*p).Kill()
+	_ = procs.Pause(in.Context(), lasts) // what was killed is started again in any case
+	return in.again(p)
+}
+
+// watcher finds the leader or the standby. It waits: nobody may lead for a moment, as after an outage of NATS.
+func (in *injector) watcher(leading bool) (**procs.Process, error) {
+	ctx := in.Within(lab.Patience)
+	for {
+		leads, other, err := in.leader()
+		switch {
+		case err == nil && leading:
+			return leads, nil
+		case err == nil:
+			return other, nil
+		}
+		if procs.Pause(ctx, 100*time.Millisecond) != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// step is one fault of a schedule.
+type step struct {
+	kind   string
+	target int           // which of several processes of that kind, and how many components a registry's fault meets
+	pause  time.Duration // before it
+	lasts  time.Duration
+}
+
+func (s step) String() string {
+	return fmt.Sprintf("%5.1fs  %s (%d) for %.1fs", s.pause.Seconds(), s.kind, s.target, s.lasts.Seconds())
+}
+
+// The faults of processes and servers.
+const (
+	killLeader   = "SIGKILL of the leading watcher"
+	killStandby  = "SIGKILL of the standby watcher"
+	killSyncer   = "SIGKILL of a syncer"
+	freezeLeader = "SIGSTOP of the leading watcher"
+	freezeSyncer = "SIGSTOP of a syncer"
+	freezeNATS   = "SIGSTOP of a nats-server"
+	killNATS     = "SIGKILL of a nats-server"
+	restartNATS  = "restart of NATS"
+	compactAPI   = "API server restart with compaction"
+)
+
+// The faults of the registry. Some 2% of its connections are reset all the time.
+const (
+	unavailable  = "registry 503"
+	tooMany      = "registry 429 with Retry-After"
+	hanging      = "registry hangs"
+	unauthorized = "registry 401"
+)
+
+// plan is the faults of one run. Its two lanes strike at the same time.
+type plan struct {
+	processes, registry []step
+}
+
+func (p plan) String() string {
+	var text strings.Builder
+	for _, lane := range []struct {
+		name  string
+		steps []step
+	}{{"processes", p.processes}, {"registry", p.registry}} {
+		fmt.Fprintf(&text, "%s, each after a pause:\n", lane.name)
+		for _, s := range lane.steps {
+			fmt.Fprintf(&text, "  %s\n", s)
+		}
+	}
+	return text.String()
+}
+
+func (p plan) freezes() bool {
+	return slices.ContainsFunc(p.processes, func(s step) bool { return strings.HasPrefix(s.kind, "SIGSTOP") })
+}
+
+// spread is how long something lasts, at random.
+type spread struct{ least, most time.Duration }
+
+func (s spread) draw(random *rand.Rand) time.Duration {
+	return s.least + time.Duration(random.Int64N(int64(s.most-s.least)+1)).Truncate(100*time.Millisecond)
+}
+
+// frozen is above the claim's time to live (6 s) and the lease's duration (5 s).
+var frozen = spread{8 * time.Second, 9 * time.Second}
+
+// newPlan draws rounds, in each of which every kind strikes once, until the time is filled. With no duration it is one
+// dense round.
+func newPlan(seed uint64, duration time.Duration, withFreezes bool) plan {
+	random := rand.New(rand.NewPCG(seed, 1))
+	moment := spread{0, 2 * time.Second}
+	processes := map[string]spread{
+		killLeader: moment, killStandby: moment, killSyncer: moment,
+		killNATS: {time.Second, 3 * time.Second}, restartNATS: moment, compactAPI: {},
+	}
+	if withFreezes {
+		processes[freezeLeader], processes[freezeSyncer], processes[freezeNATS] = frozen, frozen, frozen
+	}
+	pause := spread{500 * time.Millisecond, 1500 * time.Millisecond}
+	registry := map[string]spread{
+		unavailable: {4 * time.Second, 5 * time.Second}, tooMany: {3 * time.Second, 4 * time.Second},
+		hanging: {5 * time.Second, 6 * time.Second}, unauthorized: {3 * time.Second, 4 * time.Second},
+	}
+	calm := spread{4 * time.Second, 5 * time.Second}
+	if duration > 0 {
+		pause, calm = spread{2 * time.Second, 10 * time.Second}, spread{15 * time.Second, 30 * time.Second}
+		processes[killNATS] = spread{time.Second, 20 * time.Second}
+		registry[unavailable] = spread{time.Minute, time.Minute}
+		for _, kind := range []string{tooMany, hanging, unauthorized} {
+			registry[kind] = spread{10 * time.Second, 20 * time.Second}
+		}
+	}
+	return plan{lane(random, processes, pause, duration), lane(random, registry, calm, duration)}
+}
+
+func lane(random *rand.Rand, kinds map[string]spread, pause spread, duration time.Duration) (steps []step) {
+	names := make([]string, 0, len(kinds))
+	for name := range kinds {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for total := time.Duration(0); ; {
+		random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		for _, name := range names {
+			s := step{kind: name, target: random.IntN(12), pause: pause.draw(random), lasts: kinds[name].draw(random)}
+			total += s.pause + s.lasts
+			if duration > 0 && total > duration {
+				return steps
+			}
+			steps = append(steps, s)
+		}
+		if duration == 0 {
+			return steps
+		}
+	}
+}
+
+// TestPlanRepeats shows that a seed gives one plan, that another gives another, and that nothing is left out.
+func TestPlanRepeats(t *testing.T) {
+	t.Parallel()
+	one, again, other := newPlan(1, 0, true), newPlan(1, 0, true), newPlan(2, 0, true)
+	if one.String() != again.String() {
+		t.Error("one seed gives two plans")
+	}
+	if one.String() == other.String() {
+		t.Error("two seeds give one plan")
+	}
+	for _, kind := range []string{
+		killLeader, killStandby, killSyncer, freezeLeader, freezeSyncer, freezeNATS, killNATS, restartNATS, compactAPI,
+		unavailable, tooMany, hanging, unauthorized,
+	} {
+		for name, p := range map[string]plan{"the dense plan": one, "a long plan": newPlan(1, 10*time.Minute, true)} {
+			if !strings.Contains(p.String(), kind) {
+				t.Errorf("%s has no %s:\n%s", name, kind, p)
+			}
+		}
+	}
+	if newPlan(1, 0, false).freezes() || !one.freezes() {
+		t.Error("freezes are there where they should not be, or the other way round")
+	}
+}

@@ -1,0 +1,125 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// TestSoak changes a cluster at random while everything breaks that can break. In the end the registry equals the
+// cluster, with nothing doubled, nothing stale and no dead letter. A frozen process may make one late write when it goes
+// on: what overlaps or is stale for a moment is counted and shown, and must have been mended.
+func TestSoak(t *testing.T) {
+	seed, duration, servers := seed(t), duration(t, "FAULTS_DURATION", 0), nodes(t)
+	plan := newPlan(seed, duration, freezes(t))
+	t.Logf("FAULTS_SEED=%d FAULTS_DURATION=%s FAULTS_NODES=%d FAULTS_FREEZES=%t\n%s", seed, duration, servers, plan.freezes(), plan)
+
+	f := &fleet{Lab: lab.Bare(t, shared, "faults-soak-a", "faults-soak-b")}
+	f.StartNATS(servers)
+	replicas := map[string]string{"STREAM_REPLICAS": fmt.Sprint(servers), "LEASE_DURATION": "5s"}
+	f.watch(2, replicas)
+	f.sync(3, map[string]string{
+		"STREAM_REPLICAS":            fmt.Sprint(servers),
+		"COMPONENT_REGISTRY_TIMEOUT": "2s", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "2", "COMPONENT_REGISTRY_RETRY_DELAY": "500ms",
+	})
+	weather := &weather{}
+	f.Registry.SetFault(weather.fault)
+	in := &injector{fleet: f, weather: weather}
+
+	zoo := lab.NewZoo(shared, rand.New(rand.NewPCG(seed, 2)), f.Namespaces, 200)
+	working, done := context.WithCancel(t.Context())
+	defer done()
+	var struck map[string]int
+	ended := make(chan error, 1)
+	go func() {
+		defer done()
+		var err error
+		struck, err = in.run(t.Context(), plan)
+		ended <- err
+	}()
+	began, failed := time.Now(), 0
+	for working.Err() == nil {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		err := zoo.Act(ctx)
+		cancel()
+		pause := 10 * time.Millisecond
+		if err != nil { // the API server is restarting
+			failed++
+			pause = 100 * time.Millisecond
+		}
+		_ = procs.Pause(working, pause) // its end is the loop's
+	}
+	f.Must(<-ended)
+	worked := time.Since(began)
+	f.Registry.SetFault(nil)
+
+	took := f.Equal(2 * time.Minute)
+	f.Drained(time.Minute)
+	if err := f.Differs(f.Mapping.Of(f.Objects())); err != nil {
+		t.Errorf("after the last message: %v", err)
+	}
+	f.Ready(f.watchers...)
+	f.Ready(f.syncers...)
+	found, letters := f.findings(), f.deadLetters()
+	if letters != 0 {
+		t.Errorf("%d dead letters, want none", letters)
+	}
+	if !plan.freezes() {
+		f.unharmed()
+	}
+	if changes := zoo.Created + zoo.Changed + zoo.Deleted; changes < int(5*worked.Seconds()) {
+		t.Errorf("only %d changes in %s: too few to show anything", changes, worked)
+	}
+
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	row := func(what string, count any) { fmt.Fprintf(w, "%s\t%v\n", what, count) }
+	for _, kind := range slices.Sorted(maps.Keys(struck)) {
+		row(kind, struck[kind])
+	}
+	row("Components created, changed, deleted", fmt.Sprint(zoo.Created, ", ", zoo.Changed, ", ", zoo.Deleted))
+	row("requests that the API server did not answer", failed)
+	row("writes to the registry", found.Writes)
+	row("applies done again after a race", f.races())
+	row("overlapping writes", len(found.Overlaps))
+	row("stale writes, mended", len(found.Stale)-len(found.Lasting))
+	row("stale writes, lasting", len(found.Lasting))
+	row("APIs doubled for a moment", len(found.Doubled))
+	row("duplicates", len(found.Duplicates))
+	row("dead letters", letters)
+	row("right after the end", took.Round(100*time.Millisecond))
+	_ = w.Flush() // into memory
+	t.Logf("seed %d, %s:\n%s", seed, worked.Round(time.Second), table.String())
+}
+
+// deadLetters counts the messages of the dead-letter stream; none where there is no such stream.
+func (f *fleet) deadLetters() uint64 {
+	f.Helper()
+	stream, err := f.JetStream().Stream(f.Within(lab.Patience), "ODA_DEAD_LETTERS")
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0
+	}
+	f.Must(err)
+	return stream.CachedInfo().State.Msgs
+}
+
+// races sums the applies that the running syncers did again.
+func (f *fleet) races() (sum float64) {
+	f.Helper()
+	for _, s := range f.syncers {
+		sum += f.Metric(s, "odasync_apply_races_total")
+	}
+	return sum
+}

@@ -1,0 +1,77 @@
+package faults
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"odasync/internal/refregistry"
+)
+
+// weather decides what the registry does to a request: always a little slow and lossy, and at times a fault.
+type weather struct {
+	now atomic.Pointer[step] // nil for no fault
+}
+
+// fault is what refregistry.Server.SetFault asks.
+func (w *weather) fault(r *http.Request) *refregistry.Fault {
+	if s := w.now.Load(); s != nil && s.meets(r) {
+		switch s.kind {
+		case unavailable:
+			return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
+		case tooMany:
+			return &refregistry.Fault{Status: http.StatusTooManyRequests, RetryAfter: "1", Body: "slow down"}
+		case hanging:
+			return &refregistry.Fault{Hang: true, After: rand.IntN(2) == 0}
+		case unauthorized:
+			return &refregistry.Fault{Status: http.StatusUnauthorized, Body: "who are you"}
+		}
+	}
+	fault := &refregistry.Fault{}
+	if r.Method != http.MethodGet {
+		fault.Delay = rand.N(50 * time.Millisecond) // so that much is under way when somebody is killed
+	}
+	if rand.IntN(50) == 0 {
+		fault.Reset, fault.After = true, rand.IntN(2) == 0
+	}
+	return fault
+}
+
+// meets says whether a fault is for this request: half of the faults strike every request, the others only what creates
+// something for every third component.
+func (s *step) meets(r *http.Request) bool {
+	if s.target%2 == 0 {
+		return true
+	}
+	name := subject(r)
+	if name == "" {
+		return false
+	}
+	hash := fnv.New32()
+	_, _ = hash.Write([]byte(name)) // never fails
+	return int(hash.Sum32()%3) == s.target%3
+}
+
+// subject is the component that a request creates, or creates an API of; empty for any other request.
+func subject(r *http.Request) string {
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.Method != http.MethodPost {
+		return ""
+	}
+	var names struct {
+		Registry  string `json:"registry_name"` // only what belongs to a registry has one
+		Component string `json:"component_name"`
+		Name      string `json:"name"`
+	}
+	if json.Unmarshal(body, &names) != nil || names.Registry == "" {
+		return ""
+	}
+	if names.Component != "" {
+		return names.Component
+	}
+	return names.Name
+}
