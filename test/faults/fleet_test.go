@@ -23,22 +23,24 @@ func newFleet(t *testing.T, namespaces ...string) *fleet {
 	return &fleet{Lab: lab.New(t, shared, namespaces...)}
 }
 
-// watch starts watchers, with more variables, and waits until they are ready.
+// watch starts watchers, with more variables, and waits until these are ready.
 func (f *fleet) watch(count int, env map[string]string) {
 	f.Helper()
+	before := len(f.watchers)
 	for range count {
 		f.watchers = append(f.watchers, f.Start(f.WatcherSpec(fmt.Sprintf("watcher-%d", len(f.watchers)+1), env)))
 	}
-	f.Ready(f.watchers...)
+	f.Ready(f.watchers[before:]...)
 }
 
-// sync starts more syncers, with more variables, and waits until they are ready.
+// sync starts more syncers, with more variables, and waits until these are ready.
 func (f *fleet) sync(count int, env map[string]string) {
 	f.Helper()
+	before := len(f.syncers)
 	for range count {
 		f.syncers = append(f.syncers, f.Start(f.SyncerSpec(fmt.Sprintf("syncer-%d", len(f.syncers)+1), env)))
 	}
-	f.Ready(f.syncers...)
+	f.Ready(f.syncers[before:]...)
 }
 
 // again replaces a process that has ended by one of the same spec.

@@ -1,0 +1,67 @@
+package faults
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/test/procs"
+)
+
+// gate holds back requests in the registry, before they take effect, until it is opened. A request whose client has left
+// is performed all the same: a slow service does not notice.
+type gate struct {
+	t      *testing.T
+	held   func(*http.Request) bool
+	opened chan struct{}
+
+	mu      sync.Mutex
+	waiting []string
+	once    sync.Once
+}
+
+// newGate holds back what the function says.
+func newGate(t *testing.T, held func(*http.Request) bool) *gate {
+	g := &gate{t: t, held: held, opened: make(chan struct{})}
+	t.Cleanup(g.open) // or the registry's shutdown would wait for what is held back
+	return g
+}
+
+// fault is what refregistry.Server.SetFault asks.
+func (g *gate) fault(r *http.Request) *refregistry.Fault {
+	if !g.held(r) {
+		return nil
+	}
+	select {
+	case <-g.opened:
+		return nil
+	default:
+	}
+	g.mu.Lock()
+	g.waiting = append(g.waiting, r.Method+" "+r.URL.Path)
+	g.mu.Unlock()
+	<-g.opened
+	return nil
+}
+
+// await waits until so many requests are held back.
+func (g *gate) await(ctx context.Context, count int) {
+	g.t.Helper()
+	for {
+		g.mu.Lock()
+		waiting := slices.Clone(g.waiting)
+		g.mu.Unlock()
+		if len(waiting) >= count {
+			return
+		}
+		if procs.Pause(ctx, pollInterval) != nil {
+			g.t.Fatalf("%d requests are held back in the registry, want %d: %s", len(waiting), count, strings.Join(waiting, ", "))
+		}
+	}
+}
+
+func (g *gate) open() { g.once.Do(func() { close(g.opened) }) }

@@ -1,0 +1,192 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// leaseDuration is above the time to live of the claim on the cluster's name (6 s), so that it alone decides.
+const leaseDuration = 8 * time.Second
+
+// margin is for what follows the take-over: the stream's heads, a list of the cluster, and the way to the registry.
+const margin = 1500 * time.Millisecond
+
+var leaseEnv = map[string]string{"LEASE_DURATION": leaseDuration.String()}
+
+// TestWatcherHandOver kills the leading watcher: the standby publishes within the lease's duration. Stopped in good order
+// it hands over within a second.
+func TestWatcherHandOver(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "faults-handover")
+	f.watch(2, leaseEnv)
+	f.sync(1, nil)
+	f.apply("baton", "1")
+	f.Equal(lab.Patience)
+
+	leader, _ := f.mustLeader()
+	(*leader).Kill()
+	began := time.Now()
+	f.apply("baton", "2")
+	f.Eventually(lab.Patience, "the standby publishes", func() error { return f.shows("baton", "2") })
+	took := time.Since(began)
+	t.Logf("killed: the registry shows the next change after %.1f s, with a lease of %s", took.Seconds(), leaseDuration)
+	if took > leaseDuration+margin {
+		t.Errorf("the standby published after %s, want at most %s", took, leaseDuration+margin)
+	}
+	f.Must(f.again(leader))
+	f.Ready(f.watchers...)
+
+	var handOvers []time.Duration
+	for version := range 3 {
+		handOvers = append(handOvers, f.handOver(strconv.Itoa(version+3)))
+	}
+	slices.Sort(handOvers)
+	t.Logf("stopped: the registry shows the next change after %v, counted from SIGTERM", handOvers)
+	if handOvers[1] > time.Second { // the median: other tests keep the machine busy
+		t.Errorf("handed over after %s, want at most a second", handOvers[1])
+	}
+	f.Equal(lab.Patience)
+	f.unharmed()
+}
+
+// handOver stops the leader in good order and returns how long it takes until the standby has published a change. The
+// one that was stopped is started again.
+func (f *fleet) handOver(version string) time.Duration {
+	f.Helper()
+	leader, _ := f.mustLeader()
+	began := time.Now()
+	f.Must((*leader).Signal(syscall.SIGTERM))
+	code, err := (*leader).Wait(f.Within(lab.Patience))
+	f.Must(err)
+	if code != 0 {
+		f.Errorf("%s ended with exit code %d", (*leader).Spec.Name, code)
+	}
+	f.apply("baton", version)
+	f.Eventually(lab.Patience, "the standby publishes", func() error { return f.shows("baton", version) })
+	took := time.Since(began)
+	f.Must(f.again(leader))
+	f.Ready(f.watchers...)
+	return took
+}
+
+// TestFrozenLeader freezes the leading watcher past its lease, under load. The standby publishes within the lease's
+// duration; when the frozen one goes on it steps down, and nothing older stands in the stream after something newer.
+func TestFrozenLeader(t *testing.T) {
+	t.Parallel()
+	const components = 20
+	f := newFleet(t, "faults-frozen-leader")
+	env := map[string]string{"LEASE_DURATION": leaseDuration.String(), "STREAM_HISTORY": "10000"}
+	f.watch(2, env)
+	f.sync(1, nil)
+
+	// Changes go on without a pause, so that some are under way at every moment.
+	working, done := context.WithCancel(t.Context())
+	written := make(chan int, 1)
+	failures := make(chan error, 1)
+	go func() {
+		version := 0
+		for working.Err() == nil {
+			version++
+			object := lab.Component(f.Namespaces[0], fmt.Sprintf("moving-%d", version%components), strconv.Itoa(version), "first")
+			if err := shared.Apply(t.Context(), object); err != nil {
+				failures <- err
+				break
+			}
+			_ = procs.Pause(working, 5*time.Millisecond) // its end is the loop's
+		}
+		written <- version
+	}()
+	defer done()
+	leader, standby := f.mustLeader()
+	f.Eventually(lab.Patience, "changes are published", func() error { return f.published(*leader, 50) })
+	f.Must((*leader).Freeze(f.Within(lab.Patience)))
+	began := time.Now()
+	f.Eventually(lab.Patience, "the standby publishes", func() error { return f.published(*standby, 1) })
+	took := time.Since(began)
+	t.Logf("frozen: the standby publishes after %.1f s, with a lease of %s", took.Seconds(), leaseDuration)
+	if took > leaseDuration+margin {
+		t.Errorf("the standby published after %s, want at most %s", took, leaseDuration+margin)
+	}
+
+	f.Must((*leader).Thaw())
+	began = time.Now()
+	f.Eventually(5*time.Second, "the late leader steps down", func() error {
+		if leads := f.Metric(*leader, "odasync_leader"); leads != 0 {
+			return fmt.Errorf("odasync_leader is %v", leads)
+		}
+		return nil
+	})
+	t.Logf("thawed: it steps down within %.0f ms", time.Since(began).Seconds()*1000)
+	published := f.Metric(*standby, upserted)
+	f.Eventually(lab.Patience, "the new leader goes on", func() error { return f.published(*standby, published+50) })
+	done()
+	total := <-written
+	select {
+	case err := <-failures:
+		t.Fatal(err)
+	default:
+	}
+	if leads := f.Metric(*leader, "odasync_leader"); leads != 0 {
+		t.Errorf("odasync_leader of the late leader is %v", leads)
+	}
+	f.Equal(lab.Patience)
+	f.unharmed()
+	f.ordered(total)
+}
+
+const upserted = `odasync_events_published_total{type="upserted"}`
+
+// published says whether a watcher has published so many upserts.
+func (f *fleet) published(w *procs.Process, atLeast float64) error {
+	f.Helper()
+	if have := f.Metric(w, upserted); have < atLeast {
+		return fmt.Errorf("%s has published %v, want %v", w.Spec.Name, have, atLeast)
+	}
+	return nil
+}
+
+// ordered reads the whole stream: no component's version may go backwards. newest is the last version of all.
+func (f *fleet) ordered(newest int) {
+	f.Helper()
+	ctx := f.Within(lab.Patience)
+	js := f.JetStream()
+	consumer, err := js.OrderedConsumer(ctx, stream.StreamName, jetstream.OrderedConsumerConfig{FilterSubjects: []string{event.ComponentPrefix + ".>"}})
+	f.Must(err)
+	messages, err := consumer.Messages()
+	f.Must(err)
+	defer messages.Stop()
+	versions, last, read := map[string]int{}, 0, 0
+	for pending := uint64(1); pending > 0; {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		f.Must(err)
+		meta, err := m.Metadata()
+		f.Must(err)
+		pending = meta.NumPending
+		e, err := event.Decode(event.Message{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}, meta.Sequence.Stream)
+		f.Must(err)
+		version, err := strconv.Atoi(e.Component.Metadata.Version)
+		f.Must(err)
+		if before := versions[e.Key.Name]; version <= before {
+			f.Errorf("message %d of the stream has version %d of %s, after version %d", e.Sequence, version, e.Key, before)
+		}
+		versions[e.Key.Name] = version
+		last = max(last, version)
+		read++
+	}
+	f.Logf("%d messages in the stream, in order", read)
+	if last != newest {
+		f.Errorf("the newest version in the stream is %d, want %d", last, newest)
+	}
+}

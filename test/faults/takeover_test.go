@@ -1,0 +1,122 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+const pollInterval = 10 * time.Millisecond
+
+// TestTakeOver kills a syncer that holds claims for certain: its requests hang in the registry. Another replica applies
+// those components within 10 s of the kill, and other components are not delayed meanwhile.
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	const count, atMost, others = 8, 10 * time.Second, 2 * time.Second
+	f := newFleet(t, "faults-takeover")
+	f.watch(1, nil)
+	f.sync(1, nil)
+	first := f.syncers[0]
+	f.apply("known", "1") // which creates the registry's own entry
+	f.Equal(lab.Patience)
+
+	arrived := make(chan struct{}, 100)
+	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+		if !strings.HasPrefix(subject(r), "held-") {
+			return nil
+		}
+		arrived <- struct{}{}
+		return &refregistry.Fault{Hang: true}
+	})
+	for i := range count {
+		f.apply(fmt.Sprintf("held-%d", i), "1")
+	}
+	limit := f.Within(lab.Patience)
+	for i := range count {
+		select {
+		case <-arrived:
+		case <-limit.Done():
+			t.Fatalf("%d of %d components are being written", i, count)
+		}
+	}
+	f.sync(1, nil)
+
+	first.Kill()
+	killed := time.Now()
+	f.Registry.SetFault(nil)
+	var slowest time.Duration
+	for round, missing := 0, count; missing > 0; round++ {
+		began, name := time.Now(), fmt.Sprintf("other-%d", round)
+		f.apply(name, "1")
+		f.Eventually(lab.Patience, "another component is applied", func() error { return f.shows(name, "1") })
+		slowest = max(slowest, time.Since(began))
+		missing = 0
+		for i := range count {
+			if f.shows(fmt.Sprintf("held-%d", i), "1") != nil {
+				missing++
+			}
+		}
+		if time.Since(killed) > 2*atMost {
+			t.Fatalf("%d components of the killed syncer are still missing after %s", missing, 2*atMost)
+		}
+		f.Must(procs.Pause(t.Context(), 50*time.Millisecond)) // one other component after the other, for as long as it takes
+	}
+	took := time.Since(killed)
+	t.Logf("%d components of the killed syncer were applied %.1f s after the kill; the slowest other component took %.0f ms",
+		count, took.Seconds(), slowest.Seconds()*1000)
+	if took > atMost {
+		t.Errorf("taken over after %s, want at most %s", took, atMost)
+	}
+	if slowest > others {
+		t.Errorf("another component took %s meanwhile, want at most %s", slowest, others)
+	}
+	f.Equal(lab.Patience)
+	f.unharmed()
+}
+
+// TestFrozenSyncer freezes a syncer whose write is on its way, for longer than its claim lives. Another replica writes a
+// newer version, and then the late write takes effect. The frozen one notices when it goes on, and mends it: there is no
+// full sync, and nobody asks for one.
+func TestFrozenSyncer(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "faults-frozen-syncer")
+	f.watch(1, map[string]string{"SYNC_INTERVAL": "0"})
+	f.sync(1, nil)
+	frozen := f.syncers[0]
+	f.apply("late", "1")
+	f.Equal(lab.Patience)
+
+	late := newGate(t, func(r *http.Request) bool { return r.Method == http.MethodPut })
+	f.Registry.SetFault(late.fault)
+	f.apply("late", "2")
+	late.await(f.Within(lab.Patience), 1)
+	f.Must(frozen.Freeze(f.Within(lab.Patience)))
+	began := time.Now()
+	f.Registry.SetFault(nil) // for requests to come: the one that is held back stays so
+	f.sync(1, nil)
+	f.apply("late", "3")
+	f.Eventually(lab.Patience, "another replica writes the newer version", func() error { return f.shows("late", "3") })
+	taken := time.Since(began)
+
+	// Version 2 comes back to life, or there would be nothing to mend.
+	late.open()
+	f.Eventually(lab.Patience, "the late write takes effect", func() error { return f.shows("late", "2") })
+	f.Must(frozen.Thaw())
+	began = time.Now()
+	f.Equal(5 * time.Second)
+	t.Logf("taken over %.1f s after the freeze; right %.0f ms after the late writer went on", taken.Seconds(), time.Since(began).Seconds()*1000)
+	if races := f.Metric(frozen, "odasync_apply_races_total"); races < 1 {
+		t.Errorf("the late writer counts %v races, want at least one", races)
+	}
+	f.Drained(lab.Patience)
+	found := f.findings()
+	if len(found.Stale) == 0 || len(found.Overlaps) == 0 {
+		t.Errorf("%d stale and %d overlapping writes: the late write did not happen, so nothing was shown", len(found.Stale), len(found.Overlaps))
+	}
+}
