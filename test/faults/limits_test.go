@@ -30,7 +30,7 @@ func TestStorageFull(t *testing.T) {
 		for err == nil {
 			_, err = js.Publish(f.Within(lab.Patience), "filler", make([]byte, size))
 		}
-		if !strings.Contains(err.Error(), "insufficient") && !strings.Contains(err.Error(), "resource") {
+		if !strings.Contains(err.Error(), "insufficient resources") {
 			t.Fatalf("fill the storage: %v", err)
 		}
 		err = nil
@@ -40,7 +40,7 @@ func TestStorageFull(t *testing.T) {
 	f.Must(f.watchers[0].AwaitNotReady(f.Within(lab.Patience), "publish to the stream: "))
 	words, _, err := f.watchers[0].Readyz(f.Within(lab.Patience))
 	f.Must(err)
-	if !strings.Contains(words, "insufficient storage") && !strings.Contains(words, "resources") {
+	if !strings.Contains(words, "insufficient resources") {
 		t.Errorf("/readyz does not say that the storage is full: %s", words)
 	}
 	t.Logf("/readyz says: %s", words)

@@ -33,7 +33,9 @@ func TestRegistryOutage(t *testing.T) {
 	}{
 		{"refused", (*lab.Registry).Stop, (*lab.Registry).Start, false},
 		{"503", func(r *lab.Registry) {
-			r.SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Status: http.StatusServiceUnavailable} })
+			r.SetFault(func(*http.Request) *refregistry.Fault {
+				return &refregistry.Fault{Status: http.StatusServiceUnavailable}
+			})
 		}, func(r *lab.Registry) { r.SetFault(nil) }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

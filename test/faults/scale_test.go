@@ -1,0 +1,84 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/refregistry"
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// TestScale works off a backlog with one syncer, then with four, then with two, against a registry that takes 20 ms for
+// a request. Four do at least 3.5 times the work of one, nothing is lost, and no two write one component at a time.
+func TestScale(t *testing.T) {
+	const (
+		components = 2400
+		latency    = 20 * time.Millisecond
+		atLeast    = 3.5
+	)
+	f := newFleet(t, "faults-scale")
+	f.watch(1, nil)
+	var filling errgroup.Group
+	filling.SetLimit(16)
+	for i := range components {
+		filling.Go(func() error {
+			return shared.Apply(t.Context(), lab.Component(f.Namespaces[0], fmt.Sprintf("scale-%d", i), "1", "first", "second", "third", "fourth"))
+		})
+	}
+	f.Must(filling.Wait())
+	f.Eventually(time.Minute, "the backlog is in the stream", func() error { return f.published(f.watchers[0], components) })
+	f.Registry.SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Delay: latency} })
+
+	env := map[string]string{"SYNC_CONCURRENCY": "4"}
+	f.sync(1, env)
+	one := f.bestRate(10 * time.Second)
+	f.sync(3, env)
+	four := f.bestRate(10 * time.Second)
+	for _, s := range f.syncers[2:] {
+		f.Must(s.Stop())
+	}
+	two := f.bestRate(4 * time.Second)
+	f.backlogged()
+	t.Logf("writes a second: %.0f with one syncer, %.0f with four (%.2f times), %.0f with two (%.2f times)", one, four, four/one, two, two/one)
+	if four < atLeast*one {
+		t.Errorf("four syncers do %.2f times the work of one, want %.1f times", four/one, atLeast)
+	}
+
+	f.Equal(2 * time.Minute)
+	f.Drained(lab.Patience)
+	f.unharmed()
+}
+
+// bestRate returns the writes a second in the best window of 2 s within the time. That leaves out what other programs of
+// the machine took away, and the first seconds, in which a syncer finds out how much the registry takes.
+func (f *fleet) bestRate(lasts time.Duration) float64 {
+	f.Helper()
+	const step, window = 250 * time.Millisecond, 8
+	began := time.Now()
+	counts, times := []int{len(f.Registry.History())}, []time.Duration{0}
+	var rates []float64
+	for time.Since(began) < lasts {
+		f.Must(procs.Pause(f.Context(), step))
+		counts, times = append(counts, len(f.Registry.History())), append(times, time.Since(began))
+		if last := len(counts) - 1; last >= window {
+			rates = append(rates, float64(counts[last]-counts[last-window])/(times[last]-times[last-window]).Seconds())
+		}
+	}
+	return slices.Max(rates)
+}
+
+// backlogged fails the test where the backlog was too small to measure with.
+func (f *fleet) backlogged() {
+	f.Helper()
+	consumer, err := f.JetStream().Consumer(f.Within(lab.Patience), "ODA_COMPONENTS", "syncer-default")
+	f.Must(err)
+	if left := consumer.CachedInfo().NumPending; left < 50 {
+		f.Fatalf("only %d messages were left at the end of the measurement: the backlog was too small", left)
+	}
+}
