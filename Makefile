@@ -53,6 +53,11 @@ lint: ## gofmt, vet, staticcheck
 	cd test/devcluster && go vet ./...
 	go run $(STATICCHECK) ./...
 
+.PHONY: soak
+soak: build servers ## break everything for DURATION (10m) under load, from SEED, and the registry for OUTAGE (5m)
+	FAULTS_DURATION=$${DURATION:-10m} FAULTS_SEED=$${SEED:-} FAULTS_OUTAGE=$${OUTAGE:-5m} \
+		go test -count=1 -v -timeout 24h ./test/faults
+
 .PHONY: scale
 scale: build servers ## the watcher's peak memory at COMPONENTS (100000) Components of 4 KB
 	go run ./test/scale -components $${COMPONENTS:-100000}

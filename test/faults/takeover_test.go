@@ -18,7 +18,7 @@ const pollInterval = 10 * time.Millisecond
 // those components within 10 s of the kill, and other components are not delayed meanwhile.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
-	const count, atMost, others = 8, 10 * time.Second, 2 * time.Second
+	const count, atMost, others = 4, 10 * time.Second, 2 * time.Second // a syncer begins with four components at a time
 	f := newFleet(t, "faults-takeover")
 	f.watch(1, nil)
 	f.sync(1, nil)
