@@ -31,11 +31,11 @@ type timing struct {
 	// idle bounds the wait for the next of the heads that the server has still to send.
 	idle time.Duration
 	// heartbeat is how often the server tells a waiting consumer that it is there. After two are missing the consumer
-	// asks whether it still exists.
+	// asks whether it still exists. Below half of pullExpiry.
 	heartbeat time.Duration
 }
 
-var standard = timing{claimTTL: 6 * time.Second, idle: 10 * time.Second, heartbeat: 5 * time.Second}
+var standard = timing{claimTTL: 6 * time.Second, idle: 10 * time.Second, heartbeat: time.Second}
 
 // Connect returns a connection that reaches the server when it can and comes back for ever. name shows in the
 // server's lists. opts are added, such as nats.InProcessServer.

@@ -14,6 +14,10 @@ import (
 // AckWait is how long the server waits for a sign of life about a message before it gives it to another replica.
 const AckWait = 6 * time.Second
 
+// pullExpiry is how long a request for messages stands. The server goes on giving messages to a replica that is frozen, or
+// whose machine is gone without a word, until its last request has ended; each of them then waits for AckWait.
+const pullExpiry = 3 * time.Second
+
 // maxAckPending is how many messages may be out or waiting for a retry, over all replicas.
 const maxAckPending = 10_000
 
@@ -88,7 +92,7 @@ func (c *Consumer) Open(ctx context.Context, buffer int) error {
 		return fmt.Errorf("pull from consumer: %w", err)
 	}
 	messages, err := c.consumer.Messages(jetstream.PullMaxMessages(max(buffer, 2)),
-		jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(c.conn.timing.heartbeat))
+		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(c.conn.timing.heartbeat))
 	if err != nil {
 		return fmt.Errorf("pull from consumer: %w", err)
 	}
