@@ -1,0 +1,89 @@
+package lab
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"odasync/internal/refregistry"
+)
+
+// TestExamine does to a registry by hand what must not happen, and sees that it is found.
+func TestExamine(t *testing.T) {
+	t.Parallel()
+	registry := NewRegistry(t)
+	send := func(method, path string, body map[string]any) (id int64) {
+		t.Helper()
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), method, registry.URL()+path, bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode >= 300 {
+			t.Fatalf("%s %s: %s", method, path, answer.Status)
+		}
+		var created struct{ ID int64 }
+		if answer.StatusCode != http.StatusNoContent {
+			if err := json.NewDecoder(answer.Body).Decode(&created); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return created.ID
+	}
+	version := func(number string) int64 {
+		return send(http.MethodPost, "/labels/", map[string]any{"key": versionLabel, "value": number})
+	}
+	expect := func(when string, want [5]int) {
+		t.Helper()
+		f, err := Examine(registry.Server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have := [5]int{len(f.Overlaps), len(f.Stale), len(f.Lasting), len(f.Doubled), len(f.Duplicates)}
+		if have != want {
+			t.Errorf("%s: overlaps, stale, lasting, doubled, duplicates: %v, want %v: %+v", when, have, want, f)
+		}
+	}
+
+	if _, err := Examine(registry.Server); err == nil {
+		t.Error("an empty history passes for a good one")
+	}
+	one, two := version("1"), version("2")
+	send(http.MethodPost, "/registries/", map[string]any{"name": "self", "type": "self", "url": "http://localhost"})
+	id := send(http.MethodPost, "/components/", map[string]any{"registry_name": "self", "name": "a", "label_ids": []int64{two}})
+	component := fmt.Sprintf("/components/%d", id)
+	api := map[string]any{"registry_name": "self", "component_name": "a", "name": "x", "url": "http://x", "status": "ready", "label_ids": []int64{two}}
+	send(http.MethodPost, "/exposed-apis/", api)
+	expect("all is well", [5]int{})
+
+	send(http.MethodPut, component, map[string]any{"label_ids": []int64{one}})
+	expect("an older version was written", [5]int{0, 1, 1, 0, 0})
+	send(http.MethodPut, component, map[string]any{"label_ids": []int64{two}})
+	expect("it was mended", [5]int{0, 1, 0, 0, 0})
+
+	again := send(http.MethodPost, "/exposed-apis/", api)
+	expect("an API was created twice", [5]int{0, 1, 0, 1, 1})
+	send(http.MethodDelete, fmt.Sprintf("/exposed-apis/%d", again), nil)
+	expect("it was mended", [5]int{0, 1, 0, 1, 0})
+
+	registry.SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Delay: 200 * time.Millisecond} })
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() { send(http.MethodPut, component, map[string]any{"label_ids": []int64{two}}) })
+	}
+	both.Wait()
+	expect("two writes at the same time", [5]int{1, 1, 0, 1, 0})
+}
