@@ -20,8 +20,8 @@ import (
 // leaseDuration is above the time to live of the claim on the cluster's name (6 s), so that it alone decides.
 const leaseDuration = 8 * time.Second
 
-// margin is for what follows the take-over: the stream's heads, a list of the cluster, and the way to the registry.
-const margin = 1500 * time.Millisecond
+// margin is for what follows the take-over, on a busy machine: the stream's heads, a list of the cluster, and the way to the registry.
+const margin = 2500 * time.Millisecond
 
 var leaseEnv = map[string]string{"LEASE_DURATION": leaseDuration.String()}
 
