@@ -5,6 +5,7 @@ package outage
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -17,6 +18,7 @@ type Outage struct {
 
 	mu      sync.Mutex
 	failure error
+	noted   time.Time // when the last attempt ended
 }
 
 // New returns an outage that is not there. fails and over are the messages of its beginning and its end. words gives
@@ -38,7 +40,17 @@ func (o *Outage) Note(err error) {
 	case err != nil && (o.failure == nil || o.words(o.failure) != o.words(err)):
 		o.log.Warn().Err(err).Msg(o.fails)
 	}
-	o.failure = err
+	o.failure, o.noted = err, time.Now()
+}
+
+// Recent is the last attempt's error unless that was longer ago: then nobody knows.
+func (o *Outage) Recent(within time.Duration) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if time.Since(o.noted) > within {
+		return nil
+	}
+	return o.failure
 }
 
 // Err is the last attempt's error.

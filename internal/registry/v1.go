@@ -37,24 +37,34 @@ func (v *V1) Health(ctx context.Context) error {
 	return v.client.do(ctx, request{method: http.MethodGet, endpoint: pathHealth}, nil)
 }
 
-// Trial implements syncer.Probe: it writes the registry entry's address as it stands there. An entry that is gone or
-// another one's was an answer too: the next apply reads everything again.
+// Trial implements syncer.Probe: it writes the registry entry's address as it stands there. An entry that is gone, as in a
+// registry that lost its database, is looked for and created once more, which is a write too.
 func (v *V1) Trial(ctx context.Context) error {
 	s := &session{client: v.client}
-	if err := v.index.reloadRegistry(ctx, s, 0); err != nil {
-		return err
-	}
-	for known := range v.index.registries.all() {
-		var row wireRegistry
-		err := s.do(ctx, request{method: http.MethodGet, endpoint: pathRegistry, id: known.id}, &row)
-		if err == nil && row.Name == v.cfg.Name {
-			err = s.do(ctx, request{method: http.MethodPut, endpoint: pathRegistry, id: known.id, body: registryUpdate{URL: row.URL}}, nil)
+	for mark := uint64(0); ; mark = v.index.registries.mark() {
+		if err := v.index.reloadRegistry(ctx, s, mark); err != nil {
+			return err
 		}
-		if err != nil && !isMoved(err) {
+		err := v.rewrite(ctx, s)
+		if !isMoved(err) || mark > 0 {
 			return err
 		}
 	}
-	return nil
+}
+
+// rewrite writes one of the known registry entries as it stands; where it is gone, the failure says that it moved.
+func (v *V1) rewrite(ctx context.Context, s *session) error {
+	for known := range v.index.registries.all() {
+		var row wireRegistry
+		if err := s.do(ctx, request{method: http.MethodGet, endpoint: pathRegistry, id: known.id}, &row); err != nil {
+			return err
+		}
+		if row.Name != v.cfg.Name {
+			return moved("GET "+pathRegistry, "the registry entry "+v.cfg.Name+" was renamed or removed")
+		}
+		return s.do(ctx, request{method: http.MethodPut, endpoint: pathRegistry, id: known.id, body: registryUpdate{URL: row.URL}}, nil)
+	}
+	return moved("GET "+pathRegistries, "the registry entry "+v.cfg.Name+" is not listed")
 }
 
 // Close gives up idle connections. Call it when no request is under way any more.

@@ -108,11 +108,23 @@ func (l *Letters) Put(ctx context.Context, letter syncer.Letter) error {
 			return fail(err)
 		}
 	}
-	msg := &nats.Msg{Subject: event.DeadSubject(letter.Target, letter.Event.Key), Data: data}
-	if _, err := l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterName)); err != nil {
+	err = l.publish(ctx, letter, data)
+	if isCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum) && stored.Event.Component != nil { // an administrator's limit
+		stored.Event.Component = nil
+		if data, err = json.Marshal(stored); err == nil {
+			err = l.publish(ctx, letter, data)
+		}
+	}
+	if err != nil {
 		return fail(err)
 	}
 	return nil
+}
+
+func (l *Letters) publish(ctx context.Context, letter syncer.Letter, data []byte) error {
+	msg := &nats.Msg{Subject: event.DeadSubject(letter.Target, letter.Event.Key), Data: data}
+	_, err := l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterName))
+	return err
 }
 
 // Remove takes the component's letter away; none is success.
@@ -128,6 +140,9 @@ func (l *Letters) All(ctx context.Context, each func(DeadLetter, error)) error {
 	return l.conn.scan(ctx, l.stream, event.DeadPrefix+"."+event.Token(l.target)+".>", false, func(m event.Message, sequence uint64) {
 		var d DeadLetter
 		err := json.Unmarshal(m.Data, &d)
+		if err == nil && d.Name == "" {
+			err = errors.New("it names no component")
+		}
 		if err != nil {
 			err = fmt.Errorf("dead letter %d of %s: %w", sequence, m.Subject, err)
 		}

@@ -50,11 +50,12 @@ func put(t testing.TB, letters *stream.Letters, l syncer.Letter) {
 func all(t testing.TB, letters *stream.Letters) (found map[component.Key]syncer.Letter, errs []error) {
 	t.Helper()
 	found = make(map[component.Key]syncer.Letter)
-	err := letters.All(within(t), func(l syncer.Letter, err error) {
+	err := letters.All(within(t), func(d stream.DeadLetter, err error) {
 		if err != nil {
 			errs = append(errs, err)
 			return
 		}
+		l := streamtest.Letter(d)
 		if _, twice := found[l.Event.Key]; twice {
 			t.Errorf("%s comes twice", l.Event.Key)
 		}

@@ -217,9 +217,12 @@ func (c *Conn) scan(ctx context.Context, s jetstream.Stream, filter string, head
 		return fail(err)
 	}
 	defer messages.Stop()
-	for {
+	for seen := uint64(0); ; {
 		msg, err := next(ctx, messages, idle)
 		if err != nil {
+			if _, now, _, lastErr := c.last(ctx, s.CachedInfo().Config.Name, filter); lastErr == nil && now <= seen {
+				return nil // what was waited for has been purged meanwhile
+			}
 			return fail(err)
 		}
 		meta, err := msg.Metadata()
@@ -227,8 +230,14 @@ func (c *Conn) scan(ctx context.Context, s jetstream.Stream, filter string, head
 			return fail(err)
 		}
 		each(event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}, meta.Sequence.Stream)
-		if meta.NumPending == 0 && meta.Sequence.Stream >= newest {
+		if seen = max(seen, meta.Sequence.Stream); meta.NumPending > 0 {
+			continue
+		}
+		if seen >= newest {
 			return nil
+		}
+		if _, newest, _, err = c.last(ctx, s.CachedInfo().Config.Name, filter); err != nil || newest <= seen {
+			return err
 		}
 	}
 }

@@ -32,11 +32,11 @@ type Applier struct {
 // down; a second where it is 0.
 func NewApplier(ports Ports, cfg Config, pace time.Duration, metrics *Metrics, log zerolog.Logger) *Applier {
 	log = log.With().Str("target", cfg.Target).Logger()
-	limiter := newLimiter(cfg.Concurrency)
+	limiter, sink := newLimiter(cfg.Concurrency), newSink(log)
 	stopping, stop := context.WithCancel(context.Background())
 	return &Applier{
-		ports: ports, cfg: cfg, metrics: metrics, log: log, sink: newSink(log), broker: newBroker(log),
-		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(pace, probeEvery), limiter, metrics, log),
+		ports: ports, cfg: cfg, metrics: metrics, log: log, sink: sink, broker: newBroker(log),
+		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(pace, probeEvery), limiter, sink, metrics, log),
 		stopping: stopping, stop: stop,
 	}
 }
@@ -67,7 +67,7 @@ func (a *Applier) Mend(ctx context.Context, key component.Key) (Mended, error) {
 
 // mendFound is Mend for a component of which an entry was found, should the sync state know of none.
 func (a *Applier) mendFound(ctx context.Context, key component.Key, record Record) (Mended, error) {
-	if err := a.breaker.await(ctx); err != nil {
+	if err := a.breaker.await(ctx, nil); err != nil {
 		return Mended{}, err
 	}
 	if err := a.limiter.enter(ctx); err != nil {
@@ -103,8 +103,17 @@ func (a *Applier) raced(key component.Key) {
 		Msg("another replica may have written this component: applying its newest state again")
 }
 
+// forgotten is how long a failure says something about the registry where no other attempt follows, since another replica
+// had more luck. It is above the longest pause between two attempts.
+const forgotten = 90 * time.Second
+
 // Check says in words why the registry is not being written; nil when the last attempt went well.
-func (a *Applier) Check() error { return errors.Join(a.breaker.Err(), a.sink.Err(), a.broker.Err()) }
+func (a *Applier) Check() error {
+	if err := a.breaker.Err(); err != nil { // with the sink's words
+		return errors.Join(err, a.broker.Err())
+	}
+	return errors.Join(a.sink.Recent(forgotten), a.broker.Err())
+}
 
 // Flow is how messages flow to the registry.
 type Flow struct {

@@ -39,7 +39,10 @@ func (s *Syncer) apply(ctx context.Context, d *event.Delivery) (v verdict) {
 	s.raced(d.Key)
 	v = verdict{}
 	for number := 1; ; number++ {
-		if waitFor(ctx, nil, max(v.delay, time.Nanosecond)) != nil || s.breaker.await(ctx) != nil {
+		waited := s.limiter.rest(func() bool {
+			return waitFor(ctx, nil, max(v.delay, time.Nanosecond)) == nil && s.breaker.await(ctx, s.stopping.Done()) == nil
+		})
+		if !waited || s.stopping.Err() != nil && s.breaker.Err() != nil {
 			return handedBack(0)
 		}
 		if v, alone = s.attempt(ctx, job{key: d.Key, number: number}); alone && v.action != retry {
@@ -98,6 +101,8 @@ func (a *Applier) write(ctx, held context.Context, j job) verdict {
 	if state.Record == (Record{}) {
 		state.Record = j.record
 	}
+	// A letter that the state does not know of can only stand where an attempt broke off, or the state was lost.
+	letter := state.Letter || state.Intent != 0 || verify && state.Revision == 0
 	prior := Prior{Record: state.Record, Doubt: verify || e.Verify || state.Intent != 0 || state.Outcome == OutcomeFailed}
 	state.begin(e)
 	if state.Revision, err = a.ports.States.Save(held, state); err != nil {
@@ -119,7 +124,7 @@ func (a *Applier) write(ctx, held context.Context, j job) verdict {
 	// The letter before the state: should this end in between, the intent still stands and all of it is done again.
 	if v.action == drop {
 		err = a.ports.Letters.Put(ctx, a.letter(e, state, err))
-	} else if state.Letter || prior.Doubt {
+	} else if letter {
 		err = a.ports.Letters.Remove(ctx, e.Key)
 		state.Letter = false
 	}

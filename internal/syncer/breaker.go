@@ -51,18 +51,27 @@ const handBackDelay = time.Second
 var errOpened = errors.New("the circuit breaker has opened")
 
 // breaker stops the flow while the registry as a whole does not take writes. What one component meets does not open it:
-// a probe decides, or that several components fail and none succeeds.
+// a probe decides, or that several components fail and none succeeds. Failures of what began before it opened last say
+// nothing new.
 type breaker struct {
 	probe   Probe
 	pace    time.Duration
 	limiter *limiter
+	sink    sink
 	metrics *Metrics
 	log     zerolog.Logger
 
 	wake chan struct{} // holds one: there is something to probe for
 
+	trying chan struct{} // holds one while nobody has a trial under way
+	tried  struct {      // the last trial, whose result holds for the pace
+		at  time.Time
+		err error
+	}
+
 	mu      sync.Mutex
 	now     Breaker
+	broke   time.Time                  // when it opened, from a closed state
 	suspect bool                       // something failed since the last probe
 	failed  map[component.Key]struct{} // since the last success
 	flow    context.Context            // ends when the breaker opens
@@ -70,9 +79,10 @@ type breaker struct {
 	flowing chan struct{} // closed while the breaker is not open
 }
 
-func newBreaker(probe Probe, pace time.Duration, limiter *limiter, metrics *Metrics, log zerolog.Logger) *breaker {
+func newBreaker(probe Probe, pace time.Duration, limiter *limiter, sink sink, metrics *Metrics, log zerolog.Logger) *breaker {
 	b := &breaker{
-		probe: probe, pace: pace, limiter: limiter, metrics: metrics, log: log, wake: make(chan struct{}, 1),
+		probe: probe, pace: pace, limiter: limiter, sink: sink, metrics: metrics, log: log,
+		wake: make(chan struct{}, 1), trying: make(chan struct{}, 1),
 		now: Breaker{State: BreakerClosed, Since: time.Now()}, failed: map[component.Key]struct{}{}, flowing: make(chan struct{}),
 	}
 	b.flow, b.stop = context.WithCancelCause(context.Background())
@@ -97,13 +107,15 @@ func (b *breaker) Err() error {
 	return fmt.Errorf("circuit breaker open since %s, no messages are fetched: %w", now.Since.UTC().Format(time.RFC3339), now.Reason)
 }
 
-// await waits until messages may flow. Its only error is the context's.
-func (b *breaker) await(ctx context.Context) error {
+// await waits until messages may flow, or until done is closed, which may be nil. Its only error is the context's.
+func (b *breaker) await(ctx context.Context, done <-chan struct{}) error {
 	b.mu.Lock()
 	flowing := b.flowing
 	b.mu.Unlock()
 	select {
 	case <-flowing:
+		return nil
+	case <-done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -130,7 +142,7 @@ func (b *breaker) while(ctx context.Context) (context.Context, context.CancelFun
 	return open, func() { forget(); cancel(nil) }
 }
 
-// succeeded says that the registry took a component.
+// succeeded says that the registry works: it took a component, or refused one for its content.
 func (b *breaker) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -140,10 +152,14 @@ func (b *breaker) succeeded() {
 	}
 }
 
-// failedFor says that the registry did not take a component. certain says that it would take no other either.
-func (b *breaker) failedFor(key component.Key, reason error, certain bool) {
+// failedFor says that the registry did not take a component. certain says that it would take no other either. flow is what
+// opened returned when that conversation began.
+func (b *breaker) failedFor(key component.Key, reason error, certain bool, flow <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if flow != b.flow.Done() {
+		return
+	}
 	b.failed[key] = struct{}{}
 	switch {
 	case b.now.State == BreakerOpen:
@@ -159,6 +175,15 @@ func (b *breaker) failedFor(key component.Key, reason error, certain bool) {
 	}
 }
 
+// several says whether so many components failed since the last success that it is not one component's trouble; the key
+// counts among them from now on.
+func (b *breaker) several(key component.Key) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failed[key] = struct{}{}
+	return len(b.failed) >= distinctFailures
+}
+
 // turn changes the state. The caller holds the lock.
 func (b *breaker) turn(to BreakerState, reason error) {
 	from := b.now.State
@@ -169,16 +194,19 @@ func (b *breaker) turn(to BreakerState, reason error) {
 		b.now.Reason = reason
 		b.flowing = make(chan struct{})
 		b.stop(errOpened)
-		if from == BreakerClosed {
+		if from == BreakerHalfOpen {
+			b.now.Since = b.broke
+		} else {
+			b.broke = b.now.Since
 			b.log.Warn().Err(reason).Msg("circuit breaker open: no messages are fetched until the registry answers")
 		}
 	case from == BreakerOpen:
-		clear(b.failed)
 		b.limiter.restart(1)
 		b.flow, b.stop = context.WithCancelCause(context.Background())
 		close(b.flowing)
 	}
 	if to == BreakerClosed {
+		b.sink.Note(nil) // or what another replica finished would leave its failure here
 		b.log.Info().Msg("circuit breaker closed: messages flow again")
 	}
 }
@@ -210,15 +238,33 @@ func (b *breaker) wanted() bool {
 	return b.suspect || b.now.State != BreakerClosed
 }
 
-// ask says whether the registry takes writes, by its own word and by a write that changes nothing. A registry that asks
-// for fewer requests is there.
+// ask says whether the registry is there, by its own word and by a write that changes nothing. Any answer but that it is
+// down will do: it may not know these questions, or not allow them, and then a few messages tell.
 func (b *breaker) ask(ctx context.Context) error {
 	err := b.probe.Health(ctx)
-	if ClassOf(err) != ClassDown { // anything else may only mean that it does not know that question
-		err = b.probe.Trial(ctx)
+	if ClassOf(err) != ClassDown {
+		err = b.trial(ctx)
 	}
-	if ClassOf(err) == ClassBusy {
+	if ClassOf(err) != ClassDown {
 		return nil
+	}
+	return err
+}
+
+// trial has the registry write something. Those who ask at about the same time share one answer.
+func (b *breaker) trial(ctx context.Context) error {
+	select {
+	case b.trying <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-b.trying }()
+	if time.Since(b.tried.at) < b.pace {
+		return b.tried.err
+	}
+	err := b.probe.Trial(ctx)
+	if ctx.Err() == nil {
+		b.tried.at, b.tried.err = time.Now(), err
 	}
 	return err
 }

@@ -55,7 +55,7 @@ type tested struct {
 func breaking(t *testing.T, test func(t *testing.T, b *tested)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &tested{asked: &asked{}, registry: prometheus.NewRegistry()}
-		b.breaker = newBreaker(b.asked, probeEvery, newLimiter(16), NewMetrics(b.registry), zerolog.Nop())
+		b.breaker = newBreaker(b.asked, probeEvery, newLimiter(16), newSink(zerolog.Nop()), NewMetrics(b.registry), zerolog.Nop())
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- b.run(ctx) }()
@@ -109,34 +109,34 @@ func TestBreakerOpens(t *testing.T) {
 		"nothing happens": {errDown, errDown, func(*tested) {}, BreakerClosed},
 		"one component fails, over and over": {nil, nil, func(b *tested) {
 			for range 20 {
-				b.failedFor(named("a"), errDown, false)
+				b.failedFor(named("a"), errDown, false, b.opened())
 				time.Sleep(moment)
 			}
 		}, BreakerClosed},
 		"two components fail": {nil, nil, func(b *tested) {
-			b.failedFor(named("a"), errDown, false)
-			b.failedFor(named("b"), errDown, false)
+			b.failedFor(named("a"), errDown, false, b.opened())
+			b.failedFor(named("b"), errDown, false, b.opened())
 		}, BreakerClosed},
 		"three components fail": {nil, nil, func(b *tested) {
-			b.failedFor(named("a"), errDown, false)
-			b.failedFor(named("b"), errDown, false)
+			b.failedFor(named("a"), errDown, false, b.opened())
+			b.failedFor(named("b"), errDown, false, b.opened())
 			synctest.Wait() // the probe said that all is well
-			b.failedFor(named("c"), errDown, false)
+			b.failedFor(named("c"), errDown, false, b.opened())
 		}, BreakerOpen},
 		"a success among the failures": {nil, nil, func(b *tested) {
-			b.failedFor(named("a"), errDown, false)
-			b.failedFor(named("b"), errDown, false)
+			b.failedFor(named("a"), errDown, false, b.opened())
+			b.failedFor(named("b"), errDown, false, b.opened())
 			b.succeeded()
-			b.failedFor(named("c"), errDown, false)
-			b.failedFor(named("a"), errDown, false)
+			b.failedFor(named("c"), errDown, false, b.opened())
+			b.failedFor(named("a"), errDown, false, b.opened())
 		}, BreakerClosed},
-		"one fails and it is not healthy":        {errDown, nil, func(b *tested) { b.failedFor(named("a"), errDown, false) }, BreakerOpen},
-		"one fails and it takes no writes":       {nil, errDown, func(b *tested) { b.failedFor(named("a"), errDown, false) }, BreakerOpen},
-		"one fails and it refuses the key":       {nil, errRefused, func(b *tested) { b.failedFor(named("a"), errDown, false) }, BreakerOpen},
-		"one fails and it has no health":         {errRefused, nil, func(b *tested) { b.failedFor(named("a"), errDown, false) }, BreakerClosed},
-		"one fails and it asks for less":         {errBusy, errBusy, func(b *tested) { b.failedFor(named("a"), errDown, false) }, BreakerClosed},
-		"the failure of one tells enough":        {errDown, nil, func(b *tested) { b.failedFor(named("a"), errRefused, true) }, BreakerOpen},
-		"the probe ends because the program did": {context.Canceled, context.Canceled, func(b *tested) { b.failedFor(named("a"), errDown, false) }, BreakerClosed},
+		"one fails and it is not healthy":        {errDown, nil, func(b *tested) { b.failedFor(named("a"), errDown, false, b.opened()) }, BreakerOpen},
+		"one fails and it takes no writes":       {nil, errDown, func(b *tested) { b.failedFor(named("a"), errDown, false, b.opened()) }, BreakerOpen},
+		"one fails and it allows no trial":       {nil, errRefused, func(b *tested) { b.failedFor(named("a"), errDown, false, b.opened()) }, BreakerClosed},
+		"one fails and it has no health":         {errRefused, nil, func(b *tested) { b.failedFor(named("a"), errDown, false, b.opened()) }, BreakerClosed},
+		"one fails and it asks for less":         {errBusy, errBusy, func(b *tested) { b.failedFor(named("a"), errDown, false, b.opened()) }, BreakerClosed},
+		"the failure of one tells enough":        {errDown, nil, func(b *tested) { b.failedFor(named("a"), errRefused, true, b.opened()) }, BreakerOpen},
+		"the probe ends because the program did": {context.Canceled, context.Canceled, func(b *tested) { b.failedFor(named("a"), errDown, false, b.opened()) }, BreakerClosed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -153,7 +153,7 @@ func TestBreakerOpens(t *testing.T) {
 func (b *tested) openThenHalf(t *testing.T) {
 	t.Helper()
 	b.answer(errDown, nil)
-	b.failedFor(named("a"), errDown, true)
+	b.failedFor(named("a"), errDown, true, b.opened())
 	b.is(t, "after a failure that tells enough", BreakerOpen)
 	b.answer(nil, nil)
 	time.Sleep(moment)
@@ -181,7 +181,7 @@ func TestBreakerCloses(t *testing.T) {
 			b.is(t, "when it is over", BreakerClosed)
 		},
 		"a component is not taken": func(t *testing.T, b *tested) {
-			b.failedFor(named("b"), errDown, false)
+			b.failedFor(named("b"), errDown, false, b.opened())
 			if got := b.state().State; got != BreakerOpen {
 				t.Errorf("after a failure: %s", got)
 			}
@@ -203,7 +203,7 @@ func TestBreakerCloses(t *testing.T) {
 			b.answer(nil, nil)
 			soon, cancel := context.WithTimeout(t.Context(), 8*time.Second) // the longest pause between two probes
 			defer cancel()
-			if err := b.await(soon); err != nil {
+			if err := b.await(soon, nil); err != nil {
 				t.Errorf("no message flows: %v", err)
 			}
 		},
@@ -223,7 +223,7 @@ func TestMetricFollowsTheNewSession(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry)
 	m.breaker(BreakerOpen)
-	newBreaker(&asked{}, probeEvery, newLimiter(1), m, zerolog.Nop())
+	newBreaker(&asked{}, probeEvery, newLimiter(1), newSink(zerolog.Nop()), m, zerolog.Nop())
 	if gauge(t, registry, "odasync_breaker_state", "closed") != 1 || gauge(t, registry, "odasync_breaker_state", "open") != 0 {
 		t.Error("the metric tells of the state of an earlier session")
 	}
@@ -234,8 +234,8 @@ func TestBreakerForgetsOldFailures(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		b.openThenHalf(t)
 		b.succeeded()
-		b.failedFor(named("b"), errDown, false)
-		b.failedFor(named("c"), errDown, false)
+		b.failedFor(named("b"), errDown, false, b.opened())
+		b.failedFor(named("c"), errDown, false, b.opened())
 		b.is(t, "after two failures", BreakerClosed)
 	})
 }
@@ -268,26 +268,26 @@ func TestProbesAreFew(t *testing.T) {
 		"nothing is wrong": {func(*tested) { time.Sleep(time.Minute) }, 0, 0},
 		"it is down for long": {func(b *tested) {
 			b.answer(errDown, errDown)
-			b.failedFor(named("a"), errDown, true)
+			b.failedFor(named("a"), errDown, true, b.opened())
 			time.Sleep(time.Minute)
 		}, 10, 20},
 		"one component fails all the time": {func(b *tested) {
 			for range 6000 {
-				b.failedFor(named("a"), errDown, false)
+				b.failedFor(named("a"), errDown, false, b.opened())
 				time.Sleep(10 * time.Millisecond)
 			}
 		}, 10, 20},
 		"one component fails now and then": {func(b *tested) {
 			for range 6 {
-				b.failedFor(named("a"), errDown, false)
+				b.failedFor(named("a"), errDown, false, b.opened())
 				time.Sleep(10 * time.Second)
 			}
 		}, 6, 6},
 		"each that is tried fails": {func(b *tested) {
-			b.failedFor(named("a"), errDown, true)
+			b.failedFor(named("a"), errDown, true, b.opened())
 			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 				if b.state().State == BreakerHalfOpen {
-					b.failedFor(named("a"), errDown, true)
+					b.failedFor(named("a"), errDown, true, b.opened())
 				}
 			}
 		}, 10, 20},
@@ -309,7 +309,7 @@ func TestProbesAreFew(t *testing.T) {
 func TestProbesBecomeRarer(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		b.answer(errDown, nil)
-		b.failedFor(named("a"), errDown, false)
+		b.failedFor(named("a"), errDown, false, b.opened())
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		probes := slices.Clone(b.healths)
@@ -362,14 +362,15 @@ func TestBreakerSaysWhy(t *testing.T) {
 			t.Errorf("closed: %v", err)
 		}
 		since := time.Now().UTC().Format(time.RFC3339)
-		b.answer(errRefused, errRefused)
-		b.failedFor(named("a"), errDown, true)
+		repairs := &Failure{Class: ClassDown, Request: "GET /health", Status: 503, Words: "closed for repairs"}
+		b.answer(repairs, repairs)
+		b.failedFor(named("a"), errDown, true, b.opened())
 		synctest.Wait()
 		err := b.Err()
-		if err == nil || !errors.Is(err, errRefused) { // the newest reason
+		if err == nil || !errors.Is(err, repairs) { // the newest reason
 			t.Fatalf("open: %v", err)
 		}
-		for _, words := range []string{"circuit breaker open since " + since, "no messages are fetched", "GET /labels/: HTTP 401: no token"} {
+		for _, words := range []string{"circuit breaker open since " + since, "no messages are fetched", "GET /health: HTTP 503: closed for repairs"} {
 			if !strings.Contains(err.Error(), words) {
 				t.Errorf("%q lacks %q", err, words)
 			}
@@ -387,12 +388,12 @@ func TestFlowEndsAndComesBack(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		before, forget := b.while(t.Context())
 		defer forget()
-		if err := b.await(t.Context()); err != nil || before.Err() != nil {
+		if err := b.await(t.Context(), nil); err != nil || before.Err() != nil {
 			t.Fatalf("closed: %v, %v", err, before.Err())
 		}
 		b.answer(errDown, nil)
 		opened := b.opened()
-		b.failedFor(named("a"), errDown, true)
+		b.failedFor(named("a"), errDown, true, b.opened())
 		synctest.Wait()
 		select {
 		case <-opened:
@@ -409,11 +410,11 @@ func TestFlowEndsAndComesBack(t *testing.T) {
 		}
 		short, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := b.await(short); !errors.Is(err, context.DeadlineExceeded) {
+		if err := b.await(short, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("open: await returned %v", err)
 		}
 		b.answer(nil, nil)
-		if err := b.await(t.Context()); err != nil { // the clock goes on while all wait
+		if err := b.await(t.Context(), nil); err != nil { // the clock goes on while all wait
 			t.Fatal(err)
 		}
 		if got := b.state().State; got != BreakerHalfOpen {
@@ -429,6 +430,31 @@ func TestFlowEndsAndComesBack(t *testing.T) {
 		cancelOwn()
 		if err := context.Cause(after); !errors.Is(err, context.Canceled) || errors.Is(err, errOpened) {
 			t.Errorf("the flow of a context that ended: %v", err)
+		}
+	})
+}
+
+// What the registry rejects for its content shows that it is there.
+func TestRejectionsCloseTheBreaker(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		b.openThenHalf(t)
+		a := &Applier{breaker: b.breaker, limiter: b.limiter, sink: newSink(zerolog.Nop())}
+		rejected := &Failure{Class: ClassRejected, Request: "POST /components/", Status: 422}
+		_ = a.weigh(t.Context(), nil, rejected, b.opened())
+		if got := b.state().State; got != BreakerClosed {
+			t.Errorf("after a rejection it is %s", got)
+		}
+	})
+}
+
+// A request that began before the breaker opened may fail long after the registry is back.
+func TestOldFailuresDoNotOpenTheBreaker(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		before := b.opened()
+		b.openThenHalf(t)
+		b.failedFor(named("old"), errDown, false, before)
+		if got := b.state().State; got != BreakerHalfOpen {
+			t.Errorf("an old request's end made it %s", got)
 		}
 	})
 }

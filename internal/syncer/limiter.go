@@ -19,7 +19,8 @@ type limiter struct {
 	mu       sync.Mutex
 	limit    float64
 	starting bool          // no sign of trouble since the start: grow fast
-	usual    time.Duration // how long a request takes when the registry is not pressed
+	recent   time.Duration // how long a request took of late, smoothed
+	usual    time.Duration // how long that is when the registry is not pressed
 	inFlight int
 	shrunk   time.Time     // when the limit was last lowered
 	held     time.Time     // nothing begins before
@@ -37,7 +38,7 @@ func newLimiter(most int) *limiter {
 func (l *limiter) restart(few float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.limit, l.starting, l.usual = min(few, l.most), true, 0
+	l.limit, l.starting, l.recent, l.usual = min(few, l.most), true, 0, 0
 }
 
 // enter waits for room, which leave gives back. Its only error is the context's: once that has ended, nobody enters.
@@ -79,6 +80,17 @@ func waitFor(ctx context.Context, room <-chan struct{}, wait time.Duration) erro
 	return nil
 }
 
+// rest gives the place to others while its owner waits, and takes it back afterwards, whether or not there is room.
+func (l *limiter) rest(wait func() bool) bool {
+	l.leave()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.inFlight++
+	}()
+	return wait()
+}
+
 // leave makes room for the next.
 func (l *limiter) leave() {
 	l.mu.Lock()
@@ -97,17 +109,20 @@ func (l *limiter) signal() {
 func (l *limiter) answered(took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.usual == 0 || took < l.usual:
-		l.usual = took
-	default: // a registry that became slower for good is the usual one after some hundred answers
-		l.usual += (took - l.usual) / 100
+	if l.recent == 0 {
+		l.recent, l.usual = took, took
+	}
+	l.recent += (took - l.recent) / 10
+	if l.recent < l.usual {
+		l.usual = l.recent
+	} else { // a registry that became slower for good is the usual one after some hundred answers
+		l.usual += (l.recent - l.usual) / 100
 	}
 	tolerated := max(2*l.usual, l.usual+slack)
 	switch {
-	case took > 2*tolerated:
+	case l.recent > 2*tolerated:
 		l.shrink(0.9, l.now().Add(-took))
-	case took > tolerated:
+	case l.recent > tolerated:
 		l.starting = false
 	case float64(l.inFlight) < l.limit-1: // not used: it says nothing about more
 	case l.starting:

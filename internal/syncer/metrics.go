@@ -95,7 +95,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}),
 	}
 	limit := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "odasync_concurrency_limit", Help: "How many components may be applied at a time now; 0 while nothing is fetched.",
+		Name: "odasync_concurrency_limit", Help: "How many components may be applied at a time now; 0 while the syncer waits for the stream.",
 	}, func() float64 {
 		if l := m.limiter.Load(); l != nil {
 			limit, _ := l.state()

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
 	"odasync/internal/syncer"
 )
 
@@ -64,11 +65,11 @@ func (b *bench) letters(target string) []syncer.Letter {
 		b.t.Fatal(err)
 	}
 	var all []syncer.Letter
-	err = letters.All(context.Background(), func(l syncer.Letter, err error) {
+	err = letters.All(context.Background(), func(l stream.DeadLetter, err error) {
 		if err != nil {
 			b.t.Error(err)
 		}
-		all = append(all, l)
+		all = append(all, streamtest.Letter(l))
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -292,7 +292,7 @@ func (r *Reconciler) Run(ctx context.Context, markers Markers) error {
 		if err != nil {
 			return err
 		}
-		if err := r.applier.breaker.await(ctx); err != nil {
+		if err := r.applier.breaker.await(ctx, nil); err != nil {
 			m.Retry(0)
 			return err
 		}

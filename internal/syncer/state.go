@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"odasync/internal/component"
@@ -89,7 +91,7 @@ func (s *State) ended(e *event.Event, result Result, err error) verdict {
 		s.Outcome, s.Hash, s.Record = OutcomeApplied, e.Hash, result.Record
 	default:
 		s.Record, s.Error = merged(s.Record, result.Record), err.Error()
-		if s.FailedSince.IsZero() {
+		if s.FailedSince.IsZero() && !errors.Is(err, context.Canceled) {
 			s.FailedSince = s.Updated
 		}
 		if s.Reason.particular() {

@@ -149,7 +149,7 @@ func (s *Syncer) enter(work context.Context, d *event.Delivery) verdict {
 // not.
 func (s *Syncer) fetch(ctx context.Context) error {
 	for {
-		if err := s.breaker.await(ctx); err != nil {
+		if err := s.breaker.await(ctx, nil); err != nil {
 			return err
 		}
 		flow, forget := s.breaker.while(ctx)
@@ -177,7 +177,11 @@ func (s *Syncer) pull(ctx context.Context) error {
 		s.hold(&d)
 		older, superseded, err := s.lanes.Put(ctx, d.Key, &d)
 		if err != nil {
-			s.handBack(map[component.Key]*event.Delivery{d.Key: &d}, 0)
+			delay := time.Duration(0)
+			if errors.Is(context.Cause(ctx), errOpened) {
+				delay = handBackDelay
+			}
+			s.handBack(map[component.Key]*event.Delivery{d.Key: &d}, delay)
 			return err
 		}
 		switch {

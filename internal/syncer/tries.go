@@ -17,7 +17,7 @@ func (a *Applier) converse(held context.Context, e *event.Event, prior Prior) (R
 	for try := 1; ; try++ {
 		result, err := a.once(held, e, prior)
 		if ClassOf(err) != ClassDown || try >= a.cfg.Tries || !a.pause(held, opened, time.Duration(a.cfg.Pause)) {
-			return result, a.weigh(held, e, err)
+			return result, a.weigh(held, e, err, opened)
 		}
 		// What the failed try left behind is not known.
 		prior = Prior{Record: merged(prior.Record, result.Record), Doubt: true}
@@ -34,10 +34,9 @@ func (a *Applier) once(held context.Context, e *event.Event, prior Prior) (resul
 	if err != nil && held.Err() != nil {
 		return result, err // a request that was cut off tells nothing about the registry
 	}
-	a.sink.result(err)
 	var failure *Failure
 	switch {
-	case err == nil && result.Requests > 0:
+	case (err == nil || ClassOf(err).permanent()) && result.Requests > 0:
 		a.limiter.answered(time.Since(began) / time.Duration(result.Requests))
 	case ClassOf(err) == ClassBusy && errors.As(err, &failure):
 		a.limiter.pressed(began, failure.RetryAfter)
@@ -47,28 +46,35 @@ func (a *Applier) once(held context.Context, e *event.Event, prior Prior) (resul
 	return result, err
 }
 
-// weigh tells the breaker how a conversation ended. An internal error of the registry may be its answer to this component
-// alone: then it takes other writes, and the failure is the component's.
-func (a *Applier) weigh(held context.Context, e *event.Event, err error) error {
-	var failure *Failure
-	certain := false
-	switch {
-	case err == nil:
-		a.breaker.succeeded()
-		return nil
-	case held.Err() != nil, ClassOf(err).particular(), ClassOf(err) == ClassBusy:
+// weigh tells the breaker and the readiness how a conversation ended. An internal error of the registry may be its answer
+// to this component alone: then it takes other writes, and the failure is the component's. Where several components meet
+// that, it is the registry's all the same.
+func (a *Applier) weigh(held context.Context, e *event.Event, err error, flow <-chan struct{}) error {
+	if err != nil && held.Err() != nil {
 		return err
-	case ClassOf(err) == ClassRefused:
-		certain = true
-	case errors.As(err, &failure) && failure.Status == http.StatusInternalServerError:
-		if trial := a.ports.Probe.Trial(held); trial == nil {
-			alone := *failure
-			alone.Class = ClassAlone
-			return &alone
-		}
-		certain = held.Err() == nil
 	}
-	a.breaker.failedFor(e.Key, err, certain)
+	var failure *Failure
+	class := ClassOf(err)
+	switch {
+	case err == nil, class.permanent():
+		a.breaker.succeeded()
+	case class == ClassRefused:
+		a.breaker.failedFor(e.Key, err, a.breaker.trial(held) != nil, flow)
+	case class == ClassDown:
+		certain := false
+		if errors.As(err, &failure) && failure.Status == http.StatusInternalServerError {
+			trial := a.breaker.trial(held)
+			if trial == nil && !a.breaker.several(e.Key) {
+				alone := *failure
+				alone.Class = ClassAlone
+				err = &alone
+				break
+			}
+			certain = trial != nil && held.Err() == nil
+		}
+		a.breaker.failedFor(e.Key, err, certain, flow)
+	}
+	a.sink.result(err)
 	return err
 }
 
@@ -76,12 +82,14 @@ func (a *Applier) weigh(held context.Context, e *event.Event, err error) error {
 func (a *Applier) pause(held context.Context, opened <-chan struct{}, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-held.Done():
-	case <-opened:
-	case <-a.stopping.Done():
-	}
-	return false
+	return a.limiter.rest(func() bool {
+		select {
+		case <-timer.C:
+			return true
+		case <-held.Done():
+		case <-opened:
+		case <-a.stopping.Done():
+		}
+		return false
+	})
 }

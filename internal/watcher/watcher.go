@@ -110,9 +110,9 @@ type Watcher struct {
 	fresh     func() bool
 	metrics   *Metrics
 	log       zerolog.Logger
-	approvals Approvals     // of the present term
-	waiting   int           // how many components may wait to be published before the source is held back
-	guarding  time.Duration // guardInterval, but in tests
+	approvals Approvals                 // of the present term
+	waiting   int                       // how many components may wait to be published before the source is held back
+	guarding  time.Duration             // guardInterval, but in tests
 	term      atomic.Pointer[publisher] // nil while not leading
 }
 

@@ -1,0 +1,19 @@
+package streamtest
+
+import (
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+// Letter is what was put for a stored dead letter.
+func Letter(d stream.DeadLetter) syncer.Letter {
+	return syncer.Letter{
+		Event: event.Event{
+			Key: d.Key(), Component: d.Event.Component, Hash: d.Event.Hash, UID: d.Event.UID,
+			ResourceVersion: d.Event.ResourceVersion, Time: d.Event.Time, Sequence: d.Sequence,
+		},
+		Target: d.Target, Reason: d.Reason, Request: d.Request, Status: d.Status, Words: d.Words,
+		Attempts: d.Attempts, First: d.First, Last: d.Last,
+	}
+}
