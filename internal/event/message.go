@@ -54,6 +54,17 @@ func (m *Message) get(key string) string {
 // MessageID returns the id under which the message may be published again without standing twice in the stream.
 func (m *Message) MessageID() string { return m.get(HeaderMessageID) }
 
+// Follows returns the sequence of the message that this one was published after; 0 for none.
+func (m *Message) Follows() uint64 {
+	_, rest, _ := strings.Cut(m.MessageID(), "/")
+	expected, _, _ := strings.Cut(rest, "/")
+	sequence, err := strconv.ParseUint(expected, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return sequence
+}
+
 // Encode gives the event's wire form. expected is the sequence of the subject's present last message, 0 for none; it
 // belongs to the id, since the same content may rightly come again after another.
 func Encode(e Event, expected uint64) Message {

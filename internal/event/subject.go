@@ -19,8 +19,19 @@ const (
 func Subject(k component.Key) string { return ComponentPrefix + "." + Tokens(k) }
 
 // ClusterSubjects returns the wildcard that matches every component of a cluster.
-func ClusterSubjects(cluster string) string {
-	return ComponentPrefix + "." + Token(cluster) + ".*.*"
+func ClusterSubjects(cluster string) string { return Subjects(cluster, "", "") }
+
+// Subjects returns the filter of a cluster's components in a namespace, of a name, or both; empty stands for any.
+func Subjects(cluster, namespace, name string) string {
+	filter := ComponentPrefix + "." + Token(cluster)
+	for _, part := range []string{namespace, name} {
+		if part == "" {
+			filter += ".*"
+		} else {
+			filter += "." + Token(part)
+		}
+	}
+	return filter
 }
 
 // DeadSubject returns oda.deadletters.v1.<target>.<cluster>.<namespace>.<name>.

@@ -132,11 +132,7 @@ func (c *Consumer) Next(ctx context.Context) (event.Delivery, error) {
 		Drop:     msg.TermWithReason,
 		Progress: msg.InProgress,
 	}
-	d.Event, d.Err = event.Decode(event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}, meta.Sequence.Stream)
-	if d.Err != nil {
-		d.Sequence = meta.Sequence.Stream
-		d.Key, _ = event.ParseSubject(msg.Subject()) // a zero key where the subject is foreign; Err says so
-	}
+	d.Event, d.Err = decode(event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}, meta.Sequence.Stream)
 	return d, nil
 }
 

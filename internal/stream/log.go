@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -121,49 +120,6 @@ func (l *Log) Newest(ctx context.Context, key component.Key) (event.Event, bool,
 	return e, true, nil
 }
 
-// last asks the leader: the client library would use direct get, which a lagging replica may answer.
-func (c *Conn) last(ctx context.Context, stream, subject string) (event.Message, uint64, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	request, err := json.Marshal(map[string]string{"last_by_subj": subject})
-	if err != nil {
-		return event.Message{}, 0, false, fmt.Errorf("read %s: %w", subject, err)
-	}
-	answer, err := c.nc.RequestWithContext(ctx, jetstream.DefaultAPIPrefix+"STREAM.MSG.GET."+stream, request)
-	if err != nil {
-		return event.Message{}, 0, false, fmt.Errorf("read %s: %w", subject, err)
-	}
-	var response struct {
-		Error   *jetstream.APIError `json:"error"`
-		Message *struct {
-			Subject  string `json:"subject"`
-			Sequence uint64 `json:"seq"`
-			Header   []byte `json:"hdrs"`
-			Data     []byte `json:"data"`
-		} `json:"message"`
-	}
-	if err := json.Unmarshal(answer.Data, &response); err != nil {
-		return event.Message{}, 0, false, fmt.Errorf("read %s: %w", subject, err)
-	}
-	switch {
-	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
-		return event.Message{}, 0, false, nil
-	case response.Error != nil:
-		return event.Message{}, 0, false, fmt.Errorf("read %s: %w", subject, response.Error)
-	case response.Message == nil:
-		return event.Message{}, 0, false, fmt.Errorf("read %s: the answer holds no message", subject)
-	}
-	m := event.Message{Subject: response.Message.Subject, Data: response.Message.Data}
-	if len(response.Message.Header) > 0 {
-		header, err := nats.DecodeHeadersMsg(response.Message.Header)
-		if err != nil {
-			return event.Message{}, 0, false, fmt.Errorf("read %s: headers: %w", subject, err)
-		}
-		m.Header = header
-	}
-	return m, response.Message.Sequence, true, nil
-}
-
 // Heads calls each with the last message of every component of the cluster, without bodies, oldest first. A key may
 // come again with a newer message that was published meanwhile. A message that is no component event gives a head
 // without hash.
@@ -178,7 +134,12 @@ func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) 
 // Components calls each with the newest event of every component of the cluster, tombstones included, oldest first.
 // What cannot be decoded is reported with the error.
 func (l *Log) Components(ctx context.Context, cluster string, each func(event.Event, error)) error {
-	return l.conn.scan(ctx, l.stream, event.ClusterSubjects(cluster), false, func(m event.Message, sequence uint64) {
+	return l.Newests(ctx, event.ClusterSubjects(cluster), each)
+}
+
+// Newests is Components for the subjects that the filter matches.
+func (l *Log) Newests(ctx context.Context, filter string, each func(event.Event, error)) error {
+	return l.conn.scan(ctx, l.stream, filter, false, func(m event.Message, sequence uint64) {
 		each(event.Decode(m, sequence))
 	})
 }
@@ -190,67 +151,6 @@ func (l *Log) Messages(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("read stream %s: %w", StreamName, err)
 	}
 	return info.State.Msgs, nil
-}
-
-// scan reads the last message of every subject that the filter matches. The consumer may stand on a replica that lags, so
-// the leader is asked for the newest message first, and the scan does not end before that one or a newer one has come.
-// It does not wait for ever, as for a message that was purged meanwhile: the caller begins anew after any error.
-func (c *Conn) scan(ctx context.Context, s jetstream.Stream, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
-	_, newest, found, err := c.last(ctx, s.CachedInfo().Config.Name, filter)
-	if err != nil || !found {
-		return err
-	}
-	fail := func(err error) error { return fmt.Errorf("read %s: %w", filter, err) }
-	idle := c.timing.idle
-	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects:    []string{filter},
-		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
-		HeadersOnly:       headersOnly,
-		InactiveThreshold: 6 * idle,
-		MaxResetAttempts:  2, // the client's own retries take no context
-	})
-	if err != nil {
-		return fail(err)
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return fail(err)
-	}
-	defer messages.Stop()
-	for seen := uint64(0); ; {
-		msg, err := next(ctx, messages, idle)
-		if err != nil {
-			if _, now, _, lastErr := c.last(ctx, s.CachedInfo().Config.Name, filter); lastErr == nil && now <= seen {
-				return nil // what was waited for has been purged meanwhile
-			}
-			return fail(err)
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return fail(err)
-		}
-		each(event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}, meta.Sequence.Stream)
-		if seen = max(seen, meta.Sequence.Stream); meta.NumPending > 0 {
-			continue
-		}
-		if seen >= newest {
-			return nil
-		}
-		if _, newest, _, err = c.last(ctx, s.CachedInfo().Config.Name, filter); err != nil || newest <= seen {
-			return err
-		}
-	}
-}
-
-// next waits no longer than idle for a message.
-func next(ctx context.Context, messages jetstream.MessagesContext, idle time.Duration) (jetstream.Msg, error) {
-	wait, cancel := context.WithTimeout(ctx, idle)
-	defer cancel()
-	msg, err := messages.Next(jetstream.NextContext(wait))
-	if err != nil && wait.Err() != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("no message came for %s", idle)
-	}
-	return msg, err
 }
 
 func isCode(err error, code jetstream.ErrorCode) bool {

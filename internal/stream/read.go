@@ -1,0 +1,147 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/event"
+)
+
+// placed is a message with its place in the stream and the server's time of it.
+type placed struct {
+	event.Message
+	sequence uint64
+	time     time.Time
+}
+
+// last reads the newest message that the filter matches.
+func (c *Conn) last(ctx context.Context, stream, filter string) (event.Message, uint64, bool, error) {
+	m, found, err := c.get(ctx, stream, filter, map[string]any{"last_by_subj": filter})
+	return m.Message, m.sequence, found, err
+}
+
+// get asks the leader for one message: the client library would use direct get, which a lagging replica may answer.
+// what names it in errors.
+func (c *Conn) get(ctx context.Context, stream, what string, query map[string]any) (placed, bool, error) {
+	fail := func(err error) (placed, bool, error) { return placed{}, false, fmt.Errorf("read %s: %w", what, err) }
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	request, err := json.Marshal(query)
+	if err != nil {
+		return fail(err)
+	}
+	answer, err := c.nc.RequestWithContext(ctx, jetstream.DefaultAPIPrefix+"STREAM.MSG.GET."+stream, request)
+	if err != nil {
+		return fail(err)
+	}
+	var response struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *struct {
+			Subject  string    `json:"subject"`
+			Sequence uint64    `json:"seq"`
+			Header   []byte    `json:"hdrs"`
+			Data     []byte    `json:"data"`
+			Time     time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(answer.Data, &response); err != nil {
+		return fail(err)
+	}
+	switch {
+	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return placed{}, false, nil
+	case response.Error != nil:
+		return fail(response.Error)
+	case response.Message == nil:
+		return fail(errors.New("the answer holds no message"))
+	}
+	m := placed{
+		Message:  event.Message{Subject: response.Message.Subject, Data: response.Message.Data},
+		sequence: response.Message.Sequence, time: response.Message.Time,
+	}
+	if len(response.Message.Header) > 0 {
+		header, err := nats.DecodeHeadersMsg(response.Message.Header)
+		if err != nil {
+			return fail(fmt.Errorf("headers: %w", err))
+		}
+		m.Header = header
+	}
+	return m, true, nil
+}
+
+// scan reads the last message of every subject that the filter matches.
+func (c *Conn) scan(ctx context.Context, s jetstream.Stream, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
+	return c.read(ctx, s, filter, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: headersOnly,
+	}, each)
+}
+
+// read reads the messages that the filter matches up to the newest. The consumer may stand on a replica that lags, so
+// the leader is asked for the newest message first, and the reading does not end before that one or a newer one has come.
+// It does not wait for ever: the caller begins anew after any error.
+func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig, each func(m event.Message, sequence uint64)) error {
+	newest, found, err := c.get(ctx, s.CachedInfo().Config.Name, filter, map[string]any{"last_by_subj": filter})
+	if err != nil || !found || what.OptStartTime != nil && newest.time.Before(*what.OptStartTime) {
+		return err
+	}
+	fail := func(err error) error { return fmt.Errorf("read %s: %w", filter, err) }
+	messages, err := c.messages(ctx, s, filter, what)
+	if err != nil {
+		return fail(err)
+	}
+	defer messages.Stop()
+	for seen := uint64(0); ; {
+		msg, err := next(ctx, messages, c.timing.idle)
+		if err != nil {
+			if _, now, _, lastErr := c.last(ctx, s.CachedInfo().Config.Name, filter); lastErr == nil && now <= seen {
+				return nil // what was waited for has been purged meanwhile
+			}
+			return fail(err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return fail(err)
+		}
+		each(event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}, meta.Sequence.Stream)
+		if seen = max(seen, meta.Sequence.Stream); meta.NumPending > 0 {
+			continue
+		}
+		if seen >= newest.sequence {
+			return nil
+		}
+		if _, newest.sequence, _, err = c.last(ctx, s.CachedInfo().Config.Name, filter); err != nil || newest.sequence <= seen {
+			return err
+		}
+	}
+}
+
+// messages opens an ordered consumer of what the filter matches.
+func (c *Conn) messages(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig) (jetstream.MessagesContext, error) {
+	what.FilterSubjects = []string{filter}
+	what.InactiveThreshold = 6 * c.timing.idle
+	what.MaxResetAttempts = 2 // the client's own retries take no context
+	consumer, err := s.OrderedConsumer(ctx, what)
+	if err != nil {
+		return nil, err
+	}
+	return consumer.Messages()
+}
+
+var errQuiet = errors.New("no message came")
+
+// next waits no longer than idle for a message.
+func next(ctx context.Context, messages jetstream.MessagesContext, idle time.Duration) (jetstream.Msg, error) {
+	wait, cancel := context.WithTimeout(ctx, idle)
+	defer cancel()
+	msg, err := messages.Next(jetstream.NextContext(wait))
+	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("%w for %s", errQuiet, idle)
+	}
+	return msg, err
+}
