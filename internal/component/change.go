@@ -1,0 +1,110 @@
+package component
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// Change is a field in which two states of a component differ. A side that lacks the field is empty.
+type Change struct {
+	// Field is a path such as metadata.version or metadata.owners[0].name, "label KEY", "api NAME" for an API that only
+	// one side has, or "api NAME FIELD". An API's name has its segment before it unless that is core.
+	Field         string
+	Before, After string
+}
+
+// Present is the value of an API as a whole on the side that has it.
+const Present = "present"
+
+// Changes lists what differs: the component's own fields, its labels, then its APIs.
+func Changes(before, after *Component) []Change {
+	changes := compare("", before.own(), after.own())
+	changes = append(changes, compare("label ", before.Labels, after.Labels)...)
+	old, now := before.apis(), after.apis()
+	for _, name := range union(old, now) {
+		was, had := old[name]
+		is, has := now[name]
+		switch {
+		case !had:
+			changes = append(changes, Change{Field: "api " + name, After: Present})
+		case !has:
+			changes = append(changes, Change{Field: "api " + name, Before: Present})
+		default:
+			changes = append(changes, compare("api "+name+" ", flatten(was), flatten(is))...)
+		}
+	}
+	return changes
+}
+
+// own returns the fields that are neither labels nor APIs.
+func (c *Component) own() map[string]string {
+	rest := *c
+	rest.Labels, rest.ExposedAPIs = nil, nil
+	return flatten(rest)
+}
+
+func (c *Component) apis() map[string]ExposedAPI {
+	apis := map[string]ExposedAPI{}
+	for _, api := range c.ExposedAPIs {
+		name := api.Name
+		if api.Segment != SegmentCore {
+			name = string(api.Segment) + "/" + name
+		}
+		apis[name] = api
+	}
+	return apis
+}
+
+func compare(prefix string, old, now map[string]string) []Change {
+	var changes []Change
+	for _, name := range union(old, now) {
+		if old[name] != now[name] {
+			changes = append(changes, Change{Field: prefix + name, Before: old[name], After: now[name]})
+		}
+	}
+	return changes
+}
+
+// union returns the keys of both, sorted.
+func union[V any](a, b map[string]V) []string {
+	both := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(both)
+	return slices.Compact(both)
+}
+
+// flatten gives every single value of the JSON form under its path, so that no field can be forgotten.
+func flatten(value any) map[string]string {
+	body, err := json.Marshal(value)
+	var tree any
+	if err == nil {
+		err = json.Unmarshal(body, &tree)
+	}
+	if err != nil { // strings, bools, slices and string maps always encode
+		panic("component: encode: " + err.Error())
+	}
+	flat := map[string]string{}
+	var walk func(path string, node any)
+	walk = func(path string, node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			for name, child := range node {
+				if path != "" {
+					name = path + "." + name
+				}
+				walk(name, child)
+			}
+		case []any:
+			for i, child := range node {
+				walk(path+"["+strconv.Itoa(i)+"]", child)
+			}
+		case string:
+			flat[path] = node
+		case bool:
+			flat[path] = strconv.FormatBool(node)
+		}
+	}
+	walk("", tree)
+	return flat
+}

@@ -1,0 +1,88 @@
+package component_test
+
+import (
+	"reflect"
+	"testing"
+
+	"odasync/internal/component"
+)
+
+// full has a value in every field.
+func full() *component.Component {
+	people := func() []component.Person { return []component.Person{{Name: "Ada", Email: "ada@example.org"}} }
+	return &component.Component{
+		Namespace: "shop", Name: "catalog", Labels: map[string]string{"team": "red", "oda.tmforum.org/site": "north"},
+		Metadata: component.Metadata{
+			ID: "TMFC001", Name: "catalog", Version: "1.0.0", Description: "d", FunctionalBlock: "f", PublicationDate: "p", Status: "s",
+			Maintainers: people(), Owners: people(), ETOM: []string{"e"}, SID: []string{"s"}, FunctionalFramework: []string{"f"},
+		},
+		DeploymentStatus: "In-Progress",
+		ExposedAPIs: []component.ExposedAPI{
+			{
+				Name: "orders", Entry: "orders", Segment: component.SegmentCore, Version: "v4", Type: "openapi", Implementation: "i",
+				Specifications: []component.Specification{{URL: "http://spec", Version: "4"}}, URL: "http://orders", DeveloperUI: "http://ui",
+			},
+			{Name: "metrics", Entry: "metrics", Segment: component.SegmentManagement},
+		},
+	}
+}
+
+func TestChanges(t *testing.T) {
+	tests := map[string]struct {
+		change func(*component.Component)
+		want   []component.Change
+	}{
+		"nothing":         {func(*component.Component) {}, nil},
+		"the order":       {func(c *component.Component) { c.ExposedAPIs[0], c.ExposedAPIs[1] = c.ExposedAPIs[1], c.ExposedAPIs[0] }, nil},
+		"version, status": {func(c *component.Component) { c.Metadata.Version, c.DeploymentStatus = "1.1.0", "Complete" }, []component.Change{{"deploymentStatus", "In-Progress", "Complete"}, {"metadata.version", "1.0.0", "1.1.0"}}},
+		"labels": {func(c *component.Component) { c.Labels = map[string]string{"team": "blue", "domain": "x"} }, []component.Change{
+			{"label domain", "", "x"}, {"label oda.tmforum.org/site", "north", ""}, {"label team", "red", "blue"},
+		}},
+		"a person": {func(c *component.Component) { c.Metadata.Owners[0].Name = "Bob" }, []component.Change{{"metadata.owners[0].name", "Ada", "Bob"}}},
+		"an API's fields": {func(c *component.Component) { c.ExposedAPIs[0].Ready, c.ExposedAPIs[1].URL = true, "http://m" }, []component.Change{
+			{"api management/metrics url", "", "http://m"}, {"api orders ready", "false", "true"},
+		}},
+		"an API moved": {func(c *component.Component) { c.ExposedAPIs[1].Segment = component.SegmentSecurity }, []component.Change{
+			{"api management/metrics", component.Present, ""}, {"api security/metrics", "", component.Present},
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			after := full()
+			test.change(after)
+			if got := component.Changes(full(), after); !reflect.DeepEqual(test.want, got) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestEveryFieldIsCompared empties one field after the other.
+func TestEveryFieldIsCompared(t *testing.T) {
+	empties := 0
+	var each func(at func(*component.Component) reflect.Value, path string)
+	each = func(at func(*component.Component) reflect.Value, path string) {
+		value := at(full())
+		switch {
+		case value.Kind() == reflect.Struct:
+			for i := range value.NumField() {
+				each(func(c *component.Component) reflect.Value { return at(c).Field(i) }, path+"."+value.Type().Field(i).Name)
+			}
+		case value.Kind() == reflect.Slice:
+			each(func(c *component.Component) reflect.Value { return at(c).Index(0) }, path)
+		case !value.IsZero():
+			changed := full()
+			at(changed).SetZero()
+			empties++
+			if len(component.Changes(full(), changed)) == 0 {
+				t.Errorf("%s is not compared", path)
+			}
+		case value.Kind() != reflect.Bool:
+			t.Errorf("%s is empty: give it a value", path)
+		}
+	}
+	each(func(c *component.Component) reflect.Value { return reflect.ValueOf(c).Elem() }, "component")
+	if empties < 25 {
+		t.Errorf("only %d fields were tried", empties)
+	}
+}
