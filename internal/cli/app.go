@@ -53,10 +53,13 @@ func newApp() *cli.App {
 		Usage:           "run, test and explain odasync",
 		Version:         ops.BuildInfo(),
 		HideHelpCommand: true,
-		Commands:        []*cli.Command{runCommand(), testCommand(), listCommand(), statusCommand(), syncCommand(), reconcileCommand(), dlqCommand(), registryCommand()},
-		ExitErrHandler:  func(*cli.Context, error) {}, // Main decides
-		OnUsageError:    wrongUse("ctl"),
-		Action:          groupAction("ctl", cli.ShowAppHelp),
+		Commands: []*cli.Command{
+			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(),
+			syncCommand(), reconcileCommand(), dlqCommand(), registryCommand(),
+		},
+		ExitErrHandler: func(*cli.Context, error) {}, // Main decides
+		OnUsageError:   wrongUse("ctl"),
+		Action:         groupAction("ctl", cli.ShowAppHelp),
 	}
 	complete(app.Name, app.Commands)
 	return app

@@ -5,4 +5,5 @@ var (
 	Execute          = execute
 	FlagsFirst       = func(args []string) []string { return flagsFirst(newApp(), args) }
 	EmbeddedRegistry = &embeddedRegistry
+	ParseSince       = parseSince
 )

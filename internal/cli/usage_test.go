@@ -8,7 +8,7 @@ import (
 
 func TestHelpIsDone(t *testing.T) {
 	environment(t, nil)
-	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "test --help", "run --help", "status --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help"} {
+	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "test --help", "run --help", "status --help", "events --help", "events name --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help"} {
 		t.Run("ctl "+args, func(t *testing.T) {
 			got := ctl(t, strings.Fields(args)...)
 			got.expect(t, 0)
@@ -45,6 +45,13 @@ func TestWrongUse(t *testing.T) {
 		"test, unknown form":       {args: []string{"test", "-o", "name"}, words: []string{`--output is "name": table, json, yaml`}},
 		"test, configuration":      {args: []string{"test"}, env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "soon"}, words: []string{`COMPONENT_REGISTRY_TIMEOUT is "soon"`}},
 		"status, an argument":      {args: []string{"status", "nats"}, words: []string{`unexpected argument "nats"`, "ctl status --help"}},
+		"events, nothing":          {args: []string{"events"}, words: []string{"give the name of a component, or --follow"}},
+		"events, two names":        {args: []string{"events", "catalog", "orders"}, words: []string{`unexpected argument "orders"`}},
+		"events, two to follow":    {args: []string{"events", "-f", "catalog", "orders"}, words: []string{`unexpected argument "orders"`}},
+		"events, odd time":         {args: []string{"events", "catalog", "--since", "yesterday"}, words: []string{`--since is "yesterday"`, "7d"}},
+		"events, empty time":       {args: []string{"events", "catalog", "--since="}, words: []string{`--since is ""`}},
+		"events, unknown form":     {args: []string{"events", "catalog", "-o", "name"}, words: []string{`--output is "name": table, wide, json, yaml`}},
+		"events, unknown flag":     {args: []string{"events", "catalog", "--bogus"}, words: []string{"bogus", "ctl events --help"}},
 		"dlq, unknown subcommand":  {args: []string{"dlq", "purge"}, words: []string{`unknown command "purge"`, "ctl dlq --help"}},
 		"dlq list, an argument":    {args: []string{"dlq", "list", "catalog"}, words: []string{`unexpected argument "catalog"`, "ctl dlq list --help"}},
 		"dlq list, unknown reason": {args: []string{"dlq", "list", "--reason", "mood"}, words: []string{`--reason is "mood": moved, alone, rejected, taken, unreadable`}},
