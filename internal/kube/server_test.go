@@ -88,7 +88,7 @@ func describe(r *http.Request) string {
 	case query.Get("watch") == "true":
 		return where + " watch from " + query.Get("resourceVersion")
 	}
-	return strings.TrimSpace(where + " list " + query.Get("limit") + " " + query.Get("continue"))
+	return strings.Join(strings.Fields(where+" list "+query.Get("limit")+" "+query.Get("continue")+" "+query.Get("fieldSelector")), " ")
 }
 
 func (s *apiServer) seen() []string {

@@ -125,13 +125,17 @@ type page struct {
 	Items    []json.RawMessage
 }
 
-// listPage reads the part of the list that the token of the page before continues with; an empty token begins.
-func (c *Client) listPage(ctx context.Context, version string, scope component.Scope, limit int, token string) (page, error) {
+// listPage reads the part of the list that the token of the page before continues with; an empty token begins. Only what
+// the field selectors match is listed.
+func (c *Client) listPage(ctx context.Context, version string, scope component.Scope, limit int, token string, selectors ...string) (page, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
 	defer cancel()
 	request := c.path(version, scope).Param("limit", strconv.Itoa(limit))
 	if token != "" {
 		request.Param("continue", token)
+	}
+	for _, selector := range selectors {
+		request.Param("fieldSelector", selector)
 	}
 	body, err := request.Stream(ctx)
 	if err != nil {

@@ -1,0 +1,114 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"odasync/internal/component"
+)
+
+const (
+	// readPage is how many Components one answer of a list holds at most.
+	readPage = 500
+	// readTries is how often a list whose continuation has expired is begun anew.
+	readTries = 3
+)
+
+// Components reads what exists of a scope now, normalized. Where a name is given, only those of that name are read: one
+// request a namespace, or one for the whole cluster.
+func (c *Client) Components(ctx context.Context, scope component.Scope, name string) ([]component.Observation, error) {
+	ctx = quiet(ctx)
+	version, err := c.ServedVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{client: c, version: version, name: name}
+	for _, part := range scope.Split() {
+		if name != "" && part.Namespace() != "" {
+			err = r.get(ctx, part)
+		} else {
+			err = r.list(ctx, part)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read Components of namespace %s from %s: %w", part, c.server, err)
+		}
+	}
+	return r.seen, nil
+}
+
+// reading collects the Components of one or several scopes.
+type reading struct {
+	client  *Client
+	version string
+	name    string // empty for every name
+	seen    []component.Observation
+}
+
+// get reads one Component by its name; that there is none is fine.
+func (r *reading) get(ctx context.Context, scope component.Scope) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
+	defer cancel()
+	result := r.client.path(r.version, scope).Suffix(r.name).Do(ctx)
+	err := result.Error() // unlike Raw's error, it has what the server says
+	if apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err) {
+		return nil
+	}
+	var body []byte
+	if err == nil {
+		body, err = result.Raw()
+	}
+	if err != nil {
+		return explain(causeOf(ctx, err), r.client.componentRule("get", scope))
+	}
+	return r.add(scope, body)
+}
+
+// list reads a paged list, all of one moment.
+func (r *reading) list(ctx context.Context, scope component.Scope) error {
+	before := len(r.seen)
+	for try := 1; ; try++ {
+		err := r.pages(ctx, scope)
+		if err == nil || try == readTries || !isExpired(err) {
+			return err
+		}
+		r.seen = r.seen[:before] // the next list is of another moment
+	}
+}
+
+func (r *reading) pages(ctx context.Context, scope component.Scope) error {
+	var selectors []string
+	if r.name != "" {
+		selectors = []string{"metadata.name=" + r.name}
+	}
+	for token := ""; ; {
+		page, err := r.client.listPage(ctx, r.version, scope, readPage, token, selectors...)
+		if err != nil {
+			return explain(err, r.client.componentRule("list", scope))
+		}
+		for _, item := range page.Items {
+			if err := r.add(scope, item); err != nil {
+				return err
+			}
+		}
+		if token = page.Metadata.Continue; token == "" {
+			return nil
+		}
+	}
+}
+
+func (r *reading) add(scope component.Scope, raw json.RawMessage) error {
+	object, err := decode(raw)
+	if err != nil {
+		return err
+	}
+	seen := Normalize(object)
+	seen.Seen = time.Now()
+	if scope.Contains(seen.Namespace) && (r.name == "" || seen.Name == r.name) {
+		r.seen = append(r.seen, seen)
+	}
+	return nil
+}
