@@ -1,0 +1,206 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/component"
+	"odasync/internal/refregistry"
+	"odasync/internal/syncer"
+)
+
+// label returns the id of a label, which it creates where it is missing.
+func (b *bench) label(key, value string) int64 {
+	b.t.Helper()
+	for _, l := range b.snapshot().Labels {
+		if l.Key == key && l.Value == value {
+			return l.ID
+		}
+	}
+	return b.rawLabel(key, value)
+}
+
+// compare reads the registry in both ways, which must agree.
+func (b *bench) compare(v *V1, c *component.Component, record syncer.Record) (Standing, []Difference) {
+	b.t.Helper()
+	all, err := v.Shown(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	one, err := v.ShownOf(b.t.Context(), keyOf(c), record)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	standing, differences := all.Compare(keyOf(c), c)
+	alone, same := one.Compare(keyOf(c), c)
+	if diff := cmp.Diff(differences, same); diff != "" || standing != alone {
+		b.t.Errorf("everything says %d, one %d (-everything +one):\n%s", standing, alone, diff)
+	}
+	return standing, differences
+}
+
+// TestCompareAsApplyWrites damages what the registry shows: Compare names it, an apply mends it, and then both find
+// nothing.
+func TestCompareAsApplyWrites(t *testing.T) {
+	tests := map[string]struct {
+		damage   func(b *bench, component, products int64)
+		change   func(c *component.Component)
+		standing Standing
+		want     []Difference
+	}{
+		"nothing":     {standing: Stands},
+		"a component": {damage: func(b *bench, id, _ int64) { b.raw("DELETE", fmt.Sprint(pathComponents, id), nil) }, standing: StandsMissing},
+		"labels": {
+			damage: func(b *bench, id, _ int64) {
+				b.raw("PUT", fmt.Sprint(pathComponents, id), componentUpdate{LabelIDs: []int64{
+					b.label("managed-by", "odasync/"+testCluster), b.label("id", "TMFC001"), b.label("id", "TMFC002"), b.label("stray", "x"),
+				}})
+			},
+			standing: Stands, want: []Difference{
+				{"label component-version", "1.0.0", ""}, {"label componentName", "catalog", ""}, {"label functionalBlock", "CoreCommerce", ""},
+				{"label id", "TMFC001", "TMFC001, TMFC002"}, {"label namespace", testNamespace, ""}, {"label stray", "", "x"},
+			},
+		},
+		"a status": {damage: func(b *bench, _, id int64) {
+			b.raw("PATCH", fmt.Sprint(pathAPIs, id, "/status"), apiStatus{statusPending})
+		}, standing: Stands, want: []Difference{{"api products status", "ready", "pending"}}},
+		"an API":  {damage: func(b *bench, _, id int64) { b.raw("DELETE", fmt.Sprint(pathAPIs, id), nil) }, standing: Stands, want: []Difference{{"api products", component.Present, ""}}},
+		"a stray": {damage: func(b *bench, _, _ int64) { b.rawAPI("self", "catalog", "stray") }, standing: Stands, want: []Difference{{"api stray", "", component.Present}}},
+		"duplicates": {damage: func(b *bench, _, _ int64) {
+			b.rawAPI("self", "catalog", "offers")
+			b.rawAPI("self", "catalog", "offers")
+		}, standing: Stands, want: []Difference{{"api offers", "once", "more than once"}}},
+		"everything of an API": {
+			damage: func(b *bench, _, id int64) {
+				b.raw("DELETE", fmt.Sprint(pathAPIs, id), nil)
+				b.rawAPI("self", "catalog", "products")
+			},
+			standing: Stands, want: []Difference{
+				{"api products label api-name", "products", ""}, {"api products label component-version", "1.0.0", ""}, {"api products label componentName", "catalog", ""},
+				{"api products label functionalBlock", "CoreCommerce", ""}, {"api products label id", "TMFC001", ""},
+				{"api products label managed-by", "odasync/" + testCluster, ""}, {"api products label namespace", testNamespace, ""},
+				{"api products specification", "http://specs.example.org/products.json", ""},
+				{"api products status", "ready", "pending"}, {"api products url", "http://catalog.example.org/products", "http://old.example.org/products"},
+			},
+		},
+		"a newer component": {change: func(c *component.Component) {
+			c.ExposedAPIs[0].Ready, c.ExposedAPIs[1].URL = false, "" // without an address it is not registered
+		}, standing: Stands, want: []Difference{{"api offers", "", component.Present}, {"api products status", "pending", "ready"}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			v := b.adapter()
+			c := sample("catalog", "products", "offers")
+			applied := b.apply(v, c, syncer.Prior{})
+			snapshot := b.snapshot()
+			i := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.Name == "products" })
+			if test.damage != nil {
+				test.damage(b, snapshot.Components[0].ID, snapshot.APIs[i].ID)
+			}
+			if test.change != nil {
+				test.change(c)
+			}
+			standing, differences := b.compare(b.adapter(), c, applied.Record)
+			if diff := cmp.Diff(test.want, differences); diff != "" || standing != test.standing {
+				t.Errorf("standing %d, want %d, differences (-want +got):\n%s", standing, test.standing, diff)
+			}
+			mended := b.apply(v, c, recordOf(applied))
+			if writes, differs := mended.Writes > 0, standing != Stands || len(differences) > 0; writes != differs {
+				t.Errorf("the apply wrote %d times", mended.Writes)
+			}
+			if standing, differences := b.compare(v, c, syncer.Record{}); standing != Stands || len(differences) != 0 {
+				t.Errorf("after the apply: standing %d, %v", standing, differences)
+			}
+		})
+	}
+}
+
+func TestCompareWhereAnotherOwns(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	b.rawRegistry("self")
+	other := b.label("managed-by", "odasync/west")
+	b.rawComponent("self", "catalog", other)
+	b.rawAPI("self", "catalog", "products", other)
+	if standing, differences := b.compare(b.adapter(), sample("catalog"), syncer.Record{}); standing != StandsTaken || differences != nil {
+		t.Errorf("standing %d, %v", standing, differences)
+	}
+	b.rawComponent("self", "nobodys")
+	if standing, differences := b.compare(b.adapter(), sample("nobodys"), syncer.Record{}); standing != Stands || len(differences) != 6 {
+		t.Errorf("what nobody owns: standing %d, %v", standing, differences)
+	}
+}
+
+func TestOrphans(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	for _, format := range []string{FormatName, FormatNamespaceName} {
+		v := b.adapter(func(c *Config) { c.NameFormat = format })
+		b.apply(v, sample("kept"), syncer.Prior{})
+		b.apply(v, sample("gone", "products"), syncer.Prior{})
+	}
+	west, ours, of := b.label("managed-by", "odasync/west"), b.label("managed-by", "odasync/"+testCluster), b.label("namespace", testNamespace)
+	b.rawComponent("self", "west", west, of)
+	b.rawComponent("self", "nobodys")
+	for name, labels := range map[string][]int64{"left": {ours, of}, "stray": nil} { // APIs outlive their component
+		id := b.rawComponent("self", name)
+		b.rawAPI("self", name, "products", labels...)
+		b.raw("DELETE", fmt.Sprint(pathComponents, id), nil)
+	}
+	b.rawRegistry("another")
+	b.rawComponent("another", "elsewhere", ours, of)
+	tests := map[string][]string{
+		FormatName:          {"components/components.gone", "components/components.kept", "components/gone", "components/left"},
+		FormatNamespaceName: {"components/gone", "components/gone", "components/kept", "components/left"},
+	}
+	for format, want := range tests {
+		all, err := b.adapter(func(c *Config) { c.NameFormat = format }).Shown(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, key := range all.Orphans(testCluster, func(k component.Key) bool { return k.Name == "kept" }) {
+			got = append(got, key.Namespace+"/"+key.Name)
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", format, diff)
+		}
+	}
+}
+
+func TestShownReadsPagesAndWritesNothing(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	b.rawRegistry("self")
+	for i := range 1100 {
+		b.rawComponent("self", fmt.Sprint("c", i))
+	}
+	b.resetRequests()
+	v := b.adapter()
+	all, err := v.Shown(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if requests, writes := b.requests(); len(all.entries) != 1100 || requests != 3 || writes != 0 {
+		t.Errorf("%d entries with %d requests, %d of which write; want 1100 with 3 that read", len(all.entries), requests, writes)
+	}
+	empty := newBench(t, refregistry.Config{})
+	if _, err := empty.adapter().ShownOf(t.Context(), keyOf(sample("x")), syncer.Record{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, writes := empty.requests(); writes != 0 {
+		t.Error("looking at an empty registry wrote something")
+	}
+}
+
+func TestShownOfARegistryThatIsAway(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	b.server.Load().SetFault(on(10, "GET", pathAPIs, refregistry.Fault{Status: 503}))
+	v := b.adapter()
+	_, err := v.Shown(t.Context())
+	fails(t, err, syncer.ClassDown, "503")
+	_, err = v.ShownOf(t.Context(), keyOf(sample("x")), syncer.Record{})
+	fails(t, err, syncer.ClassDown, "503")
+}

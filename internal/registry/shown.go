@@ -1,0 +1,128 @@
+package registry
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"odasync/internal/component"
+	"odasync/internal/syncer"
+)
+
+// shown is what stands in the registry under one name: a component, and the APIs of that component or of an earlier one.
+type shown struct {
+	component *wireComponent // nil where only APIs are left
+	apis      []wireAPI
+}
+
+// Shown is what the registry shows, or the part of it that was read.
+type Shown struct {
+	cfg     Config
+	entries map[string]*shown // by name, of the configured registry entry
+}
+
+// Shown reads everything that stands under the configured registry entry, in pages. It changes nothing.
+func (v *V1) Shown(ctx context.Context) (*Shown, error) {
+	s := &session{client: v.client}
+	all := &Shown{cfg: v.cfg, entries: map[string]*shown{}}
+	filter := url.Values{"registry_name": {v.cfg.Name}}
+	components, steady, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
+	if err != nil {
+		return nil, err
+	}
+	// The registry has no filter for the APIs of one registry entry.
+	apis, apisSteady, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
+	if err != nil {
+		return nil, err
+	}
+	if !steady || !apisSteady {
+		return nil, moved("GET "+pathComponents, "the entries change while they are read: try again")
+	}
+	for _, row := range components {
+		if row.RegistryName == v.cfg.Name {
+			all.entry(row.Name).component = &row
+		}
+	}
+	for _, row := range apis {
+		if row.RegistryName == v.cfg.Name {
+			e := all.entry(row.ComponentName)
+			e.apis = append(e.apis, row)
+		}
+	}
+	return all, nil
+}
+
+// ShownOf reads what stands under the component's name. The record of the sync state, where there is one, saves the
+// search for it.
+func (v *V1) ShownOf(ctx context.Context, key component.Key, record syncer.Record) (*Shown, error) {
+	s := &session{client: v.client}
+	at := place{registry: v.cfg.Name, name: v.cfg.entryName(key)}
+	if recorded := recordedPlace(record); recorded.same(at) {
+		at.id = recorded.id
+	}
+	found, err := v.find(ctx, s, at)
+	if err == nil && found == nil {
+		if err = v.index.reloadComponents(ctx, s, at.registry, v.index.in(at.registry).mark()); err == nil {
+			found, err = v.find(ctx, s, place{registry: at.registry, name: at.name})
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	apis, err := readAPIs(ctx, s, at.holder())
+	if err != nil {
+		return nil, err
+	}
+	one := &Shown{cfg: v.cfg, entries: map[string]*shown{}}
+	if found != nil || len(apis) > 0 {
+		*one.entry(at.name) = shown{component: found, apis: apis}
+	}
+	return one, nil
+}
+
+func (s *Shown) entry(name string) *shown {
+	e, ok := s.entries[name]
+	if !ok {
+		e = &shown{}
+		s.entries[name] = e
+	}
+	return e
+}
+
+// labels are those that tell the owner: the component's, or those of the first API that was left behind.
+func (e *shown) labels() []wireLabel {
+	switch {
+	case e.component != nil:
+		return e.component.Labels
+	case len(e.apis) > 0:
+		return e.apis[0].Labels
+	}
+	return nil
+}
+
+// Orphans lists what odasync put into the registry for components of the cluster, as its labels tell, and what should not
+// be there: the component is not desired, or goes by another name now.
+func (s *Shown) Orphans(cluster string, desired func(component.Key) bool) []component.Key {
+	var keys []component.Key
+	for name, e := range s.entries {
+		key := component.Key{Cluster: cluster, Name: name}
+		for _, label := range e.labels() {
+			if label.Key == labelNamespace {
+				key.Namespace = label.Value
+			}
+		}
+		if ownerOf(key, e.labels()) != ours {
+			continue
+		}
+		if s.cfg.NameFormat == FormatNamespaceName {
+			key.Name = strings.TrimPrefix(name, key.Namespace+".")
+		}
+		if s.cfg.entryName(key) != name || !desired(key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// Owner is the value of the ownership label on what odasync shows of a cluster.
+func Owner(cluster string) string { return managedBy(cluster) }
