@@ -54,12 +54,9 @@ func newApp() *cli.App {
 		Version:         ops.BuildInfo(),
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(),
+			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
 			syncCommand(), reconcileCommand(), dlqCommand(), registryCommand(),
 		},
-		ExitErrHandler: func(*cli.Context, error) {}, // Main decides
-		OnUsageError:   wrongUse("ctl"),
-		Action:         groupAction("ctl", cli.ShowAppHelp),
 	}
 	complete(app.Name, app.Commands)
 	return app

@@ -33,14 +33,15 @@ func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, 
 	return variables, nil
 }
 
-// openSession connects and reads; it creates nothing. The caller closes the connection.
-func openSession(ctx context.Context) (*session, error) {
+// openSession connects and reads; it creates nothing. More sections are loaded beside its own. The caller closes the
+// connection.
+func openSession(ctx context.Context, more ...config.Section) (*session, error) {
 	var (
 		broker  stream.Config
 		watched watcher.Config
 		fed     syncer.Config
 	)
-	if _, err := load(ctx, &broker, &watched, &fed); err != nil {
+	if _, err := load(ctx, append([]config.Section{&broker, &watched, &fed}, more...)...); err != nil {
 		return nil, err
 	}
 	conn, err := stream.Dial(broker, "odasync-ctl")

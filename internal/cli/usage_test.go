@@ -8,7 +8,7 @@ import (
 
 func TestHelpIsDone(t *testing.T) {
 	environment(t, nil)
-	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "test --help", "run --help", "status --help", "events --help", "events name --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help"} {
+	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "test --help", "run --help", "diff --help", "status --help", "events --help", "events name --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help"} {
 		t.Run("ctl "+args, func(t *testing.T) {
 			got := ctl(t, strings.Fields(args)...)
 			got.expect(t, 0)
@@ -52,6 +52,10 @@ func TestWrongUse(t *testing.T) {
 		"events, empty time":       {args: []string{"events", "catalog", "--since="}, words: []string{`--since is ""`}},
 		"events, unknown form":     {args: []string{"events", "catalog", "-o", "name"}, words: []string{`--output is "name": table, wide, json, yaml`}},
 		"events, unknown flag":     {args: []string{"events", "catalog", "--bogus"}, words: []string{"bogus", "ctl events --help"}},
+		"diff, two names":          {args: []string{"diff", "catalog", "orders"}, words: []string{`unexpected argument "orders"`, "none for all"}},
+		"diff, unknown form":       {args: []string{"diff", "-o", "wide"}, words: []string{`--output is "wide": table, json, yaml`}},
+		"diff, unknown flag":       {args: []string{"diff", "--bogus"}, words: []string{"bogus", "ctl diff --help"}},
+		"diff, configuration":      {args: []string{"diff"}, env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "soon", "KUBERNETES_NAMESPACE": "A"}, words: []string{`COMPONENT_REGISTRY_TIMEOUT is "soon"`, "KUBERNETES_NAMESPACE is"}},
 		"dlq, unknown subcommand":  {args: []string{"dlq", "purge"}, words: []string{`unknown command "purge"`, "ctl dlq --help"}},
 		"dlq list, an argument":    {args: []string{"dlq", "list", "catalog"}, words: []string{`unexpected argument "catalog"`, "ctl dlq list --help"}},
 		"dlq list, unknown reason": {args: []string{"dlq", "list", "--reason", "mood"}, words: []string{`--reason is "mood": moved, alone, rejected, taken, unreadable`}},

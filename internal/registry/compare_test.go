@@ -152,8 +152,8 @@ func TestOrphans(t *testing.T) {
 	b.rawRegistry("another")
 	b.rawComponent("another", "elsewhere", ours, of)
 	tests := map[string][]string{
-		FormatName:          {"components/components.gone", "components/components.kept", "components/gone", "components/left"},
-		FormatNamespaceName: {"components/gone", "components/gone", "components/kept", "components/left"},
+		FormatName:          {"components/components.gone as components.gone", "components/components.kept as components.kept", "components/gone as gone", "components/left as left"},
+		FormatNamespaceName: {"components/gone as components.gone", "components/gone as gone", "components/kept as kept", "components/left as left"},
 	}
 	for format, want := range tests {
 		all, err := b.adapter(func(c *Config) { c.NameFormat = format }).Shown(t.Context())
@@ -161,8 +161,8 @@ func TestOrphans(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, key := range all.Orphans(testCluster, func(k component.Key) bool { return k.Name == "kept" }) {
-			got = append(got, key.Namespace+"/"+key.Name)
+		for _, o := range all.Orphans(testCluster, func(k component.Key) bool { return k.Name == "kept" }) {
+			got = append(got, o.Key.Namespace+"/"+o.Key.Name+" as "+o.Entry)
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -100,10 +100,16 @@ func (e *shown) labels() []wireLabel {
 	return nil
 }
 
+// Orphan is an entry that odasync put into the registry and that should not be there.
+type Orphan struct {
+	Key   component.Key // as its labels tell
+	Entry string        // its name in the registry
+}
+
 // Orphans lists what odasync put into the registry for components of the cluster, as its labels tell, and what should not
 // be there: the component is not desired, or goes by another name now.
-func (s *Shown) Orphans(cluster string, desired func(component.Key) bool) []component.Key {
-	var keys []component.Key
+func (s *Shown) Orphans(cluster string, desired func(component.Key) bool) []Orphan {
+	var orphans []Orphan
 	for name, e := range s.entries {
 		key := component.Key{Cluster: cluster, Name: name}
 		for _, label := range e.labels() {
@@ -118,10 +124,10 @@ func (s *Shown) Orphans(cluster string, desired func(component.Key) bool) []comp
 			key.Name = strings.TrimPrefix(name, key.Namespace+".")
 		}
 		if s.cfg.entryName(key) != name || !desired(key) {
-			keys = append(keys, key)
+			orphans = append(orphans, Orphan{key, name})
 		}
 	}
-	return keys
+	return orphans
 }
 
 // Owner is the value of the ownership label on what odasync shows of a cluster.

@@ -137,10 +137,10 @@ func (l *Log) Components(ctx context.Context, cluster string, each func(event.Ev
 	return l.Newests(ctx, event.ClusterSubjects(cluster), each)
 }
 
-// Newests is Components for the subjects that the filter matches.
+// Newests is Components for the subjects that the filter matches. An event that cannot be decoded has its key and sequence.
 func (l *Log) Newests(ctx context.Context, filter string, each func(event.Event, error)) error {
 	return l.conn.scan(ctx, l.stream, filter, false, func(m event.Message, sequence uint64) {
-		each(event.Decode(m, sequence))
+		each(decode(m, sequence))
 	})
 }
 

@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
+
+	"odasync/internal/component"
+	"odasync/internal/config"
+	"odasync/internal/event"
+	"odasync/internal/kube"
+	"odasync/internal/ops"
+	"odasync/internal/registry"
+)
+
+func diffCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "diff",
+		Usage:     "compare cluster, stream and registry, field by field: exit code 0 same, 1 differs, 2 error",
+		ArgsUsage: "[NAME]",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "only this `NAMESPACE`"},
+			&cli.BoolFlag{Name: "no-cluster", Usage: "leave the cluster out: compare the stream with the registry"},
+			outputFlag("table", "json", "yaml"),
+			timeoutFlag(time.Minute),
+		},
+		Action: diffAction,
+	}
+}
+
+func diffAction(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return fmt.Errorf("unexpected argument %q: give one name, or none for all", c.Args().Get(1))
+	}
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	var (
+		watched  kube.Config
+		shown    registry.Config
+		sections = []config.Section{&shown}
+	)
+	if !c.Bool("no-cluster") {
+		sections = append(sections, &watched)
+	}
+	s, err := openSession(ctx, sections...)
+	if err != nil {
+		return err
+	}
+	defer s.conn.Close()
+	d := &comparison{session: s, name: c.Args().First(), namespace: c.String("namespace"), found: []Difference{}}
+	if !c.Bool("no-cluster") {
+		if err := d.readCluster(ctx, watched); err != nil {
+			return fmt.Errorf("%w; --no-cluster leaves the cluster out", err)
+		}
+	}
+	if err := d.readStream(ctx); err != nil {
+		return err
+	}
+	d.compareCluster()
+	if err := d.compareRegistry(ctx, shown); err != nil {
+		return err
+	}
+	if d.name != "" && len(d.compared) == 0 {
+		return fmt.Errorf("no component %q in %s: `ctl list` shows what the watcher has published", d.name, d.sides())
+	}
+	return d.conclude(c)
+}
+
+// comparison compares each two neighbours of cluster, stream and registry.
+type comparison struct {
+	*session
+	name, namespace string // empty for any
+
+	scope    component.Scope // what of the cluster was read
+	cluster  map[component.Key]component.Observation
+	stream   map[component.Key]event.Event
+	broken   map[component.Key]error // events that cannot be read
+	found    []Difference
+	compared map[component.Key]bool // what there is, or was
+}
+
+// readCluster reads what the watcher would: the configured namespaces, and of these the chosen ones.
+func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
+	scope, err := component.ParseScope(cfg.Namespaces)
+	if err != nil {
+		return err
+	}
+	if d.namespace != "" {
+		if !scope.Contains(d.namespace) {
+			return fmt.Errorf("namespace %q is not among those that are watched: KUBERNETES_NAMESPACE is %s: add it there", d.namespace, scope)
+		}
+		if scope, err = component.ParseScope(d.namespace); err != nil {
+			return fmt.Errorf("--namespace: %w", err)
+		}
+	}
+	client, err := kube.NewClient(cfg, ops.Version())
+	if err != nil {
+		return err
+	}
+	all, err := client.Components(ctx, scope, d.name)
+	if err != nil {
+		return err
+	}
+	d.scope, d.cluster = scope, map[component.Key]component.Observation{}
+	for _, seen := range all {
+		d.cluster[component.Key{Cluster: d.session.cluster, Namespace: seen.Namespace, Name: seen.Name}] = seen
+	}
+	return nil
+}
+
+func (d *comparison) readStream(ctx context.Context) error {
+	d.stream, d.broken, d.compared = map[component.Key]event.Event{}, map[component.Key]error{}, map[component.Key]bool{}
+	err := d.log.Newests(ctx, event.Subjects(d.session.cluster, d.namespace, d.name), func(e event.Event, err error) {
+		delete(d.broken, e.Key) // a key may come twice
+		d.stream[e.Key] = e
+		if err != nil {
+			d.broken[e.Key] = err
+		}
+	})
+	for key := range d.cluster {
+		d.compared[key] = true
+	}
+	for key := range d.stream {
+		d.compared[key] = true
+	}
+	return err
+}
+
+// desired says whether the stream wants the component to be there.
+func (d *comparison) desired(key component.Key) bool {
+	e, ok := d.stream[key]
+	return ok && (!e.Deleted() || d.broken[key] != nil)
+}
+
+// compareCluster compares cluster and stream. A component of a namespace that was not read is not missing in the cluster.
+func (d *comparison) compareCluster() {
+	for key := range d.compared {
+		seen, exists := d.cluster[key]
+		switch {
+		case d.broken[key] != nil: // the registry keeps what was readable last
+			d.add(key, clusterStream, Difference{Field: wholeComponent, Words: "the newest event cannot be read: " + d.broken[key].Error()})
+		case d.cluster == nil:
+		case seen.Err != nil:
+			d.add(key, clusterStream, Difference{Field: wholeComponent, Words: "cannot be read in the cluster, the stream keeps its last readable state: " + seen.Err.Error()})
+		case exists && !d.desired(key):
+			d.add(key, clusterStream, Difference{Field: wholeComponent, Left: component.Present})
+		case exists:
+			d.compareContent(key, seen.Component)
+		case d.desired(key) && d.scope.Contains(key.Namespace):
+			d.add(key, clusterStream, Difference{Field: wholeComponent, Right: component.Present})
+		}
+	}
+}
+
+func (d *comparison) compareContent(key component.Key, content *component.Component) {
+	e := d.stream[key]
+	if component.Hash(content.Canonical()) == e.Hash {
+		return
+	}
+	for _, change := range component.Changes(content, e.Component) {
+		d.add(key, clusterStream, Difference{Field: change.Field, Left: change.Before, Right: change.After})
+	}
+}
+
+// compareRegistry compares stream and registry: all of it in pages, or the entries of one name.
+func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) error {
+	target := registry.NewV1(cfg, registry.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	defer target.Close()
+	if d.name == "" || len(d.compared) == 0 { // what only the registry has is found by reading all of it
+		all, err := target.Shown(ctx)
+		if err != nil {
+			return fmt.Errorf("read the registry at %s: %w", cfg.Address(), err)
+		}
+		for key := range d.stream {
+			d.compareEntry(key, all)
+		}
+		d.addOrphans(all)
+		return nil
+	}
+	for key := range d.compared {
+		state, err := d.states.Load(ctx, key)
+		if err != nil {
+			return err
+		}
+		one, err := target.ShownOf(ctx, key, state.Record)
+		if err != nil {
+			return fmt.Errorf("read %s in the registry at %s: %w", key, cfg.Address(), err)
+		}
+		d.compareEntry(key, one)
+		d.addOrphans(one)
+	}
+	return nil
+}
+
+func (d *comparison) compareEntry(key component.Key, shown *registry.Shown) {
+	if !d.desired(key) || d.broken[key] != nil {
+		return
+	}
+	standing, differences := shown.Compare(key, d.stream[key].Component)
+	switch standing {
+	case registry.StandsMissing:
+		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present})
+	case registry.StandsTaken:
+		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present, Words: "missing in registry: its name there belongs to another owner"})
+	}
+	for _, difference := range differences {
+		d.add(key, streamRegistry, Difference{Field: difference.Field, Left: difference.Want, Right: difference.Shown})
+	}
+}
+
+func (d *comparison) addOrphans(shown *registry.Shown) {
+	for _, orphan := range shown.Orphans(d.session.cluster, d.desired) {
+		key := orphan.Key
+		if d.name != "" && key.Name != d.name || d.namespace != "" && key.Namespace != d.namespace {
+			continue
+		}
+		d.compared[key] = true
+		d.add(key, streamRegistry, Difference{
+			Field: wholeComponent, Right: component.Present,
+			Words: fmt.Sprintf("only in registry (orphan %q, managed-by %s)", orphan.Entry, registry.Owner(d.session.cluster)),
+		})
+	}
+}
+
+// conclude prints what differs, and says in a line how much that is.
+func (d *comparison) conclude(c *cli.Context) error {
+	slices.SortStableFunc(d.found, compareDifferences)
+	differ := map[component.Key]bool{}
+	for _, f := range d.found {
+		differ[f.key()] = true
+	}
+	there := 0
+	for key := range d.compared {
+		if _, exists := d.cluster[key]; exists || d.desired(key) || differ[key] {
+			there++
+		}
+	}
+	words := fmt.Sprintf("components compared in %s: %d, differing: %d", d.sides(), there, len(differ))
+	err := printDifferences(c, d.found)
+	if _, writeErr := fmt.Fprintln(c.App.ErrWriter, words); writeErr != nil || err != nil {
+		return errors.Join(err, writeErr)
+	}
+	if len(differ) > 0 {
+		return errNegative
+	}
+	return nil
+}
+
+func (d *comparison) sides() string {
+	if d.cluster == nil {
+		return "stream and registry"
+	}
+	return "cluster, stream and registry"
+}
