@@ -119,6 +119,24 @@ func TestMessageIDs(t *testing.T) {
 	}
 }
 
+func TestAMessageTellsWhatItFollows(t *testing.T) {
+	key := component.Key{Cluster: "c", Namespace: "ns", Name: "a/b.c"}
+	for _, expected := range []uint64{0, 7, 1<<64 - 1} {
+		for _, e := range []event.Event{event.Tombstone(key, "", "", time.Time{}), event.Tombstone(key, "u/1", "", time.Time{})} {
+			m := event.Encode(e, expected)
+			if got := m.Follows(); got != expected {
+				t.Errorf("%s follows %d", m.MessageID(), got)
+			}
+		}
+	}
+	for _, id := range []string{"", "x", "x/", "x/y/7", "x/-1/y"} {
+		m := event.Message{Header: map[string][]string{event.HeaderMessageID: {id}}}
+		if got := m.Follows(); got != 0 {
+			t.Errorf("%q follows %d", id, got)
+		}
+	}
+}
+
 func TestDecodeErrors(t *testing.T) {
 	e := event.Upserted(component.Key{Cluster: "c", Namespace: "components", Name: "prod-productcatalog"},
 		component.Observation{UID: "u", Seen: seen, Component: catalog()})

@@ -77,6 +77,22 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
+func TestSubjectFilters(t *testing.T) {
+	tests := map[string]string{
+		event.Subjects("c.1", "", ""):        "oda.components.v1.c=2E1.*.*",
+		event.Subjects("c", "ns", ""):        "oda.components.v1.c.ns.*",
+		event.Subjects("c", "", "a.b"):       "oda.components.v1.c.*.a=2Eb",
+		event.Subjects("c", "*", ">"):        "oda.components.v1.c.=2A.=3E", // names, not wildcards
+		event.Subjects("c", "ns", "catalog"): event.Subject(component.Key{Cluster: "c", Namespace: "ns", Name: "catalog"}),
+		event.ClusterSubjects("c"):           event.Subjects("c", "", ""),
+	}
+	for got, want := range tests {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestParseSubjectErrors(t *testing.T) {
 	tests := map[string]struct{ subject, says string }{
 		"nothing":            {"", "does not start with oda.components.v1"},

@@ -10,6 +10,8 @@
 // Requests are made with client-go's REST client and decoded here, one event at a time. Its informers keep every
 // object, its RetryWatcher hides a 410, and its dynamic client retries behind the caller's back.
 //
+// Client.Components reads what exists at one moment, for whoever wants to compare.
+//
 // Elector runs a function while it holds the Lease. A Lease does not fence: Fresh tells whoever is about to write
 // whether the Lease was renewed lately by the own clock, and the log's own compare-and-set decides in the end.
 //

@@ -10,6 +10,8 @@
 // An entry carries its owner in two labels, managed-by and namespace. Entries of another owner are refused, not
 // overwritten; entries without an owner, as older collectors wrote them, are adopted.
 //
+// Shown reads what is there and Compare says what an Apply would change; neither writes.
+//
 // Every error is a *syncer.Failure, made by classify alone, or the error of the caller's context. No request starts
 // once that context has ended, also not one made on behalf of several callers.
 //
