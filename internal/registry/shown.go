@@ -23,33 +23,45 @@ type Shown struct {
 
 // Shown reads everything that stands under the configured registry entry, in pages. It changes nothing.
 func (v *V1) Shown(ctx context.Context) (*Shown, error) {
-	s := &session{client: v.client}
-	all := &Shown{cfg: v.cfg, entries: map[string]*shown{}}
-	filter := url.Values{"registry_name": {v.cfg.Name}}
-	components, steady, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
+	entries, steady, err := v.readAll(ctx, &session{client: v.client})
 	if err != nil {
 		return nil, err
 	}
-	// The registry has no filter for the APIs of one registry entry.
-	apis, apisSteady, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
-	if err != nil {
-		return nil, err
-	}
-	if !steady || !apisSteady {
+	if !steady {
 		return nil, moved("GET "+pathComponents, "the entries change while they are read: try again")
 	}
+	return &Shown{cfg: v.cfg, entries: entries}, nil
+}
+
+// readAll reads what stands under the configured registry entry, by name, with two listings: the registry has no filter
+// for the APIs of one registry entry. Where it is not steady, something may be missing.
+func (v *V1) readAll(ctx context.Context, s *session) (entries map[string]*shown, steady bool, err error) {
+	filter := url.Values{"registry_name": {v.cfg.Name}}
+	components, componentsSteady, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
+	if err != nil {
+		return nil, false, err
+	}
+	apis, apisSteady, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
+	if err != nil {
+		return nil, false, err
+	}
+	entries = map[string]*shown{}
 	for _, row := range components {
-		if row.RegistryName == v.cfg.Name {
-			all.entry(row.Name).component = &row
+		if row.RegistryName == v.cfg.Name { // else the filter did not work
+			entries[row.Name] = &shown{component: &row}
 		}
 	}
 	for _, row := range apis {
-		if row.RegistryName == v.cfg.Name {
-			e := all.entry(row.ComponentName)
-			e.apis = append(e.apis, row)
+		if row.RegistryName != v.cfg.Name {
+			continue
 		}
+		if entries[row.ComponentName] == nil {
+			entries[row.ComponentName] = &shown{}
+		}
+		e := entries[row.ComponentName]
+		e.apis = append(e.apis, row)
 	}
-	return all, nil
+	return entries, componentsSteady && apisSteady, nil
 }
 
 // ShownOf reads what stands under the component's name. The record of the sync state, where there is one, saves the
@@ -75,18 +87,9 @@ func (v *V1) ShownOf(ctx context.Context, key component.Key, record syncer.Recor
 	}
 	one := &Shown{cfg: v.cfg, entries: map[string]*shown{}}
 	if found != nil || len(apis) > 0 {
-		*one.entry(at.name) = shown{component: found, apis: apis}
+		one.entries[at.name] = &shown{component: found, apis: apis}
 	}
 	return one, nil
-}
-
-func (s *Shown) entry(name string) *shown {
-	e, ok := s.entries[name]
-	if !ok {
-		e = &shown{}
-		s.entries[name] = e
-	}
-	return e
 }
 
 // labels are those that tell the owner: the component's, or those of the first API that was left behind.
