@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,37 +16,19 @@ import (
 
 var _ syncer.Inventory = (*V1)(nil)
 
-// Inventory implements syncer.Inventory with two listings: of the components under the registry name, and of all exposed
-// APIs, for which the registry has no filter.
+// Inventory implements syncer.Inventory.
 func (v *V1) Inventory(ctx context.Context, cluster string, each func(syncer.Entry)) error {
-	s := &session{client: v.client}
-	filter := url.Values{"registry_name": {v.cfg.Name}}
-	components, _, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
+	entries, _, err := v.readAll(ctx, &session{client: v.client})
 	if err != nil {
 		return err
 	}
-	rows, _, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
-	if err != nil {
-		return err
-	}
-	apis := map[string][]wireAPI{}
-	for _, row := range rows {
-		if row.RegistryName == v.cfg.Name {
-			apis[row.ComponentName] = append(apis[row.ComponentName], row)
+	for name, shown := range entries {
+		e := v.cfg.owned(cluster, name, shown.labels())
+		if row := shown.component; row != nil {
+			e.Record.ID = strconv.FormatInt(row.ID, 10)
+			e.Record.Digest = digest(shownEntry(*row, shown.apis))
 		}
-	}
-	for _, row := range components {
-		if row.RegistryName != v.cfg.Name {
-			continue // a filter that did not work
-		}
-		e := v.owned(cluster, row.Name, row.Labels)
-		e.Record.ID = strconv.FormatInt(row.ID, 10)
-		e.Record.Digest = digest(shownEntry(row, apis[row.Name]))
-		delete(apis, row.Name)
 		each(e)
-	}
-	for name, left := range apis {
-		each(v.owned(cluster, name, left[0].Labels))
 	}
 	return nil
 }
@@ -58,8 +39,8 @@ func (v *V1) Place(key component.Key) syncer.Record {
 }
 
 // owned reads off an entry's labels whose it is.
-func (v *V1) owned(cluster, name string, labels []wireLabel) syncer.Entry {
-	e := syncer.Entry{Record: syncer.Record{Registry: v.cfg.Name, Name: name}}
+func (c Config) owned(cluster, name string, labels []wireLabel) syncer.Entry {
+	e := syncer.Entry{Record: syncer.Record{Registry: c.Name, Name: name}}
 	var owner, namespace string
 	for _, label := range labels {
 		switch label.Key {
@@ -71,7 +52,7 @@ func (v *V1) owned(cluster, name string, labels []wireLabel) syncer.Entry {
 	}
 	switch {
 	case owner == managedBy(cluster) && namespace != "":
-		e.Key = component.Key{Cluster: cluster, Namespace: namespace, Name: v.cfg.componentName(namespace, name)}
+		e.Key = component.Key{Cluster: cluster, Namespace: namespace, Name: c.componentName(namespace, name)}
 	case owner != "" && owner != managedBy(cluster):
 		e.Foreign = true
 	}

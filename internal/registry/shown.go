@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"net/url"
-	"strings"
 
 	"odasync/internal/component"
 	"odasync/internal/syncer"
@@ -114,20 +113,12 @@ type Orphan struct {
 func (s *Shown) Orphans(cluster string, desired func(component.Key) bool) []Orphan {
 	var orphans []Orphan
 	for name, e := range s.entries {
-		key := component.Key{Cluster: cluster, Name: name}
-		for _, label := range e.labels() {
-			if label.Key == labelNamespace {
-				key.Namespace = label.Value
-			}
-		}
-		if ownerOf(key, e.labels()) != ours {
+		owned := s.cfg.owned(cluster, name, e.labels())
+		if owned.Key == (component.Key{}) {
 			continue
 		}
-		if s.cfg.NameFormat == FormatNamespaceName {
-			key.Name = strings.TrimPrefix(name, key.Namespace+".")
-		}
-		if s.cfg.entryName(key) != name || !desired(key) {
-			orphans = append(orphans, Orphan{key, name})
+		if s.cfg.entryName(owned.Key) != name || !desired(owned.Key) {
+			orphans = append(orphans, Orphan{owned.Key, name})
 		}
 	}
 	return orphans
