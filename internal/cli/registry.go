@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -75,13 +76,18 @@ func registryKey(c *cli.Context) (config.Secret, error) {
 		_, err := load(c.Context, &fed)
 		return fed.APIKey, err
 	}
-	file := c.String("api-key-file")
-	err := config.Load(c.Context, envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY" + config.FileSuffix: file}), &fed)
-	if err == nil && fed.APIKey == "" {
+	return keyIn(c.Context, "api-key-file", c.String("api-key-file"))
+}
+
+// keyIn reads a registry's key from the file that a flag names.
+func keyIn(ctx context.Context, flag, file string) (config.Secret, error) {
+	var holder registry.Config
+	err := config.Load(ctx, envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY" + config.FileSuffix: file}), &holder)
+	if err == nil && holder.APIKey == "" {
 		err = errors.New("it holds no key")
 	}
 	if err != nil {
-		return "", fmt.Errorf("read the file %q of --api-key-file: %w", file, err)
+		return "", fmt.Errorf("read the file %q of --%s: %w", file, flag, err)
 	}
-	return fed.APIKey, nil
+	return holder.APIKey, nil
 }

@@ -36,6 +36,19 @@ func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, 
 // openSession connects and reads; it creates nothing. More sections are loaded beside its own. The caller closes the
 // connection.
 func openSession(ctx context.Context, more ...config.Section) (*session, error) {
+	s, err := openStream(ctx, more...)
+	if err != nil {
+		return nil, err
+	}
+	if s.states, err = s.log.OpenStates(ctx, s.target); err != nil {
+		s.conn.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// openStream is openSession without the sync state, which only a syncer creates.
+func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	var (
 		broker  stream.Config
 		watched watcher.Config
@@ -49,10 +62,7 @@ func openSession(ctx context.Context, more ...config.Section) (*session, error) 
 		return nil, err
 	}
 	s := &session{conn: conn, cluster: watched.ClusterName, target: fed.Target}
-	if s.log, err = conn.OpenLog(ctx); err == nil {
-		s.states, err = s.log.OpenStates(ctx, fed.Target)
-	}
-	if err != nil {
+	if s.log, err = conn.OpenLog(ctx); err != nil {
 		conn.Close()
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func ParseTokens(tokens string) (component.Key, error) {
 		return component.Key{}, fmt.Errorf("%d tokens instead of cluster, namespace and name", len(parts))
 	}
 	for i, part := range parts {
-		token, err := decodeToken(part)
+		token, err := ParseToken(part)
 		if err != nil {
 			return component.Key{}, err
 		}
@@ -112,7 +112,8 @@ func Token(token string) string {
 	return b.String()
 }
 
-func decodeToken(token string) (string, error) {
+// ParseToken is the inverse of Token.
+func ParseToken(token string) (string, error) {
 	if token == "=" {
 		return "", nil
 	}

@@ -64,14 +64,8 @@ func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string) (*
 	if err != nil {
 		return nil, fmt.Errorf("ensure consumer %s: %w", name, err)
 	}
-	have := existing.CachedInfo().Config
-	if have.Metadata[metaPurpose] != "syncer" || have.Metadata[metaLayout] != Layout {
-		return nil, fmt.Errorf("consumer %s of stream %s is not this version's (layout %q): remove it with `nats consumer rm %s %s`",
-			name, StreamName, have.Metadata[metaLayout], StreamName, name)
-	}
-	if url := have.Metadata[metaTarget]; url != registryURL {
-		return nil, fmt.Errorf("target %q feeds the registry at %s, not %s: give this syncer another SYNC_TARGET "+
-			"(what the registry already holds is found and kept)", target, url, registryURL)
+	if err := checkFeeds(existing.CachedInfo().Config, target, registryURL); err != nil {
+		return nil, err
 	}
 	consumer, err := l.stream.UpdateConsumer(ctx, want)
 	if err != nil {
@@ -232,4 +226,6 @@ func backlogOf(info *jetstream.ConsumerInfo) Backlog {
 }
 
 // consumerName is the durable name of a target's consumer.
-func consumerName(target string) string { return "syncer-" + event.Token(target) }
+func consumerName(target string) string { return consumerPrefix + event.Token(target) }
+
+const consumerPrefix = "syncer-"

@@ -1,0 +1,72 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/event"
+)
+
+// checkFeeds refuses a consumer that is not this version's or feeds another registry.
+func checkFeeds(have jetstream.ConsumerConfig, target, registryURL string) error {
+	if have.Metadata[metaPurpose] != "syncer" || have.Metadata[metaLayout] != Layout {
+		return fmt.Errorf("consumer %s of stream %s is not this version's (layout %q): remove it with `nats consumer rm %s %s`",
+			have.Durable, StreamName, have.Metadata[metaLayout], StreamName, have.Durable)
+	}
+	if url := have.Metadata[metaTarget]; url != registryURL {
+		return fmt.Errorf("target %q feeds the registry at %s, not %s: give this syncer another SYNC_TARGET "+
+			"(what the registry already holds is found and kept)", target, url, registryURL)
+	}
+	return nil
+}
+
+// CheckFeeds refuses what EnsureConsumer would refuse, and creates and changes nothing.
+func (l *Log) CheckFeeds(ctx context.Context, target, registryURL string) error {
+	consumer, err := l.stream.Consumer(ctx, consumerName(target))
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return fmt.Errorf("target %q has no consumer yet: start a syncer, which creates it", target)
+	}
+	if err != nil {
+		return fmt.Errorf("read the consumer of target %q: %w", target, err)
+	}
+	return checkFeeds(consumer.CachedInfo().Config, target, registryURL)
+}
+
+// Feeds returns the registry's address, without credentials, of every target that a syncer was ever started for.
+func (l *Log) Feeds(ctx context.Context) (map[string]string, error) {
+	consumers := l.stream.ListConsumers(ctx)
+	feeds := map[string]string{}
+	for info := range consumers.Info() {
+		token, ok := strings.CutPrefix(info.Name, consumerPrefix)
+		if !ok || info.Config.Metadata[metaPurpose] != "syncer" {
+			continue
+		}
+		if target, err := event.ParseToken(token); err == nil {
+			feeds[target] = info.Config.Metadata[metaTarget]
+		}
+	}
+	if err := consumers.Err(); err != nil {
+		return nil, fmt.Errorf("list the targets: %w", err)
+	}
+	return feeds, nil
+}
+
+// OpenClaims binds to the claims that a syncer of the target created. A target's replicas and whoever works beside them
+// must share one scope.
+func (c *Conn) OpenClaims(ctx context.Context, target, owner string) (*Claims, error) {
+	kv, err := c.js.KeyValue(ctx, ClaimsBucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, fmt.Errorf("bucket %s does not exist yet: start a syncer, which creates it", ClaimsBucket)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", ClaimsBucket, err)
+	}
+	return &Claims{kv: kv, ttl: c.timing.claimTTL, prefix: event.Token(TargetScope(target)) + ".", owner: owner}, nil
+}
+
+// TargetScope is the scope of the claims of a target.
+func TargetScope(target string) string { return "target-" + target }
