@@ -55,7 +55,7 @@ func newApp() *cli.App {
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
-			syncCommand(), reconcileCommand(), dlqCommand(), registryCommand(),
+			syncCommand(), reconcileCommand(), replayCommand(), dlqCommand(), registryCommand(),
 		},
 	}
 	complete(app.Name, app.Commands)
