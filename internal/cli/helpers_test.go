@@ -76,6 +76,7 @@ func environment(t *testing.T, env map[string]string) {
 		}
 	}
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "no-kubeconfig"))
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	for name, value := range env {
 		t.Setenv(name, value)
 	}
@@ -93,7 +94,7 @@ type pipeline struct {
 // newPipeline starts a broker with the stream and the sync state, and a registry, which ctl is configured for.
 func newPipeline(t *testing.T) *pipeline {
 	t.Helper()
-	p := &pipeline{nats: streamtest.Start(t), registry: refregistry.New(refregistry.Config{})}
+	p := &pipeline{nats: streamtest.Start(t), registry: refregistry.New(refregistry.Config{RecordHistory: true})}
 	conn := p.nats.Conn(t)
 	var err error
 	if p.log, err = conn.EnsureLog(t.Context()); err != nil {
