@@ -4,6 +4,9 @@ package cli
 var (
 	Execute          = execute
 	FlagsFirst       = func(args []string) []string { return flagsFirst(newApp(), args) }
+	ParseSince       = parseSince
+	Pace             = pace
+	ShellWord        = shellWord
 	EmbeddedRegistry = &embeddedRegistry
 	ParseSince       = parseSince
 )

@@ -8,7 +8,7 @@ import (
 
 func TestHelpIsDone(t *testing.T) {
 	environment(t, nil)
-	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "test --help", "run --help", "diff --help", "status --help", "events --help", "events name --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help"} {
+	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "replay --help", "replay name --help", "reconcile --help", "test --help", "run --help", "diff --help", "status --help", "events --help", "events name --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help"} {
 		t.Run("ctl "+args, func(t *testing.T) {
 			got := ctl(t, strings.Fields(args)...)
 			got.expect(t, 0)
@@ -63,6 +63,20 @@ func TestWrongUse(t *testing.T) {
 		"dlq retry, nothing":       {args: []string{"dlq", "retry"}, words: []string{"give the name of a component, --reason, or --all"}},
 		"dlq drop, a name and all": {args: []string{"dlq", "drop", "catalog", "--all"}, words: []string{"give the name of a component, --reason, or --all"}},
 		"dlq drop, two names":      {args: []string{"dlq", "drop", "catalog", "orders"}, words: []string{`unexpected argument "orders"`}},
+		"replay, nothing":          {args: []string{"replay"}, words: []string{"say what to replay: the name of a component, -n, --since, --from-seq, or --all"}},
+		"replay, only a registry":  {args: []string{"replay", "--to", "http://registry"}, words: []string{"say what to replay"}},
+		"replay, a name and all":   {args: []string{"replay", "catalog", "--all"}, words: []string{"give the name of a component, or --all"}},
+		"replay, two names":        {args: []string{"replay", "catalog", "orders"}, words: []string{`unexpected argument "orders"`}},
+		"replay, odd time":         {args: []string{"replay", "--since", "soon"}, words: []string{`--since: "soon" is neither a time`, "7d"}},
+		"replay, odd sequence":     {args: []string{"replay", "--from-seq", "-1"}, words: []string{"from-seq", "ctl replay --help"}},
+		"replay, every live event": {args: []string{"replay", "--all", "--every-event"}, words: []string{"--every-event would show older states in the live registry", "give --to URL"}},
+		"replay, to nowhere":       {args: []string{"replay", "--all", "--to", ""}, words: []string{"--to is empty"}},
+		"replay, a key for live":   {args: []string{"replay", "--all", "--to-api-key-file", "key"}, words: []string{"--to-api-key-file is for the registry of --to"}},
+		"replay, no concurrency":   {args: []string{"replay", "--all", "--concurrency", "0"}, words: []string{"--concurrency is 0: 1 to 1024"}},
+		"replay, no time":          {args: []string{"replay", "--all", "--timeout", "0s"}, words: []string{"--timeout must be more than 0"}},
+		"replay, unknown form":     {args: []string{"replay", "--all", "-o", "wide"}, words: []string{`--output is "wide": table, json, yaml`}},
+		"replay, unknown flag":     {args: []string{"replay", "--bogus"}, words: []string{"bogus", "ctl replay --help"}},
+		"replay, configuration":    {args: []string{"replay", "--all"}, env: map[string]string{"COMPONENT_REGISTRY_URL": "ftp://x"}, words: []string{"COMPONENT_REGISTRY_URL is"}},
 		"run, unknown flag":        {args: []string{"run", "--bogus"}, words: []string{"bogus", "ctl run --help"}},
 		"run, an argument":         {args: []string{"run", "deploy"}, words: []string{`unexpected argument "deploy"`, "ctl run --help"}},
 		"run, no such folder":      {args: []string{"run", "--manifests", missing}, words: []string{missing + " does not exist: create it or name another"}},
