@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"odasync/internal/component"
+	"odasync/internal/event"
 	"odasync/internal/refregistry"
 )
 
@@ -199,5 +201,43 @@ func TestReplayRefusesALiveRegistry(t *testing.T) {
 	}
 	if wrote := len(p.registry.History()) - before; wrote != 0 {
 		t.Errorf("%d writes to the live registry", wrote)
+	}
+}
+
+// TestReplayOfWhatCannotBeRead fails for that message alone, and applies the readable ones around it.
+func TestReplayOfWhatCannotBeRead(t *testing.T) {
+	p := newPipeline(t)
+	p.next(t, of("shop", "catalog"), content("shop", "catalog", "1"))
+	p.next(t, of("shop", "orders"), content("shop", "orders", "1"))
+	for _, name := range []string{"catalog", "orders"} {
+		if err := p.nats.NATS(t).Publish(event.Subject(of("shop", name)), []byte("nonsense")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, func() error {
+		messages, err := p.log.Messages(t.Context())
+		if err == nil && messages != 4 {
+			err = fmt.Errorf("the stream has %d messages", messages)
+		}
+		return err
+	})
+	if _, err := p.log.Publish(t.Context(), event.Upserted(of("shop", "orders"), component.Observation{Component: content("shop", "orders", "2"), Seen: time.Now()}), 4); err != nil {
+		t.Fatal(err)
+	}
+	built, url := another(t, refregistry.Config{})
+	replay, got := replayed(t, 1, "--all", "--to", url)
+	sameCounts(t, "newest", counts{Applied: 1, Changed: 1, Failed: 1}, replay)
+	got.expect(t, 1, "shop/catalog: ", "unreadable")
+	if replay.Plan.Unreadable != 1 || replay.Failures[0].Sequence != 3 {
+		t.Errorf("printed %+v", replay)
+	}
+	replay, _ = replayed(t, 1, "--all", "--to", url, "--every-event")
+	sameCounts(t, "every event", counts{Applied: 3, Changed: 3, Failed: 2}, replay)
+	var shown []string
+	for _, c := range built.Snapshot().Components {
+		shown = append(shown, c.Name+" "+c.Labels["component-version"])
+	}
+	if diff := cmp.Diff([]string{"catalog 1", "orders 2"}, shown); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,140 @@
+package stream_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream/streamtest"
+)
+
+func TestAfterReadsAKeysHistory(t *testing.T) {
+	server := streamtest.Start(t)
+	log := ensureLog(t, server.Conn(t))
+	key, other := keyOf("catalog"), keyOf("orders")
+	one := publish(t, log, upsert(key, "one"), 0)
+	publish(t, log, upsert(other, "between"), 0)
+	two := publish(t, log, upsert(key, "two"), one)
+	if err := server.NATS(t).PublishMsg(&nats.Msg{Subject: event.Subject(key), Data: []byte("nonsense")}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the message that is no event", func() bool {
+		_, found, err := log.Newest(within(t), key)
+		return found && errors.Is(err, event.ErrUnreadable)
+	})
+	three := two + 1
+	four := publish(t, log, event.Tombstone(key, "", "", time.Now()), three)
+
+	var read []uint64
+	for after := uint64(0); ; {
+		e, found, err := log.After(within(t), key, after)
+		if unreadable := errors.Is(err, event.ErrUnreadable); unreadable != (e.Sequence == three) || err != nil && !unreadable {
+			t.Fatalf("message %d: %v", e.Sequence, err)
+		}
+		if !found {
+			break
+		}
+		if e.Key != key || e.Sequence != three && e.Deleted() != (e.Sequence == four) {
+			t.Errorf("read %+v", e)
+		}
+		read, after = append(read, e.Sequence), e.Sequence
+	}
+	if diff := cmp.Diff([]uint64{one, two, three, four}, read); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, found, err := log.After(within(t), keyOf("nothing"), 0); found || err != nil {
+		t.Errorf("a key without messages: %v, %v", found, err)
+	}
+	if diff := cmp.Diff(map[component.Key]uint64{key: 4, other: 1}, must(log.Recorded(within(t), key.Cluster))); diff != "" {
+		t.Errorf("recorded (-want +got):\n%s", diff)
+	}
+}
+
+func TestFirstSince(t *testing.T) {
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	if got := must(log.FirstSince(within(t), time.Time{})); got != 1 {
+		t.Errorf("of an empty stream: %d", got)
+	}
+	before := time.Now()
+	publish(t, log, upsert(keyOf("one"), "x"), 0)
+	publish(t, log, upsert(keyOf("two"), "x"), 0)
+	between := time.Now()
+	publish(t, log, upsert(keyOf("three"), "x"), 0)
+	for name, test := range map[string]struct {
+		since time.Time
+		want  uint64
+	}{
+		"long ago": {before.Add(-time.Hour), 1}, "before": {before, 1}, "between": {between, 3}, "in the future": {time.Now().Add(time.Hour), 4},
+	} {
+		if got := must(log.FirstSince(within(t), test.since)); got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+	}
+}
+
+func TestTimedHeads(t *testing.T) {
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	seen := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	e := upsert(keyOf("catalog"), "x")
+	e.Time = seen
+	sequence := publish(t, log, e, 0)
+	count := 0
+	err := log.TimedHeads(within(t), e.Key.Cluster, func(head event.Head, at time.Time) {
+		count++
+		if head.Key != e.Key || head.Sequence != sequence || !at.Equal(seen) {
+			t.Errorf("%+v at %s", head, at)
+		}
+	})
+	if err != nil || count != 1 {
+		t.Errorf("%d heads, %v", count, err)
+	}
+}
+
+func TestFeedsAreReadAndNotCreated(t *testing.T) {
+	conn := streamtest.Start(t).Conn(t)
+	log := ensureLog(t, conn)
+	says(t, log.CheckFeeds(within(t), "lab", "http://a"), `target "lab" has no consumer yet`)
+	if feeds := must(log.Feeds(within(t))); len(feeds) != 0 {
+		t.Errorf("asking created %v", feeds)
+	}
+	must(log.EnsureConsumer(within(t), "lab", "http://a"))
+	must(log.EnsureConsumer(within(t), "the.other", "http://b"))
+	if err := log.CheckFeeds(within(t), "lab", "http://a"); err != nil {
+		t.Error(err)
+	}
+	_, refusal := log.EnsureConsumer(within(t), "lab", "http://b")
+	says(t, log.CheckFeeds(within(t), "lab", "http://b"), refusal.Error(), `target "lab" feeds the registry at http://a, not http://b`)
+	if diff := cmp.Diff(map[string]string{"lab": "http://a", "the.other": "http://b"}, must(log.Feeds(within(t)))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestOpenedClaimsAreTheSyncers(t *testing.T) {
+	conn := streamtest.Start(t).Conn(t)
+	_, err := conn.OpenClaims(within(t), "lab", "reader")
+	says(t, err, "does not exist yet: start a syncer")
+	syncers := must(conn.Claims(within(t), "target-lab", "syncer"))
+	opened := must(conn.OpenClaims(within(t), "lab", "reader"))
+	_, release, err := syncers.Acquire(within(t), keyOf("catalog"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := opened.Acquire(within(t), keyOf("catalog")); err == nil {
+		t.Error("a key that a syncer has claimed was given away")
+	}
+	if err := release(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	_, release, err = opened.Acquire(within(t), keyOf("catalog"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(within(t)); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,97 @@
+package syncer_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/syncer"
+)
+
+// oneHead is a stream that holds one event.
+type oneHead struct{ event event.Event }
+
+func (h oneHead) Newest(context.Context, component.Key) (event.Event, bool, error) {
+	return h.event, true, nil
+}
+
+// persist runs Persist for a component that no syncer feeds, against what the registry does.
+func persist(t *testing.T, during func(number int) error) (*fakeRegistry, syncer.Mended, error) {
+	t.Helper()
+	registry, number := newFakeRegistry(), 0
+	registry.script(func(context.Context, call) error { number++; return during(number) }) // one call at a time
+	e := upserted("catalog", "1")
+	e.Sequence = 7
+	applier := syncer.NewApplier(syncer.Unshared(oneHead{e}, registry, registry),
+		syncer.Config{Target: target, Concurrency: 1, Tries: 2}, 10*time.Millisecond, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- applier.Run(ctx) }()
+	mended, err := applier.Persist(ctx, e.Key)
+	stop()
+	if runErr := <-ended; runErr != nil {
+		t.Error(runErr)
+	}
+	return registry, mended, err
+}
+
+func TestPersistOutlastsWhatPasses(t *testing.T) {
+	t.Parallel()
+	registry, mended, err := persist(t, func(number int) error {
+		if number < 4 {
+			return &syncer.Failure{Class: syncer.ClassDown, Words: "away"}
+		}
+		return nil
+	})
+	if err != nil || mended.Deleted || registry.shows("catalog") != "1" {
+		t.Errorf("%+v, %v, shows %q", mended, err, registry.shows("catalog"))
+	}
+	for _, c := range registry.got("catalog") {
+		if !c.Doubt {
+			t.Errorf("applied without reading first: %+v", c)
+		}
+	}
+}
+
+func TestPersistEndsWithAnOutcome(t *testing.T) {
+	t.Parallel()
+	for class, want := range map[syncer.Class]int{syncer.ClassRejected: 1, syncer.ClassTaken: 1, syncer.ClassAlone: 5, syncer.ClassMoved: 5} {
+		t.Run(string(class), func(t *testing.T) {
+			t.Parallel()
+			registry, _, err := persist(t, func(int) error { return &syncer.Failure{Class: class, Words: "no"} })
+			if syncer.ClassOf(err) != class {
+				t.Errorf("ended with %v", err)
+			}
+			if diff := cmp.Diff(want, len(registry.got("catalog"))); diff != "" {
+				t.Errorf("tries (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestUnsharedStatesAreComparedAndSet(t *testing.T) {
+	states := syncer.Unshared(nil, nil, nil).States
+	first, err := states.Load(t.Context(), key("catalog"))
+	if err != nil || first.Key != key("catalog") || first.Revision != 0 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	revision, err := states.Save(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := states.Save(t.Context(), first); !errors.Is(err, syncer.ErrConflict) {
+		t.Errorf("an old revision: %v", err)
+	}
+	first.Revision = revision
+	if _, err := states.Save(t.Context(), first); err != nil {
+		t.Error(err)
+	}
+}
