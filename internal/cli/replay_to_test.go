@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,10 +123,21 @@ func TestReplayOfEveryEvent(t *testing.T) {
 	p.next(t, of("shop", "c-001"), nil)
 	const events = components*versions + 2
 	built, url := another(t, refregistry.Config{})
-	built.SetFault(func(r *http.Request) *refregistry.Fault { return &refregistry.Fault{Delay: time.Millisecond} })
-
+	// Each component is created once and changed five times, four components at a time: the thirtieth change is in the middle
+	// of some. From then on there is time to interrupt.
+	var changes atomic.Int32
+	built.SetFault(func(r *http.Request) *refregistry.Fault {
+		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/components/") {
+			changes.Add(1)
+		}
+		if changes.Load() < 30 {
+			return nil
+		}
+		return &refregistry.Fault{Delay: 100 * time.Millisecond}
+	})
 	args := []string{"--all", "--every-event", "--to", url, "--concurrency", "4"}
-	first, cut := interrupted(t, args, func() bool { return len(built.History()) > events/2 })
+	first, cut := interrupted(t, args, func() bool { return changes.Load() >= 30 })
+	built.SetFault(nil)
 	if first.Applied == 0 || first.Applied >= events || first.Complete {
 		t.Fatalf("nothing was interrupted: %+v", first)
 	}
@@ -159,6 +171,21 @@ func TestReplayOfEveryEvent(t *testing.T) {
 	if diff := cmp.Diff(shows, shown); diff != "" {
 		t.Errorf("at last the registry shows (-want +got):\n%s", diff)
 	}
+}
+
+func TestReplayKeepsTheLiveKeyToItself(t *testing.T) {
+	p := newPipeline(t)
+	p.fill(t, 1)
+	built, url := another(t, refregistry.Config{})
+	built.SetFault(func(r *http.Request) *refregistry.Fault {
+		if got := r.Header.Get("Authorization"); got != "" {
+			t.Errorf("a request with the credentials %q", got)
+		}
+		return nil
+	})
+	t.Setenv("COMPONENT_REGISTRY_API_KEY", "live-s3cr3t")
+	replay, _ := replayed(t, 0, "--all", "--to", url)
+	sameCounts(t, "built", counts{Applied: 1, Changed: 1}, replay)
 }
 
 func TestReplayRefusesALiveRegistry(t *testing.T) {
