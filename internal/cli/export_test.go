@@ -8,5 +8,4 @@ var (
 	Pace             = pace
 	ShellWord        = shellWord
 	EmbeddedRegistry = &embeddedRegistry
-	ParseSince       = parseSince
 )

@@ -39,7 +39,7 @@ func choose(c *cli.Context) (choice, error) {
 	if chosen.Since != "" {
 		var err error
 		if chosen.since, err = parseSince(chosen.Since, time.Now()); err != nil {
-			return choice{}, fmt.Errorf("--since: %w", err)
+			return choice{}, err
 		}
 	}
 	switch {

@@ -40,7 +40,6 @@ func TestReplayPlansWhatIsChosen(t *testing.T) {
 		"all of a namespace":     {[]string{"--all", "-n", "other"}, 2, 0, 2, 2, 7},
 		"since an hour ago":      {[]string{"--since", "1h"}, 4, 1, 5, 2, 7},
 		"since a time":           {[]string{"--since", now}, 1, 0, 1, 7, 7},
-		"since the future":       {[]string{"--since", "2999-01-01T00:00:00Z"}, 0, 0, 0, 0, 0},
 		"from a sequence":        {[]string{"--from-seq", "5"}, 2, 1, 3, 5, 7},
 		"narrowed":               {[]string{"--from-seq", "5", "-n", "shop"}, 1, 1, 2, 5, 6},
 		"narrowed by the time":   {[]string{"--since", now, "--from-seq", "5"}, 1, 0, 1, 7, 7},

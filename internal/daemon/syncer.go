@@ -127,7 +127,7 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 	if p.markers, err = p.log.EnsureMarkers(ctx, cfg.Syncer.Target); err != nil {
 		return p, err
 	}
-	if p.claims, err = conn.Claims(ctx, "target-"+cfg.Syncer.Target, owner); err != nil {
+	if p.claims, err = conn.Claims(ctx, stream.TargetScope(cfg.Syncer.Target), owner); err != nil {
 		return p, err
 	}
 	if p.states, err = p.log.States(ctx, cfg.Syncer.Target); err != nil {

@@ -65,7 +65,7 @@ func (b *bench) start(s setup) *replica {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	claims, err := conn.Claims(ctx, "target-"+target, nats.NewInbox())
+	claims, err := conn.Claims(ctx, stream.TargetScope(target), nats.NewInbox())
 	if err != nil {
 		b.t.Fatal(err)
 	}

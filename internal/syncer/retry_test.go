@@ -181,7 +181,7 @@ func TestBusyRegistryIsLeftAlone(t *testing.T) {
 func TestClaimedKeyIsTriedAgainShortly(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	claims, err := b.conn.Claims(t.Context(), "target-"+target, "another")
+	claims, err := b.conn.Claims(t.Context(), stream.TargetScope(target), "another")
 	if err != nil {
 		t.Fatal(err)
 	}
