@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/event"
+	"odasync/internal/stream"
 	"odasync/internal/syncer"
 )
 

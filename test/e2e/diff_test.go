@@ -5,18 +5,19 @@ import (
 	"strings"
 	"testing"
 
+	"odasync/test/lab"
 	"odasync/test/procs"
 )
 
 // ctl runs a command line in the lab's environment, wants the exit code, and returns what it printed.
-func (l *lab) ctl(code int, args ...string) string {
+func (l *place) ctl(code int, args ...string) string {
 	l.Helper()
-	p := l.start(procs.Spec{Name: "ctl", Program: "ctl", Args: args, Env: map[string]string{
-		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": strings.Join(l.namespaces, ","),
-		"CLUSTER_NAME": l.mapping.cluster, "NATS_URL": l.natsURL, "COMPONENT_REGISTRY_URL": l.registry.url(),
+	p := l.Start(procs.Spec{Name: "ctl", Program: "ctl", Args: args, Env: map[string]string{
+		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": strings.Join(l.Namespaces, ","),
+		"CLUSTER_NAME": l.Mapping.Cluster, "NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": l.Registry.URL(),
 	}})
-	got, err := p.Wait(l.within(patience))
-	l.must(err)
+	got, err := p.Wait(l.Within(lab.Patience))
+	l.Must(err)
 	if got != code {
 		l.Errorf("ctl %s: exit code %d, want %d", strings.Join(args, " "), got, code)
 	}
@@ -24,7 +25,7 @@ func (l *lab) ctl(code int, args ...string) string {
 }
 
 // said fails unless each of the words is in the text.
-func (l *lab) said(text string, words ...string) {
+func (l *place) said(text string, words ...string) {
 	l.Helper()
 	for _, word := range words {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), word) {
@@ -38,18 +39,18 @@ func (l *lab) said(text string, words ...string) {
 func TestDiffNamesWhatIsBehind(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-diff", "e2e-diff-too")
-	first, second := component("e2e-diff", "first", "1", "orders"), component("e2e-diff-too", "second.too", "1")
-	l.apply(first, second)
-	watcher, syncer := l.pair()
-	l.equal(patience)
-	l.drained(patience)
+	first, second := lab.Component("e2e-diff", "first", "1", "orders"), lab.Component("e2e-diff-too", "second.too", "1")
+	l.Apply(first, second)
+	watcher, syncer := l.Pair()
+	l.Equal(lab.Patience)
+	l.Drained(lab.Patience)
 	l.said(l.ctl(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
 	l.said(l.ctl(0, "diff", "second.too"), ": 1, differing: 0")
 
-	l.must(syncer.Stop())
-	l.apply(component("e2e-diff", "first", "2", "orders", "offers"))
-	js := l.jetStream()
-	l.eventually(patience, "the watcher publishes the change", func() error {
+	l.Must(syncer.Stop())
+	l.Apply(lab.Component("e2e-diff", "first", "2", "orders", "offers"))
+	js := l.JetStream()
+	l.Eventually(lab.Patience, "the watcher publishes the change", func() error {
 		log, err := js.Stream(l.Context(), "ODA_COMPONENTS")
 		if err != nil {
 			return err
@@ -65,7 +66,7 @@ func TestDiffNamesWhatIsBehind(t *testing.T) {
 		"e2e-diff first stream/registry api offers missing in registry")
 	l.said(l.ctl(0, "events", "first"), "first known", "version 1 -> 2, +api offers")
 
-	l.must(watcher.Stop())
-	l.delete(second)
+	l.Must(watcher.Stop())
+	l.Delete(second)
 	l.said(l.ctl(1, "diff", "second.too", "-n", "e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
 }

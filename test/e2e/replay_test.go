@@ -11,13 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/internal/refregistry"
+	"odasync/test/lab"
 	"odasync/test/procs"
 )
 
-// created counts the components that were created in the registry.
-func (r *registry) created() int {
+// created counts the components that were created in a registry.
+func created(in *lab.Registry) int {
 	count := 0
-	for _, write := range r.History() {
+	for _, write := range in.History() {
 		if write.Kind == refregistry.KindComponent && write.Method == http.MethodPost {
 			count++
 		}
@@ -32,17 +33,17 @@ func TestReplayIsKilled(t *testing.T) {
 	l := newLab(t, namespace)
 	var objects []*unstructured.Unstructured
 	for n := range count {
-		objects = append(objects, component(namespace, fmt.Sprintf("part-%02d", n), "1", "first", "second"))
+		objects = append(objects, lab.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first", "second"))
 	}
-	l.apply(objects...)
-	l.deleteAfterwards(func() []*unstructured.Unstructured { return objects[gone:] })
-	l.pair()
-	l.equal(patience)
-	l.delete(objects[:gone]...)
-	l.equal(patience)
-	calls := l.registry.calls()
+	l.Apply(objects...)
+	l.DeleteAfterwards(func() []*unstructured.Unstructured { return objects[gone:] })
+	l.Pair()
+	l.Equal(lab.Patience)
+	l.Delete(objects[:gone]...)
+	l.Equal(lab.Patience)
+	calls := l.Registry.Calls()
 
-	built := newRegistry(t)
+	built := lab.NewRegistry(t)
 	built.SetFault(func(r *http.Request) *refregistry.Fault {
 		if r.Method == http.MethodGet {
 			return nil
@@ -51,43 +52,43 @@ func TestReplayIsKilled(t *testing.T) {
 	})
 	replay := procs.Spec{
 		Name: "replay", Program: "ctl",
-		Args: []string{"replay", "--all", "--to", built.url(), "--concurrency", strconv.Itoa(concurrency)},
-		Env:  map[string]string{"NATS_URL": l.natsURL, "COMPONENT_REGISTRY_URL": l.registry.url(), "CLUSTER_NAME": l.mapping.cluster},
+		Args: []string{"replay", "--all", "--to", built.URL(), "--concurrency", strconv.Itoa(concurrency)},
+		Env:  map[string]string{"NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": l.Registry.URL(), "CLUSTER_NAME": l.Mapping.Cluster},
 	}
-	first := l.start(replay)
-	l.eventually(patience, "the replay is in its middle", func() error {
-		if created := built.created(); created < count/3 {
-			return fmt.Errorf("%d components were created", created)
+	first := l.Start(replay)
+	l.Eventually(lab.Patience, "the replay is in its middle", func() error {
+		if have := created(built); have < count/3 {
+			return fmt.Errorf("%d components were created", have)
 		}
 		return nil
 	})
 	first.Kill()
-	killed := built.created()
+	killed := created(built)
 	if killed >= count-gone {
 		t.Fatalf("all %d components were there when the replay was killed", killed)
 	}
 
 	replay.Name, replay.Args = "resumed", append(replay.Args, "--resume")
-	second := l.start(replay)
-	code, err := second.Wait(l.within(patience))
-	l.must(err)
+	second := l.Start(replay)
+	code, err := second.Wait(l.Within(lab.Patience))
+	l.Must(err)
 	if code != 0 {
 		t.Fatalf("the resumed replay ended with %d:\n%s", code, second.Tail(10))
 	}
-	l.must(l.differs(contentOf(built.Snapshot())))
-	if created := built.created(); created != count-gone {
-		t.Errorf("%d components were created, want each of %d once", created, count-gone)
+	l.Must(l.Differs(lab.ContentOf(built.Snapshot())))
+	if have := created(built); have != count-gone {
+		t.Errorf("%d components were created, want each of %d once", have, count-gone)
 	}
 	// What was being applied when it was killed is looked at again, and nothing else of what was there. A deletion finds
 	// nothing there: the killed replay may have come to some or none of them.
-	line, err := second.Await(l.within(patience), built.url())
-	l.must(err)
+	line, err := second.Await(l.Within(lab.Patience), built.URL())
+	l.Must(err)
 	applied, err := strconv.Atoi(strings.Fields(line)[1])
-	l.must(err)
+	l.Must(err)
 	if rest := count - gone - killed; applied < rest || applied > rest+concurrency+gone {
 		t.Errorf("the resumed replay applied %d where %d were missing: %s", applied, rest, line)
 	}
-	if asked := l.registry.calls() - calls; asked != 0 {
+	if asked := l.Registry.Calls() - calls; asked != 0 {
 		t.Errorf("the live registry was asked %d times", asked)
 	}
 }
