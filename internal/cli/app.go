@@ -57,6 +57,9 @@ func newApp() *cli.App {
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
 			syncCommand(), reconcileCommand(), replayCommand(), dlqCommand(), registryCommand(),
 		},
+		ExitErrHandler: func(*cli.Context, error) {}, // Main decides
+		OnUsageError:   wrongUse("ctl"),
+		Action:         groupAction("ctl", cli.ShowAppHelp),
 	}
 	complete(app.Name, app.Commands)
 	return app
