@@ -67,7 +67,7 @@ func TestWrongUse(t *testing.T) {
 		"replay, only a registry":  {args: []string{"replay", "--to", "http://registry"}, words: []string{"say what to replay"}},
 		"replay, a name and all":   {args: []string{"replay", "catalog", "--all"}, words: []string{"give the name of a component, or --all"}},
 		"replay, two names":        {args: []string{"replay", "catalog", "orders"}, words: []string{`unexpected argument "orders"`}},
-		"replay, odd time":         {args: []string{"replay", "--since", "soon"}, words: []string{`--since: "soon" is neither a time`, "7d"}},
+		"replay, odd time":         {args: []string{"replay", "--since", "soon"}, words: []string{`--since is "soon": give a time`, "7d"}},
 		"replay, odd sequence":     {args: []string{"replay", "--from-seq", "-1"}, words: []string{"from-seq", "ctl replay --help"}},
 		"replay, every live event": {args: []string{"replay", "--all", "--every-event"}, words: []string{"--every-event would show older states in the live registry", "give --to URL"}},
 		"replay, to nowhere":       {args: []string{"replay", "--all", "--to", ""}, words: []string{"--to is empty"}},
