@@ -55,7 +55,7 @@ func newApp() *cli.App {
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
-			syncCommand(), reconcileCommand(), replayCommand(), dlqCommand(), registryCommand(),
+			syncCommand(), reconcileCommand(), replayCommand(), dlqCommand(), registryCommand(), healthCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // Main decides
 		OnUsageError:   wrongUse("ctl"),

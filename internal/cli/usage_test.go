@@ -8,7 +8,7 @@ import (
 
 func TestHelpIsDone(t *testing.T) {
 	environment(t, nil)
-	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "replay --help", "replay name --help", "reconcile --help", "test --help", "run --help", "diff --help", "status --help", "events --help", "events name --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help"} {
+	for _, args := range []string{"", "--help", "-h", "--version", "list --help", "sync --help", "sync name --help", "replay --help", "replay name --help", "reconcile --help", "test --help", "run --help", "diff --help", "status --help", "events --help", "events name --help", "dlq --help", "dlq list --help", "dlq retry --help", "registry --help", "registry serve --help", "health --help"} {
 		t.Run("ctl "+args, func(t *testing.T) {
 			got := ctl(t, strings.Fields(args)...)
 			got.expect(t, 0)
