@@ -6,6 +6,8 @@ SHELL       := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X odasync/internal/ops.version=$(VERSION) -X odasync/internal/ops.commit=$(COMMIT)
+# The programs depend on source, Go version and LDFLAGS alone, not on folder, clone or machine. The Dockerfile has them too.
+REPRODUCIBLE := -trimpath -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 # Where tests and demo find what is built here.
@@ -21,7 +23,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## static bin/watcher, bin/syncer and bin/ctl
-	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	go build $(REPRODUCIBLE) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: demo
 demo: build servers ## the whole pipeline on real servers (DEMO_EXIT=1: end by itself)
@@ -61,6 +63,27 @@ soak: build servers ## break everything for DURATION (10m) under load, from SEED
 .PHONY: scale
 scale: build servers ## the watcher's peak memory at COMPONENTS (100000) Components of 4 KB
 	go run ./test/scale -components $${COMPONENTS:-100000}
+
+##@ Ship
+IMAGE ?= odasync
+
+.PHONY: image
+image: ## the container image IMAGE:VERSION (GO_IMAGE, BASE_IMAGE: other bases)
+	docker build --build-arg VERSION='$(VERSION)' --build-arg COMMIT='$(COMMIT)' \
+		$(if $(GO_IMAGE),--build-arg GO_IMAGE='$(GO_IMAGE)') $(if $(BASE_IMAGE),--build-arg BASE_IMAGE='$(BASE_IMAGE)') \
+		--tag '$(IMAGE):$(VERSION)' .
+
+.PHONY: compose-test
+compose-test: build servers docker ## docker-compose.yaml, really run
+	VERSION='$(VERSION)' COMMIT='$(COMMIT)' go run ./test/compose
+
+.PHONY: docker
+docker: # compose-test needs a daemon, Compose, and a busybox for the images that it makes
+	@{ command -v dockerd docker-compose && test -x /bin/busybox; } >/dev/null || { \
+		echo 'installing Docker, Docker Compose and busybox for the test of docker-compose.yaml'; \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io docker-compose busybox-static >/dev/null; } || \
+		{ echo 'install Docker, Docker Compose and busybox first (Debian: apt-get install docker.io docker-compose busybox-static)'; exit 1; }
 
 ##@ Parts
 .PHONY: servers

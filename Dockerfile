@@ -1,0 +1,42 @@
+# One image with the three programs: watcher, syncer and ctl. It needs no shell, no root and no writable root filesystem.
+#
+#   docker build --build-arg VERSION=1.2.3 --build-arg COMMIT=abc1234 -t odasync:1.2.3 .
+#
+# GO_IMAGE has Go and a shell, BASE_IMAGE the certificates of public authorities; mirrors of both go with --build-arg.
+# The images are named with their versions: what is built tomorrow is what was tested today.
+ARG GO_IMAGE=golang:1.26.8-alpine
+ARG BASE_IMAGE=gcr.io/distroless/static-debian12:nonroot
+
+# BuildKit says where it builds and for what, and the compiler then crosses over without emulation. The classic builder
+# says nothing of both, and builds for where it is.
+FROM --platform=${BUILDPLATFORM:-linux} ${GO_IMAGE} AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY cmd cmd
+COPY internal internal
+ARG TARGETOS
+ARG TARGETARCH
+ARG VERSION=dev
+ARG COMMIT=unknown
+# The flags are the Makefile's: both give the same bytes, which test/compose checks.
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -buildvcs=false \
+    -ldflags "-s -w -X odasync/internal/ops.version=${VERSION} -X odasync/internal/ops.commit=${COMMIT}" \
+    -o /out/ ./cmd/... && mkdir /data
+
+FROM ${BASE_IMAGE}
+ARG VERSION=dev
+ARG COMMIT=unknown
+LABEL org.opencontainers.image.title="odasync" \
+      org.opencontainers.image.description="Keeps a TM Forum ODA Component Registry equal to the Components of a Kubernetes cluster" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${COMMIT}"
+COPY --from=build /out/ /usr/local/bin/
+# A volume that is mounted here for the first time takes over the owner.
+COPY --from=build --chown=65532:65532 /data /data
+# Named here, so that it does not depend on the base image.
+ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
+USER 65532:65532
+WORKDIR /data
+# Nothing runs by itself: say watcher, syncer or ctl.
+CMD ["ctl", "--help"]

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// sequences are the stream sequences of the demo's components by name, as ctl in a container lists them.
+func (p *project) sequences(ctx context.Context) (map[string]uint64, error) {
+	listing, err := p.compose(ctx, "exec", "-T", "demo", "ctl", "list", "-o", "json")
+	if err != nil {
+		return nil, err
+	}
+	var items []struct {
+		Name     string
+		Sequence uint64
+	}
+	if err := json.Unmarshal([]byte(listing), &items); err != nil {
+		return nil, fmt.Errorf("read the listing of ctl: %w", err)
+	}
+	sequences := map[string]uint64{}
+	for _, item := range items {
+		sequences[item.Name] = item.Sequence
+	}
+	return sequences, nil
+}
+
+func readCluster(ctx context.Context, p *project) error { return nil }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// daemon is the Docker daemon that is used.
+type daemon struct {
+	own   *exec.Cmd // nil for one that ran before
+	ended chan error
+}
+
+// findDaemon takes the daemon that answers, else starts one.
+func findDaemon(ctx context.Context) (*daemon, error) {
+	if _, err := docker(ctx, "version"); err == nil {
+		say("using the Docker daemon that runs")
+		return new(daemon), nil
+	}
+	dir, err := filepath.Abs("bin/docker")
+	if err != nil {
+		return nil, fmt.Errorf("start dockerd: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("start dockerd: %w", err)
+	}
+	// Image layers hold Go files. As a module of its own the folder is not taken for a part of the project.
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module docker\n"), 0o644); err != nil {
+		return nil, fmt.Errorf("start dockerd: %w", err)
+	}
+	return startDaemon(ctx, dir)
+}
+
+// startDaemon runs dockerd with everything in one folder. It touches neither the firewall nor the machine's bridges:
+// builds get no network, so that they show that they need none, and Compose makes a network of its own.
+func startDaemon(ctx context.Context, dir string) (*daemon, error) {
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, fmt.Errorf("start dockerd: %w", err)
+	}
+	defer log.Close()
+	socket := "unix://" + filepath.Join(dir, "socket")
+	d := &daemon{ended: make(chan error, 1), own: exec.Command("dockerd", "--host", socket, "--group", fmt.Sprint(os.Getgid()),
+		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
+		"--iptables=false", "--ip6tables=false", "--bridge=none", "--host-gateway-ip=127.0.0.1")}
+	d.own.Stdout, d.own.Stderr = log, log
+	d.own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for the test, which then ends it in order
+	if err := d.own.Start(); err != nil {
+		return nil, fmt.Errorf("start dockerd: %w: install Docker and Docker Compose (Debian: apt-get install docker.io docker-compose)", err)
+	}
+	go func() { d.ended <- d.own.Wait() }()
+	if err := os.Setenv("DOCKER_HOST", socket); err != nil {
+		return nil, errors.Join(err, d.stop())
+	}
+	err = eventually(ctx, "wait for dockerd, whose log is "+log.Name(), func() error { _, err := docker(ctx, "version"); return err })
+	if err != nil {
+		return nil, errors.Join(err, d.stop())
+	}
+	say("started a Docker daemon")
+	return d, nil
+}
+
+// stop ends the daemon that was started here.
+func (d *daemon) stop() error {
+	if d.own == nil {
+		return nil
+	}
+	_ = d.own.Process.Signal(syscall.SIGTERM) // it may have ended, which the wait tells
+	select {
+	case err := <-d.ended:
+		if err != nil {
+			return fmt.Errorf("dockerd ended with %w: see bin/docker/log", err)
+		}
+		return nil
+	case <-time.After(cleanupTimeout):
+		return fmt.Errorf("dockerd does not end within %s: its process is %d", cleanupTimeout, d.own.Process.Pid)
+	}
+}
+
+// docker runs a command and returns its output.
+func docker(ctx context.Context, args ...string) (string, error) {
+	return output(exec.CommandContext(ctx, "docker", args...))
+}
+
+// output runs a command and returns what it printed; an error has what it said.
+func output(command *exec.Cmd) (string, error) {
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	if err := command.Run(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(command.Args, " "), err, strings.TrimSpace(stdout.String()+stderr.String()))
+	}
+	return strings.TrimSpace(stdout.String()), nil
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"odasync/test/procs"
+)
+
+// build makes the image and compares its programs with those that make built: the same source gives the same bytes, in
+// another folder and another place.
+func build(ctx context.Context, p *project) error {
+	if _, err := p.compose(ctx, "build", "syncer"); err != nil {
+		return err
+	}
+	id, err := docker(ctx, "create", imageName)
+	if err != nil {
+		return err
+	}
+	defer docker(ctx, "rm", id) // it never ran
+	bin, err := procs.BinDir()
+	if err != nil {
+		return err
+	}
+	for _, program := range []string{"watcher", "syncer", "ctl"} {
+		copied := filepath.Join(p.dir, program)
+		if _, err := docker(ctx, "cp", id+":/usr/local/bin/"+program, copied); err != nil {
+			return err
+		}
+		inside, err := os.ReadFile(copied)
+		if err != nil {
+			return fmt.Errorf("compare %s: %w", program, err)
+		}
+		outside, err := os.ReadFile(filepath.Join(bin, program))
+		if err != nil {
+			return fmt.Errorf("compare %s: %w: run make build", program, err)
+		}
+		if string(inside) != string(outside) {
+			return fmt.Errorf("%s of the image differs from the one that make built: the Dockerfile and the Makefile must use the same flags, Go version and commit", program)
+		}
+	}
+	labels, err := docker(ctx, "image", "inspect", "--format", "{{range $name, $value := .Config.Labels}}{{$name}}={{$value}}\n{{end}}", imageName)
+	if err != nil {
+		return err
+	}
+	for _, want := range []string{"title=odasync\n", "version=" + os.Getenv("VERSION") + "\n", "revision=" + os.Getenv("COMMIT") + "\n"} {
+		if !strings.Contains(labels+"\n", "org.opencontainers.image."+want) {
+			return fmt.Errorf("the image lacks the label %s:\n%s", strings.TrimSpace(want), labels)
+		}
+	}
+	size, err := docker(ctx, "image", "inspect", "--format", "{{.Size}}", imageName)
+	say("built the image, %s bytes; its programs are byte for byte those of make build", size)
+	return err
+}
+
+// checkHardening looks at the running processes, and tries what must be impossible.
+func checkHardening(ctx context.Context, p *project) error {
+	for service, user := range map[string]string{"nats": "0", "registry": "65532", "syncer": "65532", "demo": "65532"} {
+		ids, err := p.containers(ctx, service)
+		if err != nil || len(ids) == 0 {
+			return errors.Join(fmt.Errorf("no container of %s", service), err)
+		}
+		pid, err := process(ctx, ids[0])
+		if err != nil {
+			return err
+		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			return fmt.Errorf("look at the process of %s: %w", service, err)
+		}
+		for field, want := range map[string]string{"Uid": user, "Gid": user, "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapBnd": "0000000000000000", "NoNewPrivs": "1"} {
+			if got := statusField(string(status), field); got != want {
+				return fmt.Errorf("the process of %s has %s %s, want %s", service, field, got, want)
+			}
+		}
+		readOnly, err := docker(ctx, "inspect", "--format", "{{.HostConfig.ReadonlyRootfs}}", ids[0])
+		if err != nil || readOnly != "true" {
+			return errors.Join(fmt.Errorf("the root filesystem of %s is writable", service), err)
+		}
+		// Even root, where there is one, can write nowhere but into the volume.
+		attempt := []string{"ctl", "registry", "serve", "--listen", "127.0.0.1:0", "--db", "/usr/local/bin/db"}
+		if service == "nats" {
+			attempt = []string{"touch", "/usr/local/bin/db"}
+		}
+		_, err = docker(ctx, append([]string{"exec", "--user", "0:0", ids[0]}, attempt...)...)
+		if err == nil || !strings.Contains(strings.ToLower(err.Error()), "read-only file system") {
+			return fmt.Errorf("writing to the root filesystem of %s: %v, want a read-only file system", service, err)
+		}
+	}
+	say("odasync's processes run as 65532, all of them without capabilities and on a read-only root filesystem")
+	return nil
+}
+
+// statusField is the first value of a line of /proc/PID/status.
+func statusField(status, name string) string {
+	for _, line := range strings.Split(status, "\n") {
+		if value, is := strings.CutPrefix(line, name+":"); is {
+			return strings.Fields(value)[0]
+		}
+	}
+	return ""
+}

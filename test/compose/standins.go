@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// goImage has the toolchain that runs here, the modules that go.mod requires as a module proxy made of files, and what
+// the compiler made of those modules. odasync itself is compiled in the image.
+func goImage(name string) standIn {
+	return standIn{
+		image: name,
+		settings: []string{
+			"ENV PATH=/usr/local/go/bin:/bin", "ENV GOTOOLCHAIN=local", "ENV GOPROXY=file:///goproxy", "ENV GOSUMDB=off", "ENV HOME=/root",
+		},
+		key: func() (string, error) {
+			version, err := goTool("version")
+			if err != nil {
+				return "", err
+			}
+			return digestFiles(version, "go.mod", "go.sum")
+		},
+		fill: func(l *layer) error {
+			root, err := goTool("env", "GOROOT")
+			if err != nil {
+				return err
+			}
+			errs := []error{l.busybox("sh", "mkdir"), l.folder("tmp", 0o1777), l.folder("root", 0o700)}
+			for _, part := range []string{"bin", "pkg", "src", "lib"} {
+				errs = append(errs, l.tree("usr/local/go/"+part, filepath.Join(root, part)))
+			}
+			for _, file := range []string{"VERSION", "go.env"} {
+				errs = append(errs, l.file("usr/local/go/"+file, filepath.Join(root, file)))
+			}
+			return errors.Join(append(errs, addModules(l), addCompiled(l))...)
+		},
+	}
+}
+
+// addModules copies the downloads of the required modules, in the layout that a module proxy has too.
+func addModules(l *layer) error {
+	listing, err := goTool("mod", "download", "-json")
+	if err != nil {
+		return err
+	}
+	cache, err := goTool("env", "GOMODCACHE")
+	if err != nil {
+		return err
+	}
+	downloads := filepath.Join(cache, "cache", "download")
+	decoder := json.NewDecoder(strings.NewReader(listing))
+	for {
+		var module struct{ Info, GoMod, Zip string }
+		if err := decoder.Decode(&module); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read the list of modules: %w", err)
+		}
+		for _, file := range []string{module.Info, module.GoMod, module.Zip} {
+			inside, err := filepath.Rel(downloads, file)
+			if err != nil {
+				return err
+			}
+			if err := l.file("goproxy/"+filepath.ToSlash(inside), file); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// addCompiled copies the compiled packages of others from the build cache, which knows each by the action that made it:
+// the first part of a build id is the begin of the action's hash.
+func addCompiled(l *layer) error {
+	listing, err := goTool("list", "-export", "-deps", "-f", "{{if not (and .Module .Module.Main)}}{{.BuildID}} {{.Export}}{{end}}", "./cmd/...")
+	if err != nil {
+		return err
+	}
+	cache, err := goTool("env", "GOCACHE")
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.Split(listing, "\n") {
+		id, export, _ := strings.Cut(line, " ")
+		if export == "" {
+			continue // unsafe, which nobody compiles
+		}
+		action, _, _ := strings.Cut(id, "/")
+		begin, err := base64.RawURLEncoding.DecodeString(action)
+		if err != nil || len(begin) < 8 {
+			return fmt.Errorf("the build id %q has another form than that of Go 1.26", id)
+		}
+		name := hex.EncodeToString(begin)
+		entries, err := filepath.Glob(filepath.Join(cache, name[:2], name+"*-a"))
+		if err != nil || len(entries) != 1 {
+			return errors.Join(fmt.Errorf("%d entries of the build cache for %s, want 1", len(entries), export), err)
+		}
+		for _, file := range append(entries, export) {
+			if err := l.file("root/.cache/go-build/"+filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const certificates = "/etc/ssl/certs/ca-certificates.crt"
+
+// baseImage has what a static program needs, like the distroless image that it stands for.
+func baseImage(name string) standIn {
+	return standIn{
+		image:    name,
+		settings: []string{"ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "USER 65532"},
+		key:      func() (string, error) { return digestFiles("base", certificates) },
+		fill: func(l *layer) error {
+			return errors.Join(
+				l.folder("tmp", 0o1777),
+				l.text("etc/passwd", "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"),
+				l.text("etc/group", "root:x:0:\nnonroot:x:65532:\n"),
+				l.file("etc/ssl/certs/ca-certificates.crt", certificates),
+			)
+		},
+	}
+}
+
+// natsImage has the NATS server of the tests, and wget, as the Alpine image has.
+func natsImage(name string) standIn {
+	const server = "bin/nats-server"
+	return standIn{
+		image:    name,
+		settings: []string{"ENV PATH=/usr/local/bin:/bin", `CMD ["nats-server"]`},
+		key:      func() (string, error) { return digestFiles("nats", server) },
+		fill: func(l *layer) error {
+			return errors.Join(l.busybox("sh", "wget", "touch"), l.folder("tmp", 0o1777), l.file("usr/local/bin/nats-server", server))
+		},
+	}
+}
+
+// digestFiles is one digest of a text, of the files, and of this program's idea of the stand-ins.
+func digestFiles(text string, files ...string) (string, error) {
+	digest := sha256.New()
+	digest.Write([]byte(text))
+	for _, file := range slices.Concat(files, []string{"test/compose/standins.go"}) {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		if _, err := io.Copy(digest, bytes.NewReader(content)); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(digest.Sum(nil))[:16], nil
+}
