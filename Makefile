@@ -79,11 +79,11 @@ compose-test: build servers docker ## docker-compose.yaml, really run
 
 .PHONY: docker
 docker: # compose-test needs a daemon, Compose, and a busybox for the images that it makes
-	@{ command -v dockerd docker-compose && test -x /bin/busybox; } >/dev/null || { \
-		echo 'installing Docker, Docker Compose and busybox for the test of docker-compose.yaml'; \
+	@{ command -v dockerd docker-compose iptables && test -x /bin/busybox; } >/dev/null || { \
+		echo 'installing Docker, Docker Compose, iptables and busybox for the test of docker-compose.yaml'; \
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io docker-compose busybox-static >/dev/null; } || \
-		{ echo 'install Docker, Docker Compose and busybox first (Debian: apt-get install docker.io docker-compose busybox-static)'; exit 1; }
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io docker-compose iptables busybox-static >/dev/null; } || \
+		{ echo 'install Docker, Docker Compose, iptables and busybox first (Debian: apt-get install docker.io docker-compose iptables busybox-static)'; exit 1; }
 
 ##@ Parts
 .PHONY: servers

@@ -39,8 +39,8 @@ func findDaemon(ctx context.Context) (*daemon, error) {
 	return startDaemon(ctx, dir)
 }
 
-// startDaemon runs dockerd with everything in one folder. It touches neither the firewall nor the machine's bridges:
-// builds get no network, so that they show that they need none, and Compose makes a network of its own.
+// startDaemon runs dockerd with everything in one folder. Without the usual bridge builds have no network, and so show
+// that they need none; Compose makes a network of its own.
 func startDaemon(ctx context.Context, dir string) (*daemon, error) {
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
@@ -50,7 +50,7 @@ func startDaemon(ctx context.Context, dir string) (*daemon, error) {
 	socket := "unix://" + filepath.Join(dir, "socket")
 	d := &daemon{ended: make(chan error, 1), own: exec.Command("dockerd", "--host", socket, "--group", fmt.Sprint(os.Getgid()),
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
-		"--iptables=false", "--ip6tables=false", "--bridge=none", "--host-gateway-ip=127.0.0.1")}
+		"--bridge=none", "--host-gateway-ip=127.0.0.1")}
 	d.own.Stdout, d.own.Stderr = log, log
 	d.own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for the test, which then ends it in order
 	if err := d.own.Start(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"odasync/test/procs"
@@ -77,18 +78,21 @@ func checkHardening(ctx context.Context, p *project) error {
 				return fmt.Errorf("the process of %s has %s %s, want %s", service, field, got, want)
 			}
 		}
-		readOnly, err := docker(ctx, "inspect", "--format", "{{.HostConfig.ReadonlyRootfs}}", ids[0])
-		if err != nil || readOnly != "true" {
-			return errors.Join(fmt.Errorf("the root filesystem of %s is writable", service), err)
+		mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", pid))
+		if err != nil {
+			return fmt.Errorf("look at the mounts of %s: %w", service, err)
 		}
-		// Even root, where there is one, can write nowhere but into the volume.
-		attempt := []string{"ctl", "registry", "serve", "--listen", "127.0.0.1:0", "--db", "/usr/local/bin/db"}
+		if options := rootOptions(string(mounts)); !slices.Contains(options, "ro") {
+			return fmt.Errorf("the root filesystem of %s is mounted with %v, want ro", service, options)
+		}
+		// Even root, which owns the folder, cannot write there.
+		attempt, refusal := []string{"ctl", "registry", "serve", "--listen", "127.0.0.1:0", "--db", "/usr/local/bin/db"}, "this user must be able to write there"
 		if service == "nats" {
-			attempt = []string{"touch", "/usr/local/bin/db"}
+			attempt, refusal = []string{"touch", "/usr/local/bin/db"}, "Read-only file system"
 		}
 		_, err = docker(ctx, append([]string{"exec", "--user", "0:0", ids[0]}, attempt...)...)
-		if err == nil || !strings.Contains(strings.ToLower(err.Error()), "read-only file system") {
-			return fmt.Errorf("writing to the root filesystem of %s: %v, want a read-only file system", service, err)
+		if err == nil || !strings.Contains(err.Error(), refusal) {
+			return fmt.Errorf("writing to the root filesystem of %s: %v, want: %s", service, err, refusal)
 		}
 	}
 	say("odasync's processes run as 65532, all of them without capabilities and on a read-only root filesystem")
@@ -103,4 +107,14 @@ func statusField(status, name string) string {
 		}
 	}
 	return ""
+}
+
+// rootOptions are the options of the root in /proc/PID/mounts.
+func rootOptions(mounts string) []string {
+	for _, line := range strings.Split(mounts, "\n") {
+		if fields := strings.Fields(line); len(fields) > 3 && fields[1] == "/" {
+			return strings.Split(fields[3], ",")
+		}
+	}
+	return nil
 }

@@ -43,6 +43,9 @@ func newProject(ctx context.Context) (*project, error) {
 	if p.manifests, err = newFolder(filepath.Join(p.dir, "manifests")); err != nil {
 		return nil, err
 	}
+	if err := os.WriteFile(p.settings(), nil, 0o600); err != nil {
+		return nil, fmt.Errorf("make the test's settings: %w", err)
+	}
 	p.env = []string{"ODASYNC_IMAGE=" + imageName, fmt.Sprintf("REGISTRY_PORT=%d", port), "MANIFESTS=" + p.manifests.dir}
 	// What the person has set for odasync does not count here.
 	for _, name := range []string{"PATH", "HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "VERSION", "COMMIT"} {
@@ -53,10 +56,12 @@ func newProject(ctx context.Context) (*project, error) {
 	return p, nil
 }
 
+// settings is a file without settings, in place of the person's .env.
+func (p *project) settings() string { return filepath.Join(p.dir, "env") }
+
 // compose runs a command of Compose on the project.
 func (p *project) compose(ctx context.Context, args ...string) (string, error) {
-	// An own folder for .env, where the person's may stand beside the file.
-	all := append(p.command[1:len(p.command):len(p.command)], "--project-name", projectName, "--file", "docker-compose.yaml", "--env-file", os.DevNull)
+	all := append(p.command[1:len(p.command):len(p.command)], "--project-name", projectName, "--file", "docker-compose.yaml", "--env-file", p.settings())
 	command := exec.CommandContext(ctx, p.command[0], append(all, args...)...)
 	command.Env = p.env
 	return output(command)

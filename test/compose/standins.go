@@ -47,7 +47,8 @@ func goImage(name string) standIn {
 	}
 }
 
-// addModules copies the downloads of the required modules, in the layout that a module proxy has too.
+// addModules copies the downloads of the required modules, in the layout that a module proxy has too, and the go.mod of
+// every other version that go.sum knows: which versions are required follows from them.
 func addModules(l *layer) error {
 	listing, err := goTool("mod", "download", "-json")
 	if err != nil {
@@ -58,24 +59,54 @@ func addModules(l *layer) error {
 		return err
 	}
 	downloads := filepath.Join(cache, "cache", "download")
+	files := map[string]bool{}
 	decoder := json.NewDecoder(strings.NewReader(listing))
-	for {
+	for decoder.More() {
 		var module struct{ Info, GoMod, Zip string }
-		if err := decoder.Decode(&module); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
+		if err := decoder.Decode(&module); err != nil {
 			return fmt.Errorf("read the list of modules: %w", err)
 		}
-		for _, file := range []string{module.Info, module.GoMod, module.Zip} {
-			inside, err := filepath.Rel(downloads, file)
-			if err != nil {
-				return err
-			}
-			if err := l.file("goproxy/"+filepath.ToSlash(inside), file); err != nil {
-				return err
+		files[module.Info], files[module.GoMod], files[module.Zip] = true, true, true
+	}
+	sums, err := os.ReadFile("go.sum")
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.Split(string(sums), "\n") {
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			continue
+		}
+		if version, is := strings.CutSuffix(fields[1], "/go.mod"); is {
+			file := filepath.Join(downloads, filepath.FromSlash(escaped(fields[0])), "@v", escaped(version)+".mod")
+			if _, err := os.Stat(file); err == nil { // others are not needed here, and so not there
+				files[file] = true
 			}
 		}
 	}
+	for file := range files {
+		inside, err := filepath.Rel(downloads, file)
+		if err != nil {
+			return err
+		}
+		if err := l.file("goproxy/"+filepath.ToSlash(inside), file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// escaped is how a module proxy writes a path: on some file systems upper and lower case are the same.
+func escaped(path string) string {
+	var b strings.Builder
+	for _, r := range path {
+		if 'A' <= r && r <= 'Z' {
+			b.WriteByte('!')
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // addCompiled copies the compiled packages of others from the build cache, which knows each by the action that made it:
