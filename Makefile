@@ -8,6 +8,7 @@ COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X odasync/internal/ops.version=$(VERSION) -X odasync/internal/ops.commit=$(COMMIT)
 # The programs depend on source, Go version and LDFLAGS alone, not on folder, clone or machine. The Dockerfile has them too.
 REPRODUCIBLE := -trimpath -buildvcs=false
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 # Where tests and demo find what is built here.
@@ -54,6 +55,7 @@ lint: ## gofmt, vet, staticcheck
 	go vet ./...
 	cd test/devcluster && go vet ./...
 	go run $(STATICCHECK) ./...
+	deploy/licenses.sh check
 
 .PHONY: soak
 soak: build servers ## break everything for DURATION (10m) under load, from SEED, and the registry for OUTAGE (5m)
@@ -84,6 +86,26 @@ docker: # compose-test needs a daemon, Compose, and a busybox for the images tha
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io docker-compose iptables busybox-static >/dev/null; } || \
 		{ echo 'install Docker, Docker Compose, iptables and busybox first (Debian: apt-get install docker.io docker-compose iptables busybox-static)'; exit 1; }
+
+.PHONY: sbom
+sbom: ## a CycloneDX bill of materials for each program, in bin/sbom
+	@mkdir -p bin/sbom
+	for program in watcher syncer ctl; do \
+		GOFLAGS=-trimpath go run $(CYCLONEDX) app -json -licenses -std -main cmd/$$program -output bin/sbom/$$program.cdx.json; done
+
+.PHONY: licenses
+licenses: ## docs/licenses.md
+	@mkdir -p bin
+	deploy/licenses.sh >bin/licenses.md && mv bin/licenses.md docs/licenses.md
+
+.PHONY: reproducible
+reproducible: build ## build again, in another folder with an empty cache, and compare
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+		cp -r go.mod go.sum cmd internal "$$scratch" && cd "$$scratch" && \
+		GOCACHE=$$scratch/cache go build $(REPRODUCIBLE) -ldflags '$(LDFLAGS)' -o again/ ./cmd/... && \
+		sha256sum again/* && cd '$(CURDIR)' && \
+		for program in again/watcher again/syncer again/ctl; do cmp "$$scratch/$$program" "bin/$${program#again/}"; done && \
+		echo 'the same bytes both times'
 
 ##@ Parts
 .PHONY: servers

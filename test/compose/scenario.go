@@ -15,7 +15,7 @@ const count = 20
 // scenario is what happens to the services, in the order in which it happens.
 func scenario(ctx context.Context, p *project) error {
 	for _, step := range []func(context.Context, *project) error{
-		build, comeUp, checkHardening, scaleOut, restartNATS, killWatcher, restartEach, goDownAndUp, readCluster,
+		build, comeUp, checkHardening, scaleOut, restartNATS, killWatcher, restartEach, goDownAndUp,
 	} {
 		if err := step(ctx, p); err != nil {
 			return err

@@ -25,5 +25,3 @@ func (p *project) sequences(ctx context.Context) (map[string]uint64, error) {
 	}
 	return sequences, nil
 }
-
-func readCluster(ctx context.Context, p *project) error { return nil }
