@@ -88,10 +88,10 @@ docker: # compose-test needs a daemon, Compose, and a busybox for the images tha
 		{ echo 'install Docker, Docker Compose, iptables and busybox first (Debian: apt-get install docker.io docker-compose iptables busybox-static)'; exit 1; }
 
 .PHONY: sbom
-sbom: ## a CycloneDX bill of materials for each program, in bin/sbom
+sbom: build ## a CycloneDX bill of materials of each program, in bin/sbom
 	@mkdir -p bin/sbom
 	for program in watcher syncer ctl; do \
-		GOFLAGS=-trimpath go run $(CYCLONEDX) app -json -licenses -std -main cmd/$$program -output bin/sbom/$$program.cdx.json; done
+		go run $(CYCLONEDX) bin -json -licenses -std -version '$(VERSION)' -output bin/sbom/$$program.cdx.json bin/$$program; done
 
 .PHONY: licenses
 licenses: ## docs/licenses.md
