@@ -1,0 +1,66 @@
+{{- /* Prefix of every object's name: the release's name, or release-odasync where the release is called otherwise. */ -}}
+{{- define "odasync.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Labels by which the Pods of one process are selected. Takes (dict "root" $ "process" "watcher"). */ -}}
+{{- define "odasync.selector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .process }}
+{{- end -}}
+
+{{- define "odasync.labels" -}}
+{{ include "odasync.selector" . }}
+app.kubernetes.io/part-of: oda-canvas
+app.kubernetes.io/version: {{ include "odasync.version" .root | quote }}
+{{- end -}}
+
+{{- define "odasync.version" -}}
+{{- .Values.version | default .Chart.AppVersion -}}
+{{- end -}}
+
+{{- /* [registry/]image:version[-prereleaseSuffix], as the ODA Canvas charts build it. */ -}}
+{{- define "odasync.image" -}}
+{{- with .Values.global.image.registry }}{{ trimSuffix "/" . }}/{{ end -}}
+{{- .Values.image }}:{{ include "odasync.version" . }}
+{{- with .Values.prereleaseSuffix }}-{{ . }}{{ end -}}
+{{- end -}}
+
+{{- define "odasync.natsImage" -}}
+{{- with .Values.global.image.registry }}{{ trimSuffix "/" . }}/{{ end -}}
+{{- .Values.nats.image }}:{{ .Values.nats.version -}}
+{{- end -}}
+
+{{- /* An image with a prerelease suffix is built anew under the same name, so it is always pulled. */ -}}
+{{- define "odasync.imagePullPolicy" -}}
+{{- if .Values.imagePullPolicy }}{{ .Values.imagePullPolicy }}
+{{- else if .Values.prereleaseSuffix }}Always
+{{- else }}IfNotPresent
+{{- end -}}
+{{- end -}}
+
+{{- define "odasync.natsBuiltIn" -}}
+{{- if not .Values.nats.url }}true{{ end -}}
+{{- end -}}
+
+{{- define "odasync.natsURL" -}}
+{{- .Values.nats.url | default (printf "nats://%s-nats.%s.svc:4222" (include "odasync.fullname" .) .Release.Namespace) -}}
+{{- end -}}
+
+{{- /* host:port where NATS serves its monitoring. Each server answers there for itself under its own name before the
+       host's, which is how KEDA finds the consumer's leader. */ -}}
+{{- define "odasync.natsMonitoring" -}}
+{{- .Values.nats.monitoringEndpoint | default (printf "%s-nats-headless.%s.svc:8222" (include "odasync.fullname" .) .Release.Namespace) -}}
+{{- end -}}
+
+{{- /* "true" where a namespace is a glob or all: the watcher then watches the whole cluster. */ -}}
+{{- define "odasync.clusterWide" -}}
+{{- range .Values.namespaces }}{{ if or (eq . "all") (regexMatch "[*?\\[]" .) }}true{{ break }}{{ end }}{{ end -}}
+{{- end -}}

@@ -1,0 +1,193 @@
+{{- /* What every Pod of odasync has in common. Takes (dict "root" $ "process" "watcher" "values" .Values.watcher). */ -}}
+{{- define "odasync.podCommon" -}}
+{{- with .root.Values.global.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ if kindIs "map" . }}{{ .name }}{{ else }}{{ . }}{{ end }}
+  {{- end }}
+{{- end }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+topologySpreadConstraints:
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "odasync.selector" $ | nindent 8 }}
+  {{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "odasync.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- /* A standby watcher is ready. What is missing stands in the answer of /readyz; a restart would not bring it, so
+       only /livez decides about one. */ -}}
+{{- define "odasync.probes" -}}
+startupProbe:
+  httpGet: {path: /livez, port: metrics}
+  periodSeconds: 2
+  failureThreshold: 30
+livenessProbe:
+  httpGet: {path: /livez, port: metrics}
+  periodSeconds: 10
+  timeoutSeconds: 5
+readinessProbe:
+  httpGet: {path: /readyz, port: metrics}
+  periodSeconds: 5
+  timeoutSeconds: 5
+{{- end -}}
+
+{{- /* The variables of one process as a sorted list; a later map wins. Takes (list map map …). */ -}}
+{{- define "odasync.env" -}}
+{{- $all := dict -}}
+{{- range . }}{{ $all = mergeOverwrite $all (. | default dict | deepCopy) }}{{ end -}}
+{{- range $name, $value := $all }}
+- name: {{ $name }}
+  value: {{ if kindIs "string" $value }}{{ $value | quote }}{{ else }}{{ $value | toJson | quote }}{{ end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Variables that watcher and syncer share. Takes (dict "root" $ "process" "watcher"). */ -}}
+{{- define "odasync.commonEnv" -}}
+{{- $v := .root.Values -}}
+LOG_LEVEL: {{ $v.log.level | quote }}
+LOG_FORMAT: {{ $v.log.format | quote }}
+MONITORING_PORT: {{ $v.monitoring.port | toString | quote }}
+NATS_URL: {{ include "odasync.natsURL" .root | quote }}
+STREAM_REPLICAS: {{ $v.stream.replicas | default (ternary $v.nats.replicas 1 (eq (include "odasync.natsBuiltIn" .root) "true")) | toString | quote }}
+STREAM_HISTORY: {{ $v.stream.history | int64 | toString | quote }}
+STREAM_MAX_BYTES: {{ $v.stream.maxBytes | int64 | toString | quote }}
+{{- if $v.nats.creds.secret }}
+NATS_CREDS: /etc/odasync/nats-creds/nats.creds
+{{- end }}
+{{- if $v.nats.tls.caSecret }}
+NATS_TLS_CA: /etc/odasync/nats-ca/ca.crt
+{{- end }}
+{{- if get $v.nats.tls (printf "%sSecret" .process) }}
+NATS_TLS_CERT: /etc/odasync/nats-tls/tls.crt
+NATS_TLS_KEY: /etc/odasync/nats-tls/tls.key
+{{- end }}
+{{- end -}}
+
+{{- /* The Secrets that a process reads as files, as (dict "files" list of name, secret, items). A process sees only its
+       own key of a Secret. */ -}}
+{{- define "odasync.secretFiles" -}}
+{{- $nats := .root.Values.nats -}}
+files:
+{{- if $nats.creds.secret }}
+  - name: nats-creds
+    secret: {{ $nats.creds.secret }}
+    items:
+      - {key: {{ get $nats.creds (printf "%sKey" .process) | quote }}, path: nats.creds}
+{{- end }}
+{{- if $nats.tls.caSecret }}
+  - name: nats-ca
+    secret: {{ $nats.tls.caSecret }}
+    items:
+      - {key: {{ $nats.tls.caKey | quote }}, path: ca.crt}
+{{- end }}
+{{- with get $nats.tls (printf "%sSecret" .process) }}
+  - name: nats-tls
+    secret: {{ . }}
+    items:
+      - {key: tls.crt, path: tls.crt}
+      - {key: tls.key, path: tls.key}
+{{- end }}
+{{- with .root.Values.registry.apiKey.secret }}
+{{- if eq $.process "syncer" }}
+  - name: registry
+    secret: {{ . }}
+    items:
+      - {key: {{ $.root.Values.registry.apiKey.key | quote }}, path: api-key}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "odasync.secretMounts" -}}
+{{- with (include "odasync.secretFiles" . | fromYaml).files }}
+volumeMounts:
+  {{- range . }}
+  - name: {{ .name }}
+    mountPath: /etc/odasync/{{ .name }}
+    readOnly: true
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "odasync.secretVolumes" -}}
+{{- with (include "odasync.secretFiles" . | fromYaml).files }}
+volumes:
+  {{- range . }}
+  - name: {{ .name }}
+    secret:
+      secretName: {{ .secret }}
+      defaultMode: 0440
+      items:
+        {{- toYaml .items | nindent 8 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Metrics of a process for Prometheus; those of a Pod that is not ready matter most. */ -}}
+{{- define "odasync.metricsService" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "odasync.fullname" .root }}-{{ .process }}-metrics
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "odasync.labels" . | nindent 4 }}
+spec:
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector:
+    {{- include "odasync.selector" . | nindent 4 }}
+  ports:
+    - name: metrics
+      port: {{ .root.Values.monitoring.port }}
+      targetPort: metrics
+{{- end -}}
+
+{{- /* Unready Pods may be evicted: they wait for NATS or the registry, and would hold up a node's drain meanwhile. */ -}}
+{{- define "odasync.disruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "odasync.fullname" .root }}-{{ .process }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "odasync.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: {{ .unhealthy | default "AlwaysAllow" }}
+  selector:
+    matchLabels:
+      {{- include "odasync.selector" . | nindent 6 }}
+{{- end -}}
