@@ -51,6 +51,9 @@ app.kubernetes.io/version: {{ include "odasync.version" .root | quote }}
 {{- end -}}
 
 {{- define "odasync.natsURL" -}}
+{{- if contains "@" .Values.nats.url }}
+{{- fail "nats.url holds credentials, for everybody to read: put them into a Secret and name that as nats.creds.secret" }}
+{{- end -}}
 {{- .Values.nats.url | default (printf "nats://%s-nats.%s.svc:4222" (include "odasync.fullname" .) .Release.Namespace) -}}
 {{- end -}}
 
@@ -63,4 +66,11 @@ app.kubernetes.io/version: {{ include "odasync.version" .root | quote }}
 {{- /* "true" where a namespace is a glob or all: the watcher then watches the whole cluster. */ -}}
 {{- define "odasync.clusterWide" -}}
 {{- range .Values.namespaces }}{{ if or (eq . "all") (regexMatch "[*?\\[]" .) }}true{{ break }}{{ end }}{{ end -}}
+{{- end -}}
+
+{{- define "odasync.registryURL" -}}
+{{- if contains "@" .Values.registry.url }}
+{{- fail "registry.url holds credentials, for everybody to read: put the key into a Secret and name that as registry.apiKey.secret" }}
+{{- end -}}
+{{- required "registry.url is empty: set it to the Component Registry's URL, such as http://component-registry.canvas.svc:8000" .Values.registry.url -}}
 {{- end -}}

@@ -68,6 +68,9 @@ readinessProbe:
 {{- define "odasync.env" -}}
 {{- $all := dict -}}
 {{- range . }}{{ $all = mergeOverwrite $all (. | default dict | deepCopy) }}{{ end -}}
+{{- if hasKey $all "COMPONENT_REGISTRY_API_KEY" }}
+{{- fail "COMPONENT_REGISTRY_API_KEY is given as a plain variable, for everybody to read: put the key into a Secret and name that as registry.apiKey.secret" }}
+{{- end }}
 {{- range $name, $value := $all }}
 - name: {{ $name }}
   value: {{ if kindIs "string" $value }}{{ $value | quote }}{{ else }}{{ $value | toJson | quote }}{{ end }}
