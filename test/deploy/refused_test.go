@@ -1,0 +1,62 @@
+package deploy
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestRefusedValues gives values that cannot work: nothing is rendered, and what is wrong is named.
+func TestRefusedValues(t *testing.T) {
+	const secret = "s3cret"
+	for value, says := range map[string]string{
+		"registry.url=":                                   "registry.url is empty: set it to the Component Registry's URL",
+		"registry.url=registry:8000":                      "at '/registry/url'",
+		"registry.url=http://user:" + secret + "@registry": "registry.url holds credentials",
+		"registry.componentNameFormat=full":               "at '/registry/componentNameFormat': value must be one of 'name', 'namespace.name'",
+		"registry.apiSegments={core,other}":               "at '/registry/apiSegments/1': value must be one of",
+		"registry.apiKey.value=x":                         "at '/registry/apiKey': additional properties 'value' not allowed",
+		"nats.url=http://nats":                            "at '/nats/url'",
+		"nats.url=nats://user:" + secret + "@nats":        "nats.url holds credentials",
+		"nats.replicas=2":                                 "at '/nats/replicas': value must be one of 1, 3",
+		"nats.tls.enabled=true":                           "at '/nats/tls': additional properties 'enabled' not allowed",
+		"watcher.replicas=0":                              "at '/watcher/replicas': minimum: got 0, want 1",
+		"watcher.command=":                                "at '/watcher/command': minLength",
+		"syncer.concurrency=2000":                         "at '/syncer/concurrency': maximum: got 2,000, want 1,024",
+		"syncer.autoscaling.type=vpa":                     "at '/syncer/autoscaling/type': value must be one of 'none', 'hpa', 'keda'",
+		"syncer.autoscaling.minReplicas=0":                "at '/syncer/autoscaling/minReplicas'",
+		"syncer.autoscaling.minReplica=3":                 "additional properties 'minReplica' not allowed",
+		"namespaces={}":                                   "at '/namespaces'",
+		"namespaces={Components}":                         "at '/namespaces/0'",
+		"namespaces=components":                           "at '/namespaces': got string, want array",
+		"componentVersion=v2":                             "at '/componentVersion': value must be one of",
+		"target=partner registry":                         "at '/target'",
+		"syncInterval=often":                              "at '/syncInterval'",
+		"stream.replicas=2":                               "at '/stream/replicas': value must be one of 0, 1, 3, 5",
+		"log.level=TRACE":                                 "at '/log/level': value must be one of",
+		"monitoring.port=0":                               "at '/monitoring/port'",
+		"networkPolicy.registry.ports={http}":             "at '/networkPolicy/registry/ports/0'",
+		"extraEnv.lower=x":                                "at '/extraEnv': additional properties 'lower' not allowed",
+		"extraEnv.COMPONENT_REGISTRY_API_KEY=" + secret:   "put the key into a Secret",
+		"replicas=3":                                      "additional properties 'replicas' not allowed",
+	} {
+		t.Run(value, func(t *testing.T) {
+			_, err := template(chart(), set(value)...)
+			if err == nil || !strings.Contains(err.Error(), says) {
+				t.Fatalf("got %v, want one that says %q", err, says)
+			}
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("the words hold the secret: %v", err)
+			}
+		})
+	}
+	for name, values := range map[string][]string{
+		"minReplicas 5 is above maxReplicas 3": {"syncer.autoscaling.type=hpa", "syncer.autoscaling.minReplicas=5", "syncer.autoscaling.maxReplicas=3"},
+		"nats.monitoringEndpoint is empty":     {"syncer.autoscaling.type=keda", "nats.url=nats://nats:4222"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := template(chart(), set(values...)...); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

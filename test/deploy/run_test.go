@@ -1,0 +1,276 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"odasync/test/cluster"
+	"odasync/test/procs"
+)
+
+// TestManifestsRunThePipeline runs the programs with the variables of deploy/manifests, NATS with its configuration,
+// and the watchers as its service account, which may do nothing else. Only addresses are exchanged.
+func TestManifestsRunThePipeline(t *testing.T) {
+	all := manifests(t)
+	newServer(t).install(t, all)
+	component := cluster.Component("components", "shown", "1")
+	if err := shared.Apply(t.Context(), component); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := shared.Delete(context.Background(), component); err != nil {
+			t.Error(err)
+		}
+	})
+	group := procs.ForTest(t)
+	servers := startNATS(t, group, all)
+	_, registryURL, err := group.Registry(within(t), "registry", 0)
+	must(t, err)
+
+	here := map[string]string{"NATS_URL": servers[0].url, "MONITORING_HOST": "127.0.0.1", "MONITORING_PORT": "0"}
+	env := all.env(t, "Deployment odasync-watcher")
+	maps.Copy(env, here)
+	maps.Copy(env, map[string]string{"KUBERNETES_IN_CLUSTER": "false", "KUBECONFIG": shared.WatcherKubeconfig})
+	var watchers []*procs.Process
+	for _, name := range []string{"watcher-1", "watcher-2"} {
+		watchers = append(watchers, start(t, group, procs.Spec{Name: name, Program: "watcher", Env: env}))
+	}
+	syncerEnv := all.env(t, "Deployment odasync-syncer")
+	maps.Copy(syncerEnv, here)
+	syncerEnv["COMPONENT_REGISTRY_URL"] = registryURL
+	syncer := start(t, group, procs.Spec{Name: "syncer", Program: "syncer", Env: syncerEnv})
+	for _, p := range append(watchers, syncer) {
+		must(t, p.AwaitReady(within(t)))
+	}
+	eventually(t, "the Component is in the registry", func() error {
+		text, err := get(t, registryURL+"/components/")
+		if err == nil && !strings.Contains(text, `"shown"`) {
+			err = fmt.Errorf("the registry has %s", text)
+		}
+		return err
+	})
+
+	// The command of NOTES.txt, with what the watcher's container has.
+	list := start(t, group, procs.Spec{Name: "ctl", Program: "ctl", Args: []string{"list", "-o", "name"}, Env: env})
+	if code, err := list.Wait(within(t)); err != nil || code != 0 || !strings.Contains(list.Tail(5), "shown") {
+		t.Errorf("ctl list: %v, exit code %d: %s", err, code, list.Tail(5))
+	}
+
+	// KEDA finds the lag where the ScaledObject says.
+	scaled := render(t, chart(), set("syncer.autoscaling.type=keda")...)
+	trigger := scaled.field(t, "ScaledObject odasync-syncer", "spec.triggers.0.metadata").(map[string]any)
+	eventually(t, "the consumer of the ScaledObject is monitored", func() error {
+		return servers[0].monitors(t, trigger["account"].(string), trigger["stream"].(string), trigger["consumer"].(string))
+	})
+
+	// The standby takes over, which needs every right on the Lease.
+	leader := slices.IndexFunc(watchers, func(p *procs.Process) bool { return leads(t, p) })
+	if leader < 0 {
+		t.Fatal("no watcher leads")
+	}
+	must(t, watchers[leader].Stop())
+	eventually(t, "the other watcher leads", func() error {
+		if !leads(t, watchers[1-leader]) {
+			return fmt.Errorf("it stands by")
+		}
+		return nil
+	})
+}
+
+// TestOnlyTheWatcherHasRights looks at who is granted anything, and that the rules, which test/kube takes apart one by
+// one in deploy/rbac.yaml, are the same here.
+func TestOnlyTheWatcherHasRights(t *testing.T) {
+	for _, object := range manifests(t) {
+		subjects, found, err := unstructured.NestedSlice(object.Object, "subjects")
+		if err != nil || !found {
+			continue
+		}
+		if len(subjects) != 1 || subjects[0].(map[string]any)["name"] != "odasync-watcher" {
+			t.Errorf("%s %s grants to %v", object.GetKind(), object.GetName(), subjects)
+		}
+	}
+	alone, err := os.ReadFile(filepath.Join(root, "deploy", "rbac.yaml"))
+	must(t, err)
+	among, err := os.ReadFile(filepath.Join(root, "deploy", "manifests", "rbac.yaml"))
+	must(t, err)
+	same(t, "deploy/rbac.yaml and deploy/manifests/rbac.yaml", string(alone), string(among))
+}
+
+// TestThreeServersKeepThreeCopies runs NATS as three servers by their configuration, and a watcher that asks for as many
+// copies.
+func TestThreeServersKeepThreeCopies(t *testing.T) {
+	all := render(t, chart(), set("nats.replicas=3")...)
+	group := procs.ForTest(t)
+	servers := startNATS(t, group, all)
+	env := all.env(t, "Deployment odasync-watcher")
+	maps.Copy(env, map[string]string{"NATS_URL": servers[0].url, "MONITORING_HOST": "127.0.0.1", "MONITORING_PORT": "0",
+		"KUBERNETES_IN_CLUSTER": "false", "KUBECONFIG": shared.Kubeconfig})
+	watcher := start(t, group, procs.Spec{Name: "watcher", Program: "watcher", Env: env})
+	must(t, watcher.AwaitReady(within(t)))
+	for _, server := range servers {
+		eventually(t, server.name+" has a copy of the stream", func() error {
+			return server.monitors(t, "$G", "ODA_COMPONENTS", "")
+		})
+	}
+}
+
+func start(t *testing.T, group *procs.Group, spec procs.Spec) *procs.Process {
+	t.Helper()
+	p, err := group.Start(spec)
+	must(t, err)
+	return p
+}
+
+func leads(t *testing.T, p *procs.Process) bool {
+	t.Helper()
+	value, err := p.Metric(within(t), "odasync_leader")
+	must(t, err)
+	return value == 1
+}
+
+func get(t *testing.T, url string) (string, error) {
+	request, err := http.NewRequestWithContext(within(t), http.MethodGet, url, nil)
+	must(t, err)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", answer.Status, text)
+	}
+	return string(text), err
+}
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually asks until there is no error.
+func eventually(t *testing.T, what string, ask func() error) {
+	t.Helper()
+	for ctx := within(t); ; {
+		err := ask()
+		if err == nil {
+			return
+		}
+		if procs.Pause(ctx, 50*time.Millisecond) != nil {
+			t.Fatalf("%s: not within %s: %v", what, patience, err)
+		}
+	}
+}
+
+// natsServer is one server of the StatefulSet, on loopback.
+type natsServer struct {
+	name, url, monitoring string
+}
+
+// startNATS runs the StatefulSet's servers with the ConfigMap's configuration. What differs on one machine are the
+// ports, the folder, and the addresses of the routes.
+func startNATS(t *testing.T, group *procs.Group, all objects) []natsServer {
+	t.Helper()
+	const id = "StatefulSet odasync-nats"
+	count := int(all.field(t, id, "spec.replicas").(float64))
+	config := all.field(t, "ConfigMap odasync-nats", "data").(map[string]any)["nats.conf"].(string)
+	routes := make([]int, count)
+	for number := range routes {
+		var err error
+		routes[number], err = procs.FreePort()
+		must(t, err)
+		if name := fmt.Sprintf("odasync-nats-%d.odasync-nats-headless.canvas.svc:6222", number); count > 1 {
+			if !strings.Contains(config, name) {
+				t.Fatalf("no route to %s in\n%s", name, config)
+			}
+			config = strings.ReplaceAll(config, name, "127.0.0.1:"+strconv.Itoa(routes[number]))
+		}
+	}
+	servers := make([]natsServer, count)
+	for number := range servers {
+		name := fmt.Sprintf("odasync-nats-%d", number)
+		file := filepath.Join(group.Dir, name+".conf")
+		own := strings.ReplaceAll(config, "port: 6222", "listen: 127.0.0.1:"+strconv.Itoa(routes[number]))
+		must(t, os.WriteFile(file, []byte(own), 0o600))
+		client, err := procs.FreePort()
+		must(t, err)
+		monitor, err := procs.FreePort()
+		must(t, err)
+		start(t, group, procs.Spec{Name: name, Program: "nats-server", Env: map[string]string{"POD_NAME": name},
+			Args: []string{"-c", file, "-a", "127.0.0.1", "-p", strconv.Itoa(client), "-m", strconv.Itoa(monitor), "-sd", filepath.Join(group.Dir, name)}})
+		servers[number] = natsServer{name: name, url: fmt.Sprintf("nats://127.0.0.1:%d", client), monitoring: fmt.Sprintf("http://127.0.0.1:%d", monitor)}
+	}
+	for _, server := range servers {
+		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+			path := all.field(t, id, "spec.template.spec.containers.0."+probe+".httpGet.path").(string)
+			eventually(t, server.name+" answers its "+probe, func() error {
+				_, err := get(t, server.monitoring+path)
+				return err
+			})
+		}
+		text, err := get(t, server.monitoring+"/varz")
+		must(t, err)
+		var about struct {
+			Name string `json:"server_name"`
+		}
+		must(t, json.Unmarshal([]byte(text), &about))
+		same(t, "server_name", about.Name, server.name) // by which KEDA finds the consumer's leader
+	}
+	return servers
+}
+
+// monitors looks for a stream, and a consumer where one is named, as KEDA does.
+func (s natsServer) monitors(t *testing.T, account, stream, consumer string) error {
+	text, err := get(t, s.monitoring+"/jsz?acc="+account+"&consumers=true&config=true")
+	if err != nil {
+		return err
+	}
+	var status struct {
+		Accounts []struct {
+			Streams []struct {
+				Name      string `json:"name"`
+				Consumers []struct {
+					Name string `json:"name"`
+				} `json:"consumer_detail"`
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	if err := json.Unmarshal([]byte(text), &status); err != nil {
+		return err
+	}
+	for _, account := range status.Accounts {
+		for _, have := range account.Streams {
+			for _, reader := range have.Consumers {
+				if have.Name == stream && reader.Name == consumer {
+					return nil
+				}
+			}
+			if have.Name == stream && consumer == "" {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no stream %s with consumer %q in %s", stream, consumer, text)
+}

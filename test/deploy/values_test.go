@@ -1,0 +1,323 @@
+package deploy
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// TestValues renders the chart with combinations of values. Whatever comes out is accepted by the API server, without a
+// warning.
+func TestValues(t *testing.T) {
+	const (
+		watcher, syncer, nats = "Deployment odasync-watcher", "Deployment odasync-syncer", "StatefulSet odasync-nats"
+		scaled, budget        = "ScaledObject odasync-syncer", "PodDisruptionBudget odasync-nats"
+	)
+	tests := map[string]struct {
+		values   []string
+		has, not []string // ids
+		check    func(t *testing.T, all objects)
+	}{
+		"as it comes": {
+			has: []string{watcher, syncer, nats, "Role components/odasync-watcher", "RoleBinding components/odasync-watcher",
+				"ClusterRole odasync-watcher-crd", "Role odasync-watcher-lease", "NetworkPolicy odasync-default-deny",
+				"NetworkPolicy odasync-watcher", "NetworkPolicy odasync-syncer", "NetworkPolicy odasync-nats",
+				"PodDisruptionBudget odasync-watcher", "PodDisruptionBudget odasync-syncer", "Service odasync-nats-headless"},
+			not: []string{"ClusterRole odasync-watcher", "ClusterRoleBinding odasync-watcher", scaled, budget,
+				"HorizontalPodAutoscaler odasync-syncer", "ServiceMonitor odasync-watcher", "PrometheusRule odasync-alerts"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, watcher, "spec.replicas", 2)
+				equal(t, all, syncer, "spec.replicas", 2)
+				equal(t, all, "NetworkPolicy odasync-syncer", "spec.egress.2.ports.0.port", 8000)
+				variables(t, all, watcher, map[string]string{"LOG_FORMAT": "json", "KUBERNETES_NAMESPACE": "components",
+					"NATS_URL": "nats://odasync-nats.canvas.svc:4222", "STREAM_REPLICAS": "1", "NATS_CREDS": "", "COMPONENT_REGISTRY_URL": ""})
+				variables(t, all, syncer, map[string]string{"SYNC_TARGET": "default", "COMPONENT_REGISTRY_URL": "http://registry.example:8000/path",
+					"COMPONENT_REGISTRY_API_KEY_FILE": "", "KUBERNETES_NAMESPACE": ""})
+			},
+		},
+		"several namespaces": {
+			values: []string{"namespaces={components,odacompns-a}"},
+			has:    []string{"Role components/odasync-watcher", "Role odacompns-a/odasync-watcher", "RoleBinding odacompns-a/odasync-watcher"},
+			not:    []string{"ClusterRole odasync-watcher"},
+			check: func(t *testing.T, all objects) {
+				variables(t, all, watcher, map[string]string{"KUBERNETES_NAMESPACE": "components,odacompns-a"})
+			},
+		},
+		"a glob": {
+			values: []string{"namespaces={components,odacompns-*}"},
+			has:    []string{"ClusterRole odasync-watcher", "ClusterRoleBinding odasync-watcher"},
+			not:    []string{"Role components/odasync-watcher"},
+		},
+		"all namespaces": {
+			values: []string{"namespaces={all}"},
+			has:    []string{"ClusterRole odasync-watcher", "ClusterRoleBinding odasync-watcher"},
+			not:    []string{"Role all/odasync-watcher"},
+		},
+		"a pinned version": {
+			values: []string{"componentVersion=v1"},
+			not:    []string{"ClusterRole odasync-watcher-crd", "ClusterRoleBinding odasync-watcher-crd"},
+			check: func(t *testing.T, all objects) {
+				variables(t, all, watcher, map[string]string{"ODA_COMPONENT_VERSION": "v1"})
+			},
+		},
+		"NATS of one's own": {
+			values: []string{`nats.url=nats://a.nats:4333\,tls://b.nats`},
+			not:    []string{nats, "ServiceAccount odasync-nats", "Service odasync-nats", "ConfigMap odasync-nats", "NetworkPolicy odasync-nats"},
+			check: func(t *testing.T, all objects) {
+				for _, process := range []string{"watcher", "syncer"} {
+					variables(t, all, "Deployment odasync-"+process, map[string]string{"NATS_URL": "nats://a.nats:4333,tls://b.nats", "STREAM_REPLICAS": "1"})
+					equal(t, all, "NetworkPolicy odasync-"+process, "spec.egress.1.ports.0.port", 4333)
+					equal(t, all, "NetworkPolicy odasync-"+process, "spec.egress.1.ports.1.port", 4222)
+				}
+			},
+		},
+		"three NATS servers": {
+			values: []string{"nats.replicas=3"},
+			has:    []string{budget},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, nats, "spec.replicas", 3)
+				equal(t, all, "NetworkPolicy odasync-nats", "spec.egress.1.ports.0.port", 6222)
+				variables(t, all, watcher, map[string]string{"STREAM_REPLICAS": "3"})
+				variables(t, all, syncer, map[string]string{"STREAM_REPLICAS": "3"})
+				config := all.field(t, "ConfigMap odasync-nats", "data").(map[string]any)["nats.conf"].(string)
+				for _, route := range []string{"odasync-nats-0.odasync-nats-headless.canvas.svc:6222", "odasync-nats-2.odasync-nats-headless.canvas.svc:6222"} {
+					if !strings.Contains(config, route) {
+						t.Errorf("no route %s in\n%s", route, config)
+					}
+				}
+			},
+		},
+		"KEDA": {
+			values: []string{"syncer.autoscaling.type=keda", "target=partner", "syncer.autoscaling.lagThreshold=1000000"},
+			has:    []string{scaled},
+			not:    []string{"HorizontalPodAutoscaler odasync-syncer"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, syncer, "spec.replicas", nil)
+				metadata := "spec.triggers.0.metadata."
+				equal(t, all, scaled, metadata+"natsServerMonitoringEndpoint", "odasync-nats-headless.canvas.svc:8222")
+				equal(t, all, scaled, metadata+"stream", "ODA_COMPONENTS")
+				equal(t, all, scaled, metadata+"consumer", "syncer-partner")
+				equal(t, all, scaled, metadata+"account", "$G")
+				equal(t, all, scaled, metadata+"lagThreshold", "1000000")
+				equal(t, all, scaled, "spec.minReplicaCount", 2)
+			},
+		},
+		"KEDA with NATS of one's own": {
+			values: []string{"syncer.autoscaling.type=keda", "nats.url=nats://nats.nats:4222", "nats.monitoringEndpoint=nats-headless.nats.svc:8222"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, scaled, "spec.triggers.0.metadata.natsServerMonitoringEndpoint", "nats-headless.nats.svc:8222")
+			},
+		},
+		"HPA": {
+			values: []string{"syncer.autoscaling.type=hpa"},
+			has:    []string{"HorizontalPodAutoscaler odasync-syncer"},
+			not:    []string{scaled},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, syncer, "spec.replicas", nil)
+				equal(t, all, "HorizontalPodAutoscaler odasync-syncer", "spec.scaleTargetRef.name", "odasync-syncer")
+			},
+		},
+		"secrets": {
+			values: []string{"registry.apiKey.secret=registry-key", "nats.creds.secret=nats-creds", "nats.tls.caSecret=nats-ca",
+				"nats.tls.watcherSecret=watcher-cert", "nats.tls.syncerSecret=syncer-cert"},
+			check: func(t *testing.T, all objects) {
+				files := map[string]string{"NATS_CREDS": "/etc/odasync/nats-creds/nats.creds", "NATS_TLS_CA": "/etc/odasync/nats-ca/ca.crt",
+					"NATS_TLS_CERT": "/etc/odasync/nats-tls/tls.crt", "NATS_TLS_KEY": "/etc/odasync/nats-tls/tls.key"}
+				variables(t, all, watcher, files)
+				variables(t, all, syncer, files)
+				variables(t, all, watcher, map[string]string{"COMPONENT_REGISTRY_API_KEY_FILE": ""})
+				variables(t, all, syncer, map[string]string{"COMPONENT_REGISTRY_API_KEY_FILE": "/etc/odasync/registry/api-key"})
+				sees(t, all, watcher, "nats-creds watcher.creds as /etc/odasync/nats-creds/nats.creds",
+					"nats-ca ca.crt as /etc/odasync/nats-ca/ca.crt", "watcher-cert tls.crt as /etc/odasync/nats-tls/tls.crt",
+					"watcher-cert tls.key as /etc/odasync/nats-tls/tls.key")
+				sees(t, all, syncer, "nats-creds syncer.creds as /etc/odasync/nats-creds/nats.creds",
+					"nats-ca ca.crt as /etc/odasync/nats-ca/ca.crt", "syncer-cert tls.crt as /etc/odasync/nats-tls/tls.crt",
+					"syncer-cert tls.key as /etc/odasync/nats-tls/tls.key", "registry-key api-key as /etc/odasync/registry/api-key")
+			},
+		},
+		"variables": {
+			values: []string{"extraEnv.OTEL_EXPORTER_OTLP_ENDPOINT=http://otel:4318", "extraEnv.LOG_LEVEL=DEBUG",
+				"watcher.env.LOG_LEVEL=ERROR", "syncer.env.BATCH_SIZE=1000000", "extraEnvFrom[0].secretRef.name=more"},
+			check: func(t *testing.T, all objects) {
+				variables(t, all, watcher, map[string]string{"LOG_LEVEL": "ERROR", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318", "BATCH_SIZE": ""})
+				variables(t, all, syncer, map[string]string{"LOG_LEVEL": "DEBUG", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318", "BATCH_SIZE": "1000000"})
+				equal(t, all, syncer, "spec.template.spec.containers.0.envFrom.0.secretRef.name", "more")
+			},
+		},
+		"a longer shutdown": {
+			values: []string{"syncer.shutdownTimeoutSeconds=90"},
+			check: func(t *testing.T, all objects) {
+				variables(t, all, syncer, map[string]string{"SHUTDOWN_TIMEOUT": "90s"})
+				equal(t, all, syncer, "spec.template.spec.terminationGracePeriodSeconds", 100)
+			},
+		},
+		"observed": {
+			values: []string{"monitoring.serviceMonitor.enabled=true", "monitoring.prometheusRule.enabled=true", "monitoring.dashboards.enabled=true"},
+			has:    []string{"ServiceMonitor odasync-watcher", "ServiceMonitor odasync-syncer", "PrometheusRule odasync-alerts"},
+			check: func(t *testing.T, all objects) {
+				for _, id := range []string{"ServiceMonitor odasync-watcher", "ServiceMonitor odasync-syncer", "PrometheusRule odasync-alerts"} {
+					equal(t, all, id, "metadata.labels.release", "observability")
+				}
+				// What the monitor looks for is what the Service has.
+				wanted := all.field(t, "ServiceMonitor odasync-syncer", "spec.selector.matchLabels").(map[string]any)
+				labels := all.find(t, "Service odasync-syncer-metrics").GetLabels()
+				for label, value := range wanted {
+					if labels[label] != value {
+						t.Errorf("the monitor wants %s=%s, the Service has %q", label, value, labels[label])
+					}
+				}
+				equal(t, all, "Service odasync-syncer-metrics", "spec.ports.0.name", all.field(t, "ServiceMonitor odasync-syncer", "spec.endpoints.0.port"))
+			},
+		},
+		"a registry by HTTPS": {
+			values: []string{"registry.url=https://registry.example"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, "NetworkPolicy odasync-syncer", "spec.egress.2.ports.0.port", 443)
+			},
+		},
+		"narrow policies": {
+			values: []string{"networkPolicy.apiServer.cidrs={10.0.0.1/32}", "networkPolicy.registry.ports={8443}",
+				"networkPolicy.registry.to[0].podSelector.matchLabels.app=registry", "networkPolicy.extraEgress[0].ports[0].port=4318",
+				"networkPolicy.monitoringFrom[0].namespaceSelector.matchLabels.name=monitoring",
+				"networkPolicy.dns[0].namespaceSelector.matchLabels.name=kube-system"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, "NetworkPolicy odasync-watcher", "spec.egress.2.to.0.ipBlock.cidr", "10.0.0.1/32")
+				equal(t, all, "NetworkPolicy odasync-watcher", "spec.egress.3.ports.0.port", 4318)
+				equal(t, all, "NetworkPolicy odasync-syncer", "spec.egress.2.ports.0.port", 8443)
+				equal(t, all, "NetworkPolicy odasync-syncer", "spec.egress.2.to.0.podSelector.matchLabels.app", "registry")
+				for _, process := range []string{"watcher", "syncer"} {
+					equal(t, all, "NetworkPolicy odasync-"+process, "spec.ingress.0.from.0.namespaceSelector.matchLabels.name", "monitoring")
+					equal(t, all, "NetworkPolicy odasync-"+process, "spec.egress.0.to.0.namespaceSelector.matchLabels.name", "kube-system")
+				}
+			},
+		},
+		"no policies": {
+			values: []string{"networkPolicy.enabled=false"},
+			not:    []string{"NetworkPolicy odasync-default-deny", "NetworkPolicy odasync-watcher", "NetworkPolicy odasync-syncer", "NetworkPolicy odasync-nats"},
+		},
+		"a second registry on the same stream": {
+			values: []string{"watcher.enabled=false", "nats.url=nats://odasync-nats.canvas.svc:4222", "target=partner", "fullnameOverride=partner"},
+			has:    []string{"Deployment partner-syncer"},
+			not:    []string{"Deployment partner-watcher", "ServiceAccount partner-watcher", "Role components/partner-watcher", "StatefulSet partner-nats"},
+		},
+		"placed": {
+			values: []string{"watcher.nodeSelector.pool=canvas", "watcher.tolerations[0].key=canvas", "watcher.tolerations[0].operator=Exists",
+				"watcher.priorityClassName=system-cluster-critical", "watcher.podAnnotations.note=yes", "watcher.podLabels.team=oda",
+				"watcher.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].key=pool",
+				"watcher.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].operator=Exists"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, watcher, "spec.template.spec.nodeSelector.pool", "canvas")
+				equal(t, all, watcher, "spec.template.spec.tolerations.0.key", "canvas")
+				equal(t, all, watcher, "spec.template.spec.priorityClassName", "system-cluster-critical")
+				equal(t, all, watcher, "spec.template.metadata.annotations.note", "yes")
+				equal(t, all, watcher, "spec.template.metadata.labels.team", "oda")
+				equal(t, all, syncer, "spec.template.metadata.labels.team", nil)
+			},
+		},
+		"the image of a test build": {
+			values: []string{"image=oda/odasync", "version=1.2.3", "prereleaseSuffix=issue42", "global.image.registry=registry.example/", "global.imagePullSecrets={pull}"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, syncer, "spec.template.spec.containers.0.image", "registry.example/oda/odasync:1.2.3-issue42")
+				equal(t, all, syncer, "spec.template.spec.containers.0.imagePullPolicy", "Always")
+				equal(t, all, nats, "spec.template.spec.containers.0.image", "registry.example/nats:2.15.2")
+				for _, id := range workloads {
+					equal(t, all, id, "spec.template.spec.imagePullSecrets.0.name", "pull")
+				}
+			},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			all := render(t, chart(), set(test.values...)...)
+			ids := all.ids()
+			for _, id := range test.has {
+				if !slices.Contains(ids, id) {
+					t.Errorf("there is no %s", id)
+				}
+			}
+			for _, id := range test.not {
+				if slices.Contains(ids, id) {
+					t.Errorf("there is a %s", id)
+				}
+			}
+			if test.check != nil {
+				test.check(t, all)
+			}
+			accepted(t, all)
+		})
+	}
+}
+
+// TestSubchart puts the chart into another, as the ODA Canvas umbrella does: the globals are the umbrella's.
+func TestSubchart(t *testing.T) {
+	umbrella := t.TempDir()
+	if err := os.CopyFS(filepath.Join(umbrella, "charts", "odasync"), os.DirFS(chart())); err != nil {
+		t.Fatal(err)
+	}
+	writeYAML(t, filepath.Join(umbrella, "Chart.yaml"), map[string]any{
+		"apiVersion": "v2", "name": "canvas", "version": "1.0.0",
+		"dependencies": []any{map[string]any{"name": "odasync", "version": "*", "condition": "odasync.enabled"}},
+	})
+	writeYAML(t, filepath.Join(umbrella, "values.yaml"), map[string]any{
+		"global":  map[string]any{"image": map[string]any{"registry": "registry.example"}, "imagePullSecrets": []any{map[string]any{"name": "pull"}}, "other": 1},
+		"odasync": map[string]any{"enabled": true, "registry": map[string]any{"url": "http://registry"}},
+	})
+	all := render(t, umbrella)
+	image, _ := all.field(t, "Deployment odasync-watcher", "spec.template.spec.containers.0.image").(string)
+	if !strings.HasPrefix(image, "registry.example/odasync:") {
+		t.Errorf("the image is %q", image)
+	}
+	equal(t, all, "Deployment odasync-watcher", "spec.template.spec.imagePullSecrets.0.name", "pull")
+	accepted(t, all)
+	if off := render(t, umbrella, "--set", "odasync.enabled=false"); len(off) != 0 {
+		t.Errorf("switched off it still makes %v", off.ids())
+	}
+}
+
+// TestFilesOfTheChart adds a dashboard and rules, as files: each becomes an object of its own, its braces untouched.
+func TestFilesOfTheChart(t *testing.T) {
+	copied := t.TempDir()
+	if err := os.CopyFS(copied, os.DirFS(chart())); err != nil {
+		t.Fatal(err)
+	}
+	const legend = `{"title": "x", "panels": [{"legendFormat": "{{ pod }}"}]}`
+	if err := os.MkdirAll(filepath.Join(copied, "files", "dashboards"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(copied, "files", "dashboards", "added.json"), []byte(legend), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := render(t, copied, set("monitoring.dashboards.enabled=true", "monitoring.prometheusRule.enabled=true")...)
+	const id = "ConfigMap odasync-dashboard-added"
+	if got := all.field(t, id, "data").(map[string]any)["added.json"]; got != legend {
+		t.Errorf("the dashboard became %q", got)
+	}
+	equal(t, all, id, "metadata.labels.grafana_dashboard", "1")
+	text, err := os.ReadFile(filepath.Join(chart(), "files", "alerts.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules map[string]any
+	if err := yaml.Unmarshal(text, &rules); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the PrometheusRule", all.field(t, "PrometheusRule odasync-alerts", "spec"), any(rules))
+	accepted(t, all)
+}
+
+// accepted shows the objects to the API server, which must not warn.
+func accepted(t *testing.T, all objects) {
+	t.Helper()
+	s := newServer(t)
+	if err := s.apply(t.Context(), all, metav1.DryRunAll); err != nil {
+		t.Error(err)
+	}
+	if warned := s.warned(); warned != "" {
+		t.Errorf("the API server warns:\n%s", warned)
+	}
+}
