@@ -107,6 +107,27 @@ reproducible: build ## build again, in another folder with an empty cache, and c
 		for program in again/watcher again/syncer again/ctl; do cmp "$$scratch/$$program" "bin/$${program#again/}"; done && \
 		echo 'the same bytes both times'
 
+##@ Deploy
+HELM        := helm.sh/helm/v3/cmd/helm@v3.22.0
+KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+PROMTOOL    := github.com/prometheus/prometheus/cmd/promtool@v0.316.0
+
+# A stamp a version, so that another version is installed anew.
+tool = bin/tools/.$(notdir $(1))
+bin/tools/.%:
+	GOBIN=$(CURDIR)/bin/tools go install $(filter %/$*,$(HELM) $(KUBECONFORM) $(PROMTOOL))
+	touch $@
+
+test: $(call tool,$(HELM))
+
+.PHONY: manifests
+manifests: $(call tool,$(HELM)) ## render the chart into deploy/manifests and deploy/rbac*.yaml
+	deploy/render.sh deploy
+
+.PHONY: lint-deploy
+lint-deploy: servers $(foreach t,$(HELM) $(KUBECONFORM) $(PROMTOOL),$(call tool,$(t))) ## helm lint, kubeconform, promtool; rendered files current
+	deploy/lint.sh
+
 ##@ Parts
 .PHONY: servers
 servers: devcluster bin/nats-server ## the servers that demo and tests run against

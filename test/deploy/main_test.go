@@ -45,7 +45,7 @@ func run(m *testing.M) (code int) {
 		return fail(err)
 	}
 	if _, err := os.Stat(helm()); err != nil {
-		return fail(fmt.Errorf("find helm: %w: run `make tools` first", err))
+		return fail(fmt.Errorf("find helm: %w: run `make manifests` first, which installs it", err))
 	}
 	if shared, err = cluster.Run(); err != nil {
 		return fail(err)

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Checks the chart, and that what is rendered from it is current and valid. Nothing is read from the network: the schemas
+# are those of the API server of test/devcluster. `make lint-deploy` brings the tools.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools=bin/tools
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+
+HELM=$PWD/$tools/helm deploy/render.sh "$temporary"
+for rendered in manifests rbac.yaml rbac-cluster.yaml; do
+  diff -ru "deploy/$rendered" "$temporary/$rendered" ||
+    { echo "deploy/$rendered is not what the chart makes: run make manifests" >&2; exit 1; }
+done
+
+# Everything that can be switched on.
+everything=(--set nats.replicas=3 --set syncer.autoscaling.type=keda --set monitoring.serviceMonitor.enabled=true
+  --set monitoring.prometheusRule.enabled=true --set monitoring.dashboards.enabled=true --set 'namespaces={all}'
+  --set registry.apiKey.secret=key --set nats.creds.secret=creds --set nats.tls.caSecret=ca)
+"$tools/helm" lint --strict --quiet --kube-version 1.37.2 deploy/chart
+"$tools/helm" lint --strict --quiet --kube-version 1.37.2 deploy/chart --values deploy/manifests-values.yaml "${everything[@]}"
+for scaling in hpa keda; do
+  "$tools/helm" template odasync deploy/chart --namespace canvas --kube-version 1.37.2 --values deploy/manifests-values.yaml \
+    "${everything[@]}" --set "syncer.autoscaling.type=$scaling" >"$temporary/$scaling.yaml"
+done
+
+go run ./test/deploy/schemas "$temporary/schemas"
+"$tools/kubeconform" -strict -summary -schema-location "$temporary/schemas/{{.ResourceKind}}{{.KindSuffix}}.json" \
+  deploy/manifests deploy/rbac.yaml deploy/rbac-cluster.yaml "$temporary/hpa.yaml" "$temporary/keda.yaml"
+
+"$tools/promtool" check rules --lint=all --lint-fatal deploy/chart/files/alerts*.yaml

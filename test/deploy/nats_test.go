@@ -1,0 +1,105 @@
+package deploy
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"odasync/test/procs"
+)
+
+// natsServer is one server of the StatefulSet, on loopback.
+type natsServer struct {
+	name, url, monitoring string
+}
+
+// startNATS runs the StatefulSet's servers with the ConfigMap's configuration. What differs on one machine are the
+// ports, the folder, and the addresses of the routes.
+func startNATS(t *testing.T, group *procs.Group, all objects) []natsServer {
+	t.Helper()
+	const id = "StatefulSet odasync-nats"
+	count := int(all.field(t, id, "spec.replicas").(float64))
+	config := all.field(t, "ConfigMap odasync-nats", "data").(map[string]any)["nats.conf"].(string)
+	routes := make([]int, count)
+	for number := range routes {
+		var err error
+		routes[number], err = procs.FreePort()
+		must(t, err)
+		if name := fmt.Sprintf("odasync-nats-%d.odasync-nats-headless.canvas.svc:6222", number); count > 1 {
+			if !strings.Contains(config, name) {
+				t.Fatalf("no route to %s in\n%s", name, config)
+			}
+			config = strings.ReplaceAll(config, name, "127.0.0.1:"+strconv.Itoa(routes[number]))
+		}
+	}
+	servers := make([]natsServer, count)
+	for number := range servers {
+		name := fmt.Sprintf("odasync-nats-%d", number)
+		file := filepath.Join(group.Dir, name+".conf")
+		own := strings.ReplaceAll(config, "port: 6222", "listen: 127.0.0.1:"+strconv.Itoa(routes[number]))
+		own = strings.ReplaceAll(own, "store_dir: /data\n", "store_dir: "+strconv.Quote(filepath.Join(group.Dir, name))+"\n")
+		must(t, os.WriteFile(file, []byte(own), 0o600))
+		client, err := procs.FreePort()
+		must(t, err)
+		monitor, err := procs.FreePort()
+		must(t, err)
+		start(t, group, procs.Spec{Name: name, Program: "nats-server", Env: map[string]string{"POD_NAME": name},
+			Args: []string{"-c", file, "-a", "127.0.0.1", "-p", strconv.Itoa(client), "-m", strconv.Itoa(monitor)}})
+		servers[number] = natsServer{name: name, url: fmt.Sprintf("nats://127.0.0.1:%d", client), monitoring: fmt.Sprintf("http://127.0.0.1:%d", monitor)}
+	}
+	for _, server := range servers {
+		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+			path := all.field(t, id, "spec.template.spec.containers.0."+probe+".httpGet.path").(string)
+			eventually(t, server.name+" answers its "+probe, func() error {
+				_, err := get(t, server.monitoring+path)
+				return err
+			})
+		}
+		text, err := get(t, server.monitoring+"/varz")
+		must(t, err)
+		var about struct {
+			Name string `json:"server_name"`
+		}
+		must(t, json.Unmarshal([]byte(text), &about))
+		same(t, "server_name", about.Name, server.name) // by which KEDA finds the consumer's leader
+	}
+	return servers
+}
+
+// monitors looks for a stream, and a consumer where one is named, as KEDA does.
+func (s natsServer) monitors(t *testing.T, account, stream, consumer string) error {
+	text, err := get(t, s.monitoring+"/jsz?acc="+account+"&consumers=true&config=true")
+	if err != nil {
+		return err
+	}
+	var status struct {
+		Accounts []struct {
+			Streams []struct {
+				Name      string `json:"name"`
+				Consumers []struct {
+					Name string `json:"name"`
+				} `json:"consumer_detail"`
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	if err := json.Unmarshal([]byte(text), &status); err != nil {
+		return err
+	}
+	for _, account := range status.Accounts {
+		for _, have := range account.Streams {
+			for _, reader := range have.Consumers {
+				if have.Name == stream && reader.Name == consumer {
+					return nil
+				}
+			}
+			if have.Name == stream && consumer == "" {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no stream %s with consumer %q in %s", stream, consumer, text)
+}
