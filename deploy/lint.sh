@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=bin/tools
+export DEVCLUSTER_BIN=${DEVCLUSTER_BIN:-$PWD/bin/devcluster}
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
