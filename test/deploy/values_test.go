@@ -184,7 +184,7 @@ func TestValues(t *testing.T) {
 			values: []string{"networkPolicy.apiServer.cidrs={10.0.0.1/32}", "networkPolicy.registry.ports={8443}",
 				"networkPolicy.registry.to[0].podSelector.matchLabels.app=registry", "networkPolicy.extraEgress[0].ports[0].port=4318",
 				"networkPolicy.monitoringFrom[0].namespaceSelector.matchLabels.name=monitoring",
-				"networkPolicy.dns[0].namespaceSelector.matchLabels.name=kube-system"},
+				"networkPolicy.dns.to[0].namespaceSelector.matchLabels.name=kube-system", "networkPolicy.dns.ports={5353}"},
 			check: func(t *testing.T, all objects) {
 				equal(t, all, "NetworkPolicy odasync-watcher", "spec.egress.2.to.0.ipBlock.cidr", "10.0.0.1/32")
 				equal(t, all, "NetworkPolicy odasync-watcher", "spec.egress.3.ports.0.port", 4318)
@@ -192,6 +192,7 @@ func TestValues(t *testing.T) {
 				equal(t, all, "NetworkPolicy odasync-syncer", "spec.egress.2.to.0.podSelector.matchLabels.app", "registry")
 				for _, process := range []string{"watcher", "syncer"} {
 					equal(t, all, "NetworkPolicy odasync-"+process, "spec.ingress.0.from.0.namespaceSelector.matchLabels.name", "monitoring")
+					equal(t, all, "NetworkPolicy odasync-"+process, "spec.egress.0.ports.1.port", 5353)
 					equal(t, all, "NetworkPolicy odasync-"+process, "spec.egress.0.to.0.namespaceSelector.matchLabels.name", "kube-system")
 				}
 			},
