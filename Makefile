@@ -112,10 +112,13 @@ HELM        := helm.sh/helm/v3/cmd/helm@v3.22.0
 KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 PROMTOOL    := github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 
+# The Kubernetes version that helm renders for without a cluster; its releases set it so, too.
+HELM_KUBERNETES := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37
+
 # A stamp a version, so that another version is installed anew.
 tool = bin/tools/.$(notdir $(1))
 bin/tools/.%:
-	GOBIN=$(CURDIR)/bin/tools go install $(filter %/$*,$(HELM) $(KUBECONFORM) $(PROMTOOL))
+	GOBIN=$(CURDIR)/bin/tools go install -ldflags '$(HELM_KUBERNETES)' $(filter %/$*,$(HELM) $(KUBECONFORM) $(PROMTOOL))
 	touch $@
 
 test: $(call tool,$(HELM))

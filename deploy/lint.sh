@@ -18,10 +18,10 @@ done
 everything=(--set nats.replicas=3 --set syncer.autoscaling.type=keda --set monitoring.serviceMonitor.enabled=true
   --set monitoring.prometheusRule.enabled=true --set monitoring.dashboards.enabled=true --set 'namespaces={all}'
   --set registry.apiKey.secret=key --set nats.creds.secret=creds --set nats.tls.caSecret=ca)
-"$tools/helm" lint --strict --quiet --kube-version 1.37.2 deploy/chart
-"$tools/helm" lint --strict --quiet --kube-version 1.37.2 deploy/chart --values deploy/manifests-values.yaml "${everything[@]}"
+"$tools/helm" lint --strict --quiet deploy/chart
+"$tools/helm" lint --strict --quiet deploy/chart --values deploy/manifests-values.yaml "${everything[@]}"
 for scaling in hpa keda; do
-  "$tools/helm" template odasync deploy/chart --namespace canvas --kube-version 1.37.2 --values deploy/manifests-values.yaml \
+  "$tools/helm" template odasync deploy/chart --namespace canvas --values deploy/manifests-values.yaml \
     "${everything[@]}" --set "syncer.autoscaling.type=$scaling" >"$temporary/$scaling.yaml"
 done
 

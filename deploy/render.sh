@@ -7,7 +7,7 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 cd "$(dirname "$0")"
 
 template() {
-  "${HELM:-../bin/tools/helm}" template odasync chart --namespace canvas --kube-version 1.37.2 "$@"
+  "${HELM:-../bin/tools/helm}" template odasync chart --namespace canvas "$@"
 }
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT

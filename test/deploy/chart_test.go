@@ -27,7 +27,7 @@ type objects []*unstructured.Unstructured
 
 // template renders a chart as the release odasync in the namespace.
 func template(chart string, arguments ...string) (string, error) {
-	command := exec.Command(helm(), append([]string{"template", "odasync", chart, "--namespace", namespace, "--kube-version", "1.37.2"}, arguments...)...)
+	command := exec.Command(helm(), append([]string{"template", "odasync", chart, "--namespace", namespace}, arguments...)...)
 	var out, words bytes.Buffer
 	command.Stdout, command.Stderr = &out, &words
 	if err := command.Run(); err != nil {

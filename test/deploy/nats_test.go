@@ -1,14 +1,17 @@
 package deploy
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"odasync/test/cluster"
 	"odasync/test/procs"
 )
 
@@ -18,8 +21,8 @@ type natsServer struct {
 }
 
 // startNATS runs the StatefulSet's servers with the ConfigMap's configuration. What differs on one machine are the
-// ports, the folder, and the addresses of the routes.
-func startNATS(t *testing.T, group *procs.Group, all objects) []natsServer {
+// ports, the folder of the data, and the addresses of the routes.
+func startNATS(t *testing.T, group *procs.Group, data string, all objects) []natsServer {
 	t.Helper()
 	const id = "StatefulSet odasync-nats"
 	count := int(all.field(t, id, "spec.replicas").(float64))
@@ -41,7 +44,7 @@ func startNATS(t *testing.T, group *procs.Group, all objects) []natsServer {
 		name := fmt.Sprintf("odasync-nats-%d", number)
 		file := filepath.Join(group.Dir, name+".conf")
 		own := strings.ReplaceAll(config, "port: 6222", "listen: 127.0.0.1:"+strconv.Itoa(routes[number]))
-		own = strings.ReplaceAll(own, "store_dir: /data\n", "store_dir: "+strconv.Quote(filepath.Join(group.Dir, name))+"\n")
+		own = strings.ReplaceAll(own, "store_dir: /data\n", "store_dir: "+strconv.Quote(filepath.Join(data, name))+"\n")
 		must(t, os.WriteFile(file, []byte(own), 0o600))
 		client, err := procs.FreePort()
 		must(t, err)
@@ -102,4 +105,43 @@ func (s natsServer) monitors(t *testing.T, account, stream, consumer string) err
 		}
 	}
 	return fmt.Errorf("no stream %s with consumer %q in %s", stream, consumer, text)
+}
+
+// TestFromOneServerToThree changes nats.replicas on the data of one server: NATS does not take its streams over into the
+// cluster, and the watcher fills a new one. docs/install-kubernetes.md says so.
+func TestFromOneServerToThree(t *testing.T) {
+	component := cluster.Component("components", "moved", "1")
+	must(t, shared.Apply(t.Context(), component))
+	t.Cleanup(func() {
+		if err := shared.Delete(context.Background(), component); err != nil {
+			t.Error(err)
+		}
+	})
+	data := t.TempDir()
+	for _, stage := range []struct {
+		values []string
+		copies string
+	}{{nil, "1"}, {[]string{"nats.replicas=3"}, "3"}} {
+		group := procs.ForTest(t)
+		all := render(t, chart(), set(stage.values...)...)
+		servers := startNATS(t, group, data, all)
+		env := all.env(t, "Deployment odasync-watcher")
+		same(t, "STREAM_REPLICAS", env["STREAM_REPLICAS"], stage.copies)
+		maps.Copy(env, map[string]string{"NATS_URL": servers[0].url, "MONITORING_HOST": "127.0.0.1", "MONITORING_PORT": "0",
+			"KUBERNETES_IN_CLUSTER": "false", "KUBECONFIG": shared.Kubeconfig})
+		watcher := start(t, group, procs.Spec{Name: "watcher-" + stage.copies, Program: "watcher", Env: env})
+		eventually(t, "the Component is published", func() error {
+			published, err := watcher.Metric(within(t), `odasync_events_published_total{type="upserted"}`)
+			if err == nil && published != 1 {
+				err = fmt.Errorf("%v are", published)
+			}
+			return err
+		})
+		for _, server := range servers {
+			eventually(t, server.name+" has a copy of the stream", func() error {
+				return server.monitors(t, "$G", "ODA_COMPONENTS", "")
+			})
+		}
+		must(t, group.Stop())
+	}
 }

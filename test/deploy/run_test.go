@@ -34,7 +34,7 @@ func TestManifestsRunThePipeline(t *testing.T) {
 		}
 	})
 	group := procs.ForTest(t)
-	servers := startNATS(t, group, all)
+	servers := startNATS(t, group, t.TempDir(), all)
 	_, registryURL, err := group.Registry(within(t), "registry", 0)
 	must(t, err)
 
@@ -105,24 +105,6 @@ func TestOnlyTheWatcherHasRights(t *testing.T) {
 	among, err := os.ReadFile(filepath.Join(root, "deploy", "manifests", "rbac.yaml"))
 	must(t, err)
 	same(t, "deploy/rbac.yaml and deploy/manifests/rbac.yaml", string(alone), string(among))
-}
-
-// TestThreeServersKeepThreeCopies runs NATS as three servers by their configuration, and a watcher that asks for as many
-// copies.
-func TestThreeServersKeepThreeCopies(t *testing.T) {
-	all := render(t, chart(), set("nats.replicas=3")...)
-	group := procs.ForTest(t)
-	servers := startNATS(t, group, all)
-	env := all.env(t, "Deployment odasync-watcher")
-	maps.Copy(env, map[string]string{"NATS_URL": servers[0].url, "MONITORING_HOST": "127.0.0.1", "MONITORING_PORT": "0",
-		"KUBERNETES_IN_CLUSTER": "false", "KUBECONFIG": shared.Kubeconfig})
-	watcher := start(t, group, procs.Spec{Name: "watcher", Program: "watcher", Env: env})
-	must(t, watcher.AwaitReady(within(t)))
-	for _, server := range servers {
-		eventually(t, server.name+" has a copy of the stream", func() error {
-			return server.monitors(t, "$G", "ODA_COMPONENTS", "")
-		})
-	}
 }
 
 func start(t *testing.T, group *procs.Group, spec procs.Spec) *procs.Process {

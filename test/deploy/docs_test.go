@@ -1,0 +1,90 @@
+package deploy
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// TestInstallAsPrinted runs the helm commands of docs/install-kubernetes.md in their order, and looks at the cluster
+// after those that change it. The kubectl commands between them wait for Pods, which nothing runs here.
+func TestInstallAsPrinted(t *testing.T) {
+	deployments := shared.Admin.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).Namespace(namespace)
+	replicas := func(want int64) func() error {
+		return func() error {
+			syncer, err := deployments.Get(t.Context(), "odasync-syncer", metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			if got, _, _ := unstructured.NestedInt64(syncer.Object, "spec", "replicas"); got != want {
+				return fmt.Errorf("odasync-syncer has %d replicas, want %d", got, want)
+			}
+			return nil
+		}
+	}
+	gone := func() error {
+		if _, err := deployments.Get(t.Context(), "odasync-syncer", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("odasync-syncer is still there: %v", err)
+		}
+		return nil
+	}
+	after := map[string]func() error{
+		"helm install odasync": replicas(2), "--set syncer.replicas=4": replicas(4),
+		"helm rollback odasync": replicas(2), "helm uninstall odasync": gone,
+	}
+	home := t.TempDir()
+	run := func(command string) ([]byte, error) {
+		shell := exec.CommandContext(within(t), "sh", "-c", command)
+		shell.Dir = root
+		shell.Env = []string{"HOME=" + home, "KUBECONFIG=" + shared.Kubeconfig,
+			"PATH=" + filepath.Dir(helm()) + string(filepath.ListSeparator) + os.Getenv("PATH")}
+		return shell.CombinedOutput()
+	}
+	commands := printed(t, filepath.Join(root, "docs", "install-kubernetes.md"))
+	looked := map[string]bool{}
+	for _, command := range commands {
+		if !strings.HasPrefix(command, "helm ") {
+			continue
+		}
+		out, err := run(command)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+		if strings.Contains(strings.ToLower(string(out)), "warning: would violate") {
+			t.Errorf("%s warns:\n%s", command, out)
+		}
+		for part, look := range after {
+			if strings.Contains(command, part) {
+				looked[part] = true
+				if err := look(); err != nil {
+					t.Fatalf("after %s: %v", command, err)
+				}
+			}
+		}
+	}
+	if len(looked) != len(after) {
+		t.Errorf("of %v only %v are printed", after, looked)
+	}
+}
+
+// printed returns the commands in a page's indented blocks; one that goes on behind a backslash is one line.
+func printed(t *testing.T, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	must(t, err)
+	var commands []string
+	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", " ")) {
+		if command, found := strings.CutPrefix(line, "    "); found {
+			commands = append(commands, strings.TrimSpace(command))
+		}
+	}
+	return commands
+}
