@@ -44,7 +44,10 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 		name := fmt.Sprintf("odasync-nats-%d", number)
 		file := filepath.Join(group.Dir, name+".conf")
 		own := strings.ReplaceAll(config, "port: 6222", "listen: 127.0.0.1:"+strconv.Itoa(routes[number]))
-		own = strings.ReplaceAll(own, "store_dir: /data\n", "store_dir: "+strconv.Quote(filepath.Join(data, name))+"\n")
+		if !strings.Contains(own, "store_dir: /data/") {
+			t.Fatalf("the data are not kept on the volume:\n%s", own)
+		}
+		own = strings.ReplaceAll(own, "store_dir: /data/", "store_dir: "+filepath.Join(data, name)+"/")
 		must(t, os.WriteFile(file, []byte(own), 0o600))
 		client, err := procs.FreePort()
 		must(t, err)
@@ -107,8 +110,8 @@ func (s natsServer) monitors(t *testing.T, account, stream, consumer string) err
 	return fmt.Errorf("no stream %s with consumer %q in %s", stream, consumer, text)
 }
 
-// TestFromOneServerToThree changes nats.replicas on the data of one server: NATS does not take its streams over into the
-// cluster, and the watcher fills a new one. docs/install-kubernetes.md says so.
+// TestFromOneServerToThree changes nats.replicas on the volume of one server: the cluster begins with no streams, and the
+// watcher fills a new one. docs/install-kubernetes.md says so.
 func TestFromOneServerToThree(t *testing.T) {
 	component := cluster.Component("components", "moved", "1")
 	must(t, shared.Apply(t.Context(), component))
