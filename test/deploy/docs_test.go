@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -36,8 +38,29 @@ func TestInstallAsPrinted(t *testing.T) {
 		}
 		return nil
 	}
+	// letIn asks the policy of NATS in the cluster for the Pods of the second release there.
+	letIn := func() error {
+		policies := shared.Admin.Resource(schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"})
+		policy, err := policies.Namespace(namespace).Get(t.Context(), "odasync-nats", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		syncer, err := deployments.Get(t.Context(), "partner-odasync-syncer", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		var spec networkingv1.NetworkPolicy
+		must(t, runtime.DefaultUnstructuredConverter.FromUnstructured(policy.Object, &spec))
+		of := objects{syncer}.pod(t, "Deployment partner-odasync-syncer").Labels
+		for _, peer := range spec.Spec.Ingress[0].From {
+			if selects(t, peer.PodSelector, of) {
+				return nil
+			}
+		}
+		return fmt.Errorf("the policy of NATS keeps out %v", of)
+	}
 	after := map[string]func() error{
-		"helm install odasync": replicas(2), "--set syncer.replicas=4": replicas(4),
+		"networkPolicy.nats.clients": letIn, "helm install odasync": replicas(2), "--set syncer.replicas=4": replicas(4),
 		"helm rollback odasync": replicas(2), "helm uninstall odasync": gone,
 	}
 	home := t.TempDir()

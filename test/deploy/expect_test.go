@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -70,5 +71,17 @@ func writeYAML(t *testing.T, path string, content any) {
 	}
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// accepted shows the objects to the API server, which must not warn.
+func accepted(t *testing.T, all objects) {
+	t.Helper()
+	s := newServer(t)
+	if err := s.apply(t.Context(), all, metav1.DryRunAll); err != nil {
+		t.Error(err)
+	}
+	if warned := s.warned(); warned != "" {
+		t.Errorf("the API server warns:\n%s", warned)
 	}
 }

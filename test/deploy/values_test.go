@@ -1,14 +1,9 @@
 package deploy
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 )
 
 // TestValues renders the chart with combinations of values. Whatever comes out is accepted by the API server, without a
@@ -251,74 +246,5 @@ func TestValues(t *testing.T) {
 			}
 			accepted(t, all)
 		})
-	}
-}
-
-// TestSubchart puts the chart into another, as the ODA Canvas umbrella does: the globals are the umbrella's.
-func TestSubchart(t *testing.T) {
-	umbrella := t.TempDir()
-	if err := os.CopyFS(filepath.Join(umbrella, "charts", "odasync"), os.DirFS(chart())); err != nil {
-		t.Fatal(err)
-	}
-	writeYAML(t, filepath.Join(umbrella, "Chart.yaml"), map[string]any{
-		"apiVersion": "v2", "name": "canvas", "version": "1.0.0",
-		"dependencies": []any{map[string]any{"name": "odasync", "version": "*", "condition": "odasync.enabled"}},
-	})
-	writeYAML(t, filepath.Join(umbrella, "values.yaml"), map[string]any{
-		"global":  map[string]any{"image": map[string]any{"registry": "registry.example"}, "imagePullSecrets": []any{map[string]any{"name": "pull"}}, "other": 1},
-		"odasync": map[string]any{"enabled": true, "registry": map[string]any{"url": "http://registry"}},
-	})
-	all := render(t, umbrella)
-	image, _ := all.field(t, "Deployment odasync-watcher", "spec.template.spec.containers.0.image").(string)
-	if !strings.HasPrefix(image, "registry.example/odasync:") {
-		t.Errorf("the image is %q", image)
-	}
-	equal(t, all, "Deployment odasync-watcher", "spec.template.spec.imagePullSecrets.0.name", "pull")
-	accepted(t, all)
-	if off := render(t, umbrella, "--set", "odasync.enabled=false"); len(off) != 0 {
-		t.Errorf("switched off it still makes %v", off.ids())
-	}
-}
-
-// TestFilesOfTheChart adds a dashboard and rules, as files: each becomes an object of its own, its braces untouched.
-func TestFilesOfTheChart(t *testing.T) {
-	copied := t.TempDir()
-	if err := os.CopyFS(copied, os.DirFS(chart())); err != nil {
-		t.Fatal(err)
-	}
-	const legend = `{"title": "x", "panels": [{"legendFormat": "{{ pod }}"}]}`
-	if err := os.MkdirAll(filepath.Join(copied, "files", "dashboards"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(copied, "files", "dashboards", "added.json"), []byte(legend), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	all := render(t, copied, set("monitoring.dashboards.enabled=true", "monitoring.prometheusRule.enabled=true")...)
-	const id = "ConfigMap odasync-dashboard-added"
-	if got := all.field(t, id, "data").(map[string]any)["added.json"]; got != legend {
-		t.Errorf("the dashboard became %q", got)
-	}
-	equal(t, all, id, "metadata.labels.grafana_dashboard", "1")
-	text, err := os.ReadFile(filepath.Join(chart(), "files", "alerts.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rules map[string]any
-	if err := yaml.Unmarshal(text, &rules); err != nil {
-		t.Fatal(err)
-	}
-	same(t, "the PrometheusRule", all.field(t, "PrometheusRule odasync-alerts", "spec"), any(rules))
-	accepted(t, all)
-}
-
-// accepted shows the objects to the API server, which must not warn.
-func accepted(t *testing.T, all objects) {
-	t.Helper()
-	s := newServer(t)
-	if err := s.apply(t.Context(), all, metav1.DryRunAll); err != nil {
-		t.Error(err)
-	}
-	if warned := s.warned(); warned != "" {
-		t.Errorf("the API server warns:\n%s", warned)
 	}
 }
