@@ -84,6 +84,9 @@ func TestInstallAsPrinted(t *testing.T) {
 		if strings.Contains(strings.ToLower(string(out)), "warning: would violate") {
 			t.Errorf("%s warns:\n%s", command, out)
 		}
+		if notes := "exec deployment/odasync-watcher -- ctl list"; strings.HasPrefix(command, "helm install odasync") && !strings.Contains(string(out), notes) {
+			t.Errorf("the notes do not say %q:\n%s", notes, out)
+		}
 		for part, look := range after {
 			if strings.Contains(command, part) {
 				looked[part] = true

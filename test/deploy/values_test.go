@@ -93,6 +93,8 @@ func TestValues(t *testing.T) {
 			not:    []string{"HorizontalPodAutoscaler odasync-syncer"},
 			check: func(t *testing.T, all objects) {
 				equal(t, all, syncer, "spec.replicas", nil)
+				variables(t, all, watcher, map[string]string{"SYNC_TARGET": "partner"}) // for ctl
+				variables(t, all, syncer, map[string]string{"SYNC_TARGET": "partner"})
 				metadata := "spec.triggers.0.metadata."
 				equal(t, all, scaled, metadata+"natsServerMonitoringEndpoint", "odasync-nats-headless.canvas.svc:8222")
 				equal(t, all, scaled, metadata+"stream", "ODA_COMPONENTS")

@@ -82,6 +82,8 @@ readinessProbe:
 {{- $v := .root.Values -}}
 LOG_LEVEL: {{ $v.log.level | quote }}
 LOG_FORMAT: {{ $v.log.format | quote }}
+{{- /* The watcher has no use for it, but ctl has, which is run in its Pods. */}}
+SYNC_TARGET: {{ $v.target | quote }}
 MONITORING_PORT: {{ $v.monitoring.port | toString | quote }}
 NATS_URL: {{ include "odasync.natsURL" .root | quote }}
 STREAM_REPLICAS: {{ $v.stream.replicas | default (ternary $v.nats.replicas 1 (eq (include "odasync.natsBuiltIn" .root) "true")) | toString | quote }}
