@@ -134,7 +134,7 @@ func TestFromOneServerToThree(t *testing.T) {
 			"KUBERNETES_IN_CLUSTER": "false", "KUBECONFIG": shared.Kubeconfig})
 		watcher := start(t, group, procs.Spec{Name: "watcher-" + stage.copies, Program: "watcher", Env: env})
 		eventually(t, "the Component is published", func() error {
-			published, err := watcher.Metric(within(t), `odasync_events_published_total{type="upserted"}`)
+			published, err := watcher.Metric(within(t), "oda_collector_components_current")
 			if err == nil && published != 1 {
 				err = fmt.Errorf("%v are", published)
 			}
