@@ -6,23 +6,7 @@ import (
 	"testing"
 
 	"odasync/test/lab"
-	"odasync/test/procs"
 )
-
-// ctl runs a command line in the lab's environment, wants the exit code, and returns what it printed.
-func (l *place) ctl(code int, args ...string) string {
-	l.Helper()
-	p := l.Start(procs.Spec{Name: "ctl", Program: "ctl", Args: args, Env: map[string]string{
-		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": strings.Join(l.Namespaces, ","),
-		"CLUSTER_NAME": l.Mapping.Cluster, "NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": l.Registry.URL(),
-	}})
-	got, err := p.Wait(l.Within(lab.Patience))
-	l.Must(err)
-	if got != code {
-		l.Errorf("ctl %s: exit code %d, want %d", strings.Join(args, " "), got, code)
-	}
-	return p.Tail(100)
-}
 
 // said fails unless each of the words is in the text.
 func (l *place) said(text string, words ...string) {
@@ -44,8 +28,8 @@ func TestDiffNamesWhatIsBehind(t *testing.T) {
 	watcher, syncer := l.Pair()
 	l.Equal(lab.Patience)
 	l.Drained(lab.Patience)
-	l.said(l.ctl(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
-	l.said(l.ctl(0, "diff", "second.too"), ": 1, differing: 0")
+	l.said(l.CTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
+	l.said(l.CTL(0, "diff", "second.too"), ": 1, differing: 0")
 
 	l.Must(syncer.Stop())
 	l.Apply(lab.Component("e2e-diff", "first", "2", "orders", "offers"))
@@ -61,12 +45,12 @@ func TestDiffNamesWhatIsBehind(t *testing.T) {
 		}
 		return err
 	})
-	l.said(l.ctl(1, "diff"), "differing: 1",
+	l.said(l.CTL(1, "diff"), "differing: 1",
 		"e2e-diff first stream/registry label component-version 2 <> 1",
 		"e2e-diff first stream/registry api offers missing in registry")
-	l.said(l.ctl(0, "events", "first"), "first known", "version 1 -> 2, +api offers")
+	l.said(l.CTL(0, "events", "first"), "first known", "version 1 -> 2, +api offers")
 
 	l.Must(watcher.Stop())
 	l.Delete(second)
-	l.said(l.ctl(1, "diff", "second.too", "-n", "e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
+	l.said(l.CTL(1, "diff", "second.too", "-n", "e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
 }

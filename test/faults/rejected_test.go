@@ -1,0 +1,91 @@
+package faults
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/test/lab"
+)
+
+// TestRejectedAmongMany has the registry refuse one component of 500. It alone becomes a dead letter, the others go on as
+// if nothing were, and it is taken once it is mended in the cluster, or retried after a mending on the registry's side.
+func TestRejectedAmongMany(t *testing.T) {
+	t.Parallel()
+	const count, namespace, words, atMost = 500, "faults-rejected", "the registry takes no such name", 2 * time.Second
+	f := newFleet(t, namespace)
+	var tolerant atomic.Bool
+	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+		if tolerant.Load() || r.Method != http.MethodPost || r.URL.Path != "/exposed-apis/" {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil || !bytes.Contains(body, []byte("offending")) {
+			return nil
+		}
+		return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":[{"loc":["body","name"],"msg":"` + words + `"}]}`}
+	})
+	f.Apply(lab.Component(namespace, "bad", "1", "offending"))
+	for i := range count - 1 {
+		f.apply(fmt.Sprintf("good-%d", i), "1")
+	}
+	began := time.Now()
+	f.watch(1, nil)
+	f.sync(2, nil)
+	f.Eventually(2*lab.Patience, "the others are applied", func() error {
+		if have := len(f.Registry.Snapshot().APIs); have != count-1 {
+			return fmt.Errorf("%d exposed APIs, want %d", have, count-1)
+		}
+		return nil
+	})
+	t.Logf("%d components applied in %s beside one that is rejected", count-1, time.Since(began).Round(10*time.Millisecond))
+	f.letters(namespace + "/bad")
+	if list := f.CTL(0, "dlq", "list"); !strings.Contains(list, words) || !strings.Contains(list, "422") {
+		t.Errorf("ctl dlq list lacks the registry's words:\n%s", list)
+	}
+
+	var slowest time.Duration
+	for version := 2; version < 12; version++ {
+		f.Apply(lab.Component(namespace, "bad", fmt.Sprint(version), "offending"))
+		began := time.Now()
+		f.apply("good-1", fmt.Sprint(version))
+		f.Eventually(lab.Patience, "another component is applied", func() error { return f.shows("good-1", fmt.Sprint(version)) })
+		slowest = max(slowest, time.Since(began))
+	}
+	t.Logf("the slowest change of another component took %s", slowest.Round(time.Millisecond))
+	if slowest > atMost {
+		t.Errorf("another component took %s, at most %s", slowest, atMost)
+	}
+	f.letters(namespace + "/bad")
+
+	f.Apply(lab.Component(namespace, "bad", "20", "inoffensive"))
+	f.Equal(lab.Patience)
+	f.letters()
+
+	f.Apply(lab.Component(namespace, "bad", "21", "offending"))
+	f.letters(namespace + "/bad")
+	f.CTL(1, "dlq", "retry", "bad")
+	tolerant.Store(true)
+	f.CTL(0, "dlq", "retry", "bad")
+	f.letters()
+	f.Equal(lab.Patience)
+}
+
+// letters waits until ctl lists the dead letters of these components and no others.
+func (f *fleet) letters(want ...string) {
+	f.Helper()
+	f.Eventually(lab.Patience, "the dead letters", func() error {
+		got := f.CTL(0, "dlq", "list", "-o", "name")
+		if strings.TrimSpace(got) != strings.Join(want, "\n") && (len(want) > 0 || !strings.Contains(got, "no dead letters") && got != "") {
+			return errors.New("ctl dlq list says:\n" + got)
+		}
+		return nil
+	})
+}
