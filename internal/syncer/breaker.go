@@ -63,7 +63,7 @@ type breaker struct {
 
 	wake chan struct{} // holds one: there is something to probe for
 
-	trying chan struct{} // holds one while nobody has a trial under way
+	trying chan struct{} // holds one while a trial is under way
 	tried  struct {      // the last trial, whose result holds for the pace
 		at  time.Time
 		err error
