@@ -38,8 +38,6 @@ func diffAction(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return fmt.Errorf("unexpected argument %q: give one name, or none for all", c.Args().Get(1))
 	}
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	defer cancel()
 	var (
 		watched  kube.Config
 		shown    registry.Config
@@ -48,11 +46,11 @@ func diffAction(c *cli.Context) error {
 	if !c.Bool("no-cluster") {
 		sections = append(sections, &watched)
 	}
-	s, err := openSession(ctx, sections...)
+	ctx, s, end, err := begin(c, sections...)
 	if err != nil {
 		return err
 	}
-	defer s.conn.Close()
+	defer end()
 	d := &comparison{session: s, name: c.Args().First(), namespace: c.String("namespace"), found: []Difference{}}
 	if !c.Bool("no-cluster") {
 		if err := d.readCluster(ctx, watched); err != nil {

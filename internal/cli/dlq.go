@@ -114,13 +114,11 @@ func dlqRetry(c *cli.Context) error {
 // withLetters calls do with the cluster's dead letters that the name, the namespace and the reason select. Where a name
 // is given and has none, that is a negative answer.
 func withLetters(c *cli.Context, do func(context.Context, *session, *stream.Letters, []stream.DeadLetter) error) error {
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	defer cancel()
-	s, err := openSession(ctx)
+	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
-	defer s.conn.Close()
+	defer end()
 	letters, err := s.conn.OpenLetters(ctx, s.target)
 	if err != nil {
 		return err
@@ -173,24 +171,11 @@ func chosenLetters(c *cli.Context, verb string, do func(context.Context, *sessio
 }
 
 func printLetters(c *cli.Context, found []stream.DeadLetter) error {
-	form := c.String("output")
-	if done, err := printAs(c.App.Writer, form, found); done {
-		return err
-	}
-	if form == "name" {
-		for _, d := range found {
-			if _, err := fmt.Fprintln(c.App.Writer, d.Namespace+"/"+d.Name); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(found) == 0 {
-		_, err := fmt.Fprintln(c.App.ErrWriter, "no dead letters")
+	if done, err := printList(c, found, "no dead letters", func(d stream.DeadLetter) string { return d.Namespace + "/" + d.Name }); done {
 		return err
 	}
 	header := []string{"NAMESPACE", "NAME", "REASON", "STATUS", "SINCE", "WORDS"}
-	if form == "wide" {
+	if c.String("output") == "wide" {
 		header = []string{"NAMESPACE", "NAME", "REASON", "STATUS", "SINCE", "LAST", "ATTEMPTS", "SEQUENCE", "REQUEST", "WORDS"}
 	}
 	rows := make([][]string, len(found))
@@ -198,7 +183,7 @@ func printLetters(c *cli.Context, found []stream.DeadLetter) error {
 		status := dash(strings.TrimPrefix(strconv.Itoa(d.Status), "0"))
 		since := d.First.Local().Format(time.DateTime)
 		rows[n] = []string{d.Namespace, d.Name, string(d.Reason), status, since, cmp.Or(d.Words, "-")}
-		if form == "wide" {
+		if c.String("output") == "wide" {
 			rows[n] = []string{
 				d.Namespace, d.Name, string(d.Reason), status, since, d.Last.Local().Format(time.DateTime),
 				strconv.Itoa(d.Attempts), strconv.FormatUint(d.Sequence, 10), dash(d.Request), dash(d.Words),

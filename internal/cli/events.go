@@ -64,13 +64,11 @@ func eventsAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	defer cancel()
-	s, err := openSession(ctx)
+	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
-	defer s.conn.Close()
+	defer end()
 	filter := event.Subjects(s.cluster, c.String("namespace"), c.Args().First())
 	if c.Bool("follow") {
 		return s.follow(c, filter, since)

@@ -66,13 +66,11 @@ func listCommand() *cli.Command {
 			if c.Args().Present() {
 				return fmt.Errorf("unexpected argument %q: see ctl list --help", c.Args().First())
 			}
-			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-			defer cancel()
-			s, err := openSession(ctx)
+			ctx, s, end, err := begin(c)
 			if err != nil {
 				return err
 			}
-			defer s.conn.Close()
+			defer end()
 			var unreadable error
 			items, err := s.items(ctx, func(k component.Key) bool {
 				return !c.IsSet("namespace") || k.Namespace == c.String("namespace")
@@ -179,24 +177,11 @@ func stateIn(e event.Event, state syncer.State) string {
 }
 
 func printItems(c *cli.Context, items []Item) error {
-	form := c.String("output")
-	if done, err := printAs(c.App.Writer, form, items); done {
-		return err
-	}
-	if form == "name" {
-		for _, i := range items {
-			if _, err := fmt.Fprintln(c.App.Writer, i.Namespace+"/"+i.Name); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(items) == 0 {
-		_, err := fmt.Fprintln(c.App.ErrWriter, "no components")
+	if done, err := printList(c, items, "no components", func(i Item) string { return i.Namespace + "/" + i.Name }); done {
 		return err
 	}
 	header := []string{"NAMESPACE", "NAME", "VERSION", "APIS", "STATUS", "REGISTRY"}
-	if form == "wide" {
+	if c.String("output") == "wide" {
 		header = append(header, "SEQUENCE", "ID", "UPDATED", "ERROR")
 	}
 	rows := make([][]string, len(items))
@@ -205,7 +190,7 @@ func printItems(c *cli.Context, items []Item) error {
 			i.Namespace, i.Name, dash(i.Version), fmt.Sprintf("%d/%d", i.APIs.Ready, i.APIs.Total),
 			dash(i.DeploymentStatus), i.Registry.State,
 		}
-		if form == "wide" {
+		if c.String("output") == "wide" {
 			updated := "-"
 			if i.Registry.Updated != nil {
 				updated = i.Registry.Updated.Local().Format(time.DateTime)

@@ -44,6 +44,28 @@ func printAs(out io.Writer, form string, value any) (bool, error) {
 	return false, nil
 }
 
+// printList writes a list as json, yaml or names, or says that there is nothing; false where a table is still to be
+// written.
+func printList[T any](c *cli.Context, all []T, none string, name func(T) string) (done bool, err error) {
+	form := c.String("output")
+	if done, err := printAs(c.App.Writer, form, all); done {
+		return true, err
+	}
+	if form == "name" {
+		for _, one := range all {
+			if _, err := fmt.Fprintln(c.App.Writer, name(one)); err != nil {
+				return true, err
+			}
+		}
+		return true, nil
+	}
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(c.App.ErrWriter, none)
+		return true, err
+	}
+	return false, nil
+}
+
 // table writes rows in aligned columns.
 func table(out io.Writer, header []string, rows [][]string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)

@@ -39,13 +39,11 @@ func reconcileAction(c *cli.Context) error {
 	case c.IsSet("approve") && c.String("approve") == "":
 		return errors.New("--approve takes the id of a refusal: `ctl status` shows it")
 	}
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	defer cancel()
-	s, err := openSession(ctx)
+	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
-	defer s.conn.Close()
+	defer end()
 	if id := c.String("approve"); id != "" {
 		if err := s.approve(ctx, c, id); err != nil {
 			return err

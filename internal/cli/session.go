@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sethvargo/go-envconfig"
+	"github.com/urfave/cli/v2"
 
 	"odasync/internal/config"
 	"odasync/internal/stream"
@@ -31,6 +32,16 @@ func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, 
 		return nil, fmt.Errorf("wrong configuration:\n%w", err)
 	}
 	return variables, nil
+}
+
+// begin is openSession for a command, within its --timeout. The caller calls end when it is done.
+func begin(c *cli.Context, more ...config.Section) (ctx context.Context, s *session, end func(), err error) {
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	if s, err = openSession(ctx, more...); err != nil {
+		cancel()
+		return nil, nil, nil, err
+	}
+	return ctx, s, func() { s.conn.Close(); cancel() }, nil
 }
 
 // openSession connects and reads; it creates nothing. More sections are loaded beside its own. The caller closes the

@@ -46,13 +46,11 @@ func statusCommand() *cli.Command {
 			if c.Args().Present() {
 				return fmt.Errorf("unexpected argument %q: see ctl status --help", c.Args().First())
 			}
-			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-			defer cancel()
-			s, err := openSession(ctx)
+			ctx, s, end, err := begin(c)
 			if err != nil {
 				return err
 			}
-			defer s.conn.Close()
+			defer end()
 			status, err := s.status(ctx)
 			if err != nil {
 				return err

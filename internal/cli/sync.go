@@ -41,13 +41,11 @@ func syncAction(c *cli.Context) error {
 	case c.Bool("all") == (name != ""):
 		return errors.New("give the name of a component, or --all")
 	}
-	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	defer cancel()
-	s, err := openSession(ctx)
+	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
-	defer s.conn.Close()
+	defer end()
 	wanted := func(k component.Key) bool {
 		return (namespace == "" || k.Namespace == namespace) && (name == "" || k.Name == name)
 	}
