@@ -57,22 +57,33 @@ func (e *SupersededError) Error() string {
 // answer was lost returns the sequence of the message that is there.
 func (l *Log) Publish(ctx context.Context, e event.Event, expected uint64) (uint64, error) {
 	m := event.Encode(e, expected)
+	sequence, err := l.append(ctx, e.Key, m, expected)
+	if errors.Is(err, errRemoved) {
+		sequence, err = l.append(ctx, e.Key, renamed(m), expected)
+	}
+	return sequence, err
+}
+
+// append is one try to publish.
+func (l *Log) append(ctx context.Context, key component.Key, m event.Message, expected uint64) (uint64, error) {
 	msg := &nats.Msg{Subject: m.Subject, Header: nats.Header(m.Header), Data: m.Data}
 	ack, err := l.conn.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectLastSequencePerSubject(expected), jetstream.WithExpectStream(StreamName))
 	switch {
+	case err == nil && ack.Duplicate:
+		return l.repeated(ctx, key, m.MessageID())
 	case err == nil:
 		return ack.Sequence, nil
 	case errors.Is(err, nats.ErrMaxPayload), isCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum):
-		return 0, fmt.Errorf("publish %s (%d bytes): %w", e.Key, len(m.Data), ErrTooLarge)
+		return 0, fmt.Errorf("publish %s (%d bytes): %w", key, len(m.Data), ErrTooLarge)
 	case isCode(err, jetstream.JSErrCodeStreamWrongLastSequence), isCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
-		return l.settle(ctx, e.Key, m.MessageID(), expected, err)
+		return l.settle(ctx, key, m.MessageID(), expected, err)
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
 		if _, infoErr := l.conn.js.Stream(ctx, StreamName); errors.Is(infoErr, jetstream.ErrStreamNotFound) {
 			return 0, ErrLogMissing
 		}
 	}
-	return 0, fmt.Errorf("publish %s: %w", e.Key, err)
+	return 0, fmt.Errorf("publish %s: %w", key, err)
 }
 
 // settle finds out after a refused publish whether the message that stands there is our own. Where it is the expected

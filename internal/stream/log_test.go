@@ -184,3 +184,34 @@ func TestNewestAsksTheLeader(t *testing.T) {
 		t.Errorf("asked for %v, %v", body, err)
 	}
 }
+
+// The server remembers ids for a while, also of messages that were purged since.
+func TestWhatWasPurgedCanBePublishedAgain(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	key := keyOf("purged")
+	stands := must(js(t, s).Stream(t.Context(), stream.StreamName))
+	first := publish(t, log, upsert(key, "A"), 0)
+	if again := publish(t, log, upsert(key, "A"), 0); again != first {
+		t.Errorf("repeated as message %d, not %d", again, first)
+	}
+	for range 2 {
+		if err := stands.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		sequence := publish(t, log, upsert(key, "A"), 0)
+		newest, found, err := log.Newest(within(t), key)
+		if err != nil || !found || newest.Sequence != sequence || sequence <= first {
+			t.Fatalf("published as %d, there is %d (%t), %v", sequence, newest.Sequence, found, err)
+		}
+		first = sequence
+	}
+	// A repeat that comes after another message is no success.
+	second := publish(t, log, upsert(key, "B"), first)
+	publish(t, log, upsert(key, "C"), second)
+	_, err := log.Publish(within(t), upsert(key, "B"), first)
+	if superseded := new(stream.SupersededError); !errors.As(err, &superseded) || superseded.Head.Sequence != second+1 {
+		t.Errorf("a late repeat gives %v", err)
+	}
+}
