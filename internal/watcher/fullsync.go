@@ -27,7 +27,8 @@ func (p *publisher) fullSync(ctx context.Context) error {
 	}
 	p.metrics.fullSynced(last)
 	if p.interval > 0 && time.Since(last.Time) >= p.interval {
-		last = p.noted(p.conclude(ctx, p.began, nil))
+		m, err := p.conclude(ctx, p.began, nil)
+		last = p.noted(ctx, m, err)
 	}
 	for {
 		select {
@@ -35,18 +36,24 @@ func (p *publisher) fullSync(ctx context.Context) error {
 			return ctx.Err()
 		case answer := <-p.asked:
 			m, err := p.compare(ctx)
-			answer <- result{m, err}
-			last = p.noted(m, err)
+			if ctx.Err() == nil { // or else it is the term that ended
+				answer <- result{m, err}
+			}
+			last = p.noted(ctx, m, err)
 		case <-p.due(last):
-			last = p.noted(p.compare(ctx))
+			m, err := p.compare(ctx)
+			last = p.noted(ctx, m, err)
 		}
 	}
 }
 
-// noted returns the marker of a full sync. One that failed is due again after the interval.
-func (p *publisher) noted(m event.Marker, err error) event.Marker {
+// noted returns the marker of a full sync. One that failed is due again after the interval; one that was stopped with the
+// term is no failure.
+func (p *publisher) noted(ctx context.Context, m event.Marker, err error) event.Marker {
 	if err != nil {
-		p.failing.Note(err)
+		if ctx.Err() == nil {
+			p.failing.Note(err)
+		}
 		m.Time = time.Now()
 		return m
 	}
@@ -60,12 +67,13 @@ type result struct {
 	err    error
 }
 
-// due fires when the next full sync is; with a little jitter, so that clusters do not all begin at once.
+// due fires when the next full sync is; with a little jitter, so that clusters do not all begin at once. A marker by a
+// watcher whose clock is ahead counts as one of now.
 func (p *publisher) due(last event.Marker) <-chan time.Time {
 	if p.interval == 0 {
 		return nil
 	}
-	return time.After(time.Until(last.Time.Add(p.interval)) + rand.N(p.interval/10+1))
+	return time.After(min(time.Until(last.Time.Add(p.interval)), p.interval) + rand.N(p.interval/10+1))
 }
 
 // lastMark reads when the cluster was last compared, by whichever watcher.
@@ -242,7 +250,7 @@ func (p *publisher) refusals() []guard.Refusal {
 }
 
 // FullSync compares the whole cluster with the log now, and returns the marker that stands behind the corrections. Only
-// the leader can.
+// the leader can; who waits when its term ends gets ErrNotSynced.
 func (w *Watcher) FullSync(ctx context.Context) (event.Marker, error) {
 	p := w.term.Load()
 	if p == nil || !w.Synced() {
@@ -251,12 +259,16 @@ func (w *Watcher) FullSync(ctx context.Context) (event.Marker, error) {
 	answer := make(chan result, 1)
 	select {
 	case p.asked <- answer:
+	case <-p.over:
+		return event.Marker{}, ErrNotSynced
 	case <-ctx.Done():
 		return event.Marker{}, ctx.Err()
 	}
 	select {
 	case r := <-answer:
 		return r.marker, r.err
+	case <-p.over:
+		return event.Marker{}, ErrNotSynced
 	case <-ctx.Done():
 		return event.Marker{}, ctx.Err()
 	}

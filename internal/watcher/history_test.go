@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -56,6 +57,9 @@ func (b *bench) events(t testing.TB) []event.Event {
 		}
 		if err != nil {
 			t.Fatal(err)
+		}
+		if strings.HasPrefix(m.Subject, event.SnapshotPrefix+".") {
+			continue
 		}
 		e, err := event.Decode(event.Message{Subject: m.Subject, Header: m.Header, Data: m.Data}, sequence)
 		if err != nil {

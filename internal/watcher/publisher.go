@@ -30,6 +30,7 @@ type publisher struct {
 	failing *outage.Outage // of full syncs
 
 	began  time.Time        // the term
+	over   chan struct{}    // closed when the term has ended
 	asked  chan chan result // for a full sync
 	rounds bell.Bell        // rings when a round has ended
 	counts struct{ published, tombstoned atomic.Int64 }
@@ -43,7 +44,7 @@ type publisher struct {
 func newPublisher(w *Watcher, to Log, t *table) *publisher {
 	return &publisher{
 		Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](w.waiting, nil), began: time.Now(),
-		asked: make(chan chan result), ended: make(map[string]uint64), refused: make(map[string]*guard.Refusal),
+		over: make(chan struct{}), asked: make(chan chan result), ended: make(map[string]uint64), refused: make(map[string]*guard.Refusal),
 		away:    outage.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
 		failing: outage.New(w.log, "full sync failed, trying again when it is due", "full sync works again", nil),
 	}

@@ -143,7 +143,9 @@ func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error 
 	w.metrics.table.Store(table)
 	defer w.metrics.table.Store(nil)
 	w.term.Store(p)
+	defer close(p.over)
 	defer w.term.Store(nil)
+	defer w.metrics.refusedDeletions(nil)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.run(ctx) })
