@@ -47,9 +47,17 @@ type Refusal struct {
 
 // Check returns nil where the deletions may go ahead without a question, else what has to be approved.
 func (c Config) Check(place string, gone []component.Key, all int) *Refusal {
-	if len(gone) < few || len(gone)*100 <= c.MaxPercent*all {
+	if !c.TooMany(len(gone), all) {
 		return nil
 	}
+	return Refuse(place, gone, all)
+}
+
+// TooMany says whether so many deletions are not to be believed.
+func (c Config) TooMany(gone, all int) bool { return gone >= few && gone*100 > c.MaxPercent*all }
+
+// Refuse returns what has to be approved; gone must not be empty.
+func Refuse(place string, gone []component.Key, all int) *Refusal {
 	gone = slices.Clone(gone)
 	slices.SortFunc(gone, component.Key.Compare)
 	hash := sha256.New()

@@ -199,14 +199,15 @@ func (p *publisher) conclude(ctx context.Context, began time.Time, expired []eve
 	return m, nil
 }
 
-// hold decides about components that a round did not show. It returns those that count as gone: all or none.
+// hold decides about components that a round did not show. It returns those that count as gone: all, or none of those that
+// the log has.
 func (p *publisher) hold(ctx context.Context, scope component.Scope, absent []name) []name {
-	keys := make([]component.Key, len(absent))
-	for i, n := range absent {
+	published, others := p.split(absent)
+	keys := make([]component.Key, len(published))
+	for i, n := range published {
 		keys[i] = p.key(n)
 	}
-	place := fmt.Sprintf("cluster %s, namespaces %s", p.cluster, scope)
-	refusal := p.guard.Check(place, keys, p.table.count())
+	refusal, before, elsewhere := p.judge(scope, keys)
 	if refusal != nil {
 		approved, err := p.approvals.Approved(ctx, refusal.ID)
 		if err != nil { // then it is not known, and the next round asks again
@@ -214,25 +215,70 @@ func (p *publisher) hold(ctx context.Context, scope component.Scope, absent []na
 		}
 		if approved {
 			p.log.Info().Str("approval", refusal.ID).Int("components", len(keys)).Msg("deletions were approved")
+			p.mu.Lock()
+			delete(p.refused, scope.String())
+			p.mu.Unlock()
 			refusal = nil
 		}
 	}
-	p.mu.Lock()
-	before := p.refused[scope.String()]
-	if refusal != nil && before != nil && before.ID == refusal.ID {
-		refusal.Time = before.Time
-	}
-	p.refused[scope.String()] = refusal
-	p.mu.Unlock()
 	p.metrics.refusedDeletions(p.refusals())
 	if refusal == nil {
 		return absent
 	}
 	if before == nil || before.ID != refusal.ID {
-		p.log.Error().Str("approval", refusal.ID).Int("components", refusal.Gone).Int("of", refusal.All).Strs("such_as", refusal.Components).
+		p.log.Error().Str("approval", refusal.ID).Int("components", refusal.Gone).Int("of", refusal.All).Int("elsewhere", elsewhere).
+			Strs("such_as", refusal.Components).
 			Msg("deletions refused: too many components vanished at once; if they are really gone, run ctl reconcile --approve with the approval's id")
 	}
-	return nil
+	return others
+}
+
+// split tells those that the log has, or is about to, from those that never came so far, as where they cannot be read.
+func (p *publisher) split(absent []name) (published, others []name) {
+	for _, n := range absent {
+		idle := p.lanes.Idle(n) // asked first: what is being published now is in the table afterwards
+		if known := p.table.get(n); known.exists || known.doubt || !idle {
+			published = append(published, n)
+		} else {
+			others = append(others, n)
+		}
+	}
+	return published, others
+}
+
+// judge asks the guard. What other scopes lack counts too: where each namespace is a scope of its own, a cluster that shows
+// nothing vanishes in small parts. What was refused stays so, whatever the others do by then.
+func (p *publisher) judge(scope component.Scope, gone []component.Key) (refusal, before *guard.Refusal, elsewhere int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := scope.String()
+	before = p.refused[at]
+	delete(p.refused, at)
+	delete(p.vanished, at)
+	if len(gone) == 0 {
+		return nil, before, 0
+	}
+	for _, other := range p.vanished {
+		elsewhere += other
+	}
+	if elsewhere == 0 {
+		p.existed = 0
+	}
+	p.existed = max(p.existed, p.table.count())
+	for _, other := range p.refused {
+		elsewhere += other.Gone
+	}
+	refusal = guard.Refuse(fmt.Sprintf("cluster %s, namespaces %s", p.cluster, scope), gone, p.existed)
+	again := before != nil && before.ID == refusal.ID
+	if !again && !p.guard.TooMany(len(gone)+elsewhere, p.existed) {
+		p.vanished[at] = len(gone)
+		return nil, before, elsewhere
+	}
+	if again {
+		refusal.Time = before.Time
+	}
+	p.refused[at] = refusal
+	return refusal, before, elsewhere
 }
 
 // refusals lists what is held back now.
@@ -241,9 +287,7 @@ func (p *publisher) refusals() []guard.Refusal {
 	defer p.mu.Unlock()
 	all := []guard.Refusal{}
 	for _, r := range p.refused {
-		if r != nil {
-			all = append(all, *r)
-		}
+		all = append(all, *r)
 	}
 	slices.SortFunc(all, func(a, b guard.Refusal) int { return a.Time.Compare(b.Time) })
 	return all

@@ -1,0 +1,118 @@
+package guard_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/component"
+	"odasync/internal/guard"
+)
+
+func keys(count int) []component.Key {
+	all := make([]component.Key, count)
+	for i := range all {
+		all[i] = component.Key{Cluster: "east", Namespace: "ns", Name: fmt.Sprintf("c%03d", i)}
+	}
+	return all
+}
+
+func TestThresholds(t *testing.T) {
+	tests := []struct {
+		percent, gone, all int
+		refused            bool
+	}{
+		{30, 0, 0, false},
+		{30, 0, 100, false},
+		{30, 9, 10, false}, // few are never too many
+		{30, 9, 9, false},
+		{30, 10, 10, true},
+		{30, 10, 33, true}, // 30.3 %
+		{30, 10, 34, false},
+		{30, 30, 100, false}, // exactly 30 %
+		{30, 31, 100, true},
+		{30, 300, 1000, false},
+		{30, 301, 1000, true},
+		{30, 10, 0, true}, // more than are known to exist
+		{0, 9, 1000, false},
+		{0, 10, 1_000_000, true},
+		{100, 1000, 1000, false},
+		{100, 1001, 1000, true},
+	}
+	for _, test := range tests {
+		t.Run(fmt.Sprintf("%d of %d, %d percent", test.gone, test.all, test.percent), func(t *testing.T) {
+			limit := guard.Config{MaxPercent: test.percent}
+			refusal := limit.Check("cluster east", keys(test.gone), test.all)
+			if (refusal != nil) != test.refused || limit.TooMany(test.gone, test.all) != test.refused {
+				t.Errorf("refusal %+v, too many: %t; want refused: %t", refusal, limit.TooMany(test.gone, test.all), test.refused)
+			}
+		})
+	}
+}
+
+func TestARefusalStandsForExactlyTheseComponents(t *testing.T) {
+	gone := keys(12)
+	first := guard.Refuse("cluster east", gone, 20)
+	if len(first.ID) != 12 {
+		t.Errorf("id %q", first.ID)
+	}
+	turned := slices.Clone(gone)
+	slices.Reverse(turned)
+	given := slices.Clone(turned)
+	if got := guard.Refuse("cluster east", turned, 99); got.ID != first.ID {
+		t.Errorf("another order, and another number of all, gives %s, not %s", got.ID, first.ID)
+	}
+	if diff := cmp.Diff(given, turned); diff != "" {
+		t.Errorf("the caller's list was changed (-want +got):\n%s", diff)
+	}
+	another := func(change func(k *component.Key)) []component.Key {
+		other := slices.Clone(gone)
+		change(&other[5])
+		return other
+	}
+	moved := another(func(k *component.Key) { k.Namespace, k.Name = k.Namespace+" "+k.Name[:1], k.Name[1:] })
+	for name, got := range map[string]*guard.Refusal{
+		"one less":          guard.Refuse("cluster east", gone[1:], 20),
+		"one more":          guard.Refuse("cluster east", keys(13), 20),
+		"another name":      guard.Refuse("cluster east", another(func(k *component.Key) { k.Name = "other" }), 20),
+		"another namespace": guard.Refuse("cluster east", another(func(k *component.Key) { k.Namespace = "other" }), 20),
+		"another cluster":   guard.Refuse("cluster east", another(func(k *component.Key) { k.Cluster = "other" }), 20),
+		"parts moved":       guard.Refuse("cluster east", moved, 20),
+		"another place":     guard.Refuse("cluster west", gone, 20),
+	} {
+		if got.ID == first.ID {
+			t.Errorf("%s has the same id", name)
+		}
+	}
+}
+
+func TestARefusalInWords(t *testing.T) {
+	refusal := guard.Refuse("cluster east, namespaces all", keys(12), 20)
+	for _, word := range []string{"cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl reconcile --approve " + refusal.ID + "`"} {
+		if !strings.Contains(refusal.Error(), word) {
+			t.Errorf("the error lacks %q: %v", word, refusal)
+		}
+	}
+	if refusal.Gone != 12 || refusal.All != 20 || len(refusal.Components) != 10 || refusal.Components[9] != "east/ns/c009" {
+		t.Errorf("refusal %+v", refusal)
+	}
+	if age := time.Since(refusal.Time); age < 0 || age > time.Minute || refusal.Time.Location() != time.UTC {
+		t.Errorf("time %s", refusal.Time)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for percent, valid := range map[int]bool{-1: false, 0: true, 30: true, 100: true, 101: false} {
+		err := guard.Config{MaxPercent: percent}.Validate()
+		if (err == nil) != valid {
+			t.Errorf("%d: %v", percent, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), fmt.Sprintf("ORPHAN_MAX_PERCENT is %d: 0 to 100", percent)) {
+			t.Errorf("%d: %v", percent, err)
+		}
+	}
+}
