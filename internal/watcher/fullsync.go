@@ -113,8 +113,14 @@ func (p *publisher) compare(ctx context.Context) (event.Marker, error) {
 // tombstones that are old enough to be purged.
 func (p *publisher) reread(ctx context.Context) (expired []event.Head, err error) {
 	known := p.table.sequences()
+	older := make(map[name]event.Head) // than what was known, as where the stream was restored from a backup
 	err = p.to.Heads(ctx, p.cluster, func(h event.Head) {
-		delete(known, name{h.Key.Namespace, h.Key.Name})
+		n := name{h.Key.Namespace, h.Key.Name}
+		if h.Sequence >= known[n] {
+			delete(known, n)
+		} else {
+			older[n] = h // a newer one may still come
+		}
 		p.table.published(h)
 		if h.Deleted && !h.Time.IsZero() && time.Since(h.Time) > p.retention {
 			expired = append(expired, h)
@@ -125,6 +131,9 @@ func (p *publisher) reread(ctx context.Context) (expired []event.Head, err error
 	}
 	for n, sequence := range known {
 		if p.table.missing(n, sequence) {
+			if h, found := older[n]; found {
+				p.table.published(h)
+			}
 			p.log.Warn().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Msg("somebody removed a component's messages from the stream")
 		}
 	}

@@ -39,12 +39,12 @@ func (t *table) len() int {
 	return len(t.entries)
 }
 
-// published records a message that stands in the log.
+// published records a message that stands in the log. One that was known says nothing about whether a later one came.
 func (t *table) published(h event.Head) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.at(name{h.Key.Namespace, h.Key.Name})
-	if h.Sequence >= e.sequence {
+	if h.Sequence > e.sequence {
 		e.follow(h)
 	}
 }

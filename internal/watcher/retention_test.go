@@ -1,0 +1,273 @@
+package watcher
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/logtest"
+)
+
+// purging is a log that lets the test in right before a purge.
+type purging struct {
+	Log
+	before func()
+}
+
+func (l *purging) Purge(ctx context.Context, key component.Key, sequence uint64) error {
+	l.before()
+	return l.Log.Purge(ctx, key, sequence)
+}
+
+// deletedNow is a deletion that is not old; that of deleted is of 2023.
+func deletedNow(name string) component.Observation {
+	o := deleted(name)
+	o.Seen = time.Now()
+	return o
+}
+
+func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other := newBenchOn(t, b.server, b.conn, "west")
+	all := scope(t, "all")
+	west := other.lead(t, other.log)
+	west.round(all, seen("old", "west"))
+	west.settled()
+	l := b.lead(t, b.log)
+	l.round(all, seen("stays", "A"), seen("old", "A"), seen("young", "A"), seen("reborn", "A"))
+	l.settled()
+	l.observe(seen("old", "B"))
+	l.settled()
+	l.observe(deleted("old"), deletedNow("young"), deleted("reborn"))
+	l.settled()
+	l.observe(withUID(seen("reborn", "A"), "second"))
+	l.settled()
+
+	m := l.fullSync(seen("stays", "A"), withUID(seen("reborn", "A"), "second"))
+	if m.Published+m.Tombstoned != 0 || m.Count != 2 {
+		t.Errorf("marker %+v", m)
+	}
+	want := map[string][]string{"stays": {"A"}, "young": {"A", gone}, "reborn": {"A", gone, "A"}}
+	got := make(map[string][]string)
+	for _, m := range b.history(t) {
+		got[m.Name] = append(got[m.Name], m.Content)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"old": "west"}, other.heads(t)); diff != "" {
+		t.Errorf("heads of the other cluster (-want +got):\n%s", diff)
+	}
+	if got := count(b.metrics.purged); got != 1 {
+		t.Errorf("%d purged", got)
+	}
+	for _, n := range l.to.table.names() {
+		if n.name == "old" {
+			t.Error("the table remembers what was purged")
+		}
+	}
+
+	// The next message of the name is its first: it expects none before it.
+	l.observe(seen("old", "A"))
+	l.settled()
+	if got := b.heads(t)["old"]; got != "A" || count(b.metrics.refused) != 0 {
+		t.Errorf("created again: %q, %d publishes refused", got, count(b.metrics.refused))
+	}
+}
+
+func TestATermForgetsWhatAnEarlierOneDeleted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := b.lead(t, b.log)
+	l.round(scope(t, "all"), seen("a", "A"))
+	l.observe(deleted("a"))
+	l.settled()
+	_ = l.end()
+	l = b.lead(t, b.log)
+	l.round(scope(t, "all"))
+	l.fullSync()
+	if got := b.history(t); len(got) != 0 || len(l.to.table.names()) != 0 {
+		t.Errorf("messages %v, table %v", got, l.to.table.names())
+	}
+}
+
+// Whenever a component comes again during the full sync that purges its tombstone, it is there afterwards.
+func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
+	t.Parallel()
+	again := withUID(seen("a", "A"), "second")
+	begin := func(t *testing.T) (*bench, *tap, *purging, *term) {
+		b := newBench(t)
+		log := tapped(b.log)
+		gate := &purging{log, func() {}}
+		l := b.lead(t, gate)
+		l.round(scope(t, "all"), seen("a", "A"))
+		l.settled()
+		l.observe(deleted("a"))
+		l.settled()
+		return b, log, gate, l
+	}
+	check := func(t *testing.T, b *bench, l *term, messages []string) {
+		t.Helper()
+		l.settled()
+		if diff := cmp.Diff(messages, of("a", b.history(t))); diff != "" {
+			t.Errorf("messages (-want +got):\n%s", diff)
+		}
+		if m := l.fullSync(again); m.Count != 1 || m.Published+m.Tombstoned != 0 {
+			t.Errorf("the next full sync: %+v", m)
+		}
+		l.observe(seen("a", "later"))
+		l.settled()
+		if got := b.heads(t)["a"]; got != "later" {
+			t.Errorf("the next change gives %q", got)
+		}
+	}
+	t.Run("in the round", func(t *testing.T) {
+		t.Parallel()
+		b, _, _, l := begin(t)
+		l.fullSync(again)
+		check(t, b, l, []string{"A", gone, "A"})
+	})
+	t.Run("seen and not published yet", func(t *testing.T) {
+		t.Parallel()
+		b, log, _, l := begin(t)
+		// The marker waits for what was seen before it; what is seen then is on its way while it is purged.
+		other := log.block("other")
+		answer := l.asks()
+		l.refreshed()
+		l.round(scope(t, "all"), seen("other", "A"))
+		eventually(t, "the marker to wait", func() bool { return log.blocked() == 1 })
+		other()
+		release := log.block("a")
+		l.observe(again)
+		eventually(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
+		l.answered(answer)
+		release()
+		l.settled()
+		if got := b.heads(t)["a"]; got != "A" {
+			t.Errorf("the newest message is %q", got)
+		}
+	})
+	t.Run("right before the purge, published", func(t *testing.T) {
+		t.Parallel()
+		b, _, gate, l := begin(t)
+		gate.before = sync.OnceFunc(func() {
+			l.observe(again)
+			l.settled()
+		})
+		l.fullSync()
+		check(t, b, l, []string{"A"})
+	})
+	t.Run("right before the purge, on its way", func(t *testing.T) {
+		t.Parallel()
+		b, log, gate, l := begin(t)
+		var release func()
+		gate.before = sync.OnceFunc(func() {
+			release = log.block("a")
+			l.observe(again)
+			eventually(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
+		})
+		l.fullSync()
+		release()
+		check(t, b, l, []string{"A"})
+	})
+}
+
+func TestAFailingPurgeIsTriedAtTheNextFullSync(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var log logtest.Buffer
+	b.watcher.log = zerolog.New(&log)
+	bad := faulty(b.log)
+	l := b.lead(t, bad)
+	l.round(scope(t, "all"), seen("a", "A"))
+	l.settled()
+	l.observe(deleted("a"))
+	l.settled()
+	bad.set("purge", 1)
+	answer := l.asks()
+	l.refreshed()
+	l.round(scope(t, "all"))
+	if r := <-answer; r.err == nil || len(b.history(t)) != 2 || len(b.markers(t)) != 1 {
+		t.Errorf("answered %+v", r)
+	}
+	eventually(t, "words", func() bool { return strings.Contains(log.String(), "purge does not work for now") })
+	l.fullSync()
+	if got := b.history(t); len(got) != 0 || count(b.metrics.purged) != 1 {
+		t.Errorf("messages %v, %d purged", got, count(b.metrics.purged))
+	}
+}
+
+// The heads are read while a publish without an answer may still arrive.
+func TestReadingTheLogDoesNotEndADoubt(t *testing.T) {
+	table := newTable()
+	key := component.Key{Namespace: ns, Name: "a"}
+	n := name{ns, "a"}
+	table.published(event.Head{Key: key, Sequence: 5, Hash: "A"})
+	table.unanswered(n)
+	table.published(event.Head{Key: key, Sequence: 5, Hash: "A"})
+	if !table.get(n).doubt {
+		t.Error("the message that was known before the publish says nothing about it")
+	}
+	table.published(event.Head{Key: key, Sequence: 6, Hash: "B"})
+	if got := table.get(n); got.doubt || got.hash != "B" {
+		t.Errorf("entry %+v", got)
+	}
+}
+
+// restored is a log that shows older messages, as a stream does that was restored from a backup.
+type restored struct {
+	Log
+	mu    sync.Mutex
+	heads []event.Head
+}
+
+func (l *restored) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.heads == nil {
+		return l.Log.Heads(ctx, cluster, each)
+	}
+	for _, h := range l.heads {
+		each(h)
+	}
+	return nil
+}
+
+func TestARestoredStreamIsNoticed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	log := &restored{Log: b.log}
+	l := b.lead(t, log)
+	l.round(scope(t, "all"), seen("a", "A"), seen("b", "A"))
+	l.settled()
+	var old []event.Head
+	if err := b.log.Heads(t.Context(), cluster, func(h event.Head) { old = append(old, h) }); err != nil {
+		t.Fatal(err)
+	}
+	l.observe(seen("a", "B"), deletedNow("b"))
+	l.settled()
+	answer := l.asks()
+	l.refreshed()
+	l.round(scope(t, "all"), seen("a", "B"))
+	l.answered(answer)
+
+	log.mu.Lock()
+	log.heads = old
+	log.mu.Unlock()
+	if _, err := l.to.reread(l.ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range old {
+		if got := l.to.table.get(name{ns, h.Key.Name}); got.sequence != h.Sequence || !got.exists || got.hash != h.Hash {
+			t.Errorf("%s: the table holds %+v, the log %+v", h.Key.Name, got, h)
+		}
+	}
+}
