@@ -59,5 +59,8 @@ func DecodeMarker(m Message) (Marker, error) {
 	if err := json.Unmarshal(m.Data, &marker); err != nil {
 		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: %w", ErrUnreadable, m.Subject, err)
 	}
+	if marker.ID == "" || SnapshotSubject(marker.Cluster) != m.Subject {
+		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: it is %q of cluster %q", ErrUnreadable, m.Subject, marker.ID, marker.Cluster)
+	}
 	return marker, nil
 }

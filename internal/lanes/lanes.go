@@ -21,7 +21,7 @@ type Lanes[K comparable, V any] struct {
 	waiting map[K]V
 	busy    map[K]struct{}
 	room    chan struct{} // closed and replaced when a waiting key is taken
-	done    bell.Bell     // rings when the work on a key ends
+	done    bell.Bell     // rings when the work on a key ends, or it no longer waits
 	closed  bool
 }
 
@@ -165,12 +165,13 @@ func (l *Lanes[K, V]) Clear() map[K]V {
 	return l.clear()
 }
 
-// clear wakes whoever waits to put. The caller holds the lock.
+// clear wakes whoever waits to put or for the end of what waited. The caller holds the lock.
 func (l *Lanes[K, V]) clear() map[K]V {
 	left := l.waiting
 	l.waiting = make(map[K]V)
 	close(l.room)
 	l.room = make(chan struct{})
+	l.done.Ring()
 	return left
 }
 

@@ -1,0 +1,142 @@
+package event_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/guard"
+)
+
+// snapshot is a marker with something in every field.
+func snapshot() event.Marker {
+	var gone []component.Key
+	for n := range 11 {
+		gone = append(gone, component.Key{Cluster: "Nürnberg 1", Namespace: "components", Name: fmt.Sprintf("c-%02d", n)})
+	}
+	refusal := guard.Refuse("cluster Nürnberg 1, namespaces all", gone, 30)
+	refusal.Time = seen.UTC()
+	return event.Marker{
+		ID: "Xb9TVUuQ0WkEDGUVhWZ8Aa", Cluster: "Nürnberg 1", Time: seen, Count: 30, Digest: "0a1b2c", ResourceVersion: "18446744073709551616",
+		Sequence: 4711, Published: 2, Tombstoned: 1, Seconds: 0.25, Refused: []guard.Refusal{*refusal},
+	}
+}
+
+func TestGoldenMarker(t *testing.T) {
+	for name, marker := range map[string]event.Marker{
+		"marker":      snapshot(),
+		"marker-bare": {ID: "Xb9TVUuQ0WkEDGUVhWZ8Ab", Cluster: "edge-1", Time: seen, Refused: []guard.Refusal{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := event.EncodeMarker(marker)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, path := render(m), filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(path, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatalf("%v: run the test with -update once", err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("the wire form changed, which other programs read (-golden file +now):\n%s", diff)
+			}
+			read, err := event.DecodeMarker(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(marker, read); diff != "" {
+				t.Errorf("(-written +read):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAMarkerThatCannotBeWritten(t *testing.T) {
+	marker := snapshot()
+	marker.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	if m, err := event.EncodeMarker(marker); err == nil {
+		t.Errorf("encoded as %s", m.Data)
+	}
+}
+
+func TestDecodeMarkerErrors(t *testing.T) {
+	tests := map[string]func(*event.Message){
+		"no headers":         func(m *event.Message) { m.Header = nil },
+		"a component event":  func(m *event.Message) { set(m, event.HeaderType, event.TypeUpserted) },
+		"a newer type":       func(m *event.Message) { set(m, event.HeaderType, "org.tmforum.oda.snapshot.v2") },
+		"no body":            func(m *event.Message) { m.Data = nil },
+		"no JSON":            func(m *event.Message) { m.Data = []byte("{") },
+		"null":               func(m *event.Message) { m.Data = []byte("null") },
+		"an empty object":    func(m *event.Message) { m.Data = []byte("{}") },
+		"no id":              func(m *event.Message) { m.Data = []byte(`{"cluster":"Nürnberg 1"}`) },
+		"a wrong type":       func(m *event.Message) { m.Data = []byte(`{"id":"x","cluster":"Nürnberg 1","count":"many"}`) },
+		"of another cluster": func(m *event.Message) { m.Subject = event.SnapshotSubject("edge-2") },
+		"no marker's place":  func(m *event.Message) { m.Subject = "oda.components.v1.edge-1.ns.a" },
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, err := event.EncodeMarker(snapshot())
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&m)
+			if got, err := event.DecodeMarker(m); !errors.Is(err, event.ErrUnreadable) || !cmp.Equal(got, event.Marker{}) {
+				t.Errorf("read as %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestDecodeMarkerToleratesNewerWriters(t *testing.T) {
+	m, err := event.EncodeMarker(snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Data = append([]byte(`{"unheardOf":[1,{"a":null}],`), m.Data[1:]...)
+	got, err := event.DecodeMarker(m)
+	if diff := cmp.Diff(snapshot(), got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+func FuzzDecodeMarker(f *testing.F) {
+	for _, marker := range []event.Marker{snapshot(), {ID: "x", Cluster: "c", Time: seen}} {
+		m, err := event.EncodeMarker(marker)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(m.Subject, header(m, event.HeaderType), m.Data)
+	}
+	f.Add("oda.snapshots.v1.=", event.TypeSnapshot, []byte(`{"id":"x","refused":null}`))
+	f.Fuzz(func(t *testing.T, subject, kind string, body []byte) {
+		m := event.Message{Subject: subject, Data: body, Header: map[string][]string{event.HeaderType: {kind}}}
+		read, err := event.DecodeMarker(m)
+		if err != nil {
+			return
+		}
+		written, err := event.EncodeMarker(read)
+		if err != nil {
+			t.Fatalf("what was read cannot be written: %v", err)
+		}
+		again, err := event.DecodeMarker(written)
+		if err != nil {
+			t.Fatalf("what was read cannot be written and read again: %v", err)
+		}
+		if diff := cmp.Diff(read, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("(-read +read again):\n%s", diff)
+		}
+	})
+}
