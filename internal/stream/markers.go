@@ -78,7 +78,7 @@ func (m *Markers) pull(ctx context.Context) (jetstream.Msg, error) {
 		case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
 			return nil, fmt.Errorf("next marker: %w", err)
 		}
-		if err := m.log.Check(ctx); errors.Is(err, ErrLogMissing) {
+		if err := m.missing(ctx); err != nil {
 			return nil, err
 		}
 		select {
@@ -87,6 +87,19 @@ func (m *Markers) pull(ctx context.Context) (jetstream.Msg, error) {
 		case <-time.After(recheckWait):
 		}
 	}
+}
+
+// missing says that the stream or the consumer was removed: a request for messages of neither tells so, it only gets none.
+func (m *Markers) missing(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := m.log.Check(ctx); errors.Is(err, ErrLogMissing) {
+		return err
+	}
+	if _, err := m.consumer.Info(ctx); errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return fmt.Errorf("next marker: %w", err)
+	}
+	return nil
 }
 
 // next asks once.
