@@ -93,14 +93,29 @@ func (c *Conn) serve(ctx context.Context, name, description string, metadata map
 		return nil, fail(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	var working sync.WaitGroup
+	var (
+		mu      sync.Mutex
+		stopped bool
+		working sync.WaitGroup
+	)
 	stop = func() {
-		_ = service.Stop() // the connection ends it too
+		_ = service.Stop() // the connection ends it too; a request that has come already may still be handed over
 		cancel()
+		mu.Lock()
+		stopped = true
+		mu.Unlock()
 		working.Wait()
 	}
 	for _, e := range endpoints {
-		begin := micro.HandlerFunc(func(r micro.Request) { working.Go(func() { e.work(ctx, r) }) })
+		begin := micro.HandlerFunc(func(r micro.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if stopped {
+				_ = r.RespondJSON(answer{Error: "this process is stopping: try again in a moment"}) // who asked will see a time-out
+				return
+			}
+			working.Go(func() { e.work(ctx, r) })
+		})
 		if err := service.AddEndpoint(e.name, begin, micro.WithEndpointSubject(e.subject)); err != nil {
 			stop()
 			return nil, fail(err)
