@@ -76,23 +76,33 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 	if err != nil {
 		return err
 	}
-	atWatcher := false
+	place := "" // where a watcher holds them back
 	for _, w := range watchers {
 		for _, refused := range w.Refused {
-			atWatcher = atWatcher || w.Cluster == s.cluster && refused.ID == id
+			if w.Cluster == s.cluster && refused.ID == id {
+				place = refused.Place
+			}
 		}
 	}
-	if !atWatcher && (last.Refused == nil || last.Refused.ID != id) {
+	if place == "" && (last.Refused == nil || last.Refused.ID != id) {
 		return s.say(c, fmt.Errorf("nothing is refused under %q: `ctl status` shows what is; it is another set of components by now if the id was right before", id))
 	}
 	if err := records.Approve(ctx, id); err != nil {
 		return err
 	}
-	if !atWatcher {
+	if place == "" {
 		return nil
 	}
-	_, err = s.fullSync(ctx, c)
-	return err
+	marker, err := s.fullSync(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, refused := range marker.Refused {
+		if refused.Place == place {
+			return s.say(c, fmt.Errorf("other components are gone by now than those of %s: %w", id, &refused))
+		}
+	}
+	return nil
 }
 
 // fullSync has the leader compare the cluster with the stream; that it cannot is a negative answer.
