@@ -21,8 +21,9 @@ func TestApplyCreatesThenWritesNothing(t *testing.T) {
 	if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
-	if want := (syncer.Record{Registry: "self", Name: "catalog", ID: "1", Digest: result.Record.Digest}); result.Record != want || want.Digest == "" {
-		t.Errorf("record = %+v, want %+v", result.Record, want)
+	want := syncer.Record{Registry: "self", Name: "catalog", ID: "1", Digest: result.Record.Digest}
+	if result.Record != want || want.Digest == "" {
+		t.Errorf("record = %+v, want %+v with a digest", result.Record, want)
 	}
 	if result.Writes != 12 { // the registry entry, 8 labels, the component, 2 APIs
 		t.Errorf("writes = %d, want 12", result.Writes)

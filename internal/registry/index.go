@@ -88,12 +88,16 @@ func (c creations) include(row *wireRegistry) bool {
 	return row == nil || c[creation{row.ID, row.CreatedAt}]
 }
 
-func (ix *index) reloadComponents(ctx context.Context, s *session, registry string, mark uint64) error {
+// reloadComponents reads the names and ids; who passes see is also told the rows, unless another's reading was used.
+func (ix *index) reloadComponents(ctx context.Context, s *session, registry string, mark uint64, see ...func(all []wireComponent, steady bool)) error {
 	return ix.in(registry).reload(ctx, mark, func() (map[string]int64, error) {
 		filter := url.Values{"registry_name": {registry}}
-		rows, _, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
+		rows, steady, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
 		if err != nil {
 			return nil, err
+		}
+		for _, see := range see {
+			see(rows, steady)
 		}
 		ids := make(map[string]int64, len(rows))
 		for _, row := range rows {
@@ -103,14 +107,18 @@ func (ix *index) reloadComponents(ctx context.Context, s *session, registry stri
 	})
 }
 
-// reloadAPIs reads which entries have APIs. The registry has no filter for that: all APIs come, of all registries.
-func (ix *index) reloadAPIs(ctx context.Context, s *session, mark uint64) error {
+// reloadAPIs reads which entries have APIs. The registry has no filter for that: all APIs come, of all registries. Who
+// passes see is also told the rows, unless another's reading was used.
+func (ix *index) reloadAPIs(ctx context.Context, s *session, mark uint64, see ...func(all []wireAPI, steady bool)) error {
 	return ix.apis.reload(ctx, mark, func() (map[holder]bool, error) {
 		rows, steady, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
 		if err != nil {
 			return nil, err
 		}
 		ix.unsteady.Store(!steady)
+		for _, see := range see {
+			see(rows, steady)
+		}
 		holders := map[holder]bool{}
 		for _, row := range rows {
 			holders[holder{row.RegistryName, row.ComponentName}] = true

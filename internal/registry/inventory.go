@@ -16,19 +16,31 @@ import (
 
 var _ syncer.Inventory = (*V1)(nil)
 
-// Inventory implements syncer.Inventory.
+// Inventory implements syncer.Inventory. What it reads is known to the applies that follow.
 func (v *V1) Inventory(ctx context.Context, cluster string, each func(syncer.Entry)) error {
-	entries, _, err := v.readAll(ctx, &session{client: v.client})
+	rows, err := v.readRows(ctx, &session{client: v.client})
 	if err != nil {
 		return err
 	}
-	for name, shown := range entries {
-		e := v.cfg.owned(cluster, name, shown.labels())
-		if row := shown.component; row != nil {
-			e.Record.ID = strconv.FormatInt(row.ID, 10)
-			e.Record.Digest = digest(shownEntry(*row, shown.apis))
-		}
+	named := map[string]bool{}
+	for _, row := range rows.components {
+		e := v.cfg.owned(cluster, row.Name, row.Labels)
+		e.Record.ID = strconv.FormatInt(row.ID, 10)
+		e.Record.Digest = v.cfg.digest(shownEntry(row, rows.apis[row.Name]))
+		named[row.Name] = true
 		each(e)
+	}
+	for name, left := range rows.apis {
+		if named[name] {
+			continue
+		}
+		told := map[component.Key]bool{}
+		for _, row := range left { // several owners may have left some
+			if e := v.cfg.owned(cluster, name, row.Labels); !told[e.Key] {
+				told[e.Key] = true
+				each(e)
+			}
+		}
 	}
 	return nil
 }
@@ -91,8 +103,9 @@ func shownLabels(read []wireLabel) labelSet {
 	return labels
 }
 
-// digest is the same for entries that show the same, in whatever order their APIs stand.
-func digest(e entry) string {
+// digest is the same for entries that show the same, in whatever order their APIs stand. It is another one once the
+// configuration asks for something else: every entry then differs from its record, and is looked at.
+func (c Config) digest(e entry) string {
 	type shown struct {
 		Name, URL, Specification, Status string
 		Labels                           labelSet
@@ -105,7 +118,7 @@ func digest(e entry) string {
 	for _, a := range apis {
 		all = append(all, shown{a.name, a.url, a.specification, a.status, a.labels})
 	}
-	text, err := json.Marshal(all) // maps come in the order of their keys
+	text, err := json.Marshal([]any{c.NameFormat, slices.Sorted(slices.Values(c.Segments)), all}) // maps come in the order of their keys
 	if err != nil {
 		return "" // strings and maps of strings can always be encoded
 	}

@@ -2,7 +2,7 @@ package registry
 
 import (
 	"context"
-	"net/url"
+	"maps"
 
 	"odasync/internal/component"
 	"odasync/internal/syncer"
@@ -32,35 +32,69 @@ func (v *V1) Shown(ctx context.Context) (*Shown, error) {
 	return &Shown{cfg: v.cfg, entries: entries}, nil
 }
 
-// readAll reads what stands under the configured registry entry, by name, with two listings: the registry has no filter
-// for the APIs of one registry entry. Where it is not steady, something may be missing.
-func (v *V1) readAll(ctx context.Context, s *session) (entries map[string]*shown, steady bool, err error) {
-	filter := url.Values{"registry_name": {v.cfg.Name}}
-	components, componentsSteady, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
-	if err != nil {
-		return nil, false, err
+// rows are what the registry lists under the configured registry entry.
+type rows struct {
+	components []wireComponent
+	apis       map[string][]wireAPI // by the component's name
+	steady     bool                 // or else something may be missing
+}
+
+// readRows lists everything that stands under the configured registry entry; the registry has no filter for the APIs of
+// one registry entry. The index knows it afterwards, and should the registry have lost its database, that.
+func (v *V1) readRows(ctx context.Context, s *session) (rows, error) {
+	found := rows{apis: map[string][]wireAPI{}, steady: true}
+	since, before := v.marks(), v.index.registries.all()
+	seen := false // or else another's reading was used
+	for !seen {
+		err := v.index.reloadComponents(ctx, s, v.cfg.Name, v.index.in(v.cfg.Name).mark(), func(all []wireComponent, steady bool) {
+			seen, found.steady = true, found.steady && steady
+			for _, row := range all {
+				if row.RegistryName == v.cfg.Name { // else the filter did not work
+					found.components = append(found.components, row)
+				}
+			}
+		})
+		if err != nil {
+			return rows{}, err
+		}
 	}
-	apis, apisSteady, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
+	for seen = false; !seen; {
+		err := v.index.reloadAPIs(ctx, s, v.index.apis.mark(), func(all []wireAPI, steady bool) {
+			seen, found.steady = true, found.steady && steady
+			for _, row := range all {
+				if row.RegistryName == v.cfg.Name {
+					found.apis[row.ComponentName] = append(found.apis[row.ComponentName], row)
+				}
+			}
+		})
+		if err != nil {
+			return rows{}, err
+		}
+	}
+	err := v.index.registries.reload(ctx, since.registries, func() (map[creation]bool, error) { return v.index.findRegistry(ctx, s) })
+	if err == nil && len(before) > 0 && !maps.Equal(before, v.index.registries.all()) {
+		err = v.labels.reload(ctx, s, since.labels)
+	}
+	return found, err
+}
+
+// readAll reads what stands under the configured registry entry, by name. Where it is not steady, something may be missing.
+func (v *V1) readAll(ctx context.Context, s *session) (entries map[string]*shown, steady bool, err error) {
+	found, err := v.readRows(ctx, s)
 	if err != nil {
 		return nil, false, err
 	}
 	entries = map[string]*shown{}
-	for _, row := range components {
-		if row.RegistryName == v.cfg.Name { // else the filter did not work
-			entries[row.Name] = &shown{component: &row}
-		}
+	for _, row := range found.components {
+		entries[row.Name] = &shown{component: &row}
 	}
-	for _, row := range apis {
-		if row.RegistryName != v.cfg.Name {
-			continue
+	for name, apis := range found.apis {
+		if entries[name] == nil {
+			entries[name] = &shown{}
 		}
-		if entries[row.ComponentName] == nil {
-			entries[row.ComponentName] = &shown{}
-		}
-		e := entries[row.ComponentName]
-		e.apis = append(e.apis, row)
+		entries[name].apis = apis
 	}
-	return entries, componentsSteady && apisSteady, nil
+	return entries, found.steady, nil
 }
 
 // ShownOf reads what stands under the component's name. The record of the sync state, where there is one, saves the

@@ -79,7 +79,7 @@ func (v *V1) Apply(ctx context.Context, key component.Key, content *component.Co
 	a := &apply{V1: v, session: &session{client: v.client}, key: key, want: want, record: prior.Record, doubt: prior.Doubt}
 	err := v.rounds(ctx, a.session, a.round)
 	if err == nil {
-		a.record.Digest = digest(want)
+		a.record.Digest = v.cfg.digest(want)
 	}
 	return a.result(a.record), err
 }
