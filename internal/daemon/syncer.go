@@ -83,7 +83,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 			Deliveries: p.consumer, Heads: p.log, Claims: p.claims, States: p.states, Letters: p.letters, Registry: target, Probe: target,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcilePorts{
-			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Waiting: p.waiting,
+			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Progress: p.progress,
 		})
 		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error) {
 			return r.Reconcile(ctx, cluster, "", dryRun)
@@ -159,10 +159,10 @@ func (p *pipeline) stands(ctx context.Context) error {
 	}
 }
 
-// waiting counts the messages of the target that are not done yet.
-func (p *pipeline) waiting(ctx context.Context) (int, error) {
+// progress is how far the target's consumer has come.
+func (p *pipeline) progress(ctx context.Context) (syncer.Progress, error) {
 	backlog, err := p.consumer.Backlog(ctx)
-	return int(backlog.Pending) + backlog.Unfinished, err
+	return syncer.Progress{Done: backlog.Done, Delivered: backlog.Delivered, Unfinished: backlog.Unfinished}, err
 }
 
 // tellFlow fills in how messages flow to the registry.

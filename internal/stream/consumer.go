@@ -198,6 +198,8 @@ func (c *Consumer) Close() {
 type Backlog struct {
 	Pending    uint64 // not delivered yet
 	Unfinished int    // delivered and not acknowledged, retries included
+	// Done is the sequence up to which every message is acknowledged, Delivered the newest that was ever delivered.
+	Done, Delivered uint64
 }
 
 // Backlog asks the server.
@@ -222,7 +224,7 @@ func (l *Log) Backlog(ctx context.Context, target string) (Backlog, error) {
 }
 
 func backlogOf(info *jetstream.ConsumerInfo) Backlog {
-	return Backlog{Pending: info.NumPending, Unfinished: info.NumAckPending}
+	return Backlog{Pending: info.NumPending, Unfinished: info.NumAckPending, Done: info.AckFloor.Stream, Delivered: info.Delivered.Stream}
 }
 
 // consumerName is the durable name of a target's consumer.

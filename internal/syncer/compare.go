@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"odasync/internal/component"
@@ -11,6 +12,10 @@ import (
 // comparison is what a reconcile found.
 type comparison struct {
 	damaged, orphans []found
+	// displaced components can be mended once the orphan in their place is gone.
+	displaced []found
+	// complete says that a full comparison of the cluster stands in the stream: what it does not name does not exist.
+	complete bool
 }
 
 // compare holds what the stream wants, by its heads, against what the registry shows, by its digests. The sync state tells
@@ -18,16 +23,21 @@ type comparison struct {
 // what differs.
 func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (comparison, error) {
 	var c comparison
-	// The states first: an outcome that is stored meanwhile makes an entry look damaged at worst, never right.
+	// How far the consumer has come is asked before the states are read: what was done by then has its outcome in them.
+	progress, err := r.ports.Progress(ctx)
+	if err != nil {
+		return c, err
+	}
+	// The states next: an outcome that is stored meanwhile makes an entry look damaged at worst, never right.
 	states := map[component.Key]State{}
-	owners := map[string]component.Key{} // by the registry's id
-	err := r.ports.States.All(ctx, func(s State) {
+	owners := map[string]State{} // by the registry's id
+	err = r.ports.States.All(ctx, func(s State) {
 		if s.Key.Cluster != done.Cluster {
 			return
 		}
 		states[s.Key] = s
 		if s.Record.ID != "" {
-			owners[s.Record.ID] = s.Key
+			owners[s.Record.ID] = s
 		}
 	})
 	if err != nil {
@@ -37,7 +47,9 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (compari
 	names := map[string]bool{}
 	var bare []Entry
 	err = r.ports.Inventory.Inventory(ctx, done.Cluster, func(e Entry) {
-		names[e.Record.Name] = true
+		if e.Record.ID != "" {
+			names[e.Record.Name] = true
+		}
 		switch {
 		case e.Foreign:
 		case e.Record.ID == "":
@@ -51,6 +63,11 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (compari
 	}
 	heads := map[component.Key]event.Head{}
 	if err := r.ports.Snapshot.Heads(ctx, done.Cluster, func(h event.Head) { heads[h.Key] = h }); err != nil {
+		return c, err
+	}
+	// After the heads: before the marker stood there, the stream may have been new and only half filled.
+	_, c.complete, err = r.ports.Snapshot.LastMark(ctx, done.Cluster)
+	if err != nil && !errors.Is(err, event.ErrUnreadable) {
 		return c, err
 	}
 	var unsettled []found
@@ -71,14 +88,15 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (compari
 		case !stands:
 			done.Missing++
 			c.damaged = append(c.damaged, found{key: key, problem: problemMissing})
-		case entry.Record.Digest != state.Record.Digest || entry.Record.Name != state.Record.Name:
+		case ownerOf(entry, owners) != key && entry.Record.Name == r.ports.Inventory.Place(key).Name:
+			done.Different++
+			c.displaced = append(c.displaced, found{key: key, problem: problemDifferent, record: entry.Record})
+		case entry.Record.Digest != state.Record.Digest || entry.Record.Name != r.ports.Inventory.Place(key).Name:
 			done.Different++
 			c.damaged = append(c.damaged, found{key: key, problem: problemDifferent, record: entry.Record})
 		}
 	}
-	if err := r.settle(ctx, done, &c, unsettled); err != nil {
-		return c, err
-	}
+	settle(done, &c, unsettled, heads, progress)
 	for _, f := range unsettled { // what is to be deleted has its place until its message is done
 		heads[f.key] = event.Head{Key: f.key}
 	}
@@ -86,27 +104,28 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (compari
 	return c, nil
 }
 
-// settle decides about components whose newest message has no outcome yet. As long as the consumer has as many messages
-// to bring, they are on their way; where there are more, some outcomes were lost with the sync state.
-func (r *Reconciler) settle(ctx context.Context, done *Reconciliation, c *comparison, unsettled []found) error {
-	if len(unsettled) == 0 {
-		return nil
+// settle decides about components whose newest message has no outcome yet. Up to where everything is done the outcome was
+// lost, with the sync state or in part of it. What was not delivered is on its way. In between as many are on their way as
+// the consumer has in hand; where there are more, some outcomes were lost, and all of these are looked at.
+func settle(done *Reconciliation, c *comparison, unsettled []found, heads map[component.Key]event.Head, progress Progress) {
+	var lost, between []found
+	for _, f := range unsettled {
+		switch sequence := heads[f.key].Sequence; {
+		case sequence <= progress.Done:
+			lost = append(lost, f)
+		case sequence <= progress.Delivered:
+			between = append(between, f)
+		}
 	}
-	waiting, err := r.ports.Waiting(ctx)
-	if err != nil {
-		return err
+	if len(between) > progress.Unfinished {
+		lost = append(lost, between...)
 	}
-	if len(unsettled) <= waiting {
-		done.Pending = len(unsettled)
-		return nil
-	}
-	done.Unsettled = len(unsettled)
-	c.damaged = append(c.damaged, unsettled...)
-	return nil
+	done.Unsettled, done.Pending = len(lost), len(unsettled)-len(lost)
+	c.damaged = append(c.damaged, lost...)
 }
 
 // orphans finds entries that are odasync's, by their labels or by the sync state, and that no component stands for.
-func (r *Reconciler) orphans(done *Reconciliation, c *comparison, heads map[component.Key]event.Head, owners map[string]component.Key, entries map[string]Entry, bare []Entry) {
+func (r *Reconciler) orphans(done *Reconciliation, c *comparison, heads map[component.Key]event.Head, owners map[string]State, entries map[string]Entry, bare []Entry) {
 	wanted := func(key component.Key) bool {
 		head, there := heads[key]
 		return there && !head.Deleted
@@ -119,11 +138,8 @@ func (r *Reconciler) orphans(done *Reconciliation, c *comparison, heads map[comp
 			c.orphans = append(c.orphans, found{key: key, problem: problemOrphan, record: record})
 		}
 	}
-	for id, entry := range entries {
-		key, recorded := owners[id]
-		if !recorded {
-			key = entry.Key
-		}
+	for _, entry := range entries {
+		key := ownerOf(entry, owners)
 		if key == (component.Key{}) {
 			continue // a person's, or another program's
 		}
@@ -138,7 +154,20 @@ func (r *Reconciler) orphans(done *Reconciliation, c *comparison, heads map[comp
 			add(entry.Key, entry.Record)
 		}
 	}
-	for _, list := range [][]found{c.damaged, c.orphans} {
+	for _, list := range [][]found{c.damaged, c.displaced, c.orphans} {
 		slices.SortFunc(list, func(a, b found) int { return a.key.Compare(b.key) })
 	}
+}
+
+// ownerOf tells whose an entry is: the component's that the sync state knows there, unless somebody gave it another one's
+// name or namespace.
+func ownerOf(entry Entry, owners map[string]State) component.Key {
+	known, recorded := owners[entry.Record.ID]
+	if !recorded {
+		return entry.Key
+	}
+	if entry.Key != (component.Key{}) && (entry.Key.Namespace != known.Key.Namespace || entry.Record.Name != known.Record.Name) {
+		return entry.Key
+	}
+	return known.Key
 }

@@ -113,7 +113,7 @@ func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior 
 	if c.Content == "" {
 		delete(r.shown, c.Name)
 	} else {
-		r.shown[c.Name] = c.Content
+		r.shown[c.Name], record.Digest = c.Content, c.Content
 	}
 	return syncer.Result{Record: record, Requests: 1, Writes: writes}, nil
 }

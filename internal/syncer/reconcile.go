@@ -57,9 +57,21 @@ type Inventory interface {
 	Place(key component.Key) Record
 }
 
-// Snapshot reads what a cluster's components should be: the last message of each, without bodies.
+// Snapshot reads what a cluster's components should be.
 type Snapshot interface {
+	// Heads calls each with the last message of every component, without its body.
 	Heads(ctx context.Context, cluster string, each func(event.Head)) error
+	// LastMark reads the marker behind the last full comparison of the cluster with the stream; false where none stands in
+	// the stream. Its error is event.ErrUnreadable where there is one that cannot be decoded.
+	LastMark(ctx context.Context, cluster string) (event.Marker, bool, error)
+}
+
+// Progress is how far a target's consumer has come through the stream.
+type Progress struct {
+	// Done is the sequence up to which every message has its outcome, Delivered the newest that a replica was given.
+	Done, Delivered uint64
+	// Unfinished messages were given to a replica and have no outcome yet.
+	Unfinished int
 }
 
 // Records are the notes that a reconcile needs and leaves.
@@ -137,8 +149,8 @@ type ReconcilePorts struct {
 		All(ctx context.Context, each func(State)) error
 	}
 	Records Records
-	// Waiting counts the messages of the target that are not done yet.
-	Waiting func(context.Context) (int, error)
+	// Progress asks how far the target's consumer has come.
+	Progress func(context.Context) (Progress, error)
 }
 
 // NewReconciler returns a reconciler that mends through the applier.
@@ -177,20 +189,21 @@ func (r *Reconciler) run(ctx context.Context, done *Reconciliation) error {
 	if err != nil {
 		return err
 	}
-	findings := slices.Concat(c.damaged, c.orphans)
+	findings := slices.Concat(c.damaged, c.displaced, c.orphans)
 	if done.DryRun {
 		for _, f := range findings {
 			done.note(f, "")
 		}
-		if done.Refused, err = r.refusal(ctx, done, c.orphans); err != nil {
-			return err
-		}
-		return nil
+		done.Refused, err = r.refusal(ctx, done, c.orphans)
+		return err
 	}
 	if err := r.mend(ctx, done, c.damaged); err != nil {
 		return err
 	}
-	return r.removeOrphans(ctx, done, c.orphans)
+	if err := r.removeOrphans(ctx, done, c); err != nil {
+		return err
+	}
+	return r.mend(ctx, done, c.displaced)
 }
 
 // found is a component that is not as it should be.
@@ -239,7 +252,16 @@ func (r *Reconciler) mend(ctx context.Context, done *Reconciliation, damaged []f
 
 // removeOrphans deletes what the policy and the guard allow. Each is checked with the stream's head once more, under its
 // claim.
-func (r *Reconciler) removeOrphans(ctx context.Context, done *Reconciliation, orphans []found) (err error) {
+func (r *Reconciler) removeOrphans(ctx context.Context, done *Reconciliation, c comparison) (err error) {
+	orphans := c.orphans
+	if len(orphans) > 0 && !c.complete {
+		for _, f := range orphans {
+			done.note(f, "kept until a full sync of the cluster has ended")
+		}
+		r.applier.log.Warn().Str("cluster", done.Cluster).Int("orphans", len(orphans)).
+			Msg("the stream has not been compared with the cluster yet: entries that it does not want stay until then; ctl sync --all does it now")
+		return nil
+	}
 	if done.Refused, err = r.refusal(ctx, done, orphans); err != nil {
 		return err
 	}

@@ -1,0 +1,352 @@
+package syncer_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+// TestReconcileMendsWhatDiffers damages a registry of three right components in every way, and looks at what a reconcile
+// finds, which calls it makes, and that the next one finds nothing.
+func TestReconcileMendsWhatDiffers(t *testing.T) {
+	t.Parallel()
+	other := component.Key{Cluster: key("").Cluster, Namespace: "elsewhere", Name: "a"}
+	tests := map[string]struct {
+		damage func(l *library)
+		want   counts
+		calls  []call
+		again  counts // what the next reconcile finds
+	}{
+		"nothing": {damage: func(*library) {}},
+		"missing": {
+			damage: func(l *library) { l.shelf.remove("a") },
+			want:   counts{Missing: 1, Mended: 1}, calls: []call{{"a", "A", true}},
+		},
+		"different": {
+			damage: func(l *library) { l.shelf.put("a", "edited") },
+			want:   counts{Different: 1, Mended: 1}, calls: []call{{"a", "A", true}},
+		},
+		"all gone": {
+			damage: func(l *library) { l.shelf.remove("a", "b", "c") },
+			want:   counts{Missing: 3, Mended: 3}, calls: []call{{"a", "A", true}, {"b", "B", true}, {"c", "C", true}},
+		},
+		"renamed by hand": {
+			damage: func(l *library) {
+				l.shelf.remove("a")
+				l.shelf.put("renamed", "A")
+				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+					for i := range all {
+						if all[i].Record.Name == "renamed" {
+							all[i].Record.ID = "id-a"
+						}
+					}
+					return all
+				})
+			},
+			want:  counts{Different: 1, Orphans: 1, Mended: 1, Deleted: 1},
+			calls: []call{{"a", "A", true}, {"renamed", "", true}},
+		},
+		"another name by the configuration": {
+			damage: func(l *library) { l.shelf.names = map[string]string{"a": "ns.a"} },
+			want:   counts{Different: 1}, calls: []call{{"a", "A", true}}, again: counts{Different: 1},
+		},
+		"listed half, as while it changes": { // looked at, and nothing is written
+			damage: func(l *library) { l.shelf.edit(func(all []syncer.Entry) []syncer.Entry { return all[1:] }) },
+			want:   counts{Missing: 1}, calls: []call{{"a", "A", true}}, again: counts{Missing: 1},
+		},
+		"a stray entry of ours": {
+			damage: func(l *library) { l.shelf.put("stray", "X") },
+			want:   counts{Orphans: 1, Deleted: 1}, calls: []call{{"stray", "", true}},
+		},
+		"APIs without a component": {
+			damage: func(l *library) {
+				l.shelf.put("bare", "X")
+				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+					for i := range all {
+						if all[i].Record.Name == "bare" {
+							all[i].Record.ID, all[i].Record.Digest = "", ""
+						}
+					}
+					return all
+				})
+			},
+			want: counts{Orphans: 1, Deleted: 1}, calls: []call{{"bare", "", true}},
+		},
+		"a deleted one that came back by hand": {
+			damage: func(l *library) {
+				l.bench.remove("a")
+				l.settled()
+				l.shelf.put("a", "A")
+			},
+			want: counts{Orphans: 1, Deleted: 1}, calls: []call{{"a", "", false}, {"a", "", true}},
+		},
+		"foreign entries": {
+			damage: func(l *library) {
+				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+					return append(all,
+						syncer.Entry{Foreign: true, Record: syncer.Record{Registry: "self", Name: "theirs", ID: "x", Digest: "x"}},
+						syncer.Entry{Record: syncer.Record{Registry: "self", Name: "a person's", ID: "y", Digest: "y"}},
+						syncer.Entry{Record: syncer.Record{Registry: "self", Name: "a person's API"}})
+				})
+			},
+		},
+		"labels taken off": { // only the sync state tells whose it is
+			damage: func(l *library) {
+				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+					if all[0].Record.Digest = "unlabelled"; len(l.registry.got()) > 3 {
+						all[0].Record.Digest = "A"
+					}
+					all[0].Key = component.Key{}
+					return all
+				})
+			},
+			want: counts{Different: 1}, calls: []call{{"a", "A", true}},
+		},
+		"another namespace's label": {
+			damage: func(l *library) {
+				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+					if len(l.registry.got()) == 3 {
+						all[0].Key, all[0].Record.Digest = other, "edited"
+					}
+					return all
+				})
+			},
+			want:  counts{Different: 1, Orphans: 1, Deleted: 1, Mended: 1},
+			calls: []call{{"a", "", true}, {"a", "A", true}}, // in this order: the name must be free first
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLibrary(t)
+			r := l.start(setup{concurrency: 4})
+			for _, name := range []string{"a", "b", "c"} {
+				l.put(name, fmt.Sprintf("%c", name[0]-'a'+'A'))
+			}
+			l.settled()
+			test.damage(l)
+			reconciler := l.reconciler(r, plan{})
+			done := l.reconcile(reconciler)
+			if diff := cmp.Diff(test.want, countsOf(done)); diff != "" {
+				t.Errorf("counts (-want +got):\n%s\nfindings %+v", diff, done.Findings)
+			}
+			if diff := cmp.Diff(test.calls, l.since(3), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			if done.ID != "test" || done.Cluster != key("").Cluster || done.Target != target || done.Error != "" || done.DryRun {
+				t.Errorf("reconciliation %+v", done)
+			}
+			if got := countsOf(l.reconcile(reconciler)); got != test.again {
+				t.Errorf("the next reconcile: %+v, want %+v", got, test.again)
+			}
+		})
+	}
+}
+
+// What is on its way is left to the consumer, and is no orphan.
+func TestReconcileLeavesWhatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{concurrency: 2})
+	l.put("stays", "1")
+	l.put("goes", "1")
+	l.settled()
+	g := newGate()
+	defer g.open()
+	l.registry.script(g.pass)
+	l.put("new", "1")
+	<-g.inside
+	l.bench.remove("goes")
+	<-g.inside
+	for i := range 30 { // not delivered, or waiting in the replica
+		l.put(fmt.Sprint("later-", i), "1")
+	}
+	calls := len(l.registry.got())
+	done := l.reconcile(l.reconciler(r, plan{}))
+	if diff := cmp.Diff(counts{Pending: 32}, countsOf(done)); diff != "" {
+		t.Errorf("counts (-want +got):\n%s\nfindings %+v", diff, done.Findings)
+	}
+	if got := len(l.registry.got()); got != calls {
+		t.Errorf("%d calls of the registry", got-calls)
+	}
+	g.open()
+	l.settled()
+	if done := l.reconcile(l.reconciler(r, plan{})); countsOf(done) != (counts{}) || done.Desired != 32 || done.Entries != 32 {
+		t.Errorf("afterwards: %+v", done)
+	}
+}
+
+// Outcomes that were lost with the sync state are found again by comparing, whatever waits in the stream.
+func TestReconcileFindsLostOutcomes(t *testing.T) {
+	t.Parallel()
+	for name, waiting := range map[string]int{"nothing waits": 0, "more waits than was lost": 20} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLibrary(t)
+			l.start(setup{concurrency: 4})
+			for _, name := range []string{"a", "b", "c", "deleted"} {
+				l.put(name, "1")
+			}
+			l.bench.remove("deleted")
+			l.settled()
+			l.loseStates()
+			l.shelf.put("b", "edited meanwhile")
+			l.shelf.put("deleted", "came back")
+			g := newGate()
+			defer g.open()
+			l.registry.script(func(ctx context.Context, c call) error {
+				if c.Content == "held" {
+					return g.pass(ctx, c)
+				}
+				return nil
+			})
+			for i := range waiting {
+				l.put(fmt.Sprint("held-", i), "held")
+			}
+			if waiting > 0 {
+				<-g.inside
+			}
+			other := l.start(setup{concurrency: 4, wrap: func(p syncer.Ports) syncer.Ports { // not held up by those that wait
+				p.Deliveries = nobody{}
+				return p
+			}})
+			done := l.reconcile(l.reconciler(other, plan{}))
+			want := counts{Unsettled: 4, Pending: waiting, Mended: 1, Deleted: 1}
+			if diff := cmp.Diff(want, countsOf(done)); diff != "" {
+				t.Errorf("counts (-want +got):\n%s\nfindings %+v", diff, done.Findings)
+			}
+			if b, deleted := l.registry.shows("b"), l.registry.shows("deleted"); b != "1" || deleted != "" {
+				t.Errorf("the registry shows %q and %q", b, deleted)
+			}
+			g.open()
+			l.settled()
+		})
+	}
+}
+
+// nobody delivers nothing.
+type nobody struct{}
+
+func (nobody) Open(context.Context, int) error { return nil }
+func (nobody) Close()                          {}
+func (nobody) Next(ctx context.Context) (event.Delivery, error) {
+	<-ctx.Done()
+	return event.Delivery{}, ctx.Err()
+}
+
+// loseStates empties the bucket of sync states.
+func (l *library) loseStates() {
+	l.t.Helper()
+	kv, err := l.js.Stream(context.Background(), "KV_"+stream.StatesBucket)
+	if err == nil {
+		err = kv.Purge(context.Background())
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// A component with a dead letter waits for its next version, or until somebody asks; one whose name was taken, until the
+// name is free.
+func TestReconcileAndDeadLetters(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	taken := &syncer.Failure{Class: syncer.ClassTaken, Request: "GET /components/{id}", Words: "the name is taken"}
+	var free atomic.Bool
+	l.registry.script(func(_ context.Context, c call) error {
+		switch {
+		case c.Name == "bad":
+			return errRejected
+		case c.Name == "taken" && !free.Load():
+			return taken
+		}
+		return nil
+	})
+	theirs := syncer.Entry{Foreign: true, Record: syncer.Record{Registry: "self", Name: "taken", ID: "theirs"}}
+	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+		if !free.Load() {
+			all = append(all, theirs)
+		}
+		return all
+	})
+	r := l.start(setup{concurrency: 2})
+	l.put("bad", "1")
+	l.put("taken", "1")
+	l.settled()
+	reconciler := l.reconciler(r, plan{})
+	for range 2 {
+		if done := l.reconcile(reconciler); countsOf(done) != (counts{Failed: 2}) {
+			t.Errorf("while the name is taken: %+v", done)
+		}
+	}
+	if got := len(l.registry.got()); got != 2 {
+		t.Errorf("%d calls, want one for each", got)
+	}
+	free.Store(true)
+	if done := l.reconcile(reconciler); countsOf(done) != (counts{Failed: 2, Mended: 1}) {
+		t.Errorf("once the name is free: %+v", done)
+	}
+	if got := l.registry.shows("taken"); got != "1" {
+		t.Errorf("the registry shows %q", got)
+	}
+	if letters := l.letters(target); len(letters) != 1 || letters[0].Event.Key != key("bad") {
+		t.Errorf("dead letters %+v", letters)
+	}
+}
+
+// An entry that no label tells about is an orphan by the sync state: its component's messages are gone from the stream.
+func TestReconcileKnowsOrphansByTheSyncState(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	last := l.put("a", "1")
+	l.settled()
+	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+		for i := range all {
+			all[i].Key = component.Key{}
+		}
+		return all
+	})
+	if err := l.log.Purge(t.Context(), key("a"), last.Sequence); err != nil {
+		t.Fatal(err)
+	}
+	if done := l.reconcile(l.reconciler(r, plan{})); countsOf(done) != (counts{Orphans: 1, Deleted: 1}) {
+		t.Errorf("reconciliation %+v", done)
+	}
+}
+
+// A stream that was just made anew names nothing yet: that is not absence.
+func TestNothingIsAnOrphanBeforeTheFirstFullSync(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	for i := range 5 {
+		l.shelf.put(fmt.Sprint("a-", i), "1")
+	}
+	components, err := l.js.Stream(t.Context(), stream.StreamName)
+	if err == nil {
+		err = components.Purge(t.Context(), jetstream.WithPurgeSubject("oda.snapshots.>"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	reconciler := l.reconciler(r, plan{})
+	done := l.reconcile(reconciler)
+	if countsOf(done) != (counts{Orphans: 5}) || done.Findings[0].Outcome != "kept until a full sync of the cluster has ended" || len(l.registry.got()) != 0 {
+		t.Errorf("before: %+v", done)
+	}
+	l.mark("filled")
+	if done := l.reconcile(reconciler); countsOf(done) != (counts{Orphans: 5, Deleted: 5}) {
+		t.Errorf("afterwards: %+v", done)
+	}
+}

@@ -1,0 +1,435 @@
+package syncer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+// strays puts entries of odasync's into the registry that the stream does not want.
+func (l *library) strays(count int) {
+	for i := range count {
+		l.shelf.put(fmt.Sprintf("stray-%02d", i), "X")
+	}
+}
+
+func TestOrphanPolicies(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[syncer.OrphanPolicy]struct {
+		counts  counts
+		outcome string
+		left    int
+		told    int // lines at level Warn
+	}{
+		syncer.OrphansDelete: {counts{Orphans: 3, Deleted: 3}, "deleted", 0, 0},
+		syncer.OrphansReport: {counts{Orphans: 3}, "kept", 3, 1},
+		syncer.OrphansKeep:   {counts{Orphans: 3}, "kept", 3, 0},
+	} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			l := newLibrary(t)
+			l.strays(3)
+			r := l.start(setup{})
+			done := l.reconcile(l.reconciler(r, plan{policy: policy}))
+			if countsOf(done) != want.counts || len(done.Findings) != 3 || done.Findings[0].Outcome != want.outcome || done.Findings[0].Problem != "orphan" {
+				t.Errorf("reconciliation %+v", done)
+			}
+			if left := len(l.shelf.entries()); left != want.left {
+				t.Errorf("%d entries are left, want %d", left, want.left)
+			}
+			if got := r.counter("odasync_drift_total", "orphan"); got != 3 {
+				t.Errorf("the metric counts %d orphans", got)
+			}
+			if got := r.logs.messages(t, zerolog.WarnLevel); len(got) != want.told {
+				t.Errorf("warnings %q", got)
+			}
+		})
+	}
+}
+
+// Too many deletions wait for an approval of exactly these.
+func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{concurrency: 4})
+	for i := range 20 {
+		l.put(fmt.Sprint("wanted-", i), "1")
+	}
+	l.settled()
+	l.strays(12)
+	l.shelf.remove("wanted-3") // mended all the same
+	reconciler := l.reconciler(r, plan{})
+	done := l.reconcile(reconciler)
+	refused := done.Refused
+	if countsOf(done) != (counts{Missing: 1, Mended: 1, Orphans: 12}) || refused == nil || refused.Gone != 12 || refused.All != 31 || len(refused.Components) != 10 {
+		t.Fatalf("reconciliation %+v, refused %+v", done, refused)
+	}
+	for _, words := range []string{"12 of 31", "ctl reconcile --approve " + refused.ID, "target default", "east/odacompns-1/stray-00"} {
+		if !strings.Contains(refused.Error(), words) {
+			t.Errorf("the refusal %q lacks %q", refused, words)
+		}
+	}
+	if got := r.logs.messages(t, zerolog.ErrorLevel); len(got) != 1 || !strings.Contains(got[0], "deletions refused") {
+		t.Errorf("errors in the log: %q", got)
+	}
+	if last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); err != nil || last.Refused == nil || last.Refused.ID != refused.ID {
+		t.Errorf("the note says %+v, %v", last, err)
+	}
+
+	if err := l.records.Approve(t.Context(), "another"); err != nil {
+		t.Fatal(err)
+	}
+	if done := l.reconcile(reconciler); done.Deleted != 0 || done.Refused == nil || done.Refused.ID != refused.ID {
+		t.Errorf("after the approval of others: %+v", done)
+	}
+	if err := l.records.Approve(t.Context(), refused.ID); err != nil {
+		t.Fatal(err)
+	}
+	l.shelf.put("one more", "X") // which nobody has approved
+	if done := l.reconcile(reconciler); done.Deleted != 0 || done.Refused == nil || done.Refused.ID == refused.ID {
+		t.Errorf("with one more: %+v", done)
+	}
+	l.shelf.remove("one more")
+	if done := l.reconcile(reconciler); countsOf(done) != (counts{Orphans: 12, Deleted: 12}) || done.Refused != nil {
+		t.Errorf("after the approval: %+v", done)
+	}
+}
+
+// An approval that cannot be asked for is none.
+func TestNothingIsDeletedWhileApprovalsCannotBeRead(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	l.strays(12)
+	done, err := l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) { p.Records = mute{} }}).Reconcile(t.Context(), key("").Cluster, "x", false)
+	if !errors.Is(err, errMute) || done.Error != errMute.Error() || done.Deleted != 0 || len(l.registry.got()) != 0 {
+		t.Errorf("reconciliation %+v, error %v", done, err)
+	}
+}
+
+var errMute = errors.New("no answer")
+
+type mute struct{}
+
+func (mute) Approved(context.Context, string) (bool, error)          { return false, errMute }
+func (mute) Reconciled(context.Context, syncer.Reconciliation) error { return nil }
+
+func TestDryRunWritesNothing(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	l.put("a", "1")
+	l.put("b", "1")
+	l.settled()
+	l.shelf.remove("a")
+	l.shelf.put("b", "edited")
+	l.strays(12)
+	done, err := l.reconciler(r, plan{}).Reconcile(t.Context(), key("").Cluster, "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if countsOf(done) != (counts{Missing: 1, Different: 1, Orphans: 12}) || !done.DryRun || done.Refused == nil || len(done.Findings) != 14 {
+		t.Errorf("reconciliation %+v", done)
+	}
+	for _, f := range done.Findings {
+		if f.Outcome != "" {
+			t.Errorf("finding with an outcome: %+v", f)
+		}
+	}
+	if got := l.since(2); len(got) != 0 {
+		t.Errorf("calls %+v", got)
+	}
+	if _, found, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); found || err != nil {
+		t.Errorf("a dry run was noted: %v", err)
+	}
+	if got := r.counter("odasync_reconciles_total", "success"); got != 0 {
+		t.Errorf("the metric counts %d", got)
+	}
+}
+
+func TestFindingsAreBoundedAndCounted(t *testing.T) {
+	t.Parallel()
+	const count = 120
+	l := newLibrary(t)
+	r := l.start(setup{concurrency: 16})
+	for i := range count {
+		l.put(fmt.Sprint("c-", i), "1")
+	}
+	l.settled()
+	l.shelf.remove("c-0")
+	for i := 1; i < count; i++ {
+		l.shelf.put(fmt.Sprint("c-", i), "edited")
+	}
+	done := l.reconcile(l.reconciler(r, plan{}))
+	if countsOf(done) != (counts{Missing: 1, Different: count - 1, Mended: count}) || len(done.Findings) != 100 || done.Desired != count || done.Entries != count-1 {
+		t.Errorf("%+v with %d findings", countsOf(done), len(done.Findings))
+	}
+	for problem, want := range map[string]int{"missing": 1, "different": count - 1, "unsettled": 0, "orphan": 0} {
+		if got := r.counter("odasync_drift_total", problem); got != want {
+			t.Errorf("the metric counts %d %s, want %d", got, problem, want)
+		}
+	}
+	if got := r.counter("odasync_reconciles_total", "success"); got != 1 {
+		t.Errorf("the metric counts %d reconciles", got)
+	}
+}
+
+// After a listing that failed half way nothing is known.
+func TestAListingThatFailsInfersNothing(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	l.put("a", "1")
+	l.put("b", "1")
+	l.settled()
+	l.strays(1)
+	l.shelf.failure = errDown
+	reconciler := l.reconciler(r, plan{})
+	done, err := reconciler.Reconcile(t.Context(), key("").Cluster, "x", false)
+	if !errors.Is(err, errDown) || done.Error == "" || countsOf(done) != (counts{}) || len(l.since(2)) != 0 {
+		t.Errorf("reconciliation %+v, error %v, calls %+v", done, err, l.since(2))
+	}
+	if got := r.counter("odasync_reconciles_total", "error"); got != 1 {
+		t.Errorf("the metric counts %d", got)
+	}
+	l.shelf.failure = nil
+	if done := l.reconcile(reconciler); countsOf(done) != (counts{Orphans: 1, Deleted: 1}) {
+		t.Errorf("afterwards %+v", done)
+	}
+}
+
+// What cannot be mended is told, and does not keep the others.
+func TestWhatCannotBeMendedIsTold(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{concurrency: 2})
+	l.put("a", "1")
+	l.put("b", "1")
+	l.settled()
+	l.shelf.remove("a", "b")
+	l.registry.script(func(_ context.Context, c call) error {
+		if c.Name == "a" {
+			return errRejected
+		}
+		return nil
+	})
+	done := l.reconcile(l.reconciler(r, plan{}))
+	if countsOf(done) != (counts{Missing: 2, Mended: 1, Unmended: 1}) {
+		t.Errorf("reconciliation %+v", done)
+	}
+	outcomes := map[string]string{}
+	for _, f := range done.Findings {
+		outcomes[f.Component] = f.Outcome
+	}
+	if a := outcomes[key("a").String()]; !strings.Contains(a, errRejected.Words) || outcomes[key("b").String()] != "mended" {
+		t.Errorf("findings %+v", done.Findings)
+	}
+}
+
+// A component that was created again after the heads were read is not deleted: the head is read under the claim.
+func TestAnOrphanThatIsCreatedMeanwhileStays(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+		p.Deliveries = nobody{} // the message itself comes later
+		return p
+	}})
+	l.strays(1)
+	done := l.reconcile(l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) {
+		p.Snapshot = &after{p.Snapshot, func() { l.put("stray-00", "again") }}
+	}}))
+	if countsOf(done) != (counts{Orphans: 1, Mended: 1}) {
+		t.Errorf("reconciliation %+v", done)
+	}
+	if diff := cmp.Diff([]call{{"stray-00", "again", true}}, l.since(0)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// after does something once the heads were read.
+type after struct {
+	syncer.Snapshot
+	do func()
+}
+
+func (a *after) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
+	err := a.Snapshot.Heads(ctx, cluster, each)
+	a.do()
+	return err
+}
+
+// One replica at a time reconciles; the others go on applying.
+func TestOneReplicaReconciles(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	one, two := l.start(setup{concurrency: 8}), l.start(setup{concurrency: 8})
+	l.put("a", "1")
+	l.settled()
+	l.shelf.remove("a")
+	g := newGate()
+	defer g.open()
+	l.registry.script(func(ctx context.Context, c call) error {
+		if c.Name == "a" {
+			return g.pass(ctx, c)
+		}
+		return nil
+	})
+	var first sync.WaitGroup
+	defer first.Wait()
+	first.Go(func() {
+		if done := l.reconcile(l.reconciler(one, plan{})); done.Mended != 1 {
+			t.Errorf("the first: %+v", done)
+		}
+	})
+	<-g.inside
+	_, err := l.reconciler(two, plan{}).Reconcile(t.Context(), key("").Cluster, "", false)
+	if !errors.Is(err, syncer.ErrClaimed) {
+		t.Errorf("the second: %v", err)
+	}
+	if done, err := l.reconciler(two, plan{}).Reconcile(t.Context(), "west", "", false); err != nil || countsOf(done) != (counts{}) {
+		t.Errorf("another cluster: %+v, %v", done, err)
+	}
+	l.put("b", "1")
+	eventually(t, "another component to be applied meanwhile", func() bool { return l.registry.shows("b") == "1" })
+	g.open()
+}
+
+// A reconcile that loses its claim ends: somebody else does it now.
+func TestAReconcileThatLosesItsClaimEnds(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{concurrency: 1})
+	for i := range 3 {
+		l.put(fmt.Sprint("c-", i), "1")
+	}
+	l.settled()
+	l.shelf.remove("c-0", "c-1", "c-2")
+	g := newGate()
+	defer g.open()
+	l.registry.script(g.pass)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := l.reconciler(r, plan{}).Reconcile(context.Background(), key("").Cluster, "", false)
+		ended <- err
+	}()
+	<-g.inside
+	claims, err := l.js.KeyValue(t.Context(), stream.ClaimsBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := claims.ListKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for name := range keys.Keys() {
+		if strings.Contains(name, "reconcile") {
+			taken++
+			if _, err := claims.PutString(t.Context(), name, "another replica"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if taken != 1 {
+		t.Fatalf("%d claims on the reconcile", taken)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if got := l.since(3); len(got) != 1 {
+		t.Errorf("calls %+v, want only the one that was under way", got)
+	}
+	if state := l.state("c-0"); state.Intent == 0 { // it was cut off: its end is not known
+		t.Errorf("state %+v", state)
+	}
+	g.open()
+	if err := claims.Delete(t.Context(), "target-default.east.=.reconcile"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each marker is worked on once, whichever of the replicas gets it.
+func TestReplicasShareMarkers(t *testing.T) {
+	t.Parallel()
+	const markers = 5
+	l := newLibrary(t)
+	replicas := []*replica{l.start(setup{}), l.start(setup{})}
+	l.put("a", "1")
+	l.settled()
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	for _, r := range replicas {
+		from, err := l.log.EnsureMarkers(ctx, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reconciler := l.reconciler(r, plan{})
+		running.Go(func() {
+			if err := reconciler.Run(ctx, from); !errors.Is(err, context.Canceled) {
+				t.Errorf("Run ended with %v", err)
+			}
+		})
+	}
+	count := func() int {
+		return replicas[0].counter("odasync_reconciles_total", "success") + replicas[1].counter("odasync_reconciles_total", "success")
+	}
+	eventually(t, "the marker that stood there", func() bool { return count() == 1 })
+	for n := range markers {
+		id := fmt.Sprint("marker-", n)
+		l.shelf.put("a", "edited")
+		l.mark(id)
+		eventually(t, id, func() bool {
+			last, _, err := l.records.LastReconcile(ctx, target, key("").Cluster)
+			return err == nil && last.ID == id && last.Mended == 1
+		})
+	}
+	l.put("b", "1")
+	l.settled()
+	if got := count(); got != markers+1 || l.registry.shows("b") != "1" {
+		t.Errorf("%d reconciles for %d markers", got, markers+1)
+	}
+	if wrong := l.registry.wrong(); len(wrong) != 0 {
+		t.Errorf("the registry saw %q", wrong)
+	}
+	if got := l.registry.got("a"); len(got) != markers+1 {
+		t.Errorf("calls %+v", got)
+	}
+}
+
+// A marker whose reconcile failed comes again.
+func TestAMarkerIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	fails := &shelf{fakeRegistry: l.registry, failure: errDown}
+	ctx, stop := context.WithCancel(t.Context())
+	from, err := l.log.EnsureMarkers(ctx, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	reconciler := l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) { p.Inventory = fails }})
+	running.Go(func() { _ = reconciler.Run(ctx, from) })
+	eventually(t, "a failure", func() bool { return r.counter("odasync_reconciles_total", "error") == 1 })
+	fails.mu.Lock()
+	fails.failure = nil
+	fails.mu.Unlock()
+	eventually(t, "the second try", func() bool { return r.counter("odasync_reconciles_total", "success") == 1 })
+	if last, _, err := l.records.LastReconcile(ctx, target, key("").Cluster); err != nil || last.ID != "first" || last.Error != "" {
+		t.Errorf("the note says %+v, %v", last, err)
+	}
+}

@@ -1,0 +1,162 @@
+package syncer_test
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/guard"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+// shelf lists the fake registry as a reconcile sees it: one entry of odasync's for each name that is shown.
+type shelf struct {
+	*fakeRegistry
+
+	mu      sync.Mutex
+	change  func([]syncer.Entry) []syncer.Entry // what somebody did by hand
+	failure error                               // after the first entry
+	names   map[string]string                   // of components, where the configuration gives another
+}
+
+// Inventory implements syncer.Inventory.
+func (s *shelf) Inventory(_ context.Context, cluster string, each func(syncer.Entry)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, e := range s.entries() {
+		if s.failure != nil && i == 1 {
+			return s.failure
+		}
+		if e.Key.Cluster == "" || e.Key.Cluster == cluster {
+			each(e)
+		}
+	}
+	return s.failure
+}
+
+// Place implements syncer.Inventory.
+func (s *shelf) Place(k component.Key) syncer.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return syncer.Record{Registry: "self", Name: cmp.Or(s.names[k.Name], k.Name)}
+}
+
+func (s *shelf) entries() []syncer.Entry {
+	var all []syncer.Entry
+	s.fakeRegistry.mu.Lock()
+	for name, content := range s.shown {
+		all = append(all, syncer.Entry{Key: key(name), Record: syncer.Record{Registry: "self", Name: name, ID: "id-" + name, Digest: content}})
+	}
+	s.fakeRegistry.mu.Unlock()
+	slices.SortFunc(all, func(a, b syncer.Entry) int { return cmp.Compare(a.Record.Name, b.Record.Name) })
+	if s.change != nil {
+		all = s.change(all)
+	}
+	return all
+}
+
+// edit changes what is listed from now on.
+func (s *shelf) edit(change func([]syncer.Entry) []syncer.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.change = change
+}
+
+// put and remove change the registry by hand.
+func (s *shelf) put(name, content string) {
+	s.fakeRegistry.mu.Lock()
+	defer s.fakeRegistry.mu.Unlock()
+	s.shown[name] = content
+}
+
+func (s *shelf) remove(names ...string) {
+	s.fakeRegistry.mu.Lock()
+	defer s.fakeRegistry.mu.Unlock()
+	for _, name := range names {
+		delete(s.shown, name)
+	}
+}
+
+// plan is how a test wants a reconciler.
+type plan struct {
+	policy syncer.OrphanPolicy // delete where empty
+	wrap   func(*syncer.ReconcilePorts)
+}
+
+// library is a bench with a registry that can be listed, and a marker in the stream.
+type library struct {
+	*bench
+	shelf   *shelf
+	records *stream.Records
+}
+
+func newLibrary(t testing.TB) *library {
+	t.Helper()
+	b := newBench(t)
+	records, err := b.conn.Records(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &library{bench: b, shelf: &shelf{fakeRegistry: b.registry}, records: records}
+	l.mark("first")
+	return l
+}
+
+// mark puts a marker into the stream.
+func (l *library) mark(id string) {
+	l.t.Helper()
+	if err := l.log.Mark(context.Background(), event.Marker{ID: id, Cluster: key("").Cluster, Time: time.Now()}); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// reconciler returns one that mends through the replica.
+func (l *library) reconciler(r *replica, p plan) *syncer.Reconciler {
+	l.t.Helper()
+	ports := syncer.ReconcilePorts{
+		Inventory: l.shelf, Snapshot: l.log, States: l.states, Records: l.records,
+		Progress: func(ctx context.Context) (syncer.Progress, error) {
+			backlog, err := l.consumer.Backlog(ctx)
+			return syncer.Progress{Done: backlog.Done, Delivered: backlog.Delivered, Unfinished: backlog.Unfinished}, err
+		},
+	}
+	if p.wrap != nil {
+		p.wrap(&ports)
+	}
+	return syncer.NewReconciler(r.syncer.Applier, syncer.ReconcileConfig{Orphans: cmp.Or(p.policy, syncer.OrphansDelete)}, guard.Config{MaxPercent: 30}, ports)
+}
+
+// reconcile wants success.
+func (l *library) reconcile(r *syncer.Reconciler) syncer.Reconciliation {
+	l.t.Helper()
+	done, err := r.Reconcile(context.Background(), key("").Cluster, "test", false)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return done
+}
+
+// settled waits until every component's message is done.
+func (l *library) settled() {
+	l.t.Helper()
+	eventually(l.t, "every component to be done", func() bool {
+		b := l.backlog()
+		return b.Pending == 0 && b.Unfinished == 0
+	})
+}
+
+// counts are the numbers of a reconciliation.
+type counts struct{ Missing, Different, Unsettled, Orphans, Pending, Failed, Mended, Deleted, Unmended int }
+
+func countsOf(r syncer.Reconciliation) counts {
+	return counts{r.Missing, r.Different, r.Unsettled, r.Orphans, r.Pending, r.Failed, r.Mended, r.Deleted, r.Unmended}
+}
+
+// since returns the calls of the registry after the first n.
+func (l *library) since(n int) []call { return sorted(l.registry.got()[n:]) }
