@@ -28,8 +28,8 @@ func TestDiffNamesWhatIsBehind(t *testing.T) {
 	watcher, syncer := l.Pair()
 	l.Equal(lab.Patience)
 	l.Drained(lab.Patience)
-	l.said(l.CTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
-	l.said(l.CTL(0, "diff", "second.too"), ": 1, differing: 0")
+	l.said(l.MustCTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
+	l.said(l.MustCTL(0, "diff second.too"), ": 1, differing: 0")
 
 	l.Must(syncer.Stop())
 	l.Apply(lab.Component("e2e-diff", "first", "2", "orders", "offers"))
@@ -45,12 +45,12 @@ func TestDiffNamesWhatIsBehind(t *testing.T) {
 		}
 		return err
 	})
-	l.said(l.CTL(1, "diff"), "differing: 1",
+	l.said(l.MustCTL(1, "diff"), "differing: 1",
 		"e2e-diff first stream/registry label component-version 2 <> 1",
 		"e2e-diff first stream/registry api offers missing in registry")
-	l.said(l.CTL(0, "events", "first"), "first known", "version 1 -> 2, +api offers")
+	l.said(l.MustCTL(0, "events first"), "first known", "version 1 -> 2, +api offers")
 
 	l.Must(watcher.Stop())
 	l.Delete(second)
-	l.said(l.CTL(1, "diff", "second.too", "-n", "e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
+	l.said(l.MustCTL(1, "diff second.too -n e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
 }

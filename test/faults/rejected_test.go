@@ -47,7 +47,7 @@ func TestRejectedAmongMany(t *testing.T) {
 	})
 	t.Logf("%d components applied in %s beside one that is rejected", count-1, time.Since(began).Round(10*time.Millisecond))
 	f.letters(namespace + "/bad")
-	if list := f.CTL(0, "dlq", "list"); !strings.Contains(list, words) || !strings.Contains(list, "422") {
+	if list := f.MustCTL(0, "dlq list"); !strings.Contains(list, words) || !strings.Contains(list, "422") {
 		t.Errorf("ctl dlq list lacks the registry's words:\n%s", list)
 	}
 
@@ -71,9 +71,9 @@ func TestRejectedAmongMany(t *testing.T) {
 
 	f.Apply(lab.Component(namespace, "bad", "21", "offending"))
 	f.letters(namespace + "/bad")
-	f.CTL(1, "dlq", "retry", "bad")
+	f.MustCTL(1, "dlq retry bad")
 	tolerant.Store(true)
-	f.CTL(0, "dlq", "retry", "bad")
+	f.MustCTL(0, "dlq retry bad")
 	f.letters()
 	f.Equal(lab.Patience)
 }
@@ -82,7 +82,7 @@ func TestRejectedAmongMany(t *testing.T) {
 func (f *fleet) letters(want ...string) {
 	f.Helper()
 	f.Eventually(lab.Patience, "the dead letters", func() error {
-		got := f.CTL(0, "dlq", "list", "-o", "name")
+		got := f.MustCTL(0, "dlq list -o name")
 		if strings.TrimSpace(got) != strings.Join(want, "\n") && (len(want) > 0 || !strings.Contains(got, "no dead letters") && got != "") {
 			return errors.New("ctl dlq list says:\n" + got)
 		}

@@ -1,8 +1,6 @@
 package lab
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -16,33 +14,7 @@ import (
 func TestExamine(t *testing.T) {
 	t.Parallel()
 	registry := NewRegistry(t)
-	send := func(method, path string, body map[string]any) (id int64) {
-		t.Helper()
-		text, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request, err := http.NewRequestWithContext(t.Context(), method, registry.URL()+path, bytes.NewReader(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Content-Type", "application/json")
-		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode >= 300 {
-			t.Fatalf("%s %s: %s", method, path, answer.Status)
-		}
-		var created struct{ ID int64 }
-		if answer.StatusCode != http.StatusNoContent {
-			if err := json.NewDecoder(answer.Body).Decode(&created); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return created.ID
-	}
+	send := registry.Send
 	version := func(number string) int64 {
 		return send(http.MethodPost, "/labels/", map[string]any{"key": versionLabel, "value": number})
 	}

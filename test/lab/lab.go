@@ -2,10 +2,8 @@ package lab
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +30,7 @@ type Lab struct {
 	Registry   *Registry
 	Mapping    Mapping
 
-	commands atomic.Int64 // that were run
+	commands int // of ctl so far
 }
 
 // New makes namespaces of the given names, and starts a NATS server and the registry.
@@ -134,21 +132,6 @@ func (l *Lab) Ready(processes ...*procs.Process) {
 	for _, p := range processes {
 		l.Must(p.AwaitReady(l.Within(Patience)))
 	}
-}
-
-// CTL runs a command line in the lab's environment, wants the exit code, and returns what it printed last.
-func (l *Lab) CTL(code int, args ...string) string {
-	l.Helper()
-	p := l.Start(procs.Spec{Name: fmt.Sprintf("ctl-%d", l.commands.Add(1)), Program: "ctl", Args: args, Env: map[string]string{
-		"KUBECONFIG": l.Cluster.Kubeconfig, "KUBERNETES_NAMESPACE": strings.Join(l.Namespaces, ","),
-		"CLUSTER_NAME": l.Mapping.Cluster, "NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": l.Registry.URL(),
-	}})
-	got, err := p.Wait(l.Within(Patience))
-	l.Must(err)
-	if got != code {
-		l.Errorf("ctl %s: exit code %d, want %d", strings.Join(args, " "), got, code)
-	}
-	return p.Tail(100)
 }
 
 // Metric reads a metric of a process.

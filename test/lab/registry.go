@@ -1,9 +1,13 @@
 package lab
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +64,55 @@ func (r *Registry) Start() {
 
 // Stop closes the port: connections are refused from now on.
 func (r *Registry) Stop() { r.stop() }
+
+// Wipe puts an empty registry in the place of the present one, as a database does that was lost. Its requests and its history
+// begin anew.
+func (r *Registry) Wipe() {
+	r.t.Helper()
+	r.Stop()
+	r.Server = refregistry.New(refregistry.Config{RecordHistory: true})
+	r.Start()
+}
+
+// Writes is the number of requests since the last reset that are not reads.
+func (r *Registry) Writes() int {
+	sum := 0
+	for name, count := range r.Requests() {
+		if !strings.HasPrefix(name, "GET ") {
+			sum += count
+		}
+	}
+	return sum
+}
+
+// Send sends a request by hand, which must succeed, and returns the id in its answer.
+func (r *Registry) Send(method, path string, body any) (id int64) {
+	r.t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(r.t.Context(), method, r.URL()+path, bytes.NewReader(text))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 300 {
+		r.t.Fatalf("%s %s: %s", method, path, answer.Status)
+	}
+	var created struct{ ID int64 }
+	if answer.StatusCode != http.StatusNoContent {
+		if err := json.NewDecoder(answer.Body).Decode(&created); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return created.ID
+}
 
 // URL is the address for syncers.
 func (r *Registry) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", r.port) }
