@@ -27,7 +27,12 @@ func (l *Lab) Objects() []unstructured.Unstructured {
 
 // Differs compares the registry with what it should show.
 func (l *Lab) Differs(want Content) error {
-	if diff := cmp.Diff(want, ContentOf(l.Registry.Snapshot()), cmpopts.EquateEmpty()); diff != "" {
+	return l.Same(want, ContentOf(l.Registry.Snapshot()))
+}
+
+// Same compares what a registry shows with what it should show.
+func (l *Lab) Same(want, shown Content) error {
+	if diff := cmp.Diff(want, shown, cmpopts.EquateEmpty()); diff != "" {
 		if len(diff) > 4000 {
 			diff = diff[:4000] + "\n..."
 		}
