@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+	"odasync/test/lab"
+)
+
+// TestReconcilesBesideATightLoop creates, changes and deletes Components without a pause while two syncers do 100 reconciles
+// in a row. None of them may delete what exists, or bring back what does not.
+func TestReconcilesBesideATightLoop(t *testing.T) {
+	t.Parallel()
+	const reconciles, between = 100, 8 // acts between the ends of two reconciles, at least
+	l := newLab(t, "e2e-tight-loop")
+	watcher, one := l.Pair()
+	two := l.Start(l.SyncerSpec("syncer-2", nil))
+	l.Ready(two)
+	conn, err := stream.Dial(stream.Config{URL: l.NATSURL, Replicas: 1, History: 32}, "odasync-test")
+	l.Must(err)
+	t.Cleanup(conn.Close)
+
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	zoo := lab.NewZoo(shared, rand.New(rand.NewPCG(seed, 0)), l.Namespaces, 25)
+	ctx, stop := context.WithCancel(t.Context())
+	l.Registry.SetFault(func(*http.Request) *refregistry.Fault { // so that more is under way at a time
+		return &refregistry.Fault{Delay: 3 * time.Millisecond}
+	})
+	var acts atomic.Int64
+	var loop sync.WaitGroup
+	defer loop.Wait()
+	defer stop()
+	loop.Go(func() {
+		for ctx.Err() == nil {
+			if err := zoo.Act(ctx); err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+			acts.Add(1)
+		}
+	})
+	var sum syncer.Reconciliation
+	for done := 0; done < reconciles; {
+		l.Eventually(lab.Patience, "the loop to go on", func() error {
+			if seen := acts.Load(); seen < int64(between*(done+1)) {
+				return fmt.Errorf("%d acts", seen)
+			}
+			return nil
+		})
+		r, err := conn.Reconcile(l.Within(lab.Patience), "default", stream.ReconcileRequest{Cluster: l.Mapping.Cluster})
+		if refused := new(stream.RefusedError); errors.As(err, &refused) && refused.Reason == syncer.ErrClaimed.Error() {
+			continue // the other one is at it, for a marker
+		}
+		l.Must(err)
+		done++
+		sum.Orphans, sum.Deleted, sum.Mended, sum.Missing, sum.Different, sum.Unsettled =
+			sum.Orphans+r.Orphans, sum.Deleted+r.Deleted, sum.Mended+r.Mended, sum.Missing+r.Missing, sum.Different+r.Different, sum.Unsettled+r.Unsettled
+	}
+	stop()
+	loop.Wait()
+	l.Equal(lab.Patience)
+	l.Drained(lab.Patience)
+	l.Equal(time.Second) // and stays so: nothing is resurrected by what was under way
+	l.Ready(watcher, one, two)
+	t.Logf("%d created, %d changed, %d deleted; %d reconciles found %d missing, %d different, %d unsettled, %d orphans; %d mended, %d deleted",
+		zoo.Created, zoo.Changed, zoo.Deleted, reconciles, sum.Missing, sum.Different, sum.Unsettled, sum.Orphans, sum.Mended, sum.Deleted)
+	if sum.Orphans != 0 || sum.Deleted != 0 {
+		t.Errorf("reconciles found %d orphans and deleted %d components, all of which were the events' to delete", sum.Orphans, sum.Deleted)
+	}
+	deletions := 0
+	for _, write := range l.Registry.History() {
+		if write.Kind == "component" && write.Method == "DELETE" {
+			deletions++
+		}
+	}
+	if deletions > zoo.Deleted {
+		t.Errorf("%d entries were deleted for %d Components", deletions, zoo.Deleted)
+	}
+	f, err := lab.Examine(l.Registry.Server)
+	l.Must(err)
+	if zoo.Deleted < reconciles || f.Versions == 0 {
+		t.Errorf("only %d Components were deleted beside %d reconciles: %d writes", zoo.Deleted, reconciles, f.Writes)
+	}
+	if found := len(f.Overlaps) + len(f.Stale) + len(f.Lasting) + len(f.Doubled) + len(f.Duplicates); found != 0 {
+		t.Errorf("the history shows %+v", f)
+	}
+}
