@@ -139,6 +139,9 @@ type Reconciler struct {
 	policy  OrphanPolicy
 	guard   guard.Config
 	ports   ReconcilePorts
+
+	mu   sync.Mutex
+	told map[string]string // by cluster, which orphans were last told of: the same ones are not worth a line each minute
 }
 
 // ReconcilePorts are what a reconciler works with beside an applier.
@@ -155,7 +158,7 @@ type ReconcilePorts struct {
 
 // NewReconciler returns a reconciler that mends through the applier.
 func NewReconciler(applier *Applier, cfg ReconcileConfig, limit guard.Config, ports ReconcilePorts) *Reconciler {
-	return &Reconciler{applier: applier, policy: cfg.Orphans, guard: limit, ports: ports}
+	return &Reconciler{applier: applier, policy: cfg.Orphans, guard: limit, ports: ports, told: map[string]string{}}
 }
 
 // Reconcile compares and, but in a dry run, mends. Only one replica does so at a time: the others get ErrClaimed. The
@@ -248,63 +251,6 @@ func (r *Reconciler) mend(ctx context.Context, done *Reconciliation, damaged []f
 	}
 	_ = group.Wait() // what could not be mended is counted
 	return ctx.Err()
-}
-
-// removeOrphans deletes what the policy and the guard allow. Each is checked with the stream's head once more, under its
-// claim.
-func (r *Reconciler) removeOrphans(ctx context.Context, done *Reconciliation, c comparison) (err error) {
-	orphans := c.orphans
-	if len(orphans) > 0 && !c.complete {
-		for _, f := range orphans {
-			done.note(f, "kept until a full sync of the cluster has ended")
-		}
-		r.applier.log.Warn().Str("cluster", done.Cluster).Int("orphans", len(orphans)).
-			Msg("the stream has not been compared with the cluster yet: entries that it does not want stay until then; ctl sync --all does it now")
-		return nil
-	}
-	if done.Refused, err = r.refusal(ctx, done, orphans); err != nil {
-		return err
-	}
-	switch {
-	case done.Refused != nil:
-		for _, f := range orphans {
-			done.note(f, "refused")
-		}
-		r.applier.log.Error().Str("cluster", done.Cluster).Str("approval", done.Refused.ID).Int("components", done.Refused.Gone).Int("of", done.Refused.All).
-			Strs("such_as", done.Refused.Components).
-			Msg("deletions refused: too many entries are not wanted by the stream; if they are to go, run ctl reconcile --approve with the approval's id")
-		return nil
-	case r.policy != OrphansDelete:
-		for _, f := range orphans {
-			done.note(f, "kept")
-		}
-		if r.policy == OrphansReport && len(orphans) > 0 {
-			r.applier.log.Warn().Str("cluster", done.Cluster).Int("orphans", len(orphans)).
-				Msg("the registry shows components that the stream does not want: they stay, as ORPHAN_POLICY says")
-		}
-		return nil
-	}
-	return r.mend(ctx, done, orphans)
-}
-
-// refusal says whether the orphans are too many to be deleted without a question.
-func (r *Reconciler) refusal(ctx context.Context, done *Reconciliation, orphans []found) (*guard.Refusal, error) {
-	if r.policy != OrphansDelete {
-		return nil, nil
-	}
-	keys := make([]component.Key, len(orphans))
-	for i, f := range orphans {
-		keys[i] = f.key
-	}
-	refusal := r.guard.Check(fmt.Sprintf("target %s, cluster %s", done.Target, done.Cluster), keys, done.Entries)
-	if refusal == nil {
-		return nil, nil
-	}
-	approved, err := r.ports.Records.Approved(ctx, refusal.ID)
-	if approved {
-		return nil, nil
-	}
-	return refusal, err
 }
 
 // Run reconciles at each marker until the context ends or the markers are gone.

@@ -92,6 +92,9 @@ func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
 	if done := l.reconcile(reconciler); done.Deleted != 0 || done.Refused == nil || done.Refused.ID != refused.ID {
 		t.Errorf("after the approval of others: %+v", done)
 	}
+	if got := r.logs.messages(t, zerolog.ErrorLevel); len(got) != 1 {
+		t.Errorf("the same refusal is told of %d times", len(got))
+	}
 	if err := l.records.Approve(t.Context(), refused.ID); err != nil {
 		t.Fatal(err)
 	}
