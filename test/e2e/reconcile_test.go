@@ -237,12 +237,12 @@ func (l *place) damage(random *rand.Rand, count int) map[string]int {
 	return kinds
 }
 
-// TestDeletedWhileEverythingWasDown deletes 20 of 60 Components while no program runs, NATS included.
+// TestDeletedWhileEverythingWasDown deletes 20 of 100 Components while no program runs, NATS included.
 func TestDeletedWhileEverythingWasDown(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-all-down")
 	watcher, syncer := l.Pair()
-	objects := many("e2e-all-down", 60)
+	objects := many("e2e-all-down", 100)
 	l.createAll(objects)
 	l.Equal(lab.Patience)
 	check := l.foreign(6)
@@ -256,7 +256,7 @@ func TestDeletedWhileEverythingWasDown(t *testing.T) {
 	})
 	l.Ready(watcher, syncer)
 	check()
-	if r := l.reconcile(0, ""); r.Orphans != 0 || r.Entries != 40 {
+	if r := l.reconcile(0, ""); r.Orphans != 0 || r.Entries != 80 {
 		t.Errorf("reconciliation %+v", r)
 	}
 	check()
