@@ -13,6 +13,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/guard"
+	"odasync/internal/outage"
 )
 
 // OrphanPolicy says what happens to entries in the registry that are odasync's and that the stream does not want.
@@ -255,6 +256,7 @@ func (r *Reconciler) mend(ctx context.Context, done *Reconciliation, damaged []f
 
 // Run reconciles at each marker until the context ends or the markers are gone.
 func (r *Reconciler) Run(ctx context.Context, markers Markers) error {
+	failing := outage.New(r.applier.log, "reconcile not finished, trying again", "reconciles end well again", nil)
 	for {
 		m, err := markers.Next(ctx)
 		if err != nil {
@@ -268,10 +270,14 @@ func (r *Reconciler) Run(ctx context.Context, markers Markers) error {
 		switch {
 		case errors.Is(err, ErrClaimed): // one is under way and may have begun before this marker
 			m.Retry(claimRetry)
+		case err != nil && ctx.Err() != nil: // a stop is no failure
+			m.Retry(0)
+			return ctx.Err()
 		case err != nil:
-			r.applier.log.Warn().Err(err).Str("cluster", m.Cluster).Msg("reconcile not finished, trying again")
+			failing.Note(err)
 			m.Retry(reconcileRetry)
 		default:
+			failing.Note(nil)
 			m.Ack()
 			r.tell(done)
 		}

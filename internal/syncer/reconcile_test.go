@@ -428,6 +428,14 @@ func TestAMarkerIsTriedAgain(t *testing.T) {
 	reconciler := l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) { p.Inventory = fails }})
 	running.Go(func() { _ = reconciler.Run(ctx, from) })
 	eventually(t, "a failure", func() bool { return r.counter("odasync_reconciles_total", "error") == 1 })
+	eventually(t, "a second failure", func() bool { return r.counter("odasync_reconciles_total", "error") == 2 })
+	told := 0
+	for _, level := range []zerolog.Level{zerolog.WarnLevel, zerolog.ErrorLevel} {
+		told += len(r.logs.messages(t, level))
+	}
+	if told != 1 {
+		t.Errorf("two failures of one kind are told of %d times", told)
+	}
 	fails.mu.Lock()
 	fails.failure = nil
 	fails.mu.Unlock()
