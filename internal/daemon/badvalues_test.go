@@ -75,6 +75,7 @@ var badValues = map[string][]bad{
 	"LOG_FORMAT":                        {{value: "xml", allowed: "console or json"}},
 	"TOMBSTONE_RETENTION":               {{value: "a month", allowed: "seconds"}, {value: "59", shown: "59s", allowed: "a minute or more"}},
 	"ORPHAN_MAX_PERCENT":                {{value: "many", allowed: "a whole number"}, {value: "-1", allowed: "0 to 100"}, {value: "101", allowed: "0 to 100"}},
+	"SYNC_CLUSTERS":                     {{value: "east,,west", shown: `""`, allowed: "1 to 100 characters"}},
 	"ORPHAN_POLICY":                     {{value: "burn", allowed: "delete, report or keep"}},
 	"COMPONENT_REGISTRY_RETRY_ATTEMPTS": {{value: "x", allowed: "a whole number"}, {value: "0", allowed: "1 to 100"}, {value: "101", allowed: "1 to 100"}},
 	"COMPONENT_REGISTRY_RETRY_DELAY":    {{value: "x", allowed: "seconds"}, {value: "-5", shown: "-5s", allowed: "0 to 1h"}, {value: "2h", shown: "2h0m0s", allowed: "0 to 1h"}},

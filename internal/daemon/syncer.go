@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -86,6 +88,9 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Progress: p.progress,
 		})
 		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error) {
+			if of := cfg.Syncer.Clusters; len(of) > 0 && !slices.Contains(of, cluster) {
+				return syncer.Reconciliation{}, fmt.Errorf("target %q takes no components of cluster %q, only of %s: see SYNC_CLUSTERS", cfg.Syncer.Target, cluster, strings.Join(of, ", "))
+			}
 			return r.Reconcile(ctx, cluster, "", dryRun)
 		})
 		if err != nil {
@@ -121,10 +126,10 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 	if p.log, err = conn.OpenLog(ctx); err != nil {
 		return p, err
 	}
-	if p.consumer, err = p.log.EnsureConsumer(ctx, cfg.Syncer.Target, cfg.Registry.Address()); err != nil {
+	if p.consumer, err = p.log.EnsureConsumer(ctx, cfg.Syncer.Target, cfg.Registry.Address(), cfg.Syncer.Clusters...); err != nil {
 		return p, err
 	}
-	if p.markers, err = p.log.EnsureMarkers(ctx, cfg.Syncer.Target); err != nil {
+	if p.markers, err = p.log.EnsureMarkers(ctx, cfg.Syncer.Target, cfg.Syncer.Clusters...); err != nil {
 		return p, err
 	}
 	if p.claims, err = conn.Claims(ctx, stream.TargetScope(cfg.Syncer.Target), owner); err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,16 @@ var _ syncer.Inventory = (*V1)(nil)
 
 // Inventory implements syncer.Inventory. What it reads is known to the applies that follow.
 func (v *V1) Inventory(ctx context.Context, cluster string, each func(syncer.Entry)) error {
-	rows, err := v.readRows(ctx, &session{client: v.client})
+	s := &session{client: v.client}
+	since, before := v.marks(), v.index.registries.all()
+	rows, err := v.readRows(ctx, s)
+	if err != nil {
+		return err
+	}
+	err = v.index.registries.reload(ctx, since.registries, func() (map[creation]bool, error) { return v.index.findRegistry(ctx, s) })
+	if err == nil && len(before) > 0 && !maps.Equal(before, v.index.registries.all()) { // the registry has lost its database
+		err = v.labels.reload(ctx, s, since.labels)
+	}
 	if err != nil {
 		return err
 	}

@@ -83,11 +83,11 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 		apiLabels      []int64
 	}
 	edits := map[string]func(b *bench, at ids){
-		"label added":    func(b *bench, at ids) { b.label(at.component, append(at.labels, b.rawLabel("stray", "x"))) },
-		"label removed":  func(b *bench, at ids) { b.label(at.component, at.labels[1:]) },
-		"label changed":  func(b *bench, at ids) { b.label(at.component, append(at.labels[1:], b.rawLabel("id", "TMFC999"))) },
-		"key twice":      func(b *bench, at ids) { b.label(at.component, append(at.labels, b.rawLabel("id", "TMFC999"))) },
-		"all labels off": func(b *bench, at ids) { b.label(at.component, nil) },
+		"label added":    func(b *bench, at ids) { b.relabel(at.component, append(at.labels, b.rawLabel("stray", "x"))) },
+		"label removed":  func(b *bench, at ids) { b.relabel(at.component, at.labels[1:]) },
+		"label changed":  func(b *bench, at ids) { b.relabel(at.component, append(at.labels[1:], b.rawLabel("id", "TMFC999"))) },
+		"key twice":      func(b *bench, at ids) { b.relabel(at.component, append(at.labels, b.rawLabel("id", "TMFC999"))) },
+		"all labels off": func(b *bench, at ids) { b.relabel(at.component, nil) },
 		"renamed": func(b *bench, at ids) {
 			b.raw("PUT", fmt.Sprintf("/components/%d", at.component), map[string]any{"name": "other"})
 		},
@@ -147,8 +147,8 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 	}
 }
 
-// label gives a component other labels.
-func (b *bench) label(id int64, labels []int64) {
+// relabel gives a component other labels.
+func (b *bench) relabel(id int64, labels []int64) {
 	b.t.Helper()
 	b.raw("PUT", fmt.Sprintf("/components/%d", id), map[string]any{"label_ids": append([]int64{}, labels...)})
 }

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"maps"
 
 	"odasync/internal/component"
 	"odasync/internal/syncer"
@@ -40,10 +39,9 @@ type rows struct {
 }
 
 // readRows lists everything that stands under the configured registry entry; the registry has no filter for the APIs of
-// one registry entry. The index knows it afterwards, and should the registry have lost its database, that.
+// one registry entry. The index knows it afterwards.
 func (v *V1) readRows(ctx context.Context, s *session) (rows, error) {
 	found := rows{apis: map[string][]wireAPI{}, steady: true}
-	since, before := v.marks(), v.index.registries.all()
 	seen := false // or else another's reading was used
 	for !seen {
 		err := v.index.reloadComponents(ctx, s, v.cfg.Name, v.index.in(v.cfg.Name).mark(), func(all []wireComponent, steady bool) {
@@ -71,11 +69,7 @@ func (v *V1) readRows(ctx context.Context, s *session) (rows, error) {
 			return rows{}, err
 		}
 	}
-	err := v.index.registries.reload(ctx, since.registries, func() (map[creation]bool, error) { return v.index.findRegistry(ctx, s) })
-	if err == nil && len(before) > 0 && !maps.Equal(before, v.index.registries.all()) {
-		err = v.labels.reload(ctx, s, since.labels)
-	}
-	return found, err
+	return found, nil
 }
 
 // readAll reads what stands under the configured registry entry, by name. Where it is not steady, something may be missing.

@@ -36,8 +36,8 @@ type Consumer struct {
 
 // EnsureConsumer creates or updates the consumer of a target. registryURL is remembered in it (without credentials):
 // a replica with another registry under the same target is refused, since the two would share the messages and the
-// registry ids in the sync state.
-func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string) (*Consumer, error) {
+// registry ids in the sync state. Without clusters the components of all are delivered.
+func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string, clusters ...string) (*Consumer, error) {
 	name := consumerName(target)
 	want := jetstream.ConsumerConfig{
 		Durable:        name,
@@ -47,7 +47,7 @@ func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string) (*
 		AckWait:        AckWait,
 		MaxDeliver:     -1,
 		MaxAckPending:  maxAckPending,
-		FilterSubjects: []string{event.ComponentPrefix + ".>"},
+		FilterSubjects: filters(event.ComponentPrefix+".>", clusters, event.ClusterSubjects),
 		Metadata:       map[string]string{metaPurpose: "syncer", metaLayout: Layout, metaTarget: registryURL},
 	}
 	existing, err := l.stream.Consumer(ctx, name)
@@ -225,6 +225,18 @@ func (l *Log) Backlog(ctx context.Context, target string) (Backlog, error) {
 
 func backlogOf(info *jetstream.ConsumerInfo) Backlog {
 	return Backlog{Pending: info.NumPending, Unfinished: info.NumAckPending, Done: info.AckFloor.Stream, Delivered: info.Delivered.Stream}
+}
+
+// filters returns a subject for each cluster, or the one for all.
+func filters(all string, clusters []string, of func(cluster string) string) []string {
+	if len(clusters) == 0 {
+		return []string{all}
+	}
+	subjects := make([]string, len(clusters))
+	for i, cluster := range clusters {
+		subjects[i] = of(cluster)
+	}
+	return subjects
 }
 
 // consumerName is the durable name of a target's consumer.

@@ -25,8 +25,8 @@ const (
 	markerPull = 20 * time.Second
 )
 
-// EnsureMarkers creates or updates the consumer of markers of a target.
-func (l *Log) EnsureMarkers(ctx context.Context, target string) (*Markers, error) {
+// EnsureMarkers creates or updates the consumer of markers of a target. Without clusters it brings those of all.
+func (l *Log) EnsureMarkers(ctx context.Context, target string, clusters ...string) (*Markers, error) {
 	name := "reconciler-" + event.Token(target)
 	consumer, err := l.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable:        name,
@@ -35,7 +35,7 @@ func (l *Log) EnsureMarkers(ctx context.Context, target string) (*Markers, error
 		AckPolicy:      jetstream.AckExplicitPolicy,
 		AckWait:        markerWait,
 		MaxDeliver:     -1,
-		FilterSubjects: []string{event.SnapshotPrefix + ".>"},
+		FilterSubjects: filters(event.SnapshotPrefix+".>", clusters, event.SnapshotSubject),
 		Metadata:       map[string]string{metaPurpose: "reconciler", metaLayout: Layout},
 	})
 	if err != nil {

@@ -56,6 +56,8 @@ func (c *Conn) get(ctx context.Context, stream, what string, query map[string]an
 	switch {
 	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
 		return placed{}, false, nil
+	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound && stream == StreamName:
+		return fail(ErrLogMissing)
 	case response.Error != nil:
 		return fail(response.Error)
 	case response.Message == nil:

@@ -62,11 +62,12 @@ const claimedTries = 20
 // Mend compares the registry with the stream's newest message of the key, whatever the sync state says, and writes what
 // differs. It returns ErrClaimed where others kept the claim, the registry's failure, or the context's error.
 func (a *Applier) Mend(ctx context.Context, key component.Key) (Mended, error) {
-	return a.mendFound(ctx, key, Record{})
+	return a.mendFound(ctx, found{key: key})
 }
 
-// mendFound is Mend for a component of which an entry was found, should the sync state know of none.
-func (a *Applier) mendFound(ctx context.Context, key component.Key, record Record) (Mended, error) {
+// mendFound is Mend for a component that a reconcile found.
+func (a *Applier) mendFound(ctx context.Context, f found) (Mended, error) {
+	key := f.key
 	if err := a.breaker.await(ctx, nil); err != nil {
 		return Mended{}, err
 	}
@@ -76,7 +77,7 @@ func (a *Applier) mendFound(ctx context.Context, key component.Key, record Recor
 	defer a.limiter.leave()
 	writes, claimed := 0, 0
 	for number := 1; ; number++ {
-		v, alone := a.attempt(ctx, job{key: key, record: record, number: number})
+		v, alone := a.attempt(ctx, job{key: key, record: f.record, absent: f.absent && number == 1, number: number})
 		writes += v.writes
 		switch {
 		case !alone:

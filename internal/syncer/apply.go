@@ -19,6 +19,7 @@ type job struct {
 	// unreadable says why the event could not be decoded; it then has only its key and sequence.
 	unreadable error
 	record     Record // of an entry that was found; used where the sync state knows of none
+	absent     bool   // nothing stands under the component's name: it may be created without a look
 	number     int    // of the attempt, from 1
 }
 
@@ -104,6 +105,9 @@ func (a *Applier) write(ctx, held context.Context, j job) verdict {
 	// A letter that the state does not know of can only stand where an attempt broke off, or the state was lost.
 	letter := state.Letter || state.Intent != 0 || verify && state.Revision == 0
 	prior := Prior{Record: state.Record, Doubt: verify || e.Verify || state.Intent != 0 || state.Outcome == OutcomeFailed}
+	if j.absent && state.Intent == 0 && !e.Deleted() {
+		prior = Prior{}
+	}
 	state.begin(e)
 	if state.Revision, err = a.ports.States.Save(held, state); err != nil {
 		a.broker.result(err)

@@ -44,12 +44,12 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (compari
 		return c, err
 	}
 	entries := map[string]Entry{} // by the registry's id
-	names := map[string]bool{}
+	names := map[string]bool{}    // of components, and of what is left of them
+	taken := map[string]bool{}    // of components
 	var bare []Entry
 	err = r.ports.Inventory.Inventory(ctx, done.Cluster, func(e Entry) {
-		if e.Record.ID != "" {
-			names[e.Record.Name] = true
-		}
+		names[e.Record.Name] = true
+		taken[e.Record.Name] = taken[e.Record.Name] || e.Record.ID != ""
 		switch {
 		case e.Foreign:
 		case e.Record.ID == "":
@@ -70,7 +70,7 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (compari
 	if err != nil && !errors.Is(err, event.ErrUnreadable) {
 		return c, err
 	}
-	var unsettled []found
+	var unsettled, parked []found
 	for key, head := range heads {
 		state := states[key]
 		entry, stands := entries[state.Record.ID]
@@ -81,13 +81,15 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (compari
 		case state.Sequence < head.Sequence:
 			unsettled = append(unsettled, found{key: key, problem: problemUnsettled, record: entry.Record})
 		case state.Outcome == OutcomeFailed:
-			if done.Failed++; state.Reason == ClassTaken && !names[r.ports.Inventory.Place(key).Name] { // the name is free now
+			if done.Failed++; state.Reason == ClassTaken && !taken[r.ports.Inventory.Place(key).Name] { // the name is free now
 				c.damaged = append(c.damaged, found{key: key, problem: problemMissing})
 			}
+			parked = append(parked, found{key: key})
 		case head.Deleted:
 		case !stands:
 			done.Missing++
-			c.damaged = append(c.damaged, found{key: key, problem: problemMissing})
+			absent := state.Intent == 0 && !names[r.ports.Inventory.Place(key).Name]
+			c.damaged = append(c.damaged, found{key: key, problem: problemMissing, absent: absent})
 		case ownerOf(entry, owners) != key && entry.Record.Name == r.ports.Inventory.Place(key).Name:
 			done.Different++
 			c.displaced = append(c.displaced, found{key: key, problem: problemDifferent, record: entry.Record})
@@ -97,7 +99,7 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (compari
 		}
 	}
 	settle(done, &c, unsettled, heads, progress)
-	for _, f := range unsettled { // what is to be deleted has its place until its message is done
+	for _, f := range slices.Concat(unsettled, parked) { // what is to be deleted has its place until that is done
 		heads[f.key] = event.Head{Key: f.key}
 	}
 	r.orphans(done, &c, heads, owners, entries, bare)

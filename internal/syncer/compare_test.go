@@ -30,7 +30,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 		"nothing": {damage: func(*library) {}},
 		"missing": {
 			damage: func(l *library) { l.shelf.remove("a") },
-			want:   counts{Missing: 1, Mended: 1}, calls: []call{{"a", "A", true}},
+			want:   counts{Missing: 1, Mended: 1}, calls: []call{{"a", "A", false}},
 		},
 		"different": {
 			damage: func(l *library) { l.shelf.put("a", "edited") },
@@ -38,7 +38,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 		},
 		"all gone": {
 			damage: func(l *library) { l.shelf.remove("a", "b", "c") },
-			want:   counts{Missing: 3, Mended: 3}, calls: []call{{"a", "A", true}, {"b", "B", true}, {"c", "C", true}},
+			want:   counts{Missing: 3, Mended: 3}, calls: []call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}},
 		},
 		"renamed by hand": {
 			damage: func(l *library) {
@@ -60,9 +60,9 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			damage: func(l *library) { l.shelf.names = map[string]string{"a": "ns.a"} },
 			want:   counts{Different: 1}, calls: []call{{"a", "A", true}}, again: counts{Different: 1},
 		},
-		"listed half, as while it changes": { // looked at, and nothing is written
+		"listed half, as while it changes": { // the registry refuses a second entry of the name
 			damage: func(l *library) { l.shelf.edit(func(all []syncer.Entry) []syncer.Entry { return all[1:] }) },
-			want:   counts{Missing: 1}, calls: []call{{"a", "A", true}}, again: counts{Missing: 1},
+			want:   counts{Missing: 1}, calls: []call{{"a", "A", false}}, again: counts{Missing: 1},
 		},
 		"a stray entry of ours": {
 			damage: func(l *library) { l.shelf.put("stray", "X") },

@@ -215,6 +215,7 @@ type found struct {
 	key     component.Key
 	problem string
 	record  Record // of the entry, where there is one
+	absent  bool   // the inventory shows nothing under the component's name
 }
 
 func (d *Reconciliation) note(f found, outcome string) {
@@ -233,7 +234,7 @@ func (r *Reconciler) mend(ctx context.Context, done *Reconciliation, damaged []f
 			break
 		}
 		group.Go(func() error {
-			result, err := r.applier.mendFound(ctx, f.key, f.record)
+			result, err := r.applier.mendFound(ctx, f)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

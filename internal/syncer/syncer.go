@@ -21,6 +21,8 @@ import (
 type Config struct {
 	// Target names the registry that is fed. A second syncer with another target feeds another registry.
 	Target string `env:"SYNC_TARGET, default=default" help:"name of the registry that is fed; another for each registry"`
+	// Clusters are those whose components go to the registry; empty for all.
+	Clusters []string `env:"SYNC_CLUSTERS" help:"clusters on the stream whose components go to this registry, with commas; empty for all"`
 	// Concurrency is how many components one replica applies at a time.
 	Concurrency int `env:"SYNC_CONCURRENCY, default=16" help:"components that one syncer applies at a time, 1 to 1024"`
 	// Batch is how many messages wait in the process beside those that are being applied.
@@ -35,6 +37,11 @@ func (c Config) Validate() error {
 	var problems []error
 	if c.Target == "" || len(c.Target) > 100 {
 		problems = append(problems, fmt.Errorf("SYNC_TARGET is %q: 1 to 100 characters, another for each registry", c.Target))
+	}
+	for _, cluster := range c.Clusters {
+		if cluster == "" || len(cluster) > 100 {
+			problems = append(problems, fmt.Errorf("SYNC_CLUSTERS names %q: each has 1 to 100 characters, as CLUSTER_NAME of its watcher", cluster))
+		}
 	}
 	if c.Concurrency < 1 || c.Concurrency > 1024 {
 		problems = append(problems, fmt.Errorf("SYNC_CONCURRENCY is %d: 1 to 1024", c.Concurrency))

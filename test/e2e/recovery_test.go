@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -248,4 +249,30 @@ func TestRunbookSecondCluster(t *testing.T) {
 		}
 		return fmt.Errorf("it has not")
 	})
+}
+
+// TestSecondClusterUnderItsOwnName has two clusters on one stream feed one registry, each under a name of its own: a name
+// that both have is no conflict then.
+func TestSecondClusterUnderItsOwnName(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "e2e-own-east", "e2e-own-west")
+	l.Apply(lab.Component("e2e-own-east", "same", "1", "first"), lab.Component("e2e-own-west", "same", "2", "first"))
+	l.Namespaces = []string{"e2e-own-east"}
+	east := map[string]string{"SYNC_CLUSTERS": l.Mapping.Cluster}
+	l.Ready(l.Start(l.WatcherSpec("watcher-east", nil)), l.Start(l.SyncerSpec("syncer-east", east)))
+	west := &place{&lab.Lab{TB: t, Cluster: shared, Namespaces: []string{"e2e-own-west"}, Group: l.Group, NATSURL: l.NATSURL, Registry: l.Registry, Mapping: lab.Mapping{Cluster: "west"}}}
+	own := map[string]string{"SYNC_TARGET": "west", "SYNC_CLUSTERS": "west", "COMPONENT_REGISTRY_NAME": "west"}
+	west.Ready(west.Start(west.WatcherSpec("watcher-west", nil)), west.Start(west.SyncerSpec("syncer-west", own)))
+	l.Eventually(lab.Patience, "each cluster to have its component under its own name", func() error {
+		have := map[string]string{}
+		for _, c := range l.Registry.Snapshot().Components {
+			have[c.Registry+"/"+c.Name] = c.Labels["component-version"]
+		}
+		if want := map[string]string{"self/same": "1", "west/same": "2"}; !maps.Equal(have, want) {
+			return fmt.Errorf("the registry shows %v, want %v", have, want)
+		}
+		return nil
+	})
+	l.MustCTL(0, "sync --all")
+	l.says(west.MustCTL(1, "reconcile"), "target", "default", "takes no components of cluster", "SYNC_CLUSTERS")
 }
