@@ -36,7 +36,9 @@ func Main(args []string) int {
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp()
 	app.Writer, app.ErrWriter = stdout, stderr
-	err := app.RunContext(ctx, flagsFirst(app, args))
+	ctx, cancel := withGiveUp(ctx)
+	defer cancel()
+	err := reason(ctx, app.RunContext(ctx, flagsFirst(app, args)))
 	switch {
 	case err == nil:
 		return exitDone

@@ -72,10 +72,12 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 
 func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 	const reachable, jetstream, topology = "nats", "nats jetstream", "nats topology"
+	ctx, cancel := withGiveUp(ctx) // of the checks of NATS alone
+	defer cancel()
 	var conn *stream.Conn
-	ok := e.check(ctx, reachable, "check NATS_URL, NATS_CREDS and the NATS_TLS files, and that the server runs", func(context.Context) (string, error) {
+	ok := e.check(ctx, reachable, "check NATS_URL, NATS_USER, NATS_PASSWORD, NATS_CREDS and the NATS_TLS files, and that the server runs", func(context.Context) (string, error) {
 		var err error
-		if conn, err = stream.Dial(cfg, "odasync-ctl"); err != nil {
+		if conn, err = stream.Dial(cfg, ctlName, giveUp(ctx)); err != nil {
 			return "", err
 		}
 		return conn.Server(), nil
@@ -86,7 +88,7 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 	}
 	defer conn.Close()
 	if !e.check(ctx, jetstream, "start nats-server with -js (2.11 or newer) and let the account use JetStream", func(ctx context.Context) (string, error) {
-		return "available", conn.Check(ctx)
+		return "available", reason(ctx, conn.Check(ctx))
 	}) {
 		e.skip("JetStream is not available", topology)
 		return
@@ -94,10 +96,10 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 	e.check(ctx, topology, "start the watcher, which creates the stream, or do what the detail says", func(ctx context.Context) (string, error) {
 		log, err := conn.OpenLog(ctx)
 		if err != nil {
-			return "", err
+			return "", reason(ctx, err)
 		}
 		messages, err := log.Messages(ctx)
-		return fmt.Sprintf("stream %s, %d messages", stream.StreamName, messages), err
+		return fmt.Sprintf("stream %s, %d messages", stream.StreamName, messages), reason(ctx, err)
 	})
 }
 

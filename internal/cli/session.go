@@ -22,6 +22,9 @@ type session struct {
 	target  string
 }
 
+// ctlName is ctl's on the broker.
+const ctlName = "odasync-ctl"
+
 // load fills the sections from the environment and .env, and returns where it looked.
 func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, error) {
 	variables, err := config.Environment()
@@ -68,7 +71,7 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	if _, err := load(ctx, append([]config.Section{&broker, &watched, &fed}, more...)...); err != nil {
 		return nil, err
 	}
-	conn, err := stream.Dial(broker, "odasync-ctl")
+	conn, err := stream.Dial(broker, ctlName, giveUp(ctx))
 	if err != nil {
 		return nil, err
 	}

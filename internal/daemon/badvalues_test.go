@@ -51,6 +51,8 @@ var badValues = map[string][]bad{
 		{value: "nats://one:4222,nats://", shown: "nats://", allowed: "nats://host:port"},
 		{value: "nats://ada:pa55@nats:port", shown: "not a URL", allowed: "nats://host:port"},
 	},
+	"NATS_USER":          {{value: "ada", shown: "half set", allowed: "both or none"}, {value: "ada", shown: "both set", allowed: "one of them", beside: map[string]string{"NATS_PASSWORD": "pa55", "NATS_CREDS": "x.creds"}}},
+	"NATS_PASSWORD":      {{value: "pa55", shown: "half set", allowed: "both or none"}},
 	"NATS_CREDS":         anyText,
 	"NATS_TLS_CA":        anyText,
 	"NATS_TLS_CERT":      {{value: "cert.pem", shown: "half set", allowed: "both files or none"}},
@@ -170,8 +172,8 @@ func problems(env map[string]string) []string {
 func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	env := map[string]string{}
 	for name, values := range badValues {
-		// Of the pair of NATS_TLS files one is enough, else nothing is wrong with them.
-		if len(values) > 0 && name != "NATS_TLS_KEY" {
+		// Of a pair one is enough, else nothing is wrong with it.
+		if len(values) > 0 && name != "NATS_TLS_KEY" && name != "NATS_PASSWORD" {
 			env[name] = values[0].value
 		}
 	}

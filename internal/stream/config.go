@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"odasync/internal/config"
 )
 
 // Config is where the NATS server is and how the stream is kept.
 type Config struct {
-	URL     string `env:"NATS_URL, default=nats://localhost:4222" help:"NATS servers, several with commas: nats://host:port, or tls, ws, wss"`
-	Creds   string `env:"NATS_CREDS" help:"file with the NATS credentials (JWT and seed)"`
-	TLSCA   string `env:"NATS_TLS_CA" help:"file with the certificate authority of the NATS servers"`
-	TLSCert string `env:"NATS_TLS_CERT" help:"file with the client certificate for NATS"`
-	TLSKey  string `env:"NATS_TLS_KEY" help:"file with the client certificate's key"`
+	URL      string        `env:"NATS_URL, default=nats://localhost:4222" help:"NATS servers, several with commas: nats://host:port, or tls, ws, wss"`
+	User     string        `env:"NATS_USER" help:"user of the NATS servers, one for each role"`
+	Password config.Secret `env:"NATS_PASSWORD" help:"that user's password"`
+	Creds    string        `env:"NATS_CREDS" help:"file with the NATS credentials (JWT and seed)"`
+	TLSCA    string        `env:"NATS_TLS_CA" help:"file with the certificate authority of the NATS servers"`
+	TLSCert  string        `env:"NATS_TLS_CERT" help:"file with the client certificate for NATS"`
+	TLSKey   string        `env:"NATS_TLS_KEY" help:"file with the client certificate's key"`
 
 	Replicas int `env:"STREAM_REPLICAS, default=1" help:"copies of the stream and the buckets: 1, 3 or 5, the same for watcher and syncer"`
 	// History is the number of messages kept for each component.
@@ -36,6 +40,12 @@ func (c Config) Validate() error {
 		case u.Host == "" || !strings.Contains(" nats tls ws wss ", " "+u.Scheme+" "):
 			bad("NATS_URL", redacted(server), "give nats://host:port (or tls, ws, wss), several with commas")
 		}
+	}
+	if (c.User == "") != (c.Password == "") {
+		bad("NATS_USER and NATS_PASSWORD", "half set", "give both or none")
+	}
+	if c.User != "" && c.Creds != "" {
+		bad("NATS_USER and NATS_CREDS", "both set", "give one of them")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("NATS_TLS_CERT and NATS_TLS_KEY", "half set", "give both files or none")

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
+
+	"odasync/internal/event"
 )
 
 // requestTimeout bounds one request to the server.
@@ -22,6 +25,8 @@ type Conn struct {
 	cfg    Config
 	timing timing
 	log    zerolog.Logger
+
+	refused atomic.Pointer[PermissionError] // the last since the server was reached
 }
 
 // timing is how long things take that tests would wait for.
@@ -37,11 +42,20 @@ type timing struct {
 
 var standard = timing{claimTTL: 6 * time.Second, idle: 10 * time.Second, heartbeat: time.Second}
 
-// Connect returns a connection that reaches the server when it can and comes back for ever. name shows in the
-// server's lists. opts are added, such as nats.InProcessServer.
+// Connect returns a connection that reaches the server when it can and comes back for ever. name is the role's behind
+// odasync-; it shows in the server's lists, and the role's answers come to subjects of its own. opts are added, such as
+// nats.InProcessServer.
 func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (*Conn, error) {
+	return connect(cfg, name, log, func(*PermissionError) {}, opts...)
+}
+
+func connect(cfg Config, name string, log zerolog.Logger, refused func(*PermissionError), opts ...nats.Option) (*Conn, error) {
+	role := strings.TrimPrefix(name, "odasync-")
+	c := &Conn{cfg: cfg, timing: standard, log: log}
 	options := []nats.Option{
 		nats.Name(name),
+		nats.CustomInboxPrefix("_INBOX_" + event.Token(role)),
+		nats.IgnoreAuthErrorAbort(), // else a password that is changed on the server first ends the connection for good
 		nats.MaxReconnects(-1),
 		nats.RetryOnFailedConnect(true),
 		nats.ReconnectWait(500 * time.Millisecond),
@@ -49,9 +63,14 @@ func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (
 		nats.ReconnectBufSize(-1), // a publish during an outage fails and is repeated; it is never buffered
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			log.Error().Err(err).Msg("nats server refused something") // such as a missing permission
-		}),
+		nats.ErrorHandler(onRefusal(func(err error) {
+			if violation := permissionError(role, err); violation != nil {
+				err = violation
+				c.refused.Store(violation)
+				refused(violation)
+			}
+			log.Error().Err(err).Msg("nats server refused something")
+		})),
 		nats.ReconnectErrHandler(onChange(func(_ *nats.Conn, err error) {
 			log.Warn().Err(err).Msg("nats is not reachable, trying again")
 		})),
@@ -62,8 +81,12 @@ func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (
 		}),
 		nats.ConnectHandler(func(nc *nats.Conn) { log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to nats") }),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
+			c.refused.Store(nil) // the permissions may be others now
 			log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to nats again")
 		}),
+	}
+	if cfg.User != "" {
+		options = append(options, nats.UserInfo(cfg.User, cfg.Password.Reveal()))
 	}
 	if cfg.Creds != "" {
 		options = append(options, nats.UserCredentials(cfg.Creds))
@@ -76,19 +99,21 @@ func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (
 	}
 	nc, err := nats.Connect(cfg.URL, append(options, opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to nats: %w: check NATS_URL, NATS_CREDS and the NATS_TLS files", err)
+		return nil, fmt.Errorf("connect to nats: %w: check NATS_URL, NATS_USER, NATS_PASSWORD, NATS_CREDS and the NATS_TLS files", err)
 	}
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(requestTimeout))
-	if err != nil {
+	if c.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(requestTimeout)); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
-	return &Conn{nc: nc, js: js, cfg: cfg, timing: standard, log: log}, nil
+	c.nc = nc
+	return c, nil
 }
 
-// Dial is Connect for a command: it fails when the server cannot be reached now, and logs nothing.
-func Dial(cfg Config, name string) (*Conn, error) {
-	return Connect(cfg, name, zerolog.Nop(), nats.RetryOnFailedConnect(false), nats.Timeout(requestTimeout))
+// Dial is Connect for a command: it fails when the server cannot be reached now, and logs nothing. It calls refused with
+// a *PermissionError as soon as the server tells of one; what was asked for would only see that no answer comes.
+func Dial(cfg Config, name string, refused func(error)) (*Conn, error) {
+	return connect(cfg, name, zerolog.Nop(), func(err *PermissionError) { refused(err) },
+		nats.RetryOnFailedConnect(false), nats.Timeout(requestTimeout))
 }
 
 // onChange passes an error on only when its text differs from the one before.
@@ -124,6 +149,9 @@ func (c *Conn) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if _, err := c.js.AccountInfo(ctx); err != nil {
+		if refused := c.refused.Load(); refused != nil {
+			return refused
+		}
 		return fmt.Errorf("nats: jetstream: %w: start the server with -js and let the account use it", err)
 	}
 	return nil
