@@ -1,0 +1,132 @@
+package security
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"odasync/internal/config"
+	"odasync/internal/stream"
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// roles are the users of deploy/nats/accounts.conf.
+var roles = []string{"watcher", "syncer", "ctl"}
+
+// password is a role's in these tests.
+func password(role string) string { return "pass-of-" + role }
+
+// authority is a certificate authority of a test, with the files that a server and its clients need.
+type authority struct {
+	t    testing.TB
+	dir  string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t testing.TB) *authority {
+	t.Helper()
+	a := &authority{t: t, dir: t.TempDir()}
+	a.cert, a.key = a.issue("ca", &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	return a
+}
+
+// issue writes NAME.crt and NAME.key. The first certificate signs itself.
+func (a *authority) issue(name string, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+	a.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(a.t, err)
+	c.Subject = pkix.Name{CommonName: name}
+	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	c.SerialNumber, err = rand.Int(rand.Reader, big.NewInt(1<<62))
+	must(a.t, err)
+	parent, signer := a.cert, a.key
+	if parent == nil {
+		parent, signer = c, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
+	must(a.t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	must(a.t, err)
+	for suffix, block := range map[string]*pem.Block{".crt": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "PRIVATE KEY", Bytes: private}} {
+		must(a.t, os.WriteFile(a.file(name+suffix), pem.EncodeToMemory(block), 0o600))
+	}
+	made, err := x509.ParseCertificate(der)
+	must(a.t, err)
+	return made, key
+}
+
+// server issues a certificate for loopback, and client one for a client.
+func (a *authority) server() {
+	a.issue("server", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+}
+
+func (a *authority) client(name string) {
+	a.issue(name, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+}
+
+func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
+
+// serverEnv is the server's environment: what deploy/nats/odasync.conf and accounts.conf leave open.
+func (a *authority) serverEnv(data string) map[string]string {
+	env := map[string]string{"ODASYNC_NATS_DATA": data, "ODASYNC_NATS_CERT": a.file("server.crt"), "ODASYNC_NATS_KEY": a.file("server.key")}
+	for _, role := range roles {
+		env["ODASYNC_"+strings.ToUpper(role)+"_PASSWORD"] = password(role)
+	}
+	return env
+}
+
+// clientEnv is what a role's process is configured with.
+func (a *authority) clientEnv(url, role string) map[string]string {
+	file := a.file(role + ".password")
+	must(a.t, os.WriteFile(file, []byte(password(role)+"\n"), 0o600))
+	return map[string]string{"NATS_URL": url, "NATS_USER": role, "NATS_PASSWORD_FILE": file, "NATS_TLS_CA": a.file("ca.crt")}
+}
+
+// clientConfig is the same for a connection within the test.
+func (a *authority) clientConfig(url, role string) stream.Config {
+	return stream.Config{
+		URL: url, User: role, Password: config.Secret(password(role)), TLSCA: a.file("ca.crt"), Replicas: 1, History: 32,
+	}
+}
+
+// configFile is the configuration that people start from.
+func configFile(t testing.TB) string {
+	t.Helper()
+	root, err := procs.Root()
+	must(t, err)
+	return filepath.Join(root, "deploy", "nats", "odasync.conf")
+}
+
+// start runs a nats-server with the configuration, and writes down every message of every connection.
+func (a *authority) start(l *lab.Lab, more ...string) {
+	l.Helper()
+	monitor, err := procs.FreePort()
+	l.Must(err)
+	spec := procs.Spec{
+		Name: "nats", Program: "nats-server", Env: a.serverEnv(filepath.Join(l.Group.Dir, "data")),
+		Args: append([]string{"-V", "-c", configFile(l), "-a", "127.0.0.1", "-p", "-1", "-m", fmt.Sprint(monitor)}, more...),
+	}
+	server, url, err := l.Group.RestartNATS(l.Within(lab.Patience), spec)
+	l.Must(err)
+	l.NATS, l.NATSURL = []*procs.Process{server}, strings.Replace(url, "nats://", "tls://", 1)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
