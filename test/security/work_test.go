@@ -1,21 +1,326 @@
 package security
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
 	"odasync/test/lab"
+	"odasync/test/procs"
 )
 
-func TestTrace(t *testing.T) {
+// worker is a lab whose NATS server knows the three roles.
+type worker struct {
+	*lab.Lab
+	*authority
+	namespace string
+	commands  int
+}
+
+// daemons starts a watcher and a syncer with settings and waits until both are ready.
+func (w *worker) daemons(settings map[string]string) (watcher, syncer *procs.Process) {
+	w.Helper()
+	watcher = w.Start(w.WatcherSpec("watcher", w.clientEnv(w.NATSURL, "watcher")).With(settings))
+	syncer = w.Start(w.SyncerSpec("syncer", w.clientEnv(w.NATSURL, "syncer")).With(settings))
+	w.Ready(watcher, syncer)
+	return watcher, syncer
+}
+
+// ctl runs a command as a role, which ends with the exit code, and returns what it said.
+func (w *worker) ctl(role string, wantCode int, args ...string) string {
+	w.Helper()
+	code, out := w.run(role, args...)
+	if code != wantCode {
+		w.Fatalf("ctl %s as %s ends with %d, want %d:\n%s", strings.Join(args, " "), role, code, wantCode, out)
+	}
+	return out
+}
+
+func (w *worker) run(role string, args ...string) (code int, out string) {
+	w.Helper()
+	w.commands++
+	p := w.Start(procs.Spec{Name: fmt.Sprintf("ctl-%d", w.commands), Program: "ctl", Args: args, Env: map[string]string{
+		"KUBECONFIG": w.Cluster.Kubeconfig, "KUBERNETES_NAMESPACE": w.namespace, "LEASE_NAMESPACE": w.namespace,
+		"CLUSTER_NAME": w.Mapping.Cluster, "COMPONENT_REGISTRY_URL": w.Registry.URL(), "XDG_STATE_HOME": w.dir,
+	}}.With(w.clientEnv(w.NATSURL, role)))
+	code, err := p.Wait(w.Within(lab.Patience))
+	w.Must(err)
+	return code, p.Tail(1000)
+}
+
+// letters waits until there are so many dead letters.
+func (w *worker) letters(count int) {
+	w.Helper()
+	w.Eventually(lab.Patience, "dead letters", func() error {
+		if have := len(strings.Fields(w.ctl("ctl", 0, "dlq", "list", "-o", "name"))); have != count {
+			return fmt.Errorf("there are %d, want %d", have, count)
+		}
+		return nil
+	})
+}
+
+// TestEveryRoleCanWork runs the real programs on the server of deploy/nats/odasync.conf, from nothing to the last of
+// ctl's commands. The server refuses nothing, and every line of the permissions is needed for something.
+func TestEveryRoleCanWork(t *testing.T) {
 	const namespace = "security-work"
-	l := lab.Bare(t, shared, namespace)
-	a := newAuthority(t)
-	a.server()
-	a.start(l)
-	w := l.Start(l.WatcherSpec("watcher", a.clientEnv(l.NATSURL, "watcher")))
-	s := l.Start(l.SyncerSpec("syncer", a.clientEnv(l.NATSURL, "syncer")))
-	l.Apply(lab.Component(namespace, "one", "1", "first"))
-	l.Ready(w, s)
-	l.Equal(lab.Patience)
-	t.Log(l.NATS[0].Tail(20000))
+	w := &worker{Lab: lab.Bare(t, shared, namespace), authority: newAuthority(t), namespace: namespace}
+	w.server()
+	w.start(w.Lab)
+	watcher, fed := w.daemons(nil)
+
+	// Changes and deletions come through, and a Component that the registry refuses becomes a dead letter.
+	var parts []*unstructured.Unstructured
+	for n := range 14 {
+		parts = append(parts, lab.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first"))
+	}
+	w.Apply(parts...)
+	w.DeleteAfterwards(func() []*unstructured.Unstructured { return parts[12:] })
+	w.Equal(lab.Patience)
+	w.Apply(lab.Component(namespace, "part-13", "2", "first"))
+	w.Equal(lab.Patience)
+	long := lab.Component(namespace, strings.Repeat("x", 101), "1", "first")
+	long.SetLabels(nil) // whose values Kubernetes limits to 63 characters
+	w.Apply(long)
+	w.letters(1)
+
+	w.everyCommand()
+	w.Delete(long)
+	w.letters(0)
+	w.heldBack(watcher, parts[:12])
+	w.otherSettings(watcher, fed)
+	w.byHand()
+	first := w.NATS[0]
+	servers := []*procs.Process{first, w.restart(), w.syncerFirst(t)}
+
+	var did []rule
+	for _, server := range servers {
+		did = append(did, used(t, server)...)
+		if found := violations(server); len(found) != 0 {
+			t.Errorf("the server refused:\n%s", strings.Join(found, "\n"))
+		}
+	}
+	want := []string{
+		// A reading of dead letters that is lost begins anew and removes the lost one; none takes long enough for a test.
+		"ctl publish $JS.API.CONSUMER.DELETE.ODA_DEAD_LETTERS.*",
+	}
+	if diff := cmp.Diff(want, unused(rulesOf(t, "allow"), did)); diff != "" {
+		t.Errorf("what is allowed and nothing needs (-want +got):\n%s", diff)
+	}
+}
+
+// restart restarts the server while every role reads. A reading that is lost goes on through another consumer.
+func (w *worker) restart() *procs.Process {
+	w.Helper()
+	ctx, stop := context.WithCancel(w.Within(lab.Patience))
+	var reading sync.WaitGroup
+	var started [3]atomic.Bool
+	for i, role := range roles {
+		log, _ := w.as(ctx, role)
+		reading.Go(func() {
+			err := log.Follow(ctx, event.ClusterSubjects(w.Mapping.Cluster), time.Time{}, func(event.Event, error) error {
+				started[i].Store(true)
+				return nil
+			})
+			if err != nil {
+				w.Errorf("%s reads: %v", role, err)
+			}
+		})
+	}
+	version := 10
+	w.Eventually(lab.Patience, "everybody reads what is new", func() error {
+		version++
+		w.Apply(lab.Component(w.namespace, "part-13", strconv.Itoa(version), "first"))
+		for i, role := range roles {
+			if !started[i].Load() {
+				return fmt.Errorf("%s has read nothing", role)
+			}
+		}
+		return nil
+	})
+	w.Must(w.NATS[0].Stop())
+	w.NATSAgain()
+	w.Eventually(lab.Patience, "the readings go on", func() error {
+		var rules []rule
+		for _, role := range roles {
+			rules = append(rules, rule{role, publish, "$JS.API.CONSUMER.DELETE.ODA_COMPONENTS.*"})
+		}
+		if idle := unused(rules, used(w, w.NATS[0])); len(idle) != 0 {
+			return errors.New(strings.Join(idle, ", "))
+		}
+		return nil
+	})
+	stop()
+	reading.Wait()
+	return w.NATS[0]
+}
+
+// syncerFirst has a syncer make what it shares with the watcher, which usually is faster.
+func (w *worker) syncerFirst(t *testing.T) *procs.Process {
+	t.Helper()
+	fresh := &worker{Lab: lab.Bare(t, shared, w.namespace), authority: w.authority, namespace: w.namespace}
+	fresh.start(fresh.Lab)
+	conn, err := stream.Dial(fresh.clientConfig(fresh.NATSURL, "watcher"), "odasync-watcher", func(err error) { t.Error(err) })
+	must(t, err)
+	defer conn.Close()
+	_, err = conn.EnsureLog(fresh.Within(lab.Patience))
+	must(t, err)
+	fresh.Ready(fresh.Start(fresh.SyncerSpec("first", fresh.clientEnv(fresh.NATSURL, "syncer"))))
+	return fresh.NATS[0]
+}
+
+// everyCommand runs those of ctl that use NATS.
+func (w *worker) everyCommand() {
+	w.Helper()
+	w.ctl("ctl", 0, "test")
+	w.ctl("ctl", 0, "list")
+	w.ctl("ctl", 0, "events", "part-13")
+	w.ctl("ctl", 1, "status")
+	w.ctl("ctl", 1, "diff")
+	w.ctl("ctl", 0, "sync", "part-01")
+	w.ctl("ctl", 0, "reconcile")
+	w.ctl("ctl", 1, "dlq", "retry", "--all")
+	w.letters(1)
+	w.ctl("ctl", 1, "replay", "--all")
+	w.letters(1)
+	w.ctl("ctl", 0, "dlq", "drop", "--all")
+	w.ctl("ctl", 1, "replay", "--all") // its dead letter is ctl's
+	w.letters(1)
+	w.ctl("ctl", 1, "replay", "--all", "--every-event", "--to", lab.NewRegistry(w).URL())
+	w.ctl("ctl", 0, "replay", "--since", "1h", "part-01")
+
+	follow := w.Start(procs.Spec{Name: "follow", Program: "ctl", Args: []string{"events", "--follow", "--since", "1h"},
+		Env: map[string]string{"CLUSTER_NAME": w.Mapping.Cluster}}.With(w.clientEnv(w.NATSURL, "ctl")))
+	_, err := follow.Await(w.Within(lab.Patience), "version 1 -> 2")
+	w.Must(err)
+	w.Apply(lab.Component(w.namespace, "part-12", "3", "first"))
+	_, err = follow.Await(w.Within(lab.Patience), "version 1 -> 3")
+	w.Must(err)
+	w.Must(follow.Stop())
+}
+
+var refusal = regexp.MustCompile(`--approve (\S+)`)
+
+// heldBack has Components vanish while no watcher looks, and approves their deletion.
+func (w *worker) heldBack(watcher *procs.Process, gone []*unstructured.Unstructured) {
+	w.Helper()
+	w.Must(watcher.Stop())
+	w.Delete(gone...)
+	watcher = w.Start(watcher.Spec)
+	id := ""
+	w.Eventually(lab.Patience, "the watcher holds back the deletions", func() error {
+		_, out := w.run("ctl", "status")
+		found := refusal.FindStringSubmatch(out)
+		if found == nil {
+			return fmt.Errorf("ctl status names no refusal:\n%s", out)
+		}
+		id = strings.Trim(found[1], ".,:`'\"")
+		return nil
+	})
+	w.ctl("ctl", 0, "reconcile", "--approve", id)
+	w.Equal(lab.Patience)
+	w.Must(watcher.Stop())
+}
+
+// otherSettings has streams whose settings are not as they should be, and two watchers of one cluster.
+func (w *worker) otherSettings(watcher, syncer *procs.Process) {
+	w.Helper()
+	w.Must(syncer.Stop())
+	for role, names := range map[string][]string{
+		"watcher": {"ODA_COMPONENTS", "KV_ODA_CLAIMS", "KV_ODA_RECORDS"},
+		"syncer":  {"ODA_DEAD_LETTERS", "KV_ODA_SYNC_STATE"},
+	} {
+		w.disturb(role, names...)
+	}
+	alone := map[string]string{"LEADER_ELECTION": "false"}
+	first := w.Start(watcher.Spec.With(alone))
+	w.Ready(first)
+	second := watcher.Spec.With(alone)
+	second.Name = "second"
+	w.Must(w.Start(second).AwaitNotReady(w.Within(lab.Patience), "is published by watcher"))
+	w.disturb("syncer", "KV_ODA_CLAIMS", "KV_ODA_RECORDS")
+	w.Ready(w.Start(syncer.Spec))
+}
+
+// disturb changes settings of streams that odasync owns, as the role.
+func (w *worker) disturb(role string, names ...string) {
+	w.Helper()
+	nc, err := nats.Connect(w.NATSURL, nats.UserInfo(role, password(role)), nats.RootCAs(w.file("ca.crt")), nats.CustomInboxPrefix("_INBOX_"+role))
+	w.Must(err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	w.Must(err)
+	for _, name := range names {
+		s, err := js.Stream(w.Context(), name)
+		w.Must(err)
+		changed := s.CachedInfo().Config
+		changed.Description = "changed by somebody"
+		_, err = js.UpdateStream(w.Context(), changed)
+		w.Must(err)
+	}
+}
+
+// byHand does what the programs come to only after a while or with very many Components, through their own code.
+func (w *worker) byHand() {
+	w.Helper()
+	ctx := w.Within(lab.Patience)
+	log, _ := w.as(ctx, "watcher")
+	key := component.Key{Cluster: w.Mapping.Cluster, Namespace: w.namespace, Name: "part-00"}
+	gone, found, err := log.Newest(ctx, key)
+	if err != nil || !found || !gone.Deleted() {
+		w.Fatalf("%s has no tombstone: %v", key, err)
+	}
+	w.Must(log.Purge(ctx, key, gone.Sequence)) // of an old tombstone
+	if _, found, err = log.Newest(ctx, key); err != nil || found {
+		w.Errorf("%s was not purged: %v", key, err)
+	}
+
+	// So many entries that the server waits for the reader.
+	const many = 3000
+	for _, role := range []string{"syncer", "ctl"} {
+		log, conn := w.as(ctx, role)
+		records, err := conn.OpenRecords(ctx)
+		w.Must(err)
+		if approved, err := records.Approved(ctx, "never"); err != nil || approved {
+			w.Errorf("%s reads an approval that nobody gave: %v, %v", role, approved, err)
+		}
+		states, err := log.OpenStates(ctx, "many-"+role)
+		w.Must(err)
+		for n := range many {
+			key := component.Key{Cluster: "many", Namespace: "n", Name: fmt.Sprint(n)}
+			_, err := states.Save(ctx, syncer.State{Key: key, Hash: strings.Repeat("h", 500)})
+			w.Must(err)
+		}
+		count := 0
+		w.Must(states.All(ctx, func(syncer.State) { count++ }))
+		if count != many {
+			w.Errorf("%s reads %d of %d entries", role, count, many)
+		}
+	}
+}
+
+// as connects like a role's program.
+func (w *worker) as(ctx context.Context, role string) (*stream.Log, *stream.Conn) {
+	w.Helper()
+	conn, err := stream.Dial(w.clientConfig(w.NATSURL, role), "odasync-"+role, func(err error) { w.Error(err) })
+	w.Must(err)
+	w.Cleanup(conn.Close)
+	log, err := conn.OpenLog(ctx)
+	w.Must(err)
+	return log, conn
 }
