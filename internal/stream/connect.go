@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,6 +15,9 @@ import (
 
 	"odasync/internal/event"
 )
+
+// credentials are the variables by which the server knows a process.
+const credentials = "NATS_USER, NATS_PASSWORD, NATS_CREDS"
 
 // requestTimeout bounds one request to the server.
 const requestTimeout = 5 * time.Second
@@ -68,6 +72,8 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 				err = violation
 				c.refused.Store(violation)
 				refused(violation)
+			} else if errors.Is(err, nats.ErrAuthorization) {
+				err = fmt.Errorf("%w: check %s", err, credentials)
 			}
 			log.Error().Err(err).Msg("nats server refused something")
 		})),
@@ -99,7 +105,7 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 	}
 	nc, err := nats.Connect(cfg.URL, append(options, opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to nats: %w: check NATS_URL, NATS_USER, NATS_PASSWORD, NATS_CREDS and the NATS_TLS files", err)
+		return nil, fmt.Errorf("connect to nats: %w: check NATS_URL, %s and the NATS_TLS files", err, credentials)
 	}
 	if c.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(requestTimeout)); err != nil {
 		nc.Close()
@@ -141,6 +147,9 @@ func (c *Conn) Server() string {
 // Check says in words what keeps the connection from being usable; nil when it is.
 func (c *Conn) Check(ctx context.Context) error {
 	if !c.nc.IsConnected() {
+		if errors.Is(c.nc.LastError(), nats.ErrAuthorization) {
+			return fmt.Errorf("nats: %s does not accept the credential: check %s", redacted(c.cfg.URL), credentials)
+		}
 		return fmt.Errorf("nats: not connected to %s", redacted(c.cfg.URL))
 	}
 	if err := checkVersion(c.nc.ConnectedServerVersion()); err != nil {

@@ -34,11 +34,13 @@ type authority struct {
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
+
+	config string // of the servers
 }
 
 func newAuthority(t testing.TB) *authority {
 	t.Helper()
-	a := &authority{t: t, dir: t.TempDir()}
+	a := &authority{t: t, dir: t.TempDir(), config: configFile(t)}
 	a.cert, a.key = a.issue("ca", &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
 	return a
 }
@@ -81,7 +83,8 @@ func (a *authority) file(name string) string { return filepath.Join(a.dir, name)
 
 // serverEnv is the server's environment: what deploy/nats/odasync.conf and accounts.conf leave open.
 func (a *authority) serverEnv(data string) map[string]string {
-	env := map[string]string{"ODASYNC_NATS_DATA": data, "ODASYNC_NATS_CERT": a.file("server.crt"), "ODASYNC_NATS_KEY": a.file("server.key")}
+	env := map[string]string{"ODASYNC_NATS_DATA": data, "ODASYNC_NATS_CERT": a.file("server.crt"), "ODASYNC_NATS_KEY": a.file("server.key"),
+		"ODASYNC_NATS_CLIENT_CA": a.file("ca.crt")}
 	for _, role := range roles {
 		env["ODASYNC_"+strings.ToUpper(role)+"_PASSWORD"] = password(role)
 	}
@@ -117,7 +120,7 @@ func (a *authority) start(l *lab.Lab, more ...string) {
 	l.Must(err)
 	spec := procs.Spec{
 		Name: "nats", Program: "nats-server", Env: a.serverEnv(filepath.Join(l.Group.Dir, "data")),
-		Args: append([]string{"-V", "-c", configFile(l), "-a", "127.0.0.1", "-p", "-1", "-m", fmt.Sprint(monitor)}, more...),
+		Args: append([]string{"-V", "-c", a.config, "-a", "127.0.0.1", "-p", "-1", "-m", fmt.Sprint(monitor)}, more...),
 	}
 	server, url, err := l.Group.RestartNATS(l.Within(lab.Patience), spec)
 	l.Must(err)

@@ -78,10 +78,9 @@ func (w *worker) letters(count int) {
 // TestEveryRoleCanWork runs the real programs on the server of deploy/nats/odasync.conf, from nothing to the last of
 // ctl's commands. The server refuses nothing, and every line of the permissions is needed for something.
 func TestEveryRoleCanWork(t *testing.T) {
+	allowed := rulesOf(t, "allow")
 	const namespace = "security-work"
-	w := &worker{Lab: lab.Bare(t, shared, namespace), authority: newAuthority(t), namespace: namespace}
-	w.server()
-	w.start(w.Lab)
+	w := newWorker(t, namespace)
 	watcher, fed := w.daemons(nil)
 
 	// Changes and deletions come through, and a Component that the registry refuses becomes a dead letter.
@@ -119,7 +118,7 @@ func TestEveryRoleCanWork(t *testing.T) {
 		// A reading of dead letters that is lost begins anew and removes the lost one; none takes long enough for a test.
 		"ctl publish $JS.API.CONSUMER.DELETE.ODA_DEAD_LETTERS.*",
 	}
-	if diff := cmp.Diff(want, unused(rulesOf(t, "allow"), did)); diff != "" {
+	if diff := cmp.Diff(want, unused(allowed, did)); diff != "" {
 		t.Errorf("what is allowed and nothing needs (-want +got):\n%s", diff)
 	}
 }

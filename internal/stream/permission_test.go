@@ -1,0 +1,52 @@
+package stream_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"odasync/internal/config"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+)
+
+// TestRefusedSubjects has users that may not do everything; what they ask for would only time out.
+func TestRefusedSubjects(t *testing.T) {
+	t.Parallel()
+	allow := func(subjects ...string) *server.SubjectPermission { return &server.SubjectPermission{Allow: subjects} }
+	s := streamtest.Start(t, func(o *server.Options) {
+		o.Users = []*server.User{
+			{Username: "deaf", Password: "pa55", Permissions: &server.Permissions{Publish: allow(">"), Subscribe: allow("_INBOX.>")}},
+			{Username: "mute", Password: "pa55", Permissions: &server.Permissions{Publish: allow("oda.>"), Subscribe: allow("_INBOX_ctl.>")}},
+		}
+	})
+	for user, want := range map[string]stream.PermissionError{
+		"deaf": {Role: "ctl", Action: "subscribe to", Subject: "_INBOX_ctl."},
+		"mute": {Role: "ctl", Action: "publish to", Subject: "$JS.API.INFO"},
+	} {
+		t.Run(user, func(t *testing.T) {
+			told := make(chan error, 100)
+			conn, err := stream.Dial(stream.Config{URL: s.URL(), User: user, Password: config.Secret("pa55"), Replicas: 1, History: 32},
+				"odasync-ctl", func(err error) { told <- err })
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			err = conn.Check(within(t))
+			says(t, err, "the server does not let this user "+want.Action+` "`+want.Subject, "give ctl the credential of its role", "docs/nats-security.md")
+			select {
+			case err := <-told:
+				var refused *stream.PermissionError
+				if !errors.As(err, &refused) || refused.Role != want.Role || refused.Action != want.Action {
+					t.Errorf("told of %v", err)
+				}
+			case <-time.After(patience):
+				t.Error("nobody was told")
+			}
+		})
+	}
+	_, err := stream.Dial(stream.Config{URL: s.URL(), User: "mute", Password: "wr0ng"}, "odasync-ctl", func(error) {})
+	says(t, err, "connect to nats", "Authorization Violation", "NATS_USER, NATS_PASSWORD")
+}
