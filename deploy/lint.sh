@@ -9,7 +9,7 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
 HELM=$PWD/$tools/helm deploy/render.sh "$temporary"
-for rendered in manifests rbac.yaml rbac-cluster.yaml; do
+for rendered in manifests rbac.yaml rbac-cluster.yaml nats/accounts.conf; do
   diff -ru "deploy/$rendered" "$temporary/$rendered" ||
     { echo "deploy/$rendered is not what the chart makes: run make manifests" >&2; exit 1; }
 done
@@ -17,7 +17,8 @@ done
 # Everything that can be switched on.
 everything=(--set nats.replicas=3 --set syncer.autoscaling.type=keda --set monitoring.serviceMonitor.enabled=true
   --set monitoring.prometheusRule.enabled=true --set monitoring.dashboards.enabled=true --set 'namespaces={all}'
-  --set registry.apiKey.secret=key --set nats.creds.secret=creds --set nats.tls.caSecret=ca)
+  --set registry.apiKey.secret=key --set nats.auth.secret=passwords --set nats.tls.caSecret=ca
+  --set nats.tls.serverSecret=nats-tls --set nats.tls.verifyClients=true)
 "$tools/helm" lint --strict --quiet deploy/chart
 "$tools/helm" lint --strict --quiet deploy/chart --values deploy/manifests-values.yaml "${everything[@]}"
 for scaling in hpa keda; do

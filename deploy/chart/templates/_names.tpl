@@ -52,15 +52,20 @@ app.kubernetes.io/version: {{ include "odasync.version" .root | quote }}
 
 {{- define "odasync.natsURL" -}}
 {{- if contains "@" .Values.nats.url }}
-{{- fail "nats.url holds credentials, for everybody to read: put them into a Secret and name that as nats.creds.secret" }}
+{{- fail "nats.url holds credentials, for everybody to read: put them into a Secret and name that as nats.auth.secret or nats.creds.secret" }}
 {{- end -}}
-{{- .Values.nats.url | default (printf "nats://%s-nats.%s.svc:4222" (include "odasync.fullname" .) .Release.Namespace) -}}
+{{- .Values.nats.url | default (printf "%s://%s-nats.%s.svc:4222" (ternary "tls" "nats" (ne .Values.nats.tls.serverSecret "")) (include "odasync.fullname" .) .Release.Namespace) -}}
 {{- end -}}
 
 {{- /* host:port where NATS serves its monitoring. Each server answers there for itself under its own name before the
        host's, which is how KEDA finds the consumer's leader. */ -}}
 {{- define "odasync.natsMonitoring" -}}
 {{- .Values.nats.monitoringEndpoint | default (printf "%s-nats-headless.%s.svc:8222" (include "odasync.fullname" .) .Release.Namespace) -}}
+{{- end -}}
+
+{{- /* The account that the streams are in, for KEDA. */ -}}
+{{- define "odasync.natsAccount" -}}
+{{- if and (include "odasync.natsBuiltIn" .) .Values.nats.auth.secret }}ODASYNC{{ else }}{{ .Values.nats.account }}{{ end -}}
 {{- end -}}
 
 {{- /* "true" where a namespace is a glob or all: the watcher then watches the whole cluster. */ -}}

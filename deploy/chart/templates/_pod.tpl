@@ -68,6 +68,9 @@ readinessProbe:
 {{- define "odasync.env" -}}
 {{- $all := dict -}}
 {{- range . }}{{ $all = mergeOverwrite $all (. | default dict | deepCopy) }}{{ end -}}
+{{- if hasKey $all "NATS_PASSWORD" }}
+{{- fail "NATS_PASSWORD is given as a plain variable, for everybody to read: put the passwords into a Secret and name that as nats.auth.secret" }}
+{{- end }}
 {{- if hasKey $all "COMPONENT_REGISTRY_API_KEY" }}
 {{- fail "COMPONENT_REGISTRY_API_KEY is given as a plain variable, for everybody to read: put the key into a Secret and name that as registry.apiKey.secret" }}
 {{- end }}
@@ -89,6 +92,13 @@ NATS_URL: {{ include "odasync.natsURL" .root | quote }}
 STREAM_REPLICAS: {{ $v.stream.replicas | default (ternary $v.nats.replicas 1 (eq (include "odasync.natsBuiltIn" .root) "true")) | toString | quote }}
 STREAM_HISTORY: {{ $v.stream.history | int64 | toString | quote }}
 STREAM_MAX_BYTES: {{ $v.stream.maxBytes | int64 | toString | quote }}
+{{- if $v.nats.auth.secret }}
+{{- if $v.nats.creds.secret }}
+{{- fail "nats.auth.secret and nats.creds.secret are both set: give the one with passwords or the one with credentials files" }}
+{{- end }}
+NATS_USER: {{ .process }}
+NATS_PASSWORD_FILE: /etc/odasync/nats-password/password
+{{- end }}
 {{- if $v.nats.creds.secret }}
 NATS_CREDS: /etc/odasync/nats-creds/nats.creds
 {{- end }}
@@ -106,6 +116,12 @@ NATS_TLS_KEY: /etc/odasync/nats-tls/tls.key
 {{- define "odasync.secretFiles" -}}
 {{- $nats := .root.Values.nats -}}
 files:
+{{- if $nats.auth.secret }}
+  - name: nats-password
+    secret: {{ $nats.auth.secret }}
+    items:
+      - {key: {{ get $nats.auth (printf "%sKey" .process) | quote }}, path: password}
+{{- end }}
 {{- if $nats.creds.secret }}
   - name: nats-creds
     secret: {{ $nats.creds.secret }}
