@@ -21,12 +21,23 @@ type natsServer struct {
 }
 
 // startNATS runs the StatefulSet's servers with the ConfigMap's configuration. What differs on one machine are the
-// ports, the folder of the data, and the addresses of the routes.
+// ports, the folder of the data, and the addresses of the routes. A variable from a Secret has the Secret's name and the
+// key for a value, with a hyphen between them.
 func startNATS(t *testing.T, group *procs.Group, data string, all objects) []natsServer {
 	t.Helper()
 	const id = "StatefulSet odasync-nats"
 	count := int(all.field(t, id, "spec.replicas").(float64))
-	config := all.field(t, "ConfigMap odasync-nats", "data").(map[string]any)["nats.conf"].(string)
+	files := all.field(t, "ConfigMap odasync-nats", "data").(map[string]any)
+	config := files["nats.conf"].(string)
+	if accounts, has := files["accounts.conf"]; has {
+		must(t, os.WriteFile(filepath.Join(group.Dir, "accounts.conf"), []byte(accounts.(string)), 0o600))
+	}
+	env := map[string]string{}
+	for _, variable := range all.pod(t, id).Spec.Containers[0].Env {
+		if from := variable.ValueFrom.SecretKeyRef; from != nil {
+			env[variable.Name] = from.Name + "-" + from.Key
+		}
+	}
 	routes := make([]int, count)
 	for number := range routes {
 		var err error
@@ -53,8 +64,9 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 		must(t, err)
 		monitor, err := procs.FreePort()
 		must(t, err)
-		start(t, group, procs.Spec{Name: name, Program: "nats-server", Env: map[string]string{"POD_NAME": name},
-			Args: []string{"-c", file, "-a", "127.0.0.1", "-p", strconv.Itoa(client), "-m", strconv.Itoa(monitor)}})
+		spec := procs.Spec{Name: name, Program: "nats-server", Env: env,
+			Args: []string{"-c", file, "-a", "127.0.0.1", "-p", strconv.Itoa(client), "-m", strconv.Itoa(monitor)}}
+		start(t, group, spec.With(map[string]string{"POD_NAME": name}))
 		servers[number] = natsServer{name: name, url: fmt.Sprintf("nats://127.0.0.1:%d", client), monitoring: fmt.Sprintf("http://127.0.0.1:%d", monitor)}
 	}
 	for _, server := range servers {

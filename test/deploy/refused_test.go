@@ -37,6 +37,7 @@ func TestRefusedValues(t *testing.T) {
 		"networkPolicy.registry.ports={http}":              "at '/networkPolicy/registry/ports/0'",
 		"extraEnv.lower=x":                                 "at '/extraEnv': additional properties 'lower' not allowed",
 		"extraEnv.COMPONENT_REGISTRY_API_KEY=" + secret:    "put the key into a Secret",
+		"watcher.env.NATS_PASSWORD=" + secret:              "put the passwords into a Secret",
 		"replicas=3":                                       "additional properties 'replicas' not allowed",
 	} {
 		t.Run(value, func(t *testing.T) {
@@ -50,8 +51,11 @@ func TestRefusedValues(t *testing.T) {
 		})
 	}
 	for name, values := range map[string][]string{
-		"minReplicas 5 is above maxReplicas 3": {"syncer.autoscaling.type=hpa", "syncer.autoscaling.minReplicas=5", "syncer.autoscaling.maxReplicas=3"},
-		"nats.monitoringEndpoint is empty":     {"syncer.autoscaling.type=keda", "nats.url=nats://nats:4222"},
+		"minReplicas 5 is above maxReplicas 3":                {"syncer.autoscaling.type=hpa", "syncer.autoscaling.minReplicas=5", "syncer.autoscaling.maxReplicas=3"},
+		"nats.monitoringEndpoint is empty":                    {"syncer.autoscaling.type=keda", "nats.url=nats://nats:4222"},
+		"nats.auth.secret and nats.creds.secret are both set": {"nats.auth.secret=passwords", "nats.creds.secret=creds"},
+		"nats.tls.verifyClients needs TLS":                    {"nats.tls.verifyClients=true", "nats.tls.caSecret=ca"},
+		"nats.tls.caSecret is empty":                          {"nats.tls.serverSecret=nats-tls", "nats.replicas=3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := template(chart(), set(values...)...); err == nil || !strings.Contains(err.Error(), name) {
