@@ -1,26 +1,14 @@
 package security
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"odasync/internal/component"
-	"odasync/internal/event"
-	"odasync/internal/stream"
-	"odasync/internal/syncer"
 	"odasync/test/lab"
 	"odasync/test/procs"
 )
@@ -123,66 +111,6 @@ func TestEveryRoleCanWork(t *testing.T) {
 	}
 }
 
-// restart restarts the server while every role reads. A reading that is lost goes on through another consumer.
-func (w *worker) restart() *procs.Process {
-	w.Helper()
-	ctx, stop := context.WithCancel(w.Within(lab.Patience))
-	var reading sync.WaitGroup
-	var started [3]atomic.Bool
-	for i, role := range roles {
-		log, _ := w.as(ctx, role)
-		reading.Go(func() {
-			err := log.Follow(ctx, event.ClusterSubjects(w.Mapping.Cluster), time.Time{}, func(event.Event, error) error {
-				started[i].Store(true)
-				return nil
-			})
-			if err != nil {
-				w.Errorf("%s reads: %v", role, err)
-			}
-		})
-	}
-	version := 10
-	w.Eventually(lab.Patience, "everybody reads what is new", func() error {
-		version++
-		w.Apply(lab.Component(w.namespace, "part-13", strconv.Itoa(version), "first"))
-		for i, role := range roles {
-			if !started[i].Load() {
-				return fmt.Errorf("%s has read nothing", role)
-			}
-		}
-		return nil
-	})
-	w.Must(w.NATS[0].Stop())
-	w.NATSAgain()
-	w.Eventually(lab.Patience, "the readings go on", func() error {
-		var rules []rule
-		for _, role := range roles {
-			rules = append(rules, rule{role, publish, "$JS.API.CONSUMER.DELETE.ODA_COMPONENTS.*"})
-		}
-		if idle := unused(rules, used(w, w.NATS[0])); len(idle) != 0 {
-			return errors.New(strings.Join(idle, ", "))
-		}
-		return nil
-	})
-	stop()
-	reading.Wait()
-	return w.NATS[0]
-}
-
-// syncerFirst has a syncer make what it shares with the watcher, which usually is faster.
-func (w *worker) syncerFirst(t *testing.T) *procs.Process {
-	t.Helper()
-	fresh := &worker{Lab: lab.Bare(t, shared, w.namespace), authority: w.authority, namespace: w.namespace}
-	fresh.start(fresh.Lab)
-	conn, err := stream.Dial(fresh.clientConfig(fresh.NATSURL, "watcher"), "odasync-watcher", func(err error) { t.Error(err) })
-	must(t, err)
-	defer conn.Close()
-	_, err = conn.EnsureLog(fresh.Within(lab.Patience))
-	must(t, err)
-	fresh.Ready(fresh.Start(fresh.SyncerSpec("first", fresh.clientEnv(fresh.NATSURL, "syncer"))))
-	return fresh.NATS[0]
-}
-
 // everyCommand runs those of ctl that use NATS.
 func (w *worker) everyCommand() {
 	w.Helper()
@@ -234,92 +162,4 @@ func (w *worker) heldBack(watcher *procs.Process, gone []*unstructured.Unstructu
 	w.ctl("ctl", 0, "reconcile", "--approve", id)
 	w.Equal(lab.Patience)
 	w.Must(watcher.Stop())
-}
-
-// otherSettings has streams whose settings are not as they should be, and two watchers of one cluster.
-func (w *worker) otherSettings(watcher, syncer *procs.Process) {
-	w.Helper()
-	w.Must(syncer.Stop())
-	for role, names := range map[string][]string{
-		"watcher": {"ODA_COMPONENTS", "KV_ODA_CLAIMS", "KV_ODA_RECORDS"},
-		"syncer":  {"ODA_DEAD_LETTERS", "KV_ODA_SYNC_STATE"},
-	} {
-		w.disturb(role, names...)
-	}
-	alone := map[string]string{"LEADER_ELECTION": "false"}
-	first := w.Start(watcher.Spec.With(alone))
-	w.Ready(first)
-	second := watcher.Spec.With(alone)
-	second.Name = "second"
-	w.Must(w.Start(second).AwaitNotReady(w.Within(lab.Patience), "is published by watcher"))
-	w.disturb("syncer", "KV_ODA_CLAIMS", "KV_ODA_RECORDS")
-	w.Ready(w.Start(syncer.Spec))
-}
-
-// disturb changes settings of streams that odasync owns, as the role.
-func (w *worker) disturb(role string, names ...string) {
-	w.Helper()
-	nc, err := nats.Connect(w.NATSURL, nats.UserInfo(role, password(role)), nats.RootCAs(w.file("ca.crt")), nats.CustomInboxPrefix("_INBOX_"+role))
-	w.Must(err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	w.Must(err)
-	for _, name := range names {
-		s, err := js.Stream(w.Context(), name)
-		w.Must(err)
-		changed := s.CachedInfo().Config
-		changed.Description = "changed by somebody"
-		_, err = js.UpdateStream(w.Context(), changed)
-		w.Must(err)
-	}
-}
-
-// byHand does what the programs come to only after a while or with very many Components, through their own code.
-func (w *worker) byHand() {
-	w.Helper()
-	ctx := w.Within(lab.Patience)
-	log, _ := w.as(ctx, "watcher")
-	key := component.Key{Cluster: w.Mapping.Cluster, Namespace: w.namespace, Name: "part-00"}
-	gone, found, err := log.Newest(ctx, key)
-	if err != nil || !found || !gone.Deleted() {
-		w.Fatalf("%s has no tombstone: %v", key, err)
-	}
-	w.Must(log.Purge(ctx, key, gone.Sequence)) // of an old tombstone
-	if _, found, err = log.Newest(ctx, key); err != nil || found {
-		w.Errorf("%s was not purged: %v", key, err)
-	}
-
-	// So many entries that the server waits for the reader.
-	const many = 3000
-	for _, role := range []string{"syncer", "ctl"} {
-		log, conn := w.as(ctx, role)
-		records, err := conn.OpenRecords(ctx)
-		w.Must(err)
-		if approved, err := records.Approved(ctx, "never"); err != nil || approved {
-			w.Errorf("%s reads an approval that nobody gave: %v, %v", role, approved, err)
-		}
-		states, err := log.OpenStates(ctx, "many-"+role)
-		w.Must(err)
-		for n := range many {
-			key := component.Key{Cluster: "many", Namespace: "n", Name: fmt.Sprint(n)}
-			_, err := states.Save(ctx, syncer.State{Key: key, Hash: strings.Repeat("h", 500)})
-			w.Must(err)
-		}
-		count := 0
-		w.Must(states.All(ctx, func(syncer.State) { count++ }))
-		if count != many {
-			w.Errorf("%s reads %d of %d entries", role, count, many)
-		}
-	}
-}
-
-// as connects like a role's program.
-func (w *worker) as(ctx context.Context, role string) (*stream.Log, *stream.Conn) {
-	w.Helper()
-	conn, err := stream.Dial(w.clientConfig(w.NATSURL, role), "odasync-"+role, func(err error) { w.Error(err) })
-	w.Must(err)
-	w.Cleanup(conn.Close)
-	log, err := conn.OpenLog(ctx)
-	w.Must(err)
-	return log, conn
 }
