@@ -26,7 +26,7 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	watcher, one := l.Pair()
 	two := l.Start(l.SyncerSpec("syncer-2", nil))
 	l.Ready(two)
-	conn, err := stream.Dial(stream.Config{URL: l.NATSURL, Replicas: 1, History: 32}, "odasync-test")
+	conn, err := stream.Dial(stream.Config{URL: l.NATSURL, Replicas: 1, History: 32}, "odasync-test", func(err error) { t.Error(err) })
 	l.Must(err)
 	t.Cleanup(conn.Close)
 
