@@ -80,7 +80,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		if err != nil {
 			return err
 		}
-		backlog.Follow(p.consumer)
+		backlog.Follow(p.consumer, p.letters)
 		s := syncer.New(syncer.Ports{
 			Deliveries: p.consumer, Heads: p.log, Claims: p.claims, States: p.states, Letters: p.letters, Registry: target, Probe: target,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)

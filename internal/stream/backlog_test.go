@@ -14,7 +14,7 @@ func TestBacklogMetrics(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
-	log := ensureLog(t, conn)
+	log, letters := ensureLog(t, conn), lettersOf(t, conn, "default")
 	registry := prometheus.NewPedanticRegistry()
 	metrics := stream.NewBacklogMetrics(registry)
 	gather := func() map[string]float64 {
@@ -26,23 +26,54 @@ func TestBacklogMetrics(t *testing.T) {
 		}
 		return values
 	}
+	aged := func() (values map[string]float64, age float64) {
+		const name = "odasync_stream_oldest_seconds"
+		values = gather()
+		age, found := values[name]
+		if !found {
+			t.Errorf("%s is missing", name)
+		}
+		delete(values, name)
+		return values, age
+	}
 	if diff := cmp.Diff(map[string]float64{}, gather()); diff != "" {
 		t.Errorf("before a consumer is followed (-want +got):\n%s", diff)
 	}
 
 	consumer := consumerOf(t, log)
-	metrics.Follow(consumer)
+	metrics.Follow(consumer, letters)
+	put(t, letters, rejected("default", keyOf("a")))
+	put(t, letters, rejected("default", keyOf("b")))
+	put(t, lettersOf(t, conn, "another"), rejected("another", keyOf("c")))
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		publish(t, log, upsert(keyOf(name), "A"), 0)
 	}
-	want := map[string]float64{"odasync_stream_pending_messages": 5, "odasync_stream_unfinished_messages": 0}
-	if diff := cmp.Diff(want, gather()); diff != "" {
+	want := map[string]float64{"odasync_stream_pending_messages": 5, "odasync_stream_unfinished_messages": 0, "odasync_dead_letters_present": 2}
+	got, age := aged()
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("nothing is delivered (-want +got):\n%s", diff)
+	}
+	if age <= 0 || age > patience.Seconds() {
+		t.Errorf("the oldest message is %v s old", age)
 	}
 	open(t, consumer, 5)
 	ack(t, next(t, consumer))
-	want = map[string]float64{"odasync_stream_pending_messages": 0, "odasync_stream_unfinished_messages": 4}
-	eventually(t, "four are unfinished", func() bool { return cmp.Equal(want, gather()) })
+	want["odasync_stream_pending_messages"], want["odasync_stream_unfinished_messages"] = 0, 4
+	eventually(t, "four are unfinished", func() bool {
+		got, age := aged()
+		return cmp.Equal(want, got) && age > 0
+	})
+	for range 4 {
+		ack(t, next(t, consumer))
+	}
+	if err := letters.Remove(within(t), keyOf("a")); err != nil {
+		t.Fatal(err)
+	}
+	want["odasync_stream_unfinished_messages"], want["odasync_dead_letters_present"] = 0, 1
+	eventually(t, "everything is done", func() bool {
+		got, age := aged()
+		return cmp.Equal(want, got) && age == 0
+	})
 
 	s.Shutdown()
 	eventually(t, "the lost connection shows", func() bool { return !conn.Connected() })

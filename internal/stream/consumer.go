@@ -211,6 +211,21 @@ func (c *Consumer) Backlog(ctx context.Context) (Backlog, error) {
 	return backlogOf(info), nil
 }
 
+// age is how long ago the oldest message without an outcome came into the stream; 0 where there is none. The clocks of
+// this machine and the server's are compared.
+func (c *Consumer) age(ctx context.Context, now *jetstream.ConsumerInfo) (time.Duration, error) {
+	if now.NumPending == 0 && now.NumAckPending == 0 {
+		return 0, nil
+	}
+	m, found, err := c.conn.get(ctx, StreamName, "the oldest message without an outcome", map[string]any{
+		"seq": now.AckFloor.Stream + 1, "next_by_subj": event.ComponentPrefix + ".>",
+	})
+	if err != nil || !found {
+		return 0, err
+	}
+	return max(time.Since(m.time), 0), nil
+}
+
 // Backlog asks the server for what waits for a target.
 func (l *Log) Backlog(ctx context.Context, target string) (Backlog, error) {
 	consumer, err := l.stream.Consumer(ctx, consumerName(target))

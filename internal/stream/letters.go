@@ -150,6 +150,15 @@ func (l *Letters) All(ctx context.Context, each func(DeadLetter, error)) error {
 	})
 }
 
+// Count asks the server how many dead letters the target has.
+func (l *Letters) Count(ctx context.Context) (int, error) {
+	info, err := l.stream.Info(ctx, jetstream.WithSubjectFilter(event.DeadPrefix+"."+event.Token(l.target)+".>"))
+	if err != nil {
+		return 0, fmt.Errorf("count the dead letters of target %q: %w", l.target, err)
+	}
+	return len(info.State.Subjects), nil // one message a component
+}
+
 func encodeLetter(l syncer.Letter) DeadLetter {
 	e := l.Event
 	return DeadLetter{
