@@ -43,6 +43,7 @@ func NewEnv(cfg ops.Config, out io.Writer, checks ...string) (env Env, run func(
 	for _, name := range checks {
 		env.Health.Ready(name, func(context.Context) error { return errors.New("starting") })
 	}
+	ops.RegisterReady(env.Metrics, env.Health)
 	run, err = ops.Serve(cfg, env.Metrics, env.Health, env.Log)
 	return env, run, err
 }

@@ -32,6 +32,7 @@ type Applier struct {
 // down; a second where it is 0.
 func NewApplier(ports Ports, cfg Config, pace time.Duration, metrics *Metrics, log zerolog.Logger) *Applier {
 	log = log.With().Str("target", cfg.Target).Logger()
+	metrics.target.WithLabelValues(cfg.Target).Set(1)
 	limiter, sink := newLimiter(cfg.Concurrency), newSink(log)
 	stopping, stop := context.WithCancel(context.Background())
 	return &Applier{

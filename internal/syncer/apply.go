@@ -67,6 +67,9 @@ func (a *Applier) attempt(ctx context.Context, j job) (v verdict, alone bool) {
 	} else if err != nil {
 		a.log.Debug().Err(err).Msg("claim not released: the server will expire it")
 	}
+	if lost {
+		a.metrics.lost.Inc()
+	}
 	return v, !lost && !errors.Is(v.err, ErrConflict)
 }
 
@@ -108,17 +111,20 @@ func (a *Applier) write(ctx, held context.Context, j job) verdict {
 	if j.absent && state.Intent == 0 && !e.Deleted() {
 		prior = Prior{}
 	}
+	first := e.Sequence > state.Sequence
 	state.begin(e)
 	if state.Revision, err = a.ports.States.Save(held, state); err != nil {
 		a.broker.result(err)
 		return judge(err, j.number)
 	}
+	began := time.Now()
 	result, err := a.toRegistry(held, e, j.unreadable, prior)
 	if err != nil {
 		a.metrics.failures.WithLabelValues(string(ClassOf(err))).Inc()
 	}
 	v := state.ended(e, result, err)
 	v.writes = result.Writes
+	a.metrics.attempts.WithLabelValues(v.outcome).Observe(time.Since(began).Seconds())
 	if v.action == retry {
 		if _, err := a.ports.States.Save(ctx, state); errors.Is(err, ErrConflict) {
 			return judge(err, j.number)
@@ -140,15 +146,18 @@ func (a *Applier) write(ctx, held context.Context, j job) verdict {
 		return judge(err, j.number)
 	}
 	if v.action == ack {
-		a.applied(e, v)
+		a.applied(e, v, first)
 	}
 	return v
 }
 
-// applied tells of an outcome. What was compared and found right is not worth an operator's time.
-func (a *Applier) applied(e *event.Event, v verdict) {
+// applied tells of an outcome. What was compared and found right is not worth an operator's time. Only an event's first
+// outcome tells how long the event took: a comparison may come days later.
+func (a *Applier) applied(e *event.Event, v verdict, first bool) {
 	a.metrics.applied(e.Component)
-	a.metrics.latency.Observe(time.Since(e.Time).Seconds())
+	if first {
+		a.metrics.latency.Observe(time.Since(e.Time).Seconds())
+	}
 	log := a.log.Info()
 	if v.writes == 0 {
 		log = a.log.Debug()

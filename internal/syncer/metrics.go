@@ -24,7 +24,10 @@ type Metrics struct {
 	held       prometheus.Gauge
 	orphans    prometheus.Gauge
 	races      prometheus.Counter
+	lost       prometheus.Counter
+	target     *prometheus.GaugeVec
 	duration   prometheus.Histogram
+	attempts   *prometheus.HistogramVec
 	latency    prometheus.Histogram
 	limiter    atomic.Pointer[limiter] // of the present session
 }
@@ -85,6 +88,16 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		races: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "odasync_apply_races_total", Help: "Applies that another replica may have crossed, done again.",
 		}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "odasync_claims_lost_total", Help: "Claims on components that were lost before the work under them had ended.",
+		}),
+		target: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "odasync_syncer_info", Help: "The target that this syncer feeds, always 1.",
+		}, []string{"target"}),
+		attempts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "odasync_apply_duration_seconds", Help: "Time that one attempt to bring a component into the registry took, by how it ended.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
+		}, []string{"outcome"}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "oda_collector_sync_duration_seconds", Help: "Time to bring one component into the registry.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
@@ -113,11 +126,14 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		return 0
 	})
 	registry.MustRegister(limit, inFlight, m.outcomes, m.components, m.apis, m.failures, m.letters, m.probes, m.state, m.drift, m.reconciles,
-		m.took, m.held, m.orphans, m.races, m.duration, m.latency)
+		m.took, m.held, m.orphans, m.races, m.lost, m.target, m.attempts, m.duration, m.latency)
 	for _, outcome := range []string{
 		outcomeApplied, outcomeUnchanged, outcomeDeleted, outcomeSuperseded, outcomeFailed, outcomeRetried, outcomeClaimed, outcomeHandedBack,
 	} {
 		m.outcomes.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{outcomeApplied, outcomeDeleted, outcomeFailed, outcomeRetried} {
+		m.attempts.WithLabelValues(outcome)
 	}
 	for _, class := range Classes() {
 		m.failures.WithLabelValues(string(class))

@@ -131,8 +131,23 @@ func (r *replica) outcome(name string) int {
 
 func (r *replica) races() int { return r.counter("odasync_apply_races_total", "") }
 
+func (r *replica) lost() int { return r.counter("odasync_claims_lost_total", "") }
+
 // counter reads a counter, of the label value where one is given.
 func (r *replica) counter(name, label string) int {
+	r.t.Helper()
+	count, _ := r.series(name, label)
+	return count
+}
+
+// observed is how often a histogram was told something.
+func (r *replica) observed(name, label string) int {
+	r.t.Helper()
+	_, observed := r.series(name, label)
+	return observed
+}
+
+func (r *replica) series(name, label string) (counter, observed int) {
 	r.t.Helper()
 	families, err := r.metrics.Gather()
 	if err != nil {
@@ -144,12 +159,12 @@ func (r *replica) counter(name, label string) int {
 		}
 		for _, m := range family.GetMetric() {
 			if label == "" || m.GetLabel()[0].GetValue() == label {
-				return int(m.GetCounter().GetValue())
+				return int(m.GetCounter().GetValue()), int(m.GetHistogram().GetSampleCount())
 			}
 		}
 	}
 	r.t.Fatalf("no metric %s of %q", name, label)
-	return 0
+	return 0, 0
 }
 
 // lines collects a log.

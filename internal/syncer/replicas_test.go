@@ -147,4 +147,7 @@ func TestLateWriteOfAFrozenReplicaIsMended(t *testing.T) {
 	if slow.races() != len(tests) || other.races() != 0 {
 		t.Errorf("%d races noticed by the frozen replica, %d by the other", slow.races(), other.races())
 	}
+	if slow.lost() != len(tests) || other.lost() != 0 {
+		t.Errorf("%d claims lost by the frozen replica, %d by the other", slow.lost(), other.lost())
+	}
 }

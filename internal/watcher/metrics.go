@@ -22,6 +22,8 @@ type Metrics struct {
 	held       prometheus.Gauge
 	lastSync   atomic.Int64 // when the last full sync ended, in Unix nanoseconds; 0 for never
 	syncTook   prometheus.Gauge
+	interval   prometheus.Gauge
+	cluster    *prometheus.GaugeVec
 	drift      *prometheus.CounterVec
 	table      atomic.Pointer[table] // of the present term
 }
@@ -47,6 +49,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	}
 	m.held = gauge("odasync_deletions_held", "Components that vanished from the cluster and whose deletion waits to be approved.")
 	m.syncTook = gauge("odasync_full_sync_duration_seconds", "How long the last full sync took.")
+	m.interval = gauge("odasync_full_sync_interval_seconds", "The time between two full syncs that is configured; 0 for none.")
+	m.cluster = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "odasync_watcher_info", Help: "The name of the cluster that this watcher publishes, always 1.",
+	}, []string{"cluster_name"}) // Prometheus often sets a label cluster itself
 	m.drift = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "odasync_full_sync_corrections_total", Help: "Messages published while a full sync compared the cluster with the stream.",
 	}, []string{"type"})
@@ -74,7 +80,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}
 		return 0
 	})
-	registry.MustRegister(current, leader, age, m.purged, m.held, m.syncTook, m.drift, m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
+	registry.MustRegister(current, leader, age, m.purged, m.held, m.syncTook, m.interval, m.cluster, m.drift,
+		m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
 	for _, kind := range []string{"upserted", "deleted"} {
 		m.published.WithLabelValues(kind)
 		m.drift.WithLabelValues(kind)

@@ -119,6 +119,8 @@ type Watcher struct {
 // New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
 // publish.
 func New(cfg Config, limit guard.Config, source Source, sorts Refusals, fresh func() bool, metrics *Metrics, log zerolog.Logger) *Watcher {
+	metrics.cluster.WithLabelValues(cfg.ClusterName).Set(1)
+	metrics.interval.Set(time.Duration(cfg.Interval).Seconds())
 	return &Watcher{
 		cluster: cfg.ClusterName, interval: time.Duration(cfg.Interval), retention: time.Duration(cfg.Retention), guard: limit,
 		source: source, sorts: sorts, fresh: fresh, metrics: metrics, guarding: guardInterval,

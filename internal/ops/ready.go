@@ -1,0 +1,36 @@
+package ops
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// readyMetrics asks the readiness checks at each scrape.
+type readyMetrics struct {
+	health *Health
+	ready  *prometheus.Desc
+}
+
+// RegisterReady registers odasync_ready, which tells what /readyz tells.
+func RegisterReady(registry prometheus.Registerer, health *Health) {
+	registry.MustRegister(&readyMetrics{health, prometheus.NewDesc(
+		"odasync_ready", "1 for each thing that the process needs and has, 0 for what /readyz says is missing.", []string{"check"}, nil,
+	)})
+}
+
+// Describe implements prometheus.Collector.
+func (m *readyMetrics) Describe(to chan<- *prometheus.Desc) { to <- m.ready }
+
+// Collect implements prometheus.Collector.
+func (m *readyMetrics) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	for _, c := range m.health.checks(&m.health.ready) {
+		value := 1.0
+		if c.ask(ctx) != nil {
+			value = 0
+		}
+		to <- prometheus.MustNewConstMetric(m.ready, prometheus.GaugeValue, value, c.name)
+	}
+}
