@@ -31,3 +31,4 @@ go run ./test/deploy/schemas "$temporary/schemas"
   deploy/manifests deploy/rbac.yaml deploy/rbac-cluster.yaml "$temporary/hpa.yaml" "$temporary/keda.yaml"
 
 "$tools/promtool" check rules --lint=all --lint-fatal deploy/chart/files/alerts*.yaml
+"$tools/promtool" test rules test/alerts/cases.yaml

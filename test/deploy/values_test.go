@@ -153,6 +153,13 @@ func TestValues(t *testing.T) {
 				equal(t, all, syncer, "spec.template.spec.terminationGracePeriodSeconds", 100)
 			},
 		},
+		"runbooks on a web server": {
+			values: []string{"monitoring.prometheusRule.enabled=true", "monitoring.prometheusRule.runbooks=https://git.example.org/odasync/"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, "PrometheusRule odasync-alerts", "spec.groups.0.rules.0.annotations.runbook_url",
+					"https://git.example.org/odasync/docs/runbooks/alerts-watcher.md#odasyncnoleader")
+			},
+		},
 		"observed": {
 			values: []string{"monitoring.serviceMonitor.enabled=true", "monitoring.prometheusRule.enabled=true", "monitoring.dashboards.enabled=true"},
 			has:    []string{"ServiceMonitor odasync-watcher", "ServiceMonitor odasync-syncer", "PrometheusRule odasync-alerts"},
