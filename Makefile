@@ -127,6 +127,10 @@ test: $(call tool,$(HELM))
 manifests: $(call tool,$(HELM)) ## render the chart into deploy/manifests and deploy/rbac*.yaml
 	deploy/render.sh deploy
 
+.PHONY: dashboards
+dashboards: ## write the Grafana dashboards of the chart
+	go run ./test/dashboards deploy/chart/files/dashboards
+
 .PHONY: lint-deploy
 lint-deploy: servers $(foreach t,$(HELM) $(KUBECONFORM) $(PROMTOOL),$(call tool,$(t))) ## helm lint, kubeconform, promtool; rendered files current
 	deploy/lint.sh

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDashboardsAreCurrent(t *testing.T) {
+	folder := filepath.Join("..", "..", "deploy", "chart", "files", "dashboards")
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := files()
+	for _, entry := range entries {
+		got, err := os.ReadFile(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want[entry.Name()]), string(got)); diff != "" {
+			t.Errorf("%s is out of date: run `make dashboards` (-want +got):\n%s", entry.Name(), diff)
+		}
+		delete(want, entry.Name())
+	}
+	for name := range want {
+		t.Errorf("%s is missing: run `make dashboards`", name)
+	}
+}
+
+// TestEveryPanelIsExplained sees to titles, descriptions, units and legends, and to variables in every query.
+func TestEveryPanelIsExplained(t *testing.T) {
+	for _, b := range []board{overview(), watchers(), syncers()} {
+		for _, r := range b.rows {
+			if len(r.panels) == 0 || 24%len(r.panels) != 0 {
+				t.Errorf("%s: %s: %d panels do not fill a row", b.name, r.title, len(r.panels))
+			}
+			for _, p := range r.panels {
+				if p.title == "" || p.about == "" || p.unit == "" || len(p.queries) == 0 {
+					t.Errorf("%s: %s: %q lacks something", b.name, r.title, p.title)
+				}
+				for _, q := range p.queries {
+					if !p.stat && q.legend == "" {
+						t.Errorf("%s: %s: %s has no legend", b.name, p.title, q.expr)
+					}
+					if !strings.Contains(q.expr, "$namespace") && !strings.Contains(q.expr, "ALERTS") {
+						t.Errorf("%s: %s: %s does not look at what was chosen", b.name, p.title, q.expr)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestEveryMetricIsShown compares the dashboards with the table in docs/observability.md.
+func TestEveryMetricIsShown(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "observability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(oda[a-z_]+)` \\|").FindAllStringSubmatch(string(text), -1)
+	if len(rows) == 0 {
+		t.Fatal("docs/observability.md has no table of metrics")
+	}
+	var all strings.Builder
+	for _, text := range files() {
+		all.Write(text)
+	}
+	for _, row := range rows {
+		if !strings.Contains(all.String(), row[1]) {
+			t.Errorf("no dashboard shows %s", row[1])
+		}
+	}
+}
