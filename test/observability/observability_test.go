@@ -1,0 +1,173 @@
+package observability
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// TestPrometheusAnswers is the whole of it: the parts look at one Prometheus that has scraped one run.
+func TestPrometheusAnswers(t *testing.T) {
+	const namespace = "observed"
+	l := &pipeline{Lab: lab.New(t, shared, namespace), namespace: namespace}
+	targets := l.start()
+	p := startPrometheus(l.Lab, t, targets)
+	began := time.Now()
+	l.work(workingTime(t))
+	// The registry was spoilt last; when that was found and mended, and scraped, everything has shown.
+	l.Eventually(lab.Patience, "the drift shows", func() error {
+		answers, err := p.now(`sum(odasync_drift_total{problem="missing"}) > 0`)
+		if err == nil && answers == 0 {
+			err = fmt.Errorf("no drift is counted")
+		}
+		return err
+	})
+	ended := time.Now()
+	names, err := p.values("__name__")
+	l.Must(err)
+
+	t.Run("dashboards", func(t *testing.T) { testDashboards(t, p, began, ended) })
+	t.Run("alerts", func(t *testing.T) { testAlerts(t, p, names) })
+	t.Run("metrics", func(t *testing.T) { testMetrics(t, targets, names) })
+}
+
+// testDashboards asks every query of every panel. All of them answer with data: none is excused.
+func testDashboards(t *testing.T, p *prometheus, began, ended time.Time) {
+	for name, d := range dashboards(t) {
+		fill, err := d.filled(p)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var shown []picture
+		for _, panel := range d.Panels {
+			drawn := picture{panel: panel}
+			for _, query := range panel.Targets {
+				expr := fill(query.Expr)
+				answers, err := p.over(expr, began, ended)
+				if err != nil || len(answers) == 0 {
+					t.Errorf("%s: %s: %d answers: %v: %s", name, panel.Title, len(answers), err, expr)
+				}
+				for _, answer := range answers {
+					drawn.lines = append(drawn.lines, line{legend(query.LegendFormat, answer.labels), answer.points})
+				}
+				if now, err := p.now(expr); err != nil || panel.Type == "stat" && now == 0 {
+					t.Errorf("%s: %s: now %d answers: %v: %s", name, panel.Title, now, err, expr)
+				}
+			}
+			shown = append(shown, drawn)
+		}
+		screenshot(t, name, draw(t, d.Title, shown, began, ended))
+	}
+}
+
+// metricName finds what of an expression is one of our metrics or a process's.
+var metricName = regexp.MustCompile(`\b(oda(sync|_collector)_[a-z_]+|process_[a-z_]+)\b`)
+
+// testAlerts asks every expression of the rules and looks at their states, as Prometheus itself found them.
+func testAlerts(t *testing.T, p *prometheus, names []string) {
+	all, err := p.alerts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := map[string]string{}
+	for _, rule := range all {
+		states[rule.Name] = rule.State
+		if rule.Health != "ok" || rule.LastError != "" {
+			t.Errorf("%s: %s: %s", rule.Name, rule.Health, rule.LastError)
+		}
+		if _, err := p.now(rule.Query); err != nil {
+			t.Errorf("%s: %v: %s", rule.Name, err, rule.Query)
+		}
+		found := metricName.FindAllString(rule.Query, -1)
+		if len(found) == 0 {
+			t.Errorf("%s looks at no metric of odasync: %s", rule.Name, rule.Query)
+		}
+		for _, name := range found {
+			if !slices.Contains(names, name) {
+				t.Errorf("%s looks at %s, which no process has", rule.Name, name)
+			}
+		}
+		for _, each := range rule.Alerts {
+			for name, text := range each.Annotations {
+				if strings.Contains(text, "error expanding") || strings.Contains(text, "<no value>") {
+					t.Errorf("%s: %s: %s", rule.Name, name, text)
+				}
+			}
+		}
+	}
+	// One Component cannot be read, one is refused; everything else runs.
+	for name, want := range map[string]string{
+		"OdasyncComponentsNotPublished": "firing", "OdasyncDeadLetters": "pending", "OdasyncNoLeader": "inactive", "OdasyncTwoLeaders": "inactive",
+		"OdasyncNoSyncer": "inactive", "OdasyncRegistryAway": "inactive", "OdasyncDeletionsHeld": "inactive", "OdasyncOrphansHeld": "inactive",
+	} {
+		if states[name] != want {
+			t.Errorf("%s is %q, want %s", name, states[name], want)
+		}
+	}
+}
+
+// testMetrics compares what was scraped with the table in docs/observability.md, and lints it.
+func testMetrics(t *testing.T, targets []target, names []string) {
+	root, err := procs.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs", "observability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(oda[a-z_]+)` \\| \\w+ \\| (\\w+) ").FindAllStringSubmatch(string(text), -1)
+	told := map[string]bool{}
+	for _, row := range rows {
+		if row[2] == "histogram" {
+			row[1] += "_bucket"
+		}
+		told[strings.TrimSuffix(row[1], "_bucket")] = true
+		if !slices.Contains(names, row[1]) {
+			t.Errorf("no process has %s", row[1])
+		}
+	}
+	for _, name := range names {
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			name = strings.TrimSuffix(name, suffix)
+		}
+		if strings.HasPrefix(name, "oda") && !told[name] {
+			t.Errorf("docs/observability.md does not tell of %s", name)
+		}
+	}
+	for _, from := range targets {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+from.address+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems, err := promlint.New(strings.NewReader(string(text))).Lint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, problem := range problems {
+			t.Errorf("%s: %s: %s", from.pod, problem.Metric, problem.Text)
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package observability
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"odasync/internal/refregistry"
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// pipeline is a lab with two watchers and two syncers, each at an address that it keeps when it is started again.
+type pipeline struct {
+	*lab.Lab
+	namespace         string
+	watchers, syncers []*procs.Process
+	away              atomic.Bool // the registry
+}
+
+const (
+	refused = "refused.x" // the registry does not take it
+	kept    = "kept.x"    // never changes in the cluster
+)
+
+func (l *pipeline) start() (targets []target) {
+	l.Helper()
+	at := func(job string, number int) map[string]string {
+		port, err := procs.FreePort()
+		l.Must(err)
+		pod := fmt.Sprintf("odasync-%s-%d", job, number)
+		targets = append(targets, target{"odasync-" + job, pod, fmt.Sprintf("127.0.0.1:%d", port)})
+		return map[string]string{"MONITORING_PORT": strconv.Itoa(port)}
+	}
+	for i := range 2 {
+		l.watchers = append(l.watchers, l.Start(l.WatcherSpec(fmt.Sprintf("watcher-%d", i), map[string]string{
+			"SYNC_INTERVAL": "5", "LEASE_DURATION": "5s",
+		}).With(at("watcher", i))))
+	}
+	for i := range 2 {
+		l.syncers = append(l.syncers, l.Start(l.SyncerSpec(fmt.Sprintf("syncer-%d", i), map[string]string{
+			"COMPONENT_REGISTRY_TIMEOUT": "2s", "COMPONENT_REGISTRY_RETRY_DELAY": "200ms", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "2",
+		}).With(at("syncer", i))))
+	}
+	l.Registry.SetFault(l.fault)
+	l.Ready(l.watchers...)
+	l.Ready(l.syncers...)
+	return targets
+}
+
+// fault makes the registry a little slow, and answers 503 while it is away.
+func (l *pipeline) fault(r *http.Request) *refregistry.Fault {
+	if l.away.Load() {
+		return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
+	}
+	if body, err := io.ReadAll(r.Body); err == nil && r.Method == http.MethodPost && strings.Contains(string(body), refused) {
+		return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail": "this name is not taken"}`}
+	}
+	return &refregistry.Fault{Delay: rand.N(20 * time.Millisecond)}
+}
+
+// work changes the cluster for a while, and breaks one thing after the other.
+func (l *pipeline) work(duration time.Duration) {
+	l.Helper()
+	bad := lab.Component(l.namespace, "unreadable.x", "1", "first")
+	l.Must(unstructured.SetNestedField(bad.Object, "none", "spec", "coreFunction", "exposedAPIs"))
+	l.Apply(lab.Component(l.namespace, refused, "1", "first"), lab.Component(l.namespace, kept, "1", "first"), bad)
+	broken := make(chan error, 1)
+	working, done := context.WithCancel(l.Context())
+	defer done()
+	go func() {
+		defer done()
+		broken <- l.breakThings(duration)
+	}()
+	zoo := lab.NewZoo(shared, rand.New(rand.NewPCG(1, 1)), l.Namespaces, 40)
+	for working.Err() == nil {
+		l.Must(zoo.Act(l.Context()))
+		_ = procs.Pause(working, 40*time.Millisecond) // its end is the loop's
+	}
+	l.Must(<-broken)
+}
+
+func (l *pipeline) breakThings(duration time.Duration) error {
+	part := duration / 10
+	pause := func(parts time.Duration) error { return procs.Pause(l.Context(), parts*part) }
+	again := func(p **procs.Process) (err error) {
+		(*p).Kill()
+		*p, err = l.Group.Start((*p).Spec)
+		return err
+	}
+	steps := []func() error{
+		func() error { return pause(1) },
+		func() error { l.away.Store(true); return pause(2) },
+		func() error { l.away.Store(false); return pause(1) },
+		func() error { return again(&l.syncers[0]) },
+		func() error { return pause(1) },
+		func() error { return again(&l.watchers[0]) },
+		func() error { return pause(2) },
+		l.spoil,
+		func() error { return pause(3) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spoil deletes a component from the registry, as somebody else might.
+func (l *pipeline) spoil() error {
+	for _, c := range l.Registry.Snapshot().Components {
+		if c.Name != kept {
+			continue
+		}
+		request, err := http.NewRequestWithContext(l.Context(), http.MethodDelete, fmt.Sprintf("%s/components/%d", l.Registry.URL(), c.ID), nil)
+		if err != nil {
+			return err
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		if answer.Body.Close(); answer.StatusCode != http.StatusNoContent {
+			return fmt.Errorf("delete %s: %s", c.Name, answer.Status)
+		}
+		return nil
+	}
+	return fmt.Errorf("the registry does not show %s", kept)
+}
