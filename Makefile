@@ -37,7 +37,7 @@ try: build ## watcher, syncer, NATS and a registry in one process, on the files 
 
 ##@ Check
 .PHONY: test
-test: build servers browser ## unit, integration and end-to-end tests with the race detector
+test: build servers browser prometheus ## unit, integration and end-to-end tests with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 	cd test/devcluster && go test -timeout 10m ./...
 
@@ -48,6 +48,18 @@ browser: # the tests of the registry's page look at it through Chromium
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 		{ echo 'install Chromium first (Debian and Ubuntu: apt-get install chromium)'; exit 1; }
+
+.PHONY: prometheus
+prometheus: # the test of dashboards and alerts asks a real one; RUNLEVEL keeps the package from starting it as a service
+	@command -v prometheus >/dev/null || { \
+		echo 'installing Prometheus for the test of dashboards and alerts'; \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+			RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; } || \
+		{ echo 'install Prometheus first (Debian and Ubuntu: apt-get install prometheus)'; exit 1; }
+
+.PHONY: observability
+observability: build servers browser prometheus ## every query of dashboards and alerts against Prometheus, for DURATION (2m); pictures
+	OBSERVABILITY_DURATION=$${DURATION:-2m} go test -count=1 -v ./test/observability -screenshots docs/images
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck

@@ -29,7 +29,12 @@ type panel struct {
 	GridPos     struct{ X, Y, W, H int }
 	Targets     []struct{ Expr, LegendFormat string }
 	FieldConfig struct {
-		Defaults struct{ Unit string }
+		Defaults struct {
+			Unit     string
+			Mappings []struct {
+				Options map[string]struct{ Text string }
+			}
+		}
 	}
 }
 

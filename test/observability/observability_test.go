@@ -24,6 +24,13 @@ func TestPrometheusAnswers(t *testing.T) {
 	l := &pipeline{Lab: lab.New(t, shared, namespace), namespace: namespace}
 	targets := l.start()
 	p := startPrometheus(l.Lab, t, targets)
+	l.Eventually(lab.Patience, "every process is scraped", func() error {
+		answers, err := p.now("up == 1")
+		if err == nil && answers != len(targets) {
+			err = fmt.Errorf("%d of %d are", answers, len(targets))
+		}
+		return err
+	})
 	began := time.Now()
 	l.work(workingTime(t))
 	// The registry was spoilt last; when that was found and mended, and scraped, everything has shown.

@@ -69,6 +69,9 @@ func draw(t *testing.T, title string, panels []picture, began, ended time.Time) 
 		case b.Kind == "stat" && len(p.lines) > 0:
 			points := p.lines[0].points
 			b.Last = number(points[len(points)-1].value, p.panel.FieldConfig.Defaults.Unit)
+			for _, mapping := range p.panel.FieldConfig.Defaults.Mappings {
+				b.Last = cmp.Or(mapping.Options[b.Last].Text, b.Last)
+			}
 			if p.lines[0].legend != "" {
 				b.Last += " × " + p.lines[0].legend
 			}
@@ -143,7 +146,7 @@ body { margin: 0; width: {{.Width}}px; height: {{.Height}}px; background: #f4f5f
 h1 { font-size: 18px; margin: 0; position: absolute; left: 10px; top: 12px }
 div.box { position: absolute; background: #fff; border: 1px solid #ddd; border-radius: 3px; box-sizing: border-box; overflow: hidden; padding: 5px 9px }
 div.row { background: none; border: none; font-size: 14px; font-weight: bold }
-b.last { display: block; font-size: 26px; text-align: center; margin-top: 18px; white-space: nowrap }
+b.last { display: block; font-size: 20px; overflow: hidden; text-overflow: ellipsis; text-align: center; margin-top: 20px; white-space: nowrap }
 svg { display: block; border-bottom: 1px solid #999; border-left: 1px solid #999; margin-top: 2px }
 i { float: right; color: #777 } p { margin: 3px 0; height: 30px; overflow: hidden } span { margin-right: 8px; white-space: nowrap }
 </style><h1>{{.Title}}</h1>

@@ -2,6 +2,7 @@ package observability
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -102,7 +103,13 @@ func (l *pipeline) breakThings(duration time.Duration) error {
 		func() error { l.away.Store(false); return pause(1) },
 		func() error { return again(&l.syncers[0]) },
 		func() error { return pause(1) },
-		func() error { return again(&l.watchers[0]) },
+		func() error {
+			leads, err := l.leader()
+			if err != nil {
+				return err
+			}
+			return again(leads)
+		},
 		func() error { return pause(2) },
 		l.spoil,
 		func() error { return pause(3) },
@@ -113,6 +120,20 @@ func (l *pipeline) breakThings(duration time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// leader finds the watcher that leads.
+func (l *pipeline) leader() (**procs.Process, error) {
+	for i, w := range l.watchers {
+		leads, err := w.Metric(l.Within(lab.Patience), "odasync_leader")
+		if err != nil {
+			return nil, err
+		}
+		if leads == 1 {
+			return &l.watchers[i], nil
+		}
+	}
+	return nil, errors.New("no watcher says that it leads")
 }
 
 // spoil deletes a component from the registry, as somebody else might.
