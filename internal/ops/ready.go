@@ -2,9 +2,13 @@ package ops
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
+
+// scrapeTimeout bounds what a scrape waits for all checks: the other metrics matter most while something hangs.
+const scrapeTimeout = time.Second
 
 // readyMetrics asks the readiness checks at each scrape.
 type readyMetrics struct {
@@ -24,7 +28,7 @@ func (m *readyMetrics) Describe(to chan<- *prometheus.Desc) { to <- m.ready }
 
 // Collect implements prometheus.Collector.
 func (m *readyMetrics) Collect(to chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	for _, c := range m.health.checks(&m.health.ready) {
 		value := 1.0

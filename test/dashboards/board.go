@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// schema is the version of the dashboard model, that of Grafana 12. Older ones from 10 on read it too, and newer ones
-// bring it up to theirs.
-const schema = 41
+// schema is the version of the dashboard model: the last of Grafana's classic one, which version 12 writes and newer ones
+// read.
+const schema = 42
 
 // board is a dashboard.
 type board struct {
