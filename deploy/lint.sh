@@ -32,3 +32,8 @@ go run ./test/deploy/schemas "$temporary/schemas"
 
 "$tools/promtool" check rules --lint=all --lint-fatal deploy/chart/files/alerts*.yaml
 "$tools/promtool" test rules test/alerts/cases.yaml
+
+# What docs/observability.md tells Prometheus to scrape.
+awk -v to="$temporary/scrape" '/^```yaml/ { count++; file = to count ".yaml"; next } /^```/ { file = "" } file { print > file }' docs/observability.md
+cp deploy/chart/files/alerts.yaml "$temporary/alerts.yaml"
+"$tools/promtool" check config "$temporary"/scrape*.yaml
