@@ -104,7 +104,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return s.Run(ctx) })
 		group.Go(func() error { return r.Run(ctx, p.markers) })
-		group.Go(func() error { return p.stands(ctx) })
+		group.Go(func() error { return p.stands(ctx, cfg.Syncer.Target, metrics) })
 		return group.Wait()
 	})
 }
@@ -148,8 +148,8 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 // standsInterval is how often a syncer looks whether what it needs on the server is still there.
 const standsInterval = 10 * time.Second
 
-// stands ends the session when a bucket or the stream of dead letters was removed: the next one creates it again.
-func (p *pipeline) stands(ctx context.Context) error {
+// stands notes every while what the last reconciles found, and ends the session when a bucket or the stream of dead letters was removed: the next one creates it again.
+func (p *pipeline) stands(ctx context.Context, target string, metrics *syncer.Metrics) error {
 	ticker := time.NewTicker(standsInterval)
 	defer ticker.Stop()
 	for {
@@ -160,6 +160,9 @@ func (p *pipeline) stands(ctx context.Context) error {
 		}
 		if err := p.conn.Stands(ctx); errors.Is(err, stream.ErrTopologyMissing) {
 			return err
+		}
+		if last, err := p.records.Reconciles(ctx, target); err == nil { // else what was noted before stays
+			metrics.Noted(last)
 		}
 	}
 }

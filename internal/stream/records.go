@@ -98,6 +98,30 @@ func (r *Records) LastReconcile(ctx context.Context, target, cluster string) (sy
 	return last, true, nil
 }
 
+// Reconciles lists what the last reconciles of a target did, one a cluster.
+func (r *Records) Reconciles(ctx context.Context, target string) ([]syncer.Reconciliation, error) {
+	watch, err := r.kv.Watch(ctx, "reconcile."+event.Token(target)+".*", jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, fmt.Errorf("read the reconciles of target %s: %w", target, err)
+	}
+	defer func() { _ = watch.Stop() }() // nothing is owed to a watch that is not read any more
+	all := []syncer.Reconciliation{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("read the reconciles of target %s: %w", target, ctx.Err())
+		case entry := <-watch.Updates():
+			if entry == nil { // all that was there has come
+				return all, nil
+			}
+			var last syncer.Reconciliation
+			if json.Unmarshal(entry.Value(), &last) == nil { // a newer program's says nothing here
+				all = append(all, last)
+			}
+		}
+	}
+}
+
 func reconcileKey(target, cluster string) string {
 	return "reconcile." + event.Token(target) + "." + event.Token(cluster)
 }

@@ -77,13 +77,13 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "odasync_reconciles_total", Help: "Reconciles of the registry with the stream that this process did, by how they ended.",
 		}, []string{"result"}),
 		took: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "odasync_reconcile_duration_seconds", Help: "How long the last reconcile of this process took.",
+			Name: "odasync_reconcile_duration_seconds", Help: "How long the last reconcile of the target took, whichever process did it; of several clusters the longest.",
 		}),
 		held: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "odasync_orphans_held", Help: "Entries that the last reconcile of this process would have deleted and that wait to be approved.",
+			Name: "odasync_orphans_held", Help: "Entries that the last reconcile of the target would have deleted and that wait to be approved.",
 		}),
 		orphans: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "odasync_orphans", Help: "Entries that the last reconcile of this process found and the stream does not want.",
+			Name: "odasync_orphans", Help: "Entries that the last reconcile of the target found and the stream does not want.",
 		}),
 		races: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "odasync_apply_races_total", Help: "Applies that another replica may have crossed, done again.",
@@ -178,12 +178,19 @@ func (m *Metrics) reconciled(done Reconciliation) {
 	m.drift.WithLabelValues(problemDifferent).Add(float64(done.Different))
 	m.drift.WithLabelValues(problemUnsettled).Add(float64(done.Unsettled))
 	m.drift.WithLabelValues(problemOrphan).Add(float64(done.Orphans))
-	m.took.Set(done.Seconds)
-	m.orphans.Set(float64(done.Orphans))
-	held := 0
-	if done.Refused != nil {
-		held = done.Refused.Gone
+}
+
+// Noted shows what the last reconciles of the target found, one a cluster, whichever process did them.
+func (m *Metrics) Noted(last []Reconciliation) {
+	took, orphans, held := 0.0, 0, 0
+	for _, r := range last {
+		took, orphans = max(took, r.Seconds), orphans+r.Orphans
+		if r.Refused != nil {
+			held += r.Refused.Gone
+		}
 	}
+	m.took.Set(took)
+	m.orphans.Set(float64(orphans))
 	m.held.Set(float64(held))
 }
 
