@@ -23,7 +23,13 @@ type Event struct {
 	Time time.Time
 	// Sequence is the event's place in the stream, its version; 0 before it is published.
 	Sequence uint64
+	// Trace is the publish that the event came from.
+	Trace Trace
 }
+
+// Trace names a span for others to go on from: the W3C trace context, as its two headers hold it. Whoever follows it
+// reads it; here it is any text. The zero Trace is none.
+type Trace struct{ Parent, State string }
 
 // Deleted says whether the event is a tombstone.
 func (e *Event) Deleted() bool { return e.Component == nil }

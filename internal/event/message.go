@@ -28,6 +28,11 @@ const (
 	HeaderUID             = "oda-uid"
 	HeaderResourceVersion = "oda-resource-version"
 	HeaderVerify          = "oda-verify"
+
+	// The W3C trace context, which is there only where the publish was traced. The names are those of the HTTP headers,
+	// which is where programs that know nothing of CloudEvents look.
+	HeaderTraceParent = "traceparent"
+	HeaderTraceState  = "tracestate"
 )
 
 // Values of the constant attributes.
@@ -95,6 +100,12 @@ func Encode(e Event, expected uint64) Message {
 	if e.Verify {
 		m.Header[HeaderVerify] = []string{"true"}
 	}
+	if e.Trace.Parent != "" {
+		m.Header[HeaderTraceParent] = []string{e.Trace.Parent}
+		if e.Trace.State != "" {
+			m.Header[HeaderTraceState] = []string{e.Trace.State}
+		}
+	}
 	if !e.Deleted() {
 		m.Header[HeaderHash] = []string{e.Hash}
 		m.Header[HeaderContentType] = []string{"application/json"}
@@ -138,6 +149,7 @@ func Decode(m Message, sequence uint64) (Event, error) {
 	e := Event{
 		Key: head.Key, Hash: head.Hash, UID: head.UID, Sequence: sequence,
 		ResourceVersion: m.get(HeaderResourceVersion), Verify: m.get(HeaderVerify) == "true",
+		Trace: Trace{Parent: m.get(HeaderTraceParent), State: m.get(HeaderTraceState)},
 	}
 	if e.Time, err = time.Parse(time.RFC3339Nano, m.get(HeaderTime)); err != nil {
 		return Event{}, fmt.Errorf("message %d of %s: header %s: %w", sequence, m.Subject, HeaderTime, err)

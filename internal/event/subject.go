@@ -15,6 +15,9 @@ const (
 	ControlPrefix   = "oda.control.v1"     // requests, in no stream
 )
 
+// SubjectTemplate is how the subjects of components look, for people and for traces.
+const SubjectTemplate = ComponentPrefix + ".{cluster}.{namespace}.{name}"
+
 // Subject returns oda.components.v1.<cluster>.<namespace>.<name>.
 func Subject(k component.Key) string { return ComponentPrefix + "." + Tokens(k) }
 

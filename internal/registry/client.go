@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/syncer"
+	"odasync/internal/tracing"
 )
 
 const (
@@ -98,7 +99,9 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 		return fmt.Errorf("%s: %w", r, err)
 	}
 	begin := c.now()
-	a := c.send(ctx, r, out)
+	spanning, span := c.traced(ctx, r)
+	a := c.send(spanning, r, out)
+	concluded(span, a)
 	took := c.now().Sub(begin)
 
 	status := noAnswer
@@ -107,7 +110,7 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 	}
 	c.metrics.calls.WithLabelValues(r.method, r.endpoint, status).Inc()
 	c.metrics.duration.WithLabelValues(r.method, r.endpoint).Observe(took.Seconds())
-	c.log.Debug().Str("method", r.method).Str("endpoint", r.endpoint).Int64("id", r.id).Str("status", status).
+	tracing.Log(spanning, c.log.Debug()).Str("method", r.method).Str("endpoint", r.endpoint).Int64("id", r.id).Str("status", status).
 		Dur("took", took).Msg("registry request")
 
 	if a.err == nil && a.unreadable == nil && a.status >= 200 && a.status < 300 {
@@ -160,10 +163,7 @@ func (c *client) build(ctx context.Context, r request) (*http.Request, error) {
 		}
 		body = bytes.NewReader(encoded)
 	}
-	target := *c.base
-	target.Path += strings.ReplaceAll(r.endpoint, "{id}", strconv.FormatInt(r.id, 10))
-	target.RawPath = ""
-	target.RawQuery = r.query.Encode()
+	target := c.target(r)
 	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), body)
 	if err != nil {
 		return nil, err
@@ -176,7 +176,17 @@ func (c *client) build(ctx context.Context, r request) (*http.Request, error) {
 	if c.auth != "" {
 		req.Header.Set("Authorization", c.auth)
 	}
+	tracing.InjectHTTP(ctx, req.Header)
 	return req, nil
+}
+
+// target is the request's URL, without user.
+func (c *client) target(r request) *url.URL {
+	target := *c.base
+	target.Path += strings.ReplaceAll(r.endpoint, "{id}", strconv.FormatInt(r.id, 10))
+	target.RawPath = ""
+	target.RawQuery = r.query.Encode()
+	return &target
 }
 
 // redact keeps the key out of words that quote the request.

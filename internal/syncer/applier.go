@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
+	"odasync/internal/tracing"
 )
 
 // Applier brings single components into a registry, as the only writer of their keys. A Syncer does so for what the
@@ -18,6 +19,7 @@ type Applier struct {
 	ports   Ports
 	cfg     Config
 	metrics *Metrics
+	tracer  *tracing.Tracer
 	log     zerolog.Logger
 	sink    sink
 	broker  broker
@@ -33,10 +35,13 @@ type Applier struct {
 func NewApplier(ports Ports, cfg Config, pace time.Duration, metrics *Metrics, log zerolog.Logger) *Applier {
 	log = log.With().Str("target", cfg.Target).Logger()
 	metrics.target.WithLabelValues(cfg.Target).Set(1)
+	if ports.Tracer != nil {
+		ports = traced(ports)
+	}
 	limiter, sink := newLimiter(cfg.Concurrency), newSink(log)
 	stopping, stop := context.WithCancel(context.Background())
 	return &Applier{
-		ports: ports, cfg: cfg, metrics: metrics, log: log, sink: sink, broker: newBroker(log),
+		ports: ports, cfg: cfg, metrics: metrics, tracer: ports.Tracer, log: log, sink: sink, broker: newBroker(log),
 		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(pace, probeEvery), limiter, sink, metrics, log),
 		stopping: stopping, stop: stop,
 	}
@@ -67,8 +72,10 @@ func (a *Applier) Mend(ctx context.Context, key component.Key) (Mended, error) {
 }
 
 // mendFound is Mend for a component that a reconcile found.
-func (a *Applier) mendFound(ctx context.Context, f found) (Mended, error) {
+func (a *Applier) mendFound(ctx context.Context, f found) (mended Mended, err error) {
 	key := f.key
+	ctx, span := a.comparing(ctx, key)
+	defer func() { end(span, err) }()
 	if err := a.breaker.await(ctx, nil); err != nil {
 		return Mended{}, err
 	}
@@ -82,7 +89,7 @@ func (a *Applier) mendFound(ctx context.Context, f found) (Mended, error) {
 		writes += v.writes
 		switch {
 		case !alone:
-			a.raced(key)
+			a.raced(ctx, key)
 		case v.outcome == outcomeClaimed:
 			if claimed++; claimed == claimedTries {
 				return Mended{}, fmt.Errorf("compare %s: %w", key, ErrClaimed)
@@ -99,9 +106,9 @@ func (a *Applier) mendFound(ctx context.Context, f found) (Mended, error) {
 }
 
 // raced counts and tells that another replica may have written a key at the same time.
-func (a *Applier) raced(key component.Key) {
+func (a *Applier) raced(ctx context.Context, key component.Key) {
 	a.metrics.races.Inc()
-	a.log.Warn().Str("cluster", key.Cluster).Str("namespace", key.Namespace).Str("component", key.Name).
+	a.log.Warn().Ctx(ctx).Str("cluster", key.Cluster).Str("namespace", key.Namespace).Str("component", key.Name).
 		Msg("another replica may have written this component: applying its newest state again")
 }
 

@@ -37,7 +37,7 @@ func (s *Syncer) apply(ctx context.Context, d *event.Delivery) (v verdict) {
 		return v
 	}
 	// Only this replica knows of the race, so it does not hand the message back before the key is right.
-	s.raced(d.Key)
+	s.raced(ctx, d.Key)
 	v = verdict{}
 	for number := 1; ; number++ {
 		waited := s.limiter.rest(func() bool {
@@ -65,7 +65,7 @@ func (a *Applier) attempt(ctx context.Context, j job) (v verdict, alone bool) {
 	if err := release(context.WithoutCancel(ctx)); errors.Is(err, ErrConflict) {
 		lost = true
 	} else if err != nil {
-		a.log.Debug().Err(err).Msg("claim not released: the server will expire it")
+		a.log.Debug().Ctx(ctx).Err(err).Msg("claim not released: the server will expire it")
 	}
 	if lost {
 		a.metrics.lost.Inc()
@@ -146,14 +146,14 @@ func (a *Applier) write(ctx, held context.Context, j job) verdict {
 		return judge(err, j.number)
 	}
 	if v.action == ack {
-		a.applied(e, v, first)
+		a.applied(ctx, e, v, first)
 	}
 	return v
 }
 
 // applied tells of an outcome. What was compared and found right is not worth an operator's time. Only an event's first
 // outcome tells how long the event took: a comparison may come days later.
-func (a *Applier) applied(e *event.Event, v verdict, first bool) {
+func (a *Applier) applied(ctx context.Context, e *event.Event, v verdict, first bool) {
 	a.metrics.applied(e.Component)
 	if first {
 		a.metrics.latency.Observe(time.Since(e.Time).Seconds())
@@ -162,7 +162,7 @@ func (a *Applier) applied(e *event.Event, v verdict, first bool) {
 	if v.writes == 0 {
 		log = a.log.Debug()
 	}
-	log.Str("cluster", e.Key.Cluster).Str("namespace", e.Key.Namespace).Str("component", e.Key.Name).
+	log.Ctx(ctx).Str("cluster", e.Key.Cluster).Str("namespace", e.Key.Namespace).Str("component", e.Key.Name).
 		Uint64("seq", e.Sequence).Int("writes", v.writes).Str("outcome", v.outcome).Msg("registry updated")
 }
 

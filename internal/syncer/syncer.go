@@ -15,6 +15,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/lanes"
+	"odasync/internal/tracing"
 )
 
 // Config is the syncer's own.
@@ -67,6 +68,8 @@ type Ports struct {
 	Letters    DeadLetters
 	Registry   Registry
 	Probe      Probe
+	// Tracer is nil for no tracing.
+	Tracer *tracing.Tracer
 }
 
 // Timing is how long things may take. Tests shorten it.
@@ -120,7 +123,7 @@ func (s *Syncer) Run(ctx context.Context) error {
 				if !ok {
 					return nil
 				}
-				s.settle(d, s.enter(work, d))
+				s.process(work, d)
 				s.lanes.Done(key)
 			}
 		})
@@ -195,7 +198,7 @@ func (s *Syncer) pull(ctx context.Context) error {
 		case superseded && older != &d && older.Sequence == d.Sequence:
 			s.letGo(older) // the same message came twice: an acknowledgement now would end both
 		case superseded:
-			s.settle(older, verdict{outcome: outcomeSuperseded, action: ack})
+			s.skip(ctx, older)
 		}
 	}
 }
@@ -203,7 +206,7 @@ func (s *Syncer) pull(ctx context.Context) error {
 // handBack gives messages that were not begun to whoever asks next, after the delay and up to as much again.
 func (s *Syncer) handBack(waiting map[component.Key]*event.Delivery, delay time.Duration) {
 	for _, d := range waiting {
-		s.settle(d, handedBack(delay))
+		s.settle(context.Background(), d, handedBack(delay))
 	}
 }
 

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -75,7 +76,7 @@ func backoff(attempt int) time.Duration {
 }
 
 // settle tells the broker what became of a message and counts it.
-func (s *Syncer) settle(d *event.Delivery, v verdict) {
+func (s *Syncer) settle(ctx context.Context, d *event.Delivery, v verdict) {
 	defer s.letGo(d)
 	s.metrics.handled(v.outcome)
 	log := s.log.Debug()
@@ -83,7 +84,7 @@ func (s *Syncer) settle(d *event.Delivery, v verdict) {
 		s.metrics.letters.WithLabelValues(string(ClassOf(v.err))).Inc()
 		log = s.log.Error()
 	}
-	log.Err(v.err).Str("cluster", d.Key.Cluster).Str("namespace", d.Key.Namespace).Str("component", d.Key.Name).
+	log.Ctx(ctx).Err(v.err).Str("cluster", d.Key.Cluster).Str("namespace", d.Key.Namespace).Str("component", d.Key.Name).
 		Uint64("seq", d.Sequence).Int("attempt", d.Attempt).Dur("delay", v.delay).Str("outcome", v.outcome).Msg("message done")
 	var err error
 	switch v.action {
@@ -95,6 +96,6 @@ func (s *Syncer) settle(d *event.Delivery, v verdict) {
 		err = d.Drop(v.err.Error())
 	}
 	if err != nil { // it comes again after the acknowledgement wait and is recognised
-		s.log.Debug().Err(err).Uint64("seq", d.Sequence).Msg("the broker did not take the answer")
+		s.log.Debug().Ctx(ctx).Err(err).Uint64("seq", d.Sequence).Msg("the broker did not take the answer")
 	}
 }

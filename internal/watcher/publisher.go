@@ -24,7 +24,7 @@ type publisher struct {
 	*Watcher
 	to    Log
 	table *table
-	lanes *lanes.Lanes[name, event.Event]
+	lanes *lanes.Lanes[name, change]
 	away  *outage.Outage // of the log
 
 	failing *outage.Outage // of full syncs
@@ -45,7 +45,7 @@ type publisher struct {
 
 func newPublisher(w *Watcher, to Log, t *table) *publisher {
 	return &publisher{
-		Watcher: w, to: to, table: t, lanes: lanes.New[name, event.Event](w.waiting, nil), began: time.Now(),
+		Watcher: w, to: to, table: t, lanes: lanes.New[name, change](w.waiting, nil), began: time.Now(),
 		over: make(chan struct{}), asked: make(chan chan result), ended: make(map[string]uint64), refused: make(map[string]*guard.Refusal), vanished: make(map[string]int),
 		away:    outage.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
 		failing: outage.New(w.log, "full sync failed, trying again when it is due", "full sync works again", nil),
@@ -103,7 +103,7 @@ func (p *publisher) key(n name) component.Key {
 }
 
 func (p *publisher) offer(ctx context.Context, n name, e event.Event) error {
-	_, collapsed, err := p.lanes.Put(ctx, n, e)
+	_, collapsed, err := p.lanes.Put(ctx, n, change{Event: e})
 	if collapsed {
 		p.metrics.collapsed.Inc()
 	}
@@ -133,11 +133,11 @@ func (p *publisher) run(ctx context.Context) error {
 		group.Go(func() error {
 			failures := 0
 			for {
-				n, e, ok := p.lanes.Take()
+				n, c, ok := p.lanes.Take()
 				if !ok {
 					return nil
 				}
-				err := p.publish(ctx, n, e)
+				err := p.publish(ctx, n, &c)
 				switch {
 				case err == nil:
 					failures = 0
@@ -151,7 +151,7 @@ func (p *publisher) run(ctx context.Context) error {
 					p.away.Note(err)
 					p.metrics.retried.Inc()
 					p.log.Debug().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("publish again")
-					p.lanes.Again(n, e, backoff(failures))
+					p.lanes.Again(n, c, backoff(failures))
 				}
 				p.lanes.Done(n)
 			}
@@ -161,7 +161,8 @@ func (p *publisher) run(ctx context.Context) error {
 }
 
 // publish brings one event into the log unless it changes nothing.
-func (p *publisher) publish(ctx context.Context, n name, e event.Event) error {
+func (p *publisher) publish(ctx context.Context, n name, c *change) error {
+	e := c.Event
 	for {
 		known := p.table.get(n)
 		if same(known, e) {
@@ -172,7 +173,7 @@ func (p *publisher) publish(ctx context.Context, n name, e event.Event) error {
 			return errNotLeading
 		}
 		// The publish is finished even when the term ends meanwhile, so that its outcome is known.
-		sequence, err := p.to.Publish(context.WithoutCancel(ctx), e, known.sequence)
+		sequence, err := p.send(context.WithoutCancel(ctx), c, known.sequence)
 		if err == nil {
 			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
 			p.count(e)

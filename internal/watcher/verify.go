@@ -68,8 +68,8 @@ func (p *publisher) verify(ctx context.Context, n name) error {
 			return errNotLeading
 		}
 		follows := e.Sequence
-		e.Verify, e.Time = true, time.Now()
-		sequence, err := p.to.Publish(ctx, e, follows)
+		e.Verify, e.Time, e.Trace = true, time.Now(), event.Trace{}
+		sequence, err := p.send(ctx, &change{Event: e}, follows)
 		if err == nil {
 			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
 			p.count(e)

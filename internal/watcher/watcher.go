@@ -14,6 +14,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/guard"
+	"odasync/internal/tracing"
 )
 
 // Source shows the Components of a cluster.
@@ -109,6 +110,7 @@ type Watcher struct {
 	sorts     Refusals
 	fresh     func() bool
 	metrics   *Metrics
+	tracer    *tracing.Tracer // nil for no tracing
 	log       zerolog.Logger
 	approvals Approvals                 // of the present term
 	waiting   int                       // how many components may wait to be published before the source is held back
@@ -118,12 +120,12 @@ type Watcher struct {
 
 // New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
 // publish.
-func New(cfg Config, limit guard.Config, source Source, sorts Refusals, fresh func() bool, metrics *Metrics, log zerolog.Logger) *Watcher {
+func New(cfg Config, limit guard.Config, source Source, sorts Refusals, fresh func() bool, metrics *Metrics, tracer *tracing.Tracer, log zerolog.Logger) *Watcher {
 	metrics.cluster.WithLabelValues(cfg.ClusterName).Set(1)
 	metrics.interval.Set(time.Duration(cfg.Interval).Seconds())
 	return &Watcher{
 		cluster: cfg.ClusterName, interval: time.Duration(cfg.Interval), retention: time.Duration(cfg.Retention), guard: limit,
-		source: source, sorts: sorts, fresh: fresh, metrics: metrics, guarding: guardInterval,
+		source: source, sorts: sorts, fresh: fresh, metrics: metrics, tracer: tracer, guarding: guardInterval,
 		log: log.With().Str("cluster", cfg.ClusterName).Logger(), waiting: maxWaiting,
 	}
 }

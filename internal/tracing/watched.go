@@ -1,0 +1,58 @@
+package tracing
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/rs/zerolog"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+
+	"odasync/internal/outage"
+)
+
+// watched is an exporter whose failures are logged when they change and disturb nobody.
+type watched struct {
+	sdk.SpanExporter
+	away    *outage.Outage
+	secrets []string // what a collector's words may repeat
+
+	sending context.Context // ends when nothing is sent any more
+	giveUp  context.CancelFunc
+}
+
+func newWatched(to sdk.SpanExporter, cfg Config, log zerolog.Logger) *watched {
+	w := &watched{SpanExporter: to, away: outage.New(log, "cannot send spans, which are lost: look at the collector and the OTEL_EXPORTER_OTLP variables",
+		"spans are sent again", nil)}
+	for _, value := range cfg.headers() {
+		w.secrets = append(w.secrets, value)
+		if _, credentials, found := strings.Cut(value, " "); found { // of an Authorization header
+			w.secrets = append(w.secrets, credentials)
+		}
+	}
+	w.sending, w.giveUp = context.WithCancel(context.Background())
+	return w
+}
+
+// ExportSpans implements sdk.SpanExporter.
+func (w *watched) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.sending, cancel)()
+	w.away.Note(w.redacted(w.SpanExporter.ExportSpans(ctx, spans)))
+	return nil // nobody above could do better
+}
+
+// redacted keeps the text of an error alone, without the headers' values.
+func (w *watched) redacted(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for _, secret := range w.secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+	}
+	return errors.New(text)
+}

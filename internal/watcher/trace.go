@@ -1,0 +1,69 @@
+package watcher
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"odasync/internal/event"
+	"odasync/internal/tracing"
+)
+
+// change is an event on its way into the log.
+type change struct {
+	event.Event
+	tries int // to publish it, ended or under way
+}
+
+// send is Log.Publish in a span of its own, which the message names for those who go on from it. A first try begins the
+// trace, at the time when the change was seen; a further one goes on from the first.
+func (p *publisher) send(ctx context.Context, c *change, expected uint64) (uint64, error) {
+	c.tries++
+	if p.tracer == nil {
+		return p.to.Publish(ctx, c.Event, expected)
+	}
+	began := time.Time{} // now
+	if c.tries == 1 {
+		began = c.Time
+	}
+	ctx, span := p.tracer.Begin(ctx, c.Trace, "publish "+event.ComponentPrefix, trace.SpanKindProducer, began)
+	defer span.End()
+	e := c.Event
+	e.Trace = tracing.Carried(ctx)
+	if c.tries == 1 {
+		c.Trace = e.Trace
+	}
+	if span.Recording() {
+		describe(span, e, c.tries, expected)
+	}
+	sequence, err := p.to.Publish(ctx, e, expected)
+	if err != nil {
+		span.Fail(p.kindOf(err), err.Error())
+	} else if span.Recording() {
+		span.Set(attribute.Int64("odasync.seq", int64(sequence)))
+	}
+	return sequence, err
+}
+
+func describe(span tracing.Span, e event.Event, try int, expected uint64) {
+	m := event.Encode(e, expected) // as the log will do
+	span.Set(
+		tracing.MessagingSystem, semconv.MessagingOperationName("publish"), semconv.MessagingOperationTypeSend,
+		semconv.MessagingDestinationTemplate(event.SubjectTemplate), semconv.MessagingDestinationName(m.Subject),
+		semconv.MessagingMessageID(m.MessageID()), semconv.MessagingMessageBodySize(len(m.Data)),
+		attribute.String("odasync.cluster", e.Key.Cluster), attribute.String("odasync.namespace", e.Key.Namespace),
+		attribute.String("odasync.component", e.Key.Name), attribute.Bool("odasync.deleted", e.Deleted()),
+		attribute.Bool("odasync.verify", e.Verify), attribute.Int("odasync.attempt", try),
+	)
+}
+
+// kindOf is a word for what kept an event from the log.
+func (p *publisher) kindOf(err error) string {
+	if _, superseded := p.sorts.Superseded(err); superseded {
+		return "superseded"
+	}
+	return tracing.Kind(err)
+}
