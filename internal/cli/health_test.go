@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,7 +19,7 @@ func readyDaemon(t *testing.T, check func() error) string {
 	t.Helper()
 	health := new(ops.Health)
 	health.Ready("nats", func(context.Context) error { return check() })
-	server := httptest.NewServer(ops.Handler(ops.Config{Endpoint: "/metrics"}, ops.NewRegistry(), health))
+	server := httptest.NewServer(ops.Handler(ops.Config{Endpoint: "/metrics"}, ops.NewRegistry(), health, ops.NewLogs(ops.Config{}, io.Discard)))
 	t.Cleanup(server.Close)
 	address, err := url.Parse(server.URL)
 	if err != nil {

@@ -67,7 +67,7 @@ func environment(t *testing.T, env map[string]string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	sections := append(new(daemon.WatcherConfig).Sections(), new(daemon.SyncerConfig).Sections()...)
-	for _, v := range config.Variables(append(sections, new(ops.Config))...) {
+	for _, v := range config.Variables(append(sections, new(daemon.EnvConfig).Sections()...)...) {
 		for _, name := range []string{v.Name, v.Name + config.FileSuffix} {
 			t.Setenv(name, "") // so that what was set comes back afterwards
 			if err := os.Unsetenv(name); err != nil {
@@ -159,7 +159,7 @@ func (p *pipeline) background(t *testing.T, sections []config.Section, variables
 	if err := config.Load(t.Context(), envconfig.MapLookuper(variables), sections...); err != nil {
 		t.Fatal(err)
 	}
-	env, _, err := daemon.NewEnv(ops.Config{LogLevel: "ERROR", LogFormat: "json"}, io.Discard)
+	env, _, err := daemon.NewEnv(daemon.EnvConfig{Ops: ops.Config{LogLevel: "ERROR", LogFormat: "json"}}, "test", io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 
 	"odasync/internal/daemon"
 	"odasync/internal/manifests"
-	"odasync/internal/ops"
 	"odasync/internal/refregistry"
 )
 
@@ -68,9 +67,9 @@ func run(c *cli.Context) (err error) {
 	var (
 		watching daemon.WatcherConfig
 		syncing  daemon.SyncerConfig
-		watched  ops.Config
+		watched  daemon.EnvConfig
 	)
-	sections := append(append(watching.Sections(), syncing.Sections()...), &watched)
+	sections := slices.Concat(watching.Sections(), syncing.Sections(), watched.Sections())
 	variables, err := load(c.Context, sections...)
 	if err != nil {
 		return err
@@ -82,7 +81,7 @@ func run(c *cli.Context) (err error) {
 			return err
 		}
 	}
-	env, serve, err := daemon.NewEnv(watched, c.App.ErrWriter, slices.Concat(checks, daemon.SyncerChecks)...)
+	env, serve, err := daemon.NewEnv(watched, "odasync", c.App.ErrWriter, slices.Concat(checks, daemon.SyncerChecks)...)
 	if err != nil {
 		return err
 	}

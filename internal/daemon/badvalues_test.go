@@ -9,7 +9,6 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/daemon"
-	"odasync/internal/ops"
 )
 
 // bad is a value that a variable does not take.
@@ -71,16 +70,32 @@ var badValues = map[string][]bad{
 	"MONITORING_PORT":    {{value: "http", allowed: "a whole number"}, {value: "-1", allowed: "65535"}, {value: "65536", allowed: "65535"}},
 	"MONITORING_ENDPOINT": {
 		{value: "metrics", allowed: "a path such as /metrics"}, {value: "/livez", allowed: "not one of the health addresses"},
-		{value: "/healthz", allowed: "not one of the health addresses"}, {value: "/a b", allowed: "a path such as /metrics"},
+		{value: "/healthz", allowed: "not one of the health addresses"}, {value: "/loglevel", allowed: "not one of the health addresses, /loglevel"},
+		{value: "/debug/pprof/heap", allowed: "/debug/pprof"}, {value: "/a b", allowed: "a path such as /metrics"},
 	},
-	"LOG_LEVEL":                         {{value: "LOUD", allowed: "DEBUG, INFO, WARNING, ERROR or CRITICAL"}},
-	"LOG_FORMAT":                        {{value: "xml", allowed: "console or json"}},
-	"TOMBSTONE_RETENTION":               {{value: "a month", allowed: "seconds"}, {value: "59", shown: "59s", allowed: "a minute or more"}},
-	"ORPHAN_MAX_PERCENT":                {{value: "many", allowed: "a whole number"}, {value: "-1", allowed: "0 to 100"}, {value: "101", allowed: "0 to 100"}},
-	"SYNC_CLUSTERS":                     {{value: "east,,west", shown: `""`, allowed: "1 to 100 characters"}},
-	"ORPHAN_POLICY":                     {{value: "burn", allowed: "delete, report or keep"}},
-	"COMPONENT_REGISTRY_RETRY_ATTEMPTS": {{value: "x", allowed: "a whole number"}, {value: "0", allowed: "1 to 100"}, {value: "101", allowed: "1 to 100"}},
-	"COMPONENT_REGISTRY_RETRY_DELAY":    {{value: "x", allowed: "seconds"}, {value: "-5", shown: "-5s", allowed: "0 to 1h"}, {value: "2h", shown: "2h0m0s", allowed: "0 to 1h"}},
+	"LOG_LEVEL":                          {{value: "LOUD", allowed: "DEBUG, INFO, WARNING, ERROR or CRITICAL"}},
+	"LOG_FORMAT":                         {{value: "xml", allowed: "console or json"}},
+	"LOG_REPEATS":                        {{value: "few", allowed: "a whole number"}, {value: "-1", allowed: "0 (all) or a number"}},
+	"MONITORING_TLS_CERT":                {{value: "cert.pem", shown: "half set", allowed: "both files or none"}},
+	"MONITORING_TLS_KEY":                 {{value: "key.pem", shown: "half set", allowed: "both files or none"}},
+	"MONITORING_PPROF":                   {{value: "heap", allowed: "true or false"}},
+	"OTEL_SDK_DISABLED":                  {{value: "maybe", allowed: "true or false"}},
+	"OTEL_TRACES_EXPORTER":               {{value: "jaeger", allowed: "otlp or none"}},
+	"OTEL_EXPORTER_OTLP_ENDPOINT":        badEndpoints,
+	"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": badEndpoints,
+	"OTEL_EXPORTER_OTLP_PROTOCOL":        {{value: "http/json", allowed: "http/protobuf or grpc"}},
+	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": {{value: "udp", allowed: "http/protobuf or grpc"}},
+	"OTEL_EXPORTER_OTLP_HEADERS":         badHeaders,
+	"OTEL_EXPORTER_OTLP_TRACES_HEADERS":  badHeaders,
+	"OTEL_SERVICE_NAME":                  anyText,
+	"OTEL_TRACES_SAMPLER":                {{value: "sometimes", allowed: "always_on"}},
+	"OTEL_TRACES_SAMPLER_ARG":            {{value: "all", allowed: "0 to 1"}, {value: "1.5", allowed: "0 to 1"}, {value: "-1", allowed: "0 to 1"}, {value: "NaN", allowed: "0 to 1"}},
+	"TOMBSTONE_RETENTION":                {{value: "a month", allowed: "seconds"}, {value: "59", shown: "59s", allowed: "a minute or more"}},
+	"ORPHAN_MAX_PERCENT":                 {{value: "many", allowed: "a whole number"}, {value: "-1", allowed: "0 to 100"}, {value: "101", allowed: "0 to 100"}},
+	"SYNC_CLUSTERS":                      {{value: "east,,west", shown: `""`, allowed: "1 to 100 characters"}},
+	"ORPHAN_POLICY":                      {{value: "burn", allowed: "delete, report or keep"}},
+	"COMPONENT_REGISTRY_RETRY_ATTEMPTS":  {{value: "x", allowed: "a whole number"}, {value: "0", allowed: "1 to 100"}, {value: "101", allowed: "1 to 100"}},
+	"COMPONENT_REGISTRY_RETRY_DELAY":     {{value: "x", allowed: "seconds"}, {value: "-5", shown: "-5s", allowed: "0 to 1h"}, {value: "2h", shown: "2h0m0s", allowed: "0 to 1h"}},
 	"COMPONENT_REGISTRY_URL": {
 		{value: "registry:8000", allowed: "http:// or https://"}, {value: "ftp://registry", allowed: "http:// or https://"}, {value: "http://", allowed: "a host"},
 		{value: "http://ada:pa55@registry:port", shown: "not a URL", allowed: "http:// or https://"},
@@ -93,6 +108,19 @@ var badValues = map[string][]bad{
 	"COMPONENT_REGISTRY_NAME":    {{value: strings.Repeat("n", 101), allowed: "1 to 100 characters"}},
 	"COMPONENT_NAME_FORMAT":      {{value: "uid", allowed: "name or namespace.name"}},
 	"EXPOSED_API_SEGMENTS":       {{value: "core,edge", shown: "edge", allowed: "core, management and security"}},
+}
+
+// badEndpoints are what an endpoint for spans may not be.
+var badEndpoints = []bad{
+	{value: "collector:4318", allowed: "http:// or https://"}, {value: "grpc://collector:4317", allowed: "http:// or https://"},
+	{value: "https://", allowed: "a host"}, {value: "http://ada:pa55@collector:port", shown: "not a URL", allowed: "http:// or https://"},
+	{value: "http://ada:pa55@collector:4318", shown: "http://ada:xxxxx@collector:4318", allowed: "give OTEL_EXPORTER_OTLP_HEADERS"},
+	{value: "http://collector:4318/?key=pa55", shown: "http://collector:4318/", allowed: "http:// or https://"},
+}
+
+// badHeaders are what headers for the collector may not be.
+var badHeaders = []bad{
+	{value: "pa55", shown: "***", allowed: "name=value"}, {value: "a=1,=pa55", shown: "***", allowed: "name=value"}, {value: "key=pa55%zz", shown: "***", allowed: "URL-encoded"},
 }
 
 // secrets are the parts of the values above that no problem may show.
@@ -162,7 +190,7 @@ func oneProblem(t *testing.T, env map[string]string, words ...string) {
 // problems loads everything that both processes read.
 func problems(env map[string]string) []string {
 	sections := append(new(daemon.WatcherConfig).Sections(), new(daemon.SyncerConfig).Sections()...)
-	err := config.Load(context.Background(), envconfig.MapLookuper(env), append(sections, new(ops.Config))...)
+	err := config.Load(context.Background(), envconfig.MapLookuper(env), append(sections, new(daemon.EnvConfig).Sections()...)...)
 	if err == nil {
 		return nil
 	}
@@ -173,7 +201,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	env := map[string]string{}
 	for name, values := range badValues {
 		// Of a pair one is enough, else nothing is wrong with it.
-		if len(values) > 0 && name != "NATS_TLS_KEY" && name != "NATS_PASSWORD" {
+		if len(values) > 0 && name != "NATS_TLS_KEY" && name != "NATS_PASSWORD" && name != "MONITORING_TLS_KEY" {
 			env[name] = values[0].value
 		}
 	}

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"odasync/internal/config"
 	"odasync/internal/ops"
+	"odasync/internal/tracing"
 )
 
 // Env is what the parts of one process share.
@@ -17,7 +20,17 @@ type Env struct {
 	Log     zerolog.Logger
 	Metrics *prometheus.Registry
 	Health  *ops.Health
+	Tracer  *tracing.Tracer // nil for no tracing
 }
+
+// EnvConfig is how a process is watched.
+type EnvConfig struct {
+	Ops     ops.Config
+	Tracing tracing.Config
+}
+
+// Sections lists the parts for config.Load.
+func (c *EnvConfig) Sections() []config.Section { return []config.Section{&c.Ops, &c.Tracing} }
 
 // The names of the readiness checks.
 const (
@@ -36,16 +49,38 @@ var (
 	SyncerChecks = []string{checkNATS, checkRegistry}
 )
 
-// NewEnv returns the log, the metrics and the health of a process, and run, which serves them until its context ends.
-// The process is not ready before it has registered the readiness checks.
-func NewEnv(cfg ops.Config, out io.Writer, checks ...string) (env Env, run func(context.Context) error, err error) {
-	env = Env{Log: ops.NewLogger(cfg, out), Metrics: ops.NewRegistry(), Health: new(ops.Health)}
+// flushTimeout bounds how long a process that has done its work sends what it has still to tell.
+const flushTimeout = 3 * time.Second
+
+// NewEnv returns the log, the metrics, the health and the tracer of the named process, and run, which serves them until its
+// context ends and then sends the last spans. The process is not ready before it has registered the readiness checks.
+func NewEnv(cfg EnvConfig, name string, out io.Writer, checks ...string) (env Env, run func(context.Context) error, err error) {
+	logs := ops.NewLogs(cfg.Ops, out, tracing.LogHook{})
+	env = Env{Log: logs.Logger, Metrics: ops.NewRegistry(), Health: new(ops.Health)}
 	for _, name := range checks {
 		env.Health.Ready(name, func(context.Context) error { return errors.New("starting") })
 	}
 	ops.RegisterReady(env.Metrics, env.Health)
-	run, err = ops.Serve(cfg, env.Metrics, env.Health, env.Log)
-	return env, run, err
+	traces, err := tracing.New(context.Background(), cfg.Tracing, tracing.Service{Name: name, Version: ops.Version()}, env.Log)
+	if err != nil {
+		return env, nil, &configError{err}
+	}
+	serve, err := ops.Serve(cfg.Ops, env.Metrics, env.Health, logs)
+	if err != nil {
+		return env, nil, errors.Join(err, traces.Close(context.Background())) // there is nothing to send yet
+	}
+	env.Tracer = traces.Tracer()
+	return env, func(ctx context.Context) error {
+		defer logs.Flush()
+		defer logs.Signals()()
+		err := serve(ctx)
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		if err := traces.Close(flush); err != nil {
+			env.Log.Warn().Err(err).Msg("some spans are lost")
+		}
+		return err
+	}, nil
 }
 
 // part is a piece of a process that comes into being later; until then its check says what it waits for.

@@ -65,22 +65,22 @@ func load(ctx context.Context, sections ...config.Section) error {
 // RunWatcher is the watcher process.
 func RunWatcher(ctx context.Context) error {
 	var cfg WatcherConfig
-	return runDaemon(ctx, cfg.Sections(), WatcherChecks, func(ctx context.Context, env Env) error { return Watch(ctx, &cfg, env) })
+	return runDaemon(ctx, "odasync-watcher", cfg.Sections(), WatcherChecks, func(ctx context.Context, env Env) error { return Watch(ctx, &cfg, env) })
 }
 
 // RunSyncer is the syncer process.
 func RunSyncer(ctx context.Context) error {
 	var cfg SyncerConfig
-	return runDaemon(ctx, cfg.Sections(), SyncerChecks, func(ctx context.Context, env Env) error { return Sync(ctx, &cfg, env) })
+	return runDaemon(ctx, "odasync-syncer", cfg.Sections(), SyncerChecks, func(ctx context.Context, env Env) error { return Sync(ctx, &cfg, env) })
 }
 
 // runDaemon runs the work beside metrics and health, which end after it.
-func runDaemon(ctx context.Context, sections []config.Section, checks []string, work func(context.Context, Env) error) error {
-	var cfg ops.Config
-	if err := load(ctx, append(sections, &cfg)...); err != nil {
+func runDaemon(ctx context.Context, name string, sections []config.Section, checks []string, work func(context.Context, Env) error) error {
+	var cfg EnvConfig
+	if err := load(ctx, append(sections, cfg.Sections()...)...); err != nil {
 		return err
 	}
-	env, serve, err := NewEnv(cfg, os.Stderr, checks...)
+	env, serve, err := NewEnv(cfg, name, os.Stderr, checks...)
 	if err != nil {
 		return err
 	}

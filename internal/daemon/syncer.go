@@ -83,6 +83,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		backlog.Follow(p.consumer, p.letters)
 		s := syncer.New(syncer.Ports{
 			Deliveries: p.consumer, Heads: p.log, Claims: p.claims, States: p.states, Letters: p.letters, Registry: target, Probe: target,
+			Tracer: env.Tracer,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcilePorts{
 			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Progress: p.progress,

@@ -12,7 +12,6 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/daemon"
-	"odasync/internal/ops"
 )
 
 var update = flag.Bool("update", false, "write the generated files")
@@ -30,7 +29,7 @@ func variables() []described {
 	}{
 		{"watcher", new(daemon.WatcherConfig).Sections()},
 		{"syncer", new(daemon.SyncerConfig).Sections()},
-		{"both", []config.Section{new(ops.Config)}},
+		{"both", new(daemon.EnvConfig).Sections()},
 	}
 	var all []described
 	at := map[string]int{}

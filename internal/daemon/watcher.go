@@ -118,7 +118,7 @@ type leader struct {
 }
 
 func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
-	w := watcher.New(cfg.Watcher, cfg.Guard, from, refusals(), election.Fresh, watcher.NewMetrics(env.Metrics), log)
+	w := watcher.New(cfg.Watcher, cfg.Guard, from, refusals(), election.Fresh, watcher.NewMetrics(env.Metrics), env.Tracer, log)
 	env.Health.Live("lead", func(context.Context) error {
 		if stuck := election.Stuck(); stuck > time.Minute {
 			return fmt.Errorf("the lead was lost %s ago and its work has not ended", stuck.Round(time.Second))

@@ -189,7 +189,7 @@ func TestDecodeToleratesNewerWriters(t *testing.T) {
 	key := component.Key{Cluster: "c", Namespace: "ns", Name: "a"}
 	want := event.Upserted(key, component.Observation{Seen: seen, Component: &component.Component{Namespace: "ns", Name: "a"}})
 	m := event.Encode(want, 0)
-	set(&m, "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	set(&m, "oda-unheard-of", "1")
 	m.Data = []byte(strings.Replace(string(m.Data), "{", `{"unheardOf":[1,{"a":null}],`, 1))
 	got, err := event.Decode(m, 1)
 	if err != nil {
@@ -198,6 +198,24 @@ func TestDecodeToleratesNewerWriters(t *testing.T) {
 	want.Sequence = 1
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAMessageCarriesItsTrace(t *testing.T) {
+	const parent, state = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "vendor=1"
+	for name, want := range map[string]event.Trace{"none": {}, "parent": {Parent: parent}, "both": {Parent: parent, State: state}} {
+		t.Run(name, func(t *testing.T) {
+			e := event.Tombstone(component.Key{Cluster: "c", Namespace: "ns", Name: "a"}, "", "", seen)
+			e.Trace = want
+			m := event.Encode(e, 0)
+			if got := header(m, "traceparent") + header(m, "tracestate"); got != want.Parent+want.State || len(m.Header["traceparent"]) > 0 != (want.Parent != "") {
+				t.Errorf("headers %v", m.Header)
+			}
+			got, err := event.Decode(m, 1)
+			if err != nil || got.Trace != want {
+				t.Errorf("read as %+v, %v", got.Trace, err)
+			}
+		})
 	}
 }
 

@@ -1,29 +1,40 @@
 package ops
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 )
 
-// levels are the words for LOG_LEVEL: zerolog's and those of Python's logging.
-var levels = map[string]zerolog.Level{
-	"TRACE": zerolog.TraceLevel, "DEBUG": zerolog.DebugLevel, "INFO": zerolog.InfoLevel,
-	"WARN": zerolog.WarnLevel, "WARNING": zerolog.WarnLevel,
-	"ERROR": zerolog.ErrorLevel, "CRITICAL": zerolog.FatalLevel, "FATAL": zerolog.FatalLevel,
+// Logs is the log of a process.
+type Logs struct {
+	// Logger is what the parts of the process log to.
+	Logger zerolog.Logger
+	// Level is what it leaves out, and can be changed while it runs.
+	Level   *Level
+	repeats *repeats
 }
 
-// NewLogger returns a logger for people (console) or for machines (json, one object a line, UTC time).
-func NewLogger(cfg Config, out io.Writer) zerolog.Logger {
+// NewLogs returns a log for people (console) or for machines (json, one object a line, UTC time). hooks add to each line.
+func NewLogs(cfg Config, out io.Writer, hooks ...zerolog.Hook) *Logs {
 	if cfg.LogFormat == "console" {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !colour(out)}
 	}
-	return zerolog.New(out).Level(levels[strings.ToUpper(cfg.LogLevel)]).With().Timestamp().Logger()
+	level := newLevel(cfg.LogLevel)
+	// The level is a sampler, which all loggers that derive from this one share: their own level is fixed.
+	plain := zerolog.New(out).Level(zerolog.TraceLevel).Sample(level).With().Timestamp().Logger()
+	l := &Logs{Level: level, repeats: newRepeats(cfg.Repeats, plain)}
+	l.Logger = plain.Hook(l.repeats).Hook(hooks...)
+	return l
 }
+
+// NewLogger returns the logger alone, for a program that ends soon.
+func NewLogger(cfg Config, out io.Writer) zerolog.Logger { return NewLogs(cfg, out).Logger }
+
+// Flush tells what was left out and not told yet.
+func (l *Logs) Flush() { l.repeats.flush() }
 
 // colour says whether the output is a terminal that wants colour.
 func colour(out io.Writer) bool {
@@ -38,11 +49,4 @@ func IsTerminal(out io.Writer) bool {
 	}
 	info, err := file.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-func checkLevel(level string) error {
-	if _, known := levels[strings.ToUpper(level)]; !known {
-		return fmt.Errorf("LOG_LEVEL is %q: DEBUG, INFO, WARNING, ERROR or CRITICAL", level)
-	}
-	return nil
 }

@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"odasync/internal/ops"
@@ -29,6 +28,8 @@ func config(change func(*ops.Config)) ops.Config {
 	}
 	return c
 }
+
+func quiet() *ops.Logs { return ops.NewLogs(config(nil), io.Discard) }
 
 func TestConfigNamesEveryProblem(t *testing.T) {
 	tests := map[string]struct {
@@ -62,7 +63,7 @@ func TestConfigNamesEveryProblem(t *testing.T) {
 
 func TestHealthSaysWhatIsMissing(t *testing.T) {
 	health := new(ops.Health)
-	server := httptest.NewServer(ops.Handler(config(nil), ops.NewRegistry(), health))
+	server := httptest.NewServer(ops.Handler(config(nil), ops.NewRegistry(), health, quiet()))
 	defer server.Close()
 	expect := func(path string, status int, body string) {
 		t.Helper()
@@ -93,7 +94,7 @@ func TestMetricsAreClean(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
-	server := httptest.NewServer(ops.Handler(config(nil), registry, new(ops.Health)))
+	server := httptest.NewServer(ops.Handler(config(nil), registry, new(ops.Health), quiet()))
 	defer server.Close()
 	if status, body := get(t, server.URL+"/metrics"); status != 200 || !strings.Contains(body, "odasync_build_info{") {
 		t.Errorf("metrics: %d, build info: %v", status, strings.Contains(body, "odasync_build_info{"))
@@ -102,7 +103,7 @@ func TestMetricsAreClean(t *testing.T) {
 
 func TestServeUntilTheContextEnds(t *testing.T) {
 	var log bytes.Buffer
-	run, err := ops.Serve(config(nil), ops.NewRegistry(), new(ops.Health), zerolog.New(&log))
+	run, err := ops.Serve(config(nil), ops.NewRegistry(), new(ops.Health), ops.NewLogs(config(nil), &log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func TestServeSaysWhichVariableMendsAPortInUse(t *testing.T) {
 	taken := httptest.NewServer(http.NotFoundHandler())
 	defer taken.Close()
 	cfg := config(func(c *ops.Config) { c.Port = taken.Listener.Addr().(*net.TCPAddr).Port })
-	if _, err := ops.Serve(cfg, ops.NewRegistry(), new(ops.Health), zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "MONITORING_PORT") {
+	if _, err := ops.Serve(cfg, ops.NewRegistry(), new(ops.Health), quiet()); err == nil || !strings.Contains(err.Error(), "MONITORING_PORT") {
 		t.Errorf("error = %v, want one that names MONITORING_PORT", err)
 	}
 }

@@ -2,11 +2,15 @@ package ops
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +18,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 )
+
+// The limits of a request. A profile may take longer than an answer: its handler extends the time.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = time.Minute
+	maxHeader     = 16 << 10
+	maxBody       = 1 << 10
+	// maxScrapes is how many may be under way; a further one is told to come again.
+	maxScrapes = 8
+)
+
+// profilesPath is where Go's profiles are, if they are asked for.
+const profilesPath = "/debug/pprof"
 
 // NewRegistry returns a metrics registry with the process's, Go's and the build's metrics.
 func NewRegistry() *prometheus.Registry {
@@ -23,37 +42,75 @@ func NewRegistry() *prometheus.Registry {
 	return registry
 }
 
-// Handler serves metrics and health.
-func Handler(cfg Config, registry *prometheus.Registry, health *Health) http.Handler {
+// Handler serves metrics, health and the log level.
+func Handler(cfg Config, registry *prometheus.Registry, health *Health, logs *Logs) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET "+cfg.Endpoint, promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
+	mux.Handle("GET "+cfg.Endpoint, promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, MaxRequestsInFlight: maxScrapes}))
 	mux.HandleFunc("GET /livez", health.serve("live", &health.live))
 	mux.HandleFunc("GET /readyz", health.serve("ready", &health.ready))
 	mux.HandleFunc("GET /healthz", health.serve("healthy", &health.live, &health.ready))
-	return mux
+	mux.HandleFunc("GET "+levelPath, logs.Level.serve(logs.Logger))
+	mux.HandleFunc("PUT "+levelPath, logs.Level.serve(logs.Logger))
+	if cfg.Profiles {
+		mux.HandleFunc("GET "+profilesPath+"/", pprof.Index)
+		mux.HandleFunc("GET "+profilesPath+"/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET "+profilesPath+"/profile", pprof.Profile)
+		mux.HandleFunc("GET "+profilesPath+"/symbol", pprof.Symbol)
+		mux.HandleFunc("GET "+profilesPath+"/trace", pprof.Trace)
+	}
+	return http.MaxBytesHandler(mux, maxBody)
 }
 
-// Serve serves metrics and health until the context ends. The port is bound before it returns the address; without
-// monitoring nothing is bound and run only waits.
-func Serve(cfg Config, registry *prometheus.Registry, health *Health, log zerolog.Logger) (run func(context.Context) error, err error) {
+// Serve serves what Handler does until the context ends. The port is bound before it returns; without monitoring nothing
+// is bound and run only waits.
+func Serve(cfg Config, registry *prometheus.Registry, health *Health, logs *Logs) (run func(context.Context) error, err error) {
 	if !cfg.Monitoring {
 		return func(ctx context.Context) error { <-ctx.Done(); return nil }, nil
+	}
+	server := newServer(Handler(cfg, registry, health, logs), logs.Logger)
+	if cfg.TLSCert != "" {
+		certificate, err := loadCertificate(cfg.TLSCert, cfg.TLSKey, logs.Logger)
+		if err != nil {
+			return nil, fmt.Errorf("serve metrics: %w: give readable files in MONITORING_TLS_CERT and MONITORING_TLS_KEY", err)
+		}
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
 	if err != nil {
 		return nil, fmt.Errorf("serve metrics: %w: set MONITORING_PORT to a free port, or MONITORING_ENABLED=false", err)
 	}
-	log.Info().Str("address", listener.Addr().String()).Str("metrics", cfg.Endpoint).Msg("serving metrics and health")
-	server := &http.Server{
-		Handler: Handler(cfg, registry, health), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-	}
+	logs.Logger.Info().Str("address", listener.Addr().String()).Str("metrics", cfg.Endpoint).
+		Bool("tls", cfg.TLSCert != "").Msg("serving metrics and health")
 	return func(ctx context.Context) error { return serveUntil(ctx, server, listener) }, nil
+}
+
+// newServer returns a server that nobody can keep busy by being slow or long.
+func newServer(handler http.Handler, log zerolog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		// Its words are about single connections, such as a handshake that failed: those of a port scan, too.
+		ErrorLog: stdlog.New(connections{log}, "", 0),
+	}
+}
+
+// connections takes the server's own words, at the level for what is of interest only to who looks for it.
+type connections struct{ log zerolog.Logger }
+
+func (c connections) Write(words []byte) (int, error) {
+	c.log.Debug().Str("words", strings.TrimSpace(string(words))).Msg("a connection for metrics or health failed")
+	return len(words), nil
 }
 
 func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() {
+		if server.TLSConfig != nil {
+			ended <- server.ServeTLS(listener, "", "")
+			return
+		}
+		ended <- server.Serve(listener)
+	}()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve metrics: %w", err)
