@@ -2,15 +2,18 @@ package cli_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"odasync/internal/ops"
+	"odasync/internal/ops/opstest"
 	"odasync/internal/refregistry"
 )
 
@@ -46,6 +49,40 @@ func TestHealthOfTheDaemonHere(t *testing.T) {
 			if !strings.Contains(unready.stdout, "not nats: not connected") {
 				t.Errorf("printed %q, which lacks the reason", unready.stdout)
 			}
+		})
+	}
+}
+
+// The certificate names another host than the one that is asked, as one for a Service does.
+func TestHealthOverHTTPS(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	opstest.Certificate(t, cert, key, "watcher.odasync.svc")
+	other := filepath.Join(dir, "other.crt")
+	opstest.Certificate(t, other, filepath.Join(dir, "other.key"), "watcher.odasync.svc")
+	health := new(ops.Health)
+	server := httptest.NewUnstartedServer(ops.Handler(ops.Config{Endpoint: "/metrics"}, ops.NewRegistry(), health, ops.NewLogs(ops.Config{}, io.Discard)))
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.StartTLS()
+	defer server.Close()
+	_, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "https://"), ":")
+	for name, test := range map[string]struct {
+		cert  string
+		code  int
+		words string
+	}{
+		"its certificate": {cert: cert},
+		"another":         {cert: other, code: 1, words: "another certificate than MONITORING_TLS_CERT"},
+		"none":            {cert: key + ".missing", code: 2, words: "MONITORING_TLS_CERT"},
+		"no certificate":  {cert: key, code: 1, words: "another certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environment(t, map[string]string{"MONITORING_PORT": port, "MONITORING_TLS_CERT": test.cert, "MONITORING_TLS_KEY": key})
+			ctl(t, "health").expect(t, test.code, test.words)
 		})
 	}
 }
