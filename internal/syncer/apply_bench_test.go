@@ -1,0 +1,46 @@
+package syncer_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/syncer"
+)
+
+// BenchmarkMend is one comparison with a registry that is right, without a broker: what a syncer itself spends on it.
+func BenchmarkMend(b *testing.B) {
+	e := upserted("a", "one")
+	e.Sequence = 1
+	registry := &quietRegistry{}
+	applier := syncer.NewApplier(syncer.Unshared(benchHead{e}, registry, registry),
+		syncer.Config{Target: target, Concurrency: 1, Tries: 1}, 0, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := applier.Mend(b.Context(), e.Key); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+type benchHead struct{ event.Event }
+
+func (h benchHead) Newest(context.Context, component.Key) (event.Event, bool, error) {
+	return h.Event, true, nil
+}
+
+// quietRegistry takes everything and keeps nothing.
+type quietRegistry struct{}
+
+func (*quietRegistry) Health(context.Context) error { return nil }
+func (*quietRegistry) Trial(context.Context) error  { return nil }
+func (*quietRegistry) Apply(context.Context, component.Key, *component.Component, syncer.Prior) (syncer.Result, error) {
+	return syncer.Result{Requests: 1}, nil
+}
+func (*quietRegistry) Delete(context.Context, component.Key, syncer.Prior) (syncer.Result, error) {
+	return syncer.Result{Requests: 1}, nil
+}

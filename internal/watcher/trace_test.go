@@ -1,0 +1,91 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/event"
+	"odasync/internal/stream"
+	"odasync/internal/tracing"
+	"odasync/internal/tracing/tracingtest"
+)
+
+// flaky is a log whose first publish is lost.
+type flaky struct {
+	*stream.Log
+	failed atomic.Bool
+}
+
+func (f *flaky) Publish(ctx context.Context, e event.Event, expected uint64) (uint64, error) {
+	if f.failed.CompareAndSwap(false, true) {
+		return 0, errors.New("no answer")
+	}
+	return f.Log.Publish(ctx, e, expected)
+}
+
+// Each try is a span: the first begins the trace, at the time of the change, and the message names the one that succeeded.
+func TestEachTryToPublishIsASpan(t *testing.T) {
+	collector, b := tracingtest.Start(t), newBench(t)
+	provider, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.HTTP}, tracing.Service{Name: "watcher"}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.watcher.tracer = provider.Tracer()
+	l := b.lead(t, &flaky{Log: b.log})
+	change := seen("a", "one")
+	l.observe(change)
+	l.settled()
+	published := b.events(t)
+	if err := l.end(); err != nil {
+		t.Fatal(err)
+	}
+	if err := provider.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	spans := collector.Spans()
+	slices.SortFunc(spans, func(a, b tracingtest.Span) int { return int(a.StartNanos) - int(b.StartNanos) })
+	if len(spans) != 2 || len(published) != 1 {
+		t.Fatalf("%d events, spans %+v", len(published), spans)
+	}
+	first, second := spans[0], spans[1]
+	if !first.Failed || first.Words != "no answer" || first.Parent != "" || first.Attributes["odasync.attempt"] != "1" || first.StartNanos != uint64(change.Seen.UnixNano()) {
+		t.Errorf("the first try: %+v", first)
+	}
+	if second.Failed || second.Parent != first.ID || second.Trace != first.Trace || second.Attributes["odasync.attempt"] != "2" || second.Attributes["odasync.seq"] != "1" {
+		t.Errorf("the second try: %+v, after %+v", second, first)
+	}
+	if want := (event.Trace{Parent: "00-" + second.Trace + "-" + second.ID + "-01"}); published[0].Trace != want {
+		t.Errorf("the message carries %+v, want %+v", published[0].Trace, want)
+	}
+}
+
+// An event that is published again on demand does not go on with the trace of its first publish.
+func TestAVerificationIsATraceOfItsOwn(t *testing.T) {
+	collector, b := tracingtest.Start(t), newBench(t)
+	provider, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.HTTP}, tracing.Service{Name: "watcher"}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.watcher.tracer = provider.Tracer()
+	l := b.lead(t, b.log)
+	l.round(b.source.scopes[0], seen("a", "one"))
+	l.settled()
+	if _, err := b.watcher.Verify(t.Context(), ns, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.end(); err != nil {
+		t.Fatal(err)
+	}
+	if err := provider.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	spans := collector.Spans()
+	if len(spans) != 2 || spans[0].Trace == spans[1].Trace || spans[1].Parent != "" || spans[1].Attributes["odasync.verify"] != "true" {
+		t.Errorf("spans: %+v", spans)
+	}
+}
