@@ -109,6 +109,12 @@ func TestOneTraceFromTheClusterToTheRegistry(t *testing.T) {
 			if !strings.Contains(line, `"trace_id":"`+root.Trace+`"`) || !strings.Contains(line, `"span_id":"`+last.ID+`"`) {
 				t.Errorf("the log line lacks the span: %s", line)
 			}
+			if line := p.logged(t, `"message":"published"`); !strings.Contains(line, `"trace_id":"`+root.Trace+`","span_id":"`+root.ID+`"`) {
+				t.Errorf("the watcher's line lacks the span: %s", line)
+			}
+			if line := p.logged(t, `"message":"registry request"`, `"endpoint":"/components/"`, `"method":"POST"`); !strings.Contains(line, `"trace_id":"`+root.Trace+`"`) || !strings.Contains(line, `"component":"orders"`) {
+				t.Errorf("the line of a request lacks the span: %s", line)
+			}
 			expectSteps(t, spans, last)
 			expectRequests(t, p, spans, root.Trace)
 			for _, key := range collector.Keys() {

@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/syncer"
+	"odasync/internal/tracing"
 )
 
 // V1 is the adapter to the registry with integer ids. It implements syncer.Registry.
@@ -178,7 +179,7 @@ func (v *V1) rounds(ctx context.Context, s *session, round func(context.Context,
 		if !errors.As(err, &again) {
 			return err
 		}
-		v.log.Debug().Err(again.failure).Msg("the registry changed underneath, reading again")
+		tracing.Log(ctx, v.log.Debug()).Err(again.failure).Msg("the registry changed underneath, reading again")
 		switch again.reread {
 		case rereadComponents:
 			err = v.index.reloadComponents(ctx, s, v.cfg.Name, since.components)

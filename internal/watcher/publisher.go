@@ -173,11 +173,11 @@ func (p *publisher) publish(ctx context.Context, n name, c *change) error {
 			return errNotLeading
 		}
 		// The publish is finished even when the term ends meanwhile, so that its outcome is known.
-		sequence, err := p.send(context.WithoutCancel(ctx), c, known.sequence)
+		sent, sequence, err := p.send(context.WithoutCancel(ctx), c, known.sequence)
 		if err == nil {
 			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
 			p.count(e)
-			p.log.Debug().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
+			p.log.Debug().Ctx(sent).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
 			return nil
 		}
 		if head, superseded := p.sorts.Superseded(err); superseded {
@@ -188,14 +188,14 @@ func (p *publisher) publish(ctx context.Context, n name, c *change) error {
 			// was lost: the event follows it.
 			if !known.doubt {
 				p.metrics.refused.Inc()
-				p.log.Warn().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("somebody else published: following that message")
+				p.log.Warn().Ctx(sent).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("somebody else published: following that message")
 			}
 			p.table.reset(head)
 			continue
 		}
 		if errors.Is(err, p.sorts.TooLarge) {
 			p.metrics.tooLarge.Inc()
-			p.log.Error().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component cannot be published")
+			p.log.Error().Ctx(sent).Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component cannot be published")
 			return nil
 		}
 		p.table.unanswered(n)

@@ -19,11 +19,12 @@ type change struct {
 }
 
 // send is Log.Publish in a span of its own, which the message names for those who go on from it. A first try begins the
-// trace, at the time when the change was seen; a further one goes on from the first.
-func (p *publisher) send(ctx context.Context, c *change, expected uint64) (uint64, error) {
+// trace, at the time when the change was seen; a further one goes on from the first. sent is the context of the span, for the log.
+func (p *publisher) send(ctx context.Context, c *change, expected uint64) (sent context.Context, sequence uint64, err error) {
 	c.tries++
 	if p.tracer == nil {
-		return p.to.Publish(ctx, c.Event, expected)
+		sequence, err = p.to.Publish(ctx, c.Event, expected)
+		return ctx, sequence, err
 	}
 	began := time.Time{} // now
 	if c.tries == 1 {
@@ -39,13 +40,13 @@ func (p *publisher) send(ctx context.Context, c *change, expected uint64) (uint6
 	if span.Recording() {
 		describe(span, e, c.tries, expected)
 	}
-	sequence, err := p.to.Publish(ctx, e, expected)
+	sequence, err = p.to.Publish(ctx, e, expected)
 	if err != nil {
 		span.Fail(p.kindOf(err), err.Error())
 	} else if span.Recording() {
 		span.Set(attribute.Int64("odasync.seq", int64(sequence)))
 	}
-	return sequence, err
+	return ctx, sequence, err
 }
 
 func describe(span tracing.Span, e event.Event, try int, expected uint64) {

@@ -69,7 +69,7 @@ func (p *publisher) verify(ctx context.Context, n name) error {
 		}
 		follows := e.Sequence
 		e.Verify, e.Time, e.Trace = true, time.Now(), event.Trace{}
-		sequence, err := p.send(ctx, &change{Event: e}, follows)
+		_, sequence, err := p.send(ctx, &change{Event: e}, follows)
 		if err == nil {
 			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
 			p.count(e)

@@ -38,6 +38,7 @@ func TestRefusedValues(t *testing.T) {
 		"extraEnv.lower=x":                                 "at '/extraEnv': additional properties 'lower' not allowed",
 		"extraEnv.COMPONENT_REGISTRY_API_KEY=" + secret:    "put the key into a Secret",
 		"watcher.env.NATS_PASSWORD=" + secret:              "put the passwords into a Secret",
+		"extraEnv.OTEL_EXPORTER_OTLP_HEADERS=" + secret:    "name that in extraEnvFrom",
 		"replicas=3":                                       "additional properties 'replicas' not allowed",
 	} {
 		t.Run(value, func(t *testing.T) {

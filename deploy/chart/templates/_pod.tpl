@@ -74,6 +74,11 @@ readinessProbe:
 {{- if hasKey $all "COMPONENT_REGISTRY_API_KEY" }}
 {{- fail "COMPONENT_REGISTRY_API_KEY is given as a plain variable, for everybody to read: put the key into a Secret and name that as registry.apiKey.secret" }}
 {{- end }}
+{{- range list "OTEL_EXPORTER_OTLP_HEADERS" "OTEL_EXPORTER_OTLP_TRACES_HEADERS" }}
+{{- if hasKey $all . }}
+{{- fail (printf "%s is given as a plain variable, for everybody to read: put it into a Secret and name that in extraEnvFrom" .) }}
+{{- end }}
+{{- end }}
 {{- range $name, $value := $all }}
 - name: {{ $name }}
   value: {{ if kindIs "string" $value }}{{ $value | quote }}{{ else }}{{ $value | toJson | quote }}{{ end }}
