@@ -10,7 +10,7 @@ import (
 const hidden = "***"
 
 // Secret is a value that no log, error or JSON may show: every way to print it gives ***, and nothing while it is
-// empty. Only Reveal gives the value.
+// empty. Only Reveal gives the value. It is no key for a map: encoding/json writes keys that are strings as they stand.
 type Secret string
 
 // UnmarshalText implements encoding.TextUnmarshaler. Space around the value is no part of it: secrets that come from
@@ -30,6 +30,9 @@ func (s Secret) String() string {
 	}
 	return hidden
 }
+
+// GoString implements fmt.GoStringer.
+func (s Secret) GoString() string { return s.String() }
 
 // Format implements fmt.Formatter, so that not even a wrong verb shows the value.
 func (s Secret) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, s.String()) }

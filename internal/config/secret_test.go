@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
+	"go.yaml.in/yaml/v3"
 
 	"odasync/internal/config"
 )
@@ -24,6 +26,19 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	var logged bytes.Buffer
 	log := zerolog.New(&logged)
 	log.Info().Stringer("key", holder.Key).Interface("holder", holder).Msg("read")
+	var fields bytes.Buffer
+	log = zerolog.New(&fields)
+	log.Info().Any("key", holder.Key).Fields(map[string]any{"holder": &holder}).Msg("read")
+	var structured bytes.Buffer
+	slog.New(slog.NewTextHandler(&structured, nil)).Info("read", "key", holder.Key, "holder", holder)
+	text, err := holder.Key.MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asYAML, err := yaml.Marshal(holder)
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	tests := map[string]string{
 		"string":          holder.Key.String(),
@@ -36,6 +51,13 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 		"in a pointer":    fmt.Sprintf("%v", &holder),
 		"JSON":            string(asJSON),
 		"logged":          logged.String(),
+		"as log fields":   fields.String(),
+		"slog":            structured.String(),
+		"GoString":        holder.Key.GoString(),
+		"text":            string(text),
+		"YAML":            string(asYAML),
+		"Sprintln":        fmt.Sprintln(holder),
+		"Sprint":          fmt.Sprint(holder.Key, holder),
 		"within an error": fmt.Errorf("use key %s: refused", holder.Key).Error(),
 	}
 	for name, printed := range tests {
