@@ -20,7 +20,7 @@ ARG TARGETARCH
 ARG VERSION=dev
 ARG COMMIT=unknown
 # The flags are the Makefile's: both give the same bytes, which test/compose checks.
-RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -buildvcs=false \
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -buildvcs=false -tags=grpcnotrace \
     -ldflags "-s -w -X odasync/internal/ops.version=${VERSION} -X odasync/internal/ops.commit=${COMMIT}" \
     -o /out/ ./cmd/... && mkdir /data
 
