@@ -23,6 +23,21 @@ type job struct {
 	number     int    // of the attempt, from 1
 }
 
+// lateAfter is the age from which on a message is worth the question whether there is a newer one: after an outage the
+// stream holds several versions of a component, of which only the newest counts.
+const lateAfter = 2 * time.Second
+
+// late says that the message has waited for a while.
+func (j *job) late() bool {
+	return j.event != nil && j.unreadable == nil && time.Since(j.event.Time) > lateAfter
+}
+
+// superseded says, without a claim, that a newer outcome is stored already.
+func (a *Applier) superseded(ctx context.Context, j job) bool {
+	state, err := a.ports.States.Load(ctx, j.key)
+	return err == nil && state.Intent == 0 && j.event.Sequence <= state.Sequence
+}
+
 // apply brings one message's state into the registry. Where another replica may have written at the same time, it
 // does so again, from the stream's newest message and reading the registry first, until it was alone.
 func (s *Syncer) apply(ctx context.Context, d *event.Delivery) (v verdict) {
@@ -55,6 +70,9 @@ func (s *Syncer) apply(ctx context.Context, d *event.Delivery) (v verdict) {
 // attempt claims the key, applies the event and commits. alone is false when another replica may have written the
 // key meanwhile: the verdict then does not count.
 func (a *Applier) attempt(ctx context.Context, j job) (v verdict, alone bool) {
+	if j.late() && a.superseded(ctx, j) {
+		return verdict{outcome: outcomeSuperseded, action: ack}, true
+	}
 	held, release, err := a.ports.Claims.Acquire(ctx, j.key)
 	if err != nil {
 		a.broker.result(err)
@@ -100,6 +118,11 @@ func (a *Applier) write(ctx, held context.Context, j job) verdict {
 				return judge(err, j.number)
 			}
 			return verdict{outcome: outcomeUnchanged, action: ack}
+		}
+	}
+	if j.late() && !e.Verify {
+		if newest, found, err := a.ports.Heads.Newest(held, j.key); err == nil && found && newest.Sequence > e.Sequence {
+			e = &newest // its own message finds it done
 		}
 	}
 	if state.Record == (Record{}) {
