@@ -64,7 +64,7 @@ func TestAtFirstOnlyTheNewestIsDelivered(t *testing.T) {
 		want[key] = e
 	}
 	consumer := consumerOf(t, log)
-	if diff := cmp.Diff(stream.Backlog{Pending: 3}, must(consumer.Backlog(within(t)))); diff != "" {
+	if diff := cmp.Diff(stream.Backlog{Pending: 3}, must(consumer.Backlog(within(t))), cmpopts.IgnoreFields(stream.Backlog{}, "Done", "Delivered")); diff != "" {
 		t.Errorf("backlog (-want +got):\n%s", diff)
 	}
 	open(t, consumer, 10)
