@@ -154,16 +154,16 @@ func (p *pipeline) stands(ctx context.Context, target string, metrics *syncer.Me
 	ticker := time.NewTicker(standsInterval)
 	defer ticker.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
+		if last, err := p.records.Reconciles(ctx, target); err == nil { // else what was noted before stays
+			metrics.Noted(last)
 		}
 		if err := p.conn.Stands(ctx); errors.Is(err, stream.ErrTopologyMissing) {
 			return err
 		}
-		if last, err := p.records.Reconciles(ctx, target); err == nil { // else what was noted before stays
-			metrics.Noted(last)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
 		}
 	}
 }

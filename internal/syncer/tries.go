@@ -34,6 +34,9 @@ func (a *Applier) once(held context.Context, e *event.Event, prior Prior) (resul
 	if err != nil && held.Err() != nil {
 		return result, err // a request that was cut off tells nothing about the registry
 	}
+	if ClassOf(err) == ClassDown && !internalError(err) {
+		a.sink.result(err) // told at the first try already
+	}
 	var failure *Failure
 	switch {
 	case (err == nil || ClassOf(err).permanent()) && result.Requests > 0:
@@ -62,7 +65,7 @@ func (a *Applier) weigh(held context.Context, e *event.Event, err error, flow <-
 		a.breaker.failedFor(e.Key, err, a.breaker.trial(held) != nil, flow)
 	case class == ClassDown:
 		certain := false
-		if errors.As(err, &failure) && failure.Status == http.StatusInternalServerError {
+		if internalError(err) && errors.As(err, &failure) {
 			trial := a.breaker.trial(held)
 			if trial == nil && !a.breaker.several(e.Key) {
 				alone := *failure
@@ -76,6 +79,12 @@ func (a *Applier) weigh(held context.Context, e *event.Event, err error, flow <-
 	}
 	a.sink.result(err)
 	return err
+}
+
+// internalError says whether the registry failed over a request, which may be its answer to one component alone.
+func internalError(err error) bool {
+	var failure *Failure
+	return errors.As(err, &failure) && failure.Status == http.StatusInternalServerError
 }
 
 // pause waits; false when the claim or the syncer ended meanwhile, or the breaker opened.

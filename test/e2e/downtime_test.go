@@ -25,6 +25,9 @@ func TestDowntimeOfBothWatchers(t *testing.T) {
 		comes = append(comes, lab.Component("e2e-downtime", fmt.Sprintf("comes-%d", i), "1", "first"))
 	}
 	l.Apply(append(stays, goes...)...)
+	for i := range 20 { // so that those that go are no reason to ask somebody
+		l.Apply(lab.Component("e2e-downtime", fmt.Sprintf("bystander-%d", i), "1", "first"))
+	}
 	l.Equal(lab.Patience)
 
 	l.Must(first.Stop())
