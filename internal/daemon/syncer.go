@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/config"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 	"odasync/internal/registry"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
@@ -22,7 +22,7 @@ type SyncerConfig struct {
 	Stream    stream.Config
 	Syncer    syncer.Config
 	Reconcile syncer.ReconcileConfig
-	Guard     guard.Config
+	Guard     prune.Config
 	Registry  registry.Config
 	Shutdown  ShutdownConfig
 }

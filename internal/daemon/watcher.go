@@ -12,10 +12,10 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
-	"odasync/internal/guard"
 	"odasync/internal/kube"
 	"odasync/internal/manifests"
 	"odasync/internal/ops"
+	"odasync/internal/prune"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 	"odasync/internal/watcher"
@@ -26,7 +26,7 @@ type WatcherConfig struct {
 	Kube    kube.Config
 	Stream  stream.Config
 	Watcher watcher.Config
-	Guard   guard.Config
+	Guard   prune.Config
 }
 
 // Sections lists the parts for config.Load.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 )
 
 // TypeSnapshot is the CloudEvents type of a marker.
@@ -29,8 +29,13 @@ type Marker struct {
 	Tombstoned int `json:"tombstoned"`
 	// Seconds is how long the comparison took.
 	Seconds float64 `json:"seconds"`
+	// ClusterUID identifies the cluster that the name stands for; empty where it is not known.
+	ClusterUID string `json:"clusterUID,omitempty"`
+	// Unlisted are scopes, as component.ParseScope reads them, that could not be listed: what their namespaces hold is
+	// unknown, and nothing there may be deleted because the stream lacks it.
+	Unlisted []string `json:"unlisted,omitempty"`
 	// Refused are deletions that wait to be approved.
-	Refused []guard.Refusal `json:"refused"`
+	Refused []prune.PendingDeletion `json:"refused"`
 }
 
 // EncodeMarker gives the marker's wire form.

@@ -13,7 +13,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 )
 
 // snapshot is a marker with something in every field.
@@ -22,18 +22,18 @@ func snapshot() event.Marker {
 	for n := range 11 {
 		gone = append(gone, component.Key{Cluster: "Nürnberg 1", Namespace: "components", Name: fmt.Sprintf("c-%02d", n)})
 	}
-	refusal := guard.Refuse("cluster Nürnberg 1, namespaces all", gone, 30)
+	refusal := prune.Pending("cluster Nürnberg 1, namespaces all", gone, 30)
 	refusal.Time = seen.UTC()
 	return event.Marker{
 		ID: "Xb9TVUuQ0WkEDGUVhWZ8Aa", Cluster: "Nürnberg 1", Time: seen, Count: 30, Digest: "0a1b2c", ResourceVersion: "18446744073709551616",
-		Sequence: 4711, Published: 2, Tombstoned: 1, Seconds: 0.25, Refused: []guard.Refusal{*refusal},
+		Sequence: 4711, Published: 2, Tombstoned: 1, Seconds: 0.25, Refused: []prune.PendingDeletion{*refusal},
 	}
 }
 
 func TestGoldenMarker(t *testing.T) {
 	for name, marker := range map[string]event.Marker{
 		"marker":      snapshot(),
-		"marker-bare": {ID: "Xb9TVUuQ0WkEDGUVhWZ8Ab", Cluster: "edge-1", Time: seen, Refused: []guard.Refusal{}},
+		"marker-bare": {ID: "Xb9TVUuQ0WkEDGUVhWZ8Ab", Cluster: "edge-1", Time: seen, Refused: []prune.PendingDeletion{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := event.EncodeMarker(marker)

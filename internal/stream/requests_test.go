@@ -12,7 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/syncer"
@@ -182,7 +182,7 @@ func TestReconcileRequests(t *testing.T) {
 
 // reconciled has something in every field.
 func reconciled() syncer.Reconciliation {
-	refused := guard.Refuse("target lab.1, cluster edge.1", []component.Key{{Cluster: "edge.1", Namespace: "ns", Name: "a.b"}}, 3)
+	refused := prune.Pending("target lab.1, cluster edge.1", []component.Key{{Cluster: "edge.1", Namespace: "ns", Name: "a.b"}}, 3)
 	return syncer.Reconciliation{
 		ID: "marker", Cluster: "edge.1", Target: "lab.1", Time: seen, Seconds: 1.5, DryRun: true, Desired: 1, Entries: 2, Pending: 3, Failed: 4,
 		Missing: 5, Unsettled: 6, Different: 7, Orphans: 8, Mended: 9, Deleted: 10, Unmended: 11, Refused: refused,

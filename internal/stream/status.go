@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"odasync/internal/event"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 )
 
 // ProcessStatus is what a running process says of itself. This and what embeds it is JSON for ctl: fields are added, never
@@ -32,7 +32,7 @@ type WatcherStatus struct {
 	Cluster string `json:"cluster"`
 	Leader  bool   `json:"leader"`
 	// Refused are deletions that the leader holds back until they are approved.
-	Refused []guard.Refusal `json:"refused"`
+	Refused []prune.PendingDeletion `json:"refused"`
 }
 
 // SyncerStatus is what a syncer says.

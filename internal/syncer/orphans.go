@@ -7,7 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 )
 
 // removeOrphans deletes what the policy and the guard allow. Each is checked with the stream's head once more, under its
@@ -62,7 +62,7 @@ func (r *Reconciler) tellOf(cluster, what string, level zerolog.Level) *zerolog.
 }
 
 // refusal says whether the orphans are too many to be deleted without a question.
-func (r *Reconciler) refusal(ctx context.Context, done *Reconciliation, orphans []found) (*guard.Refusal, error) {
+func (r *Reconciler) refusal(ctx context.Context, done *Reconciliation, orphans []found) (*prune.PendingDeletion, error) {
 	if r.policy != OrphansDelete {
 		return nil, nil
 	}

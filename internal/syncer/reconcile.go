@@ -12,8 +12,8 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/guard"
 	"odasync/internal/outage"
+	"odasync/internal/prune"
 )
 
 // OrphanPolicy says what happens to entries in the registry that are odasync's and that the stream does not want.
@@ -108,7 +108,7 @@ type Reconciliation struct {
 	Deleted  int `json:"deleted"`
 	Unmended int `json:"unmended"`
 	// Refused are deletions that wait to be approved; null for none.
-	Refused *guard.Refusal `json:"refused"`
+	Refused *prune.PendingDeletion `json:"refused"`
 	// Findings are the first of what was not right.
 	Findings []Finding `json:"findings"`
 	// Error says why the reconcile could not be finished; empty where it was.
@@ -138,7 +138,7 @@ const (
 type Reconciler struct {
 	applier *Applier
 	policy  OrphanPolicy
-	guard   guard.Config
+	guard   prune.Config
 	ports   ReconcilePorts
 
 	mu   sync.Mutex
@@ -158,7 +158,7 @@ type ReconcilePorts struct {
 }
 
 // NewReconciler returns a reconciler that mends through the applier.
-func NewReconciler(applier *Applier, cfg ReconcileConfig, limit guard.Config, ports ReconcilePorts) *Reconciler {
+func NewReconciler(applier *Applier, cfg ReconcileConfig, limit prune.Config, ports ReconcilePorts) *Reconciler {
 	return &Reconciler{applier: applier, policy: cfg.Orphans, guard: limit, ports: ports, told: map[string]string{}}
 }
 

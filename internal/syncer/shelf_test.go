@@ -13,7 +13,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 )
@@ -132,7 +132,7 @@ func (l *library) reconciler(r *replica, p plan) *syncer.Reconciler {
 	if p.wrap != nil {
 		p.wrap(&ports)
 	}
-	return syncer.NewReconciler(r.syncer.Applier, syncer.ReconcileConfig{Orphans: cmp.Or(p.policy, syncer.OrphansDelete)}, guard.Config{MaxPercent: 30}, ports)
+	return syncer.NewReconciler(r.syncer.Applier, syncer.ReconcileConfig{Orphans: cmp.Or(p.policy, syncer.OrphansDelete)}, prune.Config{MaxPercent: 30}, ports)
 }
 
 // reconcile wants success.

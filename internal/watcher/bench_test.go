@@ -15,7 +15,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 )
@@ -82,7 +82,7 @@ func newBenchOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, clus
 		LogMissing: stream.ErrLogMissing,
 	}
 	cfg := Config{ClusterName: cluster, Retention: config.Duration(time.Hour)}
-	b.watcher = New(cfg, guard.Config{MaxPercent: 30}, b.source, refusals, b.fresh, b.metrics, nil, zerolog.Nop())
+	b.watcher = New(cfg, prune.Config{MaxPercent: 30}, b.source, refusals, b.fresh, b.metrics, nil, zerolog.Nop())
 	return b
 }
 

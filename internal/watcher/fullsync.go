@@ -12,7 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 )
 
 // fullSync compares the whole cluster with the log when it is due or asked for, until the context ends. The rounds at the
@@ -257,7 +257,7 @@ func (p *publisher) split(absent []name) (published, others []name) {
 
 // judge asks the guard. What other scopes lack counts too: where each namespace is a scope of its own, a cluster that shows
 // nothing vanishes in small parts. What was refused stays so, whatever the others do by then.
-func (p *publisher) judge(scope component.Scope, gone []component.Key) (refusal, before *guard.Refusal, elsewhere int) {
+func (p *publisher) judge(scope component.Scope, gone []component.Key) (refusal, before *prune.PendingDeletion, elsewhere int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := scope.String()
@@ -277,7 +277,7 @@ func (p *publisher) judge(scope component.Scope, gone []component.Key) (refusal,
 	for _, other := range p.refused {
 		elsewhere += other.Gone
 	}
-	refusal = guard.Refuse(fmt.Sprintf("cluster %s, namespaces %s", p.cluster, scope), gone, p.existed)
+	refusal = prune.Pending(fmt.Sprintf("cluster %s, namespaces %s", p.cluster, scope), gone, p.existed)
 	again := before != nil && before.ID == refusal.ID
 	if !again && !p.guard.TooMany(len(gone)+elsewhere, p.existed) {
 		p.vanished[at] = len(gone)
@@ -291,14 +291,14 @@ func (p *publisher) judge(scope component.Scope, gone []component.Key) (refusal,
 }
 
 // refusals lists what is held back now.
-func (p *publisher) refusals() []guard.Refusal {
+func (p *publisher) refusals() []prune.PendingDeletion {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := []guard.Refusal{}
+	all := []prune.PendingDeletion{}
 	for _, r := range p.refused {
 		all = append(all, *r)
 	}
-	slices.SortFunc(all, func(a, b guard.Refusal) int { return a.Time.Compare(b.Time) })
+	slices.SortFunc(all, func(a, b prune.PendingDeletion) int { return a.Time.Compare(b.Time) })
 	return all
 }
 
@@ -328,9 +328,9 @@ func (w *Watcher) FullSync(ctx context.Context) (event.Marker, error) {
 }
 
 // Refused lists the deletions that are held back; none while not leading.
-func (w *Watcher) Refused() []guard.Refusal {
+func (w *Watcher) Refused() []prune.PendingDeletion {
 	if p := w.term.Load(); p != nil {
 		return p.refusals()
 	}
-	return []guard.Refusal{}
+	return []prune.PendingDeletion{}
 }

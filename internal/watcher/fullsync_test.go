@@ -18,8 +18,8 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/guard"
 	"odasync/internal/logtest"
+	"odasync/internal/prune"
 	"odasync/internal/stream"
 )
 
@@ -425,7 +425,7 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 	}
 	want := event.Marker{
 		ID: m.ID, Cluster: cluster, Time: m.Time, Count: 4, Digest: m.Digest, ResourceVersion: "4711", Sequence: newest,
-		Published: 3, Tombstoned: 1, Seconds: m.Seconds, Refused: []guard.Refusal{},
+		Published: 3, Tombstoned: 1, Seconds: m.Seconds, Refused: []prune.PendingDeletion{},
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("marker (-want +got):\n%s", diff)

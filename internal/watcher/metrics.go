@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odasync/internal/event"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 )
 
 // Metrics counts what the watcher publishes and what it does not.
@@ -105,7 +105,7 @@ func (m *Metrics) corrected(by event.Marker) {
 }
 
 // refusedDeletions shows what waits to be approved.
-func (m *Metrics) refusedDeletions(refused []guard.Refusal) {
+func (m *Metrics) refusedDeletions(refused []prune.PendingDeletion) {
 	sum := 0
 	for _, r := range refused {
 		sum += r.Gone

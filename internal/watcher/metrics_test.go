@@ -10,7 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/config"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 )
 
 // An alert compares the age of the last full sync with the interval, whatever that is.
@@ -18,7 +18,7 @@ func TestConfigurationIsAMetric(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	cfg := Config{ClusterName: "north", Interval: config.Duration(90 * time.Second), Retention: config.Duration(time.Hour)}
-	New(cfg, guard.Config{}, newScript(), Refusals{}, func() bool { return true }, NewMetrics(registry), nil, zerolog.Nop())
+	New(cfg, prune.Config{}, newScript(), Refusals{}, func() bool { return true }, NewMetrics(registry), nil, zerolog.Nop())
 	want := `# HELP odasync_full_sync_interval_seconds The time between two full syncs that is configured; 0 for none.
 # TYPE odasync_full_sync_interval_seconds gauge
 odasync_full_sync_interval_seconds 90

@@ -14,9 +14,9 @@ import (
 	"odasync/internal/bell"
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/guard"
 	"odasync/internal/lanes"
 	"odasync/internal/outage"
+	"odasync/internal/prune"
 )
 
 // publisher is the observer of one term: it compares what the source sees with the table and publishes differences.
@@ -36,17 +36,17 @@ type publisher struct {
 	counts struct{ published, tombstoned atomic.Int64 }
 
 	mu              sync.Mutex
-	ended           map[string]uint64         // by scope: the last round that did
-	refused         map[string]*guard.Refusal // by scope: deletions that are held back
-	vanished        map[string]int            // by scope: how many its last round let go, unasked
-	existed         int                       // how many components the log had before they went
-	resourceVersion string                    // of the round that ended last
+	ended           map[string]uint64                 // by scope: the last round that did
+	refused         map[string]*prune.PendingDeletion // by scope: deletions that are held back
+	vanished        map[string]int                    // by scope: how many its last round let go, unasked
+	existed         int                               // how many components the log had before they went
+	resourceVersion string                            // of the round that ended last
 }
 
 func newPublisher(w *Watcher, to Log, t *table) *publisher {
 	return &publisher{
 		Watcher: w, to: to, table: t, lanes: lanes.New[name, change](w.waiting, nil), began: time.Now(),
-		over: make(chan struct{}), asked: make(chan chan result), ended: make(map[string]uint64), refused: make(map[string]*guard.Refusal), vanished: make(map[string]int),
+		over: make(chan struct{}), asked: make(chan chan result), ended: make(map[string]uint64), refused: make(map[string]*prune.PendingDeletion), vanished: make(map[string]int),
 		away:    outage.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
 		failing: outage.New(w.log, "full sync failed, trying again when it is due", "full sync works again", nil),
 	}

@@ -13,7 +13,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 	"odasync/internal/tracing"
 )
 
@@ -105,7 +105,7 @@ type Watcher struct {
 	cluster   string
 	interval  time.Duration // between two full syncs; 0 for none
 	retention time.Duration // of tombstones
-	guard     guard.Config
+	guard     prune.Config
 	source    Source
 	sorts     Refusals
 	fresh     func() bool
@@ -120,7 +120,7 @@ type Watcher struct {
 
 // New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
 // publish.
-func New(cfg Config, limit guard.Config, source Source, sorts Refusals, fresh func() bool, metrics *Metrics, tracer *tracing.Tracer, log zerolog.Logger) *Watcher {
+func New(cfg Config, limit prune.Config, source Source, sorts Refusals, fresh func() bool, metrics *Metrics, tracer *tracing.Tracer, log zerolog.Logger) *Watcher {
 	metrics.cluster.WithLabelValues(cfg.ClusterName).Set(1)
 	metrics.interval.Set(time.Duration(cfg.Interval).Seconds())
 	return &Watcher{

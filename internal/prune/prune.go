@@ -1,6 +1,6 @@
-// Package guard holds back deletions that follow from a comparison and are too many to be believed, until somebody
+// Package prune holds back deletions that follow from a comparison and are too many to be believed, until somebody
 // approves of exactly these.
-package guard
+package prune
 
 import (
 	"crypto/sha256"
@@ -31,8 +31,8 @@ const few = 10
 // shown is how many names a refusal lists.
 const shown = 10
 
-// Refusal says which deletions are held back.
-type Refusal struct {
+// PendingDeletion says which deletions are held back.
+type PendingDeletion struct {
 	// ID stands for exactly these components at this place: approving it approves of no others.
 	ID string `json:"id"`
 	// Place says where they are missing or too much, such as "cluster default" or "target default".
@@ -46,23 +46,23 @@ type Refusal struct {
 }
 
 // Check returns nil where the deletions may go ahead without a question, else what has to be approved.
-func (c Config) Check(place string, gone []component.Key, all int) *Refusal {
+func (c Config) Check(place string, gone []component.Key, all int) *PendingDeletion {
 	if !c.TooMany(len(gone), all) {
 		return nil
 	}
-	return Refuse(place, gone, all)
+	return Pending(place, gone, all)
 }
 
 // TooMany says whether so many deletions are not to be believed.
 func (c Config) TooMany(gone, all int) bool { return gone >= few && gone*100 > c.MaxPercent*all }
 
-// Refuse returns what has to be approved; gone must not be empty.
-func Refuse(place string, gone []component.Key, all int) *Refusal {
+// Pending returns what has to be approved; gone must not be empty.
+func Pending(place string, gone []component.Key, all int) *PendingDeletion {
 	gone = slices.Clone(gone)
 	slices.SortFunc(gone, component.Key.Compare)
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s\n", place)
-	refusal := &Refusal{Place: place, Gone: len(gone), All: all, Components: []string{}, Time: time.Now().UTC()}
+	refusal := &PendingDeletion{Place: place, Gone: len(gone), All: all, Components: []string{}, Time: time.Now().UTC()}
 	for i, key := range gone {
 		fmt.Fprintf(hash, "%q %q %q\n", key.Cluster, key.Namespace, key.Name)
 		if i < shown {
@@ -73,7 +73,7 @@ func Refuse(place string, gone []component.Key, all int) *Refusal {
 	return refusal
 }
 
-func (r *Refusal) Error() string {
+func (r *PendingDeletion) Error() string {
 	return fmt.Sprintf("%s: %d of %d components would be deleted, such as %s: if they are really gone, run `ctl reconcile --approve %s`",
 		r.Place, r.Gone, r.All, r.Components[0], r.ID)
 }

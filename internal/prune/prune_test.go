@@ -1,4 +1,4 @@
-package guard_test
+package prune_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/component"
-	"odasync/internal/guard"
+	"odasync/internal/prune"
 )
 
 func keys(count int) []component.Key {
@@ -45,7 +45,7 @@ func TestThresholds(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%d of %d, %d percent", test.gone, test.all, test.percent), func(t *testing.T) {
-			limit := guard.Config{MaxPercent: test.percent}
+			limit := prune.Config{MaxPercent: test.percent}
 			refusal := limit.Check("cluster east", keys(test.gone), test.all)
 			if (refusal != nil) != test.refused || limit.TooMany(test.gone, test.all) != test.refused {
 				t.Errorf("refusal %+v, too many: %t; want refused: %t", refusal, limit.TooMany(test.gone, test.all), test.refused)
@@ -56,14 +56,14 @@ func TestThresholds(t *testing.T) {
 
 func TestARefusalStandsForExactlyTheseComponents(t *testing.T) {
 	gone := keys(12)
-	first := guard.Refuse("cluster east", gone, 20)
+	first := prune.Pending("cluster east", gone, 20)
 	if len(first.ID) != 12 {
 		t.Errorf("id %q", first.ID)
 	}
 	turned := slices.Clone(gone)
 	slices.Reverse(turned)
 	given := slices.Clone(turned)
-	if got := guard.Refuse("cluster east", turned, 99); got.ID != first.ID {
+	if got := prune.Pending("cluster east", turned, 99); got.ID != first.ID {
 		t.Errorf("another order, and another number of all, gives %s, not %s", got.ID, first.ID)
 	}
 	if diff := cmp.Diff(given, turned); diff != "" {
@@ -75,14 +75,14 @@ func TestARefusalStandsForExactlyTheseComponents(t *testing.T) {
 		return other
 	}
 	moved := another(func(k *component.Key) { k.Namespace, k.Name = k.Namespace+" "+k.Name[:1], k.Name[1:] })
-	for name, got := range map[string]*guard.Refusal{
-		"one less":          guard.Refuse("cluster east", gone[1:], 20),
-		"one more":          guard.Refuse("cluster east", keys(13), 20),
-		"another name":      guard.Refuse("cluster east", another(func(k *component.Key) { k.Name = "other" }), 20),
-		"another namespace": guard.Refuse("cluster east", another(func(k *component.Key) { k.Namespace = "other" }), 20),
-		"another cluster":   guard.Refuse("cluster east", another(func(k *component.Key) { k.Cluster = "other" }), 20),
-		"parts moved":       guard.Refuse("cluster east", moved, 20),
-		"another place":     guard.Refuse("cluster west", gone, 20),
+	for name, got := range map[string]*prune.PendingDeletion{
+		"one less":          prune.Pending("cluster east", gone[1:], 20),
+		"one more":          prune.Pending("cluster east", keys(13), 20),
+		"another name":      prune.Pending("cluster east", another(func(k *component.Key) { k.Name = "other" }), 20),
+		"another namespace": prune.Pending("cluster east", another(func(k *component.Key) { k.Namespace = "other" }), 20),
+		"another cluster":   prune.Pending("cluster east", another(func(k *component.Key) { k.Cluster = "other" }), 20),
+		"parts moved":       prune.Pending("cluster east", moved, 20),
+		"another place":     prune.Pending("cluster west", gone, 20),
 	} {
 		if got.ID == first.ID {
 			t.Errorf("%s has the same id", name)
@@ -91,7 +91,7 @@ func TestARefusalStandsForExactlyTheseComponents(t *testing.T) {
 }
 
 func TestARefusalInWords(t *testing.T) {
-	refusal := guard.Refuse("cluster east, namespaces all", keys(12), 20)
+	refusal := prune.Pending("cluster east, namespaces all", keys(12), 20)
 	for _, word := range []string{"cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl reconcile --approve " + refusal.ID + "`"} {
 		if !strings.Contains(refusal.Error(), word) {
 			t.Errorf("the error lacks %q: %v", word, refusal)
@@ -107,7 +107,7 @@ func TestARefusalInWords(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for percent, valid := range map[int]bool{-1: false, 0: true, 30: true, 100: true, 101: false} {
-		err := guard.Config{MaxPercent: percent}.Validate()
+		err := prune.Config{MaxPercent: percent}.Validate()
 		if (err == nil) != valid {
 			t.Errorf("%d: %v", percent, err)
 		}
