@@ -84,7 +84,7 @@ func dlqShow(c *cli.Context) error {
 func dlqDrop(c *cli.Context) error {
 	return chosenLetters(c, "drop", func(ctx context.Context, s *session, letters *stream.Letters, found []stream.DeadLetter) error {
 		for _, d := range found {
-			if err := letters.Remove(ctx, d.Key()); err != nil {
+			if err := letters.Remove(ctx, d.Key(), d.Sequence); err != nil {
 				return err
 			}
 			if _, err := fmt.Fprintf(c.App.Writer, "dropped %s/%s\n", d.Namespace, d.Name); err != nil {

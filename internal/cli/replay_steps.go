@@ -40,3 +40,11 @@ func (s *steps) Newest(_ context.Context, key component.Key) (event.Event, bool,
 	at, found := s.now[key]
 	return at.event, found, at.unreadable
 }
+
+// Restored implements syncer.Heads: the steps of one replay only go forward.
+func (s *steps) Restored(context.Context, component.Key, uint64) (bool, error) { return false, nil }
+
+// Complete implements syncer.Heads: every step is of a component that the stream has.
+func (s *steps) Complete(context.Context, string) (event.Marker, bool, error) {
+	return event.Marker{}, false, nil
+}

@@ -7,13 +7,14 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
-	"github.com/nats-io/nuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/registry"
+	"odasync/internal/stream"
 	"odasync/internal/syncer"
 )
 
@@ -26,6 +27,7 @@ type replayTarget struct {
 	ports    syncer.Ports
 	steps    *steps // the states to apply one by one; nil for the newest
 	live     bool
+	sessions *stream.Sessions // nil where no syncer works beside it
 }
 
 // openReplayTarget connects, and refuses a registry that the replay must not write to. It writes nothing.
@@ -77,9 +79,11 @@ func (t *replayTarget) open(ctx context.Context, chosen choice) (err error) {
 		return nil
 	}
 	t.ports = syncer.Ports{Heads: t.log, Registry: t.registry, Probe: t.registry}
-	if t.ports.Claims, err = t.conn.OpenClaims(ctx, t.target, "ctl_"+nuid.Next()); err != nil {
+	sessions, err := t.conn.OpenSessions(ctx, t.target)
+	if err != nil {
 		return err
 	}
+	t.ports.Sessions, t.sessions = sessions, sessions
 	if t.ports.States, err = t.log.OpenStates(ctx, t.target); err != nil {
 		return err
 	}
@@ -88,6 +92,11 @@ func (t *replayTarget) open(ctx context.Context, chosen choice) (err error) {
 }
 
 func (t *replayTarget) close() {
+	if t.sessions != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = t.sessions.Close(ctx) // or the server expires it
+	}
 	if t.registry != nil {
 		t.registry.Close()
 	}

@@ -80,13 +80,14 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		if err != nil {
 			return err
 		}
+		defer p.close()
 		backlog.Follow(p.consumer, p.letters)
 		s := syncer.New(syncer.Ports{
-			Deliveries: p.consumer, Heads: p.log, Claims: p.claims, States: p.states, Letters: p.letters, Registry: target, Probe: target,
+			Deliveries: p.consumer, Heads: p.log, Sessions: p.sessions, States: p.states, Letters: p.letters, Registry: target, Probe: target,
 			Tracer: env.Tracer,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcilePorts{
-			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Progress: p.progress,
+			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims, Progress: p.progress,
 		})
 		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error) {
 			if of := cfg.Syncer.Clusters; len(of) > 0 && !slices.Contains(of, cluster) {
@@ -117,6 +118,7 @@ type pipeline struct {
 	consumer *stream.Consumer
 	markers  *stream.Markers
 	claims   *stream.Claims
+	sessions *stream.Sessions
 	states   *stream.States
 	letters  *stream.Letters
 	records  *stream.Records
@@ -136,6 +138,9 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 	if p.claims, err = conn.Claims(ctx, stream.TargetScope(cfg.Syncer.Target), owner); err != nil {
 		return p, err
 	}
+	if p.sessions, err = conn.Sessions(ctx, cfg.Syncer.Target); err != nil {
+		return p, err
+	}
 	if p.states, err = p.log.States(ctx, cfg.Syncer.Target); err != nil {
 		return p, err
 	}
@@ -144,6 +149,13 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 	}
 	p.records, err = conn.Records(ctx)
 	return p, err
+}
+
+// close gives up what others would wait for.
+func (p *pipeline) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = p.sessions.Close(ctx) // or the server expires it
 }
 
 // standsInterval is how often a syncer looks whether what it needs on the server is still there.

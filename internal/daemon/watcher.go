@@ -161,7 +161,7 @@ func (l *leader) lead(ctx context.Context) error {
 		if records, err = l.conn.Records(ctx); err != nil {
 			return err
 		}
-		held, release, err = claims.AcquireName(ctx, l.cluster)
+		held, release, err = claims.Acquire(ctx, l.cluster)
 		if errors.Is(err, syncer.ErrClaimed) {
 			owner, _ := claims.Owner(ctx, l.cluster) // only for the words
 			return fmt.Errorf("cluster name %q is published by watcher %s: waiting for it to stop; where that watcher serves another cluster, give this one its own CLUSTER_NAME", l.cluster, owner)

@@ -10,6 +10,8 @@ type Delivery struct {
 	Err error
 	// Attempt counts deliveries of this message, from 1.
 	Attempt int
+	// First says that the message was published as the first one of its key.
+	First bool
 
 	// Ack says that the outcome is stored. A lost acknowledgement only brings the message again.
 	Ack func() error

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"odasync/internal/component"
 	"odasync/internal/prune"
 )
 
@@ -36,6 +37,16 @@ type Marker struct {
 	Unlisted []string `json:"unlisted,omitempty"`
 	// Refused are deletions that wait to be approved.
 	Refused []prune.PendingDeletion `json:"refused"`
+}
+
+// Lists says whether the marker stands for what the namespace holds, too.
+func (m *Marker) Lists(namespace string) bool {
+	for _, text := range m.Unlisted {
+		if scope, err := component.ParseScope(text); err != nil || scope.Contains(namespace) {
+			return false
+		}
+	}
+	return true
 }
 
 // EncodeMarker gives the marker's wire form.

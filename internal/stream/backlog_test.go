@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,7 +67,7 @@ func TestBacklogMetrics(t *testing.T) {
 	for range 4 {
 		ack(t, next(t, consumer))
 	}
-	if err := letters.Remove(within(t), keyOf("a")); err != nil {
+	if err := letters.Remove(within(t), keyOf("a"), math.MaxUint64); err != nil {
 		t.Fatal(err)
 	}
 	want["odasync_stream_unfinished_messages"], want["odasync_dead_letters_present"] = 0, 1

@@ -44,16 +44,11 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// BenchmarkApply is what a syncer asks of the server for one event: claim, load, save the intent, save the outcome,
-// release.
+// BenchmarkApply is what a syncer asks of the server for one event: load, save the intent, save the outcome.
 func BenchmarkApply(b *testing.B) {
 	s := streamtest.Start(b)
 	conn := s.Conn(b)
 	states := statesOf(b, ensureLog(b, conn), "default")
-	claims, err := conn.Claims(within(b), "target-default", "bench")
-	if err != nil {
-		b.Fatal(err)
-	}
 	var workers atomic.Int32
 	b.SetParallelism(8) // sixteen on two processors
 	b.ReportAllocs()
@@ -61,7 +56,7 @@ func BenchmarkApply(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		key := keyOf(fmt.Sprint("c", workers.Add(1)))
 		for pb.Next() {
-			if err := applyOnce(b, claims, states, key); err != nil {
+			if err := applyOnce(b, states, key); err != nil {
 				b.Error(err)
 				return
 			}
@@ -69,22 +64,16 @@ func BenchmarkApply(b *testing.B) {
 	})
 }
 
-func applyOnce(b *testing.B, claims *stream.Claims, states *stream.States, key component.Key) error {
-	held, release, err := claims.Acquire(b.Context(), key)
-	if err != nil {
-		return err
-	}
-	state, err := states.Load(held, key)
+func applyOnce(b *testing.B, states *stream.States, key component.Key) error {
+	state, err := states.Load(b.Context(), key)
 	if err != nil {
 		return err
 	}
 	state.Intent++
-	if state.Revision, err = states.Save(held, state); err != nil {
+	if state.Revision, err = states.Save(b.Context(), state); err != nil {
 		return err
 	}
 	state.Sequence, state.Outcome = state.Intent, syncer.OutcomeApplied
-	if _, err = states.Save(held, state); err != nil {
-		return err
-	}
-	return release(b.Context())
+	_, err = states.Save(b.Context(), state)
+	return err
 }

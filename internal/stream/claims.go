@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
-	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/syncer"
 )
 
-// Claims are keys in a bucket whose values the server expires; no clocks are compared.
+// Claims are named keys in a bucket whose values the server expires; no clocks are compared.
 type Claims struct {
 	kv     jetstream.KeyValue
 	ttl    time.Duration
@@ -23,7 +24,7 @@ type Claims struct {
 }
 
 // Claims returns the claims of a scope (a target, or the watchers) for one process. owner names the process in the
-// values, for people; the revision is what counts.
+// values, for people.
 func (c *Conn) Claims(ctx context.Context, scope, owner string) (*Claims, error) {
 	kv, err := c.ensureBucket(ctx, ClaimsBucket, "claims", c.timing.claimTTL)
 	if err != nil {
@@ -32,16 +33,28 @@ func (c *Conn) Claims(ctx context.Context, scope, owner string) (*Claims, error)
 	return &Claims{kv: kv, ttl: c.timing.claimTTL, prefix: event.Token(scope) + ".", owner: owner}, nil
 }
 
-// Acquire claims the key, or returns syncer.ErrClaimed. While held, the claim renews itself; the held context ends
+// Acquire claims the name, or returns syncer.ErrClaimed. While held, the claim renews itself; the held context ends
 // when a renewal is refused or overdue.
-func (c *Claims) Acquire(ctx context.Context, key component.Key) (context.Context, func(context.Context) error, error) {
-	return c.acquire(ctx, c.prefix+event.Tokens(key))
+func (c *Claims) Acquire(ctx context.Context, name string) (context.Context, func(context.Context) error, error) {
+	key := c.prefix + event.Token(name)
+	value := c.owner + ownerMark + nuid.Next() // no two claims have one value, also not two of one process
+	asked := time.Now()
+	revision, err := retryRefused(ctx, func() (uint64, error) { return c.kv.Create(ctx, key, []byte(value)) })
+	if isConflict(err) {
+		return nil, nil, syncer.ErrClaimed
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("claim %s: %w", key, err)
+	}
+	held, cancel := context.WithCancelCause(ctx)
+	claim := &claim{Context: held, claims: c, key: key, value: value, revision: revision, cancel: cancel, done: make(chan struct{})}
+	claim.renewed.Store(&asked)
+	go claim.keep(held)
+	return claim, claim.release, nil
 }
 
-// AcquireName is Acquire for a claim that is not a component's.
-func (c *Claims) AcquireName(ctx context.Context, name string) (context.Context, func(context.Context) error, error) {
-	return c.acquire(ctx, c.prefix+event.Token(name))
-}
+// ownerMark stands between the owner and what tells its claims apart.
+const ownerMark = "#"
 
 // Owner reads who holds the named claim; empty where nobody does.
 func (c *Claims) Owner(ctx context.Context, name string) (string, error) {
@@ -52,33 +65,18 @@ func (c *Claims) Owner(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read claim %s: %w", name, err)
 	}
-	return string(entry.Value()), nil
-}
-
-func (c *Claims) acquire(ctx context.Context, name string) (context.Context, func(context.Context) error, error) {
-	asked := time.Now()
-	revision, err := c.kv.Create(ctx, name, []byte(c.owner))
-	if errors.Is(err, jetstream.ErrKeyExists) || isConflict(err) {
-		return nil, nil, syncer.ErrClaimed
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("claim %s: %w", name, err)
-	}
-	held, cancel := context.WithCancelCause(ctx)
-	claim := &claim{Context: held, claims: c, name: name, revision: revision, cancel: cancel, done: make(chan struct{})}
-	claim.renewed.Store(&asked)
-	go claim.keep(held)
-	return claim, claim.release, nil
+	owner, _, _ := strings.Cut(string(entry.Value()), ownerMark)
+	return owner, nil
 }
 
 // claim is the context of what is done under it. A process that was frozen asks its context for errors before a timer has
 // fired: the answer must be right then.
 type claim struct {
 	context.Context
-	claims *Claims
-	name   string
-	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when nothing renews any more
+	claims     *Claims
+	key, value string
+	cancel     context.CancelCauseFunc
+	done       chan struct{} // closed when nothing renews any more
 
 	revision uint64                    // of whoever renews, and then of release
 	renewed  atomic.Pointer[time.Time] // when the last successful request was sent
@@ -113,7 +111,7 @@ func (c *claim) keep(held context.Context) {
 // Err implements context.Context: an overdue claim is lost.
 func (c *claim) Err() error {
 	if age := time.Since(*c.renewed.Load()); age > c.claims.ttl*2/3 && c.Context.Err() == nil {
-		c.cancel(fmt.Errorf("claim %s was not renewed for %s: %w", c.name, age.Round(time.Millisecond), syncer.ErrConflict))
+		c.cancel(fmt.Errorf("claim %s was not renewed for %s: %w", c.key, age.Round(time.Millisecond), syncer.ErrConflict))
 	}
 	return c.Context.Err()
 }
@@ -122,42 +120,63 @@ func (c *claim) renew(held context.Context) error {
 	ctx, cancel := context.WithTimeout(held, c.claims.ttl/6)
 	defer cancel()
 	asked := time.Now()
-	revision, err := c.claims.kv.Update(ctx, c.name, []byte(c.claims.owner), c.revision)
-	if isConflict(err) {
-		// The answer to an earlier renewal may have been lost: the entry is still ours if its owner says so.
-		entry, getErr := c.claims.kv.Get(ctx, c.name)
-		if getErr != nil || string(entry.Value()) != c.claims.owner {
-			return fmt.Errorf("claim %s: %w", c.name, syncer.ErrConflict)
-		}
-		c.revision = entry.Revision()
-		return nil // renewed at a time we do not know; the next tick renews again
+	revision, err := c.claims.kv.Update(ctx, c.key, []byte(c.value), c.revision)
+	if isConflict(err) { // the answer to an earlier renewal may have been lost; the next tick renews again
+		return c.adopt(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("renew claim %s: %w", c.name, err)
+		return fmt.Errorf("renew claim %s: %w", c.key, err)
 	}
 	c.revision = revision
 	c.renewed.Store(&asked)
 	return nil
 }
 
-// release gives the claim back. It waits for a renewal under way. An error other than ErrConflict only means that
-// the server will expire the claim later.
-func (c *claim) release(ctx context.Context) error {
-	c.cancel(nil)
-	<-c.done
-	err := c.claims.kv.Delete(ctx, c.name, jetstream.LastRevision(c.revision))
+// adopt takes over the revision of an entry that is this claim's; ErrConflict where another's stands there, or none.
+func (c *claim) adopt(ctx context.Context) error {
+	entry, err := c.claims.kv.Get(ctx, c.key)
 	switch {
-	case isConflict(err):
-		return fmt.Errorf("claim %s: %w", c.name, syncer.ErrConflict)
+	case errors.Is(err, jetstream.ErrKeyNotFound), err == nil && string(entry.Value()) != c.value:
+		return fmt.Errorf("claim %s: %w", c.key, syncer.ErrConflict)
 	case err != nil:
-		return fmt.Errorf("release claim %s: %w", c.name, err)
+		return fmt.Errorf("read claim %s: %w", c.key, err)
 	}
+	c.revision = entry.Revision()
 	return nil
 }
 
-// isConflict says whether a compare-and-set was refused.
-func isConflict(err error) bool {
-	return errors.Is(err, jetstream.ErrKeyExists) ||
-		isCode(err, jetstream.JSErrCodeStreamWrongLastSequence) ||
-		isCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+// release gives the claim back. It waits for a renewal under way, whose answer may be lost by that. An error other than
+// ErrConflict only means that the server will expire the claim later.
+func (c *claim) release(ctx context.Context) error {
+	c.cancel(nil)
+	<-c.done
+	err := c.claims.kv.Delete(ctx, c.key, jetstream.LastRevision(c.revision))
+	if isConflict(err) {
+		if err = c.adopt(ctx); err == nil {
+			err = c.claims.kv.Delete(ctx, c.key, jetstream.LastRevision(c.revision))
+		}
+	}
+	if err != nil && !errors.Is(err, syncer.ErrConflict) {
+		return fmt.Errorf("release claim %s: %w", c.key, err)
+	}
+	return err
+}
+
+// isConflict says whether a compare-and-set was refused because another revision stands there.
+func isConflict(err error) bool { return isCode(err, jetstream.JSErrCodeStreamWrongLastSequence) }
+
+// retryRefused repeats a compare-and-set that a replicated stream refuses without a verdict: under load it answers code
+// 10164, "wrong last sequence" without a number, also where the sequence is right. Only code 10071 is a verdict.
+func retryRefused[T any](ctx context.Context, set func() (T, error)) (T, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		result, err := set()
+		if !isCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return result, err
+		case <-time.After(pause):
+		}
+	}
 }

@@ -45,19 +45,19 @@ func TestClaimExpiresWithItsOwner(t *testing.T) {
 			claims, conn := claimsConn(t, s, "dead")
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			held, release := acquire(t, ctx, claims, keyOf("a"))
+			held, release := acquire(t, ctx, claims, "a")
 			if name == "the work was cut off" {
 				cancel()
 			}
 			die(claims, conn)
 			other := claimsOf(t, s, "two")
-			if _, _, err := other.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+			if _, _, err := other.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
 				t.Errorf("before it expires: %v, want ErrClaimed", err)
 			}
 			var next func(context.Context) error
 			eventually(t, "the claim expires", func() bool {
 				var err error
-				if _, next, err = other.Acquire(t.Context(), keyOf("a")); err != nil && !errors.Is(err, syncer.ErrClaimed) {
+				if _, next, err = other.Acquire(t.Context(), "a"); err != nil && !errors.Is(err, syncer.ErrClaimed) {
 					t.Fatal(err)
 				}
 				return err == nil
@@ -89,7 +89,7 @@ func TestHeldContextEndsWhenTheClaimIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := streamtest.Start(t)
-			held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), keyOf("a"))
+			held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
 			if err := lose(within(t), claimBucket(t, s)); err != nil {
 				t.Fatal(err)
 			}
@@ -108,9 +108,9 @@ func TestHeldContextEndsWhenTheClaimIsLost(t *testing.T) {
 func TestRenewalWhoseAnswerWasLost(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
-	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), keyOf("a"))
+	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
 	bucket := claimBucket(t, s)
-	unknown := must(bucket.Put(within(t), claimName, []byte("one")))
+	unknown := must(bucket.Put(within(t), claimName, must(bucket.Get(within(t), claimName)).Value()))
 	eventually(t, "the claim is renewed after the one that nobody told of", func() bool {
 		return must(bucket.Get(within(t), claimName)).Revision() > unknown
 	})
@@ -126,7 +126,7 @@ func TestHeldContextEndsWhileTheServerIsAway(t *testing.T) {
 	s := streamtest.Start(t)
 	claims, conn := claimsConn(t, s, "one")
 	began := time.Now()
-	held, release := acquire(t, t.Context(), claims, keyOf("a"))
+	held, release := acquire(t, t.Context(), claims, "a")
 	s.Shutdown()
 	cause := ends(t, held)
 	if took := time.Since(began); took > ttl {
@@ -139,14 +139,14 @@ func TestHeldContextEndsWhileTheServerIsAway(t *testing.T) {
 	if err := release(within(t)); err == nil || errors.Is(err, syncer.ErrConflict) {
 		t.Errorf("release without a server: %v, want another error than ErrConflict", err)
 	}
-	if _, _, err := claims.Acquire(within(t), keyOf("b")); err == nil || errors.Is(err, syncer.ErrClaimed) {
+	if _, _, err := claims.Acquire(within(t), "b"); err == nil || errors.Is(err, syncer.ErrClaimed) {
 		t.Errorf("acquire without a server: %v, want another error than ErrClaimed", err)
 	}
 	s.Restart(t)
 	waitConnected(t, conn)
 	eventually(t, "the claim can be acquired again", func() bool {
 		var err error
-		if _, release, err = claims.Acquire(t.Context(), keyOf("a")); err != nil && !errors.Is(err, syncer.ErrClaimed) {
+		if _, release, err = claims.Acquire(t.Context(), "a"); err != nil && !errors.Is(err, syncer.ErrClaimed) {
 			t.Logf("acquire: %v", err) // the server may still be on its way
 		}
 		return err == nil
@@ -166,10 +166,10 @@ func TestClaimOutlivesAShortRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held, release := acquire(t, t.Context(), claims, keyOf("a"))
+	held, release := acquire(t, t.Context(), claims, "a")
 	s.Restart(t)
 	waitConnected(t, conn)
-	if _, _, err := claims.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+	if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
 		t.Errorf("after the restart: %v, want ErrClaimed", err)
 	}
 	if err := errors.Join(held.Err(), release(within(t))); err != nil {

@@ -36,7 +36,7 @@ func TestOverdueClaimIsNoticedWithoutATimer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				held, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
-				c := &claim{Context: held, claims: &Claims{ttl: life}, name: "target-default.a", cancel: cancel, done: make(chan struct{})}
+				c := &claim{Context: held, claims: &Claims{ttl: life}, key: "target-default.a", cancel: cancel, done: make(chan struct{})}
 				asked := time.Now()
 				c.renewed.Store(&asked)
 				time.Sleep(life * 2 / 3)
@@ -66,13 +66,40 @@ func TestOverdueClaimIsNoticedWithoutATimer(t *testing.T) {
 	}
 }
 
+// TestOverdueSessionIsNoticedWithoutATimer is the same for what is held under a session.
+func TestOverdueSessionIsNoticedWithoutATimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		life, end := context.WithCancelCause(t.Context())
+		s := &session{sessions: &Sessions{ttl: 6 * time.Second}, name: "x", life: life, end: end}
+		asked := time.Now()
+		s.renewed.Store(&asked)
+		held, release := s.Hold(t.Context())
+		defer release()
+		time.Sleep(4 * time.Second)
+		if err := held.Err(); err != nil {
+			t.Errorf("while it may be relied on: %v", err)
+		}
+		time.Sleep(time.Nanosecond)
+		if err := held.Err(); !errors.Is(err, context.Canceled) || !errors.Is(context.Cause(held), syncer.ErrConflict) {
+			t.Errorf("overdue: %v, because of %v", err, context.Cause(held))
+		}
+		now := time.Now()
+		s.renewed.Store(&now) // an answer that comes too late
+		if late, release := s.Hold(t.Context()); late.Err() == nil {
+			t.Error("a lost session came back")
+		} else {
+			release()
+		}
+	})
+}
+
 // TestEndOfTheWorkIsNoLostClaim keeps the two apart: after a release, and after the caller's own end.
 func TestEndOfTheWorkIsNoLostClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		held, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		c := &claim{Context: held, claims: &Claims{ttl: time.Second}, name: "x", cancel: cancel, done: make(chan struct{})}
+		c := &claim{Context: held, claims: &Claims{ttl: time.Second}, key: "x", cancel: cancel, done: make(chan struct{})}
 		asked := time.Now()
 		c.renewed.Store(&asked)
 		stop()

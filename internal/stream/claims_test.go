@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"odasync/internal/component"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/syncer"
@@ -39,28 +38,28 @@ func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*stream.Claim
 }
 
 // acquire fails the test where the claim is refused.
-func acquire(t testing.TB, ctx context.Context, claims *stream.Claims, key component.Key) (context.Context, func(context.Context) error) {
+func acquire(t testing.TB, ctx context.Context, claims *stream.Claims, name string) (context.Context, func(context.Context) error) {
 	t.Helper()
-	held, release, err := claims.Acquire(ctx, key)
+	held, release, err := claims.Acquire(ctx, name)
 	if err != nil {
-		t.Fatalf("acquire %s: %v", key, err)
+		t.Fatalf("acquire %s: %v", name, err)
 	}
 	return held, release
 }
 
-const claimName = "target-default.test.components.a"
+const claimName = "target-default.a"
 
 func TestClaimIsExclusive(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	one, two := claimsOf(t, s, "one"), claimsOf(t, s, "two")
-	held, release := acquire(t, t.Context(), one, keyOf("a"))
+	held, release := acquire(t, t.Context(), one, "a")
 	for name, claims := range map[string]*stream.Claims{"another process": two, "the same process": one} {
-		if _, _, err := claims.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
 			t.Errorf("%s: %v, want ErrClaimed", name, err)
 		}
 	}
-	_, releaseB := acquire(t, t.Context(), two, keyOf("b"))
+	_, releaseB := acquire(t, t.Context(), two, "b")
 	if err := held.Err(); err != nil {
 		t.Errorf("held: %v", err)
 	}
@@ -70,7 +69,7 @@ func TestClaimIsExclusive(t *testing.T) {
 	if held.Err() == nil {
 		t.Error("the held context goes on after the release")
 	}
-	_, release = acquire(t, t.Context(), two, keyOf("a")) // at once
+	_, release = acquire(t, t.Context(), two, "a") // at once
 	if err := errors.Join(release(within(t)), releaseB(within(t))); err != nil {
 		t.Errorf("release: %v", err)
 	}
@@ -86,7 +85,7 @@ func TestClaimsOfScopesAreApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, release := acquire(t, t.Context(), claims, keyOf("a"))
+		_, release := acquire(t, t.Context(), claims, "a")
 		defer func() {
 			if err := release(within(t)); err != nil {
 				t.Error(err)
@@ -102,14 +101,14 @@ func TestNamedClaimShowsItsOwner(t *testing.T) {
 	if owner, err := claims.Owner(within(t), "edge.1"); owner != "" || err != nil {
 		t.Errorf("owner of a free claim: %q, %v", owner, err)
 	}
-	_, release, err := claims.AcquireName(t.Context(), "edge.1")
+	_, release, err := claims.Acquire(t.Context(), "edge.1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if owner, err := claimsOf(t, s, "watcher-2").Owner(within(t), "edge.1"); owner != "watcher-1" || err != nil {
 		t.Errorf("owner: %q, %v", owner, err)
 	}
-	if _, _, err := claims.AcquireName(t.Context(), "edge.1"); !errors.Is(err, syncer.ErrClaimed) {
+	if _, _, err := claims.Acquire(t.Context(), "edge.1"); !errors.Is(err, syncer.ErrClaimed) {
 		t.Errorf("acquired twice: %v", err)
 	}
 	if err := release(within(t)); err != nil {
@@ -131,7 +130,7 @@ func TestOneHolderAtATime(t *testing.T) {
 		claims := claimsOf(t, s, fmt.Sprint("p", i))
 		group.Go(func() error {
 			for turns.Load() < 60 {
-				_, release, err := claims.Acquire(ctx, keyOf("hot"))
+				_, release, err := claims.Acquire(ctx, "hot")
 				if errors.Is(err, syncer.ErrClaimed) {
 					continue
 				}
@@ -158,7 +157,7 @@ func TestOneHolderAtATime(t *testing.T) {
 func TestRenewalKeepsTheClaimPastItsLife(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
-	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), keyOf("a"))
+	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
 	bucket, other, began := claimBucket(t, s), claimsOf(t, s, "two"), time.Now()
 	revisions := make(map[uint64]bool)
 	eventually(t, "the claim is older than two lives", func() bool {
@@ -169,7 +168,7 @@ func TestRenewalKeepsTheClaimPastItsLife(t *testing.T) {
 		}
 		return time.Since(began) > 2*ttl
 	})
-	if _, _, err := other.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+	if _, _, err := other.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
 		t.Errorf("another process: %v, want ErrClaimed", err)
 	}
 	if n := len(revisions); n < 3 || n > 8 {

@@ -59,8 +59,8 @@ func TestCluster(t *testing.T) {
 				t.Errorf("state saved as %s: %v, want ErrConflict", name, err)
 			}
 		}
-		_, release := acquire(t, t.Context(), claims, keyOf("a"))
-		if _, _, err := claims.Acquire(within(t), keyOf("a")); !errors.Is(err, syncer.ErrClaimed) {
+		_, release := acquire(t, t.Context(), claims, "a")
+		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
 			t.Errorf("claimed twice: %v", err)
 		}
 		if err := release(within(t)); err != nil {
@@ -127,7 +127,7 @@ func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stre
 	eventually(t, "a claim is acquired without that server", func() bool {
 		try, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		held, release, err := claims.Acquire(try, keyOf(name))
+		held, release, err := claims.Acquire(try, name)
 		if err != nil {
 			return false
 		}

@@ -126,7 +126,9 @@ func (c *Consumer) Next(ctx context.Context) (event.Delivery, error) {
 		Drop:     msg.TermWithReason,
 		Progress: msg.InProgress,
 	}
-	d.Event, d.Err = decode(event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}, meta.Sequence.Stream)
+	m := event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}
+	d.First = m.Follows() == 0
+	d.Event, d.Err = decode(m, meta.Sequence.Stream)
 	return d, nil
 }
 

@@ -55,18 +55,5 @@ func (l *Log) Feeds(ctx context.Context) (map[string]string, error) {
 	return feeds, nil
 }
 
-// OpenClaims binds to the claims that a syncer of the target created. A target's replicas and whoever works beside them
-// must share one scope.
-func (c *Conn) OpenClaims(ctx context.Context, target, owner string) (*Claims, error) {
-	kv, err := c.js.KeyValue(ctx, ClaimsBucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("bucket %s does not exist yet: start a syncer, which creates it", ClaimsBucket)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", ClaimsBucket, err)
-	}
-	return &Claims{kv: kv, ttl: c.timing.claimTTL, prefix: event.Token(TargetScope(target)) + ".", owner: owner}, nil
-}
-
 // TargetScope is the scope of the claims of a target.
 func TargetScope(target string) string { return "target-" + target }

@@ -94,9 +94,17 @@ func (c *Conn) OpenLetters(ctx context.Context, target string) (*Letters, error)
 	return &Letters{conn: c, stream: s, target: target}, nil
 }
 
-// Put stores the letter in place of the component's earlier one.
+// Put stores the letter in place of the component's earlier one. Where one of a newer event stands there it returns
+// syncer.ErrConflict: another replica has gone on.
 func (l *Letters) Put(ctx context.Context, letter syncer.Letter) error {
 	fail := func(err error) error { return fmt.Errorf("write the dead letter of %s: %w", letter.Event.Key, err) }
+	standing, sequence, err := l.last(ctx, letter.Event.Key)
+	switch {
+	case err != nil:
+		return fail(err)
+	case standing.Sequence > letter.Event.Sequence:
+		return fail(syncer.ErrConflict)
+	}
 	stored := encodeLetter(letter)
 	data, err := json.Marshal(stored)
 	if err != nil {
@@ -108,12 +116,15 @@ func (l *Letters) Put(ctx context.Context, letter syncer.Letter) error {
 			return fail(err)
 		}
 	}
-	err = l.publish(ctx, letter, data)
+	err = l.publish(ctx, letter, data, sequence)
 	if isCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum) && stored.Event.Component != nil { // an administrator's limit
 		stored.Event.Component = nil
 		if data, err = json.Marshal(stored); err == nil {
-			err = l.publish(ctx, letter, data)
+			err = l.publish(ctx, letter, data, sequence)
 		}
+	}
+	if isConflict(err) {
+		err = syncer.ErrConflict
 	}
 	if err != nil {
 		return fail(err)
@@ -121,15 +132,35 @@ func (l *Letters) Put(ctx context.Context, letter syncer.Letter) error {
 	return nil
 }
 
-func (l *Letters) publish(ctx context.Context, letter syncer.Letter, data []byte) error {
+func (l *Letters) publish(ctx context.Context, letter syncer.Letter, data []byte, replaces uint64) error {
 	msg := &nats.Msg{Subject: event.DeadSubject(letter.Target, letter.Event.Key), Data: data}
-	_, err := l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterName))
+	_, err := retryRefused(ctx, func() (*jetstream.PubAck, error) {
+		return l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterName), jetstream.WithExpectLastSequencePerSubject(replaces))
+	})
 	return err
 }
 
-// Remove takes the component's letter away; none is success.
-func (l *Letters) Remove(ctx context.Context, key component.Key) error {
-	if err := l.stream.Purge(ctx, jetstream.WithPurgeSubject(event.DeadSubject(l.target, key))); err != nil {
+// last reads the component's dead letter and its sequence in the stream of dead letters; 0 where there is none. One that
+// cannot be decoded is a letter of no event.
+func (l *Letters) last(ctx context.Context, key component.Key) (d DeadLetter, sequence uint64, err error) {
+	m, sequence, found, err := l.conn.last(ctx, DeadLetterName, event.DeadSubject(l.target, key))
+	if err != nil || !found {
+		return DeadLetter{}, 0, err
+	}
+	if json.Unmarshal(m.Data, &d) != nil {
+		d = DeadLetter{}
+	}
+	return d, sequence, nil
+}
+
+// Remove takes the component's letter away if it is of an event up to the given one; none is success. A letter that is
+// stored meanwhile stays.
+func (l *Letters) Remove(ctx context.Context, key component.Key, upTo uint64) error {
+	standing, sequence, err := l.last(ctx, key)
+	if err == nil && sequence > 0 && standing.Sequence <= upTo {
+		err = l.stream.Purge(ctx, jetstream.WithPurgeSubject(event.DeadSubject(l.target, key)), jetstream.WithPurgeSequence(sequence+1))
+	}
+	if err != nil {
 		return fmt.Errorf("remove the dead letter of %s: %w", key, err)
 	}
 	return nil

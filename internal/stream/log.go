@@ -18,10 +18,13 @@ type Log struct {
 	conn    *Conn
 	stream  jetstream.Stream
 	created time.Time
+	life    life
 }
 
-func newLog(c *Conn, s jetstream.Stream) *Log {
-	return &Log{conn: c, stream: s, created: s.CachedInfo().Created}
+// newLog expects the reconnects of the connection from before the stream was asked for.
+func newLog(c *Conn, s jetstream.Stream, reconnects uint64) *Log {
+	info := s.CachedInfo()
+	return &Log{conn: c, stream: s, created: info.Created, life: life{reconnects: reconnects, floor: info.State.LastSeq}}
 }
 
 // Check returns ErrLogMissing where the stream was removed, also if another stands in its place by now. Any other error

@@ -11,6 +11,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/syncer"
 )
 
 func TestAfterReadsAKeysHistory(t *testing.T) {
@@ -114,27 +115,20 @@ func TestFeedsAreReadAndNotCreated(t *testing.T) {
 	}
 }
 
-func TestOpenedClaimsAreTheSyncers(t *testing.T) {
+func TestOpenedSessionsAreTheSyncers(t *testing.T) {
 	conn := streamtest.Start(t).Conn(t)
-	_, err := conn.OpenClaims(within(t), "lab", "reader")
+	_, err := conn.OpenSessions(within(t), "lab")
 	says(t, err, "does not exist yet: start a syncer")
-	syncers := must(conn.Claims(within(t), "target-lab", "syncer"))
-	opened := must(conn.OpenClaims(within(t), "lab", "reader"))
-	_, release, err := syncers.Acquire(within(t), keyOf("catalog"))
-	if err != nil {
+	syncers := must(conn.Sessions(within(t), "lab"))
+	opened := must(conn.OpenSessions(within(t), "lab"))
+	session := must(syncers.Open(within(t)))
+	if err := opened.End(within(t), session.Name()); !errors.Is(err, syncer.ErrClaimed) {
+		t.Errorf("the session of a syncer: %v, want ErrClaimed", err)
+	}
+	if err := syncers.Close(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := opened.Acquire(within(t), keyOf("catalog")); err == nil {
-		t.Error("a key that a syncer has claimed was given away")
-	}
-	if err := release(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	_, release, err = opened.Acquire(within(t), keyOf("catalog"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := release(within(t)); err != nil {
-		t.Fatal(err)
+	if err := opened.End(within(t), session.Name()); err != nil {
+		t.Errorf("a session that was closed: %v", err)
 	}
 }

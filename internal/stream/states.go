@@ -80,19 +80,20 @@ func (s *States) decode(key component.Key, entry jetstream.KeyValueEntry) syncer
 	return state
 }
 
-// Save writes the entry if its revision is still the given one; else syncer.ErrConflict.
+// Save writes the entry if its revision is still the given one; else syncer.ErrConflict. After any other error it is not
+// known whether the entry was written.
 func (s *States) Save(ctx context.Context, state syncer.State) (uint64, error) {
 	name := s.prefix + event.Tokens(state.Key)
 	value, err := json.Marshal(stored{Stream: s.stream, State: state})
 	if err != nil {
 		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, err)
 	}
-	var revision uint64
-	if state.Revision == 0 {
-		revision, err = s.kv.Create(ctx, name, value)
-	} else {
-		revision, err = s.kv.Update(ctx, name, value, state.Revision)
-	}
+	revision, err := retryRefused(ctx, func() (uint64, error) {
+		if state.Revision == 0 {
+			return s.kv.Create(ctx, name, value)
+		}
+		return s.kv.Update(ctx, name, value, state.Revision)
+	})
 	if isConflict(err) {
 		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, syncer.ErrConflict)
 	}

@@ -34,6 +34,7 @@ const (
 
 // EnsureLog creates or updates the stream of component events. The watcher owns it.
 func (c *Conn) EnsureLog(ctx context.Context) (*Log, error) {
+	reconnects := c.nc.Stats().Reconnects
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
@@ -55,11 +56,12 @@ func (c *Conn) EnsureLog(ctx context.Context) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLog(c, s), nil
+	return newLog(c, s, reconnects), nil
 }
 
 // OpenLog binds to the stream that the watcher created.
 func (c *Conn) OpenLog(ctx context.Context) (*Log, error) {
+	reconnects := c.nc.Stats().Reconnects
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
@@ -73,7 +75,7 @@ func (c *Conn) OpenLog(ctx context.Context) (*Log, error) {
 	if err := checkOurs(s.CachedInfo().Config, "components"); err != nil {
 		return nil, err
 	}
-	return newLog(c, s), nil
+	return newLog(c, s, reconnects), nil
 }
 
 // ensureBucket creates or updates a KV bucket with one value a key, which is read from its stream's leader: a lagging

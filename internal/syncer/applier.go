@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -26,6 +27,12 @@ type Applier struct {
 	limiter *limiter
 	breaker *breaker
 
+	mu       sync.Mutex
+	busy     map[component.Key]struct{} // what this process works on
+	recent   map[component.Key]State    // what it stored last, of some
+	lateSeen uint                       // late messages that were not skipped at once
+	lateLeft int                        // how many more of them are asked about in a row
+
 	stopping context.Context // ends when nothing new is begun any more
 	stop     context.CancelFunc
 }
@@ -43,7 +50,7 @@ func NewApplier(ports Ports, cfg Config, pace time.Duration, metrics *Metrics, l
 	return &Applier{
 		ports: ports, cfg: cfg, metrics: metrics, tracer: ports.Tracer, log: log, sink: sink, broker: newBroker(log),
 		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(pace, probeEvery), limiter, sink, metrics, log),
-		stopping: stopping, stop: stop,
+		busy: map[component.Key]struct{}{}, recent: map[component.Key]State{}, stopping: stopping, stop: stop,
 	}
 }
 
@@ -83,33 +90,21 @@ func (a *Applier) mendFound(ctx context.Context, f found) (mended Mended, err er
 		return Mended{}, err
 	}
 	defer a.limiter.leave()
-	writes, claimed := 0, 0
 	for number := 1; ; number++ {
-		v, alone := a.attempt(ctx, job{key: key, record: f.record, absent: f.absent && number == 1, number: number})
-		writes += v.writes
+		v := a.attempt(ctx, job{key: key, record: f.record, absent: f.absent && number == 1, number: number})
 		switch {
-		case !alone:
-			a.raced(ctx, key)
+		case v.outcome == outcomeClaimed && number < claimedTries:
 		case v.outcome == outcomeClaimed:
-			if claimed++; claimed == claimedTries {
-				return Mended{}, fmt.Errorf("compare %s: %w", key, ErrClaimed)
-			}
+			return Mended{}, fmt.Errorf("compare %s: %w", key, ErrClaimed)
 		case v.action != ack:
-			return Mended{Writes: writes}, v.err
+			return Mended{Writes: v.writes}, v.err
 		default:
-			return Mended{Deleted: v.outcome == outcomeDeleted, Writes: writes}, nil
+			return Mended{Deleted: v.outcome == outcomeDeleted, Writes: v.writes}, nil
 		}
 		if err := waitFor(ctx, nil, max(v.delay, time.Nanosecond)); err != nil {
-			return Mended{Writes: writes}, err
+			return Mended{}, err
 		}
 	}
-}
-
-// raced counts and tells that another replica may have written a key at the same time.
-func (a *Applier) raced(ctx context.Context, key component.Key) {
-	a.metrics.races.Inc()
-	a.log.Warn().Ctx(ctx).Str("cluster", key.Cluster).Str("namespace", key.Namespace).Str("component", key.Name).
-		Msg("another replica may have written this component: applying its newest state again")
 }
 
 // forgotten is how long a failure says something about the registry where no other attempt follows, since another replica

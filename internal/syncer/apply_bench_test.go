@@ -17,7 +17,7 @@ func BenchmarkMend(b *testing.B) {
 	e := upserted("a", "one")
 	e.Sequence = 1
 	registry := &quietRegistry{}
-	applier := syncer.NewApplier(syncer.Unshared(benchHead{e}, registry, registry),
+	applier := syncer.NewApplier(syncer.Unshared(benchHead{Event: e}, registry, registry),
 		syncer.Config{Target: target, Concurrency: 1, Tries: 1}, 0, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	b.ReportAllocs()
 	for b.Loop() {
@@ -27,7 +27,10 @@ func BenchmarkMend(b *testing.B) {
 	}
 }
 
-type benchHead struct{ event.Event }
+type benchHead struct {
+	wholeStream
+	event.Event
+}
 
 func (h benchHead) Newest(context.Context, component.Key) (event.Event, bool, error) {
 	return h.Event, true, nil

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"odasync/internal/component"
+	"odasync/internal/event"
 	"odasync/internal/syncer"
 )
 
@@ -174,6 +175,15 @@ func (g *gate) pass(ctx context.Context, c call) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// wholeStream is the rest of syncer.Heads for a stream that was never restored and lacks nothing.
+type wholeStream struct{}
+
+func (wholeStream) Restored(context.Context, component.Key, uint64) (bool, error) { return false, nil }
+
+func (wholeStream) Complete(context.Context, string) (event.Marker, bool, error) {
+	return event.Marker{}, true, nil
 }
 
 // sorted orders calls of different names, which run beside each other.

@@ -16,7 +16,10 @@ import (
 )
 
 // oneHead is a stream that holds one event.
-type oneHead struct{ event event.Event }
+type oneHead struct {
+	wholeStream
+	event event.Event
+}
 
 func (h oneHead) Newest(context.Context, component.Key) (event.Event, bool, error) {
 	return h.event, true, nil
@@ -29,7 +32,7 @@ func persist(t *testing.T, during func(number int) error) (*fakeRegistry, syncer
 	registry.script(func(context.Context, call) error { number++; return during(number) }) // one call at a time
 	e := upserted("catalog", "1")
 	e.Sequence = 7
-	applier := syncer.NewApplier(syncer.Unshared(oneHead{e}, registry, registry),
+	applier := syncer.NewApplier(syncer.Unshared(oneHead{event: e}, registry, registry),
 		syncer.Config{Target: target, Concurrency: 1, Tries: 2}, 10*time.Millisecond, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()

@@ -12,7 +12,7 @@ import (
 // ErrConflict says that a compare-and-set found another revision: somebody else wrote the entry.
 var ErrConflict = errors.New("the entry was changed by another replica")
 
-// ErrClaimed says that another replica holds the claim on a key.
+// ErrClaimed says that another replica works on a key, or holds a named claim.
 var ErrClaimed = errors.New("the key is claimed by another replica")
 
 // Deliveries hands out the messages of the shared consumer.
@@ -39,32 +39,60 @@ type Markers interface {
 	Next(ctx context.Context) (Marker, error)
 }
 
-// Heads reads the stream's newest message of a key from the stream's leader.
+// Heads reads from the stream's leader what the stream says of a key.
 type Heads interface {
 	// Newest returns false where the subject has no message. Where it cannot be decoded, the error is
 	// event.ErrUnreadable, and the event has its key and sequence.
 	Newest(ctx context.Context, key component.Key) (event.Event, bool, error)
+	// Restored says whether the stream is known to have lost the message with that sequence, which the key once had: it
+	// came back older than it was. False where that is not certain.
+	Restored(ctx context.Context, key component.Key, sequence uint64) (bool, error)
+	// Complete returns the snapshot marker behind the last full comparison of the cluster with the stream, if it proves
+	// that a component without messages does not exist.
+	Complete(ctx context.Context, cluster string) (event.Marker, bool, error)
 }
 
-// Claims makes a replica the only writer of a key.
+// Sessions are how the replicas of a target know which of them live. A sync state names the session of the replica that
+// works on its key.
+type Sessions interface {
+	// Open returns the session that work begins under now, a new one where there is none.
+	Open(ctx context.Context) (Session, error)
+	// End makes sure that the named session can never be renewed again, and then returns nil; ErrClaimed while it lives. A
+	// session of this process counts as ended: the caller keeps its own work apart.
+	End(ctx context.Context, name string) error
+}
+
+// Session is the presence of one process.
+type Session interface {
+	// Name is never used twice.
+	Name() string
+	// Hold returns a context that ends with ctx, or as soon as the session can no longer be relied on, and what gives it
+	// back. The session goes on while something holds it.
+	Hold(ctx context.Context) (held context.Context, release func())
+	// Retire lets no new work begin under the session: it is not known what it has written.
+	Retire()
+}
+
+// Claims are names that one process at a time holds.
 type Claims interface {
-	// Acquire takes the claim or returns ErrClaimed. The held context derives from ctx and ends as soon as the claim
+	// Acquire takes the name or returns ErrClaimed. The held context derives from ctx and ends as soon as the claim
 	// can no longer be relied on; release gives it back and says with ErrConflict that it had been lost.
-	Acquire(ctx context.Context, key component.Key) (held context.Context, release func(context.Context) error, err error)
+	Acquire(ctx context.Context, name string) (held context.Context, release func(context.Context) error, err error)
 }
 
 // DeadLetters keeps what will not be tried again by itself, the newest of each component.
 type DeadLetters interface {
-	// Put stores the letter in place of the component's earlier one.
+	// Put stores the letter in place of the component's earlier one; ErrConflict where one of a newer event stands there.
 	Put(ctx context.Context, letter Letter) error
-	// Remove takes the component's letter away; none is success.
-	Remove(ctx context.Context, key component.Key) error
+	// Remove takes the component's letter away if it is of an event up to that sequence; none is success.
+	Remove(ctx context.Context, key component.Key, upTo uint64) error
 }
 
 // States is the sync state of a target.
 type States interface {
 	// Load reads the entry from its leader; a key without entry gives a zero State with that key.
 	Load(ctx context.Context, key component.Key) (State, error)
-	// Save writes the entry if its revision is still State.Revision and returns the new one; else ErrConflict.
+	// Save writes the entry if its revision is still State.Revision and returns the new one; else ErrConflict. After any
+	// other error it is not known whether it was written.
 	Save(ctx context.Context, s State) (revision uint64, err error)
 }

@@ -153,6 +153,7 @@ type ReconcilePorts struct {
 		All(ctx context.Context, each func(State)) error
 	}
 	Records Records
+	Claims  Claims
 	// Progress asks how far the target's consumer has come.
 	Progress func(context.Context) (Progress, error)
 }
@@ -166,8 +167,7 @@ func NewReconciler(applier *Applier, cfg ReconcileConfig, limit prune.Config, po
 // result holds what was done also where the error is not nil.
 func (r *Reconciler) Reconcile(ctx context.Context, cluster, id string, dryRun bool) (Reconciliation, error) {
 	done := Reconciliation{ID: id, Cluster: cluster, Target: r.applier.cfg.Target, Time: time.Now().UTC(), DryRun: dryRun, Findings: []Finding{}}
-	// A name that no component can have keeps reconciles apart from each other, not from the components.
-	held, release, err := r.applier.ports.Claims.Acquire(ctx, component.Key{Cluster: cluster, Name: "reconcile"})
+	held, release, err := r.ports.Claims.Acquire(ctx, "reconcile."+cluster)
 	if err != nil {
 		return done, err
 	}

@@ -65,7 +65,7 @@ func (b *bench) start(s setup) *replica {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	claims, err := conn.Claims(ctx, stream.TargetScope(target), nats.NewInbox())
+	sessions, err := conn.Sessions(ctx, target)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func (b *bench) start(s setup) *replica {
 		b.t.Fatal(err)
 	}
 	ports := syncer.Ports{
-		Deliveries: consumer, Heads: log, Claims: claims, States: states, Letters: letters, Registry: b.registry, Probe: b.registry,
+		Deliveries: consumer, Heads: log, Sessions: sessions, States: states, Letters: letters, Registry: b.registry, Probe: b.registry,
 	}
 	if s.wrap != nil {
 		ports = s.wrap(ports)
@@ -94,6 +94,9 @@ func (b *bench) start(s setup) *replica {
 	go func() {
 		defer close(r.done)
 		r.err = r.syncer.Run(ctx)
+		closing, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = sessions.Close(closing) // a server that is away expires it
 	}()
 	b.t.Cleanup(func() {
 		stop()

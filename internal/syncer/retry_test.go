@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/event"
-	"odasync/internal/stream"
 	"odasync/internal/syncer"
 )
 
@@ -179,15 +178,18 @@ func TestBusyRegistryIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestClaimedKeyIsTriedAgainShortly(t *testing.T) {
+func TestKeyOfALivingReplicaIsTriedAgainShortly(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	claims, err := b.conn.Claims(t.Context(), stream.TargetScope(target), "another")
+	sessions, err := b.conn.Sessions(t.Context(), target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, release, err := claims.Acquire(t.Context(), key("a"))
+	other, err := sessions.Open(t.Context())
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.states.Save(t.Context(), syncer.State{Key: key("a"), Intent: 1, Owner: other.Name()}); err != nil {
 		t.Fatal(err)
 	}
 	r := b.start(setup{})
@@ -196,14 +198,14 @@ func TestClaimedKeyIsTriedAgainShortly(t *testing.T) {
 	eventually(t, "some tries", func() bool { return r.outcome("claimed") >= 2 })
 	eventually(t, "the other key to be applied", func() bool { return b.registry.shows("b") == "B" })
 	if got := b.registry.got("a"); len(got) != 0 {
-		t.Errorf("calls without the claim: %v", got)
+		t.Errorf("calls although another replica owns the key: %v", got)
 	}
 	released := time.Now()
-	if err := release(t.Context()); err != nil {
+	if err := sessions.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.idle()
-	if took := time.Since(released); took > 5*time.Second { // before the claim would have expired by itself
+	if took := time.Since(released); took > 5*time.Second { // before the session would have expired by itself
 		t.Errorf("applied %s after the release", took)
 	}
 	if b.registry.shows("a") != "A" {

@@ -122,8 +122,12 @@ func (l *library) mark(id string) {
 // reconciler returns one that mends through the replica.
 func (l *library) reconciler(r *replica, p plan) *syncer.Reconciler {
 	l.t.Helper()
+	claims, err := l.conn.Claims(context.Background(), stream.TargetScope(target), "reconciler")
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	ports := syncer.ReconcilePorts{
-		Inventory: l.shelf, Snapshot: l.log, States: l.states, Records: l.records,
+		Inventory: l.shelf, Snapshot: l.log, States: l.states, Records: l.records, Claims: claims,
 		Progress: func(ctx context.Context) (syncer.Progress, error) {
 			backlog, err := l.consumer.Backlog(ctx)
 			return syncer.Progress{Done: backlog.Done, Delivered: backlog.Delivered, Unfinished: backlog.Unfinished}, err

@@ -45,7 +45,7 @@ func newBroker(log zerolog.Logger) broker {
 func (b broker) result(err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
-	case errors.Is(err, ErrClaimed), errors.Is(err, ErrConflict):
+	case errors.Is(err, ErrClaimed), errors.Is(err, ErrConflict), errors.Is(err, errUnknown):
 		b.Note(nil)
 	default:
 		b.Note(err)

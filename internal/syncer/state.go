@@ -44,6 +44,8 @@ type State struct {
 	// Intent is the sequence for which writing began and whose end is not recorded; 0 for none. What the registry
 	// holds is in doubt while it stands: read before writing.
 	Intent uint64 `json:"intent,omitempty"`
+	// Owner is the session of the process that works on the component; empty while none does.
+	Owner string `json:"owner,omitempty"`
 	// Error is the reason of a failed outcome, in the registry's words, and Reason its class.
 	Error  string `json:"error,omitempty"`
 	Reason Class  `json:"reason,omitempty"`
@@ -70,18 +72,39 @@ func (s *State) shows(e *event.Event) bool {
 	return s.Outcome == OutcomeApplied && s.Hash == e.Hash
 }
 
-// begin records that writing begins.
-func (s *State) begin(e *event.Event) {
+// precedes says whether the event is newer than all that is recorded, or the one whose writing began.
+func (s *State) precedes(e *event.Event) bool {
+	return e.Sequence > s.Sequence && e.Sequence >= s.Intent
+}
+
+// holds says whether the outcome is the event's. The sequence alone does not tell where the stream came back older.
+func (s *State) holds(e *event.Event) bool {
+	return s.Intent == 0 && e.Sequence == s.Sequence && s.agrees(e)
+}
+
+// agrees says whether the event may be the one with the recorded sequence.
+func (s *State) agrees(e *event.Event) bool {
+	switch s.Outcome {
+	case OutcomeApplied:
+		return !e.Deleted() && e.Hash == s.Hash
+	case OutcomeDeleted:
+		return e.Deleted()
+	}
+	return true // a failure keeps no hash
+}
+
+// begin records that writing begins, and in which process.
+func (s *State) begin(e *event.Event, session string) {
 	if s.Intent != e.Sequence {
 		s.Attempts, s.Strikes = 0, 0
 	}
-	s.Intent, s.Updated = e.Sequence, time.Now()
+	s.Intent, s.Owner, s.Updated = e.Sequence, session, time.Now()
 	s.Attempts++
 }
 
 // ended records how the registry answered, and returns what that means for the message.
 func (s *State) ended(e *event.Event, result Result, err error) verdict {
-	s.Updated, s.Error, s.Reason = time.Now(), "", ClassOf(err)
+	s.Owner, s.Updated, s.Error, s.Reason = "", time.Now(), "", ClassOf(err)
 	v := verdict{outcome: outcomeApplied, action: ack}
 	switch {
 	case err == nil && e.Deleted():

@@ -63,7 +63,7 @@ func (c Config) Validate() error {
 type Ports struct {
 	Deliveries Deliveries
 	Heads      Heads
-	Claims     Claims
+	Sessions   Sessions
 	States     States
 	Letters    DeadLetters
 	Registry   Registry
@@ -153,6 +153,16 @@ func (s *Syncer) enter(work context.Context, d *event.Delivery) verdict {
 	}
 	defer s.limiter.leave()
 	return s.apply(work, d)
+}
+
+// apply brings one message's state into the registry.
+func (s *Syncer) apply(ctx context.Context, d *event.Delivery) verdict {
+	started := time.Now()
+	v := s.attempt(ctx, job{key: d.Key, event: &d.Event, unreadable: d.Err, first: d.First, number: d.Attempt})
+	if v.outcome == outcomeApplied || v.outcome == outcomeDeleted {
+		s.metrics.duration.Observe(time.Since(started).Seconds())
+	}
+	return v
 }
 
 // fetch hands messages to the lanes until the context ends or the consumer is gone. While the breaker is open it does

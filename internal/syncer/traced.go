@@ -13,7 +13,7 @@ import (
 
 // traced returns the ports with a span around what each does for a message.
 func traced(p Ports) Ports {
-	p.Claims, p.States = tracedClaims{p.Claims}, tracedStates{p.States}
+	p.States = tracedStates{p.States}
 	p.Letters, p.Registry = tracedLetters{p.Letters}, tracedRegistry{p.Registry}
 	return p
 }
@@ -34,25 +34,6 @@ func kindOf(err error) string {
 
 func step(ctx context.Context, name string) (context.Context, tracing.Span) {
 	return tracing.Child(ctx, name, trace.SpanKindInternal)
-}
-
-type tracedClaims struct{ Claims }
-
-// Acquire implements Claims. What is done under the claim is no part of taking it, so the held context derives from the
-// caller's.
-func (c tracedClaims) Acquire(ctx context.Context, key component.Key) (context.Context, func(context.Context) error, error) {
-	_, span := step(ctx, "claim")
-	held, release, err := c.Claims.Acquire(ctx, key)
-	end(span, err)
-	if err != nil {
-		return held, release, err
-	}
-	return held, func(ctx context.Context) error {
-		ctx, span := step(ctx, "release claim")
-		err := release(ctx)
-		end(span, err)
-		return err
-	}, nil
 }
 
 type tracedStates struct{ States }
@@ -87,9 +68,9 @@ func (l tracedLetters) Put(ctx context.Context, letter Letter) error {
 }
 
 // Remove implements DeadLetters.
-func (l tracedLetters) Remove(ctx context.Context, key component.Key) error {
+func (l tracedLetters) Remove(ctx context.Context, key component.Key, upTo uint64) error {
 	ctx, span := step(ctx, "remove dead letter")
-	err := l.DeadLetters.Remove(ctx, key)
+	err := l.DeadLetters.Remove(ctx, key, upTo)
 	end(span, err)
 	return err
 }

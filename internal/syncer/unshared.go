@@ -7,23 +7,32 @@ import (
 	"odasync/internal/component"
 )
 
-// Unshared returns the ports for a registry that this process alone writes, and that no sync state tells of: every claim
-// is granted, and what is known of a component lasts as long as the process. Dead letters are not kept; the caller has the
+// Unshared returns the ports for a registry that this process alone writes, and that no sync state tells of: what is known of a component lasts as long as the process. Dead letters are not kept; the caller has the
 // error.
 func Unshared(heads Heads, registry Registry, probe Probe) Ports {
 	return Ports{
-		Heads: heads, Claims: noClaims{}, States: &memory{states: map[component.Key]State{}}, Letters: noLetters{},
+		Heads: heads, Sessions: noSessions{}, States: &memory{states: map[component.Key]State{}}, Letters: noLetters{},
 		Registry: registry, Probe: probe,
 	}
 }
 
-type noClaims struct{}
+// noSessions are for a process that has nobody to tell.
+type noSessions struct{}
 
-// Acquire implements Claims.
-func (noClaims) Acquire(ctx context.Context, _ component.Key) (context.Context, func(context.Context) error, error) {
-	held, cancel := context.WithCancel(ctx)
-	return held, func(context.Context) error { cancel(); return nil }, nil
-}
+// Open implements Sessions.
+func (n noSessions) Open(context.Context) (Session, error) { return n, nil }
+
+// End implements Sessions.
+func (noSessions) End(context.Context, string) error { return nil }
+
+// Name implements Session.
+func (noSessions) Name() string { return "alone" }
+
+// Hold implements Session.
+func (noSessions) Hold(ctx context.Context) (context.Context, func()) { return context.WithCancel(ctx) }
+
+// Retire implements Session.
+func (noSessions) Retire() {}
 
 type noLetters struct{}
 
@@ -31,7 +40,7 @@ type noLetters struct{}
 func (noLetters) Put(context.Context, Letter) error { return nil }
 
 // Remove implements DeadLetters.
-func (noLetters) Remove(context.Context, component.Key) error { return nil }
+func (noLetters) Remove(context.Context, component.Key, uint64) error { return nil }
 
 // memory is sync state that lasts as long as the process.
 type memory struct {

@@ -1,0 +1,226 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+	"odasync/internal/syncer"
+)
+
+// sessionsOf returns the sessions of a process with its own connection.
+func sessionsOf(t testing.TB, s *streamtest.Server) (*stream.Sessions, *stream.Conn) {
+	t.Helper()
+	conn := s.Conn(t)
+	conn.SetTiming(ttl, time.Second, time.Second)
+	waitConnected(t, conn)
+	sessions, err := conn.Sessions(within(t), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = sessions.Close(ctx) // of a connection that the test has closed
+	})
+	return sessions, conn
+}
+
+func sessionKey(session syncer.Session) string { return "target-default.session." + session.Name() }
+
+func TestSession_IsSharedWhileItLives(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	sessions, _ := sessionsOf(t, s)
+	other, _ := sessionsOf(t, s)
+	first := must(sessions.Open(within(t)))
+	if again := must(sessions.Open(within(t))); again.Name() != first.Name() {
+		t.Errorf("a second session %s beside %s", again.Name(), first.Name())
+	}
+	if err := sessions.End(within(t), first.Name()); err != nil {
+		t.Errorf("the own session: %v", err)
+	}
+	began := time.Now()
+	eventually(t, "the session is older than two lives", func() bool { return time.Since(began) > 2*ttl })
+	if err := other.End(within(t), first.Name()); !errors.Is(err, syncer.ErrClaimed) {
+		t.Errorf("a session that lives: %v, want ErrClaimed", err)
+	}
+	held, release := first.Hold(t.Context())
+	if err := held.Err(); err != nil {
+		t.Errorf("held: %v", err)
+	}
+	release()
+	if err := sessions.Close(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.End(within(t), first.Name()); err != nil {
+		t.Errorf("a session that was closed: %v", err)
+	}
+	if next := must(sessions.Open(within(t))); next.Name() == first.Name() {
+		t.Error("a name was used again")
+	}
+}
+
+// A process that is cut off must see its session end before another one may take over, and can never renew it again.
+func TestSession_OfAProcessThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	sessions, conn := sessionsOf(t, s)
+	other, _ := sessionsOf(t, s)
+	session := must(sessions.Open(within(t)))
+	held, release := session.Hold(t.Context())
+	defer release()
+	conn.Close()
+	eventually(t, "another process to be allowed to take over", func() bool {
+		err := other.End(within(t), session.Name())
+		if err != nil && !errors.Is(err, syncer.ErrClaimed) {
+			t.Fatal(err)
+		}
+		if err == nil && held.Err() == nil {
+			t.Fatal("another process may take over while the session is still relied on")
+		}
+		return err == nil
+	})
+	if cause := context.Cause(held); !errors.Is(cause, syncer.ErrConflict) {
+		t.Errorf("the held context ends with %v, want ErrConflict", cause)
+	}
+}
+
+func TestSession_IsLost(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(ctx context.Context, bucket jetstream.KeyValue, other *stream.Sessions, session syncer.Session) error{
+		"deleted": func(ctx context.Context, bucket jetstream.KeyValue, _ *stream.Sessions, session syncer.Session) error {
+			return bucket.Delete(ctx, sessionKey(session))
+		},
+		"purged": func(ctx context.Context, bucket jetstream.KeyValue, _ *stream.Sessions, session syncer.Session) error {
+			return bucket.Purge(ctx, sessionKey(session))
+		},
+		"ended by another after it was purged": func(ctx context.Context, bucket jetstream.KeyValue, other *stream.Sessions, session syncer.Session) error {
+			return errors.Join(bucket.Purge(ctx, sessionKey(session)), other.End(ctx, session.Name()))
+		},
+	}
+	for name, lose := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := streamtest.Start(t)
+			sessions, _ := sessionsOf(t, s)
+			other, _ := sessionsOf(t, s)
+			session := must(sessions.Open(within(t)))
+			held, release := session.Hold(t.Context())
+			defer release()
+			if err := lose(within(t), claimBucket(t, s), other, session); err != nil {
+				t.Fatal(err)
+			}
+			if cause := ends(t, held); !errors.Is(cause, syncer.ErrConflict) {
+				t.Errorf("the held context ends with %v, want ErrConflict", cause)
+			}
+			if next := must(sessions.Open(within(t))); next.Name() == session.Name() {
+				t.Error("a session that was lost is given out again")
+			}
+			if err := other.End(within(t), session.Name()); err != nil {
+				t.Errorf("it cannot be ended: %v", err)
+			}
+		})
+	}
+}
+
+func TestSession_OutlivesALostAnswer(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	sessions, _ := sessionsOf(t, s)
+	session := must(sessions.Open(within(t)))
+	held, release := session.Hold(t.Context())
+	defer release()
+	bucket := claimBucket(t, s)
+	unknown := must(bucket.PutString(within(t), sessionKey(session), session.Name()))
+	eventually(t, "the session is renewed after the renewal whose answer was lost", func() bool {
+		return must(bucket.Get(within(t), sessionKey(session))).Revision() > unknown
+	})
+	if err := held.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSession_EndsWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	sessions, conn := sessionsOf(t, s)
+	session := must(sessions.Open(within(t)))
+	held, release := session.Hold(t.Context())
+	defer release()
+	began := time.Now()
+	s.Shutdown()
+	cause := ends(t, held)
+	if took := time.Since(began); took > ttl {
+		t.Errorf("the held context ended after %s, the session's life is %s", took, ttl)
+	}
+	says(t, cause, session.Name(), "was not renewed for")
+	if _, err := sessions.Open(within(t)); err == nil || errors.Is(err, syncer.ErrConflict) {
+		t.Errorf("open without a server: %v", err)
+	}
+	s.Restart(t)
+	waitConnected(t, conn)
+	eventually(t, "a new session", func() bool {
+		next, err := sessions.Open(within(t))
+		return err == nil && next.Name() != session.Name()
+	})
+}
+
+func TestSession_RetiredIsKeptForWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	sessions, _ := sessionsOf(t, s)
+	other, _ := sessionsOf(t, s)
+	session := must(sessions.Open(within(t)))
+	held, release := session.Hold(t.Context())
+	session.Retire()
+	if next := must(sessions.Open(within(t))); next.Name() == session.Name() {
+		t.Error("new work begins under a retired session")
+	}
+	began := time.Now()
+	eventually(t, "a life to be over", func() bool { return time.Since(began) > ttl+ttl/2 })
+	if err := other.End(within(t), session.Name()); !errors.Is(err, syncer.ErrClaimed) || held.Err() != nil {
+		t.Errorf("what is under way: %v, another process: %v, want ErrClaimed", held.Err(), err)
+	}
+	release()
+	eventually(t, "the session to be given up", func() bool {
+		return !strings.Contains(strings.Join(must(claimKeys(t, s)), " "), session.Name())
+	})
+	if err := other.End(within(t), session.Name()); err != nil {
+		t.Errorf("a retired session that nothing holds: %v", err)
+	}
+}
+
+func claimKeys(t *testing.T, s *streamtest.Server) (names []string, err error) {
+	t.Helper()
+	listed, err := claimBucket(t, s).ListKeys(within(t))
+	if err != nil {
+		return nil, err
+	}
+	for name := range listed.Keys() {
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// The server must refuse to renew what it has expired, or a process that was away could come back to life.
+func TestSession_ExpiredIsNeverRenewed(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	sessionsOf(t, s) // makes the bucket
+	bucket := claimBucket(t, s)
+	revision := must(bucket.Create(within(t), "target-default.session.x", []byte("x")))
+	eventually(t, "the server to expire the key", func() bool {
+		_, err := bucket.Get(within(t), "target-default.session.x")
+		return errors.Is(err, jetstream.ErrKeyNotFound)
+	})
+	if _, err := bucket.Update(within(t), "target-default.session.x", []byte("x"), revision); err == nil {
+		t.Error("an expired key was renewed")
+	}
+}
