@@ -71,8 +71,8 @@ func classify(request string, kind pathKind, a answer, now time.Time) *syncer.Fa
 
 func saysExists(words string) bool { return strings.Contains(strings.ToLower(words), "already exists") }
 
-// maxRetryAfter bounds what a registry may ask for; it also keeps the arithmetic within a Duration.
-const maxRetryAfter = 24 * time.Hour
+// maxRetryAfter bounds what a registry may ask for: a wrong header must not stop the sync for a day.
+const maxRetryAfter = time.Minute
 
 // retryAfter reads both forms of the header: seconds, and a date. What it cannot read, and the past, is no wait.
 func retryAfter(value string, now time.Time) time.Duration {

@@ -332,6 +332,9 @@ func (t *attempt) write() (v verdict, err error) {
 	}
 	v = s.ended(e, result, failure)
 	v.writes = result.Writes
+	if v.action == retry && ClassOf(failure) == ClassAlone {
+		v.delay = max(v.delay, time.Since(began)) // one that always takes long leaves others at least as much time
+	}
 	t.a.metrics.attempts.WithLabelValues(v.outcome).Observe(time.Since(began).Seconds())
 	// The letter before the state: should this end in between, the intent still stands and all of it is done again.
 	switch {

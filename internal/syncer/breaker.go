@@ -72,6 +72,8 @@ type breaker struct {
 	mu      sync.Mutex
 	now     Breaker
 	broke   time.Time                  // when it opened, from a closed state
+	until   time.Time                  // the registry asked not to be probed before
+	writes  bool                       // the last probe wrote something
 	suspect bool                       // something failed since the last probe
 	failed  map[component.Key]struct{} // since the last success
 	flow    context.Context            // ends when the breaker opens
@@ -175,6 +177,21 @@ func (b *breaker) failedFor(key component.Key, reason error, certain bool, flow 
 	}
 }
 
+// pausedFor says that the registry asked to be left alone for a while. flow is as for failedFor.
+func (b *breaker) pausedFor(pause time.Duration, reason error, flow <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if flow != b.flow.Done() {
+		return
+	}
+	b.until = time.Now().Add(pause)
+	b.turn(BreakerOpen, reason)
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
 // several says whether so many components failed since the last success that it is not one component's trouble; the key
 // counts among them from now on.
 func (b *breaker) several(key component.Key) bool {
@@ -206,7 +223,9 @@ func (b *breaker) turn(to BreakerState, reason error) {
 		close(b.flowing)
 	}
 	if to == BreakerClosed {
-		b.sink.Note(nil) // or what another replica finished would leave its failure here
+		if b.writes {
+			b.sink.Note(nil) // or what another replica finished would leave its failure here
+		}
 		b.log.Info().Msg("circuit breaker closed: messages flow again")
 	}
 }
@@ -220,6 +239,9 @@ func (b *breaker) run(ctx context.Context) error {
 		case <-b.wake:
 		}
 		for pause := b.pace; b.wanted(); pause = min(pause*3/2, b.pace*time.Duration(probeAtMost/probeEvery)) {
+			if b.rest(ctx) != nil {
+				return nil
+			}
 			b.probed(b.ask(ctx))
 			timer := time.NewTimer(pause + rand.N(pause/2))
 			select {
@@ -230,6 +252,17 @@ func (b *breaker) run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// rest waits while the registry asked to be left alone.
+func (b *breaker) rest(ctx context.Context) error {
+	b.mu.Lock()
+	left := time.Until(b.until)
+	b.mu.Unlock()
+	if left <= 0 {
+		return nil
+	}
+	return waitFor(ctx, nil, left)
 }
 
 func (b *breaker) wanted() bool {
@@ -244,6 +277,9 @@ func (b *breaker) ask(ctx context.Context) error {
 	err := b.probe.Health(ctx)
 	if ClassOf(err) != ClassDown {
 		err = b.trial(ctx)
+		b.mu.Lock()
+		b.writes = err == nil
+		b.mu.Unlock()
 	}
 	if ClassOf(err) != ClassDown {
 		return nil

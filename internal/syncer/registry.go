@@ -128,6 +128,9 @@ func (f *Failure) Error() string {
 	if f.Err != nil {
 		text += ": " + f.Err.Error()
 	}
+	if f.RetryAfter > 0 {
+		text += fmt.Sprintf(" (asks for a pause of %s)", f.RetryAfter)
+	}
 	return text
 }
 

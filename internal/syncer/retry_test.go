@@ -95,10 +95,22 @@ func TestRegistryDownIsTriedAgain(t *testing.T) {
 					return nil
 				}
 				if left--; left == 0 {
+					mu.Unlock()
 					_ = second.pass(ctx, c)
+					mu.Lock()
 				}
 				return test.failure
 			})
+			if name == "refused" { // odasync itself, and not this component alone
+				b.registry.answer(func(question string) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if question == "trial" && left > 0 {
+						return test.failure
+					}
+					return nil
+				})
+			}
 			r := b.start(setup{})
 			e := test.event(b)
 			<-second.inside

@@ -11,12 +11,13 @@ import (
 
 // converse brings one state into the registry. Where the registry as a whole does not answer, it tries again at once,
 // a few times and with a pause, before the failure counts and the message goes back to the stream. A stop ends the
-// pause, and so does the breaker.
+// pause, and so does the breaker. What may be about this component alone is not tried again here: it would hold up others.
 func (a *Applier) converse(held context.Context, e *event.Event, prior Prior) (Result, error) {
 	opened := a.breaker.opened()
 	for try := 1; ; try++ {
 		result, err := a.once(held, e, prior)
-		if ClassOf(err) != ClassDown || try >= a.cfg.Tries || !a.pause(held, opened, time.Duration(a.cfg.Pause)) {
+		again := ClassOf(err) == ClassDown && !mayBePoison(err) && try < a.cfg.Tries
+		if !again || !a.pause(held, opened, time.Duration(a.cfg.Pause)) {
 			return result, a.weigh(held, e, err, opened)
 		}
 		// What the failed try left behind is not known.
@@ -34,7 +35,7 @@ func (a *Applier) once(held context.Context, e *event.Event, prior Prior) (resul
 	if err != nil && held.Err() != nil {
 		return result, err // a request that was cut off tells nothing about the registry
 	}
-	if ClassOf(err) == ClassDown && !internalError(err) {
+	if ClassOf(err) == ClassDown && !mayBePoison(err) {
 		a.sink.result(err) // told at the first try already
 	}
 	var failure *Failure
@@ -49,42 +50,46 @@ func (a *Applier) once(held context.Context, e *event.Event, prior Prior) (resul
 	return result, err
 }
 
-// weigh tells the breaker and the readiness how a conversation ended. An internal error of the registry may be its answer
-// to this component alone: then it takes other writes, and the failure is the component's. Where several components meet
-// that, it is the registry's all the same.
+// weigh tells the breaker and the readiness how a conversation ended. An internal error of the registry, a request that it
+// does not let pass and one that it does not answer in time may be about this component alone: then it takes other writes,
+// and the failure is the component's. Where several components meet that, it is the registry's all the same.
 func (a *Applier) weigh(held context.Context, e *event.Event, err error, flow <-chan struct{}) error {
 	if err != nil && held.Err() != nil {
 		return err
 	}
 	var failure *Failure
-	class := ClassOf(err)
-	switch {
+	switch class := ClassOf(err); {
 	case err == nil, class.permanent():
 		a.breaker.succeeded()
-	case class == ClassRefused:
-		a.breaker.failedFor(e.Key, err, a.breaker.trial(held) != nil, flow)
-	case class == ClassDown:
-		certain := false
-		if internalError(err) && errors.As(err, &failure) {
-			trial := a.breaker.trial(held)
-			if trial == nil && !a.breaker.several(e.Key) {
-				alone := *failure
-				alone.Class = ClassAlone
-				err = &alone
-				break
-			}
-			certain = trial != nil && held.Err() == nil
+	case mayBePoison(err) && errors.As(err, &failure):
+		probe := a.breaker.trial(held)
+		if held.Err() != nil {
+			return err
 		}
-		a.breaker.failedFor(e.Key, err, certain, flow)
+		if probe == nil && !a.breaker.several(e.Key) {
+			poison := *failure
+			poison.Class = ClassAlone
+			err = &poison
+			break
+		}
+		a.breaker.failedFor(e.Key, err, probe != nil, flow)
+	case class == ClassDown, class == ClassRefused:
+		a.breaker.failedFor(e.Key, err, false, flow)
+	case class == ClassBusy && errors.As(err, &failure) && failure.RetryAfter >= longPause:
+		a.breaker.pausedFor(failure.RetryAfter, err, flow)
 	}
 	a.sink.result(err)
 	return err
 }
 
-// internalError says whether the registry failed over a request, which may be its answer to one component alone.
-func internalError(err error) bool {
+// longPause is the pause from which on a registry that asks for it counts as down: what waits is of more use elsewhere.
+const longPause = 5 * time.Second
+
+// mayBePoison says whether a failure may be the registry's answer to one component alone.
+func mayBePoison(err error) bool {
 	var failure *Failure
-	return errors.As(err, &failure) && failure.Status == http.StatusInternalServerError
+	return errors.As(err, &failure) &&
+		(failure.Status == http.StatusInternalServerError || failure.Class == ClassRefused || errors.Is(err, context.DeadlineExceeded))
 }
 
 // pause waits; false when the claim or the syncer ended meanwhile, or the breaker opened.

@@ -1,0 +1,212 @@
+package syncer_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/syncer"
+)
+
+const followsOlderStream = "stream is older than the sync state, following the stream"
+
+// A stream that was restored from a backup, or lost its last messages, gives sequences again that the sync state has.
+func TestApply_StreamOlderThanTheSyncState(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(e event.Event) syncer.State{
+		"ahead of the stream's end": func(e event.Event) syncer.State {
+			return syncer.State{Key: e.Key, Sequence: 1000, Outcome: syncer.OutcomeApplied, Hash: "of what was lost"}
+		},
+		"another content under the same sequence": func(e event.Event) syncer.State {
+			return syncer.State{Key: e.Key, Sequence: e.Sequence, Outcome: syncer.OutcomeApplied, Hash: "of what was lost"}
+		},
+		"deleted under the same sequence": func(e event.Event) syncer.State {
+			return syncer.State{Key: e.Key, Sequence: e.Sequence, Outcome: syncer.OutcomeDeleted}
+		},
+		"an attempt that broke off was ahead": func(e event.Event) syncer.State {
+			return syncer.State{Key: e.Key, Intent: 1000}
+		},
+		"the sequence is another component's by now": func(e event.Event) syncer.State {
+			return syncer.State{Key: e.Key, Sequence: e.Sequence + 1, Outcome: syncer.OutcomeApplied, Hash: "of what was lost"}
+		},
+	}
+	for name, state := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			e := b.put("a", "1")
+			b.put("b", "1")
+			if _, err := b.states.Save(t.Context(), state(e)); err != nil {
+				t.Fatal(err)
+			}
+			r := b.start(setup{})
+			b.idle()
+			if diff := cmp.Diff([]call{{"a", "1", true}}, b.registry.got("a")); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			if got := b.state("a"); got.Sequence != e.Sequence || got.Hash != e.Hash || got.Intent != 0 {
+				t.Errorf("state %+v", got)
+			}
+			if diff := cmp.Diff([]string{followsOlderStream}, r.logs.messages(t, zerolog.WarnLevel)); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// laggingHeads answer as a leader that has not caught up.
+type laggingHeads struct {
+	syncer.Heads
+	newest func() event.Event
+}
+
+func (l *laggingHeads) Newest(context.Context, component.Key) (event.Event, bool, error) {
+	return l.newest(), true, nil
+}
+
+// An answer that is older than the sync state proves nothing by itself.
+func TestMend_OlderAnswerIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	first := b.put("a", "1")
+	heads := &laggingHeads{newest: func() event.Event { return first }}
+	r := b.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+		heads.Heads, p.Heads = p.Heads, heads
+		return p
+	}})
+	b.idle()
+	b.put("a", "2")
+	b.idle()
+	if _, err := r.syncer.Mend(t.Context(), key("a")); err == nil || !strings.Contains(err.Error(), "the stream answered with message") {
+		t.Errorf("compare with an older answer: %v", err)
+	}
+	if got := b.registry.shows("a"); got != "2" {
+		t.Errorf("the registry shows %q", got)
+	}
+}
+
+// A key without messages is unknown until a snapshot marker from after the connection was made proves that it is gone.
+func TestMend_KeyWithoutMessages(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	mark := func(unlisted ...string) {
+		t.Helper()
+		m := event.Marker{ID: time.Now().String(), Cluster: key("a").Cluster, Time: time.Now(), Unlisted: unlisted}
+		if err := b.log.Mark(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := b.put("a", "1")
+	mark() // stood in what was restored
+	r := b.start(setup{})
+	eventually(t, "the component to be applied", func() bool { return b.state("a").Outcome == syncer.OutcomeApplied })
+	if err := b.log.Purge(t.Context(), e.Key, e.Sequence); err != nil {
+		t.Fatal(err)
+	}
+	unknown := func(when string) {
+		t.Helper()
+		if _, err := r.syncer.Mend(t.Context(), e.Key); err == nil || !strings.Contains(err.Error(), "the stream has no message of") {
+			t.Errorf("%s: %v", when, err)
+		}
+		if got := b.registry.shows("a"); got != "1" {
+			t.Errorf("%s: the registry shows %q", when, got)
+		}
+	}
+	unknown("with an older marker")
+	mark(key("a").Namespace)
+	unknown("with a marker that does not list its namespace")
+	mark("another-namespace")
+	mended, err := r.syncer.Mend(t.Context(), e.Key)
+	if err != nil || !mended.Deleted || b.registry.shows("a") != "" {
+		t.Errorf("with a newer marker: %+v, %v; the registry shows %q", mended, err, b.registry.shows("a"))
+	}
+}
+
+// What waits while the registry asks for a long pause goes back to the stream, and readiness says why.
+func TestBreaker_LongPause(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	busy := &syncer.Failure{Class: syncer.ClassBusy, Request: "POST /components/", Status: 429, RetryAfter: time.Minute}
+	b.registry.script(func(context.Context, call) error { return busy })
+	r := b.start(setup{concurrency: 2})
+	for _, name := range []string{"a", "b", "c", "d"} {
+		b.put(name, "A")
+	}
+	b.quiet(r)
+	eventually(t, "everything to be handed back", func() bool { return r.outcome("handed_back")+r.outcome("retried") >= 4 })
+	calls := len(b.registry.got())
+	if err := r.syncer.Check(); err == nil || !strings.Contains(err.Error(), "asks for a pause of 1m0s") {
+		t.Errorf("check: %v", err)
+	}
+	if calls > 2 || b.registry.probed() != 0 {
+		t.Errorf("%d calls and %d probes of a registry that asked to be left alone", calls, b.registry.probed())
+	}
+}
+
+// One component that is never answered in time is parked, and with one worker the others still get their turn.
+func TestPoison_TimeOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	silent := &syncer.Failure{Class: syncer.ClassDown, Request: "POST /components/", Err: context.DeadlineExceeded}
+	b.registry.script(func(_ context.Context, c call) error {
+		if c.Content == "bad" {
+			return silent
+		}
+		return nil
+	})
+	r := b.start(setup{tries: 3, pause: time.Hour})
+	b.put("bad", "bad")
+	eventually(t, "a first attempt", func() bool { return b.state("bad").Strikes >= 1 })
+	b.put("a", "A")
+	eventually(t, "the other one to be applied", func() bool { return b.registry.shows("a") == "A" })
+	b.idle()
+	if state := b.state("bad"); state.Outcome != syncer.OutcomeFailed || state.Reason != syncer.ClassAlone {
+		t.Errorf("state %+v", state)
+	}
+	if got := r.syncer.Flow().Breaker; got.Reason != nil {
+		t.Errorf("one component opened the breaker: %v", got.Reason)
+	}
+}
+
+// A replica that notices a race and is stopped leaves the doubt in the sync state.
+func TestRace_IsNotedBeforeItIsRepaired(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	crossed := false
+	b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Ports) syncer.Ports {
+		p.States = &spoiled{States: p.States, before: func(state syncer.State) error {
+			if state.Outcome == "" || crossed { // the intent
+				return nil
+			}
+			crossed = true
+			other := b.state("a")
+			other.Sequence, other.Intent, other.Owner, other.Outcome, other.Hash = other.Intent, 0, "", syncer.OutcomeApplied, "other"
+			_, err := b.states.Save(context.Background(), other)
+			return err
+		}}
+		return p
+	}})
+	noted := make(chan syncer.State, 1)
+	b.registry.script(func(_ context.Context, c call) error {
+		if c.Doubt { // the repair
+			select {
+			case noted <- b.state("a"):
+			default:
+			}
+			return errors.New("and nothing is repaired")
+		}
+		return nil
+	})
+	b.put("a", "1")
+	state := <-noted
+	if state.Intent == 0 {
+		t.Errorf("state while it is repaired %+v", state)
+	}
+}
