@@ -79,6 +79,10 @@ soak: build servers ## break everything for DURATION (10m) under load, from SEED
 scale: build servers ## the watcher's peak memory at COMPONENTS (100000) Components of 4 KB
 	go run ./test/scale -components $${COMPONENTS:-100000}
 
+.PHONY: bench
+bench: build bin/nats-server ## a syncer's speed against a plain client (ROUNDS, COMPONENTS; BASELINE: programs of another version)
+	go run ./test/bench -rounds $${ROUNDS:-3} -components $${COMPONENTS:-8000} -baseline "$${BASELINE:-}"
+
 ##@ Ship
 IMAGE ?= odasync
 

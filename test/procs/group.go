@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -52,7 +53,7 @@ func ForTest(t testing.TB) *Group {
 
 // Start runs a program.
 func (g *Group) Start(spec Spec) (*Process, error) {
-	binary := filepath.Join(g.bin, spec.Program)
+	binary := filepath.Join(cmp.Or(spec.Folder, g.bin), spec.Program)
 	if _, err := os.Stat(binary); err != nil {
 		return nil, missing(err)
 	}

@@ -22,11 +22,14 @@ var errEnded = errors.New("it has ended")
 type Spec struct {
 	// Name is unique among what runs at a time; it names the log file.
 	Name string
-	// Program is a file in the folder of built programs.
-	Program string
+	// Program is a file in the folder of built programs, or in Folder where that is set.
+	Program, Folder string
 	Args    []string
 	// Env is the whole environment besides PATH and HOME.
 	Env map[string]string
+	// Unread sends the output to the log file alone: reading it costs a measurement more than writing it. Await, Logged and
+	// Tail then see nothing.
+	Unread bool
 }
 
 // With returns a copy of the spec with more variables.
@@ -68,6 +71,9 @@ func start(spec Spec, binary, dir string) (*Process, error) {
 		p.command.Env = append(p.command.Env, name+"="+value)
 	}
 	p.command.Stdout, p.command.Stderr = p.journal, p.journal
+	if spec.Unread {
+		p.command.Stdout, p.command.Stderr = log, log
+	}
 	p.command.SysProcAttr = ownGroup()
 	p.Started = time.Now()
 	if err := p.command.Start(); err != nil {
