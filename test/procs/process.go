@@ -24,7 +24,7 @@ type Spec struct {
 	Name string
 	// Program is a file in the folder of built programs, or in Folder where that is set.
 	Program, Folder string
-	Args    []string
+	Args            []string
 	// Env is the whole environment besides PATH and HOME.
 	Env map[string]string
 	// Unread sends the output to the log file alone: reading it costs a measurement more than writing it. Await, Logged and
