@@ -2,10 +2,9 @@ package cli
 
 // What the tests reach into.
 var (
-	Execute          = execute
-	FlagsFirst       = func(args []string) []string { return flagsFirst(newApp(), args) }
-	ParseSince       = parseSince
-	Pace             = pace
-	ShellWord        = shellWord
-	EmbeddedRegistry = &embeddedRegistry
+	Execute    = execute
+	FlagsFirst = func(args []string) []string { return flagsFirst(newApp(), args) }
+	ParseSince = parseSince
+	Pace       = pace
+	ShellWord  = shellWord
 )

@@ -17,19 +17,17 @@ import (
 	"odasync/internal/refregistry"
 )
 
-// embeddedRegistry is where the embedded registry listens: the collector's default address of a registry. Tests take a
-// free port.
-var embeddedRegistry = "127.0.0.1:8000"
-
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
 		Usage: "run watcher and syncer in one process",
 		Description: "Without NATS_URL it embeds a NATS server with JetStream, whose data stands in the data directory.\n" +
-			"Without COMPONENT_REGISTRY_URL it embeds the reference registry on port 8000, its data in the same directory.\n" +
+			"Without COMPONENT_REGISTRY_URL it embeds the reference registry, its data in the same directory.\n" +
 			"Everything else is configured by the environment variables of watcher and syncer.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data-dir", Value: defaultDataDir(), Usage: "`DIR` for what is embedded"},
+			// The default is the collector's default address of a registry.
+			&cli.StringFlag{Name: "registry-listen", Value: "127.0.0.1:8000", Usage: "`ADDRESS` of the embedded registry"},
 			&cli.StringFlag{Name: "manifests", Usage: "read Components from the YAML and JSON files in `DIR` instead of a cluster"},
 		},
 		Action: run,
@@ -102,9 +100,9 @@ func run(c *cli.Context) (err error) {
 	background, embedded := errgroup.WithContext(embedded)
 	background.Go(func() error { return serve(embedded) })
 	if _, set := variables.Lookup("COMPONENT_REGISTRY_URL"); !set {
-		listener, err := net.Listen("tcp", embeddedRegistry)
+		listener, err := net.Listen("tcp", c.String("registry-listen"))
 		if err != nil {
-			return fmt.Errorf("embed the registry: %w: set COMPONENT_REGISTRY_URL to use the one that runs there", err)
+			return fmt.Errorf("embed the registry: %w: give another --registry-listen, or set COMPONENT_REGISTRY_URL to use the one that runs there", err)
 		}
 		registry, openErr := openRegistry(c.String("data-dir"), refregistry.Config{APIKey: syncing.Registry.APIKey.Reveal(), Log: env.Log})
 		if openErr != nil {
@@ -112,7 +110,7 @@ func run(c *cli.Context) (err error) {
 		}
 		defer func() { err = errors.Join(err, registry.Close()) }()
 		background.Go(func() error { return refregistry.Serve(embedded, listener, registry, env.Log) })
-		syncing.Registry.URL = "http://" + embeddedRegistry
+		syncing.Registry.URL = "http://" + listener.Addr().String()
 		say("embedded reference registry at %s, data in %s", syncing.Registry.URL, c.String("data-dir"))
 	}
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,15 +19,12 @@ import (
 	"odasync/internal/logtest"
 )
 
-// embedAt makes another address that of the embedded registry: other tests of this machine use the usual one.
-func embedAt(t *testing.T, address string) {
-	t.Helper()
-	usual := *cli.EmbeddedRegistry
-	if usual != "127.0.0.1:8000" {
-		t.Fatalf("the embedded registry's usual address is %s: it is that of the collector's default", usual)
+// TestRunHelp shows that the embedded registry's usual address is that of the collector's default.
+func TestRunHelp(t *testing.T) {
+	environment(t, nil)
+	if help := ctl(t, "run", "--help"); !strings.Contains(help.stdout, `(default: "127.0.0.1:8000")`) {
+		t.Errorf("ctl run --help says:\n%s", help.stdout)
 	}
-	*cli.EmbeddedRegistry = address
-	t.Cleanup(func() { *cli.EmbeddedRegistry = usual })
 }
 
 func TestRunWhereTheRegistrysPortIsTaken(t *testing.T) {
@@ -35,10 +33,9 @@ func TestRunWhereTheRegistrysPortIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	embedAt(t, listener.Addr().String())
 	environment(t, map[string]string{"MONITORING_ENABLED": "false"})
-	ctl(t, "run", "--manifests", t.TempDir(), "--data-dir", t.TempDir()).
-		expect(t, 2, "embed the registry", "address already in use", "set COMPONENT_REGISTRY_URL")
+	ctl(t, "run", "--manifests", t.TempDir(), "--data-dir", t.TempDir(), "--registry-listen", listener.Addr().String()).
+		expect(t, 2, "embed the registry", "address already in use", "--registry-listen", "set COMPONENT_REGISTRY_URL")
 }
 
 func TestRunWhereTheMonitoringPortIsTaken(t *testing.T) {
@@ -57,14 +54,13 @@ func TestRunWhereTheMonitoringPortIsTaken(t *testing.T) {
 
 func TestRunFollowsAFolder(t *testing.T) {
 	address := nobody(t)
-	embedAt(t, address)
 	environment(t, map[string]string{"MONITORING_ENABLED": "false", "KUBERNETES_NAMESPACE": "all", "LOG_LEVEL": "WARNING"})
 	dir, data := t.TempDir(), t.TempDir()
 	catalog := manifest(t, dir, "shop", "catalog", "1.0.0")
 	manifest(t, dir, "shop", "orders", "1.0.0")
 	writeFile(t, dir+"/broken.yaml", "kind: Component\n  metadata: [")
 
-	run := start(t, "run", "--manifests", dir, "--data-dir", data)
+	run := start(t, "run", "--manifests", dir, "--data-dir", data, "--registry-listen", address)
 	run.shows(t, address, "catalog 1.0.0", "orders 1.0.0")
 	run.expectWords(t, "embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://"+address, "broken.yaml")
 
@@ -82,7 +78,7 @@ func TestRunFollowsAFolder(t *testing.T) {
 	if err := os.Remove(dir + "/shop-orders.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	again := start(t, "run", "--manifests", dir, "--data-dir", data)
+	again := start(t, "run", "--manifests", dir, "--data-dir", data, "--registry-listen", address)
 	// Nobody knows what the broken file holds: while it stands, nothing is gone for lack of a manifest.
 	again.shows(t, address, "orders 2.0.0", "usage 1.0.0")
 	if err := os.Remove(dir + "/broken.yaml"); err != nil {

@@ -3,6 +3,7 @@ package refregistry
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,9 @@ type Write struct {
 	ID        int64
 	// Body is the request's, empty for a deletion.
 	Body json.RawMessage
+	// Writer is who sent the request: the user of HTTP Basic, which nothing
+	// else asks for where there is no API key, and the client's address.
+	Writer string
 	// Start is when the request arrived and End when its answer, or the fault
 	// in its place, was over; End is zero while that is still to come. Two
 	// writes whose spans overlap were under way at the same time.
@@ -62,21 +66,30 @@ type history struct {
 // span is the part of a request's life that its write is recorded with. Only
 // the request's own goroutine uses it.
 type span struct {
-	start time.Time
-	index int // of the write in the history, -1 before there is one
+	start  time.Time
+	writer string
+	index  int // of the write in the history, -1 before there is one
 }
 
 type spanKey struct{}
 
-func (h *history) begin(ctx context.Context) (context.Context, func()) {
-	sp := &span{start: time.Now(), index: -1}
-	return context.WithValue(ctx, spanKey{}, sp), func() {
-		if sp.index < 0 {
-			return
-		}
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.writes[sp.index].End = time.Now()
+func (h *history) begin(r *http.Request) (_ *http.Request, done func()) {
+	sp := &span{start: time.Now(), writer: r.RemoteAddr, index: -1}
+	if user, _, ok := r.BasicAuth(); ok {
+		sp.writer = user + " at " + r.RemoteAddr
+	}
+	return r.WithContext(context.WithValue(r.Context(), spanKey{}, sp)), func() { h.end(sp) }
+}
+
+// end ends the span of a write, once.
+func (h *history) end(sp *span) {
+	if sp.index < 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if write := &h.writes[sp.index]; write.End.IsZero() {
+		write.End = time.Now()
 	}
 }
 
@@ -87,7 +100,7 @@ func (s *Server) wrote(c *call, w Write) {
 		return
 	}
 	sp := c.ctx.Value(spanKey{}).(*span)
-	w.Time, w.Method, w.Body, w.Start = time.Now(), c.method, c.raw, sp.start
+	w.Time, w.Method, w.Body, w.Writer, w.Start = time.Now(), c.method, c.raw, sp.writer, sp.start
 	s.history.mu.Lock()
 	defer s.history.mu.Unlock()
 	sp.index = len(s.history.writes)

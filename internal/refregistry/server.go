@@ -127,9 +127,9 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		s.mu.Unlock()
 
 		if s.history != nil {
-			ctx, done := s.history.begin(r.Context())
+			var done func()
+			r, done = s.history.begin(r)
 			defer done()
-			r = r.WithContext(ctx)
 		}
 		// The body is read here so that a fault may look into it, and so that
 		// the server notices a client that leaves during a hang.

@@ -18,18 +18,13 @@ import (
 	"odasync/test/procs"
 )
 
-// embedded is where `ctl run` has its registry.
-const embedded = "127.0.0.1:8000"
-
 // TestRunEmbedded runs everything but the API server in one process, restarts it, and refuses a second one on its data.
 func TestRunEmbedded(t *testing.T) {
-	listener, err := net.Listen("tcp4", embedded)
+	port, err := procs.FreePort()
 	if err != nil {
-		t.Fatalf("port 8000 is where `ctl run` embeds its registry, and it is taken on this machine: %v: end what listens there for this test", err)
-	}
-	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
+	embedded := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	const namespace = "e2e-run"
 	lab.MakeNamespace(t, shared, namespace)
 	l := &place{&lab.Lab{
@@ -41,21 +36,21 @@ func TestRunEmbedded(t *testing.T) {
 		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": namespace, "LEASE_NAMESPACE": namespace, "CLUSTER_NAME": "lab",
 	}
 	l.change(namespace, "1", 10)
-	run := l.Start(procs.Run("run", data, env))
+	run := l.Start(procs.Run("run", data, embedded, env))
 	l.Ready(run)
 	for _, words := range []string{"embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://" + embedded} {
 		_, err := run.Await(l.Within(lab.Patience), words)
 		l.Must(err)
 	}
-	l.equalEmbedded()
+	l.equalEmbedded(embedded)
 
-	second := l.Start(procs.Run("second", data, env))
+	second := l.Start(procs.Run("second", data, embedded, env))
 	code, err := second.Wait(l.Within(lab.Patience))
 	l.Must(err)
 	if code != 2 || !strings.Contains(second.Tail(5), "another process uses "+data) {
 		t.Errorf("a second ctl run on the same data ends with exit code %d and says: %s", code, second.Tail(5))
 	}
-	elsewhere := l.Start(procs.Run("elsewhere", t.TempDir(), env))
+	elsewhere := l.Start(procs.Run("elsewhere", t.TempDir(), embedded, env))
 	code, err = elsewhere.Wait(l.Within(lab.Patience))
 	l.Must(err)
 	if code != 2 || !strings.Contains(elsewhere.Tail(5), "COMPONENT_REGISTRY_URL") {
@@ -68,19 +63,19 @@ func TestRunEmbedded(t *testing.T) {
 		l.Delete(lab.Component(namespace, "item-"+strconv.Itoa(9-i), ""))
 		run = l.Start(run.Spec)
 		l.Ready(run)
-		l.equalEmbedded()
+		l.equalEmbedded(embedded)
 		if created := run.Logged(lab.Logs("created stream", map[string]string{"stream": "ODA_COMPONENTS"})); len(created) != 0 {
 			t.Error("the stream of before is lost")
 		}
 	}
 }
 
-// equalEmbedded waits until the embedded registry shows exactly what the cluster has now.
-func (l *place) equalEmbedded() {
+// equalEmbedded waits until the registry embedded at the address shows exactly what the cluster has now.
+func (l *place) equalEmbedded(address string) {
 	l.Helper()
 	want := l.Mapping.Of(l.Objects())
 	l.Eventually(2*lab.Patience, "embedded registry equals cluster", func() error {
-		have, err := readEmbedded(l.Context())
+		have, err := readEmbedded(l.Context(), address)
 		if err != nil {
 			return err
 		}
@@ -110,11 +105,11 @@ func (l labelled) labels() map[string]string {
 	return labels
 }
 
-func readEmbedded(ctx context.Context) (lab.Content, error) {
+func readEmbedded(ctx context.Context, address string) (lab.Content, error) {
 	var c lab.Content
 	var components, apis []labelled
 	for path, into := range map[string]*[]labelled{"/components/": &components, "/exposed-apis/": &apis} {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+embedded+path+"?limit=1000", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path+"?limit=1000", nil)
 		if err != nil {
 			return c, err
 		}

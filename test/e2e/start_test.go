@@ -141,7 +141,7 @@ func TestWrongConfiguration(t *testing.T) {
 	}{
 		{"watcher", procs.Watcher("watcher", map[string]string{"LEASE_DURATION": "1s", "NATS_URL": "http://x"}), []string{"LEASE_DURATION is", "NATS_URL is"}},
 		{"syncer", procs.Syncer("syncer", map[string]string{"SYNC_CONCURRENCY": "0", "COMPONENT_REGISTRY_URL": "ftp://ada:secret@x"}), []string{"SYNC_CONCURRENCY is", "COMPONENT_REGISTRY_URL is"}},
-		{"ctl run", procs.Run("ctl", t.TempDir(), map[string]string{"COMPONENT_NAME_FORMAT": "x", "LOG_LEVEL": "loud"}), []string{"COMPONENT_NAME_FORMAT is", "LOG_LEVEL is"}},
+		{"ctl run", procs.Run("ctl", t.TempDir(), "127.0.0.1:0", map[string]string{"COMPONENT_NAME_FORMAT": "x", "LOG_LEVEL": "loud"}), []string{"COMPONENT_NAME_FORMAT is", "LOG_LEVEL is"}},
 	} {
 		p := l.Start(test.spec)
 		code, err := p.Wait(l.Within(lab.Patience))

@@ -113,8 +113,8 @@ func (f *fleet) findings() lab.Findings {
 	if err != nil {
 		f.Error(err)
 	}
-	f.none("duplicates", found.Duplicates)
-	f.none("lasting stale versions", found.Lasting)
+	none(f, "duplicates", found.Duplicates)
+	none(f, "lasting stale versions", found.Lasting)
 	return found
 }
 
@@ -123,13 +123,13 @@ func (f *fleet) findings() lab.Findings {
 func (f *fleet) unharmed() lab.Findings {
 	f.Helper()
 	found := f.findings()
-	f.none("overlapping writes", found.Overlaps)
-	f.none("stale writes", found.Stale)
-	f.none("APIs created twice", found.Doubled)
+	none(f, "overlapping writes", found.Overlaps)
+	none(f, "stale writes", found.Stale)
+	none(f, "APIs created twice", found.Doubled)
 	return found
 }
 
-func (f *fleet) none(what string, found []string) {
+func none[T any](f *fleet, what string, found []T) {
 	f.Helper()
 	if len(found) > 0 {
 		f.Errorf("%d %s, want none:", len(found), what)

@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,21 +16,46 @@ import (
 type injector struct {
 	*fleet
 	weather *weather
+
+	mu     sync.Mutex
+	struck []strike
+}
+
+// strike is a fault that was there.
+type strike struct {
+	step
+	from, to time.Time
+}
+
+// during returns the faults that were there at some time between two.
+func (in *injector) during(from, to time.Time) (found []strike) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, s := range in.struck {
+		if s.from.Before(to) && s.to.After(from) {
+			found = append(found, s)
+		}
+	}
+	return found
 }
 
 // run performs both lanes and returns when the last fault is over. Everything runs again then.
 func (in *injector) run(ctx context.Context, p plan) (struck map[string]int, err error) {
 	processes, registry := map[string]int{}, map[string]int{}
-	lane := func(steps []step, counts map[string]int, strike func(step) error) func() error {
+	lane := func(steps []step, counts map[string]int, do func(step) error) func() error {
 		return func() error {
 			for _, s := range steps {
 				if err := procs.Pause(ctx, s.pause); err != nil {
 					return err
 				}
-				if err := strike(s); err != nil {
+				began := time.Now()
+				if err := do(s); err != nil {
 					return fmt.Errorf("%s: %w", s.kind, err)
 				}
 				counts[s.kind]++
+				in.mu.Lock()
+				in.struck = append(in.struck, strike{s, began, time.Now()})
+				in.mu.Unlock()
 			}
 			return nil
 		}

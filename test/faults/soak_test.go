@@ -84,6 +84,9 @@ func TestSoak(t *testing.T) {
 		t.Errorf("only %d changes in %s: too few to show anything", changes, worked)
 	}
 
+	for _, overlap := range found.Overlaps {
+		in.explain(overlap)
+	}
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	row := func(what string, count any) { fmt.Fprintf(w, "%s\t%v\n", what, count) }
@@ -103,6 +106,18 @@ func TestSoak(t *testing.T) {
 	row("right after the end", took.Round(100*time.Millisecond))
 	_ = w.Flush() // into memory
 	t.Logf("seed %d, %s:\n%s", seed, worked.Round(time.Second), table.String())
+}
+
+// explain shows an overlap with the faults that were there at the time, and how long before that.
+func (in *injector) explain(overlap lab.Overlap) {
+	in.Helper()
+	const before = 10 * time.Second // a claim, an AckWait and a pull's expiry end within
+	const clock = "15:04:05.000"
+	text := overlap.String()
+	for _, s := range in.during(overlap.First.Start.Add(-before), overlap.Second.End) {
+		text += fmt.Sprintf("\n    %s to %s: %s (%d)", s.from.Format(clock), s.to.Format(clock), s.kind, s.target)
+	}
+	in.Log(text)
 }
 
 // deadLetters counts the messages of the dead-letter stream; none where there is no such stream.

@@ -14,7 +14,7 @@ type Findings struct {
 	// Writes counts all writes, Versions those that carried a version.
 	Writes, Versions int
 	// Overlaps are pairs of writes on one component that were under way at the same time.
-	Overlaps []string
+	Overlaps []Overlap
 	// Stale are writes of a version after a newer one on the same component.
 	Stale []string
 	// Lasting are components and APIs that show an older version than what was written to their component.
@@ -23,6 +23,23 @@ type Findings struct {
 	Doubled []string
 	// Duplicates are those of which there are two now.
 	Duplicates []string
+}
+
+// Overlap is two writes on one component, of which the second began before the first was over.
+type Overlap struct {
+	Component     string
+	First, Second refregistry.Write
+}
+
+// String shows when each write began, took effect and was over.
+func (o Overlap) String() string {
+	const clock = "15:04:05.000"
+	text := o.Component + ": two writes at the same time:"
+	for _, w := range []refregistry.Write{o.First, o.Second} {
+		text += fmt.Sprintf("\n  %s to %s, effect %s: %s %s %s by %s",
+			w.Start.Format(clock), w.End.Format(clock), w.Time.Format(clock), w.Method, w.Kind, w.API, w.Writer)
+	}
+	return text
 }
 
 // Examine goes through a registry's history. Versions are whole numbers that only grow, as a Zoo gives them.
@@ -94,14 +111,13 @@ func versionOf(write refregistry.Write, versions map[int64]int) (int, error) {
 }
 
 // overlaps finds a component's writes that were under way at the same time.
-func overlaps(name string, writes []refregistry.Write) (found []string) {
+func overlaps(name string, writes []refregistry.Write) (found []Overlap) {
 	writes = slices.Clone(writes)
 	slices.SortFunc(writes, func(a, b refregistry.Write) int { return a.Start.Compare(b.Start) })
 	before := writes[0] // of those that had begun, the one that lasted longest
 	for _, write := range writes[1:] {
 		if write.Overlaps(before) {
-			found = append(found, fmt.Sprintf("%s: two writes at the same time:\n  %s %s %s to %s\n  %s %s %s to %s", name,
-				before.Method, before.Kind, before.Start, before.End, write.Method, write.Kind, write.Start, write.End))
+			found = append(found, Overlap{name, before, write})
 		}
 		if write.End.After(before.End) {
 			before = write

@@ -102,10 +102,11 @@ func (l *Lab) WatcherSpec(name string, more map[string]string) procs.Spec {
 	}).With(more)
 }
 
-// SyncerSpec is a syncer into the lab's registry; more variables are added.
+// SyncerSpec is a syncer into the lab's registry; more variables are added. It gives its name as a user, which the registry
+// keeps with every write.
 func (l *Lab) SyncerSpec(name string, more map[string]string) procs.Spec {
 	return procs.Syncer(name, map[string]string{
-		"NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": l.Registry.URL(),
+		"NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": strings.Replace(l.Registry.URL(), "://", "://"+name+":lab@", 1),
 	}).With(more)
 }
 

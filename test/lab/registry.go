@@ -39,6 +39,11 @@ func (r *Registry) Start() {
 	r.t.Helper()
 	var listener net.Listener
 	var err error
+	if r.port == 0 {
+		if r.port, err = procs.FreePort(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		listener, err = net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", r.port))
 		if err == nil {
@@ -49,7 +54,6 @@ func (r *Registry) Start() {
 		}
 		_ = procs.Pause(r.t.Context(), 50*time.Millisecond) // the end of the context ends the test anyway
 	}
-	r.port = listener.Addr().(*net.TCPAddr).Port
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- refregistry.Serve(ctx, listener, r.Server, zerolog.Nop()) }()

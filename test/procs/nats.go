@@ -3,20 +3,21 @@ package procs
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// NATS starts a nats-server with JetStream, whose data stays in the group's folder under the name. Port 0 takes a free
-// one, which the process's spec then names, so that RestartNATS starts it where it was. Settings are lines of
-// nats-server's configuration file. It returns the URL for clients once the server takes connections.
+// NATS starts a nats-server with JetStream, whose data stays in the group's folder under the name, see DataDir. Port 0 takes
+// a free one. Settings are lines of nats-server's configuration file. It returns the URL for clients once the server takes
+// connections.
 func (g *Group) NATS(ctx context.Context, name string, port int, settings ...string) (*Process, string, error) {
 	if port == 0 {
-		port = -1 // which is how nats-server says it
+		var err error
+		if port, err = FreePort(); err != nil {
+			return nil, "", err
+		}
 	}
 	spec, err := g.natsSpec(name, port, settings)
 	if err != nil {
@@ -39,15 +40,11 @@ func (g *Group) RestartNATS(ctx context.Context, spec Spec) (*Process, string, e
 	if _, err := p.Await(ctx, "Server is ready"); err != nil {
 		return nil, "", err
 	}
-	at := "nats://" + address.FindString(line)
-	where, err := url.Parse(at)
-	if err != nil {
-		return nil, "", fmt.Errorf("start %s: %w", spec.Name, err)
-	}
-	p.Spec.Args = slices.Clone(p.Spec.Args)
-	p.Spec.Args[slices.Index(p.Spec.Args, "-p")+1] = where.Port()
-	return p, at, nil
+	return p, "nats://" + address.FindString(line), nil
 }
+
+// DataDir is where the nats-server of that name has its data.
+func (g *Group) DataDir(name string) string { return filepath.Join(g.Dir, name) }
 
 // NATSCluster starts nats-servers that form one JetStream cluster on loopback, each with a folder of its own. It returns
 // the URLs for clients, with commas. The servers take connections; JetStream answers once they have found each other.
@@ -91,7 +88,7 @@ func (g *Group) NATSCluster(ctx context.Context, name string, size int) ([]*Proc
 func (g *Group) natsSpec(name string, port int, settings []string) (Spec, error) {
 	spec := Spec{
 		Name: name, Program: "nats-server",
-		Args: []string{"-js", "-sd", filepath.Join(g.Dir, name), "-a", "127.0.0.1", "-p", strconv.Itoa(port)},
+		Args: []string{"-js", "-sd", g.DataDir(name), "-a", "127.0.0.1", "-p", strconv.Itoa(port)},
 	}
 	if len(settings) == 0 {
 		return spec, nil

@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"regexp"
 	"strconv"
@@ -45,17 +46,23 @@ func Syncer(name string, env map[string]string) Spec {
 	return Spec{Name: name, Program: "syncer", Env: monitored}.With(env)
 }
 
-// Run is the spec of `ctl run` with its data in the group's folder.
-func Run(name, dataDir string, env map[string]string) Spec {
-	return Spec{Name: name, Program: "ctl", Args: []string{"run", "--data-dir", dataDir}, Env: monitored}.With(env)
+// Run is the spec of `ctl run` with its data in the folder and its registry at the address.
+func Run(name, dataDir, registry string, env map[string]string) Spec {
+	return Spec{Name: name, Program: "ctl", Args: []string{"run", "--data-dir", dataDir, "--registry-listen", registry}, Env: monitored}.With(env)
 }
 
-// FreePort returns a loopback port that nothing listened on a moment ago.
+// FreePort returns a loopback port that nothing listened on a moment ago. It is below those that systems give to outgoing
+// connections, so that none of them takes it before its server listens there, or while that is restarted.
 func FreePort() (int, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	var last error
+	for range 100 {
+		port := 15_000 + rand.IntN(15_000)
+		listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			last = err
+			continue
+		}
+		return port, listener.Close()
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("find a free port: %w", last)
 }
