@@ -23,6 +23,8 @@ type Fault struct {
 	// not notice, and performs a write long after it was given up.
 	Delay time.Duration
 	// Hang never answers; it lasts until the client leaves or the server stops.
+	// The span of a write ends with the effect: nothing comes of it any more,
+	// and a client that is frozen leaves only when it thaws.
 	Hang bool
 	// Reset breaks the connection without an answer.
 	Reset bool
@@ -42,7 +44,8 @@ func (s *Server) SetFault(f func(r *http.Request) *Fault) {
 	s.fault.Store(&f)
 }
 
-func (f *Fault) strike(w http.ResponseWriter, r *http.Request, next http.Handler) {
+// strike calls over where the request is over for everybody but its client.
+func (f *Fault) strike(w http.ResponseWriter, r *http.Request, next http.Handler, over func()) {
 	kept := newKeptAnswer()
 	if f.After {
 		next.ServeHTTP(kept, r)
@@ -50,6 +53,7 @@ func (f *Fault) strike(w http.ResponseWriter, r *http.Request, next http.Handler
 	time.Sleep(f.Delay)
 	switch {
 	case f.Hang:
+		over()
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	case f.Reset:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -106,6 +107,27 @@ func TestFaultHang(t *testing.T) {
 		// Without after the write never happens, with it, it happens once.
 		want := map[bool]int{false: 0, true: 1}[after]
 		eventually(t, func() bool { return len(s.Snapshot().Labels) == want && ended(s.History()) })
+	}
+}
+
+// TestFaultHangEndsTheSpan has a client stay, as a frozen one does, after its write has taken effect: the write is over, and
+// another's does not overlap it.
+func TestFaultHangEndsTheSpan(t *testing.T) {
+	s, c := start(t, Config{RecordHistory: true})
+	seed(c)
+	before := len(s.History())
+	s.SetFault(once("PUT", Fault{Hang: true, After: true}))
+	ctx, cancel := context.WithCancel(t.Context())
+	var hangs sync.WaitGroup
+	hangs.Go(func() { _, _ = c.send(c.request("PUT", "/components/1", `{"label_ids":[1]}`).WithContext(ctx)) })
+	defer hangs.Wait()
+	defer cancel()
+	eventually(t, func() bool { return len(s.History()) > before && ended(s.History()) })
+	must[any](c, 200, "PUT", "/components/1", `{"label_ids":[2]}`)
+	writes := s.History()[before:]
+	same(t, 2, len(writes))
+	if writes[1].Overlaps(writes[0]) {
+		t.Errorf("a write overlaps one that had taken effect: %+v", writes)
 	}
 }
 

@@ -36,8 +36,9 @@ type Write struct {
 	// else asks for where there is no API key, and the client's address.
 	Writer string
 	// Start is when the request arrived and End when its answer, or the fault
-	// in its place, was over; End is zero while that is still to come. Two
-	// writes whose spans overlap were under way at the same time.
+	// in its place, was over; where no answer comes, End is when the change had
+	// taken effect. End is zero while that is still to come. Two writes whose
+	// spans overlap were under way at the same time.
 	Start, End time.Time
 }
 
@@ -73,7 +74,7 @@ type span struct {
 
 type spanKey struct{}
 
-func (h *history) begin(r *http.Request) (_ *http.Request, done func()) {
+func (h *history) begin(r *http.Request) (_ *http.Request, over func()) {
 	sp := &span{start: time.Now(), writer: r.RemoteAddr, index: -1}
 	if user, _, ok := r.BasicAuth(); ok {
 		sp.writer = user + " at " + r.RemoteAddr

@@ -126,10 +126,10 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		s.requests[name]++
 		s.mu.Unlock()
 
+		over := func() {}
 		if s.history != nil {
-			var done func()
-			r, done = s.history.begin(r)
-			defer done()
+			r, over = s.history.begin(r)
+			defer over()
 		}
 		// The body is read here so that a fault may look into it, and so that
 		// the server notices a client that leaves during a hang.
@@ -149,7 +149,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			fault := (*choose)(r)
 			restore()
 			if fault != nil {
-				fault.strike(w, r, next)
+				fault.strike(w, r, next, over)
 				return
 			}
 		}
