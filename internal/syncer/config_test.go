@@ -11,7 +11,7 @@ import (
 
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
-	good := syncer.Config{Target: "default", Concurrency: 16, Batch: 10, Tries: 3, Pause: config.Duration(5 * time.Second)}
+	good := syncer.Config{Target: "default", Concurrency: 16, Batch: 100, Tries: 3, Pause: config.Duration(5 * time.Second)}
 	all := []string{"SYNC_TARGET", "SYNC_CONCURRENCY", "BATCH_SIZE", "COMPONENT_REGISTRY_RETRY_ATTEMPTS", "COMPONENT_REGISTRY_RETRY_DELAY"}
 	tests := map[string]struct {
 		cfg  syncer.Config

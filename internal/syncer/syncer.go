@@ -27,7 +27,7 @@ type Config struct {
 	// Concurrency is how many components one replica applies at a time.
 	Concurrency int `env:"SYNC_CONCURRENCY, default=16" help:"components that one syncer applies at a time, 1 to 1024"`
 	// Batch is how many messages wait in the process beside those that are being applied.
-	Batch int `env:"BATCH_SIZE, default=10" help:"messages that one syncer fetches ahead, 1 to 1000"`
+	Batch int `env:"BATCH_SIZE, default=100" help:"messages that one syncer fetches ahead, 1 to 1000"`
 	// Tries and Pause are for a registry that does not answer; then the message goes back to the stream.
 	Tries int             `env:"COMPONENT_REGISTRY_RETRY_ATTEMPTS, default=3" help:"tries of an apply before its message goes back to the stream, 1 to 100"`
 	Pause config.Duration `env:"COMPONENT_REGISTRY_RETRY_DELAY, default=5" help:"pause between these tries: seconds, or a duration such as 500ms"`
