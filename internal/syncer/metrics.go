@@ -89,7 +89,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "odasync_apply_races_total", Help: "Applies that another replica may have crossed, done again.",
 		}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "odasync_claims_lost_total", Help: "Claims on components that were lost before the work under them had ended.",
+			Name: "odasync_claims_lost_total", Help: "Applies whose session was lost before they had ended.",
 		}),
 		target: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "odasync_syncer_info", Help: "The target that this syncer feeds, always 1.",
