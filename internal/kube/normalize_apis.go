@@ -84,6 +84,9 @@ func (r *reader) groups(spec map[string]any, function string) []versionGroup {
 	}
 	all := newVersionGroups(len(list))
 	for i, item := range list {
+		if item == nil { // as a template renders an entry that it leaves out
+			continue
+		}
 		r.enterItem(i)
 		r.entry(item, all)
 		r.leave()

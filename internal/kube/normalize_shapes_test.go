@@ -54,6 +54,7 @@ func TestNormalizeTolerates(t *testing.T) {
 		{"a function without APIs", "{coreFunction: {dependentAPIs: odd}}", "{}"},
 		{"null exposedAPIs", "{coreFunction: {exposedAPIs: }}", "{}"},
 		{"an empty object for exposedAPIs", "{coreFunction: {exposedAPIs: {}}}", "{}"},
+		{"null among the exposedAPIs", "{coreFunction: {exposedAPIs: [null, {name: orders}, null]}}", "{coreFunction: {exposedAPIs: [{name: orders}]}}"},
 		{"odd parts that are not content", "{eventNotification: [7], securityFunction: {canvasSystemRole: {}}}", "{}"},
 
 		{"a number for an API name", "{coreFunction: {exposedAPIs: [{name: 9}]}}", `{coreFunction: {exposedAPIs: [{name: "9"}]}}`},
@@ -143,7 +144,6 @@ func TestNormalizeRefuses(t *testing.T) {
 		{"a full list for a function", spec("{managementFunction: [{exposedAPIs: []}]}"), "spec.managementFunction", "must be an object, not a list"},
 		{"a text for exposedAPIs", spec("{coreFunction: {exposedAPIs: orders}}"), "spec.coreFunction.exposedAPIs", "must be a list, not text"},
 		{"an object for exposedAPIs", spec("{coreFunction: {exposedAPIs: {name: orders}}}"), "spec.coreFunction.exposedAPIs", "must be a list, not an object"},
-		{"a null API", api("{name: a}, null"), "spec.coreFunction.exposedAPIs[1]", "must be an object, not null"},
 		{"a text for an API", api("orders"), "spec.coreFunction.exposedAPIs[0]", "must be an object, not text"},
 		{"an API without a name", api("{name: a}, {name: b}, {path: /c}"), "spec.coreFunction.exposedAPIs[2].name", "is missing"},
 		{"an API with a blank name", api(`{name: "  "}`), "spec.coreFunction.exposedAPIs[0].name", "is missing"},
