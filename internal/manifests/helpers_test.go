@@ -30,6 +30,9 @@ const deadline = 20 * time.Second
 // never is a time between looks that no test lives to see: what it sees it was notified of.
 const never = time.Hour
 
+// group is the API group of the Components in the manifests.
+const group = "oda.tmforum.org"
+
 // manifest is a Component whose version tells its states apart.
 func manifest(name, version string) string {
 	return fmt.Sprintf("apiVersion: oda.tmforum.org/v1\nkind: Component\nmetadata:\n  name: %s\nspec:\n  version: %q\n", name, version)
@@ -170,7 +173,7 @@ func newFixture(t *testing.T, dir string) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{dir: dir, logs: &logs{}, registry: prometheus.NewPedanticRegistry()}
-	f.source = manifests.New(dir, scope, normalize, manifests.NewMetrics(f.registry), zerolog.New(f.logs))
+	f.source = manifests.New(dir, group, scope, normalize, manifests.NewMetrics(f.registry), zerolog.New(f.logs))
 	f.source.Tuning = manifests.Tuning{Settle: 10 * time.Millisecond, Poll: 100 * time.Millisecond}
 	return f
 }

@@ -16,11 +16,8 @@ import (
 	"odasync/internal/component"
 )
 
-// The resource that is looked for, whatever its version.
-const (
-	group = "oda.tmforum.org"
-	kind  = "Component"
-)
+// kind is that of the resource that is looked for, whatever its version.
+const kind = "Component"
 
 // defaultNamespace is where kubectl creates what names no namespace.
 const defaultNamespace = "default"
@@ -124,7 +121,7 @@ func (s *Source) collect(value any, where string, each func(string, component.Ob
 	if (apiVersion == "") != (kindOf == "") {
 		return errors.New("it has only one of apiVersion and kind")
 	}
-	if ofGroup, _, _ := strings.Cut(apiVersion, "/"); ofGroup != group || kindOf != kind {
+	if ofGroup, _, _ := strings.Cut(apiVersion, "/"); ofGroup != s.group || kindOf != kind {
 		s.log.Debug().Str("kind", kindOf).Str("api_version", apiVersion).Str("where", where).Msg("not a Component, ignored")
 		return nil
 	}

@@ -34,6 +34,7 @@ type Source struct {
 
 	refresh   bell.Bell
 	dir       string
+	group     string // of the Component resource
 	scope     component.Scope
 	normalize func(map[string]any) component.Observation
 	metrics   *Metrics
@@ -67,11 +68,11 @@ func Check(dir string) error {
 	return nil
 }
 
-// New returns a source of the Components in the folder whose namespaces are in the scope. normalize reads a resource
+// New returns a source of the Components of the API group in the folder whose namespaces are in the scope. normalize reads a resource
 // as unstructured content holds it, as kube.Normalize does. The metrics' watch age is this source's from now on.
-func New(dir string, scope component.Scope, normalize func(map[string]any) component.Observation, metrics *Metrics, log zerolog.Logger) *Source {
+func New(dir, group string, scope component.Scope, normalize func(map[string]any) component.Observation, metrics *Metrics, log zerolog.Logger) *Source {
 	s := &Source{
-		Tuning: DefaultTuning(), dir: filepath.Clean(dir), scope: scope, normalize: normalize, metrics: metrics, log: log,
+		Tuning: DefaultTuning(), dir: filepath.Clean(dir), group: group, scope: scope, normalize: normalize, metrics: metrics, log: log,
 		files: map[string]*file{}, malformed: map[component.Key]string{}, missing: errUnread, lookedAt: time.Now(),
 	}
 	metrics.age.Store(s)
