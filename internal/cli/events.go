@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -25,6 +26,8 @@ type Event struct {
 	Hash            string `json:"hash"`
 	ResourceVersion string `json:"resourceVersion"`
 	UID             string `json:"uid"`
+	// Terminating says that the resource was being deleted and waited for its finalizers.
+	Terminating bool `json:"terminating"`
 	// Verify says that the event asked for the registry itself to be compared.
 	Verify bool `json:"verify"`
 	// Changes says in words what differs from the event before it.
@@ -163,9 +166,13 @@ func (s *story) tell(ctx context.Context, e event.Event) (Event, error) {
 	}
 	if !e.Deleted() {
 		told.Event, told.Version = eventUpserted, e.Component.Metadata.Version
+		told.Terminating = e.Component.Terminating
 	}
 	if known {
 		told.Changes = changeWords(before, e)
+	}
+	if told.Terminating && !slices.Contains(told.Changes, wordTerminating) {
+		told.Changes = append(told.Changes, wordTerminating) // which the table shows nowhere else
 	}
 	return told, nil
 }

@@ -7,6 +7,9 @@ import (
 	"odasync/internal/event"
 )
 
+// wordTerminating is a component's field and what is said of its change.
+const wordTerminating = "terminating"
+
 // changeWords says what an event changed after the one before it.
 func changeWords(before, after event.Event) []string {
 	var words []string
@@ -47,6 +50,8 @@ func fieldWords(change component.Change) string {
 		return "api " + api + " ready"
 	case isAPI && readiness:
 		return "api " + api + " pending"
+	case field == wordTerminating && change.After != "":
+		return wordTerminating
 	case change.After == "":
 		return "-" + field
 	case change.Before == "":

@@ -17,14 +17,16 @@ import (
 
 // Item is a component as `ctl list` and `ctl sync` print it. The shape is stable; see docs/api.md.
 type Item struct {
-	Cluster          string     `json:"cluster"`
-	Namespace        string     `json:"namespace"`
-	Name             string     `json:"name"`
-	Version          string     `json:"version"`
-	APIs             APIs       `json:"apis"`
-	DeploymentStatus string     `json:"deploymentStatus"`
-	Sequence         uint64     `json:"sequence"`
-	Registry         InRegistry `json:"registry"`
+	Cluster          string `json:"cluster"`
+	Namespace        string `json:"namespace"`
+	Name             string `json:"name"`
+	Version          string `json:"version"`
+	APIs             APIs   `json:"apis"`
+	DeploymentStatus string `json:"deploymentStatus"`
+	// Terminating says that the resource is being deleted and waits for its finalizers.
+	Terminating bool       `json:"terminating"`
+	Sequence    uint64     `json:"sequence"`
+	Registry    InRegistry `json:"registry"`
 }
 
 // APIs counts a component's APIs, of all segments.
@@ -152,6 +154,7 @@ func (s *session) item(e event.Event, state syncer.State) Item {
 		return i
 	}
 	i.Version, i.DeploymentStatus = e.Component.Metadata.Version, e.Component.DeploymentStatus
+	i.Terminating = e.Component.Terminating
 	for _, api := range e.Component.ExposedAPIs {
 		i.APIs.Total++
 		if api.Ready {
@@ -188,7 +191,7 @@ func printItems(c *cli.Context, items []Item) error {
 	for n, i := range items {
 		rows[n] = []string{
 			i.Namespace, i.Name, dash(i.Version), fmt.Sprintf("%d/%d", i.APIs.Ready, i.APIs.Total),
-			dash(i.DeploymentStatus), i.Registry.State,
+			i.status(), i.Registry.State,
 		}
 		if c.String("output") == "wide" {
 			updated := "-"
@@ -199,6 +202,14 @@ func printItems(c *cli.Context, items []Item) error {
 		}
 	}
 	return table(c.App.Writer, header, rows)
+}
+
+// status is the STATUS column: as in kubectl, a deletion under way outweighs what was there before it.
+func (i *Item) status() string {
+	if i.Terminating {
+		return "Terminating"
+	}
+	return dash(i.DeploymentStatus)
 }
 
 func dash(text string) string {

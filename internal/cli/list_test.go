@@ -112,6 +112,7 @@ func TestListForMachines(t *testing.T) {
       "total": 2
     },
     "deploymentStatus": "Complete",
+    "terminating": false,
     "sequence": 1,
     "registry": {
       "target": "default",
@@ -132,6 +133,7 @@ func TestListForMachines(t *testing.T) {
       "total": 0
     },
     "deploymentStatus": "",
+    "terminating": false,
     "sequence": 8,
     "registry": {
       "target": "default",

@@ -11,7 +11,7 @@ import (
 func full() *component.Component {
 	people := func() []component.Person { return []component.Person{{Name: "Ada", Email: "ada@example.org"}} }
 	return &component.Component{
-		Namespace: "shop", Name: "catalog", Labels: map[string]string{"team": "red", "oda.tmforum.org/site": "north"},
+		Namespace: "shop", Name: "catalog", Terminating: true, Labels: map[string]string{"team": "red", "oda.tmforum.org/site": "north"},
 		Metadata: component.Metadata{
 			ID: "TMFC001", Name: "catalog", Version: "1.0.0", Description: "d", FunctionalBlock: "f", PublicationDate: "p", Status: "s",
 			Maintainers: people(), Owners: people(), ETOM: []string{"e"}, SID: []string{"s"}, FunctionalFramework: []string{"f"},
@@ -35,6 +35,7 @@ func TestChanges(t *testing.T) {
 		"nothing":         {func(*component.Component) {}, nil},
 		"the order":       {func(c *component.Component) { c.ExposedAPIs[0], c.ExposedAPIs[1] = c.ExposedAPIs[1], c.ExposedAPIs[0] }, nil},
 		"version, status": {func(c *component.Component) { c.Metadata.Version, c.DeploymentStatus = "1.1.0", "Complete" }, []component.Change{{"deploymentStatus", "In-Progress", "Complete"}, {"metadata.version", "1.0.0", "1.1.0"}}},
+		"terminating":     {func(c *component.Component) { c.Terminating = false }, []component.Change{{"terminating", "true", ""}}},
 		"labels": {func(c *component.Component) { c.Labels = map[string]string{"team": "blue", "domain": "x"} }, []component.Change{
 			{"label domain", "", "x"}, {"label oda.tmforum.org/site", "north", ""}, {"label team", "red", "blue"},
 		}},

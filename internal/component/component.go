@@ -6,6 +6,9 @@ type Component struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 
+	// Terminating says that the resource is being deleted and waits for its finalizers.
+	Terminating bool `json:"terminating,omitempty"`
+
 	// Labels are the resource's labels that mean something to a registry: keys under oda.tmforum.org/ (with the
 	// prefix) and the plain keys version, team and domain.
 	Labels map[string]string `json:"labels,omitempty"`

@@ -34,6 +34,7 @@ func Normalize(object map[string]any) component.Observation {
 	seen.UID = r.text(meta, "uid")
 	seen.ResourceVersion = r.text(meta, "resourceVersion")
 	content.Namespace, content.Name = seen.Namespace, seen.Name
+	content.Terminating = !isEmpty(meta["deletionTimestamp"])
 	content.Labels = r.labels(meta)
 	r.leave()
 

@@ -232,6 +232,28 @@ spec: {}
 	}
 }
 
+func TestNormalizeTerminating(t *testing.T) {
+	for name, test := range map[string]struct {
+		meta string
+		want bool
+	}{
+		"a deletion that waits for finalizers": {`, deletionTimestamp: "2026-01-02T03:04:05Z", deletionGracePeriodSeconds: 0, finalizers: [oda.tmforum.org/canvas]`, true},
+		"finalizers alone":                     {", finalizers: [oda.tmforum.org/canvas]", false},
+		"a null time":                          {", deletionTimestamp: null", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := mustNormalize(t, parse(t, "metadata: {namespace: components, name: demo"+test.meta+"}\nspec: {}\n"))
+			if got.Terminating != test.want {
+				t.Errorf("Terminating is %v, want %v", got.Terminating, test.want)
+			}
+			plain := component.Component{Namespace: "components", Name: "demo"}
+			if changed := component.Hash(got.Canonical()) != component.Hash(plain.Canonical()); changed != test.want {
+				t.Errorf("the hash differs from that of a plain Component: %v, want %v", changed, test.want)
+			}
+		})
+	}
+}
+
 // A watch drops and reuses what it decoded; the component must not change with it.
 func TestNormalizeKeepsNothingOfTheObject(t *testing.T) {
 	object := parseFile(t, normalizeData+"/running/v1.yaml")

@@ -66,6 +66,11 @@ func TestApplyWritesOnlyDifferences(t *testing.T) {
 			want:   map[string]int{"PUT /exposed-apis/{id}": 1},
 			shown:  "/products spec= ready",
 		},
+		"a component that terminates": {
+			change: func(c *component.Component) { c.Terminating = true },
+			want:   map[string]int{},
+			shown:  "/products spec=http://specs.example.org/products.json ready",
+		},
 		"an API removed": {
 			change: func(c *component.Component) { c.ExposedAPIs = c.ExposedAPIs[1:] },
 			want:   map[string]int{"DELETE /exposed-apis/{id}": 1},
