@@ -97,7 +97,7 @@ func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 			return fmt.Errorf("--namespace: %w", err)
 		}
 	}
-	client, err := kube.NewClient(cfg, ops.Version())
+	client, err := kube.NewClient(cfg, ops.Version(), zerolog.Nop())
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 	var client *kube.Client
 	ok := e.check(ctx, reachable, "check KUBECONFIG or KUBERNETES_IN_CLUSTER, the server's address, its certificate and the token", func(ctx context.Context) (string, error) {
 		var err error
-		if client, err = kube.NewClient(cfg, ops.Version()); err != nil {
+		if client, err = kube.NewClient(cfg, ops.Version(), zerolog.Nop()); err != nil {
 			return "", err
 		}
 		version, err := client.ServerVersion(ctx)

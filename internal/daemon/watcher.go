@@ -47,7 +47,7 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 
 	var client *kube.Client
 	err = retry(ctx, log, "cannot use the Kubernetes API", func(context.Context) error {
-		client, err = kube.NewClient(cfg.Kube, ops.Version())
+		client, err = kube.NewClient(cfg.Kube, ops.Version(), log)
 		return err
 	})
 	if err != nil {

@@ -1,84 +1,63 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"k8s.io/client-go/kubernetes/scheme"
-	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
-	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"github.com/rs/zerolog"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 )
 
-// requestTimeout bounds every request but a watch, for which no overall limit may hold.
+// requestTimeout is how long the API server may take for an answer, or for the next part of a long one.
 const requestTimeout = 30 * time.Second
 
 // podNamespaceFile is where a pod finds the name of its own namespace.
 const podNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// Client reaches one API server.
+// Client reaches one API server. Where the server refuses the credentials again and again, the Client reads them anew.
 type Client struct {
 	cfg            Config
-	requests       rest.Interface // Components and the CRD
-	leases         coordinationclient.LeasesGetter
-	reviews        authorizationclient.SelfSubjectAccessReviewsGetter
+	agent          string
 	leaseNamespace string
-	server         string
+	timeout        time.Duration // requestTimeout, but in tests
+	log            zerolog.Logger
+
+	current atomic.Pointer[access]
+	mu      sync.Mutex // held while the credentials are read again
+	trouble string     // of the last reading, as logged
 }
 
 // NewClient finds the API server and the credentials. It sends no request. Version is the program's, for the user
 // agent.
-func NewClient(cfg Config, version string) (*Client, error) {
+func NewClient(cfg Config, version string, log zerolog.Logger) (*Client, error) {
 	settings, namespace, err := load(cfg)
 	if err != nil {
 		return nil, err
 	}
-	settings.UserAgent = "odasync-watcher/" + version
-	settings.WarningHandler = rest.NoWarnings{} // of deprecated versions, on every request
-	// The default of 5 requests a second would stretch the paged list of a large cluster over minutes.
-	settings.QPS, settings.Burst = 50, 100
-	settings.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
-	if cfg.Proxy != "" {
-		proxy, err := cfg.proxy()
-		if err != nil {
-			return nil, fmt.Errorf("use K8S_PROXY %s: %w", redacted(cfg.Proxy), err)
-		}
-		settings.Proxy = http.ProxyURL(proxy)
+	c := &Client{
+		cfg: cfg, agent: "odasync-watcher/" + version, leaseNamespace: cmp.Or(cfg.LeaseNamespace, namespace),
+		timeout: requestTimeout, log: log,
 	}
-	// A hanging renewal must not use up the time in which the next one could still succeed.
-	timely := rest.CopyConfig(settings)
-	timely.Timeout = cfg.renewDeadline() / 2
-
-	c := &Client{cfg: cfg, leaseNamespace: cfg.LeaseNamespace, server: settings.Host}
-	if c.leaseNamespace == "" {
-		c.leaseNamespace = namespace
-	}
-	transport, err := rest.HTTPClientFor(settings)
+	a, err := c.connect(settings)
 	if err != nil {
-		return nil, fmt.Errorf("use the credentials for %s: %w", settings.Host, err)
+		return nil, err
 	}
-	if c.requests, err = rest.UnversionedRESTClientForConfigAndClient(settings, transport); err != nil {
-		return nil, fmt.Errorf("use API server %s: %w", settings.Host, err)
-	}
-	if c.leases, err = coordinationclient.NewForConfig(timely); err != nil {
-		return nil, fmt.Errorf("use API server %s: %w", settings.Host, err)
-	}
-	if c.reviews, err = authorizationclient.NewForConfig(timely); err != nil {
-		return nil, fmt.Errorf("use API server %s: %w", settings.Host, err)
-	}
+	c.current.Store(a)
 	return c, nil
 }
 
 // Server returns the API server's address.
-func (c *Client) Server() string { return c.server }
+func (c *Client) Server() string { return c.current.Load().settings.Host }
 
 // quiet keeps client-go from writing to stderr on its own. What goes wrong is in its errors.
 func quiet(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/config"
@@ -111,7 +112,7 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBERNETES_SERVICE_HOST", "")
 			cfg := read(t, map[string]string{"KUBECONFIG": test.path, "KUBERNETES_IN_CLUSTER": fmt.Sprint(test.inCluster)})
-			client, err := kube.NewClient(cfg, "test")
+			client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 			if test.bad != "" {
 				if wrong := missing(fmt.Sprint(err), test.bad); wrong != "" {
 					t.Error(wrong)

@@ -24,18 +24,31 @@ func (e *NotInstalledError) Error() string {
 // ServedVersion returns the API version to read: the pinned one, else the best that the CRD serves. Where the CRD
 // must not be read, a pinned version is taken at its word.
 func (c *Client) ServedVersion(ctx context.Context) (string, error) {
+	version, _, err := c.discover(ctx)
+	return version, err
+}
+
+// discover is ServedVersion with the uid of the CRD; empty where the CRD must not be read.
+func (c *Client) discover(ctx context.Context) (version, uid string, err error) {
 	crd := c.cfg.Plural + "." + c.cfg.Group
-	served, err := c.servedVersions(ctx, crd)
+	uid, served, err := c.readCRD(ctx, crd)
+	if err == nil {
+		version, err = c.choose(crd, served)
+		return version, uid, err
+	}
 	switch {
 	case apierrors.IsForbidden(err) && c.cfg.Version != "":
-		return c.cfg.Version, nil
+		return c.cfg.Version, "", nil
 	case apierrors.IsUnexpectedServerError(err) && apierrors.IsNotFound(err), errors.As(err, new(*json.SyntaxError)):
-		return "", fmt.Errorf("%s does not answer as a Kubernetes API server: check the server address of the kubeconfig and K8S_PROXY", c.server)
+		return "", "", c.notKubernetes()
 	case apierrors.IsNotFound(err):
-		return "", &NotInstalledError{CRD: crd}
-	case err != nil:
-		return "", explain(err, c.crdRule())
+		return "", "", &NotInstalledError{CRD: crd}
 	}
+	return "", "", explain(err, c.crdRule())
+}
+
+// choose returns the version to read of those that are served.
+func (c *Client) choose(crd string, served []string) (string, error) {
 	if c.cfg.Version != "" {
 		if !slices.Contains(served, c.cfg.Version) {
 			return "", fmt.Errorf("ODA_COMPONENT_VERSION is %s, but CRD %s serves only %s: set one of these, or none for the best",
@@ -51,35 +64,41 @@ func (c *Client) ServedVersion(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("CRD %s serves %q, none of which is known here: known are %s", crd, strings.Join(served, ", "), strings.Join(versions, ", "))
 }
 
+func (c *Client) notKubernetes() error {
+	return fmt.Errorf("%s does not answer as a Kubernetes API server: check the server address of the kubeconfig and K8S_PROXY", c.Server())
+}
+
 // ServerVersion returns the API server's version, such as v1.37.2. It needs credentials but no permission.
 func (c *Client) ServerVersion(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(quiet(ctx), requestTimeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(quiet(ctx), c.timeout, errNoAnswer)
 	defer cancel()
-	body, err := c.requests.Get().AbsPath("version").MaxRetries(0).DoRaw(ctx)
+	body, err := c.current.Load().requests.Get().AbsPath("version").MaxRetries(0).DoRaw(ctx)
 	if err != nil {
 		return "", explain(causeOf(ctx, err), rule{verb: "get", resource: "version"})
 	}
 	var version struct{ GitVersion string }
 	if err := json.Unmarshal(body, &version); err != nil {
-		return "", fmt.Errorf("%s does not answer as a Kubernetes API server: check the server address of the kubeconfig and K8S_PROXY", c.server)
+		return "", c.notKubernetes()
 	}
 	return version.GitVersion, nil
 }
 
-func (c *Client) servedVersions(ctx context.Context, crd string) ([]string, error) {
-	ctx, cancel := context.WithTimeoutCause(quiet(ctx), requestTimeout, errNoAnswer)
+// readCRD returns the uid of the CRD and the versions that it serves.
+func (c *Client) readCRD(ctx context.Context, crd string) (uid string, served []string, err error) {
+	ctx, cancel := context.WithTimeoutCause(quiet(ctx), c.timeout, errNoAnswer)
 	defer cancel()
-	result := c.requests.Get().AbsPath("apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", crd).
+	result := c.current.Load().requests.Get().AbsPath("apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", crd).
 		MaxRetries(0).Do(ctx)
 	if err := result.Error(); err != nil { // unlike Raw's error, it has what the server says
-		return nil, causeOf(ctx, err)
+		return "", nil, causeOf(ctx, err)
 	}
 	body, err := result.Raw()
 	if err != nil {
-		return nil, fmt.Errorf("read CRD %s: %w", crd, err)
+		return "", nil, fmt.Errorf("read CRD %s: %w", crd, err)
 	}
 	var definition struct {
-		Spec struct {
+		Metadata struct{ UID string }
+		Spec     struct {
 			Versions []struct {
 				Name   string
 				Served bool
@@ -87,13 +106,12 @@ func (c *Client) servedVersions(ctx context.Context, crd string) ([]string, erro
 		}
 	}
 	if err := json.Unmarshal(body, &definition); err != nil {
-		return nil, fmt.Errorf("decode CRD %s: %w", crd, err)
+		return "", nil, fmt.Errorf("decode CRD %s: %w", crd, err)
 	}
-	var served []string
 	for _, version := range definition.Spec.Versions {
 		if version.Served {
 			served = append(served, version.Name)
 		}
 	}
-	return served, nil
+	return definition.Metadata.UID, served, nil
 }

@@ -45,7 +45,7 @@ func NewElector(cfg Config, client *Client, log zerolog.Logger) *Elector {
 	return &Elector{cfg: cfg, log: log, lock: &leaseLock{
 		Interface: &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: client.leaseNamespace, Name: cfg.LeaseName},
-			Client:     client.leases,
+			Client:     currentLeases{client},
 			LockConfig: resourcelock.ResourceLockConfig{Identity: identity}, // no recorder: events need a permission
 		},
 		client:   client,

@@ -141,7 +141,7 @@ func campaign(t *testing.T, server string, env map[string]string, slow chan stru
 		variables[name] = value
 	}
 	cfg := configure(t, server, variables)
-	client, err := kube.NewClient(cfg, "test")
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +384,7 @@ func TestElectorNamesTheMissingRule(t *testing.T) {
 
 func TestElectorIdentitiesDiffer(t *testing.T) {
 	cfg := configure(t, "http://127.0.0.1:1", nil)
-	client, err := kube.NewClient(cfg, "test")
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,9 @@ var (
 	errNoAnswer = errors.New("no answer from the API server in time")
 	errSilent   = errors.New("neither an event nor a bookmark for too long: the connection is dead or the server lost track")
 	errUnmarked = errors.New("no end of the initial events: the server or a proxy does not stream lists")
+	errStalled  = errors.New("the initial events came to a halt")
 	errDue      = errors.New("the next full comparison is due")
+	errOutdated = errors.New("another version of the resource is to be read")
 	errLost     = errors.New("connection lost")
 )
 
@@ -70,7 +72,7 @@ func explain(err error, needed rule) *failure {
 		f.reason = reasonDue
 	case errors.Is(err, errSilent):
 		f.reason = reasonSilent
-	case errors.Is(err, errUnmarked):
+	case errors.Is(err, errUnmarked), errors.Is(err, errStalled):
 		f.reason = reasonUnmarked
 	case errors.Is(err, errLost):
 		f.reason, f.text = reasonLost, errLost.Error()+": "+strings.TrimPrefix(f.text, errLost.Error()+": ")

@@ -34,7 +34,7 @@ func (c *Client) Components(ctx context.Context, scope component.Scope, name str
 			err = r.list(ctx, part)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read Components of namespace %s from %s: %w", part, c.server, err)
+			return nil, fmt.Errorf("read Components of namespace %s from %s: %w", part, c.Server(), err)
 		}
 	}
 	return r.seen, nil
@@ -50,7 +50,7 @@ type reading struct {
 
 // get reads one Component by its name; that there is none is fine.
 func (r *reading) get(ctx context.Context, scope component.Scope) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.client.timeout, errNoAnswer)
 	defer cancel()
 	result := r.client.path(r.version, scope).Suffix(r.name).Do(ctx)
 	err := result.Error() // unlike Raw's error, it has what the server says

@@ -1,12 +1,15 @@
 package kube_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/kube"
@@ -15,7 +18,7 @@ import (
 // list reads the Components of the scope from the server, as <namespace>/<name>@<resourceVersion>.
 func list(t *testing.T, s *apiServer, scope, name string) ([]string, error) {
 	t.Helper()
-	client, err := kube.NewClient(configure(t, s.URL, nil), "test")
+	client, err := kube.NewClient(configure(t, s.URL, nil), "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +128,45 @@ func TestComponentsThatCannotBeRead(t *testing.T) {
 				if !strings.Contains(err.Error(), words) {
 					t.Errorf("the error lacks %q: %v", words, err)
 				}
+			}
+		})
+	}
+}
+
+// TestClient_PagesMayTakeTheirTime bounds the silence of the server, not the time of a large page over a slow line.
+func TestClient_PagesMayTakeTheirTime(t *testing.T) {
+	const timeout = 300 * time.Millisecond
+	items, err := json.Marshal(map[string]any{"items": []any{object("shop", "a", "1")}, "metadata": map[string]any{"resourceVersion": "7"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		answer answer
+		want   int
+		bad    string
+	}{
+		"a page that comes slowly": {func(w http.ResponseWriter, r *http.Request) { inParts(w, r, items, 6, timeout/3) }, 1, ""},
+		"a page that stalls": {func(w http.ResponseWriter, r *http.Request) {
+			inParts(w, r, items[:20], 1, 0)
+			<-r.Context().Done()
+		}, 0, "no answer from the API server in time"},
+		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 0, "no answer from the API server in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newAPIServer(t, test.answer)
+			client, err := kube.NewClient(configure(t, s.URL, nil), "test", zerolog.Nop())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+			client.SetTimeout(timeout)
+			scope, err := component.ParseScope("shop")
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen, err := client.Components(t.Context(), scope, "")
+			if len(seen) != test.want || (err == nil) != (test.bad == "") || err != nil && !strings.Contains(err.Error(), test.bad) {
+				t.Errorf("read %d Components, %v, want %d and an error with %q", len(seen), err, test.want, test.bad)
 			}
 		})
 	}

@@ -3,7 +3,11 @@ package kube_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/kube"
 )
@@ -37,5 +41,99 @@ func TestARoundThatIsUnderWayAnswersNobodyWhoAsksNow(t *testing.T) {
 	})
 	if err := r.State(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSource_IdentityIsKnownBeforeTheFirstRound(t *testing.T) {
+	for name, test := range map[string]struct {
+		crd  answer
+		want string
+	}{
+		"the uid of the CRD":            {serves("v1"), crdUID},
+		"no permission to read the CRD": {refuses(403, "Forbidden", "no"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			started, known := make(chan *running, 1), make(chan string, 1)
+			server := newAPIServer(t, func(w http.ResponseWriter, r *http.Request) {
+				source := <-started
+				known <- source.Identity()
+				holds(ends("2"))(w, r)
+			})
+			server.set(test.crd)
+			r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a", "ODA_COMPONENT_VERSION": "v1"}, func(tuning *kube.Tuning) {
+				tuning.SilentAfter = patience
+			})
+			started <- r
+			if got := <-known; got != test.want {
+				t.Errorf("Identity is %q when the first list is asked for, want %q", got, test.want)
+			}
+			expect(t, "reports", []string{"begin 1 a", "end 1 a"}, r.recorder.said)
+		})
+	}
+}
+
+// refreshed is a source of two namespaces that has read both.
+func refreshed(t *testing.T, server *apiServer, pinned string) *running {
+	t.Helper()
+	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a,b", "ODA_COMPONENT_VERSION": pinned}, func(tuning *kube.Tuning) {
+		tuning.SilentAfter = patience
+	})
+	r.settled(t, 1)
+	return r
+}
+
+// settled waits until both namespaces have ended so many rounds.
+func (r *running) settled(t *testing.T, rounds int) {
+	t.Helper()
+	eventually(t, func() string {
+		ended := map[string]int{}
+		for _, line := range r.recorder.said() {
+			if fields := strings.Fields(line); fields[0] == "end" {
+				ended[fields[2]]++
+			}
+		}
+		if err := r.State(); err != nil {
+			return err.Error()
+		}
+		if ended["a"] < rounds || ended["b"] < rounds {
+			return fmt.Sprintf("%d rounds of a and %d of b, want %d", ended["a"], ended["b"], rounds)
+		}
+		return ""
+	})
+}
+
+func TestSource_RefreshFollowsTheServedVersions(t *testing.T) {
+	both := func(version string) []string {
+		return []string{version + "/namespaces/a/components watch initial", version + "/namespaces/b/components watch initial"}
+	}
+	for name, test := range map[string]struct {
+		before, after answer
+		pinned        string
+		want          string
+		lookups       int // for two scopes
+	}{
+		"a better one":           {before: serves("v1beta3"), after: serves("v1beta3", "v1"), want: "v1", lookups: 3},
+		"the end of that in use": {before: serves("v1beta3", "v1"), after: serves("v1beta3"), want: "v1beta3", lookups: 3},
+		"the same":               {before: serves("v1beta3", "v1"), after: serves("v1beta3", "v1"), want: "v1", lookups: 2},
+		"a better one, pinned":   {before: serves("v1beta3"), after: serves("v1beta3", "v1"), pinned: "v1beta3", want: "v1beta3", lookups: 2},
+		"no answer":              {before: serves("v1"), after: refuses(503, "ServiceUnavailable", "starting"), want: "v1", lookups: 2},
+		"the CRD is not there":   {before: serves("v1"), after: refuses(404, "NotFound", "not found"), want: "v1", lookups: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := newAPIServer(t, holds(ends("2")))
+			server.set(test.before)
+			r := refreshed(t, server, test.pinned)
+			server.set(test.after)
+			r.Refresh()
+			r.settled(t, 2)
+			requests := server.seen()[2:]
+			slices.Sort(requests)
+			if diff := cmp.Diff(both(test.want), requests); diff != "" {
+				t.Errorf("requests after the refresh (-want +got):\n%s", diff)
+			}
+			if got := server.lookedUp(); got != test.lookups {
+				t.Errorf("%d requests for the CRD, want %d", got, test.lookups)
+			}
+		})
 	}
 }

@@ -38,6 +38,7 @@ type apiServer struct {
 	mu       sync.Mutex
 	answers  []answer
 	requests []string
+	lookups  int // requests for the CRD
 }
 
 func newAPIServer(t *testing.T, answers ...answer) *apiServer {
@@ -64,6 +65,7 @@ func (s *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.URL.Path, "customresourcedefinitions") {
 		s.mu.Lock()
 		crd := s.crd
+		s.lookups++
 		s.mu.Unlock()
 		crd(w, r)
 		return
@@ -97,11 +99,20 @@ func (s *apiServer) seen() []string {
 	return append([]string(nil), s.requests...)
 }
 
+func (s *apiServer) lookedUp() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookups
+}
+
 func (s *apiServer) set(crd answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.crd = crd
 }
+
+// crdUID is that of every CRD.
+const crdUID = "0f2a5d0e-3c1f-4a53-8f5c-0e8a8f6f3a11"
 
 // serves answers with a CRD that serves the versions.
 func serves(versions ...string) answer {
@@ -110,7 +121,9 @@ func serves(versions ...string) answer {
 		list = append(list, map[string]any{"name": version, "served": true})
 	}
 	list = append(list, map[string]any{"name": "v0", "served": false})
-	return body(map[string]any{"kind": "CustomResourceDefinition", "spec": map[string]any{"versions": list}})
+	return body(map[string]any{
+		"kind": "CustomResourceDefinition", "metadata": map[string]any{"uid": crdUID}, "spec": map[string]any{"versions": list},
+	})
 }
 
 func body(object any) answer {
@@ -270,7 +283,7 @@ func watchServer(t *testing.T, server string, env map[string]string, tune ...fun
 	t.Helper()
 	r := &running{recorder: &recorder{}, registry: prometheus.NewRegistry(), log: new(logtest.Buffer)}
 	cfg := configure(t, server, env)
-	client, err := kube.NewClient(cfg, "test")
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

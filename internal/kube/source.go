@@ -1,9 +1,11 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,14 +48,18 @@ const minInitialTimeout = 30 * time.Minute
 type Source struct {
 	Tuning Tuning // may be changed before Watch
 
-	client    *Client
-	metrics   *Metrics
-	log       zerolog.Logger
-	refresh   bell.Bell
-	watching  atomic.Bool
-	discovery *status
-	scopes    []component.Scope
-	statuses  []*status // one a scope
+	client   *Client
+	metrics  *Metrics
+	log      zerolog.Logger
+	refresh  bell.Bell
+	watching atomic.Bool
+	finding  *status
+	scopes   []component.Scope
+	statuses []*status // one a scope
+
+	found    atomic.Pointer[discovery] // nil before the first
+	mu       sync.Mutex                // held while the version is looked for again
+	answered <-chan struct{}           // the call of Refresh after which that was
 }
 
 // NewSource returns a source of the configured namespaces. The metrics' watch age is this source's from now on.
@@ -64,7 +70,7 @@ func NewSource(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger)
 	}
 	s := &Source{
 		Tuning: DefaultTuning(), client: client, metrics: metrics, log: log,
-		discovery: &status{log: log}, scopes: scope.Split(),
+		finding: &status{log: log}, scopes: scope.Split(),
 	}
 	for _, part := range s.scopes {
 		s.statuses = append(s.statuses, &status{log: log.With().Stringer("scope", part).Logger()})
@@ -76,7 +82,7 @@ func NewSource(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger)
 // Watch reports to the observer until the context ends, and then returns nil. It never gives up. It must not be
 // called twice at a time.
 func (s *Source) Watch(ctx context.Context, to component.Observer) error {
-	s.discovery.begin()
+	s.finding.begin()
 	for _, status := range s.statuses {
 		status.begin()
 	}
@@ -85,15 +91,15 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	ctx = quiet(ctx)
 	backoff := s.Tuning.Backoff
 	for ctx.Err() == nil {
-		version, err := s.client.ServedVersion(ctx)
+		version, err := s.discover(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			s.discovery.failed(explain(err, s.client.crdRule()))
+			s.finding.failed(explain(err, s.client.crdRule()))
 		default:
-			s.discovery.complete()
-			s.log.Info().Str("version", version).Str("server", s.client.server).Msg("watching Components")
+			s.finding.complete()
+			s.log.Info().Str("version", version).Str("server", s.client.Server()).Msg("watching Components")
 			began := time.Now()
 			s.watchVersion(ctx, version, to)
 			if time.Since(began) >= s.Tuning.Steady {
@@ -105,12 +111,48 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	return nil
 }
 
-// watchVersion returns when the context ends or the version is no longer served.
+// discovery is what the CRD said when it was read last.
+type discovery struct{ version, uid string }
+
+// discover looks for the version to read.
+func (s *Source) discover(ctx context.Context) (string, error) {
+	version, uid, err := s.client.discover(ctx)
+	if err != nil {
+		return "", err
+	}
+	s.found.Store(&discovery{version, cmp.Or(uid, s.Identity())})
+	return version, nil
+}
+
+// outdated says whether another version is to be read by now. It asks the server once for each call of Refresh, however
+// many scopes want to know; asked is what that call closed. Where there is no answer nothing changes.
+func (s *Source) outdated(ctx context.Context, version string, asked <-chan struct{}) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answered != asked {
+		s.answered = asked
+		if _, err := s.discover(ctx); err != nil {
+			s.log.Debug().Err(err).Msg("version of the resource not looked for again")
+		}
+	}
+	return s.found.Load().version != version
+}
+
+// Identity is the uid of the CRD, which tells this cluster from another; empty where the CRD must not be read. It is known
+// before the first round begins.
+func (s *Source) Identity() string {
+	if found := s.found.Load(); found != nil {
+		return found.uid
+	}
+	return ""
+}
+
+// watchVersion returns when the context ends, or the version is no longer served or no longer the best.
 func (s *Source) watchVersion(ctx context.Context, version string, to component.Observer) {
 	group, ctx := errgroup.WithContext(ctx)
 	for i, scope := range s.scopes {
 		w := &scopeWatch{
-			client: s.client, version: version, scope: scope, to: to,
+			source: s, client: s.client, version: version, scope: scope, to: to,
 			tuning: s.Tuning, refresh: &s.refresh, status: s.statuses[i], metrics: s.metrics, log: s.statuses[i].log,
 			malformed: map[string]malformed{},
 		}
@@ -122,7 +164,8 @@ func (s *Source) watchVersion(ctx context.Context, version string, to component.
 // Scopes are what is watched one by one.
 func (s *Source) Scopes() []component.Scope { return s.scopes }
 
-// Refresh makes every scope begin another round, after the one that it may be reading now.
+// Refresh makes every scope begin another round, after the one that it may be reading now, of the version that is the
+// best by then.
 func (s *Source) Refresh() { s.refresh.Ring() }
 
 // State returns nil while every scope has been read completely and is connected. Else it says what is missing.
@@ -130,7 +173,7 @@ func (s *Source) State() error {
 	if !s.watching.Load() {
 		return errors.New("not watching")
 	}
-	if err := s.discovery.state(); err != nil {
+	if err := s.finding.state(); err != nil {
 		return fmt.Errorf("find the version of %s.%s: %w", s.client.cfg.Plural, s.client.cfg.Group, err)
 	}
 	var missing []error

@@ -27,7 +27,7 @@ type event struct {
 type stream struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	body    io.ReadCloser
+	body    *idleReader
 	decoder *json.Decoder
 	event   event
 }
@@ -38,7 +38,7 @@ func (c *Client) path(version string, scope component.Scope) *rest.Request {
 	if namespace := scope.Namespace(); namespace != "" {
 		segments = append(segments, "namespaces", namespace)
 	}
-	return c.requests.Get().AbsPath(append(segments, c.cfg.Plural)...).MaxRetries(0)
+	return c.current.Load().requests.Get().AbsPath(append(segments, c.cfg.Plural)...).MaxRetries(0)
 }
 
 // watchInitial opens a watch that begins with every object that exists, up to a bookmark that says so.
@@ -57,7 +57,7 @@ func (c *Client) watchFrom(ctx context.Context, version string, scope component.
 
 func (c *Client) open(ctx context.Context, request *rest.Request, timeout time.Duration) (*stream, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	late := time.AfterFunc(requestTimeout, func() { cancel(errNoAnswer) })
+	late := time.AfterFunc(c.timeout, func() { cancel(errNoAnswer) })
 	defer late.Stop()
 	body, err := request.
 		Param("watch", "true").
@@ -69,7 +69,9 @@ func (c *Client) open(ctx context.Context, request *rest.Request, timeout time.D
 		cancel(nil)
 		return nil, err
 	}
-	return &stream{ctx: ctx, cancel: cancel, body: body, decoder: json.NewDecoder(body)}, nil
+	s := &stream{ctx: ctx, cancel: cancel, body: &idleReader{ReadCloser: body}}
+	s.decoder = json.NewDecoder(s.body)
+	return s, nil
 }
 
 // close ends the watch. It must be called once.
@@ -94,11 +96,26 @@ func (s *stream) cancelAfter(asked <-chan struct{}, reason error) (forget func()
 	return func() { cancel(); <-ended }
 }
 
-// next waits for an event, but at most that long, after which it gives up with the error overdue. io.EOF means that
+// idleReader pushes a deadline further whenever something comes: a large answer over a slow line is not a dead connection.
+type idleReader struct {
+	io.ReadCloser
+	deadline *time.Timer
+	wait     time.Duration
+}
+
+func (r *idleReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if n > 0 {
+		r.deadline.Reset(r.wait)
+	}
+	return n, err
+}
+
+// next waits for an event, but gives up with the error overdue once nothing has come for so long. io.EOF means that
 // the server closed the watch in good order; an event of type ERROR comes as an error.
 func (s *stream) next(wait time.Duration, overdue error) (event, error) {
-	timer := time.AfterFunc(wait, func() { s.cancel(overdue) })
-	defer timer.Stop()
+	s.body.deadline, s.body.wait = time.AfterFunc(wait, func() { s.cancel(overdue) }), wait
+	defer s.body.deadline.Stop()
 	s.event.Type = ""
 	if err := s.decoder.Decode(&s.event); err != nil {
 		switch cause := context.Cause(s.ctx); {
@@ -119,6 +136,9 @@ func (s *stream) next(wait time.Duration, overdue error) (event, error) {
 	return s.event, nil
 }
 
+// maxPageTime bounds a page that keeps coming: after five minutes a server may no longer know the list that it is of.
+const maxPageTime = 5 * time.Minute
+
 // page is one part of a paged list.
 type page struct {
 	Metadata metav1.ListMeta
@@ -128,8 +148,12 @@ type page struct {
 // listPage reads the part of the list that the token of the page before continues with; an empty token begins. Only what
 // the field selectors match is listed.
 func (c *Client) listPage(ctx context.Context, version string, scope component.Scope, limit int, token string, selectors ...string) (page, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
-	defer cancel()
+	ctx, stop := context.WithTimeoutCause(ctx, maxPageTime, errNoAnswer)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	deadline := time.AfterFunc(c.timeout, func() { cancel(errNoAnswer) })
+	defer deadline.Stop()
 	request := c.path(version, scope).Param("limit", strconv.Itoa(limit))
 	if token != "" {
 		request.Param("continue", token)
@@ -143,7 +167,7 @@ func (c *Client) listPage(ctx context.Context, version string, scope component.S
 	}
 	defer body.Close()
 	var read page
-	if err := json.NewDecoder(body).Decode(&read); err != nil {
+	if err := json.NewDecoder(&idleReader{body, deadline, c.timeout}).Decode(&read); err != nil {
 		return page{}, causeOf(ctx, fmt.Errorf("%w: %w", errLost, err))
 	}
 	return read, nil

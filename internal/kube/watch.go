@@ -18,6 +18,7 @@ import (
 
 // scopeWatch watches one scope. It is used by one goroutine.
 type scopeWatch struct {
+	source  *Source
 	client  *Client
 	version string
 	scope   component.Scope
@@ -32,6 +33,7 @@ type scopeWatch struct {
 	resume    string // the resourceVersion up to which everything was reported; empty means: begin a new round
 	paged     bool   // the server does not stream lists
 	pagedNext bool   // the last streamed list was cut: pages get through where one long answer does not
+	stalls    int    // streamed lists in a row that came to a halt
 	malformed map[string]malformed
 	asked     <-chan struct{} // closed when another round is asked for; from before the present one
 
@@ -42,7 +44,11 @@ type scopeWatch struct {
 	served    bool      // something was followed
 }
 
-// run returns nil when the context ends, and an error when the resource is no longer served.
+// maxStalls is how many streamed lists in a row may come to a halt before it counts as the server's nature.
+const maxStalls = 3
+
+// run returns nil when the context ends, and an error when the resource is no longer served or another version is to be
+// read.
 func (w *scopeWatch) run(ctx context.Context) error {
 	backoff := w.tuning.Backoff
 	for {
@@ -64,10 +70,14 @@ func (w *scopeWatch) run(ctx context.Context) error {
 				continue
 			}
 		case reasonUnmarked:
-			w.paged = true
+			// Where nothing came any more, the connection may have stalled: then this list alone is read in pages.
+			w.paged = !errors.Is(err, errStalled) || w.stalls >= maxStalls
 			w.log.Info().Str("error", f.text).Msg("reading lists in pages")
 			continue
 		case reasonDue:
+			if w.source.outdated(ctx, w.version, w.asked) {
+				return errOutdated
+			}
 			w.resume = ""
 			continue
 		case reasonExpired:
@@ -110,8 +120,12 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 		defer events.close()
 		if err := w.readInitial(ctx, events); err != nil {
 			w.pagedNext = true
+			if errors.Is(err, errStalled) {
+				w.stalls++
+			}
 			return err
 		}
+		w.stalls = 0
 	}
 	if events == nil {
 		w.verb = "watch"
@@ -154,10 +168,10 @@ func (w *scopeWatch) begin() {
 // readInitial reads a round from a watch that begins with what exists.
 func (w *scopeWatch) readInitial(ctx context.Context, events *stream) error {
 	w.begin()
-	left := w.tuning.InitialIdle // only the waiting counts, not the observer's time
+	left, overdue := w.tuning.InitialIdle, errStalled // only the waiting counts, not the observer's time
 	for {
 		began := time.Now()
-		next, err := events.next(left, errUnmarked)
+		next, err := events.next(left, overdue)
 		left -= time.Since(began)
 		w.count(next.Type)
 		switch {
@@ -173,13 +187,16 @@ func (w *scopeWatch) readInitial(ctx context.Context, events *stream) error {
 			} else if mark.Annotations[metav1.InitialEventsAnnotationKey] == "true" {
 				return w.end(ctx, mark.ResourceVersion)
 			}
+			overdue = errUnmarked
 			continue
 		}
 		if _, err := w.observe(ctx, next); err != nil {
 			return err
 		}
 		if next.Type == watch.Added { // others come all the time, even where the end never does
-			left = w.tuning.InitialIdle
+			left, overdue = w.tuning.InitialIdle, errStalled
+		} else {
+			overdue = errUnmarked
 		}
 	}
 }

@@ -1,13 +1,16 @@
 package kube_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"odasync/internal/kube"
@@ -108,9 +111,25 @@ func TestWatch(t *testing.T) {
 			requests: []string{initial, list, from("7")},
 			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "2 seen a/x@3", "end 2 a"},
 		},
-		"no end of the initial events, but changes and bookmarks all the time": {
-			answers:  []answer{chatters("a", "x"), pages("7", "", object("a", "x", "3")), holds()},
-			requests: []string{initial, list, from("7")},
+		"a streamed list that stalls: the next one is streamed again": {
+			answers:  []answer{holds(added("a", "x", "3")), pages("7", ""), refuses(410, "Expired", ""), holds(ends("9"))},
+			requests: []string{initial, list, from("7"), initial},
+			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a", "begin 3 a", "end 3 a"},
+		},
+		"streamed lists that stall three times in a row: in pages for good": {
+			answers: []answer{holds(), pages("7", ""), refuses(410, "Expired", ""), holds(), pages("8", ""), refuses(410, "Expired", ""),
+				holds(), pages("9", ""), refuses(410, "Expired", ""), pages("10", ""), holds()},
+			requests: []string{initial, list, from("7"), initial, list, from("8"), initial, list, from("9"), list, from("10")},
+			told:     []string{"begin 1 a"},
+		},
+		"a streamed list of which parts come slowly": {
+			answers:  []answer{trickles(added("a", "x", "3"), ends("5"))},
+			requests: []string{initial},
+			told:     []string{"begin 1 a", "1 seen a/x@3", "end 1 a"},
+		},
+		"no end of the initial events, but changes and bookmarks all the time: in pages for good": {
+			answers:  []answer{chatters("a", "x"), pages("7", "", object("a", "x", "3")), refuses(410, "Expired", ""), pages("8", ""), holds()},
+			requests: []string{initial, list, from("7"), list, from("8")},
 			told:     []string{"begin 1 a"},
 		},
 		"a page that fails: the round is not ended": {
@@ -178,6 +197,33 @@ func chatters(namespace, name string) answer {
 		for version := 1; r.Context().Err() == nil; version++ {
 			send(w, []map[string]any{modified(namespace, name, fmt.Sprint(version)), bookmark(fmt.Sprint(version))})
 		}
+	}
+}
+
+// trickles sends each event in four parts, with pauses that come to more than the time that initial events may pause.
+func trickles(events ...map[string]any) answer {
+	return func(w http.ResponseWriter, r *http.Request) {
+		send(w, nil)
+		for _, event := range events {
+			line, err := json.Marshal(event)
+			if err != nil {
+				panic(err)
+			}
+			inParts(w, r, line, 4, 80*time.Millisecond)
+		}
+		<-r.Context().Done()
+	}
+}
+
+// inParts sends the parts of an answer with a pause before each.
+func inParts(w http.ResponseWriter, r *http.Request, text []byte, parts int, pause time.Duration) {
+	for part := range slices.Chunk(text, len(text)/parts+1) {
+		select {
+		case <-time.After(pause):
+		case <-r.Context().Done():
+		}
+		_, _ = w.Write(part)
+		_ = http.NewResponseController(w).Flush()
 	}
 }
 
@@ -348,7 +394,7 @@ func TestServedVersion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := newAPIServer(t, holds())
 			server.set(test.crd)
-			client, err := kube.NewClient(configure(t, server.URL, map[string]string{"ODA_COMPONENT_VERSION": test.pinned}), "test")
+			client, err := kube.NewClient(configure(t, server.URL, map[string]string{"ODA_COMPONENT_VERSION": test.pinned}), "test", zerolog.Nop())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -29,7 +29,7 @@ func runFrozen() {
 		}
 	}
 	fail(envconfig.Process(context.Background(), &cfg))
-	client, err := kube.NewClient(cfg, "test")
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	fail(err)
 	e := kube.NewElector(cfg, client, zerolog.Nop())
 	fail(e.Run(context.Background(), func(ctx context.Context) error {
@@ -90,7 +90,7 @@ func TestFrozenLeader(t *testing.T) {
 		}
 	}
 
-	client, err := kube.NewClient(cfg, "test")
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

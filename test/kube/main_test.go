@@ -138,7 +138,7 @@ type source struct {
 func watch(t testing.TB, env map[string]string) *source {
 	t.Helper()
 	cfg := configure(t, env)
-	client, err := kube.NewClient(cfg, "test")
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

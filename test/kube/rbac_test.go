@@ -68,7 +68,7 @@ func leastPrivilege(extra ...string) map[string]string {
 func watcherClient(t *testing.T, env map[string]string) (*kube.Client, kube.Config) {
 	t.Helper()
 	cfg := configure(t, env)
-	client, err := kube.NewClient(cfg, "test")
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,159 @@
+package kube_test
+
+import (
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+	"odasync/internal/kube"
+	"odasync/internal/logtest"
+)
+
+// guarded is an API server that takes one token, and the kubeconfig that leads there.
+type guarded struct {
+	*httptest.Server
+	accepts atomic.Pointer[string]
+	path    string
+	log     *logtest.Buffer
+	client  *kube.Client
+}
+
+// newGuarded starts a server that takes no token yet, and a client with the token "old" in its kubeconfig.
+func newGuarded(t *testing.T) *guarded {
+	t.Helper()
+	g := &guarded{path: filepath.Join(t.TempDir(), "kubeconfig"), log: new(logtest.Buffer)}
+	g.accept("")
+	g.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Authorization") != "Bearer "+*g.accepts.Load():
+			refuses(401, "Unauthorized", "Unauthorized")(w, r)
+		case strings.Contains(r.URL.Path, "customresourcedefinitions"):
+			serves("v1")(w, r)
+		case strings.Contains(r.URL.Path, "selfsubjectaccessreviews"):
+			body(map[string]any{"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": map[string]any{"allowed": true}})(w, r)
+		default:
+			pages("7", "", object("shop", "a", "1"))(w, r)
+		}
+	}))
+	t.Cleanup(g.Close)
+	g.write(t, "old")
+	cfg := read(t, map[string]string{"KUBECONFIG": g.path, "KUBERNETES_NAMESPACE": "shop"})
+	var err error
+	if g.client, err = kube.NewClient(cfg, "test", zerolog.New(g.log)); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (g *guarded) accept(token string) { g.accepts.Store(&token) }
+
+// write makes the kubeconfig one with the token in it.
+func (g *guarded) write(t *testing.T, token string) {
+	t.Helper()
+	authority := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: g.Certificate().Raw}))
+	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "test",
+"clusters": [{"name": "test", "cluster": {"server": %q, "certificate-authority-data": %q}}], "users": [{"name": "test", "user": {"token": %q}}],
+"contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]}`, g.URL, authority, token)
+	if err := os.WriteFile(g.path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// list is a request for Components; Permissions are others by another of the clients.
+func (g *guarded) list(t *testing.T) error {
+	t.Helper()
+	scope, err := component.ParseScope("shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.client.Components(t.Context(), scope, "")
+	return err
+}
+
+const rereadMessage = "Kubernetes credentials refused, using those that were read again"
+
+func TestClient_ReadsInlineCredentialsAgain(t *testing.T) {
+	for name, request := range map[string]func(t *testing.T, g *guarded) error{
+		"a list":             func(t *testing.T, g *guarded) error { return g.list(t) },
+		"permission reviews": func(t *testing.T, g *guarded) error { _, err := g.client.Permissions(t.Context()); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuarded(t)
+			for range 4 { // one of which reads the kubeconfig again, which has nothing new
+				if err := request(t, g); err == nil {
+					t.Fatal("a token that the server does not take is good for an answer")
+				}
+			}
+			if g.log.String() != "" {
+				t.Errorf("logged although nothing was new: %s", g.log)
+			}
+			g.write(t, "new-secret")
+			g.accept("new-secret")
+			tries := 0
+			for ; request(t, g) != nil; tries++ {
+				if tries == 3 {
+					t.Fatal("the new token is not used after three more refusals")
+				}
+			}
+			if err := g.list(t); err != nil {
+				t.Errorf("another client than the one that was refused: %v", err)
+			}
+			if _, err := g.client.Permissions(t.Context()); err != nil {
+				t.Errorf("another client than the one that was refused: %v", err)
+			}
+			if logged := g.log.String(); strings.Count(logged, "\n") != 1 || !strings.Contains(logged, rereadMessage) || strings.Contains(logged, "secret") {
+				t.Errorf("the log, of which one line without the token is wanted:\n%s", logged)
+			}
+		})
+	}
+}
+
+// Refusals that are not in a row are no reason to read anything: an answer came with these credentials.
+func TestClient_KeepsCredentialsThatWork(t *testing.T) {
+	g := newGuarded(t)
+	g.write(t, "new")
+	for range 3 {
+		g.accept("none")
+		for range 2 {
+			if err := g.list(t); err == nil {
+				t.Fatal("a token that the server does not take is good for an answer")
+			}
+		}
+		g.accept("old")
+		if err := g.list(t); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if g.log.String() != "" {
+		t.Errorf("logged: %s", g.log)
+	}
+}
+
+func TestClient_KeepsCredentialsWhileTheKubeconfigIsBroken(t *testing.T) {
+	g := newGuarded(t)
+	if err := os.WriteFile(g.path, []byte("{"), 0o600); err != nil { // as while it is being written
+		t.Fatal(err)
+	}
+	for range 9 {
+		if err := g.list(t); err == nil {
+			t.Fatal("a token that the server does not take is good for an answer")
+		}
+	}
+	if logged := g.log.String(); strings.Count(logged, "\n") != 1 || !strings.Contains(logged, "set KUBECONFIG to a readable kubeconfig file") {
+		t.Errorf("the log, of which one line is wanted:\n%s", logged)
+	}
+	g.accept("old") // the one of before still works
+	if err := g.list(t); err != nil {
+		t.Error(err)
+	}
+}
