@@ -1,0 +1,142 @@
+package kube_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"odasync/test/cluster"
+)
+
+const crdName = "components.oda.tmforum.org"
+
+var crds = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+
+func readCRD(t *testing.T, on *cluster.Cluster) *unstructured.Unstructured {
+	t.Helper()
+	crd, err := on.Admin.Resource(crds).Get(t.Context(), crdName, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return crd
+}
+
+// serve switches a version of the CRD on or off.
+func serve(t *testing.T, on *cluster.Cluster, version string, served bool) {
+	t.Helper()
+	versions, _, err := unstructured.NestedSlice(readCRD(t, on).Object, "spec", "versions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, entry := range versions {
+		if entry.(map[string]any)["name"] != version {
+			continue
+		}
+		patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": fmt.Sprintf("/spec/versions/%d/served", i), "value": served}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := on.Admin.Resource(crds).Patch(t.Context(), crdName, types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("CRD %s has no version %s", crdName, version)
+}
+
+// TestSource_FollowsTheServedVersions needs a cluster of its own, since others watch the versions that it switches off.
+func TestSource_FollowsTheServedVersions(t *testing.T) {
+	own := cluster.Start(t)
+	object := cluster.Component("components", "x", "1")
+	if err := own.Apply(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, own, "v1", false)
+	s := watch(t, map[string]string{"KUBECONFIG": own.Kubeconfig, "KUBERNETES_NAMESPACE": "components"})
+	reads := func(version string, times int) func() string {
+		return func() string {
+			if got := strings.Count(s.log.String(), fmt.Sprintf(`"version":%q`, version)); got != times {
+				return fmt.Sprintf("began to read version %s %d times, want %d", version, got, times)
+			}
+			if s.view.all()["components/x"] == "" {
+				return "components/x is not seen"
+			}
+			if err := s.State(); err != nil {
+				return err.Error()
+			}
+			return ""
+		}
+	}
+	eventually(t, reads("v1beta4", 1))
+	serve(t, own, "v1", true)
+	eventually(t, func() string { // served a moment after it was switched on
+		s.Refresh()
+		return reads("v1", 1)()
+	})
+	serve(t, own, "v1", false)
+	eventually(t, func() string {
+		s.Refresh()
+		return reads("v1beta4", 2)()
+	})
+}
+
+func TestSource_IdentityIsThatOfTheCRD(t *testing.T) {
+	manifest(t, "rbac.yaml", nil)
+	want := string(readCRD(t, shared).GetUID())
+	s := watch(t, leastPrivilege())
+	s.agrees(t, "components")
+	if got := s.Identity(); got != want {
+		t.Errorf("Identity is %q, want %q", got, want)
+	}
+	t.Run("may not be read", func(t *testing.T) {
+		manifest(t, "rbac.yaml", without("get", "customresourcedefinitions"))
+		client, _ := watcherClient(t, leastPrivilege())
+		denied(t, client, []string{`get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`})
+		s := watch(t, leastPrivilege("ODA_COMPONENT_VERSION", "v1"))
+		s.agrees(t, "components")
+		if got := s.Identity(); got != "" {
+			t.Errorf("Identity is %q, want none", got)
+		}
+	})
+}
+
+// TestClient_FollowsTheKubeconfig begins with a token that the API server does not know, and gets the right one in place.
+func TestClient_FollowsTheKubeconfig(t *testing.T) {
+	apply(t, "components", "1", "x")
+	n := newNetwork(t)
+	path := n.kubeconfig(t, shared.Kubeconfig, "expired")
+	env := admin("KUBECONFIG", path, "LEASE_NAMESPACE", "canvas", "LEASE_NAME", "follows", "LEASE_DURATION", "3s")
+	s := watch(t, env)
+	client, cfg := watcherClient(t, env)
+	e, leads := elect(t, client, cfg)
+	const refused = "the API server does not accept the credentials (401)"
+	eventually(t, func() string { return missing(fmt.Sprint(s.State()), refused) })
+	eventually(t, func() string { return missing(fmt.Sprint(e.State()), refused) })
+	good, err := os.ReadFile(n.kubeconfig(t, shared.Kubeconfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.agrees(t, "components")
+	select {
+	case <-leads:
+	case <-time.After(patience):
+		t.Fatalf("does not lead: %v", e.State())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := client.Permissions(ctx); err != nil {
+		t.Error(err)
+	}
+}
