@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
 	"odasync/internal/config"
@@ -58,13 +59,26 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 		return err
 	}
 	var election election = newAlone(log)
+	var patience time.Duration // with a NATS server that cannot be used
 	if cfg.Kube.LeaderElection {
 		election = kube.NewElector(cfg.Kube, client, log)
+		patience = 2 * time.Duration(cfg.Kube.LeaseDuration)
 	}
 	l := newLeader(cfg, conn, source, election, env, log)
+	l.patience = patience
 	following.set(l)
-	warnOfMissingPermissions(ctx, client, log)
-	return l.run(ctx, env)
+	// An API server that does not answer these questions must not hold up the election.
+	group, ctx := errgroup.WithContext(ctx)
+	running, ended := context.WithCancel(ctx)
+	group.Go(func() error {
+		warnOfMissingPermissions(running, client, log)
+		return nil
+	})
+	group.Go(func() error {
+		defer ended()
+		return l.run(ctx, env)
+	})
+	return group.Wait()
 }
 
 // WatchFolder publishes the Components in a folder of manifests until the context ends.
@@ -115,6 +129,7 @@ type leader struct {
 	cluster  string
 	log      zerolog.Logger
 	waiting  atomic.Pointer[error] // what a term waits for before it can begin
+	patience time.Duration         // how long a term goes on without NATS; 0 is for ever
 }
 
 func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
@@ -138,7 +153,7 @@ func (l *leader) run(ctx context.Context, env Env) error {
 		return err
 	}
 	defer stop()
-	return l.election.Run(ctx, l.lead)
+	return l.election.Run(ctx, l.leadWhileReachable)
 }
 
 // lead is one term. The claim on the cluster's name beside the lease keeps two clusters, whose leases know nothing of
