@@ -1,0 +1,75 @@
+package faults
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// TestLeaderWithoutNATS cuts the leader off from NATS, and from nothing else, at the start of its term and during it. The
+// other watcher takes over within twice the lease's duration, and the one that was cut off stands by once it is back.
+func TestLeaderWithoutNATS(t *testing.T) {
+	t.Parallel()
+	// Beside the margin there is the pause before the leader campaigns again, and the end of its claim on the cluster's name.
+	const lease, atMost = 4 * time.Second, 2*4*time.Second + 6*time.Second + margin
+	f := newFleet(t, "faults-reach")
+	link := f.NewLink()
+	env := map[string]string{"LEASE_DURATION": lease.String()}
+	cutOff := f.Start(f.WatcherSpec("cut-off", env).With(map[string]string{"NATS_URL": link.URL}))
+	f.watchers = append(f.watchers, cutOff)
+	f.Ready(cutOff)
+	f.sync(1, nil)
+
+	takesOver := func(other *procs.Process, version string) {
+		t.Helper()
+		began := time.Now()
+		f.apply("baton", version)
+		f.Eventually(lab.Patience, "the other watcher publishes", func() error { return f.shows("baton", version) })
+		took := time.Since(began)
+		t.Logf("the registry shows version %s after %.1f s, with a lease of %s", version, took.Seconds(), lease)
+		if took > atMost {
+			t.Errorf("the other watcher published after %s, want at most %s", took, atMost)
+		}
+		if leads := f.Metric(other, "odasync_leader"); leads != 1 {
+			t.Errorf("odasync_leader of the other watcher is %v", leads)
+		}
+		link.SetCut(false)
+		f.Ready(cutOff)
+		if leads := f.Metric(cutOff, "odasync_leader"); leads != 0 {
+			t.Errorf("odasync_leader of the watcher that was cut off is %v once it is back", leads)
+		}
+		f.Equal(lab.Patience)
+	}
+
+	t.Log("during a term")
+	other := f.Start(f.WatcherSpec("other", env))
+	f.watchers = append(f.watchers, other)
+	f.Ready(other)
+	f.apply("baton", "1")
+	f.Equal(lab.Patience)
+	link.SetCut(true)
+	takesOver(other, "2")
+
+	t.Log("at the start of a term")
+	link.SetCut(true)
+	before := len(cutOff.Logged(lab.Logs("leading", nil)))
+	f.Must(other.Stop())
+	f.Eventually(lab.Patience, "the watcher that is cut off has the lead", func() error {
+		if leads := len(cutOff.Logged(lab.Logs("leading", nil))); leads == before {
+			return fmt.Errorf("it won the Lease %d times", leads)
+		}
+		return nil
+	})
+	other = f.Start(other.Spec)
+	f.watchers[1] = other
+	f.Ready(other)
+	takesOver(other, "3")
+	gave := cutOff.Logged(lab.Logs("not leading, campaigning again", map[string]string{"error": "giving up the lead"}))
+	if len(gave) == 0 {
+		t.Error("nothing in the log says why the lead was given up")
+	}
+	f.unharmed()
+}
