@@ -126,3 +126,34 @@ func TestFrozenSyncer(t *testing.T) {
 		t.Errorf("%d stale and %d overlapping writes: the late write did not happen, so nothing was shown", len(found.Stale), len(found.Overlaps))
 	}
 }
+
+// TestFrozenSyncer_LostAnswer freezes a syncer whose write has taken effect and whose answer does not come. Another replica
+// writes a newer version while the frozen one's connection still stands: the two writes do not overlap, since nothing comes of
+// the first any more.
+func TestFrozenSyncer_LostAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "faults-lost-answer")
+	f.watch(1, map[string]string{"SYNC_INTERVAL": "0"})
+	f.sync(1, nil)
+	frozen := f.syncers[0]
+	f.apply("late", "1")
+	f.Equal(lab.Patience)
+
+	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+		if user, _, _ := r.BasicAuth(); r.Method != http.MethodPut || user != frozen.Spec.Name {
+			return nil
+		}
+		return &refregistry.Fault{Hang: true, After: true}
+	})
+	f.apply("late", "2")
+	f.Eventually(lab.Patience, "the write takes effect", func() error { return f.shows("late", "2") })
+	f.Must(frozen.Freeze(f.Within(lab.Patience)))
+	f.sync(1, nil)
+	f.apply("late", "3")
+	f.Eventually(lab.Patience, "another replica writes the newer version", func() error { return f.shows("late", "3") })
+	f.Registry.SetFault(nil)
+	f.Must(frozen.Thaw())
+	f.Equal(lab.Patience)
+	f.Drained(lab.Patience)
+	f.unharmed()
+}
