@@ -7,11 +7,12 @@
 // agree on it. So a file that is being written, or replaced by way of another name, is waited for. What is written in
 // place over a slow line may still be read by halves: write it under another name and rename it.
 //
-// It guarantees that nothing counts as deleted but what is known to be:
+// A missing file is absence, not a reported deletion: its Components are missing from another round, and whether they are
+// deleted is the observer's decision. It guarantees that nothing counts as absent but what is known to be:
 //   - a file that cannot be read or parsed keeps what it last gave, and is named in the log with the line;
 //   - a folder that vanished or cannot be listed keeps everything below it, and State says so;
-//   - while there is a file or folder that could not be read since the start, nobody knows what it holds: changes and
-//     deletions are reported, but the round stays open, so that nothing is inferred from absence.
+//   - while there is a file or folder that could not be read since the start, nobody knows what it holds: changes are
+//     reported, but the round stays open, so that nothing is inferred from absence.
 //
 // Where two documents describe one Component, the first in the order of paths counts, and the other takes over when
 // it goes.

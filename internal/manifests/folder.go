@@ -11,7 +11,6 @@ import (
 
 // listing is what one look at the folder shows.
 type listing struct {
-	root    fs.FileInfo
 	files   map[string]stamp // the manifests by path
 	folders []string         // all that could be listed
 	failed  map[string]error // folders, and links to who knows what, that could not be followed
@@ -36,7 +35,7 @@ func list(dir string) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{root: root, files: map[string]stamp{}, failed: map[string]error{}}
+	l := &listing{files: map[string]stamp{}, failed: map[string]error{}}
 	return l, l.walk(dir, []fs.FileInfo{root})
 }
 

@@ -31,7 +31,7 @@ func TestAnotherRoundIsReadWhenAskedFor(t *testing.T) {
 			t.Errorf("%d rounds, state (-want +got):\n%s", ended, diff)
 		}
 	}
-	f.noneDeleted(t)
+	f.noneAbsent(t)
 	f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
 	f.wait(t, map[string]string{"default/a": "2", "default/b": "1"})
 	if err := f.source.State(); err != nil {
@@ -49,5 +49,5 @@ func TestARoundThatIsAskedForKeepsWhatCannotBeRead(t *testing.T) {
 	f.source.Refresh()
 	f.waitRounds(t, 2)
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1"})
-	f.noneDeleted(t)
+	f.noneAbsent(t)
 }

@@ -10,12 +10,19 @@ import (
 	"odasync/internal/component"
 )
 
-// report tells the observer what differs from what it was told before, and closes the round once all is known.
+// report tells the observer what differs from what it was told before, and closes the round once all is known. A Component
+// that no file gives any more is not reported as deleted, since nobody said so: it is absent from another round.
 func (w *watch) report(ctx context.Context, now time.Time, complete bool) error {
+	all := w.components()
+	for key := range w.reported {
+		if all[key] == nil {
+			delete(w.malformed, key)
+			w.again()
+		}
+	}
 	if !w.begun {
 		w.round, w.begun = w.to.Begin(w.scope), true
 	}
-	all := w.components()
 	for _, key := range slices.SortedFunc(maps.Keys(all), component.Key.Compare) {
 		f := all[key]
 		if w.reported[key] == f {
@@ -28,17 +35,6 @@ func (w *watch) report(ctx context.Context, now time.Time, complete bool) error 
 			return err
 		}
 		w.reported[key] = f
-	}
-	for key := range w.reported {
-		if all[key] != nil {
-			continue
-		}
-		delete(w.malformed, key)
-		gone := component.Observation{Namespace: key.Namespace, Name: key.Name, Seen: now, Deleted: true}
-		if err := w.to.Observe(ctx, w.round, gone); err != nil {
-			return err
-		}
-		delete(w.reported, key)
 	}
 	if complete && !w.ended {
 		if err := w.to.End(ctx, w.round, w.scope, ""); err != nil {
@@ -53,6 +49,9 @@ func (w *watch) report(ctx context.Context, now time.Time, complete bool) error 
 	}
 	return nil
 }
+
+// again makes the next report one of everything, in another round.
+func (w *watch) again() { w.begun, w.ended, w.reported = false, false, map[component.Key]*found{} }
 
 // components returns the first document of each Component in the order of paths. The keys name no cluster.
 func (s *Source) components() map[component.Key]*found {

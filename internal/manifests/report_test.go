@@ -30,7 +30,7 @@ func TestTwoManifestsOfOneComponent(t *testing.T) {
 	}
 	do(t, os.Remove(f.path("a.yaml")))
 	f.wait(t, map[string]string{"default/x": "c", "default/w": "c", "default/z": "d2"})
-	f.noneDeleted(t)
+	f.noneAbsent(t)
 	f.write(t, map[string]string{"a.yaml": manifest("x", "a2")})
 	f.wait(t, map[string]string{"default/x": "a2", "default/w": "c", "default/z": "d2"})
 	if lines := f.logs.with(t, twoOfOne); len(lines) != 2 {
@@ -38,7 +38,7 @@ func TestTwoManifestsOfOneComponent(t *testing.T) {
 	}
 	f.write(t, map[string]string{"e.yaml": manifest("e", "1") + "---\n" + manifest("e", "2")})
 	f.waitLog(t, twoOfOne, "first_file:"+f.path("e.yaml"), "first_where:document at line 1", "where:document at line 7")
-	f.noneDeleted(t)
+	f.noneAbsent(t)
 }
 
 // Each observer is told everything, and what was known before still is.
@@ -56,7 +56,7 @@ func TestNextTermKnowsWhatABrokenFileGave(t *testing.T) {
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "2"})
 }
 
-// While one file was never read, deletions are reported as such, and the round is ended once it goes.
+// While one file was never read, nothing is absent: what is missing may be in it. The round is ended once it goes.
 func TestRoundStaysOpenForAFileNeverRead(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "bad.yaml": "{"})
@@ -67,9 +67,10 @@ func TestRoundStaysOpenForAFileNeverRead(t *testing.T) {
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/old": "1"})
 	f.waitState(t, "bad.yaml could not be read yet")
 	do(t, os.Remove(f.path("b.yaml")))
-	f.wait(t, map[string]string{"default/a": "1", "default/old": "1"})
+	f.sync(t)
+	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/old": "1", "default/sync": f.version("sync")})
 	do(t, os.Remove(f.path("bad.yaml")))
-	f.wait(t, map[string]string{"default/a": "1"})
+	f.wait(t, map[string]string{"default/a": "1", "default/sync": f.version("sync")})
 	f.waitRound(t)
 }
 

@@ -41,7 +41,6 @@ type Source struct {
 	log       zerolog.Logger
 
 	// What is known of the folder is kept from one Watch to the next: a file that broke meanwhile keeps what it gave.
-	root      fs.FileInfo // of the last look
 	files     map[string]*file
 	malformed map[component.Key]string // the problem, by Component
 	doubles   map[string]bool          // the documents that another one stands before, as logged
@@ -84,7 +83,8 @@ var errUnread = errors.New("not read completely yet")
 // Watch reports to the observer until the context ends, and then returns nil. It must not be called twice at a time.
 func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	s.note(errUnread)
-	w := &watch{Source: s, to: to, reported: map[component.Key]*found{}}
+	w := &watch{Source: s, to: to}
+	w.again()
 	var notices chan fsnotify.Event
 	var losses chan error
 	notifier, err := fsnotify.NewWatcher()
@@ -106,7 +106,7 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 			return nil
 		case <-asked:
 			asked = s.refresh.Next()
-			w.begun, w.ended, w.reported = false, false, map[component.Key]*found{}
+			w.again()
 			if soon {
 				continue
 			}
@@ -143,6 +143,9 @@ func (s *Source) Scopes() []component.Scope { return []component.Scope{s.scope} 
 
 // Refresh makes another round begin.
 func (s *Source) Refresh() { s.refresh.Ring() }
+
+// Identity is empty: a folder has none.
+func (s *Source) Identity() string { return "" }
 
 // State returns nil while the folder can be read and everything in it was, at least once. Else it says what is
 // missing.

@@ -52,9 +52,6 @@ type watch struct {
 func (w *watch) look(ctx context.Context) (settled bool, err error) {
 	now := time.Now()
 	next, err := list(w.dir)
-	if err == nil && w.root != nil && !os.SameFile(w.root, next.root) && len(next.files) == 0 && len(w.files) > 0 {
-		err = errors.New("an empty folder has taken its place, as where a volume is not mounted; restart if it is meant to be empty")
-	}
 	if err != nil {
 		w.last = nil
 		err = fmt.Errorf("%w: nothing is deleted until the folder is back", err)
@@ -71,7 +68,7 @@ func (w *watch) look(ctx context.Context) (settled bool, err error) {
 	}
 	w.follow(next.folders)
 	last := w.last
-	w.root, w.last = next.root, next
+	w.last = next
 	if last == nil {
 		return false, nil
 	}
@@ -84,7 +81,7 @@ func (w *watch) look(ctx context.Context) (settled bool, err error) {
 	changed := w.takeIn(ctx, next, last)
 	missing := w.unread(next)
 	if changed || !w.begun || missing == nil && !w.ended {
-		if err := w.report(ctx, now, settled && missing == nil); err != nil {
+		if err := w.report(ctx, now, missing == nil); err != nil {
 			return false, err
 		}
 	}
