@@ -19,11 +19,12 @@ func reconcileCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "reconcile",
 		Usage: "compare the whole registry with the stream now, and mend what differs",
-		Description: "A syncer does so by itself after each full sync. With --approve, the deletions that were refused under that id are\n" +
-			"allowed for a day, the cluster is compared with the stream first, and then the registry with the stream.",
+		Description: "A syncer does so by itself after each full sync. With --approve, what waits under that id is allowed once, within a day: the\n" +
+			"deletions, or the cluster that has taken the place of another one. The cluster is compared with the stream first, and\n" +
+			"then the registry with the stream.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be done"},
-			&cli.StringFlag{Name: "approve", Usage: "allow the deletions that were refused under this `ID`"},
+			&cli.StringFlag{Name: "approve", Usage: "allow the deletions, or the changed cluster, that wait under this `ID`"},
 			outputFlag("table", "json", "yaml"),
 			timeoutFlag(5 * time.Minute),
 		},
@@ -38,7 +39,7 @@ func reconcileAction(c *cli.Context) error {
 	case c.IsSet("approve") && c.Bool("dry-run"):
 		return errors.New("give --approve or --dry-run, not both")
 	case c.IsSet("approve") && c.String("approve") == "":
-		return errors.New("--approve takes the id of a refusal: `ctl status` shows it")
+		return errors.New("--approve takes the id of what waits for an approval: `ctl status` shows it")
 	}
 	ctx, s, end, err := begin(c)
 	if err != nil {
@@ -63,7 +64,7 @@ func reconcileAction(c *cli.Context) error {
 	return nil
 }
 
-// approve allows what was refused under the id, which must be known, and lets the watcher act on it.
+// approve allows what waits under the id, which must be known, and lets the watcher act on it.
 func (s *session) approve(ctx context.Context, c *cli.Context, id string) error {
 	records, err := s.conn.OpenRecords(ctx)
 	if err != nil {
@@ -77,31 +78,24 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 	if err != nil {
 		return err
 	}
-	place := "" // where a watcher holds them back
-	for _, w := range watchers {
-		for _, refused := range w.Refused {
-			if w.Cluster == s.cluster && refused.ID == id {
-				place = refused.Place
-			}
-		}
-	}
-	if place == "" && (last.Refused == nil || last.Refused.ID != id) {
-		return s.say(c, fmt.Errorf("nothing is refused under %q: `ctl status` shows what is; it is another set of components by now if the id was right before", id))
+	watcher := slices.ContainsFunc(watchers, func(w stream.WatcherStatus) bool {
+		return w.Cluster == s.cluster && w.PendingDeletion != nil && w.PendingDeletion.ID == id
+	})
+	if !watcher && (last.Refused == nil || last.Refused.ID != id) {
+		return s.say(c, fmt.Errorf("nothing waits for an approval under %q: `ctl status` shows what does; it is another set of components by now if the id was right before", id))
 	}
 	if err := records.Approve(ctx, id); err != nil {
 		return err
 	}
-	if place == "" {
+	if !watcher {
 		return nil
 	}
 	marker, err := s.fullSync(ctx, c)
 	if err != nil {
 		return err
 	}
-	for _, refused := range marker.Refused {
-		if refused.Place == place {
-			return s.say(c, fmt.Errorf("other components are gone by now than those of %s: %w", id, &refused))
-		}
+	if waits := marker.PendingDeletion; waits != nil {
+		return s.say(c, fmt.Errorf("after %s something else waits for an approval: %w", id, waits))
 	}
 	return nil
 }

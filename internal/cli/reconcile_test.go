@@ -76,7 +76,7 @@ func TestReconcile(t *testing.T) {
 	p.remove(t, "orders") // sync --all compares both ways at once
 	verified(t, "--all").expect(t, 0)
 	p.awaitShown(t, "catalog 1.0.0", "orders 1.0.0")
-	ctl(t, "reconcile", "--approve", "bogus").expect(t, 1, `nothing is refused under "bogus"`, "ctl status")
+	ctl(t, "reconcile", "--approve", "bogus").expect(t, 1, `nothing waits for an approval under "bogus"`, "ctl status")
 }
 
 func TestReconcileWithoutASyncer(t *testing.T) {
@@ -97,7 +97,7 @@ func TestReconcileWrongUse(t *testing.T) {
 	}{
 		"an argument":      {[]string{"catalog"}, []string{`unexpected argument "catalog"`, "ctl sync NAME"}},
 		"both":             {[]string{"--approve", "x", "--dry-run"}, []string{"give --approve or --dry-run, not both"}},
-		"an empty id":      {[]string{"--approve", ""}, []string{"--approve takes the id of a refusal", "ctl status"}},
+		"an empty id":      {[]string{"--approve", ""}, []string{"--approve takes the id of what waits for an approval", "ctl status"}},
 		"an unknown form":  {[]string{"-o", "wide"}, []string{`--output is "wide": table, json, yaml`}},
 		"an unknown flag":  {[]string{"--force"}, []string{"force", "ctl reconcile --help"}},
 		"a time that is 0": {[]string{"--timeout", "0s"}, []string{"--timeout must be more than 0"}},
@@ -115,7 +115,7 @@ func TestReconcileWrongUse(t *testing.T) {
 }
 
 // A cluster that shows almost nothing after a restart: nothing goes before somebody says so.
-func TestRefusedDeletionsAreShownAndApproved(t *testing.T) {
+func TestPendingDeletionIsShownAndApproved(t *testing.T) {
 	p := newPipeline(t)
 	for n := range 12 {
 		p.publish(t, &component.Component{Namespace: "shop", Name: fmt.Sprintf("gone-%02d", n)})
@@ -131,28 +131,28 @@ func TestRefusedDeletionsAreShownAndApproved(t *testing.T) {
 		if err := json.Unmarshal([]byte(got.stdout), &status); err != nil {
 			return err
 		}
-		if len(status.Watchers) != 1 || len(status.Watchers[0].Refused) != 1 || len(status.Problems) != 1 || len(p.shown()) != 13 {
+		if len(status.Watchers) != 1 || status.Watchers[0].PendingDeletion == nil || len(status.Problems) != 1 || len(p.shown()) != 13 {
 			return fmt.Errorf("status %+v, the registry shows %d", status, len(p.shown()))
 		}
 		return nil
 	})
 	got.expect(t, 1)
-	refused := status.Watchers[0].Refused[0]
-	if refused.Gone != 12 || !strings.Contains(status.Problems[0], "deletions refused: cluster default") ||
-		!strings.Contains(status.Problems[0], "`ctl reconcile --approve "+refused.ID+"`") {
-		t.Errorf("refused %+v, problems %q", refused, status.Problems)
+	waits := status.Watchers[0].PendingDeletion
+	if waits.Gone != 12 || !strings.Contains(status.Problems[0], "deletion pending approval: cluster default: 12 of 12") ||
+		!strings.Contains(status.Problems[0], "`ctl reconcile --approve "+waits.ID+"`") {
+		t.Errorf("pending %+v, problems %q", waits, status.Problems)
 	}
 	table := ctl(t, "status")
 	table.expect(t, 1)
-	if !strings.Contains(table.stdout, "problem: deletions refused") {
+	if !strings.Contains(table.stdout, "problem: deletion pending approval") {
 		t.Errorf("stdout:\n%s", table.stdout)
 	}
-	ctl(t, "reconcile", "--approve", refused.ID+"0").expect(t, 1, "nothing is refused under")
+	ctl(t, "reconcile", "--approve", waits.ID+"0").expect(t, 1, "nothing waits for an approval under")
 	if got := len(p.shown()); got != 13 {
 		t.Fatalf("the registry shows %d", got)
 	}
 	settled(t)
-	ctl(t, "reconcile", "--approve", refused.ID).expect(t, 0)
+	ctl(t, "reconcile", "--approve", waits.ID).expect(t, 0)
 	p.awaitShown(t, "catalog 1.0.0")
 	eventually(t, func() error {
 		if got := ctl(t, "status"); got.code != 0 {
@@ -160,5 +160,5 @@ func TestRefusedDeletionsAreShownAndApproved(t *testing.T) {
 		}
 		return nil
 	})
-	ctl(t, "reconcile", "--approve", refused.ID).expect(t, 1, "nothing is refused under")
+	ctl(t, "reconcile", "--approve", waits.ID).expect(t, 1, "nothing waits for an approval under")
 }

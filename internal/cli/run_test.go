@@ -67,24 +67,30 @@ func TestRunFollowsAFolder(t *testing.T) {
 	changed := time.Now()
 	manifest(t, dir, "shop", "orders", "2.0.0")
 	run.shows(t, address, "catalog 1.0.0", "orders 2.0.0")
+	// Nobody knows what the broken file holds: while it stands, nothing is gone for lack of a manifest.
+	manifest(t, dir, "shop", "ledger", "1.0.0")
 	if err := os.Remove(catalog); err != nil {
 		t.Fatal(err)
 	}
-	run.shows(t, address, "orders 2.0.0")
+	run.shows(t, address, "catalog 1.0.0", "ledger 1.0.0", "orders 2.0.0")
+	if err := os.Remove(dir + "/broken.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	run.shows(t, address, "ledger 1.0.0", "orders 2.0.0")
 	t.Logf("a change and a removal took %s", time.Since(changed))
 	run.stop(t)
 
+	writeFile(t, dir+"/broken.yaml", "kind: Component\n  metadata: [")
 	manifest(t, dir, "shop", "usage", "1.0.0")
 	if err := os.Remove(dir + "/shop-orders.yaml"); err != nil {
 		t.Fatal(err)
 	}
 	again := start(t, "run", "--manifests", dir, "--data-dir", data, "--registry-listen", address)
-	// Nobody knows what the broken file holds: while it stands, nothing is gone for lack of a manifest.
-	again.shows(t, address, "orders 2.0.0", "usage 1.0.0")
+	again.shows(t, address, "ledger 1.0.0", "orders 2.0.0", "usage 1.0.0") // alike at a start
 	if err := os.Remove(dir + "/broken.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	again.shows(t, address, "usage 1.0.0")
+	again.shows(t, address, "ledger 1.0.0", "usage 1.0.0")
 	again.stop(t)
 }
 

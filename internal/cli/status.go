@@ -127,8 +127,8 @@ func (s *Status) problems() []string {
 		for _, problem := range w.Problems {
 			say("watcher %s: %s", w.ID, problem)
 		}
-		for _, refused := range w.Refused {
-			say("deletions refused: %v", &refused)
+		if w.PendingDeletion != nil {
+			say("deletion pending approval: %v", w.PendingDeletion)
 		}
 	}
 	for _, y := range s.Syncers {
@@ -148,9 +148,12 @@ func (s *Status) problems() []string {
 	if syncers == 0 {
 		say("no syncer of target %q runs: start one, or set SYNC_TARGET to the name of the target that is meant", s.Target)
 	}
+	if m := s.FullSync; m != nil && len(m.Unlisted) > 0 {
+		say("the last full sync could not list %s: nothing is deleted there; the watcher's log tells why", strings.Join(m.Unlisted, ", "))
+	}
 	if r := s.Reconcile; r != nil {
 		if r.Refused != nil {
-			say("deletions refused: %v", r.Refused)
+			say("deletion pending approval: %v", r.Refused)
 		}
 		if r.Error != "" {
 			say("the last reconcile was not finished: %s", r.Error)

@@ -27,12 +27,12 @@ type WatcherConfig struct {
 	Kube    kube.Config
 	Stream  stream.Config
 	Watcher watcher.Config
-	Guard   prune.Config
+	Prune   prune.Config
 }
 
 // Sections lists the parts for config.Load.
 func (c *WatcherConfig) Sections() []config.Section {
-	return []config.Section{&c.Kube, &c.Stream, &c.Watcher, &c.Guard}
+	return []config.Section{&c.Kube, &c.Stream, &c.Watcher, &c.Prune}
 }
 
 // Watch publishes a cluster's Components until the context ends, as the leader or standing by. Whatever is missing at
@@ -133,7 +133,7 @@ type leader struct {
 }
 
 func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
-	w := watcher.New(cfg.Watcher, cfg.Guard, from, refusals(), election.Fresh, watcher.NewMetrics(env.Metrics), env.Tracer, log)
+	w := watcher.New(cfg.Watcher, cfg.Prune, from, refusals(), election.Fresh, watcher.NewMetrics(env.Metrics), env.Tracer, log)
 	env.Health.Live("lead", func(context.Context) error {
 		if stuck := election.Stuck(); stuck > time.Minute {
 			return fmt.Errorf("the lead was lost %s ago and its work has not ended", stuck.Round(time.Second))
@@ -147,7 +147,7 @@ func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election elec
 func (l *leader) run(ctx context.Context, env Env) error {
 	tell := teller(l.election.Identity(), env)
 	stop, err := l.conn.ServeStatus(stream.ProcessWatcher, func(ctx context.Context) any {
-		return stream.WatcherStatus{ProcessStatus: tell(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), Refused: l.watcher.Refused()}
+		return stream.WatcherStatus{ProcessStatus: tell(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), PendingDeletion: l.watcher.PendingDeletion()}
 	})
 	if err != nil {
 		return err
@@ -210,10 +210,15 @@ func (l *leader) Verify(ctx context.Context, namespace, component string) (int, 
 	return l.watcher.Verify(ctx, namespace, component)
 }
 
-// FullSync implements stream.Leader.
+// FullSync implements stream.Leader. A namespace that cannot be listed, as is known from the comparison before, and a cluster
+// that nobody has accepted do not keep it from comparing: what is approved is done by a full sync.
 func (l *leader) FullSync(ctx context.Context) (event.Marker, error) {
-	if err := l.upToDate(); err != nil {
-		return event.Marker{}, err
+	err := l.ready()
+	if err == nil && len(l.watcher.Unlisted()) == 0 {
+		err = l.source.State()
+	}
+	if err != nil {
+		return event.Marker{}, fmt.Errorf("the watcher is not up to date: %w", err)
 	}
 	return l.watcher.FullSync(ctx)
 }
@@ -233,7 +238,15 @@ func (l *leader) check() error {
 	if waiting := l.waiting.Load(); waiting != nil && *waiting != nil {
 		return *waiting
 	}
-	if err := errors.Join(l.source.State(), l.watcher.Check()); err != nil {
+	if err := errors.Join(l.source.State(), l.watcher.Accepted()); err != nil {
+		return err
+	}
+	return l.ready()
+}
+
+// ready says what keeps the leader from publishing and comparing.
+func (l *leader) ready() error {
+	if err := l.watcher.Check(); err != nil {
 		return err
 	}
 	if !l.watcher.Synced() {

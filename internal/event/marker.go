@@ -25,7 +25,7 @@ type Marker struct {
 	ResourceVersion string `json:"resourceVersion"`
 	// Sequence is of the cluster's newest message.
 	Sequence uint64 `json:"sequence"`
-	// Published and Tombstoned count the messages since the comparison began.
+	// Published and Tombstoned count the differences that the comparison found, without what changed meanwhile.
 	Published  int `json:"published"`
 	Tombstoned int `json:"tombstoned"`
 	// Seconds is how long the comparison took.
@@ -35,8 +35,8 @@ type Marker struct {
 	// Unlisted are scopes, as component.ParseScope reads them, that could not be listed: what their namespaces hold is
 	// unknown, and nothing there may be deleted because the stream lacks it.
 	Unlisted []string `json:"unlisted,omitempty"`
-	// Refused are deletions that wait to be approved.
-	Refused []prune.PendingDeletion `json:"refused"`
+	// PendingDeletion is what the comparison would have deleted and waits for an approval; null for none.
+	PendingDeletion *prune.PendingDeletion `json:"pendingDeletion"`
 }
 
 // Lists says whether the marker stands for what the namespace holds, too.

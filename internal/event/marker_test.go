@@ -22,18 +22,18 @@ func snapshot() event.Marker {
 	for n := range 11 {
 		gone = append(gone, component.Key{Cluster: "Nürnberg 1", Namespace: "components", Name: fmt.Sprintf("c-%02d", n)})
 	}
-	refusal := prune.Pending("cluster Nürnberg 1, namespaces all", gone, 30)
-	refusal.Time = seen.UTC()
+	pending := prune.Changed("cluster Nürnberg 1", prune.ClusterChange{Was: "uid-1", Is: "uid-2"}, gone, 30)
+	pending.Time = seen.UTC()
 	return event.Marker{
 		ID: "Xb9TVUuQ0WkEDGUVhWZ8Aa", Cluster: "Nürnberg 1", Time: seen, Count: 30, Digest: "0a1b2c", ResourceVersion: "18446744073709551616",
-		Sequence: 4711, Published: 2, Tombstoned: 1, Seconds: 0.25, Refused: []prune.PendingDeletion{*refusal},
+		Sequence: 4711, Published: 2, Tombstoned: 1, Seconds: 0.25, ClusterUID: "uid-1", Unlisted: []string{"far", "near"}, PendingDeletion: pending,
 	}
 }
 
 func TestGoldenMarker(t *testing.T) {
 	for name, marker := range map[string]event.Marker{
 		"marker":      snapshot(),
-		"marker-bare": {ID: "Xb9TVUuQ0WkEDGUVhWZ8Ab", Cluster: "edge-1", Time: seen, Refused: []prune.PendingDeletion{}},
+		"marker-bare": {ID: "Xb9TVUuQ0WkEDGUVhWZ8Ab", Cluster: "edge-1", Time: seen},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := event.EncodeMarker(marker)
@@ -120,7 +120,7 @@ func FuzzDecodeMarker(f *testing.F) {
 		}
 		f.Add(m.Subject, header(m, event.HeaderType), m.Data)
 	}
-	f.Add("oda.snapshots.v1.=", event.TypeSnapshot, []byte(`{"id":"x","refused":null}`))
+	f.Add("oda.snapshots.v1.=", event.TypeSnapshot, []byte(`{"id":"x","pendingDeletion":{"clusterChange":{}}}`))
 	f.Fuzz(func(t *testing.T, subject, kind string, body []byte) {
 		m := event.Message{Subject: subject, Data: body, Header: map[string][]string{event.HeaderType: {kind}}}
 		read, err := event.DecodeMarker(m)

@@ -28,8 +28,10 @@ func TestThresholds(t *testing.T) {
 	}{
 		{30, 0, 0, false},
 		{30, 0, 100, false},
-		{30, 9, 10, false}, // few are never too many
-		{30, 9, 9, false},
+		{30, 9, 10, false}, // few are allowed
+		{30, 9, 9, true},   // but not all
+		{30, 3, 3, true},
+		{30, 1, 1, true},
 		{30, 10, 10, true},
 		{30, 10, 33, true}, // 30.3 %
 		{30, 10, 34, false},
@@ -40,15 +42,16 @@ func TestThresholds(t *testing.T) {
 		{30, 10, 0, true}, // more than are known to exist
 		{0, 9, 1000, false},
 		{0, 10, 1_000_000, true},
-		{100, 1000, 1000, false},
+		{100, 999, 1000, false},
+		{100, 1000, 1000, true}, // all always need an approval
 		{100, 1001, 1000, true},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%d of %d, %d percent", test.gone, test.all, test.percent), func(t *testing.T) {
 			limit := prune.Config{MaxPercent: test.percent}
 			refusal := limit.Check("cluster east", keys(test.gone), test.all)
-			if (refusal != nil) != test.refused || limit.TooMany(test.gone, test.all) != test.refused {
-				t.Errorf("refusal %+v, too many: %t; want refused: %t", refusal, limit.TooMany(test.gone, test.all), test.refused)
+			if (refusal != nil) != test.refused || limit.Exceeded(test.gone, test.all) != test.refused {
+				t.Errorf("refusal %+v, exceeded: %t; want refused: %t", refusal, limit.Exceeded(test.gone, test.all), test.refused)
 			}
 		})
 	}
@@ -102,6 +105,30 @@ func TestARefusalInWords(t *testing.T) {
 	}
 	if age := time.Since(refusal.Time); age < 0 || age > time.Minute || refusal.Time.Location() != time.UTC {
 		t.Errorf("time %s", refusal.Time)
+	}
+}
+
+// The id of a change of clusters depends on the two clusters alone.
+func TestChangedCluster(t *testing.T) {
+	change := prune.ClusterChange{Was: "uid-1", Is: "uid-2"}
+	first := prune.Changed("cluster east", change, nil, 3)
+	if got := prune.Changed("cluster east", change, keys(3), 3); got.ID != first.ID || got.Gone != 3 || got.Components[0] != "east/ns/c000" {
+		t.Errorf("with components: %+v, without: %+v", got, first)
+	}
+	for name, other := range map[string]*prune.PendingDeletion{
+		"back":           prune.Changed("cluster east", prune.ClusterChange{Was: "uid-2", Is: "uid-1"}, nil, 3),
+		"to a third":     prune.Changed("cluster east", prune.ClusterChange{Was: "uid-1", Is: "uid-3"}, nil, 3),
+		"of another":     prune.Changed("cluster west", change, nil, 3),
+		"the components": prune.Pending("cluster east", keys(3), 3),
+	} {
+		if other.ID == first.ID {
+			t.Errorf("%s has the same id", name)
+		}
+	}
+	for _, word := range []string{"cluster east", "it was uid-1 and is uid-2", "nothing is deleted (0 of 3", "CLUSTER_NAME", "`ctl reconcile --approve " + first.ID + "`"} {
+		if !strings.Contains(first.Error(), word) {
+			t.Errorf("the error lacks %q: %v", word, first)
+		}
 	}
 }
 

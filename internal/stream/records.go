@@ -40,7 +40,7 @@ func (c *Conn) OpenRecords(ctx context.Context) (*Records, error) {
 	return &Records{kv: kv}, nil
 }
 
-// Approve allows the deletions that a refusal with the id held back.
+// Approve allows the deletions, or the cluster, that wait for an approval under the id.
 func (r *Records) Approve(ctx context.Context, id string) error {
 	if _, err := r.kv.Put(ctx, approvalKey(id), []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
 		return fmt.Errorf("approve %s: %w", id, err)
@@ -56,6 +56,21 @@ func (r *Records) Approved(ctx context.Context, id string) (bool, error) {
 	}
 	if err != nil {
 		return false, fmt.Errorf("read approval %s: %w", id, err)
+	}
+	return true, nil
+}
+
+// Consume takes an approval away and says whether there was one. It is true for one caller alone.
+func (r *Records) Consume(ctx context.Context, id string) (bool, error) {
+	entry, err := r.kv.Get(ctx, approvalKey(id))
+	if err == nil {
+		err = r.kv.Delete(ctx, approvalKey(id), jetstream.LastRevision(entry.Revision()))
+	}
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("use the approval %s: %w", id, err)
 	}
 	return true, nil
 }

@@ -232,6 +232,15 @@ func TestRecords(t *testing.T) {
 		t.Errorf("approve something odd: %v", err)
 	}
 	approved("a.b *", true)
+	for i, want := range []bool{true, false} { // an approval is used once
+		if got, err := records.Consume(within(t), "a.b *"); got != want || err != nil {
+			t.Errorf("use %d: %t, %v", i, got, err)
+		}
+	}
+	approved("a.b *", false)
+	if got, err := records.Consume(within(t), "never"); got || err != nil {
+		t.Errorf("used without an approval: %t, %v", got, err)
+	}
 
 	if got, found, err := opened.LastReconcile(within(t), "lab.1", "edge.1"); found || err != nil || !cmp.Equal(got, syncer.Reconciliation{}) {
 		t.Errorf("before the first: %+v, %t, %v", got, found, err)
@@ -260,5 +269,8 @@ func TestRecords(t *testing.T) {
 	defer cancel()
 	if got, err := records.Approved(ctx, "abc"); got || err == nil {
 		t.Errorf("without a server: %t, %v", got, err)
+	}
+	if got, err := records.Consume(ctx, "abc"); got || err == nil {
+		t.Errorf("used without a server: %t, %v", got, err)
 	}
 }

@@ -31,8 +31,8 @@ type WatcherStatus struct {
 	ProcessStatus
 	Cluster string `json:"cluster"`
 	Leader  bool   `json:"leader"`
-	// Refused are deletions that the leader holds back until they are approved.
-	Refused []prune.PendingDeletion `json:"refused"`
+	// PendingDeletion is what the leader does not delete until it is approved; null for none.
+	PendingDeletion *prune.PendingDeletion `json:"pendingDeletion"`
 }
 
 // SyncerStatus is what a syncer says.

@@ -30,7 +30,7 @@ func tells(t *testing.T, s *streamtest.Server, process string, status func(conte
 func watcherStatus(id string) stream.WatcherStatus {
 	return stream.WatcherStatus{
 		ProcessStatus: stream.ProcessStatus{ID: id, Version: "v1", Started: seen, Ready: true, Problems: []string{}},
-		Cluster:       "edge.1", Leader: id == "w1", Refused: []prune.PendingDeletion{{ID: "abc", Place: "cluster edge.1", Gone: 10, All: 10, Components: []string{"a"}, Time: seen}},
+		Cluster:       "edge.1", Leader: id == "w1", PendingDeletion: &prune.PendingDeletion{ID: "abc", Place: "cluster edge.1", Gone: 10, All: 10, Components: []string{"a"}, Time: seen},
 	}
 }
 

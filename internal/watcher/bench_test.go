@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,6 +106,8 @@ type script struct {
 	asked chan struct{} // for another round
 
 	scopes []component.Scope // changed before the term
+
+	identity atomic.Pointer[string]
 }
 
 func newScript() *script {
@@ -113,6 +116,13 @@ func newScript() *script {
 		panic(err) // the word is our own
 	}
 	return &script{began: make(chan component.Observer), fail: make(chan error), asked: make(chan struct{}, 100), scopes: []component.Scope{all}}
+}
+
+func (s *script) Identity() string {
+	if identity := s.identity.Load(); identity != nil {
+		return *identity
+	}
+	return ""
 }
 
 func (s *script) Scopes() []component.Scope { return s.scopes }
@@ -186,8 +196,14 @@ func (l *term) ended() error {
 
 func (l *term) observe(seen ...component.Observation) {
 	l.t.Helper()
+	l.show(0, seen...)
+}
+
+// show reports components as parts of a round.
+func (l *term) show(round uint64, seen ...component.Observation) {
+	l.t.Helper()
 	for _, o := range seen {
-		if err := l.to.Observe(l.ctx, 0, o); err != nil {
+		if err := l.to.Observe(l.ctx, round, o); err != nil {
 			l.t.Fatalf("observe %s: %v", o.Name, err)
 		}
 	}
@@ -197,17 +213,17 @@ func (l *term) observe(seen ...component.Observation) {
 func (l *term) round(scope component.Scope, seen ...component.Observation) {
 	l.t.Helper()
 	round := l.to.Begin(scope)
-	l.observe(seen...)
+	l.show(round, seen...)
 	if err := l.to.End(l.ctx, round, scope, ""); err != nil {
 		l.t.Fatalf("end the round: %v", err)
 	}
 }
 
-// settled waits until nothing waits or is being published.
+// settled waits until everything absent is decided about, and nothing waits or is being published.
 func (l *term) settled() {
 	l.t.Helper()
-	eventually(l.t, "everything to be published", func() bool {
-		if l.to.lanes.Len() > 0 {
+	eventually(l.t, "everything to be decided and published", func() bool {
+		if l.to.lanes.Len() > 0 || l.undecided() || l.b.watcher.decided.len() > 0 {
 			return false
 		}
 		for _, n := range l.to.table.names() {
@@ -217,6 +233,24 @@ func (l *term) settled() {
 		}
 		return true
 	})
+}
+
+// undecided says whether something is absent that no decision was made about.
+func (l *term) undecided() bool {
+	l.to.table.mu.Lock()
+	defer l.to.table.mu.Unlock()
+	for _, e := range l.to.table.entries {
+		if e.presence == absent {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *decided) len() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.deletions)
 }
 
 // names lists every entry; a deletion of what was never seen has none and publishes nothing.

@@ -19,7 +19,6 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
-	"odasync/internal/prune"
 	"odasync/internal/stream"
 )
 
@@ -309,7 +308,7 @@ func TestFullSyncOnDemand(t *testing.T) {
 	began := l.to.Begin(all) // a round that is under way answers nobody who asks now
 	first := l.asks()
 	l.refreshed()
-	l.observe(seen("a", "A"), seen("b", "A"))
+	l.show(began, seen("a", "A"), seen("b", "A"))
 	if err := l.to.End(l.ctx, began, all, "10"); err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +320,7 @@ func TestFullSyncOnDemand(t *testing.T) {
 	default:
 	}
 	began = l.to.Begin(all)
-	l.observe(seen("a", "B"))
+	l.show(began, seen("a", "B"))
 	if err := l.to.End(l.ctx, began, all, "11"); err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +402,7 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 	answer := l.asks()
 	l.refreshed()
 	round := l.to.Begin(all)
-	l.observe(seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
+	l.show(round, seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
 	if err := l.to.End(l.ctx, round, all, "4711"); err != nil {
 		t.Fatal(err)
 	}
@@ -425,7 +424,7 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 	}
 	want := event.Marker{
 		ID: m.ID, Cluster: cluster, Time: m.Time, Count: 4, Digest: m.Digest, ResourceVersion: "4711", Sequence: newest,
-		Published: 3, Tombstoned: 1, Seconds: m.Seconds, Refused: []prune.PendingDeletion{},
+		Published: 3, Tombstoned: 1, Seconds: m.Seconds,
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("marker (-want +got):\n%s", diff)
@@ -549,10 +548,10 @@ func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
 			var log logtest.Buffer
 			b.watcher.log = zerolog.New(&log)
 			bad := faulty(b.log)
-			bad.set("last mark", map[string]int{"last mark": 2}[method])
+			bad.set("last mark", map[string]int{"last mark": 3}[method]) // which is read before anything else
 			l := b.lead(t, bad)
 			all := scope(t, "all")
-			bad.set(method, 3)
+			bad.set(method, map[string]int{"heads": 3, "mark": 3}[method])
 			l.round(all, seen("a", "A"))
 			stop := make(chan struct{})
 			var source sync.WaitGroup
@@ -623,37 +622,31 @@ func TestAStopIsNoFailedFullSync(t *testing.T) {
 	}
 }
 
-// A scope that cannot be read keeps the marker away, since nobody knows what is there.
-func TestAScopeThatIsNotReadKeepsTheMarkerAway(t *testing.T) {
+// What changes while the cluster is compared is nothing that the comparison found.
+func TestCorrectionsAreWhatWasFound(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	one, two := scope(t, "one"), scope(t, "two")
-	b.source.scopes = []component.Scope{one, two}
-	l := b.lead(t, b.log)
-	l.round(one, seenIn("one", "a", "A"))
-	l.round(two, seenIn("two", "b", "A"), seenIn("two", "c", "A"))
+	log := tapped(b.log)
+	l := b.lead(t, log)
+	all := scope(t, "all")
+	l.round(all, seen("a", "A"), seen("b", "A"), seen("c", "A"), seen("d", "A"))
 	l.settled()
 	answer := l.asks()
 	l.refreshed()
-	l.to.Begin(two) // fails after the first of two
-	l.observe(seenIn("two", "b", "A"))
-	l.round(one)
-	l.round(one)
+	l.observe(seen("a", "live"), deleted("d"))
 	l.settled()
-	select {
-	case r := <-answer:
-		t.Fatalf("answered without the second scope: %+v", r)
-	default:
+	release := log.block("b") // so that the marker waits
+	defer release()
+	l.round(all, seen("a", "live"), seen("b", "found"))
+	eventually(t, "a correction to be on its way", func() bool { return log.blocked() == 1 })
+	l.observe(seen("new", "live"))
+	if _, err := b.watcher.Verify(l.ctx, ns, "a"); err != nil {
+		t.Fatal(err)
 	}
-	if got := b.markers(t); len(got) != 0 {
-		t.Errorf("markers %+v", got)
-	}
-	if diff := cmp.Diff(map[string]string{"a": gone, "b": "A", "c": "A"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
-	l.round(two, seenIn("two", "c", "A"))
-	if m := l.answered(answer); m.Count != 1 || m.Tombstoned != 2 {
-		t.Errorf("marker %+v", m)
+	eventually(t, "the change to be published", func() bool { return b.heads(t)["new"] == "live" })
+	release()
+	if m := l.answered(answer); m.Published != 1 || m.Tombstoned != 1 {
+		t.Errorf("%d published, %d tombstoned; want b and c", m.Published, m.Tombstoned)
 	}
 }
 
@@ -708,7 +701,7 @@ func TestFullSyncMetrics(t *testing.T) {
 	if got := value("odasync_full_sync_duration_seconds"); got != m.Seconds {
 		t.Errorf("took %v, the marker says %v", got, m.Seconds)
 	}
-	want := `# HELP odasync_full_sync_corrections_total Messages published while a full sync compared the cluster with the stream.
+	want := `# HELP odasync_full_sync_corrections_total Differences between the cluster and the stream that full syncs found.
 # TYPE odasync_full_sync_corrections_total counter
 odasync_full_sync_corrections_total{type="deleted"} 0
 odasync_full_sync_corrections_total{type="upserted"} 1

@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odasync/internal/event"
-	"odasync/internal/prune"
 )
 
 // Metrics counts what the watcher publishes and what it does not.
@@ -19,13 +18,12 @@ type Metrics struct {
 	refused    prometheus.Counter
 	tooLarge   prometheus.Counter
 	purged     prometheus.Counter
-	held       prometheus.Gauge
 	lastSync   atomic.Int64 // when the last full sync ended, in Unix nanoseconds; 0 for never
 	syncTook   prometheus.Gauge
 	interval   prometheus.Gauge
 	cluster    *prometheus.GaugeVec
 	drift      *prometheus.CounterVec
-	table      atomic.Pointer[table] // of the present term
+	term       atomic.Pointer[publisher] // the present one; nil while another watcher leads
 }
 
 // NewMetrics registers the watcher's metrics.
@@ -47,19 +45,28 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
-	m.held = gauge("odasync_deletions_held", "Components that vanished from the cluster and whose deletion waits to be approved.")
+	pending := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "odasync_deletions_pending_approval", Help: "Components that are missing in the cluster and whose deletion waits for an approval; at least 1 while another cluster under the name waits to be accepted.",
+	}, func() float64 {
+		if p := m.term.Load(); p != nil {
+			if waits := p.pendingDeletion(); waits != nil {
+				return float64(max(waits.Gone, 1))
+			}
+		}
+		return 0
+	})
 	m.syncTook = gauge("odasync_full_sync_duration_seconds", "How long the last full sync took.")
 	m.interval = gauge("odasync_full_sync_interval_seconds", "The time between two full syncs that is configured; 0 for none.")
 	m.cluster = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "odasync_watcher_info", Help: "The name of the cluster that this watcher publishes, always 1.",
 	}, []string{"cluster_name"}) // Prometheus often sets a label cluster itself
 	m.drift = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "odasync_full_sync_corrections_total", Help: "Messages published while a full sync compared the cluster with the stream.",
+		Name: "odasync_full_sync_corrections_total", Help: "Differences between the cluster and the stream that full syncs found.",
 	}, []string{"type"})
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "odasync_full_sync_age_seconds", Help: "Time since the last full sync of the cluster; 0 while another watcher leads.",
 	}, func() float64 {
-		if last := m.lastSync.Load(); last != 0 && m.table.Load() != nil {
+		if last := m.lastSync.Load(); last != 0 && m.term.Load() != nil {
 			return time.Since(time.Unix(0, last)).Seconds()
 		}
 		return 0
@@ -67,20 +74,20 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	current := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "oda_collector_components_current", Help: "Components of the cluster that are published; 0 while another watcher leads.",
 	}, func() float64 {
-		if t := m.table.Load(); t != nil {
-			return float64(len(t.existing("")))
+		if p := m.term.Load(); p != nil {
+			return float64(p.table.count())
 		}
 		return 0
 	})
 	leader := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "odasync_leader", Help: "1 while this process leads: it compares and publishes.",
 	}, func() float64 {
-		if m.table.Load() != nil {
+		if m.term.Load() != nil {
 			return 1
 		}
 		return 0
 	})
-	registry.MustRegister(current, leader, age, m.purged, m.held, m.syncTook, m.interval, m.cluster, m.drift,
+	registry.MustRegister(current, leader, age, m.purged, pending, m.syncTook, m.interval, m.cluster, m.drift,
 		m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
 	for _, kind := range []string{"upserted", "deleted"} {
 		m.published.WithLabelValues(kind)
@@ -102,15 +109,6 @@ func (m *Metrics) fullSynced(last event.Marker) {
 func (m *Metrics) corrected(by event.Marker) {
 	m.drift.WithLabelValues("upserted").Add(float64(by.Published))
 	m.drift.WithLabelValues("deleted").Add(float64(by.Tombstoned))
-}
-
-// refusedDeletions shows what waits to be approved.
-func (m *Metrics) refusedDeletions(refused []prune.PendingDeletion) {
-	sum := 0
-	for _, r := range refused {
-		sum += r.Gone
-	}
-	m.held.Set(float64(sum))
 }
 
 func (m *Metrics) publishedEvent(e event.Event) {

@@ -34,11 +34,13 @@ func TestHeadsFollowTheClusterInEveryOrder(t *testing.T) {
 		b := newBenchOn(t, server, conn, fmt.Sprintf("cluster-%d", cases.Add(1)))
 		m := &model{
 			t: t, b: b, log: tapped(b.log), release: func() {}, all: scope(t, "all"),
-			cluster: make(map[string]component.Observation), told: make(map[string]string), certain: make(map[string]bool),
-			possible: make(map[string][]string),
+			cluster: map[string]component.Observation{"stays": seen("stays", "A")}, // never everything is absent, which would need an approval
+			told:    make(map[string]string), certain: make(map[string]bool),
+			possible: make(map[string][]string), inferred: make(map[string]bool),
 		}
 		m.term = b.lead(t, m.log)
 		m.round(rt)
+		m.term.settled()
 		rt.Repeat(map[string]func(*rapid.T){
 			"change":  m.reported(m.change),
 			"break":   m.reported(m.breakOne),
@@ -73,6 +75,7 @@ type model struct {
 	cluster  map[string]component.Observation // what exists
 	told     map[string]string                // the last readable state that the watcher was told of
 	certain  map[string]bool                  // it was told of it in this term
+	inferred map[string]bool                  // its deletion follows from absence
 	possible map[string][]string              // everything that it was ever told or that was published by others
 	changes  int                              // how often that changed
 }
@@ -119,6 +122,8 @@ func (m *model) report(o component.Observation) {
 	m.term.observe(o)
 	if o.Err == nil {
 		m.tell(o.Name, state(o))
+	} else if m.inferred[o.Name] { // it is there: nothing that is not published yet deletes it
+		m.certain[o.Name] = false
 	}
 }
 
@@ -132,6 +137,7 @@ func (m *model) tell(name, state string) {
 		m.possible[name] = append(m.possible[name], state)
 	}
 	m.certain[name] = true
+	delete(m.inferred, name)
 }
 
 func (m *model) repeat(rt *rapid.T) {
@@ -153,6 +159,7 @@ func (m *model) round(rt *rapid.T) {
 	for name := range m.told {
 		if _, exists := m.cluster[name]; !exists {
 			m.tell(name, gone)
+			m.inferred[name] = true
 		}
 	}
 }

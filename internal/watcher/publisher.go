@@ -22,79 +22,118 @@ import (
 // publisher is the observer of one term: it compares what the source sees with the table and publishes differences.
 type publisher struct {
 	*Watcher
-	to    Log
-	table *table
-	lanes *lanes.Lanes[name, change]
-	away  *outage.Outage // of the log
+	to      Log
+	table   *table
+	lanes   *lanes.Lanes[name, change]
+	away    *outage.Outage // of the log
+	syncing *outage.Outage // of full syncs
 
-	failing *outage.Outage // of full syncs
-
-	began  time.Time        // the term
-	over   chan struct{}    // closed when the term has ended
-	asked  chan chan result // for a full sync
-	rounds bell.Bell        // rings when a round has ended
-	counts struct{ published, tombstoned atomic.Int64 }
+	began    time.Time        // the term
+	over     chan struct{}    // closed when the term has ended
+	asked    chan chan result // for a full sync
+	missing  chan struct{}    // a round has not shown something, and nothing is decided yet
+	rounds   bell.Bell        // rings when a round has ended
+	counts   struct{ published, tombstoned atomic.Int64 }
+	compared atomic.Bool  // the first decision of the term is made
+	touched  atomic.Bool  // what waits for an approval has changed
+	last     event.Marker // used by fullSync alone
 
 	mu              sync.Mutex
-	ended           map[string]uint64                 // by scope: the last round that did
-	refused         map[string]*prune.PendingDeletion // by scope: deletions that are held back
-	vanished        map[string]int                    // by scope: how many its last round let go, unasked
-	existed         int                               // how many components the log had before they went
-	resourceVersion string                            // of the round that ended last
+	readings        map[string]*reading // by scope
+	open            map[uint64]*reading // by round
+	resourceVersion string              // of the round that ended last
+	listed          []component.Scope   // those of the last decision
+	unlisted        []string            // those without a part in it
+	clusterUID      string              // of the cluster that is published; empty until it is known
+	waits           *prune.PendingDeletion
+	told            string            // the approval id that was logged last
+	failed          map[name]struct{} // whose last publish failed
+	tooLarge        map[name]string   // hash of the event that does not fit
 }
 
 func newPublisher(w *Watcher, to Log, t *table) *publisher {
 	return &publisher{
-		Watcher: w, to: to, table: t, lanes: lanes.New[name, change](w.waiting, nil), began: time.Now(),
-		over: make(chan struct{}), asked: make(chan chan result), ended: make(map[string]uint64), refused: make(map[string]*prune.PendingDeletion), vanished: make(map[string]int),
+		Watcher: w, to: to, table: t, lanes: lanes.New[name](w.waiting, change.olderThan), began: time.Now(),
+		over: make(chan struct{}), asked: make(chan chan result), missing: make(chan struct{}, 1),
+		readings: make(map[string]*reading), open: make(map[uint64]*reading), failed: make(map[name]struct{}), tooLarge: make(map[name]string),
 		away:    outage.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
-		failing: outage.New(w.log, "full sync failed, trying again when it is due", "full sync works again", nil),
+		syncing: outage.New(w.log, "full sync failed, trying again when it is due", "full sync works again", nil),
 	}
 }
 
 // errNotLeading ends a term whose lease is no longer fresh.
 var errNotLeading = errors.New("the lease was not renewed in time: another watcher may lead now")
 
-// Begin implements component.Observer.
-func (p *publisher) Begin(component.Scope) uint64 { return p.table.begin() }
-
 // Observe implements component.Observer.
-func (p *publisher) Observe(ctx context.Context, _ uint64, seen component.Observation) error {
+func (p *publisher) Observe(ctx context.Context, round uint64, seen component.Observation) error {
 	n := name{seen.Namespace, seen.Name}
+	found := p.heard(round)
 	if seen.Deleted {
-		p.table.lose(n)
-		return p.offer(ctx, n, event.Tombstone(p.key(n), seen.UID, seen.ResourceVersion, seen.Seen))
+		return p.deleted(ctx, n, seen)
 	}
-	// Asked before the table is read: nobody publishes another state of an idle key, since only this goroutine adds it.
+	// Asked before the table is read: nobody publishes another state of an idle key, since only this goroutine adds it, or a
+	// decision, after which the table says so.
 	idle := p.lanes.Idle(n)
-	known := p.table.see(n)
+	known, ticket := p.table.see(n)
+	p.decided.void(n)
+	if known.presence != shown {
+		p.touched.Store(true)
+	}
 	if seen.Err != nil {
 		return nil // it exists, and its last readable state stands; the source has said what is wrong
 	}
 	e := event.Upserted(p.key(n), seen)
-	if idle && same(known, e) {
+	if idle && known.presence != deleting && same(known, e) {
 		p.metrics.suppressed.Inc()
 		return nil
 	}
-	return p.offer(ctx, n, e)
+	return p.offer(ctx, n, change{Event: e, ticket: ticket, found: found})
 }
 
-// End implements component.Observer: what the round did not show is gone, unless that is too much to be believed.
+// deleted takes a deletion that the cluster reports. It needs no approval, unless it is another cluster than the one that is
+// published: then it is absence, to be decided about once the cluster is accepted.
+func (p *publisher) deleted(ctx context.Context, n name, seen component.Observation) error {
+	number := p.decided.add(n, digestOf(seen.UID))
+	presence, foreign := deleting, p.clusterChange() != nil
+	if foreign {
+		presence = absent
+	}
+	known, ticket := p.table.lose(n, presence)
+	if known.presence != shown {
+		p.touched.Store(true)
+	}
+	if foreign {
+		p.missed()
+		return nil
+	}
+	return p.offer(ctx, n, change{Event: event.Tombstone(p.key(n), seen.UID, seen.ResourceVersion, seen.Seen), ticket: ticket, decided: number})
+}
+
+// missed asks for a decision about what is absent.
+func (p *publisher) missed() {
+	select {
+	case p.missing <- struct{}{}:
+	default:
+	}
+}
+
+// End implements component.Observer: what the round did not show is absent, which only a decision makes a deletion. What was
+// reported as deleted in an earlier term needs none.
 func (p *publisher) End(ctx context.Context, round uint64, scope component.Scope, resourceVersion string) error {
-	gone := p.hold(ctx, scope, p.table.absent(round, scope))
-	for _, n := range gone {
-		p.table.lose(n)
-		if err := p.offer(ctx, n, event.Tombstone(p.key(n), "", "", time.Now())); err != nil {
+	foreign, undecided := p.clusterChange() != nil, p.pendingDeletion() != nil
+	for _, n := range p.table.missed(round, scope, func(n name) bool { return !p.lanes.Idle(n) }) {
+		if foreign || p.decided.of(n) == 0 {
+			undecided = true
+			continue
+		}
+		if err := p.letGo(ctx, n); err != nil {
 			return err
 		}
 	}
-	if len(gone) > 0 {
-		p.log.Info().Str("scope", scope.String()).Int("components", len(gone)).Msg("vanished while nobody watched: publishing their deletion")
+	if undecided {
+		p.missed()
 	}
-	p.mu.Lock()
-	p.ended[scope.String()], p.resourceVersion = round, resourceVersion
-	p.mu.Unlock()
-	p.rounds.Ring()
+	p.closed(round, scope, resourceVersion)
 	return nil
 }
 
@@ -102,8 +141,8 @@ func (p *publisher) key(n name) component.Key {
 	return component.Key{Cluster: p.cluster, Namespace: n.namespace, Name: n.name}
 }
 
-func (p *publisher) offer(ctx context.Context, n name, e event.Event) error {
-	_, collapsed, err := p.lanes.Put(ctx, n, change{Event: e})
+func (p *publisher) offer(ctx context.Context, n name, c change) error {
+	_, collapsed, err := p.lanes.Put(ctx, n, c)
 	if collapsed {
 		p.metrics.collapsed.Inc()
 	}
@@ -118,7 +157,7 @@ func same(known entry, e event.Event) bool {
 	if e.Deleted() {
 		return !known.exists
 	}
-	return known.exists && known.hash == e.Hash && known.uid == e.UID
+	return known.exists && known.hash == digestOf(e.Hash) && known.uid == digestOf(e.UID)
 }
 
 // run publishes until the context ends; a worker that ends the term ends the others.
@@ -137,11 +176,14 @@ func (p *publisher) run(ctx context.Context) error {
 				if !ok {
 					return nil
 				}
-				err := p.publish(ctx, n, &c)
+				sent, err := p.publish(ctx, n, &c)
+				p.noteFailed(n, err)
 				switch {
 				case err == nil:
 					failures = 0
-					p.away.Note(nil)
+					if sent { // what changes nothing says nothing about the log
+						p.away.Note(nil)
+					}
 				case errors.Is(err, errNotLeading), errors.Is(err, p.sorts.LogMissing):
 					p.lanes.Done(n)
 					return err
@@ -160,55 +202,94 @@ func (p *publisher) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// publish brings one event into the log unless it changes nothing.
-func (p *publisher) publish(ctx context.Context, n name, c *change) error {
+// failing says whether something could not be published and waits to be tried again.
+func (p *publisher) failing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.failed) > 0 && p.away.Err() != nil
+}
+
+func (p *publisher) noteFailed(n name, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.failed[n] = struct{}{}
+	} else {
+		delete(p.failed, n)
+	}
+}
+
+// publish brings one event into the log unless it changes nothing, and says whether it did.
+func (p *publisher) publish(ctx context.Context, n name, c *change) (sent bool, err error) {
 	e := c.Event
 	for {
 		known := p.table.get(n)
-		if same(known, e) {
+		if same(known, e) || c.inferred && known.seen > 0 {
+			if e.Deleted() {
+				p.decided.done(n, c.decided)
+			}
 			p.metrics.suppressed.Inc()
-			return nil
+			return false, nil
 		}
 		if !p.fresh() {
-			return errNotLeading
+			return false, errNotLeading
 		}
 		// The publish is finished even when the term ends meanwhile, so that its outcome is known.
-		sent, sequence, err := p.send(context.WithoutCancel(ctx), c, known.sequence)
+		span, sequence, err := p.send(context.WithoutCancel(ctx), c, known.sequence)
 		if err == nil {
 			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
-			p.count(e)
-			p.log.Debug().Ctx(sent).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
-			return nil
+			p.stored(n, c)
+			p.log.Debug().Ctx(span).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
+			return true, nil
 		}
 		if head, superseded := p.sorts.Superseded(err); superseded {
 			if !p.fresh() {
-				return fmt.Errorf("%w (%w)", errNotLeading, err)
+				return false, fmt.Errorf("%w (%w)", errNotLeading, err)
 			}
 			// The lease is ours, so what stands there is a late publish of an earlier leader, or one of ours whose answer
 			// was lost: the event follows it.
 			if !known.doubt {
 				p.metrics.refused.Inc()
-				p.log.Warn().Ctx(sent).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("somebody else published: following that message")
+				p.log.Warn().Ctx(span).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("somebody else published: following that message")
 			}
 			p.table.reset(head)
 			continue
 		}
 		if errors.Is(err, p.sorts.TooLarge) {
-			p.metrics.tooLarge.Inc()
-			p.log.Error().Ctx(sent).Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component cannot be published")
-			return nil
+			if p.outgrown(n, e.Hash) {
+				p.metrics.tooLarge.Inc()
+				p.log.Error().Ctx(span).Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component cannot be published")
+			}
+			return false, nil
 		}
 		p.table.unanswered(n)
-		return err
+		return false, err
 	}
 }
 
-// count counts a message that was published.
-func (p *publisher) count(e event.Event) {
-	p.metrics.publishedEvent(e)
-	if e.Deleted() {
+// outgrown notes that an event does not fit, and says whether that is new.
+func (p *publisher) outgrown(n name, hash string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known := p.tooLarge[n] == hash
+	p.tooLarge[n] = hash
+	return !known
+}
+
+// stored notes that a change stands in the log.
+func (p *publisher) stored(n name, c *change) {
+	p.metrics.publishedEvent(c.Event)
+	p.mu.Lock()
+	delete(p.tooLarge, n)
+	p.mu.Unlock()
+	if c.Deleted() {
+		p.decided.done(n, c.decided)
+	}
+	switch {
+	case !c.found:
+	case c.Deleted():
 		p.counts.tombstoned.Add(1)
-	} else {
+	default:
 		p.counts.published.Add(1)
 	}
 }

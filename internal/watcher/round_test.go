@@ -48,38 +48,48 @@ func TestOnlyTheOwnScopeVanishes(t *testing.T) {
 	b := newBench(t)
 	other := newBenchOn(t, b.server, b.conn, "west")
 	l := b.lead(t, b.log)
-	l.round(scope(t, "all"), seenIn("inside-1", "a", "A"), seenIn("inside-2", "b", "A"), seenIn("outside", "c", "A"))
+	l.round(scope(t, "all"), seenIn("inside-1", "a", "A"), seenIn("inside-2", "b", "A"), seenIn("inside-2", "stays", "A"), seenIn("outside", "c", "A"))
 	l.settled()
 	_ = l.end()
 	west := other.lead(t, other.log)
 	west.round(scope(t, "all"), seenIn("inside-1", "a", "west"))
 	west.settled()
 
+	inside := scope(t, "inside-*")
+	b.source.scopes = []component.Scope{inside}
 	l = b.lead(t, b.log)
-	l.round(scope(t, "inside-*")) // shows nothing any more
+	l.round(inside, seenIn("inside-2", "stays", "A"))
 	l.settled()
-	if diff := cmp.Diff(map[string]string{"a": gone, "b": gone, "c": "A"}, b.heads(t)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"a": gone, "b": gone, "stays": "A", "c": "A"}, b.heads(t)); diff != "" {
 		t.Errorf("heads (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]string{"a": "west"}, other.heads(t)); diff != "" {
 		t.Errorf("heads of the other cluster (-want +got):\n%s", diff)
+	}
+	l.round(inside) // what is outside does not count as still being there
+	eventually(t, "a decision", func() bool { return b.held() == 1 })
+	if got := b.heads(t)["stays"]; got != "A" {
+		t.Errorf("the last one inside is %q", got)
 	}
 }
 
 func TestOpenRoundDeletesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	l := b.lead(t, b.log)
 	one, two := scope(t, "one"), scope(t, "two")
+	b.source.scopes = []component.Scope{one, two}
+	l := b.lead(t, b.log)
 	l.round(one, seenIn("one", "a", "A"), seenIn("one", "b", "A"))
 	l.round(two, seenIn("two", "c", "A"), seenIn("two", "d", "A"))
 	l.settled()
 
-	l.to.Begin(one) // fails after its first component
-	l.observe(seenIn("one", "a", "B"))
-	l.round(two, seenIn("two", "c", "A")) // another scope is complete
-	l.settled()
-	if diff := cmp.Diff(map[string]string{"a": "B", "b": "A", "c": "A", "d": gone}, b.heads(t)); diff != "" {
+	l.show(l.to.Begin(one), seenIn("one", "a", "B")) // fails after its first component
+	l.round(two, seenIn("two", "c", "A"))            // another scope is complete
+	l.refreshed()                                    // all are read again before anything is decided
+	l.round(two, seenIn("two", "c", "A"))
+	l.to.Begin(one)
+	eventually(t, "the change to be published", func() bool { return b.heads(t)["a"] == "B" })
+	if diff := cmp.Diff(map[string]string{"a": "B", "b": "A", "c": "A", "d": "A"}, b.heads(t)); diff != "" {
 		t.Errorf("heads (-want +got):\n%s", diff)
 	}
 	l.round(one, seenIn("one", "b", "A")) // the next try shows the rest
@@ -115,27 +125,28 @@ func TestVanishedBeforeItWasPublished(t *testing.T) {
 				b := newBench(t)
 				log := tapped(b.log)
 				l := b.lead(t, log)
-				all := scope(t, "all")
-				l.round(all)
+				all, stays := scope(t, "all"), seen("stays", "A")
+				l.round(all, stays)
+				l.settled() // or what goes is everything that exists
 				for _, o := range test.before {
 					l.observe(o)
 					l.settled()
 				}
-				release := log.block()
+				release := log.block("a")
 				defer release()
 				disturb(log)
 				l.observe(test.came[0])
 				eventually(t, "the first publish to be under way", func() bool { return log.blocked() == 1 })
 				l.observe(test.came[1:]...)
-				l.round(all)
-				l.round(all)
+				l.round(all, stays)
+				l.round(all, stays)
 				release()
 				l.settled()
 				if got := b.heads(t)["a"]; got != gone {
 					t.Errorf("the newest message is %q", got)
 				}
 				before := b.history(t)
-				l.round(all)
+				l.round(all, stays)
 				l.settled()
 				if diff := cmp.Diff(before, b.history(t)); diff != "" {
 					t.Errorf("another empty round published (-want +got):\n%s", diff)
@@ -150,17 +161,17 @@ func TestMalformedIsNeitherPublishedNorMissed(t *testing.T) {
 	b := newBench(t)
 	l := b.lead(t, b.log)
 	all := scope(t, "all")
-	l.round(all, malformed("never"), seen("was", "A"))
+	l.round(all, malformed("never"), seen("was", "A"), seen("z", "A"))
 	l.settled()
-	l.round(all, malformed("never"), malformed("was"))
-	l.round(all, malformed("was"))
+	l.round(all, malformed("never"), malformed("was"), seen("z", "A"))
+	l.round(all, malformed("was"), seen("z", "A"))
 	l.settled()
-	if diff := cmp.Diff([]message{{"was", "A"}}, b.history(t)); diff != "" {
+	if diff := cmp.Diff([]string{"A"}, of("was", b.history(t))); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	l.round(all)
+	l.round(all, seen("z", "A"))
 	l.settled()
-	if diff := cmp.Diff([]message{{"was", "A"}, {"was", gone}}, b.history(t)); diff != "" {
+	if diff := cmp.Diff([]string{"A", gone}, of("was", b.history(t))); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 }

@@ -2,8 +2,8 @@ package watcher
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
-	"slices"
 	"strings"
 	"sync"
 
@@ -14,24 +14,52 @@ import (
 // name is a component's key within the watcher's cluster.
 type name struct{ namespace, name string }
 
-// entry is what the watcher remembers of a component: its last message, and when it was last seen.
+// digest stands for a hash or an uid, which are only ever compared, in less memory; zero for an empty text.
+type digest [16]byte
+
+func digestOf(text string) (d digest) {
+	if text != "" {
+		sum := sha256.Sum256([]byte(text))
+		copy(d[:], sum[:])
+	}
+	return d
+}
+
+// presence says what comparisons made of a component that the log has.
+type presence uint8
+
+const (
+	shown    presence = iota
+	absent            // a round has ended without it, and nothing is decided yet
+	pending           // absent, and its deletion waits for an approval
+	deleting          // its deletion is decided or was reported
+)
+
+// entry is what the watcher remembers of a component: its last message, and when it was last seen. There is one for each
+// component, so it is kept small.
 type entry struct {
 	sequence uint64 // of the last message; 0 when none was published
-	hash     string // of the last message; empty for a tombstone
-	uid      string
+	hash     digest // of the last message; zero for a tombstone
+	uid      digest
+	seen     uint32 // the newest round that had begun when the component was last seen; 0 once it is known to be gone
 	exists   bool   // the last message is not a tombstone
 	doubt    bool   // a later message may stand there: the answer to its publish was lost
-	seen     uint64 // the newest round that had begun when the component was last seen; 0 once it is known to be gone
+	read     bool   // the scan of the log that is under way has shown it, or it was published since
+	presence presence
 }
 
 // table is the published state of a cluster.
 type table struct {
-	mu      sync.Mutex
-	round   uint64
-	entries map[name]*entry
+	mu         sync.Mutex
+	round      uint32
+	ticket     uint64
+	entries    map[name]*entry
+	namespaces map[string]string // each once
 }
 
-func newTable() *table { return &table{entries: make(map[name]*entry)} }
+func newTable() *table {
+	return &table{entries: make(map[name]*entry), namespaces: make(map[string]string)}
+}
 
 func (t *table) len() int {
 	t.mu.Lock()
@@ -63,18 +91,26 @@ func (t *table) unanswered(n name) {
 	t.at(n).doubt = true
 }
 
-// follow copies the strings: they are parts of a message's headers, which would stay in memory whole.
 func (e *entry) follow(h event.Head) {
-	e.sequence, e.exists, e.doubt = h.Sequence, !h.Deleted, false
-	e.hash, e.uid = strings.Clone(h.Hash), strings.Clone(h.UID)
+	e.sequence, e.exists, e.doubt, e.read = h.Sequence, !h.Deleted, false, true
+	e.hash, e.uid = digestOf(h.Hash), digestOf(h.UID)
+	if h.Deleted {
+		e.presence = shown // nothing is left to decide
+	}
 }
 
-// at returns the entry, which is created empty. The caller holds the lock.
+// at returns the entry, which is created empty. A new one's name is copied: it may be part of a message, which would stay
+// in memory whole. The caller holds the lock.
 func (t *table) at(n name) *entry {
 	e := t.entries[n]
 	if e == nil {
+		namespace, known := t.namespaces[n.namespace]
+		if !known {
+			namespace = strings.Clone(n.namespace)
+			t.namespaces[namespace] = namespace
+		}
 		e = new(entry)
-		t.entries[n] = e
+		t.entries[name{namespace, strings.Clone(n.name)}] = e
 	}
 	return e
 }
@@ -84,25 +120,48 @@ func (t *table) begin() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.round++
-	return t.round
+	return uint64(t.round)
 }
 
-// see notes that the component exists now and returns a copy of its entry.
-func (t *table) see(n name) entry {
+// see notes that the component exists now. It returns the entry as it was, and a ticket: of two changes of a component, the
+// one with the higher ticket is the newer.
+func (t *table) see(n name) (before entry, ticket uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.at(n)
-	e.seen = t.round
-	return *e
+	before = *e
+	e.seen, e.presence = t.round, shown
+	t.ticket++
+	return before, t.ticket
 }
 
-// lose notes that the component is gone.
-func (t *table) lose(n name) {
+// lose notes that the component was reported as deleted, which is absence only where now is absent. It returns what see
+// returns.
+func (t *table) lose(n name, now presence) (before entry, ticket uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e := t.entries[n]; e != nil {
-		e.seen = 0
+		before = *e
+		e.seen, e.presence = 0, now
+		if now == absent && !e.exists {
+			e.presence = shown
+		}
 	}
+	t.ticket++
+	return before, t.ticket
+}
+
+// drop notes that the deletion of an absent component is decided; false where it was seen meanwhile.
+func (t *table) drop(n name) (ticket uint64, dropped bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[n]
+	if e == nil || e.presence == shown {
+		return 0, false
+	}
+	e.seen, e.presence = 0, deleting
+	t.ticket++
+	return t.ticket, true
 }
 
 // get returns a copy of the entry.
@@ -115,50 +174,120 @@ func (t *table) get(n name) entry {
 	return entry{}
 }
 
-// absent lists the scope's components that exist in the log or were to be published, and were not seen since the
-// round began.
-func (t *table) absent(round uint64, scope component.Scope) []name {
+// missed marks and lists what the round did not show of its scope, of what exists in the log or is on its way there, as busy
+// tells.
+func (t *table) missed(round uint64, scope component.Scope, busy func(name) bool) (missing []name) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var gone []name
 	for n, e := range t.entries {
-		if (e.exists || e.seen > 0) && e.seen < round && scope.Contains(n.namespace) {
-			gone = append(gone, n)
+		switch {
+		case !e.exists && e.seen == 0 || uint64(e.seen) >= round || !scope.Contains(n.namespace):
+		case !e.exists && !e.doubt && !busy(n):
+			e.seen, e.presence = 0, shown // such as one that could never be read: nothing is to be deleted
+		default:
+			e.presence = absent
+			missing = append(missing, n)
 		}
 	}
-	return gone
+	return missing
+}
+
+// tally lists what is absent in the scopes, decided about or not, and counts what exists there, in the log or as seen.
+func (t *table) tally(listed []component.Scope) (missing []name, existing int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	within := t.within(listed)
+	for n, e := range t.entries {
+		switch {
+		case !within[n.namespace]:
+		case e.presence == absent || e.presence == pending:
+			missing = append(missing, n)
+			existing++
+		case e.presence == shown && (e.exists || e.seen > 0):
+			existing++
+		}
+	}
+	return missing, existing
+}
+
+// confine notes that nothing is known to be absent but in the scopes.
+func (t *table) confine(listed []component.Scope) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	within := t.within(listed)
+	for n, e := range t.entries {
+		if !within[n.namespace] && (e.presence == absent || e.presence == pending) {
+			e.presence = shown
+		}
+	}
+}
+
+// within tells of each namespace whether the scopes have it. The caller holds the lock.
+func (t *table) within(scopes []component.Scope) map[string]bool {
+	within := make(map[string]bool, len(t.namespaces))
+	for namespace := range t.namespaces {
+		for _, scope := range scopes {
+			within[namespace] = within[namespace] || scope.Contains(namespace)
+		}
+	}
+	return within
+}
+
+// hold notes that the deletion of absent components waits for an approval.
+func (t *table) hold(names []name) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range names {
+		if e := t.entries[n]; e != nil && e.presence == absent {
+			e.presence = pending
+		}
+	}
 }
 
 // mark is the round that began last.
 func (t *table) mark() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.round
+	return uint64(t.round)
 }
 
-// sequences lists the newest message of each component.
-func (t *table) sequences() map[name]uint64 {
+// scan begins a scan of the log: nothing is read yet.
+func (t *table) scan() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make(map[name]uint64, len(t.entries))
+	for _, e := range t.entries {
+		e.read = false
+	}
+}
+
+// scanned takes a head of the scan. It returns false where the head is older than what was known before the scan, as where
+// the stream was restored from a backup; a newer one may still come.
+func (t *table) scanned(h event.Head) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.at(name{h.Key.Namespace, h.Key.Name})
+	if h.Sequence > e.sequence {
+		e.follow(h)
+	}
+	e.read = e.read || h.Sequence == e.sequence
+	return e.read
+}
+
+// lost ends a scan: messages that were known and that the scan did not show are no longer in the log, where the older ones
+// are then the last. It calls each with what was known.
+func (t *table) lost(older map[name]event.Head, each func(n name, sequence uint64)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for n, e := range t.entries {
-		if e.sequence > 0 {
-			all[n] = e.sequence
+		if e.sequence == 0 || e.read {
+			continue
+		}
+		each(n, e.sequence)
+		e.sequence, e.exists, e.hash, e.uid, e.presence = 0, false, digest{}, digest{}, shown
+		if h, found := older[n]; found {
+			e.follow(h)
 		}
 	}
-	return all
-}
-
-// missing notes that the log no longer holds the message, unless a newer one is known.
-func (t *table) missing(n name, sequence uint64) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	e := t.entries[n]
-	if e == nil || e.sequence != sequence {
-		return false
-	}
-	e.sequence, e.exists, e.hash, e.uid = 0, false, "", ""
-	return true
 }
 
 // purgeable says whether the component's last message is still that tombstone, and nobody has seen it since.
@@ -196,23 +325,30 @@ func (t *table) count() int {
 	return count
 }
 
-// digest sums up what exists: how many, a hash over keys and contents, and the newest sequence.
+// digest sums up what exists: how many, a hash over keys and contents, and the newest sequence. The hash is the sum of one
+// for each component, so that it needs no order.
 func (t *table) digest() (count int, digest string, sequence uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	lines := make([]string, 0, len(t.entries))
+	var total [4]uint64
+	var line []byte
 	for n, e := range t.entries {
 		sequence = max(sequence, e.sequence)
-		if e.exists {
-			lines = append(lines, n.namespace+"/"+n.name+" "+e.hash+"\n")
+		if !e.exists {
+			continue
+		}
+		count++
+		line = append(append(append(append(line[:0], n.namespace...), '/'), n.name...), ' ')
+		sum := sha256.Sum256(append(line, e.hash[:]...))
+		for i := range total {
+			total[i] += binary.BigEndian.Uint64(sum[8*i:])
 		}
 	}
-	slices.Sort(lines)
-	hash := sha256.New()
-	for _, line := range lines {
-		hash.Write([]byte(line))
+	var text []byte
+	for _, part := range total {
+		text = binary.BigEndian.AppendUint64(text, part)
 	}
-	return len(lines), hex.EncodeToString(hash.Sum(nil)), sequence
+	return count, hex.EncodeToString(text), sequence
 }
 
 // existing lists the namespace's components that exist in the log; of every namespace where it is empty.

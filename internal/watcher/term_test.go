@@ -246,7 +246,7 @@ func TestWhyATermEnds(t *testing.T) {
 func TestDeletedStreamEndsTheTermWhenNothingChanges(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.watcher.guarding = 10 * time.Millisecond
+	b.watcher.checking = 10 * time.Millisecond
 	l := b.lead(t, b.log)
 	l.round(scope(t, "all"), seen("a", "A"))
 	l.settled()

@@ -15,8 +15,14 @@ import (
 // change is an event on its way into the log.
 type change struct {
 	event.Event
-	tries int // to publish it, ended or under way
+	ticket   uint64 // as the table gives it
+	decided  uint64 // the number of the deletion
+	inferred bool   // a deletion that follows from absence: void once the component is seen
+	found    bool   // by a comparison
+	tries    int    // to publish it, ended or under way
 }
+
+func (c change) olderThan(other change) bool { return c.ticket < other.ticket }
 
 // send is Log.Publish in a span of its own, which the message names for those who go on from it. A first try begins the
 // trace, at the time when the change was seen; a further one goes on from the first. sent is the context of the span, for the log.

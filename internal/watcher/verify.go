@@ -72,7 +72,7 @@ func (p *publisher) verify(ctx context.Context, n name) error {
 		_, sequence, err := p.send(ctx, &change{Event: e}, follows)
 		if err == nil {
 			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
-			p.count(e)
+			p.metrics.publishedEvent(e)
 			return nil
 		}
 		if _, superseded := p.sorts.Superseded(err); !superseded {

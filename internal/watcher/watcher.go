@@ -26,6 +26,8 @@ type Source interface {
 	Scopes() []component.Scope
 	// Refresh makes every scope begin another round soon, after the one that it may be in.
 	Refresh()
+	// Identity tells clusters apart, also those of one name; empty where it is not known. It is set before a round ends.
+	Identity() string
 }
 
 // Log is the stream of component events; see stream.Log for the implementation over JetStream.
@@ -53,7 +55,8 @@ type Marks interface {
 
 // Approvals knows which deletions somebody has approved.
 type Approvals interface {
-	Approved(ctx context.Context, id string) (bool, error)
+	// Consume takes an approval away and says whether there was one: it is for one set of deletions, once.
+	Consume(ctx context.Context, id string) (bool, error)
 }
 
 // Refusals sorts the errors of Log.Publish that are not passing.
@@ -91,8 +94,8 @@ func (c Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// guardInterval is how often a term looks whether the log still stands.
-const guardInterval = 10 * time.Second
+// checkInterval is how often a term looks whether the log still stands.
+const checkInterval = 10 * time.Second
 
 // publishers is how many publishes may be under way, each of another component.
 const publishers = 64
@@ -105,17 +108,19 @@ type Watcher struct {
 	cluster   string
 	interval  time.Duration // between two full syncs; 0 for none
 	retention time.Duration // of tombstones
-	guard     prune.Config
+	limit     prune.Config
 	source    Source
 	sorts     Refusals
 	fresh     func() bool
 	metrics   *Metrics
 	tracer    *tracing.Tracer // nil for no tracing
 	log       zerolog.Logger
-	approvals Approvals                 // of the present term
-	waiting   int                       // how many components may wait to be published before the source is held back
-	guarding  time.Duration             // guardInterval, but in tests
+	approvals Approvals     // of the present term
+	waiting   int           // how many components may wait to be published before the source is held back
+	checking  time.Duration // checkInterval, but in tests
+	late      lateness
 	term      atomic.Pointer[publisher] // nil while not leading
+	decided   decided
 }
 
 // New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
@@ -124,8 +129,8 @@ func New(cfg Config, limit prune.Config, source Source, sorts Refusals, fresh fu
 	metrics.cluster.WithLabelValues(cfg.ClusterName).Set(1)
 	metrics.interval.Set(time.Duration(cfg.Interval).Seconds())
 	return &Watcher{
-		cluster: cfg.ClusterName, interval: time.Duration(cfg.Interval), retention: time.Duration(cfg.Retention), guard: limit,
-		source: source, sorts: sorts, fresh: fresh, metrics: metrics, tracer: tracer, guarding: guardInterval,
+		cluster: cfg.ClusterName, interval: time.Duration(cfg.Interval), retention: time.Duration(cfg.Retention), limit: limit,
+		source: source, sorts: sorts, fresh: fresh, metrics: metrics, tracer: tracer, checking: checkInterval, late: defaultLateness(),
 		log: log.With().Str("cluster", cfg.ClusterName).Logger(), waiting: maxWaiting,
 	}
 }
@@ -142,14 +147,17 @@ func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error 
 	if err := log.Heads(ctx, w.cluster, table.published); err != nil {
 		return err
 	}
-	w.log.Info().Int("published", table.len()).Dur("took", time.Since(started)).Msg("leading: read the published state")
+	w.decided.keep(table)
 	p := newPublisher(w, log, table)
-	w.metrics.table.Store(table)
-	defer w.metrics.table.Store(nil)
+	if err := p.readLastMark(ctx); err != nil {
+		return err
+	}
+	w.log.Info().Int("published", table.len()).Dur("took", time.Since(started)).Msg("leading: read the published state")
+	w.metrics.term.Store(p)
+	defer w.metrics.term.Store(nil)
 	w.term.Store(p)
 	defer close(p.over)
 	defer w.term.Store(nil)
-	defer w.metrics.refusedDeletions(nil)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.run(ctx) })
@@ -175,7 +183,7 @@ func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error 
 // stands ends the term when the log is gone: with nothing to publish nobody else would notice, and only a new term fills
 // it again.
 func (w *Watcher) stands(ctx context.Context, log Log) error {
-	ticker := time.NewTicker(w.guarding)
+	ticker := time.NewTicker(w.checking)
 	defer ticker.Stop()
 	for {
 		select {
@@ -189,16 +197,42 @@ func (w *Watcher) stands(ctx context.Context, log Log) error {
 	}
 }
 
-// Check says in words why changes do not reach the log; nil while they do, and while not leading.
+// Check says why changes do not reach the log; nil while they do, and while not leading.
 func (w *Watcher) Check() error {
-	if p := w.term.Load(); p != nil && p.away.Err() != nil {
+	if p := w.term.Load(); p != nil && p.failing() {
 		return fmt.Errorf("publish to the stream: %w", p.away.Err())
 	}
 	return nil
 }
 
-// Synced says whether this process leads and has compared every scope once.
+// Synced says whether this process leads and has compared every scope once, but for those that could not be listed.
 func (w *Watcher) Synced() bool {
 	p := w.term.Load()
-	return p != nil && p.roundsEnded(0)
+	return p != nil && (p.compared.Load() || len(p.waitingFor(0)) == 0)
+}
+
+// Unlisted are the scopes that the last comparison could not list; none while not leading.
+func (w *Watcher) Unlisted() []string {
+	if p := w.term.Load(); p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.unlisted
+	}
+	return nil
+}
+
+// PendingDeletion is what waits for an approval; nil for nothing, and while not leading.
+func (w *Watcher) PendingDeletion() *prune.PendingDeletion {
+	if p := w.term.Load(); p != nil {
+		return p.pendingDeletion()
+	}
+	return nil
+}
+
+// Accepted returns an error while the cluster is another one than the published one and nobody has accepted it.
+func (w *Watcher) Accepted() error {
+	if waits := w.PendingDeletion(); waits != nil && waits.ClusterChange != nil {
+		return waits
+	}
+	return nil
 }
