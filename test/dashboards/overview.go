@@ -19,7 +19,7 @@ func overview() board {
 				{title: "Dead letters", about: "Components that the registry does not take: ctl dlq list.", stat: true, unit: "short", steps: zeroIsGood,
 					queries: []query{{"sum(" + aTarget("odasync_dead_letters_present", s) + ")", ""}}},
 				{title: "Deletions held", about: "Deletions in the cluster and in the registry that wait for ctl reconcile --approve.", stat: true, unit: "short", steps: zeroIsGood,
-					queries: []query{{"sum(odasync_deletions_held" + w + " * odasync_leader" + w + ") + max(" + aTarget("odasync_orphans_held", s) + ")", ""}}},
+					queries: []query{{"sum(odasync_deletions_pending_approval" + w + " * odasync_leader" + w + ") + max(" + aTarget("odasync_orphans_held", s) + ")", ""}}},
 				{title: "Missing", about: "Readiness checks that fail: what processes lack.", stat: true, unit: "short", steps: zeroIsGood,
 					queries: []query{{"count(odasync_ready" + both + " == 0) or vector(0)", ""}}},
 				{title: "Alerts", about: "Alerts of odasync that fire now, in every namespace.", stat: true, unit: "short", steps: zeroIsGood,

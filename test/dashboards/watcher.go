@@ -51,7 +51,7 @@ func watchers() board {
 					queries: []query{{rate("odasync_full_sync_corrections_total", w, "type"), "{{type}}"}}},
 				{title: "Deletions", about: "Those that wait to be approved, and messages of deleted Components that were removed each second after their retention.", unit: "short",
 					queries: []query{
-						{"odasync_deletions_held" + w + " * odasync_leader" + w, "held " + each},
+						{"odasync_deletions_pending_approval" + w + " * odasync_leader" + w, "held " + each},
 						{"sum(rate(odasync_tombstones_purged_total" + w + "[$__rate_interval]))", "removed each second"},
 					}},
 			}},

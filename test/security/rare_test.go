@@ -75,6 +75,18 @@ func (w *worker) byHand() {
 		w.Errorf("%s was not purged: %v", key, err)
 	}
 
+	// An approval is used up by the watcher.
+	_, conn := w.as(ctx, "ctl")
+	given, err := conn.OpenRecords(ctx)
+	w.Must(err)
+	w.Must(given.Approve(ctx, "by hand"))
+	_, conn = w.as(ctx, "watcher")
+	used, err := conn.OpenRecords(ctx)
+	w.Must(err)
+	if approved, err := used.Consume(ctx, "by hand"); err != nil || !approved {
+		w.Errorf("the watcher uses an approval: %v, %v", approved, err)
+	}
+
 	// So many entries that the server waits for the reader.
 	const many = 3000
 	for _, role := range []string{"syncer", "ctl"} {
