@@ -165,14 +165,14 @@ func TestRunbookDeletionsRefused(t *testing.T) {
 	l.Must(watcher.Stop())
 	l.Delete(objects...)
 	watcher = l.Start(watcher.Spec)
-	refusal, err := watcher.AwaitEntry(l.Within(lab.Patience), lab.Logs("deletions refused: too many components vanished at once; if they are really gone, run ctl reconcile --approve with the approval's id", nil))
+	refusal, err := watcher.AwaitEntry(l.Within(lab.Patience), lab.Logs("deletion pending approval", nil))
 	l.Must(err)
 	l.Ready(watcher, syncer)
 	l.reconcile(0, "") // of the stream with the registry, which are equal
 	l.Must(l.Differs(before))
 
 	restored := l.follow("cluster-restored.md")
-	l.says(restored.next(1), "deletions refused: cluster lab, namespaces e2e-refused: 40 of 40 components would be deleted, such as lab/e2e-refused/item-0")
+	l.says(restored.next(1), "deletion pending approval: cluster lab: 40 of 40 components would be deleted, such as lab/e2e-refused/item-0")
 	l.Apply(objects[0]) // one is back: the others are still too many
 	restored.next(0)
 	page := l.follow("deletions-refused.md")
@@ -209,6 +209,20 @@ func TestRunbookClusterRestored(t *testing.T) {
 	lab.MakeNamespace(t, old, "e2e-restored")
 	l.Apply(backup...)
 	watcher = l.Start(watcher.Spec.With(map[string]string{"KUBECONFIG": old.Kubeconfig}))
+	waits, err := watcher.AwaitEntry(l.Within(lab.Patience), lab.Logs("another cluster under this name, deletions pending approval", nil))
+	l.Must(err)
+	l.Eventually(lab.Patience, "what the restored cluster has to be shown, and nothing to be deleted", func() error {
+		want := l.Mapping.Of(l.Objects())
+		for _, object := range now[:3] {
+			lost := l.Mapping.Of([]unstructured.Unstructured{*object})
+			want.Components, want.APIs = append(want.Components, lost.Components...), append(want.APIs, lost.APIs...)
+		}
+		return l.Differs(want.Sorted())
+	})
+	l.Must(watcher.AwaitNotReady(l.Within(lab.Patience), "the Kubernetes cluster is another one: it was "+waits.Text("was")+" and is "+waits.Text("is")))
+	l.Delete(lab.Component("e2e-restored", "item-14", "")) // reported by the wrong cluster, as far as the watcher knows
+	l.says(l.MustCTL(1, "status"), "ctl reconcile --approve "+waits.Text("approval"))
+	l.MustCTL(0, "reconcile --approve "+waits.Text("approval"))
 	l.Equal(lab.Patience)
 	l.Ready(watcher, syncer)
 	l.Apply(lab.Component("e2e-restored", "item-4", "3", "third"))
