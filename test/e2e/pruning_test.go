@@ -108,7 +108,7 @@ func TestEmptiedFolder(t *testing.T) {
 		l.Must(err)
 		l.Must(os.WriteFile(path(i), text, 0o600))
 	}
-	spec := procs.Run("run", t.TempDir(), map[string]string{
+	spec := procs.Run("run", t.TempDir(), "127.0.0.1:0", map[string]string{
 		"NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": l.Registry.URL(), "CLUSTER_NAME": l.Mapping.Cluster, "KUBERNETES_NAMESPACE": "all",
 	})
 	spec.Args = append(spec.Args, "--manifests", dir)
