@@ -116,11 +116,13 @@ func configFile(t testing.TB) string {
 // start runs a nats-server with the configuration, and writes down every message of every connection.
 func (a *authority) start(l *lab.Lab, more ...string) {
 	l.Helper()
+	port, err := procs.FreePort()
+	l.Must(err)
 	monitor, err := procs.FreePort()
 	l.Must(err)
 	spec := procs.Spec{
 		Name: "nats", Program: "nats-server", Env: a.serverEnv(filepath.Join(l.Group.Dir, "data")),
-		Args: append([]string{"-V", "-c", a.config, "-a", "127.0.0.1", "-p", "-1", "-m", fmt.Sprint(monitor)}, more...),
+		Args: append([]string{"-V", "-c", a.config, "-a", "127.0.0.1", "-p", fmt.Sprint(port), "-m", fmt.Sprint(monitor)}, more...),
 	}
 	server, url, err := l.Group.RestartNATS(l.Within(lab.Patience), spec)
 	l.Must(err)
