@@ -114,7 +114,7 @@ func (a *apply) createAPI(ctx context.Context, w api) error {
 		return again(err, rereadNothing)
 	}
 	if err == nil {
-		a.index.apis.put(of, true)
+		a.index.apis.put(of.print(), true)
 	}
 	return err
 }

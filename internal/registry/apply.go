@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"odasync/internal/component"
+	"odasync/internal/fingerprint"
 	"odasync/internal/syncer"
 )
 
@@ -81,7 +82,7 @@ func (a *apply) create(ctx context.Context, at place, known creations) error {
 		return err
 	}
 	a.created = created.ID
-	a.index.in(a.want.registry).put(a.want.name, created.ID)
+	a.index.in(a.want.registry).put(fingerprint.Of(a.want.name), created.ID)
 	a.stands(created.ID)
 	if !known.include(created.Registry) {
 		return a.recreated(created.Registry)

@@ -142,7 +142,7 @@ func TestListReadsAgainWhenRowsMove(t *testing.T) {
 				return nil
 			})
 			s := &session{client: b.adapter().client}
-			rows, steady, err := list(t.Context(), s, pathLabels, nil, func(l wireLabel) int64 { return l.ID })
+			rows, steady, err := collect(t.Context(), s, pathLabels, nil, func(l *wireLabel) int64 { return l.ID })
 			if err != nil {
 				t.Fatal(err)
 			}

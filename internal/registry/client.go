@@ -26,8 +26,8 @@ const (
 	// idleTimeout is below the 5 s after which uvicorn, which serves the registry, closes an idle connection: a write
 	// on a connection that is just being closed fails with its outcome unknown.
 	idleTimeout = 4 * time.Second
-	// maxBody bounds an answer. A page of 1000 exposed APIs with labels has about 5 MB.
-	maxBody = 64 << 20
+	// maxItem bounds an answer, and of a page each row.
+	maxItem = 1 << 20
 	// maxErrorBody bounds what words are looked for in.
 	maxErrorBody = 64 << 10
 )
@@ -39,6 +39,8 @@ type request struct {
 	id       int64  // stands for {id}
 	query    url.Values
 	body     any
+	// row takes the next row off an answer that is a list; nil where the answer is one item.
+	row func(*json.Decoder) error
 }
 
 func (r request) String() string { return r.method + " " + r.endpoint }
@@ -142,16 +144,63 @@ func (c *client) send(ctx context.Context, r request, out any) answer {
 		a.body = c.redact(body)
 		return a
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
-	switch {
-	case err != nil:
-		return answer{err: transportError(ctx, err), status: a.status}
-	case len(body) > maxBody:
-		a.unreadable = fmt.Errorf("more than %d MiB", maxBody>>20)
-	case out != nil:
-		a.unreadable = json.Unmarshal(body, out)
+	body := &bounded{from: response.Body, left: maxItem}
+	if r.row != nil {
+		err = decodeRows(body, r.row)
+	} else {
+		var whole []byte
+		if whole, err = io.ReadAll(body); err == nil && out != nil {
+			err = json.Unmarshal(whole, out)
+		}
 	}
+	if body.failure != nil {
+		return answer{err: transportError(ctx, body.failure), status: a.status}
+	}
+	a.unreadable = err
 	return a
+}
+
+// decodeRows has each row of a list taken off the body, which never is in memory as a whole.
+func decodeRows(body *bounded, row func(*json.Decoder) error) error {
+	decoder := json.NewDecoder(body)
+	if begin, err := decoder.Token(); err != nil {
+		return err
+	} else if begin != json.Delim('[') {
+		return fmt.Errorf("it is no list")
+	}
+	for decoder.More() {
+		body.left = maxItem
+		if err := row(decoder); err != nil {
+			return err
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, body) // or the connection would not be used again
+	return err
+}
+
+// bounded reads a body of which nobody knows how long it is.
+type bounded struct {
+	from    io.Reader
+	left    int   // how much may still come
+	failure error // of the transport
+}
+
+var errTooLong = fmt.Errorf("an item of it is larger than %d MiB", maxItem>>20)
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := b.from.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	if err != nil && err != io.EOF {
+		b.failure = err
+	}
+	return n, err
 }
 
 func (c *client) build(ctx context.Context, r request) (*http.Request, error) {

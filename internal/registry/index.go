@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
+
+	"odasync/internal/fingerprint"
 )
 
 // creation tells one creation of a registry entry from another: after the registry lost its database, the id is the same
@@ -18,6 +20,8 @@ type creation struct {
 // holder is an entry that has exposed APIs, whether or not the component itself exists.
 type holder struct{ registry, name string }
 
+func (h holder) print() fingerprint.Print { return fingerprint.Of(h) }
+
 // index is where things stand in the registry: which component names exist under which id, and which have APIs.
 type index struct {
 	registry string // the configured one
@@ -25,26 +29,27 @@ type index struct {
 
 	// registries holds the creations of the configured registry: one, or more where two replicas created it at once.
 	registries table[creation, bool]
-	apis       table[holder, bool]
+	// apis holds the fingerprints of holders that have APIs.
+	apis table[fingerprint.Print, bool]
 	// unsteady says that the last listing of the APIs may have missed some.
 	unsteady atomic.Bool
 
 	mu sync.Mutex
-	// components are tables of ids by name, one for each registry that was asked for.
-	components map[string]*table[string, int64]
+	// components are tables of ids by the name's fingerprint, one for each registry that was asked for.
+	components map[string]*table[fingerprint.Print, int64]
 }
 
 func newIndex(registry, url string) *index {
-	return &index{registry: registry, url: url, components: map[string]*table[string, int64]{}}
+	return &index{registry: registry, url: url, components: map[string]*table[fingerprint.Print, int64]{}}
 }
 
 // in returns the components of a registry; it may not be loaded.
-func (ix *index) in(registry string) *table[string, int64] {
+func (ix *index) in(registry string) *table[fingerprint.Print, int64] {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	t, ok := ix.components[registry]
 	if !ok {
-		t = &table[string, int64]{}
+		t = &table[fingerprint.Print, int64]{}
 		ix.components[registry] = t
 	}
 	return t
@@ -67,17 +72,16 @@ func (ix *index) reloadRegistry(ctx context.Context, s *session, mark uint64) er
 }
 
 func (ix *index) findRegistry(ctx context.Context, s *session) (creations, error) {
-	rows, _, err := list(ctx, s, pathRegistries, nil, func(row wireRegistry) int64 { return row.ID })
-	if err != nil {
-		return nil, err
-	}
-	found := creations{}
-	for _, row := range rows {
-		if row.Name == ix.registry {
-			found[creation{row.ID, row.CreatedAt}] = true
-		}
-	}
-	return found, nil
+	var found creations
+	_, err := list(ctx, s, pathRegistries, nil, func(row *wireRegistry) int64 { return row.ID }, rows[wireRegistry]{
+		begin: func() { found = creations{} },
+		row: func(row *wireRegistry) {
+			if row.Name == ix.registry {
+				found[creation{row.ID, row.CreatedAt}] = true
+			}
+		},
+	})
+	return found, err
 }
 
 // creations are the creations of the registry entry under which everything else that is known was read.
@@ -88,55 +92,76 @@ func (c creations) include(row *wireRegistry) bool {
 	return row == nil || c[creation{row.ID, row.CreatedAt}]
 }
 
-// reloadComponents reads the names and ids; who passes see is also told the rows, unless another's reading was used.
-func (ix *index) reloadComponents(ctx context.Context, s *session, registry string, mark uint64, see ...func(all []wireComponent, steady bool)) error {
-	return ix.in(registry).reload(ctx, mark, func() (map[string]int64, error) {
+// view is shown the rows of a reading by whoever wants more of them than the index keeps. It sees none where another's
+// reading was used.
+type view[T any] struct {
+	rows[T]
+	// ended says whether the reading was steady; else something may be missing.
+	ended func(steady bool)
+}
+
+// reloadComponents reads the names and ids.
+func (ix *index) reloadComponents(ctx context.Context, s *session, registry string, mark uint64, views ...view[wireComponent]) error {
+	return ix.in(registry).reload(ctx, mark, func() (ids map[fingerprint.Print]int64, err error) {
 		filter := url.Values{"registry_name": {registry}}
-		rows, steady, err := list(ctx, s, pathComponents, filter, func(row wireComponent) int64 { return row.ID })
-		if err != nil {
-			return nil, err
-		}
-		for _, see := range see {
-			see(rows, steady)
-		}
-		ids := make(map[string]int64, len(rows))
-		for _, row := range rows {
-			ids[row.Name] = row.ID
-		}
-		return ids, nil
+		err = listFor(ctx, s, pathComponents, filter, func(row *wireComponent) int64 { return row.ID }, append(views, view[wireComponent]{
+			rows: rows[wireComponent]{
+				begin: func() { ids = map[fingerprint.Print]int64{} },
+				row:   func(row *wireComponent) { ids[fingerprint.Of(row.Name)] = row.ID },
+			},
+			ended: func(bool) {},
+		}))
+		return ids, err
 	})
 }
 
-// reloadAPIs reads which entries have APIs. The registry has no filter for that: all APIs come, of all registries. Who
-// passes see is also told the rows, unless another's reading was used.
-func (ix *index) reloadAPIs(ctx context.Context, s *session, mark uint64, see ...func(all []wireAPI, steady bool)) error {
-	return ix.apis.reload(ctx, mark, func() (map[holder]bool, error) {
-		rows, steady, err := list(ctx, s, pathAPIs, nil, func(row wireAPI) int64 { return row.ID })
-		if err != nil {
-			return nil, err
-		}
-		ix.unsteady.Store(!steady)
-		for _, see := range see {
-			see(rows, steady)
-		}
-		holders := map[holder]bool{}
-		for _, row := range rows {
-			holders[holder{row.RegistryName, row.ComponentName}] = true
-		}
-		return holders, nil
+// reloadAPIs reads which entries have APIs. The registry has no filter for that: all APIs come, of all registries.
+func (ix *index) reloadAPIs(ctx context.Context, s *session, mark uint64, views ...view[wireAPI]) error {
+	return ix.apis.reload(ctx, mark, func() (holders map[fingerprint.Print]bool, err error) {
+		err = listFor(ctx, s, pathAPIs, nil, func(row *wireAPI) int64 { return row.ID }, append(views, view[wireAPI]{
+			rows: rows[wireAPI]{
+				begin: func() { holders = map[fingerprint.Print]bool{} },
+				row:   func(row *wireAPI) { holders[holder{row.RegistryName, row.ComponentName}.print()] = true },
+			},
+			ended: func(steady bool) { ix.unsteady.Store(!steady) },
+		}))
+		return holders, err
 	})
+}
+
+// listFor is list for several views.
+func listFor[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64, views []view[T]) error {
+	steady, err := list(ctx, s, endpoint, query, id, rows[T]{
+		begin: func() {
+			for _, v := range views {
+				v.begin()
+			}
+		},
+		row: func(row *T) {
+			for _, v := range views {
+				v.row(row)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	for _, v := range views {
+		v.ended(steady)
+	}
+	return nil
 }
 
 // mayHaveAPIs is false only where it is certain that the registry shows no API for the entry.
 func (ix *index) mayHaveAPIs(of holder) bool {
-	_, has := ix.apis.get(of)
+	_, has := ix.apis.get(of.print())
 	return has || ix.unsteady.Load()
 }
 
 // readAPIs reads the APIs that the registry shows for an entry, leftovers of an earlier one of that name included.
 func readAPIs(ctx context.Context, s *session, of holder) ([]wireAPI, error) {
 	filter := url.Values{"registry_name": {of.registry}, "component_name": {of.name}}
-	rows, steady, err := list(ctx, s, pathAPIs, filter, func(row wireAPI) int64 { return row.ID })
+	rows, steady, err := collect(ctx, s, pathAPIs, filter, func(row *wireAPI) int64 { return row.ID })
 	if err != nil {
 		return nil, err
 	}

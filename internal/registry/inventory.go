@@ -1,58 +1,126 @@
 package registry
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
 	"odasync/internal/component"
+	"odasync/internal/fingerprint"
 	"odasync/internal/syncer"
 )
 
 var _ syncer.Inventory = (*V1)(nil)
 
-// Inventory implements syncer.Inventory. What it reads is known to the applies that follow.
+// Inventory implements syncer.Inventory. What it reads is known to the applies that follow. The APIs are read first and
+// summed up by their component's name, so that each component can be handed on as it comes: what is kept of an entry is
+// the sum over its APIs.
 func (v *V1) Inventory(ctx context.Context, cluster string, each func(syncer.Entry)) error {
 	s := &session{client: v.client}
 	since, before := v.marks(), v.index.registries.all()
-	rows, err := v.readRows(ctx, s)
+	apis, err := v.sumAPIs(ctx, s)
 	if err != nil {
+		return err
+	}
+	if err := v.listComponents(ctx, s, cluster, apis, each); err != nil {
+		return err
+	}
+	if err := v.leftovers(ctx, s, cluster, apis, each); err != nil {
 		return err
 	}
 	err = v.index.registries.reload(ctx, since.registries, func() (map[creation]bool, error) { return v.index.findRegistry(ctx, s) })
 	if err == nil && len(before) > 0 && !maps.Equal(before, v.index.registries.all()) { // the registry has lost its database
 		err = v.labels.reload(ctx, s, since.labels)
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// apiSum is over the APIs of one name.
+type apiSum struct {
+	sum
+	component bool // stands under that name
+}
+
+// sumAPIs reads all APIs, and sums up those under the configured registry entry by the name of their component.
+func (v *V1) sumAPIs(ctx context.Context, s *session) (sums map[fingerprint.Print]apiSum, err error) {
+	for sums == nil && err == nil { // another's reading shows nothing
+		err = v.index.reloadAPIs(ctx, s, v.index.apis.mark(), view[wireAPI]{
+			rows: rows[wireAPI]{
+				begin: func() { sums = map[fingerprint.Print]apiSum{} },
+				row: func(row *wireAPI) {
+					if row.RegistryName == v.cfg.Name {
+						name := fingerprint.Of(row.ComponentName)
+						api := sumAPI(row.Name, row.URL, row.Specification, row.Status, sumLabels(row.Labels))
+						sums[name] = apiSum{sum: sums[name].plus(api)}
+					}
+				},
+			},
+			ended: func(bool) {},
+		})
 	}
-	named := map[string]bool{}
-	for _, row := range rows.components {
-		e := v.cfg.owned(cluster, row.Name, row.Labels)
-		e.Record.ID = strconv.FormatInt(row.ID, 10)
-		e.Record.Digest = v.cfg.digest(shownEntry(row, rows.apis[row.Name]))
-		named[row.Name] = true
-		each(e)
+	return sums, err
+}
+
+// listComponents hands on every component with the sum over its APIs.
+func (v *V1) listComponents(ctx context.Context, s *session, cluster string, apis map[fingerprint.Print]apiSum, each func(syncer.Entry)) (err error) {
+	config := v.cfg.sum()
+	for seen := false; !seen && err == nil; {
+		err = v.index.reloadComponents(ctx, s, v.cfg.Name, v.index.in(v.cfg.Name).mark(), view[wireComponent]{
+			rows: rows[wireComponent]{
+				begin: func() { seen = true }, // what an unsteady reading handed on comes again
+				row: func(row *wireComponent) {
+					if row.RegistryName != v.cfg.Name { // else the filter did not work
+						return
+					}
+					name := fingerprint.Of(row.Name)
+					e := v.cfg.owned(cluster, row.Name, row.Labels)
+					e.Record.ID = strconv.FormatInt(row.ID, 10)
+					total := config.plus(sumComponent(row.Name, sumLabels(row.Labels)))
+					if own, has := apis[name]; has {
+						total = total.plus(own.sum)
+						apis[name] = apiSum{own.sum, true}
+					}
+					e.Record.Digest = total.String()
+					each(e)
+				},
+			},
+			ended: func(bool) {},
+		})
 	}
-	for name, left := range rows.apis {
-		if named[name] {
-			continue
+	return err
+}
+
+// leftovers hands on the APIs whose component is gone. There are none as a rule, so they are read again rather than kept.
+func (v *V1) leftovers(ctx context.Context, s *session, cluster string, apis map[fingerprint.Print]apiSum, each func(syncer.Entry)) error {
+	left := map[fingerprint.Print]bool{}
+	for name, of := range apis {
+		if !of.component {
+			left[name] = true
 		}
-		told := map[component.Key]bool{}
-		for _, row := range left { // several owners may have left some
-			if e := v.cfg.owned(cluster, name, row.Labels); !told[e.Key] {
-				told[e.Key] = true
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	type owner struct {
+		name string
+		key  component.Key
+	}
+	told := map[owner]bool{}
+	_, err := list(ctx, s, pathAPIs, nil, func(row *wireAPI) int64 { return row.ID }, rows[wireAPI]{
+		begin: func() {},
+		row: func(row *wireAPI) {
+			if row.RegistryName != v.cfg.Name || !left[fingerprint.Of(row.ComponentName)] {
+				return
+			}
+			e := v.cfg.owned(cluster, row.ComponentName, row.Labels)
+			if of := (owner{row.ComponentName, e.Key}); !told[of] { // several owners may have left some under one name
+				told[of] = true
 				each(e)
 			}
-		}
-	}
-	return nil
+		},
+	})
+	return err
 }
 
 // Place implements syncer.Inventory.
@@ -87,51 +155,4 @@ func (c Config) componentName(namespace, entry string) string {
 		return strings.TrimPrefix(entry, namespace+".")
 	}
 	return entry
-}
-
-// shownEntry gives what the registry shows in the form of what it should show.
-func shownEntry(row wireComponent, apis []wireAPI) entry {
-	e := entry{registry: row.RegistryName, name: row.Name, labels: shownLabels(row.Labels)}
-	for _, a := range apis {
-		e.apis = append(e.apis, api{
-			name: a.Name, url: a.URL, specification: a.Specification, status: a.Status, labels: shownLabels(a.Labels),
-		})
-	}
-	return e
-}
-
-// shownLabels keeps every label: of two with one key, the values stand side by side, which no wanted set has.
-func shownLabels(read []wireLabel) labelSet {
-	labels := labelSet{}
-	for _, label := range slices.SortedFunc(slices.Values(read), func(a, b wireLabel) int { return cmp.Compare(a.ID, b.ID) }) {
-		if other, twice := labels[label.Key]; twice && other != label.Value {
-			labels[label.Key] = other + "\n" + label.Value
-			continue
-		}
-		labels[label.Key] = label.Value
-	}
-	return labels
-}
-
-// digest is the same for entries that show the same, in whatever order their APIs stand. It is another one once the
-// configuration asks for something else: every entry then differs from its record, and is looked at.
-func (c Config) digest(e entry) string {
-	type shown struct {
-		Name, URL, Specification, Status string
-		Labels                           labelSet
-	}
-	all := []shown{{Name: e.name, Labels: e.labels}}
-	apis := slices.Clone(e.apis)
-	slices.SortStableFunc(apis, func(a, b api) int {
-		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.url, b.url), cmp.Compare(a.specification, b.specification), cmp.Compare(a.status, b.status))
-	})
-	for _, a := range apis {
-		all = append(all, shown{a.name, a.url, a.specification, a.status, a.labels})
-	}
-	text, err := json.Marshal([]any{c.NameFormat, slices.Sorted(slices.Values(c.Segments)), all}) // maps come in the order of their keys
-	if err != nil {
-		return "" // strings and maps of strings can always be encoded
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
 }

@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"odasync/internal/fingerprint"
 )
 
 // pair is a label's content, under which the registry has one id.
 type pair struct{ key, value string }
 
+func (p pair) print() fingerprint.Print { return fingerprint.Of(p) }
+
 // labels knows the ids of the registry's labels and creates what is missing. Labels are never deleted: other entries may
 // use them, and the registry does not check.
 type labels struct {
-	ids      table[pair, int64]
+	ids      table[fingerprint.Print, int64] // by the pair's fingerprint
 	creating flight[pair]
 }
 
@@ -41,16 +45,12 @@ func (l labelSet) shownBy(read []wireLabel) bool {
 }
 
 func (l *labels) reload(ctx context.Context, s *session, mark uint64) error {
-	return l.ids.reload(ctx, mark, func() (map[pair]int64, error) {
-		rows, _, err := list(ctx, s, pathLabels, nil, func(row wireLabel) int64 { return row.ID })
-		if err != nil {
-			return nil, err
-		}
-		ids := make(map[pair]int64, len(rows))
-		for _, row := range rows {
-			ids[pair{row.Key, row.Value}] = row.ID // of a pair that is there twice, either will do
-		}
-		return ids, nil
+	return l.ids.reload(ctx, mark, func() (ids map[fingerprint.Print]int64, err error) {
+		_, err = list(ctx, s, pathLabels, nil, func(row *wireLabel) int64 { return row.ID }, rows[wireLabel]{
+			begin: func() { ids = map[fingerprint.Print]int64{} },
+			row:   func(row *wireLabel) { ids[pair{row.Key, row.Value}.print()] = row.ID }, // of a pair that is there twice, either will do
+		})
+		return ids, err
 	})
 }
 
@@ -90,7 +90,7 @@ func (l *labels) refreshRenamed(ctx context.Context, s *session, set labelSet, r
 		shown[label.ID] = pair{label.Key, label.Value}
 	}
 	for _, p := range set.pairs() {
-		id, known := l.ids.get(p)
+		id, known := l.ids.get(p.print())
 		if other, there := shown[id]; known && there && other != p {
 			return l.reload(ctx, s, mark)
 		}
@@ -115,18 +115,18 @@ func (l *labels) resolve(ctx context.Context, s *session, set labelSet) ([]int64
 // does, which may miss the label while it changes, so that both are tried again.
 func (l *labels) id(ctx context.Context, s *session, p pair) (int64, error) {
 	for range maxRounds {
-		if id, ok := l.ids.get(p); ok {
+		if id, ok := l.ids.get(p.print()); ok {
 			return id, nil
 		}
 		err := l.creating.do(ctx, p, func() error {
-			if _, ok := l.ids.get(p); ok {
+			if _, ok := l.ids.get(p.print()); ok {
 				return nil
 			}
 			mark := l.ids.mark()
 			var created wireLabel
 			err := s.do(ctx, request{method: http.MethodPost, endpoint: pathLabels, body: labelCreate{p.key, p.value}}, &created)
 			if err == nil {
-				l.ids.put(p, created.ID)
+				l.ids.put(p.print(), created.ID)
 				return nil
 			}
 			if isMoved(err) {

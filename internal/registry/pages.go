@@ -2,10 +2,14 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"odasync/internal/syncer"
 )
 
 // pageSize is the most that the registry gives at once; it gives 100 when not asked.
@@ -14,45 +18,90 @@ const pageSize = 1000
 // listTries is how often a collection that changes while it is read is read again from its start.
 const listTries = 3
 
+// rows receives a collection while it is read. A row is not kept once row has returned, so a collection of any size takes
+// the memory of one row.
+type rows[T any] struct {
+	// begin is called before each reading from the start: what came before is void.
+	begin func()
+	row   func(*T)
+}
+
 // list reads a whole collection. The registry pages by position and keeps no order, so a row that leaves while the pages
 // are read shifts the others past the reader unseen. Each page therefore begins with the last row of the page before:
 // where another row stands there, the rows have moved, and the reading starts again. Steady is false when they moved
 // each time; rows may then be missing. No row comes twice.
-func list[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(T) int64) (rows []T, steady bool, err error) {
+func list[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64, to rows[T]) (steady bool, err error) {
 	for range listTries {
-		rows, steady, err = listOnce(ctx, s, endpoint, query, id)
+		to.begin()
+		steady, err = listOnce(ctx, s, endpoint, query, id, to.row)
 		if err != nil || steady {
-			return rows, steady, err
+			return steady, err
 		}
 	}
-	return rows, false, nil
+	return false, nil
 }
 
-func listOnce[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(T) int64) (rows []T, steady bool, err error) {
+// collect is list for a collection, or a part of one, that is small enough to be kept.
+func collect[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64) (all []T, steady bool, err error) {
+	steady, err = list(ctx, s, endpoint, query, id, rows[T]{begin: func() { all = nil }, row: func(row *T) { all = append(all, *row) }})
+	return all, steady, err
+}
+
+func listOnce[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64, each func(*T)) (steady bool, err error) {
 	steady = true
-	seen := map[int64]bool{}
+	seen := idSet{}
 	params := url.Values{"limit": {strconv.Itoa(pageSize)}}
 	maps.Copy(params, query)
 	var last int64
 	for skip := 0; ; {
 		params.Set("skip", strconv.Itoa(skip))
-		var page []T
-		if err := s.do(ctx, request{method: http.MethodGet, endpoint: endpoint, query: params}, &page); err != nil {
-			return nil, false, err
+		count, fresh, first, previous := 0, 0, int64(0), last
+		err := s.do(ctx, request{method: http.MethodGet, endpoint: endpoint, query: params, row: func(decoder *json.Decoder) error {
+			var row T
+			if err := decoder.Decode(&row); err != nil {
+				return err
+			}
+			last = id(&row)
+			if count++; count == 1 {
+				first = last
+			}
+			if count > pageSize {
+				return fmt.Errorf("more than the %d rows that were asked for: the parameter limit is ignored", pageSize)
+			}
+			if seen.add(last) {
+				fresh++
+				each(&row)
+			}
+			return nil
+		}}, nil)
+		if err != nil {
+			return false, err
 		}
-		if skip > 0 && (len(page) == 0 || id(page[0]) != last) {
-			steady = false
-		}
-		for _, row := range page {
-			if !seen[id(row)] {
-				seen[id(row)] = true
-				rows = append(rows, row)
+		if skip > 0 && count == pageSize && fresh == 0 {
+			return false, &syncer.Failure{
+				Class: syncer.ClassRefused, Request: http.MethodGet + " " + endpoint,
+				Words: fmt.Sprintf("the registry ignores the parameter skip: rows %d to %d are rows that came before: check COMPONENT_REGISTRY_URL and any proxy before it", skip, skip+count-1),
 			}
 		}
-		if len(page) < pageSize {
-			return rows, steady, nil
+		if skip > 0 && (count == 0 || first != previous) {
+			steady = false
 		}
-		last = id(page[len(page)-1])
-		skip += len(page) - 1
+		if count < pageSize {
+			return steady, nil
+		}
+		skip += count - 1
 	}
+}
+
+// idSet is a set of ids, which a registry hands out one after the other.
+type idSet map[int64]uint64
+
+// add says whether the id is new.
+func (s idSet) add(id int64) bool {
+	word, bit := id>>6, uint64(1)<<(id&63)
+	if s[word]&bit != 0 {
+		return false
+	}
+	s[word] |= bit
+	return true
 }

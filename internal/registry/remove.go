@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"odasync/internal/component"
+	"odasync/internal/fingerprint"
 )
 
 // removal takes away what the registry shows for a component at one place.
@@ -47,8 +48,8 @@ func (r *removal) round(ctx context.Context, _ creations) error {
 	if err != nil && !hasStatus(err, http.StatusNotFound) {
 		return err
 	}
-	r.index.in(r.at.registry).drop(r.at.name, found.ID)
-	r.index.apis.drop(r.at.holder(), true)
+	r.index.in(r.at.registry).drop(fingerprint.Of(r.at.name), found.ID)
+	r.index.apis.drop(r.at.holder().print(), true)
 	return nil
 }
 
@@ -57,7 +58,7 @@ func (r *removal) round(ctx context.Context, _ creations) error {
 func (r *removal) lookUp(ctx context.Context) (*wireComponent, error) {
 	components := r.index.in(r.at.registry)
 	mark := components.mark()
-	_, listed := components.get(r.at.name)
+	_, listed := components.get(fingerprint.Of(r.at.name))
 	found, err := r.find(ctx, r.session, r.at)
 	if err != nil || found != nil {
 		return found, err
@@ -91,7 +92,7 @@ func (r *removal) removeLeftovers(ctx context.Context) error {
 		}
 	}
 	if others == 0 {
-		r.index.apis.drop(r.at.holder(), true)
+		r.index.apis.drop(r.at.holder().print(), true)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"net/url"
 
 	"odasync/internal/component"
 	"odasync/internal/syncer"
@@ -31,64 +32,33 @@ func (v *V1) Shown(ctx context.Context) (*Shown, error) {
 	return &Shown{cfg: v.cfg, entries: entries}, nil
 }
 
-// rows are what the registry lists under the configured registry entry.
-type rows struct {
-	components []wireComponent
-	apis       map[string][]wireAPI // by the component's name
-	steady     bool                 // or else something may be missing
-}
-
-// readRows lists everything that stands under the configured registry entry; the registry has no filter for the APIs of
-// one registry entry. The index knows it afterwards.
-func (v *V1) readRows(ctx context.Context, s *session) (rows, error) {
-	found := rows{apis: map[string][]wireAPI{}, steady: true}
-	seen := false // or else another's reading was used
-	for !seen {
-		err := v.index.reloadComponents(ctx, s, v.cfg.Name, v.index.in(v.cfg.Name).mark(), func(all []wireComponent, steady bool) {
-			seen, found.steady = true, found.steady && steady
-			for _, row := range all {
-				if row.RegistryName == v.cfg.Name { // else the filter did not work
-					found.components = append(found.components, row)
-				}
-			}
-		})
-		if err != nil {
-			return rows{}, err
-		}
-	}
-	for seen = false; !seen; {
-		err := v.index.reloadAPIs(ctx, s, v.index.apis.mark(), func(all []wireAPI, steady bool) {
-			seen, found.steady = true, found.steady && steady
-			for _, row := range all {
-				if row.RegistryName == v.cfg.Name {
-					found.apis[row.ComponentName] = append(found.apis[row.ComponentName], row)
-				}
-			}
-		})
-		if err != nil {
-			return rows{}, err
-		}
-	}
-	return found, nil
-}
-
 // readAll reads what stands under the configured registry entry, by name. Where it is not steady, something may be missing.
 func (v *V1) readAll(ctx context.Context, s *session) (entries map[string]*shown, steady bool, err error) {
-	found, err := v.readRows(ctx, s)
+	filter := url.Values{"registry_name": {v.cfg.Name}}
+	components, steady, err := collect(ctx, s, pathComponents, filter, func(row *wireComponent) int64 { return row.ID })
 	if err != nil {
 		return nil, false, err
 	}
 	entries = map[string]*shown{}
-	for _, row := range found.components {
-		entries[row.Name] = &shown{component: &row}
-	}
-	for name, apis := range found.apis {
-		if entries[name] == nil {
-			entries[name] = &shown{}
+	for _, row := range components {
+		if row.RegistryName == v.cfg.Name { // else the filter did not work
+			entries[row.Name] = &shown{component: &row}
 		}
-		entries[name].apis = apis
 	}
-	return entries, found.steady, nil
+	apis, steadyToo, err := collect(ctx, s, pathAPIs, nil, func(row *wireAPI) int64 { return row.ID }) // there is no filter for them
+	if err != nil {
+		return nil, false, err
+	}
+	for _, row := range apis {
+		if row.RegistryName != v.cfg.Name {
+			continue
+		}
+		if entries[row.ComponentName] == nil {
+			entries[row.ComponentName] = &shown{}
+		}
+		entries[row.ComponentName].apis = append(entries[row.ComponentName].apis, row)
+	}
+	return entries, steady && steadyToo, nil
 }
 
 // ShownOf reads what stands under the component's name. The record of the sync state, where there is one, saves the

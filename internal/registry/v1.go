@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
+	"odasync/internal/fingerprint"
 	"odasync/internal/syncer"
 	"odasync/internal/tracing"
 )
@@ -204,7 +205,7 @@ func (v *V1) rounds(ctx context.Context, s *session, round func(context.Context,
 func (v *V1) find(ctx context.Context, s *session, at place) (*wireComponent, error) {
 	components := v.index.in(at.registry)
 	candidates := []int64{at.id}
-	if id, ok := components.get(at.name); ok && id != at.id {
+	if id, ok := components.get(fingerprint.Of(at.name)); ok && id != at.id {
 		candidates = append(candidates, id)
 	}
 	for _, id := range candidates {
@@ -216,7 +217,7 @@ func (v *V1) find(ctx context.Context, s *session, at place) (*wireComponent, er
 		switch {
 		case err == nil && found.RegistryName == at.registry && found.Name == at.name:
 			found.ID = id
-			components.put(at.name, id)
+			components.put(fingerprint.Of(at.name), id)
 			return &found, nil
 		case err != nil && !isMoved(err):
 			return nil, err
