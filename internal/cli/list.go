@@ -100,7 +100,7 @@ func timeoutFlag(value time.Duration) cli.Flag {
 // items joins the stream's newest events with the sync state, sorted by key. What cannot be read is told and left out.
 func (s *session) items(ctx context.Context, wanted func(component.Key) bool, unreadable func(error)) ([]Item, error) {
 	states := map[component.Key]syncer.State{}
-	if err := s.states.All(ctx, func(state syncer.State) { states[state.Key] = state }); err != nil {
+	if err := s.states.All(ctx, s.cluster, func(state syncer.State) { states[state.Key] = state }); err != nil {
 		return nil, err
 	}
 	newest := map[component.Key]event.Event{}

@@ -19,7 +19,7 @@ func reconcileCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "reconcile",
 		Usage: "compare the whole registry with the stream now, and mend what differs",
-		Description: "A syncer does so by itself after each full sync. With --approve, what waits under that id is allowed once, within a day: the\n" +
+		Description: "A syncer does so by itself every SYNC_INTERVAL. With --approve, what waits under that id is allowed once, within a day: the\n" +
 			"deletions, or the cluster that has taken the place of another one. The cluster is compared with the stream first, and\n" +
 			"then the registry with the stream.",
 		Flags: []cli.Flag{
@@ -116,33 +116,6 @@ func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (s
 		select {
 		case <-ctx.Done():
 			return done, fmt.Errorf("another reconcile is still under way after %s: try again, or give --timeout", c.Duration("timeout"))
-		case <-time.After(pollInterval):
-		}
-	}
-}
-
-// reconciled waits until a syncer has compared the registry with what stands before the marker.
-func (s *session) reconciled(ctx context.Context, c *cli.Context, marker event.Marker) error {
-	syncers, err := s.conn.Syncers(ctx)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(syncers, func(y stream.SyncerStatus) bool { return y.Target == s.target }) {
-		return s.refused(c, stream.ErrNobody)
-	}
-	records, err := s.conn.OpenRecords(ctx)
-	if err != nil {
-		return err
-	}
-	for {
-		last, found, err := records.LastReconcile(ctx, s.target, s.cluster)
-		// A later marker may have come before this one's turn; a second is more than clocks may differ by.
-		if err == nil && found && last.Error == "" && (last.ID == marker.ID || last.Time.After(marker.Time.Add(time.Second))) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return s.say(c, fmt.Errorf("the registry was not compared within %s: is a syncer of target %q running, and its registry well? `ctl status` tells", c.Duration("timeout"), s.target))
 		case <-time.After(pollInterval):
 		}
 	}

@@ -64,11 +64,10 @@ func syncAction(c *cli.Context) error {
 		read, interval = func(ctx context.Context) ([]Item, error) { return s.one(ctx, found.key()) }, pollInterval
 	}
 	if name == "" && namespace == "" {
-		marker, err := s.fullSync(ctx, c)
-		if err == nil {
-			err = s.reconciled(ctx, c, marker)
+		if _, err := s.fullSync(ctx, c); err != nil {
+			return err
 		}
-		if err != nil {
+		if _, err := s.reconcile(ctx, c, false); err != nil {
 			return err
 		}
 	} else if err := s.verify(ctx, c, request); err != nil {

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/config"
+	"odasync/internal/event"
 	"odasync/internal/prune"
 	"odasync/internal/registry"
 	"odasync/internal/stream"
@@ -83,17 +86,17 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		defer p.close()
 		backlog.Follow(p.consumer, p.letters)
 		s := syncer.New(syncer.Ports{
-			Deliveries: p.consumer, Heads: p.log, Sessions: p.sessions, States: p.states, Letters: p.letters, Registry: target, Probe: target,
+			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, Letters: p.letters, Registry: target, Probe: target,
 			Tracer: env.Tracer,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcilePorts{
-			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims, Progress: p.progress,
+			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims, Clusters: p.clusters.list,
 		})
 		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error) {
 			if of := cfg.Syncer.Clusters; len(of) > 0 && !slices.Contains(of, cluster) {
 				return syncer.Reconciliation{}, fmt.Errorf("target %q takes no components of cluster %q, only of %s: see SYNC_CLUSTERS", cfg.Syncer.Target, cluster, strings.Join(of, ", "))
 			}
-			return r.Reconcile(ctx, cluster, "", dryRun)
+			return r.Reconcile(ctx, cluster, dryRun)
 		})
 		if err != nil {
 			return err
@@ -105,7 +108,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		log.Info().Str("target", cfg.Syncer.Target).Str("registry", cfg.Registry.Address()).Int("concurrency", cfg.Syncer.Concurrency).Msg("syncing")
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return s.Run(ctx) })
-		group.Go(func() error { return r.Run(ctx, p.markers) })
+		group.Go(func() error { return r.Run(ctx) })
 		group.Go(func() error { return p.stands(ctx, cfg.Syncer.Target, metrics) })
 		return group.Wait()
 	})
@@ -116,7 +119,7 @@ type pipeline struct {
 	conn     *stream.Conn
 	log      *stream.Log
 	consumer *stream.Consumer
-	markers  *stream.Markers
+	clusters *clusters
 	claims   *stream.Claims
 	sessions *stream.Sessions
 	states   *stream.States
@@ -132,7 +135,7 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 	if p.consumer, err = p.log.EnsureConsumer(ctx, cfg.Syncer.Target, cfg.Registry.Address(), cfg.Syncer.Clusters...); err != nil {
 		return p, err
 	}
-	if p.markers, err = p.log.EnsureMarkers(ctx, cfg.Syncer.Target, cfg.Syncer.Clusters...); err != nil {
+	if p.clusters, err = newClusters(ctx, p.log, p.consumer, cfg.Syncer.Clusters); err != nil {
 		return p, err
 	}
 	if p.claims, err = conn.Claims(ctx, stream.TargetScope(cfg.Syncer.Target), owner); err != nil {
@@ -180,10 +183,58 @@ func (p *pipeline) stands(ctx context.Context, target string, metrics *syncer.Me
 	}
 }
 
-// progress is how far the target's consumer has come.
-func (p *pipeline) progress(ctx context.Context) (syncer.Progress, error) {
-	backlog, err := p.consumer.Backlog(ctx)
-	return syncer.Progress{Done: backlog.Done, Delivered: backlog.Delivered, Unfinished: backlog.Unfinished}, err
+// clusters knows which clusters a reconcile is for: those that are configured, or else those that have a marker or messages
+// in the stream. It looks on as messages are delivered.
+type clusters struct {
+	syncer.Deliveries
+	log        *stream.Log
+	configured []string
+
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func newClusters(ctx context.Context, log *stream.Log, deliveries syncer.Deliveries, configured []string) (*clusters, error) {
+	c := &clusters{Deliveries: deliveries, log: log, configured: configured, seen: map[string]bool{}}
+	if len(configured) > 0 {
+		return c, nil
+	}
+	// Where no full sync of a cluster has ended yet, its messages alone tell of it.
+	published, err := log.ComponentClusters(ctx)
+	c.see(published...)
+	return c, err
+}
+
+// Next implements syncer.Deliveries.
+func (c *clusters) Next(ctx context.Context) (event.Delivery, error) {
+	d, err := c.Deliveries.Next(ctx)
+	if err == nil {
+		c.see(d.Key.Cluster)
+	}
+	return d, err
+}
+
+func (c *clusters) see(clusters ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, cluster := range clusters {
+		c.seen[cluster] = true
+	}
+}
+
+// list gives the clusters in their order.
+func (c *clusters) list(ctx context.Context) ([]string, error) {
+	if len(c.configured) > 0 {
+		return c.configured, nil
+	}
+	marked, err := c.log.Clusters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.see(marked...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.seen)), nil
 }
 
 // tellFlow fills in how messages flow to the registry.

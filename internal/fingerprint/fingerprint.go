@@ -14,3 +14,6 @@ var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 func Of[T comparable](value T) Print {
 	return Print{maphash.Comparable(seeds[0], value), maphash.Comparable(seeds[1], value)}
 }
+
+// Short returns half of the fingerprint, for the question whether a value is still the one that was noted.
+func Short[T comparable](value T) uint64 { return maphash.Comparable(seeds[0], value) }

@@ -18,6 +18,3 @@ func (c *Conn) InBytes() uint64 { return c.nc.Stats().InBytes }
 
 // Connected says whether the client knows itself connected.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
-
-// MarkerWait is how long a replica may be silent about a marker.
-const MarkerWait = markerWait

@@ -3,6 +3,8 @@ package stream
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,6 +34,39 @@ func (l *Log) LastMark(ctx context.Context, cluster string) (event.Marker, bool,
 	}
 	marker, err := event.DecodeMarker(m)
 	return marker, true, err
+}
+
+// Clusters lists those that have a marker in the stream.
+func (l *Log) Clusters(ctx context.Context) ([]string, error) {
+	info, err := l.stream.Info(ctx, jetstream.WithSubjectFilter(event.SnapshotPrefix+".>"))
+	if err != nil {
+		return nil, fmt.Errorf("list the clusters on stream %s: %w", StreamName, err)
+	}
+	var clusters []string
+	for subject := range info.State.Subjects {
+		if cluster, err := event.ParseToken(strings.TrimPrefix(subject, event.SnapshotPrefix+".")); err == nil {
+			clusters = append(clusters, cluster)
+		}
+	}
+	slices.Sort(clusters)
+	return clusters, nil
+}
+
+// ComponentClusters lists those that have messages of components. It reads the head of every one.
+func (l *Log) ComponentClusters(ctx context.Context) ([]string, error) {
+	seen := map[string]bool{}
+	err := l.conn.scan(ctx, l.stream, event.ComponentPrefix+".>", true, func(m event.Message, _ uint64) {
+		token, _, _ := strings.Cut(strings.TrimPrefix(m.Subject, event.ComponentPrefix+"."), ".")
+		seen[token] = true
+	})
+	var clusters []string
+	for token := range seen {
+		if cluster, err := event.ParseToken(token); err == nil {
+			clusters = append(clusters, cluster)
+		}
+	}
+	slices.Sort(clusters)
+	return clusters, err
 }
 
 // Purge removes a component's messages up to a sequence, inclusive. What came later is never touched.

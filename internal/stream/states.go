@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/component"
@@ -16,7 +17,9 @@ import (
 
 // States is the sync state of one target, one entry a component.
 type States struct {
+	conn   *Conn
 	kv     jetstream.KeyValue
+	bucket jetstream.Stream // what the bucket stands in
 	prefix string
 	stream int64
 }
@@ -33,7 +36,7 @@ func (l *Log) States(ctx context.Context, target string) (*States, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.statesIn(kv, target), nil
+	return l.statesIn(ctx, kv, target)
 }
 
 // OpenStates binds to the bucket that a syncer created.
@@ -45,11 +48,15 @@ func (l *Log) OpenStates(ctx context.Context, target string) (*States, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", StatesBucket, err)
 	}
-	return l.statesIn(kv, target), nil
+	return l.statesIn(ctx, kv, target)
 }
 
-func (l *Log) statesIn(kv jetstream.KeyValue, target string) *States {
-	return &States{kv: kv, prefix: event.Token(target) + ".", stream: l.stream.CachedInfo().Created.UnixNano()}
+func (l *Log) statesIn(ctx context.Context, kv jetstream.KeyValue, target string) (*States, error) {
+	bucket, err := l.conn.js.Stream(ctx, "KV_"+StatesBucket)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", StatesBucket, err)
+	}
+	return &States{conn: l.conn, kv: kv, bucket: bucket, prefix: event.Token(target) + ".", stream: l.stream.CachedInfo().Created.UnixNano()}, nil
 }
 
 // Load reads the entry from the stream's leader; a key without entry gives a zero State with that key.
@@ -61,18 +68,18 @@ func (s *States) Load(ctx context.Context, key component.Key) (syncer.State, err
 	if err != nil {
 		return syncer.State{}, fmt.Errorf("read the sync state of %s: %w", key, err)
 	}
-	return s.decode(key, entry), nil
+	return s.decode(key, entry.Value(), entry.Revision()), nil
 }
 
 // decode reads an entry. One that cannot be read tells nothing about the registry: that is doubt, not a reason to
 // stop.
-func (s *States) decode(key component.Key, entry jetstream.KeyValueEntry) syncer.State {
+func (s *States) decode(key component.Key, text []byte, revision uint64) syncer.State {
 	var value stored
-	if err := json.Unmarshal(entry.Value(), &value); err != nil {
-		return syncer.State{Key: key, Revision: entry.Revision(), Intent: 1}
+	if err := json.Unmarshal(text, &value); err != nil {
+		return syncer.State{Key: key, Revision: revision, Intent: 1}
 	}
 	state := value.State
-	state.Key, state.Revision = key, entry.Revision()
+	state.Key, state.Revision = key, revision
 	if value.Stream != s.stream {
 		// The stream was lost and filled again: what the registry holds is as recorded, but its sequences are not ours.
 		state.Sequence, state.Intent = 0, 1
@@ -103,26 +110,32 @@ func (s *States) Save(ctx context.Context, state syncer.State) (uint64, error) {
 	return revision, nil
 }
 
-// All calls each with every entry of the target.
-func (s *States) All(ctx context.Context, each func(syncer.State)) error {
-	watch, err := s.kv.Watch(ctx, s.prefix+">", jetstream.IgnoreDeletes())
+// Delete removes the entry if its revision is still State.Revision; else syncer.ErrConflict.
+func (s *States) Delete(ctx context.Context, state syncer.State) error {
+	err := s.kv.Delete(ctx, s.prefix+event.Tokens(state.Key), jetstream.LastRevision(state.Revision))
+	if isConflict(err) {
+		return fmt.Errorf("delete the sync state of %s: %w", state.Key, syncer.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("delete the sync state of %s: %w", state.Key, err)
+	}
+	return nil
+}
+
+// All calls each with every entry of the target's for a cluster, oldest first. An entry that changes meanwhile may come
+// again. They are pulled in small numbers: a watch of the bucket would have the server send ahead tens of MB.
+func (s *States) All(ctx context.Context, cluster string, each func(syncer.State)) error {
+	prefix := "$KV." + StatesBucket + "." + s.prefix
+	err := s.conn.scan(ctx, s.bucket, prefix+event.Token(cluster)+".>", false, func(m event.Message, revision uint64) {
+		if nats.Header(m.Header).Get("KV-Operation") != "" {
+			return // it was deleted
+		}
+		if key, err := event.ParseTokens(strings.TrimPrefix(m.Subject, prefix)); err == nil { // else it was not written by us
+			each(s.decode(key, m.Data, revision))
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("read the sync state: %w", err)
 	}
-	defer func() { _ = watch.Stop() }() // nothing is owed to a watch that is not read any more
-	for {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("read the sync state: %w", ctx.Err())
-		case entry := <-watch.Updates():
-			if entry == nil { // all that was there has come
-				return nil
-			}
-			key, err := event.ParseTokens(strings.TrimPrefix(entry.Key(), s.prefix))
-			if err != nil {
-				continue // not written by us
-			}
-			each(s.decode(key, entry))
-		}
-	}
+	return nil
 }

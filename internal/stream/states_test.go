@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
+	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/syncer"
@@ -127,7 +128,7 @@ func TestTargetsAreApart(t *testing.T) {
 	}
 	for i, target := range targets {
 		got := make(map[component.Key]uint64)
-		if err := statesOf(t, log, target).All(within(t), func(s syncer.State) { got[s.Key] = s.Sequence }); err != nil {
+		if err := statesOf(t, log, target).All(within(t), keyOf("").Cluster, func(s syncer.State) { got[s.Key] = s.Sequence }); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(map[component.Key]uint64{keyOf("c"): uint64(i + 1)}, got); diff != "" {
@@ -204,7 +205,7 @@ func TestAllStates(t *testing.T) {
 	want := make(map[component.Key]syncer.State)
 	collect := func() map[component.Key]syncer.State {
 		got := make(map[component.Key]syncer.State)
-		if err := states.All(within(t), func(s syncer.State) { got[s.Key] = s }); err != nil {
+		if err := states.All(within(t), keyOf("").Cluster, func(s syncer.State) { got[s.Key] = s }); err != nil {
 			t.Fatal(err)
 		}
 		return got
@@ -247,5 +248,70 @@ func TestStatesWhileTheServerIsAway(t *testing.T) {
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %s to say so", took)
+	}
+}
+
+// A reconcile of one cluster reads that cluster's states only.
+func TestStates_AllReadsOneCluster(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	for _, cluster := range []string{"east", "east.2", "west"} {
+		if _, err := states.Save(within(t), applied(component.Key{Cluster: cluster, Namespace: "ns", Name: "c"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	if err := states.All(within(t), "east", func(s syncer.State) { got = append(got, s.Key.String()) }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"east/ns/c"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestStates_DeleteIsACompareAndSet(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	state := applied(keyOf("a"))
+	var err error
+	if state.Revision, err = states.Save(within(t), state); err != nil {
+		t.Fatal(err)
+	}
+	older := state
+	if state.Revision, err = states.Save(within(t), state); err != nil {
+		t.Fatal(err)
+	}
+	if err := states.Delete(within(t), older); !errors.Is(err, syncer.ErrConflict) {
+		t.Errorf("deleting a changed entry: %v", err)
+	}
+	if err := states.Delete(within(t), state); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, states, state.Key); got.Revision != 0 {
+		t.Errorf("it is still there: %+v", got)
+	}
+	if _, err := states.Save(within(t), applied(keyOf("a"))); err != nil { // a component of that name comes again
+		t.Errorf("saving it anew: %v", err)
+	}
+}
+
+func TestLog_ListsClusters(t *testing.T) {
+	t.Parallel()
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	if err := log.Mark(within(t), event.Marker{ID: "1", Cluster: "marked.1", Time: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b"} {
+		if _, err := log.Publish(within(t), event.Tombstone(component.Key{Cluster: "published.1", Namespace: "ns", Name: name}, "", "", time.Now()), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := log.Clusters(within(t)); err != nil || !cmp.Equal(got, []string{"marked.1"}) {
+		t.Errorf("with a marker: %q, %v", got, err)
+	}
+	if got, err := log.ComponentClusters(within(t)); err != nil || !cmp.Equal(got, []string{"published.1"}) {
+		t.Errorf("with messages: %q, %v", got, err)
 	}
 }

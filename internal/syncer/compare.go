@@ -2,11 +2,12 @@ package syncer
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"time"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/fingerprint"
 )
 
 // comparison is what a reconcile found.
@@ -14,162 +15,323 @@ type comparison struct {
 	damaged, orphans []found
 	// displaced components can be mended once the orphan in their place is gone.
 	displaced []found
+	// unlisted orphans stand in namespaces of which the last full sync knows nothing.
+	unlisted []found
+	// expired are states of deleted components whose tombstones were purged from the stream.
+	expired []State
 	// complete says that a full comparison of the cluster stands in the stream: what it does not name does not exist.
 	complete bool
 }
 
+// row is what a comparison keeps of a component: a few dozen bytes, since there are as many rows as components. Where only
+// equality counts, a hash stands for the text.
+type row struct {
+	sequence     uint64
+	hash, digest uint64 // of the applied content, and of the entry as the apply left it
+	// name is the entry's recorded one, place the one that it should have; namespace is the component's.
+	name, place, namespace uint64
+	flags                  flags
+}
+
+type flags uint16
+
+const (
+	// deleted and failed are outcomes; without one the component was applied, or nothing is known of it.
+	deleted flags = 1 << iota
+	failed
+	// inDoubt: writing began and its end is not recorded; abandoned: and it is long ago.
+	inDoubt
+	abandoned
+	// retryDue: it failed without a judgement of its content, and may be tried again. nameTaken: it failed since the name
+	// belongs to another owner.
+	retryDue
+	nameTaken
+	// present: the registry lists the recorded entry; asRecorded: it shows what it should; atPlace: under the right name;
+	// alien: its labels tell of another component.
+	present
+	asRecorded
+	atPlace
+	alien
+	// headed: the stream has messages of the component; wanted: it is to stand in the registry, or will be looked at.
+	headed
+	wanted
+)
+
+func (r *row) is(f flags) bool { return r.flags&f != 0 }
+
+func (r *row) set(f flags, on bool) {
+	r.flags &^= f
+	if on {
+		r.flags |= f
+	}
+}
+
+// comparing is the memory of a comparison.
+type comparing struct {
+	*Reconciler
+	began time.Time
+	done  *Reconciliation
+	found comparison
+
+	rows   []row
+	byKey  map[fingerprint.Print]uint32
+	byID   map[uint64]uint32 // the registry's id of the recorded entry
+	names  map[uint64]bool   // of all entries; true where a component stands there, not only what is left of one
+	strays []found           // entries that their labels tell about, and no sync state
+	bare   []found           // APIs whose component is gone
+}
+
+func hash(text string) uint64 { return fingerprint.Short(text) }
+
 // compare holds what the stream wants, by its heads, against what the registry shows, by its digests. The sync state tells
-// which entry is whose and what it should look like. What it cannot decide it lets the applier look at, which writes only
-// what differs.
+// which entry is whose and what it should look like. What it cannot decide it lets the applier look at, which reads
+// everything again under its claim and writes only what differs.
+//
+// The order of the reads matters. The states come first: an outcome that is stored meanwhile makes an entry look damaged
+// at worst, never right. The heads come after the entries: what was created meanwhile is wanted by then. The marker comes
+// last: before it stood there, the stream may have been new and only half filled.
 func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (comparison, error) {
-	var c comparison
-	// How far the consumer has come is asked before the states are read: what was done by then has its outcome in them.
-	progress, err := r.ports.Progress(ctx)
-	if err != nil {
-		return c, err
+	c := &comparing{
+		Reconciler: r, began: time.Now(), done: done,
+		byKey: map[fingerprint.Print]uint32{}, byID: map[uint64]uint32{}, names: map[uint64]bool{},
 	}
-	// The states next: an outcome that is stored meanwhile makes an entry look damaged at worst, never right.
-	states := map[component.Key]State{}
-	owners := map[string]State{} // by the registry's id
-	err = r.ports.States.All(ctx, func(s State) {
-		if s.Key.Cluster != done.Cluster {
-			return
+	if err := r.ports.States.All(ctx, done.Cluster, c.state); err != nil {
+		return c.found, err
+	}
+	if err := r.ports.Inventory.Inventory(ctx, done.Cluster, c.entry); err != nil {
+		return c.found, err
+	}
+	if err := r.ports.Snapshot.Heads(ctx, done.Cluster, c.head); err != nil {
+		return c.found, err
+	}
+	marker, complete, err := r.ports.Snapshot.Complete(ctx, done.Cluster)
+	if err != nil {
+		return c.found, err
+	}
+	c.found.complete = complete
+	done.ID = marker.ID
+	if err := c.unwanted(ctx, marker.Unlisted); err != nil {
+		return c.found, err
+	}
+	// Of what the sync state and the labels both tell, and of a head that came twice, once is enough.
+	for _, list := range []*[]found{&c.found.damaged, &c.found.displaced, &c.found.orphans, &c.found.unlisted} {
+		slices.SortFunc(*list, func(a, b found) int { return a.key.Compare(b.key) })
+		*list = slices.CompactFunc(*list, func(a, b found) bool { return a.key == b.key })
+	}
+	done.Orphans = len(c.found.orphans) + len(c.found.unlisted)
+	return c.found, nil
+}
+
+// at returns the key's row; nil where there is none.
+func (c *comparing) at(key component.Key) *row {
+	if n, ok := c.byKey[fingerprint.Of(key)]; ok {
+		return &c.rows[n]
+	}
+	return nil
+}
+
+// add makes a row for the key, unless it has one.
+func (c *comparing) add(key component.Key) (*row, uint32) {
+	print := fingerprint.Of(key)
+	n, ok := c.byKey[print]
+	if !ok {
+		n = uint32(len(c.rows))
+		c.byKey[print] = n
+		c.rows = append(c.rows, row{})
+	}
+	return &c.rows[n], n
+}
+
+// state takes in what is known of a component.
+func (c *comparing) state(s State) {
+	r, n := c.add(s.Key)
+	*r = row{
+		sequence: s.Sequence, hash: hash(s.Hash), digest: hash(s.Record.Digest),
+		name: hash(s.Record.Name), place: hash(c.ports.Inventory.Place(s.Key).Name), namespace: hash(s.Key.Namespace),
+	}
+	r.set(deleted, s.Outcome == OutcomeDeleted)
+	r.set(failed, s.Outcome == OutcomeFailed)
+	r.set(inDoubt, s.Intent != 0)
+	r.set(abandoned, c.began.Sub(s.Updated) > c.lostAfter())
+	r.set(retryDue, !s.Reason.permanent() && c.began.Sub(s.Updated) >= retryPause(&s))
+	r.set(nameTaken, s.Reason == ClassTaken)
+	if s.Record.ID != "" {
+		c.byID[hash(s.Record.ID)] = n
+	}
+}
+
+// lostAfter is how long a newest message may be without an outcome until that counts as lost. A syncer that is behind
+// brings it later than that, too: then the component is looked at twice.
+func (c *comparing) lostAfter() time.Duration { return max(lostIntervals*c.interval, lostAtLeast) }
+
+const (
+	lostIntervals = 3
+	lostAtLeast   = 5 * time.Minute
+)
+
+// retryPause is how long a failure that does not judge the content is left alone: half of the time since it began, so
+// that the tries become rare where they are in vain.
+func retryPause(s *State) time.Duration {
+	return min(max(s.Updated.Sub(s.FailedSince)/2, retryAtLeast), retryAtMost)
+}
+
+const (
+	retryAtLeast = 30 * time.Second
+	retryAtMost  = time.Hour
+)
+
+// entry takes in what stands in the registry. One may come twice; the later word counts.
+func (c *comparing) entry(e Entry) {
+	name := hash(e.Record.Name)
+	c.names[name] = c.names[name] || e.Record.ID != ""
+	if e.Foreign {
+		return
+	}
+	if e.Record.ID == "" {
+		if e.Key != (component.Key{}) {
+			c.add(e.Key) // so that its head is noticed
+			c.bare = append(c.bare, found{key: e.Key, problem: problemOrphan, record: e.Record})
 		}
-		states[s.Key] = s
-		if s.Record.ID != "" {
-			owners[s.Record.ID] = s
+		return
+	}
+	n, recorded := c.byID[hash(e.Record.ID)]
+	if recorded {
+		r := &c.rows[n]
+		// The entry is the component's that the sync state knows there, unless somebody gave it another one's name or namespace.
+		others := e.Key != (component.Key{}) && (hash(e.Key.Namespace) != r.namespace || name != r.name)
+		r.set(present, true)
+		r.set(asRecorded, hash(e.Record.Digest) == r.digest)
+		r.set(atPlace, name == r.place)
+		r.set(alien, others)
+		recorded = !others
+	}
+	if !recorded && e.Key != (component.Key{}) { // else it is a person's, or another program's
+		c.add(e.Key)
+		c.strays = append(c.strays, found{key: e.Key, problem: problemOrphan, record: e.Record})
+	}
+}
+
+// head takes in what the stream wants, and decides about the component.
+func (c *comparing) head(h event.Head) {
+	r := c.at(h.Key)
+	if r == nil {
+		r = &row{}
+	}
+	if r.is(headed) { // a newer message came meanwhile: its own outcome is still to come
+		r.set(wanted, r.is(wanted) || !h.Deleted)
+		return
+	}
+	r.set(headed|wanted, true)
+	if !h.Deleted {
+		c.done.Desired++
+	}
+	switch {
+	case r.sequence != h.Sequence:
+		// Behind its head the component waits for its message, or has lost the outcome. Ahead of it, the stream is older than
+		// the sync state.
+		lost := r.sequence > h.Sequence || c.began.Sub(h.Time) > c.lostAfter()
+		c.unsettled(h.Key, lost)
+	case r.is(failed):
+		c.done.Failed++
+		if free := !c.names[hash(c.ports.Inventory.Place(h.Key).Name)]; r.is(retryDue) || r.is(nameTaken) && free {
+			c.damage(found{key: h.Key, problem: problemFailed})
+		}
+	case r.is(inDoubt):
+		c.unsettled(h.Key, r.is(abandoned))
+	case h.Deleted != r.is(deleted), h.Hash != "" && hash(h.Hash) != r.hash:
+		c.unsettled(h.Key, true) // the sequence stood for another message when it was applied
+	case h.Deleted:
+		r.set(wanted, false)
+	case !r.is(present):
+		c.done.Missing++
+		_, there := c.names[hash(c.ports.Inventory.Place(h.Key).Name)]
+		c.damage(found{key: h.Key, problem: problemMissing, absent: !there})
+	case r.is(alien) && r.is(atPlace):
+		c.done.Different++
+		c.found.displaced = append(c.found.displaced, found{key: h.Key, problem: problemDifferent})
+	case !r.is(asRecorded) || !r.is(atPlace):
+		c.done.Different++
+		c.damage(found{key: h.Key, problem: problemDifferent})
+	}
+}
+
+func (c *comparing) damage(f found) { c.found.damaged = append(c.found.damaged, f) }
+
+// unsettled counts a component whose newest message has no outcome; where that was lost, it is looked at.
+func (c *comparing) unsettled(key component.Key, lost bool) {
+	if !lost {
+		c.done.Pending++
+		return
+	}
+	c.done.Unsettled++
+	c.damage(found{key: key, problem: problemUnsettled})
+}
+
+// unwanted finds entries that are odasync's, by their labels or by the sync state, and that no component stands for.
+func (c *comparing) unwanted(ctx context.Context, scopes []string) error {
+	c.orphans(scopes, c.strays, true)
+	c.orphans(scopes, c.bare, false)
+	// Which ones they are by the sync state is read once more, rather than to keep every name for what is rare.
+	unwanted, expired := false, false
+	for i := range c.rows {
+		r := &c.rows[i]
+		if r.is(present) && !r.is(alien) {
+			c.done.Entries++
+			unwanted = unwanted || !r.is(wanted)
+		}
+		expired = expired || r.expired()
+	}
+	if !unwanted && !(expired && c.found.complete) {
+		return nil
+	}
+	var orphans []found
+	err := c.ports.States.All(ctx, c.done.Cluster, func(s State) {
+		r := c.at(s.Key)
+		switch {
+		case r == nil || r.sequence != s.Sequence: // new, or another one by now
+		case r.is(present) && !r.is(alien) && !r.is(wanted) && s.Record.ID != "":
+			orphans = append(orphans, found{key: s.Key, problem: problemOrphan, record: s.Record})
+		case r.expired() && s.Outcome == OutcomeDeleted && s.Intent == 0 && c.found.complete:
+			c.found.expired = append(c.found.expired, s)
 		}
 	})
-	if err != nil {
-		return c, err
-	}
-	entries := map[string]Entry{} // by the registry's id
-	names := map[string]bool{}    // of components, and of what is left of them
-	taken := map[string]bool{}    // of components
-	var bare []Entry
-	err = r.ports.Inventory.Inventory(ctx, done.Cluster, func(e Entry) {
-		names[e.Record.Name] = true
-		taken[e.Record.Name] = taken[e.Record.Name] || e.Record.ID != ""
+	c.orphans(scopes, orphans, false)
+	return err
+}
+
+// expired says whether the row is of a deleted component of which the stream knows nothing any more.
+func (r *row) expired() bool {
+	return r.is(deleted) && !r.is(headed) && !r.is(inDoubt) && !r.is(present)
+}
+
+// orphans adds those of the entries that no component stands for. Where they are components, all of them are counted.
+func (c *comparing) orphans(scopes []string, entries []found, components bool) {
+	seen := map[fingerprint.Print]bool{}
+	for _, f := range entries {
+		entry := fingerprint.Of(f.record)
+		if seen[entry] {
+			continue
+		}
+		seen[entry] = true
+		r := c.at(f.key)
+		unwanted := r == nil || !r.is(wanted)
+		if components || unwanted && f.record.ID == "" { // the APIs of a wanted component go when it is mended
+			c.done.Entries++
+		}
 		switch {
-		case e.Foreign:
-		case e.Record.ID == "":
-			bare = append(bare, e)
+		case !unwanted:
+		case unlisted(scopes, f.key.Namespace):
+			c.found.unlisted = append(c.found.unlisted, f)
 		default:
-			entries[e.Record.ID] = e
+			c.found.orphans = append(c.found.orphans, f)
 		}
+	}
+}
+
+// unlisted says whether a namespace belongs to a scope that could not be listed. One that cannot be read may be any.
+func unlisted(scopes []string, namespace string) bool {
+	return slices.ContainsFunc(scopes, func(text string) bool {
+		scope, err := component.ParseScope(text)
+		return err != nil || scope.Contains(namespace)
 	})
-	if err != nil {
-		return c, err
-	}
-	heads := map[component.Key]event.Head{}
-	if err := r.ports.Snapshot.Heads(ctx, done.Cluster, func(h event.Head) { heads[h.Key] = h }); err != nil {
-		return c, err
-	}
-	// After the heads: before the marker stood there, the stream may have been new and only half filled.
-	_, c.complete, err = r.ports.Snapshot.LastMark(ctx, done.Cluster)
-	if err != nil && !errors.Is(err, event.ErrUnreadable) {
-		return c, err
-	}
-	var unsettled, parked []found
-	for key, head := range heads {
-		state := states[key]
-		entry, stands := entries[state.Record.ID]
-		if !head.Deleted {
-			done.Desired++
-		}
-		switch {
-		case state.Sequence < head.Sequence:
-			unsettled = append(unsettled, found{key: key, problem: problemUnsettled, record: entry.Record})
-		case state.Outcome == OutcomeFailed:
-			if done.Failed++; state.Reason == ClassTaken && !taken[r.ports.Inventory.Place(key).Name] { // the name is free now
-				c.damaged = append(c.damaged, found{key: key, problem: problemMissing})
-			}
-			parked = append(parked, found{key: key})
-		case head.Deleted:
-		case !stands:
-			done.Missing++
-			absent := state.Intent == 0 && !names[r.ports.Inventory.Place(key).Name]
-			c.damaged = append(c.damaged, found{key: key, problem: problemMissing, absent: absent})
-		case ownerOf(entry, owners) != key && entry.Record.Name == r.ports.Inventory.Place(key).Name:
-			done.Different++
-			c.displaced = append(c.displaced, found{key: key, problem: problemDifferent, record: entry.Record})
-		case entry.Record.Digest != state.Record.Digest || entry.Record.Name != r.ports.Inventory.Place(key).Name:
-			done.Different++
-			c.damaged = append(c.damaged, found{key: key, problem: problemDifferent, record: entry.Record})
-		}
-	}
-	settle(done, &c, unsettled, heads, progress)
-	for _, f := range slices.Concat(unsettled, parked) { // what is to be deleted has its place until that is done
-		heads[f.key] = event.Head{Key: f.key}
-	}
-	r.orphans(done, &c, heads, owners, entries, bare)
-	return c, nil
-}
-
-// settle decides about components whose newest message has no outcome yet. Up to where everything is done the outcome was
-// lost, with the sync state or in part of it. What was not delivered is on its way. In between as many are on their way as
-// the consumer has in hand; where there are more, some outcomes were lost, and all of these are looked at.
-func settle(done *Reconciliation, c *comparison, unsettled []found, heads map[component.Key]event.Head, progress Progress) {
-	var lost, between []found
-	for _, f := range unsettled {
-		switch sequence := heads[f.key].Sequence; {
-		case sequence <= progress.Done:
-			lost = append(lost, f)
-		case sequence <= progress.Delivered:
-			between = append(between, f)
-		}
-	}
-	if len(between) > progress.Unfinished {
-		lost = append(lost, between...)
-	}
-	done.Unsettled, done.Pending = len(lost), len(unsettled)-len(lost)
-	c.damaged = append(c.damaged, lost...)
-}
-
-// orphans finds entries that are odasync's, by their labels or by the sync state, and that no component stands for.
-func (r *Reconciler) orphans(done *Reconciliation, c *comparison, heads map[component.Key]event.Head, owners map[string]State, entries map[string]Entry, bare []Entry) {
-	wanted := func(key component.Key) bool {
-		head, there := heads[key]
-		return there && !head.Deleted
-	}
-	seen := map[component.Key]bool{}
-	add := func(key component.Key, record Record) {
-		if !seen[key] {
-			seen[key] = true
-			done.Orphans++
-			c.orphans = append(c.orphans, found{key: key, problem: problemOrphan, record: record})
-		}
-	}
-	for _, entry := range entries {
-		key := ownerOf(entry, owners)
-		if key == (component.Key{}) {
-			continue // a person's, or another program's
-		}
-		done.Entries++
-		if !wanted(key) {
-			add(key, entry.Record)
-		}
-	}
-	for _, entry := range bare { // APIs whose component is gone; those of a wanted one go when it is mended
-		if entry.Key != (component.Key{}) && !wanted(entry.Key) {
-			done.Entries++
-			add(entry.Key, entry.Record)
-		}
-	}
-	for _, list := range [][]found{c.damaged, c.displaced, c.orphans} {
-		slices.SortFunc(list, func(a, b found) int { return a.key.Compare(b.key) })
-	}
-}
-
-// ownerOf tells whose an entry is: the component's that the sync state knows there, unless somebody gave it another one's
-// name or namespace.
-func ownerOf(entry Entry, owners map[string]State) component.Key {
-	known, recorded := owners[entry.Record.ID]
-	if !recorded {
-		return entry.Key
-	}
-	if entry.Key != (component.Key{}) && (entry.Key.Namespace != known.Key.Namespace || entry.Record.Name != known.Record.Name) {
-		return entry.Key
-	}
-	return known.Key
 }

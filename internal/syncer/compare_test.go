@@ -3,12 +3,13 @@ package syncer_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
@@ -143,7 +144,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			if diff := cmp.Diff(test.calls, l.since(3), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			if done.ID != "test" || done.Cluster != key("").Cluster || done.Target != target || done.Error != "" || done.DryRun {
+			if done.ID != "first" || done.Cluster != key("").Cluster || done.Target != target || done.Error != "" || done.DryRun {
 				t.Errorf("reconciliation %+v", done)
 			}
 			if got := countsOf(l.reconcile(reconciler)); got != test.again {
@@ -195,9 +196,9 @@ func TestReconcileFindsLostOutcomes(t *testing.T) {
 			l := newLibrary(t)
 			l.start(setup{concurrency: 4})
 			for _, name := range []string{"a", "b", "c", "deleted"} {
-				l.put(name, "1")
+				l.putAt(name, "1", longAgo)
 			}
-			l.bench.remove("deleted")
+			l.publish(event.Tombstone(key("deleted"), "", "", longAgo))
 			l.settled()
 			l.loseStates()
 			l.shelf.put("b", "edited meanwhile")
@@ -230,6 +231,207 @@ func TestReconcileFindsLostOutcomes(t *testing.T) {
 			}
 			g.open()
 			l.settled()
+		})
+	}
+}
+
+// longAgo is a time by which every message should have its outcome.
+var longAgo = time.Now().Add(-time.Hour)
+
+// A message that came lately may still be under way somewhere, whatever the consumer has in hand.
+func TestReconcile_LeavesNewMessagesWithoutAnOutcome(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	l.put("new", "1")
+	l.putAt("old", "1", longAgo)
+	l.settled()
+	l.loseStates()
+	if done := l.reconcile(l.reconciler(r, plan{})); countsOf(done) != (counts{Pending: 1, Unsettled: 1}) {
+		t.Errorf("reconciliation %+v", done)
+	}
+}
+
+// The stream came back older than the sync state, as from a backup: what it says now counts, although its sequences were
+// seen before.
+func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
+	t.Parallel()
+	for name, state := range map[string]func(head event.Event, s syncer.State) syncer.State{
+		"when the state is ahead of the head":     func(_ event.Event, s syncer.State) syncer.State { s.Sequence += 100; return s },
+		"when the sequence was another message's": func(_ event.Event, s syncer.State) syncer.State { s.Hash = "of the message that was lost"; return s },
+		"when the lost message was a deletion": func(_ event.Event, s syncer.State) syncer.State {
+			s.Outcome, s.Hash, s.Record = syncer.OutcomeDeleted, "", syncer.Record{}
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLibrary(t)
+			r := l.start(setup{})
+			head := l.put("a", "1")
+			l.put("b", "1")
+			l.settled()
+			if _, err := l.states.Save(t.Context(), state(head, l.state("a"))); err != nil {
+				t.Fatal(err)
+			}
+			l.shelf.put("a", "of the message that was lost")
+			done := l.reconcile(l.reconciler(r, plan{}))
+			if got := countsOf(done); got != (counts{Unsettled: 1, Mended: 1}) || l.registry.shows("a") != "1" {
+				t.Errorf("%+v, the registry shows %q", got, l.registry.shows("a"))
+			}
+		})
+	}
+}
+
+// What a replica left in doubt is looked at once nobody will finish it.
+func TestReconcile_LooksAtWhatWasLeftInDoubt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		updated time.Time
+		want    counts
+	}{
+		"when it is long ago":      {longAgo, counts{Unsettled: 1, Mended: 1}},
+		"when it may be under way": {time.Now(), counts{Pending: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLibrary(t)
+			r := l.start(setup{})
+			l.put("a", "1")
+			l.settled()
+			s := l.state("a")
+			s.Intent, s.Updated = s.Sequence, test.updated
+			if _, err := l.states.Save(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			l.shelf.put("a", "of a late writer")
+			if done := l.reconcile(l.reconciler(r, plan{})); countsOf(done) != test.want {
+				t.Errorf("reconciliation %+v", done)
+			}
+		})
+	}
+}
+
+// Orphans in namespaces that could not be listed stay; those elsewhere go.
+func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	l.strays(1)
+	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+		return append(all, syncer.Entry{
+			Key:    component.Key{Cluster: key("").Cluster, Namespace: "forbidden", Name: "x"},
+			Record: syncer.Record{Registry: "self", Name: "x", ID: "id-x", Digest: "x"},
+		})
+	})
+	l.mark("partly", "forbidden", "other-*")
+	done := l.reconcile(l.reconciler(r, plan{}))
+	if countsOf(done) != (counts{Orphans: 2, Deleted: 1}) || done.ID != "partly" {
+		t.Errorf("reconciliation %+v", done)
+	}
+	outcomes := map[string]string{}
+	for _, f := range done.Findings {
+		outcomes[f.Component] = f.Outcome
+	}
+	want := map[string]string{"east/forbidden/x": "kept until its namespace can be listed again", key("stray-00").String(): "deleted"}
+	if diff := cmp.Diff(want, outcomes); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	l.mark("all")
+	l.reconcile(l.reconciler(r, plan{}))
+	if diff := cmp.Diff([]call{{"stray-00", "", true}, {"x", "", true}}, l.since(0)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// States of components whose tombstones were purged go with them, where a full sync says that they are gone.
+func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	l.put("stays", "1")
+	l.put("deleted", "1")
+	l.put("purged", "1")
+	l.bench.remove("deleted")
+	tombstone := l.bench.remove("purged")
+	l.settled()
+	if err := l.log.Purge(t.Context(), tombstone.Key, tombstone.Sequence); err != nil {
+		t.Fatal(err)
+	}
+	l.unmark()
+	reconciler := l.reconciler(r, plan{})
+	l.reconcile(reconciler)
+	if got := l.known(); !cmp.Equal(got, []string{"deleted", "purged", "stays"}) {
+		t.Errorf("without a marker: states of %q", got)
+	}
+	l.mark("complete")
+	if _, err := reconciler.Reconcile(t.Context(), key("").Cluster, true); err != nil || len(l.known()) != 3 {
+		t.Errorf("after a dry run: states of %q, %v", l.known(), err)
+	}
+	l.reconcile(reconciler)
+	if got := l.known(); !cmp.Equal(got, []string{"deleted", "stays"}) {
+		t.Errorf("states of %q", got)
+	}
+	l.put("purged", "2") // it comes again, and has a state again
+	l.settled()
+	if got := l.state("purged"); got.Outcome != syncer.OutcomeApplied || l.registry.shows("purged") != "2" {
+		t.Errorf("state %+v", got)
+	}
+}
+
+// known lists the names of the components that have a state.
+func (l *library) known() []string {
+	l.t.Helper()
+	var names []string
+	if err := l.states.All(context.Background(), key("").Cluster, func(s syncer.State) { names = append(names, s.Key.Name) }); err != nil {
+		l.t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// A failure that does not judge the content is tried again by reconciles, more and more rarely, until it is well.
+func TestReconcile_RetriesFailuresThatDoNotJudgeTheContent(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		reason         syncer.Class
+		failing, quiet time.Duration // since it failed first, and since it was tried last
+		retried        bool
+	}{
+		"poison":                           {syncer.ClassAlone, time.Minute, 31 * time.Second, true},
+		"poison, just tried":               {syncer.ClassAlone, time.Minute, 20 * time.Second, false},
+		"poison, tried for long":           {syncer.ClassAlone, 20 * time.Minute, 5 * time.Minute, false},
+		"poison, tried for long, long ago": {syncer.ClassAlone, 20 * time.Minute, 8 * time.Minute, true},
+		"poison, for days":                 {syncer.ClassAlone, 100 * time.Hour, 61 * time.Minute, true},
+		"conflict":                         {syncer.ClassMoved, time.Minute, 31 * time.Second, true},
+		"invalid":                          {syncer.ClassRejected, 100 * time.Hour, 50 * time.Hour, false},
+		"unreadable":                       {syncer.ClassUnreadable, 100 * time.Hour, 50 * time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLibrary(t)
+			l.registry.rejects()
+			r := l.start(setup{})
+			l.put("a", "bad")
+			l.settled()
+			eventually(t, "the failure to be stored", func() bool { return l.state("a").Outcome == syncer.OutcomeFailed })
+			l.registry.script(func(context.Context, call) error { return nil })
+			s, now := l.state("a"), time.Now()
+			s.Reason, s.FailedSince, s.Updated = test.reason, now.Add(-test.failing), now.Add(-test.quiet)
+			if _, err := l.states.Save(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			done := l.reconcile(l.reconciler(r, plan{}))
+			want, letters := counts{Failed: 1}, 1
+			if test.retried {
+				want.Mended, letters = 1, 0
+			}
+			if got := countsOf(done); got != want || len(l.letters(target)) != letters {
+				t.Errorf("%+v, want %+v; %d dead letters", got, want, len(l.letters(target)))
+			}
+			if test.retried && (len(done.Findings) != 1 || done.Findings[0].Problem != "failed") {
+				t.Errorf("findings %+v", done.Findings)
+			}
 		})
 	}
 }
@@ -333,13 +535,7 @@ func TestNothingIsAnOrphanBeforeTheFirstFullSync(t *testing.T) {
 	for i := range 5 {
 		l.shelf.put(fmt.Sprint("a-", i), "1")
 	}
-	components, err := l.js.Stream(t.Context(), stream.StreamName)
-	if err == nil {
-		err = components.Purge(t.Context(), jetstream.WithPurgeSubject("oda.snapshots.>"))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	l.unmark()
 	reconciler := l.reconciler(r, plan{})
 	done := l.reconcile(reconciler)
 	if countsOf(done) != (counts{Orphans: 5}) || done.Findings[0].Outcome != "kept until a full sync of the cluster has ended" || len(l.registry.got()) != 0 {

@@ -14,6 +14,9 @@ import (
 // claim.
 func (r *Reconciler) removeOrphans(ctx context.Context, done *Reconciliation, c comparison) (err error) {
 	orphans := c.orphans
+	for _, f := range c.unlisted {
+		done.note(f, "kept until its namespace can be listed again")
+	}
 	if len(orphans) > 0 && !c.complete {
 		for _, f := range orphans {
 			done.note(f, "kept until a full sync of the cluster has ended")

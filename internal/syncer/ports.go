@@ -3,7 +3,6 @@ package syncer
 import (
 	"context"
 	"errors"
-	"time"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
@@ -24,19 +23,6 @@ type Deliveries interface {
 	Next(ctx context.Context) (event.Delivery, error)
 	// Close stops the flow and hands back what Next has not returned. It may be opened again.
 	Close()
-}
-
-// Marker is a snapshot marker of a cluster, handed to one replica. Exactly one of Ack and Retry ends it.
-type Marker struct {
-	event.Marker
-	Ack   func()
-	Retry func(delay time.Duration)
-}
-
-// Markers hands out snapshot markers, each cluster's newest.
-type Markers interface {
-	// Next blocks until a marker is there or the context ends. After another error the consumer must be set up anew.
-	Next(ctx context.Context) (Marker, error)
 }
 
 // Heads reads from the stream's leader what the stream says of a key.

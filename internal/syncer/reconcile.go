@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
+	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/outage"
 	"odasync/internal/prune"
@@ -26,17 +28,24 @@ const (
 	OrphansKeep   OrphanPolicy = "keep"
 )
 
-// ReconcileConfig is how far a reconcile goes.
+// ReconcileConfig is when a reconcile begins and how far it goes.
 type ReconcileConfig struct {
-	Orphans OrphanPolicy `env:"ORPHAN_POLICY, default=delete" help:"what happens to entries of odasync's in the registry that the stream does not want: delete, report (count and tell), or keep"`
+	// Interval is the time between two reconciles of a cluster, whichever replica does them; 0 for none. The watcher reads
+	// the same variable.
+	Interval config.Duration `env:"SYNC_INTERVAL, default=60" help:"time between two full syncs of the cluster with the stream, and between two reconciles of the registry with the stream, 0 for none: seconds, or a duration such as 5m"`
+	Orphans  OrphanPolicy    `env:"ORPHAN_POLICY, default=delete" help:"what happens to entries of odasync's in the registry that the stream does not want: delete, report (count and tell), or keep"`
 }
 
 // Validate reports every problem at once.
 func (c ReconcileConfig) Validate() error {
-	if !slices.Contains([]OrphanPolicy{OrphansDelete, OrphansReport, OrphansKeep}, c.Orphans) {
-		return fmt.Errorf("ORPHAN_POLICY is %q: delete, report or keep", c.Orphans)
+	var problems []error
+	if interval := time.Duration(c.Interval); interval < 0 || interval > 0 && interval < time.Second {
+		problems = append(problems, fmt.Errorf("SYNC_INTERVAL is %s: 0 for none, or a second or more", c.Interval))
 	}
-	return nil
+	if !slices.Contains([]OrphanPolicy{OrphansDelete, OrphansReport, OrphansKeep}, c.Orphans) {
+		problems = append(problems, fmt.Errorf("ORPHAN_POLICY is %q: delete, report or keep", c.Orphans))
+	}
+	return errors.Join(problems...)
 }
 
 // Entry is what stands in the registry under one name.
@@ -52,7 +61,7 @@ type Entry struct {
 // Inventory lists a registry.
 type Inventory interface {
 	// Inventory calls each with every entry under the configured registry name. After an error nothing is known: what was
-	// not listed need not be absent. An entry may be missing while the registry is being changed.
+	// not listed need not be absent. An entry may be missing, or come again, while the registry is being changed.
 	Inventory(ctx context.Context, cluster string, each func(Entry)) error
 	// Place is where the registry shows a component: registry and name.
 	Place(key component.Key) Record
@@ -62,33 +71,29 @@ type Inventory interface {
 type Snapshot interface {
 	// Heads calls each with the last message of every component, without its body.
 	Heads(ctx context.Context, cluster string, each func(event.Head)) error
-	// LastMark reads the marker behind the last full comparison of the cluster with the stream; false where none stands in
-	// the stream. Its error is event.ErrUnreadable where there is one that cannot be decoded.
-	LastMark(ctx context.Context, cluster string) (event.Marker, bool, error)
-}
-
-// Progress is how far a target's consumer has come through the stream.
-type Progress struct {
-	// Done is the sequence up to which every message has its outcome, Delivered the newest that a replica was given.
-	Done, Delivered uint64
-	// Unfinished messages were given to a replica and have no outcome yet.
-	Unfinished int
+	// Complete is that of Heads.
+	Complete(ctx context.Context, cluster string) (event.Marker, bool, error)
 }
 
 // Records are the notes that a reconcile needs and leaves.
 type Records interface {
 	Approved(ctx context.Context, id string) (bool, error)
 	Reconciled(ctx context.Context, done Reconciliation) error
+	// LastReconcile reads what the last reconcile of a target with a cluster did, whichever replica did it; false where
+	// none is known.
+	LastReconcile(ctx context.Context, target, cluster string) (Reconciliation, bool, error)
 }
 
 // Reconciliation is what one reconcile found and did. It is JSON for ctl; fields are added, never changed.
 type Reconciliation struct {
-	// ID is that of the snapshot marker; empty where somebody asked for it.
+	// ID is that of the cluster's newest snapshot marker; empty where the stream has none.
 	ID      string    `json:"id"`
 	Cluster string    `json:"cluster"`
 	Target  string    `json:"target"`
-	Time    time.Time `json:"time"`
+	Time    time.Time `json:"time"` // when it began
 	Seconds float64   `json:"seconds"`
+	// Compared is how many of the seconds the comparison took.
+	Compared float64 `json:"compared"`
 	// DryRun says that nothing was changed.
 	DryRun bool `json:"dryRun"`
 	// Desired components should be in the registry; Entries of odasync's are there for the cluster.
@@ -97,8 +102,8 @@ type Reconciliation struct {
 	// Pending components are on their way in the stream, Failed ones have a dead letter.
 	Pending int `json:"pending"`
 	Failed  int `json:"failed"`
-	// Missing and Different components were not as they should be, of Unsettled ones the outcome was lost; Orphans should
-	// not be there.
+	// Missing and Different components were not as they should be. Of Unsettled ones the outcome was lost, or it is of
+	// another message than the stream's newest. Orphans should not be there.
 	Missing   int `json:"missing"`
 	Unsettled int `json:"unsettled"`
 	Different int `json:"different"`
@@ -118,7 +123,7 @@ type Reconciliation struct {
 // Finding is one component that was not as it should be.
 type Finding struct {
 	Component string `json:"component"` // cluster/namespace/name
-	Problem   string `json:"problem"`   // missing, different, unsettled or orphan
+	Problem   string `json:"problem"`   // missing, different, unsettled, failed or orphan
 	// Outcome is mended, deleted, kept, refused, or the reason why not; empty in a dry run.
 	Outcome string `json:"outcome"`
 }
@@ -131,15 +136,17 @@ const (
 	problemMissing   = "missing"
 	problemDifferent = "different"
 	problemUnsettled = "unsettled"
+	problemFailed    = "failed" // and tried again
 	problemOrphan    = "orphan"
 )
 
 // Reconciler compares the whole registry with the stream and has differences mended.
 type Reconciler struct {
-	applier *Applier
-	policy  OrphanPolicy
-	guard   prune.Config
-	ports   ReconcilePorts
+	applier  *Applier
+	interval time.Duration // 0 for no reconcile by itself
+	policy   OrphanPolicy
+	guard    prune.Config
+	ports    ReconcilePorts
 
 	mu   sync.Mutex
 	told map[string]string // by cluster, which orphans were last told of: the same ones are not worth a line each minute
@@ -150,29 +157,47 @@ type ReconcilePorts struct {
 	Inventory Inventory
 	Snapshot  Snapshot
 	States    interface {
-		All(ctx context.Context, each func(State)) error
+		// All calls each with every state of the cluster's components.
+		All(ctx context.Context, cluster string, each func(State)) error
+		// Delete removes a state if its revision is still State.Revision; else ErrConflict.
+		Delete(ctx context.Context, s State) error
 	}
 	Records Records
 	Claims  Claims
-	// Progress asks how far the target's consumer has come.
-	Progress func(context.Context) (Progress, error)
+	// Clusters lists those that the registry is to show.
+	Clusters func(context.Context) ([]string, error)
 }
 
 // NewReconciler returns a reconciler that mends through the applier.
 func NewReconciler(applier *Applier, cfg ReconcileConfig, limit prune.Config, ports ReconcilePorts) *Reconciler {
-	return &Reconciler{applier: applier, policy: cfg.Orphans, guard: limit, ports: ports, told: map[string]string{}}
+	return &Reconciler{
+		applier: applier, interval: time.Duration(cfg.Interval), policy: cfg.Orphans, guard: limit, ports: ports, told: map[string]string{},
+	}
 }
 
 // Reconcile compares and, but in a dry run, mends. Only one replica does so at a time: the others get ErrClaimed. The
 // result holds what was done also where the error is not nil.
-func (r *Reconciler) Reconcile(ctx context.Context, cluster, id string, dryRun bool) (Reconciliation, error) {
-	done := Reconciliation{ID: id, Cluster: cluster, Target: r.applier.cfg.Target, Time: time.Now().UTC(), DryRun: dryRun, Findings: []Finding{}}
+func (r *Reconciler) Reconcile(ctx context.Context, cluster string, dryRun bool) (done Reconciliation, err error) {
+	err = r.alone(ctx, cluster, func(held context.Context) error {
+		done, err = r.reconcile(ctx, held, cluster, dryRun)
+		return err
+	})
+	return done, err
+}
+
+// alone does the work while no other replica reconciles the cluster.
+func (r *Reconciler) alone(ctx context.Context, cluster string, work func(held context.Context) error) error {
 	held, release, err := r.ports.Claims.Acquire(ctx, "reconcile."+cluster)
 	if err != nil {
-		return done, err
+		return err
 	}
 	defer func() { _ = release(context.WithoutCancel(ctx)) }() // a lost claim only means that another goes on beside this one
-	err = r.run(held, &done)
+	return work(held)
+}
+
+func (r *Reconciler) reconcile(ctx, held context.Context, cluster string, dryRun bool) (Reconciliation, error) {
+	done := Reconciliation{Cluster: cluster, Target: r.applier.cfg.Target, Time: time.Now().UTC(), DryRun: dryRun, Findings: []Finding{}}
+	err := r.run(held, &done)
 	if err != nil {
 		done.Error = err.Error()
 	}
@@ -190,10 +215,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, cluster, id string, dryRun b
 // run compares what is desired with what is there.
 func (r *Reconciler) run(ctx context.Context, done *Reconciliation) error {
 	c, err := r.compare(ctx, done)
+	done.Compared = time.Since(done.Time).Seconds()
 	if err != nil {
 		return err
 	}
-	findings := slices.Concat(c.damaged, c.displaced, c.orphans)
+	findings := slices.Concat(c.damaged, c.displaced, c.orphans, c.unlisted)
 	if done.DryRun {
 		for _, f := range findings {
 			done.note(f, "")
@@ -207,7 +233,21 @@ func (r *Reconciler) run(ctx context.Context, done *Reconciliation) error {
 	if err := r.removeOrphans(ctx, done, c); err != nil {
 		return err
 	}
-	return r.mend(ctx, done, c.displaced)
+	if err := r.mend(ctx, done, c.displaced); err != nil {
+		return err
+	}
+	return r.forget(ctx, c.expired)
+}
+
+// forget removes the states of components that are gone from the stream with their tombstones: nothing asks for them any
+// more, and in a cluster where components come and go they would pile up. One that changed meanwhile stays.
+func (r *Reconciler) forget(ctx context.Context, expired []State) error {
+	for _, s := range expired {
+		if err := r.ports.States.Delete(ctx, s); err != nil && !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return nil
 }
 
 // found is a component that is not as it should be.
@@ -255,39 +295,103 @@ func (r *Reconciler) mend(ctx context.Context, done *Reconciliation, damaged []f
 	return ctx.Err()
 }
 
-// Run reconciles at each marker until the context ends or the markers are gone.
-func (r *Reconciler) Run(ctx context.Context, markers Markers) error {
+// Run reconciles every cluster when it is due, until the context ends.
+func (r *Reconciler) Run(ctx context.Context) error {
+	if r.interval == 0 {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	failing := outage.New(r.applier.log, "reconcile not finished, trying again", "reconciles end well again", nil)
 	for {
-		m, err := markers.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if err := r.applier.breaker.await(ctx, nil); err != nil {
-			m.Retry(0)
-			return err
-		}
-		done, err := r.Reconcile(ctx, m.Cluster, m.ID, false)
-		switch {
-		case errors.Is(err, ErrClaimed): // one is under way and may have begun before this marker
-			m.Retry(claimRetry)
-		case err != nil && ctx.Err() != nil: // a stop is no failure
-			m.Retry(0)
+		wait, err := r.round(ctx)
+		if ctx.Err() != nil { // a stop is no failure
 			return ctx.Err()
-		case err != nil:
-			failing.Note(err)
-			m.Retry(reconcileRetry)
-		default:
-			failing.Note(nil)
-			m.Ack()
-			r.tell(done)
+		}
+		failing.Note(err)
+		// The jitter keeps replicas, and several clusters, from beginning at once.
+		if err := waitFor(ctx, nil, wait+1+rand.N(r.interval/10+1)); err != nil {
+			return err
 		}
 	}
 }
 
-// Waits before a marker is taken up again.
+// round reconciles the clusters that are due, and returns the time until the next one is.
+func (r *Reconciler) round(ctx context.Context) (wait time.Duration, err error) {
+	clusters, err := r.ports.Clusters(ctx)
+	if err != nil {
+		return r.retry(), err
+	}
+	wait = r.interval
+	for _, cluster := range clusters {
+		if err := r.applier.breaker.await(ctx, nil); err != nil {
+			return 0, err
+		}
+		left, turnErr := r.turn(ctx, cluster)
+		err, wait = errors.Join(err, turnErr), min(wait, left)
+	}
+	return wait, err
+}
+
+// turn reconciles the cluster if that is due, and returns the time until it is due again.
+func (r *Reconciler) turn(ctx context.Context, cluster string) (time.Duration, error) {
+	left, err := r.left(ctx, cluster)
+	if err != nil || left > 0 {
+		return left, err
+	}
+	err = r.alone(ctx, cluster, func(held context.Context) error {
+		if left, err := r.left(held, cluster); err != nil || left > 0 { // another replica has just done it
+			return err
+		}
+		done, err := r.reconcile(ctx, held, cluster, false)
+		if err == nil {
+			r.tell(done)
+		}
+		return err
+	})
+	if errors.Is(err, ErrClaimed) { // one is under way
+		return min(claimRetry, r.interval), nil
+	}
+	if err != nil {
+		return r.retry(), err
+	}
+	return r.left(ctx, cluster)
+}
+
+// left returns how long it is until a reconcile of the cluster is due, by what the last one left behind, whichever replica
+// did it. It is 0 where it is due.
+func (r *Reconciler) left(ctx context.Context, cluster string) (time.Duration, error) {
+	last, found, err := r.ports.Records.LastReconcile(ctx, r.applier.cfg.Target, cluster)
+	if err != nil {
+		return r.retry(), err
+	}
+	if !found {
+		return 0, nil
+	}
+	period := r.period(last)
+	// A replica whose clock is ahead counts as one that began now.
+	return max(min(time.Until(last.Time.Add(period)), period), 0), nil
+}
+
+// period is the time from the beginning of one reconcile to that of the next: comparisons take a tenth of the time at most.
+// What the mending took does not count: it has been needed, and what was left undone is needed soon. After a failure the
+// next one is due as soon as that allows.
+func (r *Reconciler) period(last Reconciliation) time.Duration {
+	least := time.Duration(share * last.Compared * float64(time.Second))
+	if last.Error != "" {
+		return max(r.retry(), least)
+	}
+	return max(r.interval, least)
+}
+
+// retry is the wait before a reconcile that failed is tried again.
+func (r *Reconciler) retry() time.Duration { return min(reconcileRetry, r.interval) }
+
+// share is the part of the time that comparisons may take: one in so many.
+const share = 10
+
+// Waits before a reconcile is tried again.
 const (
-	claimRetry     = time.Second
+	claimRetry     = 5 * time.Second
 	reconcileRetry = 10 * time.Second
 )
 
@@ -300,4 +404,8 @@ func (r *Reconciler) tell(done Reconciliation) {
 	log.Str("cluster", done.Cluster).Int("desired", done.Desired).Int("missing", done.Missing).Int("different", done.Different).
 		Int("orphans", done.Orphans).Int("mended", done.Mended).Int("deleted", done.Deleted).Int("unmended", done.Unmended).
 		Float64("seconds", done.Seconds).Msg("reconciled the registry with the stream")
+	if period := r.period(done); period > r.interval {
+		r.applier.log.Info().Str("cluster", done.Cluster).Float64("compared", done.Compared).Stringer("next_after", period.Round(time.Second)).
+			Msg("comparison takes more than a tenth of SYNC_INTERVAL, next reconcile delayed")
+	}
 }

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/event"
@@ -114,7 +116,7 @@ func TestNothingIsDeletedWhileApprovalsCannotBeRead(t *testing.T) {
 	l := newLibrary(t)
 	r := l.start(setup{})
 	l.strays(12)
-	done, err := l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) { p.Records = mute{} }}).Reconcile(t.Context(), key("").Cluster, "x", false)
+	done, err := l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) { p.Records = mute{} }}).Reconcile(t.Context(), key("").Cluster, false)
 	if !errors.Is(err, errMute) || done.Error != errMute.Error() || done.Deleted != 0 || len(l.registry.got()) != 0 {
 		t.Errorf("reconciliation %+v, error %v", done, err)
 	}
@@ -126,6 +128,9 @@ type mute struct{}
 
 func (mute) Approved(context.Context, string) (bool, error)          { return false, errMute }
 func (mute) Reconciled(context.Context, syncer.Reconciliation) error { return nil }
+func (mute) LastReconcile(context.Context, string, string) (syncer.Reconciliation, bool, error) {
+	return syncer.Reconciliation{}, false, errMute
+}
 
 func TestDryRunWritesNothing(t *testing.T) {
 	t.Parallel()
@@ -137,7 +142,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 	l.shelf.remove("a")
 	l.shelf.put("b", "edited")
 	l.strays(12)
-	done, err := l.reconciler(r, plan{}).Reconcile(t.Context(), key("").Cluster, "", true)
+	done, err := l.reconciler(r, plan{}).Reconcile(t.Context(), key("").Cluster, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +203,7 @@ func TestAListingThatFailsInfersNothing(t *testing.T) {
 	l.strays(1)
 	l.shelf.failure = errDown
 	reconciler := l.reconciler(r, plan{})
-	done, err := reconciler.Reconcile(t.Context(), key("").Cluster, "x", false)
+	done, err := reconciler.Reconcile(t.Context(), key("").Cluster, false)
 	if !errors.Is(err, errDown) || done.Error == "" || countsOf(done) != (counts{}) || len(l.since(2)) != 0 {
 		t.Errorf("reconciliation %+v, error %v, calls %+v", done, err, l.since(2))
 	}
@@ -295,11 +300,11 @@ func TestOneReplicaReconciles(t *testing.T) {
 		}
 	})
 	<-g.inside
-	_, err := l.reconciler(two, plan{}).Reconcile(t.Context(), key("").Cluster, "", false)
+	_, err := l.reconciler(two, plan{}).Reconcile(t.Context(), key("").Cluster, false)
 	if !errors.Is(err, syncer.ErrClaimed) {
 		t.Errorf("the second: %v", err)
 	}
-	if done, err := l.reconciler(two, plan{}).Reconcile(t.Context(), "west", "", false); err != nil || countsOf(done) != (counts{}) {
+	if done, err := l.reconciler(two, plan{}).Reconcile(t.Context(), "west", false); err != nil || countsOf(done) != (counts{}) {
 		t.Errorf("another cluster: %+v, %v", done, err)
 	}
 	l.put("b", "1")
@@ -322,7 +327,7 @@ func TestAReconcileThatLosesItsClaimEnds(t *testing.T) {
 	l.registry.script(g.pass)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := l.reconciler(r, plan{}).Reconcile(context.Background(), key("").Cluster, "", false)
+		_, err := l.reconciler(r, plan{}).Reconcile(context.Background(), key("").Cluster, false)
 		ended <- err
 	}()
 	<-g.inside
@@ -361,89 +366,154 @@ func TestAReconcileThatLosesItsClaimEnds(t *testing.T) {
 	}
 }
 
-// Each marker is worked on once, whichever of the replicas gets it.
-func TestReplicasShareMarkers(t *testing.T) {
+// run has reconcilers run until the test ends; stop ends them before.
+func (l *library) run(reconcilers ...*syncer.Reconciler) (stop func()) {
+	ctx, cancel := context.WithCancel(l.t.Context())
+	var running sync.WaitGroup
+	for _, r := range reconcilers {
+		running.Go(func() {
+			if err := r.Run(ctx); !errors.Is(err, context.Canceled) {
+				l.t.Errorf("Run ended with %v", err)
+			}
+		})
+	}
+	stop = func() { cancel(); running.Wait() }
+	l.t.Cleanup(stop)
+	return stop
+}
+
+// Whichever replica comes first reconciles; the others see that it is done. No marker, and no watcher, is needed for it.
+func TestReconciler_ReplicasTakeTurns(t *testing.T) {
 	t.Parallel()
-	const markers = 5
+	const turns = 3
 	l := newLibrary(t)
 	replicas := []*replica{l.start(setup{}), l.start(setup{})}
 	l.put("a", "1")
 	l.settled()
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
-	for _, r := range replicas {
-		from, err := l.log.EnsureMarkers(ctx, target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		reconciler := l.reconciler(r, plan{})
-		running.Go(func() {
-			if err := reconciler.Run(ctx, from); !errors.Is(err, context.Canceled) {
-				t.Errorf("Run ended with %v", err)
-			}
-		})
-	}
+	l.unmark()
 	count := func() int {
 		return replicas[0].counter("odasync_reconciles_total", "success") + replicas[1].counter("odasync_reconciles_total", "success")
 	}
-	eventually(t, "the marker that stood there", func() bool { return count() == 1 })
-	for n := range markers {
-		id := fmt.Sprint("marker-", n)
+	clusters := func(p *syncer.ReconcilePorts) {
+		p.Clusters = func(context.Context) ([]string, error) { return []string{key("").Cluster}, nil }
+	}
+	began := time.Now()
+	stop := l.run(l.reconciler(replicas[0], plan{interval: time.Second, wrap: clusters}), l.reconciler(replicas[1], plan{interval: time.Second, wrap: clusters}))
+	for range turns {
 		l.shelf.put("a", "edited")
-		l.mark(id)
-		eventually(t, id, func() bool {
-			last, _, err := l.records.LastReconcile(ctx, target, key("").Cluster)
-			return err == nil && last.ID == id && last.Mended == 1
-		})
+		eventually(t, "the edit to be mended", func() bool { return l.registry.shows("a") == "1" })
+		if got, most := count(), int(time.Since(began)/time.Second)+1; got > most {
+			t.Errorf("%d reconciles in %s", got, time.Since(began))
+		}
 	}
-	l.put("b", "1")
-	l.settled()
-	if got := count(); got != markers+1 || l.registry.shows("b") != "1" {
-		t.Errorf("%d reconciles for %d markers", got, markers+1)
-	}
+	l.shelf.remove("a") // as where the registry was wiped
+	eventually(t, "the component to be created again", func() bool { return l.registry.shows("a") == "1" })
+	stop()
 	if wrong := l.registry.wrong(); len(wrong) != 0 {
 		t.Errorf("the registry saw %q", wrong)
 	}
-	if got := l.registry.got("a"); len(got) != markers+1 {
-		t.Errorf("calls %+v", got)
+}
+
+// unmark takes the markers out of the stream.
+func (l *library) unmark() {
+	l.t.Helper()
+	components, err := l.js.Stream(context.Background(), stream.StreamName)
+	if err == nil {
+		err = components.Purge(context.Background(), jetstream.WithPurgeSubject("oda.snapshots.>"))
+	}
+	if err != nil {
+		l.t.Fatal(err)
 	}
 }
 
-// A marker whose reconcile failed comes again.
-func TestAMarkerIsTriedAgain(t *testing.T) {
+// What another replica did lately is not done again, and a comparison takes a tenth of the time at most.
+func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		last     syncer.Reconciliation
+		interval time.Duration
+		due      bool
+	}{
+		"when the interval is over":                      {syncer.Reconciliation{Time: time.Now().Add(-2 * time.Minute)}, time.Minute, true},
+		"when it is not":                                 {syncer.Reconciliation{Time: time.Now().Add(-30 * time.Second)}, time.Minute, false},
+		"when the comparison took more than a tenth":     {syncer.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 13, Seconds: 13}, time.Minute, false},
+		"when ten times that are over":                   {syncer.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 11, Seconds: 11}, time.Minute, true},
+		"when the mending took long, not the comparison": {syncer.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 1, Seconds: 60}, time.Minute, true},
+		"when it failed":                                 {syncer.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x"}, time.Minute, true},
+		"when it failed after a long comparison":         {syncer.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x", Compared: 3}, time.Minute, false},
+		"when a clock is ahead":                          {syncer.Reconciliation{Time: time.Now().Add(time.Hour)}, time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLibrary(t)
+			r := l.start(setup{})
+			test.last.Cluster, test.last.Target = key("").Cluster, target
+			if err := l.records.Reconciled(t.Context(), test.last); err != nil {
+				t.Fatal(err)
+			}
+			looked := make(chan bool, 10)
+			stop := l.run(l.reconciler(r, plan{interval: test.interval, wrap: func(p *syncer.ReconcilePorts) { p.Records = &watched{p.Records, looked} }}))
+			<-looked
+			if test.due {
+				eventually(t, "a reconcile", func() bool { return r.counter("odasync_reconciles_total", "success") == 1 })
+				return
+			}
+			stop()
+			if got := r.counter("odasync_reconciles_total", "success"); got != 0 {
+				t.Errorf("%d reconciles", got)
+			}
+		})
+	}
+}
+
+// watched tells when the last record was read.
+type watched struct {
+	syncer.Records
+	looked chan bool
+}
+
+func (w *watched) LastReconcile(ctx context.Context, target, cluster string) (syncer.Reconciliation, bool, error) {
+	last, found, err := w.Records.LastReconcile(ctx, target, cluster)
+	select {
+	case w.looked <- true:
+	default:
+	}
+	return last, found, err
+}
+
+func TestReconciler_WithoutAnIntervalWaitsToBeAsked(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{})
+	stop := l.run(l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) {
+		p.Clusters = func(context.Context) ([]string, error) { t.Error("looked for clusters"); return nil, nil }
+	}}))
+	stop()
+}
+
+// A reconcile that failed comes again, and is told of once.
+func TestReconciler_TriesAgain(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
 	r := l.start(setup{})
 	fails := &shelf{fakeRegistry: l.registry, failure: errDown}
-	ctx, stop := context.WithCancel(t.Context())
-	from, err := l.log.EnsureMarkers(ctx, target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
-	reconciler := l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) { p.Inventory = fails }})
-	running.Go(func() { _ = reconciler.Run(ctx, from) })
+	l.run(l.reconciler(r, plan{interval: time.Second, wrap: func(p *syncer.ReconcilePorts) { p.Inventory = fails }}))
 	eventually(t, "a failure", func() bool { return r.counter("odasync_reconciles_total", "error") == 1 })
-	eventually(t, "a second failure", func() bool { return r.counter("odasync_reconciles_total", "error") == 2 })
+	if last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); err != nil || last.Error == "" {
+		t.Errorf("the note says %+v, %v", last, err)
+	}
+	fails.mu.Lock()
+	fails.failure = nil
+	fails.mu.Unlock()
+	eventually(t, "the next try to be noted", func() bool {
+		last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster)
+		return err == nil && last.ID == "first" && last.Error == ""
+	})
 	told := 0
 	for _, level := range []zerolog.Level{zerolog.WarnLevel, zerolog.ErrorLevel} {
 		told += len(r.logs.messages(t, level))
 	}
 	if told != 1 {
-		t.Errorf("two failures of one kind are told of %d times", told)
-	}
-	fails.mu.Lock()
-	fails.failure = nil
-	fails.mu.Unlock()
-	eventually(t, "the third try to be noted", func() bool {
-		last, _, err := l.records.LastReconcile(ctx, target, key("").Cluster)
-		return err == nil && last.ID == "first" && last.Error == ""
-	})
-	if got := r.counter("odasync_reconciles_total", "success"); got != 1 {
-		t.Errorf("%d reconciles went well", got)
+		t.Errorf("the failure is told of %d times", told)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/component"
+	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/prune"
 	"odasync/internal/stream"
@@ -88,8 +89,9 @@ func (s *shelf) remove(names ...string) {
 
 // plan is how a test wants a reconciler.
 type plan struct {
-	policy syncer.OrphanPolicy // delete where empty
-	wrap   func(*syncer.ReconcilePorts)
+	policy   syncer.OrphanPolicy // delete where empty
+	interval time.Duration       // none where 0
+	wrap     func(*syncer.ReconcilePorts)
 }
 
 // library is a bench with a registry that can be listed, and a marker in the stream.
@@ -111,10 +113,11 @@ func newLibrary(t testing.TB) *library {
 	return l
 }
 
-// mark puts a marker into the stream.
-func (l *library) mark(id string) {
+// mark puts a marker into the stream; unlisted are scopes that could not be listed.
+func (l *library) mark(id string, unlisted ...string) {
 	l.t.Helper()
-	if err := l.log.Mark(context.Background(), event.Marker{ID: id, Cluster: key("").Cluster, Time: time.Now()}); err != nil {
+	marker := event.Marker{ID: id, Cluster: key("").Cluster, Time: time.Now(), Unlisted: unlisted}
+	if err := l.log.Mark(context.Background(), marker); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -127,22 +130,19 @@ func (l *library) reconciler(r *replica, p plan) *syncer.Reconciler {
 		l.t.Fatal(err)
 	}
 	ports := syncer.ReconcilePorts{
-		Inventory: l.shelf, Snapshot: l.log, States: l.states, Records: l.records, Claims: claims,
-		Progress: func(ctx context.Context) (syncer.Progress, error) {
-			backlog, err := l.consumer.Backlog(ctx)
-			return syncer.Progress{Done: backlog.Done, Delivered: backlog.Delivered, Unfinished: backlog.Unfinished}, err
-		},
+		Inventory: l.shelf, Snapshot: l.log, States: l.states, Records: l.records, Claims: claims, Clusters: l.log.Clusters,
 	}
 	if p.wrap != nil {
 		p.wrap(&ports)
 	}
-	return syncer.NewReconciler(r.syncer.Applier, syncer.ReconcileConfig{Orphans: cmp.Or(p.policy, syncer.OrphansDelete)}, prune.Config{MaxPercent: 30}, ports)
+	cfg := syncer.ReconcileConfig{Orphans: cmp.Or(p.policy, syncer.OrphansDelete), Interval: config.Duration(p.interval)}
+	return syncer.NewReconciler(r.syncer.Applier, cfg, prune.Config{MaxPercent: 30}, ports)
 }
 
 // reconcile wants success.
 func (l *library) reconcile(r *syncer.Reconciler) syncer.Reconciliation {
 	l.t.Helper()
-	done, err := r.Reconcile(context.Background(), key("").Cluster, "test", false)
+	done, err := r.Reconcile(context.Background(), key("").Cluster, false)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -91,7 +91,11 @@ func (p *publisher) due(last event.Marker) <-chan time.Time {
 	if p.interval == 0 {
 		return nil
 	}
-	return time.After(min(time.Until(last.Time.Add(p.interval)), p.interval) + rand.N(p.interval/10+1))
+	period := max(p.interval, time.Duration(10*last.Seconds*float64(time.Second))) // it takes a tenth of the time at most
+	if period > p.interval {
+		p.log.Info().Float64("seconds", last.Seconds).Stringer("next_after", period.Round(time.Second)).Msg("full sync takes more than a tenth of SYNC_INTERVAL, next one delayed")
+	}
+	return time.After(min(time.Until(last.Time.Add(period)), period) + rand.N(p.interval/10+1))
 }
 
 // readLastMark reads what the last comparison of the cluster found, by whichever watcher. It is read before anything is

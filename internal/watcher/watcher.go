@@ -74,7 +74,7 @@ type Config struct {
 	// ClusterName separates the clusters that share a stream. Each cluster needs its own.
 	ClusterName string `env:"CLUSTER_NAME, default=default" help:"name of this cluster on the stream; another for each cluster"`
 	// Interval is the time between two full comparisons of the cluster with the stream; 0 for none.
-	Interval config.Duration `env:"SYNC_INTERVAL, default=60" help:"time between two full syncs, of the cluster with the stream and then of the stream with the registry, 0 for none: seconds, or a duration such as 5m"`
+	Interval config.Duration `env:"SYNC_INTERVAL, default=60" help:"time between two full syncs of the cluster with the stream, and between two reconciles of the registry with the stream, 0 for none: seconds, or a duration such as 5m"`
 	// Retention is how long a deletion stays in the stream, for syncers that were away.
 	Retention config.Duration `env:"TOMBSTONE_RETENTION, default=720h" help:"how long a deleted component's messages stay in the stream: seconds, or a duration such as 720h"`
 }

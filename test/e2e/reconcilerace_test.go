@@ -60,7 +60,7 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 		})
 		r, err := conn.Reconcile(l.Within(lab.Patience), "default", stream.ReconcileRequest{Cluster: l.Mapping.Cluster})
 		if refused := new(stream.RefusedError); errors.As(err, &refused) && refused.Reason == syncer.ErrClaimed.Error() {
-			continue // the other one is at it, for a marker
+			continue // the other one is at it
 		}
 		l.Must(err)
 		done++

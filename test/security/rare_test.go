@@ -104,7 +104,7 @@ func (w *worker) byHand() {
 			w.Must(err)
 		}
 		count := 0
-		w.Must(states.All(ctx, func(syncer.State) { count++ }))
+		w.Must(states.All(ctx, "many", func(syncer.State) { count++ }))
 		if count != many {
 			w.Errorf("%s reads %d of %d entries", role, count, many)
 		}

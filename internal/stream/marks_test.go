@@ -1,0 +1,91 @@
+package stream_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/event"
+	"odasync/internal/prune"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+)
+
+// marker is one of a cluster, full enough to be told from others.
+func marker(cluster, id string) event.Marker {
+	return event.Marker{ID: id, Cluster: cluster, Time: seen, Count: 3, Digest: "abc", Sequence: 7, Refused: []prune.PendingDeletion{}}
+}
+
+func mark(t testing.TB, log *stream.Log, markers ...event.Marker) {
+	t.Helper()
+	for _, m := range markers {
+		if err := log.Mark(within(t), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestMarksAreKept(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	if m, found, err := log.LastMark(within(t), "edge.1"); found || err != nil || !cmp.Equal(m, event.Marker{}) {
+		t.Errorf("before the first: %+v, %t, %v", m, found, err)
+	}
+	mark(t, log, marker("edge.1", "one"), marker("edge.2", "other"), marker("edge.1", "two"), marker("edge.1", "two"))
+	messages, err := log.Messages(within(t))
+	if err != nil || messages != 3 {
+		t.Errorf("%d messages, %v: a repeated marker must stand there once", messages, err)
+	}
+	m, found, err := log.LastMark(within(t), "edge.1")
+	if diff := cmp.Diff(marker("edge.1", "two"), m); diff != "" || !found || err != nil {
+		t.Errorf("%t, %v (-want +got):\n%s", found, err, diff)
+	}
+	if m, _, _ := log.LastMark(within(t), "edge.2"); m.ID != "other" {
+		t.Errorf("the other cluster's: %+v", m)
+	}
+}
+
+func TestAMarkerThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	if _, err := js(t, s).Publish(t.Context(), event.SnapshotSubject("junk"), []byte("junk")); err != nil {
+		t.Fatal(err)
+	}
+	if m, _, err := log.LastMark(within(t), "junk"); !errors.Is(err, event.ErrUnreadable) || !cmp.Equal(m, event.Marker{}) {
+		t.Errorf("read as %+v, %v", m, err)
+	}
+}
+
+func TestPurgeTakesWhatCameUpToThere(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	log := ensureLog(t, s.Conn(t))
+	a, other := keyOf("a"), keyOf("a.b")
+	first := publish(t, log, upsert(a, "1"), 0)
+	publish(t, log, upsert(other, "1"), 0)
+	second := publish(t, log, upsert(a, "2"), first)
+	third := publish(t, log, upsert(a, "3"), second)
+	count := func() uint64 {
+		t.Helper()
+		return must(log.Messages(within(t)))
+	}
+	if err := log.Purge(within(t), a, second); err != nil {
+		t.Fatal(err)
+	}
+	if got, found, err := log.Newest(within(t), a); err != nil || !found || got.Sequence != third || count() != 2 {
+		t.Errorf("left: %d messages, the newest %d (%t), %v", count(), got.Sequence, found, err)
+	}
+	if err := log.Purge(within(t), a, third); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := log.Newest(within(t), a); err != nil || found || count() != 1 {
+		t.Errorf("left: %d messages, found %t, %v", count(), found, err)
+	}
+	if err := log.Purge(within(t), a, third); err != nil {
+		t.Errorf("a repeat: %v", err)
+	}
+	publish(t, log, upsert(a, "4"), 0)
+}
