@@ -76,8 +76,8 @@ soak: build servers ## break everything for DURATION (10m) under load, from SEED
 		go test -count=1 -v -timeout 24h ./test/faults
 
 .PHONY: scale
-scale: build servers ## the watcher's peak memory at COMPONENTS (100000) Components of 4 KB
-	go run ./test/scale -components $${COMPONENTS:-100000}
+scale: build servers ## memory and idle cost of watcher and syncer at COMPONENTS (20000) Components
+	go run ./test/scale -components $${COMPONENTS:-20000}
 
 .PHONY: bench
 bench: build bin/nats-server ## a syncer's speed against a plain client (ROUNDS, COMPONENTS; BASELINE: programs of another version)

@@ -50,12 +50,23 @@ func fill(ctx context.Context, large *cluster.Cluster, count, size int) (written
 	return bytes.Load(), err
 }
 
-// component is the i-th Component: two APIs with their status, and an annotation of the operators that fills it up to
+// labels are ten labels as they come in practice: two of them are each component's own, the others are shared.
+func labels(i int, name string) map[string]any {
+	of := func(what string, many int) string { return fmt.Sprintf("%s-%d", what, i%many) }
+	return map[string]any{
+		"oda.tmforum.org/componentName": name, "oda.tmforum.org/release": fmt.Sprintf("release-%06d", i),
+		"oda.tmforum.org/team": of("team", 50), "oda.tmforum.org/domain": of("domain", 12), "oda.tmforum.org/tier": of("tier", 4),
+		"oda.tmforum.org/region": of("region", 6), "oda.tmforum.org/environment": of("environment", 3), "oda.tmforum.org/owner": of("owner", 200),
+		"oda.tmforum.org/cost-center": of("cost-center", 100), "oda.tmforum.org/chart": of("chart", 500),
+	}
+}
+
+// component is the i-th Component: three APIs with their status, ten labels, and an annotation of the operators that fills it up to
 // the size.
 func component(i, size int) (object *unstructured.Unstructured, length int, err error) {
 	name := fmt.Sprintf("scale-%06d", i)
 	var entries, states []any
-	for _, api := range []string{"productcatalogmanagement", "promotionmanagement"} {
+	for _, api := range []string{"productcatalogmanagement", "promotionmanagement", "productinventory"} {
 		path := "/" + name + "/tmf-api/" + api + "/v4"
 		entries = append(entries, map[string]any{
 			"name": api, "apiType": "openapi", "implementation": name + "-api", "path": path, "port": int64(8080),
@@ -68,7 +79,7 @@ func component(i, size int) (object *unstructured.Unstructured, length int, err 
 		"kind":       "Component",
 		"metadata": map[string]any{
 			"namespace": "components", "name": name,
-			"labels": map[string]any{"oda.tmforum.org/componentName": name},
+			"labels": labels(i, name),
 		},
 		"spec": map[string]any{
 			"componentMetadata": map[string]any{

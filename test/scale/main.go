@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"odasync/test/cluster"
@@ -16,23 +17,31 @@ import (
 )
 
 // patience is far above what anything here takes; a slow machine is not a fault.
-const patience = 30 * time.Minute
+const patience = 60 * time.Minute
+
+// settings are what one run measures.
+type settings struct {
+	count, size, limit int
+	memoryLimit        string // GOMEMLIMIT of both processes; empty for none
+}
 
 func main() {
-	count := flag.Int("components", 100_000, "how many `Components` to create")
-	size := flag.Int("size", 4096, "the size of one in `bytes`")
-	limit := flag.Int("limit", 150, "the watcher's peak memory that is allowed, in `MB`")
+	var s settings
+	flag.IntVar(&s.count, "components", 20_000, "how many `Components` to create")
+	flag.IntVar(&s.size, "size", 4096, "the least size of one in `bytes`")
+	flag.IntVar(&s.limit, "limit", 96, "the peak memory of each process that is allowed, in `MB`")
+	flag.StringVar(&s.memoryLimit, "gomemlimit", "72MiB", "GOMEMLIMIT of both processes, as the chart sets it; empty for `none`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // gives the second Ctrl-C its usual effect
-	if err := run(ctx, *count, *size, *limit); err != nil {
+	if err := run(ctx, s); err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, count, size, limit int) (err error) {
+func run(ctx context.Context, s settings) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "odasync-scale-")
@@ -50,37 +59,39 @@ func run(ctx context.Context, count, size, limit int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, large.Stop()) }()
-	_, natsURL, err := group.NATS(ctx, "nats", 0)
-	if err != nil {
-		return err
-	}
-
 	began := time.Now()
-	written, err := fill(ctx, large, count, size)
+	written, err := fill(ctx, large, s.count, s.size)
 	if err != nil {
 		return err
 	}
 	took := time.Since(began).Seconds()
-	report("%d Components of %.1f KB created in %.0f s, %.0f a second", count, float64(written)/float64(count)/1024, took, float64(count)/took)
+	report("%d Components of %.1f KB created in %.0f s, %.0f a second", s.count, float64(written)/float64(s.count)/1024, took, float64(s.count)/took)
+	p, err := start(ctx, group, large.Kubeconfig, s)
+	if err != nil {
+		return err
+	}
+	phases, err := p.measure(ctx, s.count)
+	if err != nil {
+		return err
+	}
+	return conclude(phases, s.limit)
+}
 
-	watcher := procs.Watcher("watcher", map[string]string{
-		"KUBECONFIG": large.Kubeconfig, "KUBERNETES_NAMESPACE": "all", "LEASE_NAMESPACE": "canvas",
-		"CLUSTER_NAME": "scale", "NATS_URL": natsURL,
-	})
+// conclude prints the table, and fails above the limit.
+func conclude(phases []phase, limit int) error {
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "phase\tseconds\twatcher peak MB\twatcher last MB\twatcher CPU %\tsyncer peak MB\tsyncer last MB\tsyncer CPU %\treconciles\trequests each")
 	peak := 0.0
-	for _, start := range []struct{ name, metric string }{
-		{"first sync", `odasync_events_published_total{type="upserted"}`},
-		{"restart with nothing new", "odasync_events_suppressed_total"},
-	} {
-		used, took, err := measure(ctx, group, watcher, start.metric, float64(count))
-		if err != nil {
-			return fmt.Errorf("%s: %w", start.name, err)
-		}
-		report("%s: %.1f s, peak memory of the watcher %.0f MB", start.name, took.Seconds(), used)
-		peak = max(peak, used)
+	for _, p := range phases {
+		_, _ = fmt.Fprintf(table, "%s\t%.0f\t%.0f\t%.0f\t%.1f\t%.0f\t%.0f\t%.1f\t%.0f\t%s\n",
+			p.name, p.took.Seconds(), p.watcher.peak, p.watcher.last, p.watcher.cpu, p.syncer.peak, p.syncer.last, p.syncer.cpu, p.reconciles, p.each())
+		peak = max(peak, p.watcher.peak, p.syncer.peak)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print the table: %w", err)
 	}
 	if peak > float64(limit) {
-		return fmt.Errorf("the watcher's peak memory is %.0f MB, above the limit of %d MB", peak, limit)
+		return fmt.Errorf("the peak memory of a process is %.0f MB, above the limit of %d MB", peak, limit)
 	}
 	report("within the limit of %d MB", limit)
 	return nil
