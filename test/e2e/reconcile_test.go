@@ -127,7 +127,7 @@ func TestReconcileOfAThousand(t *testing.T) {
 	l.Ready(watcher)
 	l.Registry.ResetRequests()
 	began := time.Now()
-	syncer := l.Start(l.SyncerSpec("syncer", nil))
+	syncer := l.Start(l.SyncerSpec("syncer", onDemand))
 	l.Ready(syncer)
 	l.Drained(2 * lab.Patience)
 	first, firstCalls := time.Since(began), l.Registry.Calls()

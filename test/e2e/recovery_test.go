@@ -90,7 +90,7 @@ func TestRunbookSyncStateLost(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-state-lost")
 	l.Start(l.WatcherSpec("watcher", onDemand))
-	syncer := l.Start(l.SyncerSpec("syncer", nil))
+	syncer := l.Start(l.SyncerSpec("syncer", onDemand))
 	l.Ready(syncer)
 	l.createAll(many("e2e-state-lost", 30))
 	l.Equal(lab.Patience)

@@ -89,8 +89,9 @@ func TestFrozenSyncer(t *testing.T) {
 	// acknowledgement then; meanwhile the claim ends.
 	const atMost = 10 * time.Second
 	f := newFleet(t, "faults-frozen-syncer")
-	f.watch(1, map[string]string{"SYNC_INTERVAL": "0"})
-	f.sync(1, nil)
+	never := map[string]string{"SYNC_INTERVAL": "0"}
+	f.watch(1, never)
+	f.sync(1, never)
 	frozen := f.syncers[0]
 	f.apply("late", "1")
 	f.Equal(lab.Patience)
@@ -102,7 +103,7 @@ func TestFrozenSyncer(t *testing.T) {
 	f.Must(frozen.Freeze(f.Within(lab.Patience)))
 	began := time.Now()
 	f.Registry.SetFault(nil) // for requests to come: the one that is held back stays so
-	f.sync(1, nil)
+	f.sync(1, never)
 	f.apply("late", "3")
 	f.Eventually(lab.Patience, "another replica writes the newer version", func() error { return f.shows("late", "3") })
 	taken := time.Since(began)

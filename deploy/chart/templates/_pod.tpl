@@ -85,6 +85,19 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
+{{- /* What Go may use of a memory limit, in bytes: 60 %, since the program itself and what the kernel keeps for it need the
+       rest. Nothing without a limit, or where it is not a whole number of a known unit. Takes a container's resources. */ -}}
+{{- define "odasync.goMemoryLimit" -}}
+{{- $units := dict "" 1 "k" 1000 "Ki" 1024 "M" 1000000 "Mi" 1048576 "G" 1000000000 "Gi" 1073741824 -}}
+{{- with (.limits | default dict).memory -}}
+{{- $limit := ternary (int64 . | toString) (toString .) (or (kindIs "float64" .) (kindIs "int64" .) (kindIs "int" .)) -}}
+{{- $unit := regexFind "[A-Za-z]*$" $limit -}}
+{{- if and (regexMatch "^[0-9]+[A-Za-z]*$" $limit) (hasKey $units $unit) -}}
+{{- div (mul (regexFind "^[0-9]+" $limit | int64) (get $units $unit | int64) 6) 10 -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* Variables that watcher and syncer share. Takes (dict "root" $ "process" "watcher"). */ -}}
 {{- define "odasync.commonEnv" -}}
 {{- $v := .root.Values -}}
@@ -93,7 +106,11 @@ LOG_FORMAT: {{ $v.log.format | quote }}
 {{- /* The watcher has no use for it, but ctl has, which is run in its Pods. */}}
 SYNC_TARGET: {{ $v.target | quote }}
 MONITORING_PORT: {{ $v.monitoring.port | toString | quote }}
+{{- with include "odasync.goMemoryLimit" (get $v .process).resources }}
+GOMEMLIMIT: {{ . | quote }}
+{{- end }}
 NATS_URL: {{ include "odasync.natsURL" .root | quote }}
+SYNC_INTERVAL: {{ $v.syncInterval | toString | quote }}
 STREAM_REPLICAS: {{ $v.stream.replicas | default (ternary $v.nats.replicas 1 (eq (include "odasync.natsBuiltIn" .root) "true")) | toString | quote }}
 STREAM_HISTORY: {{ $v.stream.history | int64 | toString | quote }}
 STREAM_MAX_BYTES: {{ $v.stream.maxBytes | int64 | toString | quote }}

@@ -1,0 +1,46 @@
+package faults
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/test/lab"
+)
+
+// TestPoison_ClearsItself has the registry answer 500 to one component for half a minute, long enough for a dead letter,
+// and then take it. Nobody asks for a retry, and the component does not change.
+func TestPoison_ClearsItself(t *testing.T) {
+	t.Parallel()
+	const namespace, lasts = "faults-poison", 30 * time.Second
+	f := newFleet(t, namespace)
+	well := time.Now().Add(lasts)
+	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+		if time.Now().After(well) || r.Method != http.MethodPost || r.URL.Path != "/exposed-apis/" {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err != nil || !bytes.Contains(body, []byte("poisonous")) {
+			return nil
+		}
+		return &refregistry.Fault{Status: http.StatusInternalServerError, Body: `{"detail":"integrity error"}`}
+	})
+	f.Apply(lab.Component(namespace, "bad", "1", "poisonous"))
+	f.apply("good", "1")
+	f.watch(1, nil)
+	f.sync(2, map[string]string{"SYNC_INTERVAL": "2", "COMPONENT_REGISTRY_RETRY_DELAY": "100ms"})
+	f.letters(namespace + "/bad")
+	if !time.Now().Before(well) {
+		t.Fatal("the registry was well before the dead letter was there: the test shows nothing")
+	}
+	f.apply("good", "2")
+	f.Eventually(lab.Patience, "another component is applied meanwhile", func() error { return f.shows("good", "2") })
+
+	f.Equal(4 * lab.Patience) // the first retry comes half a minute after the last try
+	f.letters()
+	f.unharmed()
+}
