@@ -70,6 +70,7 @@ func (r *row) set(f flags, on bool) {
 type comparing struct {
 	*Reconciler
 	began time.Time
+	asked bool
 	done  *Reconciliation
 	found comparison
 
@@ -90,9 +91,9 @@ func hash(text string) uint64 { return fingerprint.Short(text) }
 // The order of the reads matters. The states come first: an outcome that is stored meanwhile makes an entry look damaged
 // at worst, never right. The heads come after the entries: what was created meanwhile is wanted by then. The marker comes
 // last: before it stood there, the stream may have been new and only half filled.
-func (r *Reconciler) compare(ctx context.Context, done *Reconciliation) (comparison, error) {
+func (r *Reconciler) compare(ctx context.Context, done *Reconciliation, asked bool) (comparison, error) {
 	c := &comparing{
-		Reconciler: r, began: time.Now(), done: done,
+		Reconciler: r, began: time.Now(), asked: asked, done: done,
 		byKey: map[fingerprint.Print]uint32{}, byID: map[uint64]uint32{}, names: map[uint64]bool{},
 	}
 	if err := r.ports.States.All(ctx, done.Cluster, c.state); err != nil {
@@ -162,9 +163,16 @@ func (c *comparing) state(s State) {
 
 // lostAfter is how long a newest message may be without an outcome until that counts as lost. A syncer that is behind
 // brings it later than that, too: then the component is looked at twice.
-func (c *comparing) lostAfter() time.Duration { return max(lostIntervals*c.interval, lostAtLeast) }
+// Who asked for a reconcile wants it all compared now, but for what has only just come.
+func (c *comparing) lostAfter() time.Duration {
+	if c.asked {
+		return lostWhenAsked
+	}
+	return max(lostIntervals*c.interval, lostAtLeast)
+}
 
 const (
+	lostWhenAsked = 5 * time.Second
 	lostIntervals = 3
 	lostAtLeast   = 5 * time.Minute
 )

@@ -165,12 +165,12 @@ func TestReconcileLeavesWhatIsOnItsWay(t *testing.T) {
 	g := newGate()
 	defer g.open()
 	l.registry.script(g.pass)
-	l.put("new", "1")
+	l.putAt("new", "1", justNow())
 	<-g.inside
-	l.bench.remove("goes")
+	l.publish(event.Tombstone(key("goes"), "", "", justNow()))
 	<-g.inside
 	for i := range 30 { // not delivered, or waiting in the replica
-		l.put(fmt.Sprint("later-", i), "1")
+		l.putAt(fmt.Sprint("later-", i), "1", justNow())
 	}
 	calls := len(l.registry.got())
 	done := l.reconcile(l.reconciler(r, plan{}))
@@ -184,6 +184,26 @@ func TestReconcileLeavesWhatIsOnItsWay(t *testing.T) {
 	l.settled()
 	if done := l.reconcile(l.reconciler(r, plan{})); countsOf(done) != (counts{}) || done.Desired != 32 || done.Entries != 32 {
 		t.Errorf("afterwards: %+v", done)
+	}
+}
+
+// By itself a reconcile leaves a message for minutes to the consumer, which may be behind.
+func TestReconciler_LeavesABacklogToTheConsumer(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	r := l.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+		p.Deliveries = nobody{}
+		return p
+	}})
+	l.putAt("waits", "1", time.Now().Add(-2*time.Minute))
+	l.putAt("lost", "1", longAgo)
+	l.run(l.reconciler(r, plan{interval: time.Minute}))
+	eventually(t, "the reconcile to be noted", func() bool {
+		last, found, err := l.records.LastReconcile(t.Context(), target, key("").Cluster)
+		return err == nil && found && countsOf(last) == counts{Pending: 1, Unsettled: 1, Mended: 1}
+	})
+	if done := l.reconcile(l.reconciler(r, plan{interval: time.Minute})); countsOf(done) != (counts{Unsettled: 1, Mended: 1}) {
+		t.Errorf("when asked: %+v", done)
 	}
 }
 
@@ -212,7 +232,7 @@ func TestReconcileFindsLostOutcomes(t *testing.T) {
 				return nil
 			})
 			for i := range waiting {
-				l.put(fmt.Sprint("held-", i), "held")
+				l.putAt(fmt.Sprint("held-", i), "held", justNow())
 			}
 			if waiting > 0 {
 				<-g.inside
@@ -235,6 +255,9 @@ func TestReconcileFindsLostOutcomes(t *testing.T) {
 	}
 }
 
+// justNow is a time that does not grow old while a test runs.
+func justNow() time.Time { return time.Now().Add(time.Minute) }
+
 // longAgo is a time by which every message should have its outcome.
 var longAgo = time.Now().Add(-time.Hour)
 
@@ -243,7 +266,7 @@ func TestReconcile_LeavesNewMessagesWithoutAnOutcome(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
 	r := l.start(setup{})
-	l.put("new", "1")
+	l.putAt("new", "1", justNow())
 	l.putAt("old", "1", longAgo)
 	l.settled()
 	l.loseStates()
@@ -291,7 +314,7 @@ func TestReconcile_LooksAtWhatWasLeftInDoubt(t *testing.T) {
 		want    counts
 	}{
 		"when it is long ago":      {longAgo, counts{Unsettled: 1, Mended: 1}},
-		"when it may be under way": {time.Now(), counts{Pending: 1}},
+		"when it may be under way": {justNow(), counts{Pending: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

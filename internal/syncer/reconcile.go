@@ -175,11 +175,11 @@ func NewReconciler(applier *Applier, cfg ReconcileConfig, limit prune.Config, po
 	}
 }
 
-// Reconcile compares and, but in a dry run, mends. Only one replica does so at a time: the others get ErrClaimed. The
+// Reconcile compares, as somebody asked for, and, but in a dry run, mends. Only one replica does so at a time: the others get ErrClaimed. The
 // result holds what was done also where the error is not nil.
 func (r *Reconciler) Reconcile(ctx context.Context, cluster string, dryRun bool) (done Reconciliation, err error) {
 	err = r.alone(ctx, cluster, func(held context.Context) error {
-		done, err = r.reconcile(ctx, held, cluster, dryRun)
+		done, err = r.reconcile(ctx, held, cluster, true, dryRun)
 		return err
 	})
 	return done, err
@@ -195,9 +195,10 @@ func (r *Reconciler) alone(ctx context.Context, cluster string, work func(held c
 	return work(held)
 }
 
-func (r *Reconciler) reconcile(ctx, held context.Context, cluster string, dryRun bool) (Reconciliation, error) {
+// reconcile is done under the claim. asked says that somebody waits for it.
+func (r *Reconciler) reconcile(ctx, held context.Context, cluster string, asked, dryRun bool) (Reconciliation, error) {
 	done := Reconciliation{Cluster: cluster, Target: r.applier.cfg.Target, Time: time.Now().UTC(), DryRun: dryRun, Findings: []Finding{}}
-	err := r.run(held, &done)
+	err := r.run(held, &done, asked)
 	if err != nil {
 		done.Error = err.Error()
 	}
@@ -213,8 +214,8 @@ func (r *Reconciler) reconcile(ctx, held context.Context, cluster string, dryRun
 }
 
 // run compares what is desired with what is there.
-func (r *Reconciler) run(ctx context.Context, done *Reconciliation) error {
-	c, err := r.compare(ctx, done)
+func (r *Reconciler) run(ctx context.Context, done *Reconciliation, asked bool) error {
+	c, err := r.compare(ctx, done, asked)
 	done.Compared = time.Since(done.Time).Seconds()
 	if err != nil {
 		return err
@@ -342,7 +343,7 @@ func (r *Reconciler) turn(ctx context.Context, cluster string) (time.Duration, e
 		if left, err := r.left(held, cluster); err != nil || left > 0 { // another replica has just done it
 			return err
 		}
-		done, err := r.reconcile(ctx, held, cluster, false)
+		done, err := r.reconcile(ctx, held, cluster, false, false)
 		if err == nil {
 			r.tell(done)
 		}

@@ -94,4 +94,3 @@ func rightsIn(namespace string) []*unstructured.Unstructured {
 		}),
 	}
 }
-
