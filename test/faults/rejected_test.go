@@ -81,7 +81,14 @@ func TestRejectedAmongMany(t *testing.T) {
 // letters waits until ctl lists the dead letters of these components and no others.
 func (f *fleet) letters(want ...string) {
 	f.Helper()
-	f.Eventually(lab.Patience, "the dead letters", func() error {
+	f.lettersWithin(lab.Patience, func() {}, want...)
+}
+
+// lettersWithin is letters with a limit, and with something that is looked at meanwhile.
+func (f *fleet) lettersWithin(limit time.Duration, meanwhile func(), want ...string) {
+	f.Helper()
+	f.Eventually(limit, "the dead letters", func() error {
+		meanwhile()
 		got := f.MustCTL(0, "dlq list -o name")
 		if strings.TrimSpace(got) != strings.Join(want, "\n") && (len(want) > 0 || !strings.Contains(got, "no dead letters") && got != "") {
 			return errors.New("ctl dlq list says:\n" + got)

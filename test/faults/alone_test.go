@@ -1,0 +1,210 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// shortTries lets a component that fails use up its tries soon, and reconciles come often.
+var shortTries = map[string]string{
+	"COMPONENT_REGISTRY_TIMEOUT": "1s", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1", "SYNC_INTERVAL": "5",
+}
+
+// TestPoison_OneComponentAlone has the registry fail over one component alone while it takes the others. Whatever the failure
+// is, the others flow and the breaker does not open. The component is parked, and taken once the registry takes it, without a
+// change or a command.
+func TestPoison_OneComponentAlone(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, when  string
+		fault       refregistry.Fault
+		concurrency string
+	}{
+		{"timeout", "when its requests hang, with a concurrency of 1", refregistry.Fault{Hang: true}, "1"},
+		{"403", "when a firewall refuses it with 403", refregistry.Fault{Status: http.StatusForbidden, Body: "blocked by the firewall"}, "16"},
+	} {
+		t.Run(test.when, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, "faults-alone-"+test.name)
+			f.watch(1, map[string]string{"SYNC_INTERVAL": "5"})
+			env := maps.Clone(shortTries)
+			env["SYNC_CONCURRENCY"] = test.concurrency
+			f.sync(1, env)
+			f.poison(test.fault)
+		})
+	}
+}
+
+// poison has the fault strike whatever creates one component or an API of it.
+func (f *fleet) poison(fault refregistry.Fault) {
+	f.Helper()
+	const others, atMost = 30, 30 * time.Second
+	f.apply("before", "1")
+	f.Equal(lab.Patience)
+
+	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+		if subject(r) != "sick" {
+			return nil
+		}
+		struck := fault
+		return &struck
+	})
+	f.apply("sick", "1")
+	began := time.Now()
+	for i := range others {
+		f.apply(fmt.Sprintf("other-%d", i), "1")
+	}
+	f.Eventually(atMost, "the others are applied", func() error {
+		if err := f.breaker(f.syncers[0], "closed"); err != nil {
+			f.Fatalf("the breaker opens for one component: %v", err)
+		}
+		for i := range others {
+			if err := f.shows(fmt.Sprintf("other-%d", i), "1"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	f.Logf("%d others are applied after %s", others, time.Since(began).Round(10*time.Millisecond))
+	f.lettersWithin(2*time.Minute, func() {
+		if err := f.breaker(f.syncers[0], "closed"); err != nil {
+			f.Fatalf("the breaker opens for one component: %v", err)
+		}
+	}, f.Namespaces[0]+"/sick")
+	f.Logf("it is parked after %s", time.Since(began).Round(10*time.Millisecond))
+	f.apply("other-0", "2")
+	f.Eventually(lab.Patience, "another is applied", func() error { return f.shows("other-0", "2") })
+
+	f.Registry.SetFault(nil)
+	took := f.Equal(2 * time.Minute)
+	f.Logf("it is taken %s after the registry takes it again", took.Round(10*time.Millisecond))
+	f.letters()
+	f.Ready(f.syncers...)
+}
+
+// TestPoison_ClearsItself has the registry answer 500 for one component for half a minute. It is taken afterwards, without a
+// change of the Component.
+func TestPoison_ClearsItself(t *testing.T) {
+	t.Parallel()
+	const lasts = 30 * time.Second
+	f := newFleet(t, "faults-clears")
+	f.watch(1, map[string]string{"SYNC_INTERVAL": "5"})
+	f.sync(2, shortTries)
+	f.apply("before", "1")
+	f.Equal(lab.Patience)
+	well := time.Now().Add(lasts)
+	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+		if subject(r) != "sick" || time.Now().After(well) {
+			return nil
+		}
+		return &refregistry.Fault{Status: http.StatusInternalServerError}
+	})
+	f.apply("sick", "1")
+	for version := 2; time.Now().Before(well); version++ {
+		f.apply("before", fmt.Sprint(version))
+		f.Eventually(lab.Patience, "another is applied", func() error { return f.shows("before", fmt.Sprint(version)) })
+		f.Must(procs.Pause(t.Context(), 200*time.Millisecond)) // a change now and then, for as long as the fault is there
+	}
+	if err := f.shows("sick", "1"); err == nil {
+		t.Fatal("the registry shows the component that it does not take: nothing was shown")
+	}
+	took := f.Equal(time.Minute)
+	t.Logf("taken %s after the registry was well", took.Round(10*time.Millisecond))
+	f.letters()
+	f.Drained(lab.Patience)
+	f.unharmed()
+}
+
+// TestRetryAfter_IsCapped has a registry ask one of two replicas to stay away for an hour. That replica says so at /readyz;
+// what it had not begun goes back meanwhile, so that the other replica applies it, and the rest within little more than a minute.
+func TestRetryAfter_IsCapped(t *testing.T) {
+	t.Parallel()
+	const components, soon, atMost = 40, 20 * time.Second, 90 * time.Second
+	f := newFleet(t, "faults-retry-after")
+	f.watch(1, nil)
+	f.sync(1, nil)
+	f.apply("before", "1")
+	f.Equal(lab.Patience)
+
+	asked := newNames()
+	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+		user, _, _ := r.BasicAuth()
+		name := subject(r)
+		if user != "syncer-1" || name == "" {
+			return nil
+		}
+		asked.add(name)
+		return &refregistry.Fault{Status: http.StatusTooManyRequests, RetryAfter: "3600", Body: "come back in an hour"}
+	})
+	for i := range components {
+		f.apply(fmt.Sprintf("item-%d", i), "1")
+	}
+	f.Must(f.syncers[0].AwaitNotReady(f.Within(lab.Patience), "429"))
+	words, _, err := f.syncers[0].Readyz(f.Within(lab.Patience))
+	f.Must(err)
+	t.Logf("/readyz says: %s", words)
+	f.sync(1, nil)
+	began := time.Now()
+	f.Eventually(soon, "the other replica applies what the first had not begun", func() error {
+		var missing []error
+		for i := range components {
+			name := fmt.Sprintf("item-%d", i)
+			if !asked.has(name) {
+				missing = append(missing, f.shows(name, "1"))
+			}
+		}
+		return errors.Join(missing...)
+	})
+	t.Logf("%d components were answered with 429; the others are applied after %s: %s",
+		asked.count(), time.Since(began).Round(10*time.Millisecond), strings.Join(asked.all(), ", "))
+	if asked.count() >= components {
+		t.Errorf("all %d components were answered with 429: there is nothing to hand back", components)
+	}
+	took := f.Equal(atMost - time.Since(began))
+	t.Logf("all are applied after another %s", took.Round(10*time.Millisecond))
+	f.Registry.SetFault(nil)
+	f.apply("after", "1")
+	f.Equal(lab.Patience)
+	f.unharmed()
+}
+
+// names is a set of components that requests were about.
+type names struct {
+	mu  sync.Mutex
+	set map[string]bool
+}
+
+func newNames() *names { return &names{set: map[string]bool{}} }
+
+func (n *names) add(name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.set[name] = true
+}
+
+func (n *names) has(name string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.set[name]
+}
+
+func (n *names) count() int { return len(n.all()) }
+
+func (n *names) all() (all []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for name := range maps.Keys(n.set) {
+		all = append(all, name)
+	}
+	return all
+}

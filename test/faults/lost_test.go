@@ -1,0 +1,182 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/stream"
+	"odasync/test/lab"
+	"odasync/test/procs"
+)
+
+// TestStream_LostUnderLoad has NATS lose all its data three times while Components change and applies are under way. For a
+// while the new stream is there and empty, since the watcher is frozen: a component without messages is unknown then, not
+// deleted. No component that exists is deleted from the registry, not even for a moment.
+func TestStream_LostUnderLoad(t *testing.T) {
+	t.Parallel()
+	const losses, components = 3, 60
+	f := newFleet(t, "faults-stream-lost")
+	f.watch(1, map[string]string{"SYNC_INTERVAL": "5"})
+	f.sync(3, nil)
+	for i := range components {
+		f.apply(fmt.Sprintf("steady-%d", i), "0")
+	}
+	f.Equal(2 * lab.Patience)
+
+	for loss := range losses {
+		load := f.load(components, 1+loss*1_000_000)
+		held := newGate(t, func(r *http.Request) bool {
+			user, _, _ := r.BasicAuth()
+			return r.Method == http.MethodPut && user != "syncer-3" // which is free to open the new stream
+		})
+		f.Registry.SetFault(held.fault)
+		held.await(f.Within(lab.Patience), 4) // a syncer begins with four components at a time
+		f.Must(f.watchers[0].Freeze(f.Within(lab.Patience)))
+		f.loseNATS()
+		f.emptyStream()
+		f.Registry.SetFault(nil) // for requests to come: what is held back stays so
+		f.Eventually(2*lab.Patience, "a syncer has opened the new stream", f.anyConsumer)
+		held.open()
+		// What was under way ends now, and its outcome has to be decided beside an empty stream. Nothing tells that nothing is
+		// decided wrongly: this is how long a claim and a wait for an acknowledgement last, which end before.
+		f.Must(procs.Pause(t.Context(), 2*stream.AckWait))
+		f.Must(f.watchers[0].Thaw())
+		load()
+		f.Equal(2 * time.Minute)
+	}
+	f.Ready(f.watchers...)
+	f.Ready(f.syncers...)
+	f.findings()
+	var deleted []string
+	for _, write := range f.Registry.History() {
+		if write.Method == http.MethodDelete && write.Kind == refregistry.KindComponent && strings.HasPrefix(write.Component, "steady-") {
+			deleted = append(deleted, fmt.Sprintf("%s at %s by %s", write.Component, write.Time.Format("15:04:05.000"), write.Writer))
+		}
+	}
+	none(f, "components deleted from the registry that exist in the cluster", deleted)
+}
+
+// load changes the steady components in turn until the function that it returns is called, which waits for its end. Versions
+// begin at the number.
+func (f *fleet) load(components, version int) (end func()) {
+	f.Helper()
+	working, done := context.WithCancel(f.Context())
+	var work sync.WaitGroup
+	work.Go(func() {
+		for ; working.Err() == nil; version++ {
+			object := lab.Component(f.Namespaces[0], fmt.Sprintf("steady-%d", version%components), fmt.Sprint(version), "first")
+			if err := shared.Apply(f.Context(), object); err != nil {
+				f.Errorf("change a Component: %v", err)
+				return
+			}
+			_ = procs.Pause(working, 10*time.Millisecond) // its end is the loop's
+		}
+	})
+	f.Cleanup(done)
+	return func() { done(); work.Wait() }
+}
+
+// loseNATS kills the server and starts it without its data.
+func (f *fleet) loseNATS() {
+	f.Helper()
+	f.NATS[0].Kill()
+	f.Must(os.RemoveAll(f.Group.DataDir(f.NATS[0].Spec.Name)))
+	f.NATSAgain()
+}
+
+// emptyStream makes the stream anew, as a watcher does before it publishes.
+func (f *fleet) emptyStream() {
+	f.Helper()
+	conn, err := stream.Connect(stream.Config{URL: f.NATSURL, Replicas: 1, History: 32}, "odasync-watcher", zerolog.Nop())
+	f.Must(err)
+	defer conn.Close()
+	f.Eventually(lab.Patience, "the stream is made anew", func() error {
+		_, err := conn.EnsureLog(f.Within(lab.Patience))
+		return err
+	})
+}
+
+// anyConsumer says whether the target's consumer stands on the stream.
+func (f *fleet) anyConsumer() error {
+	_, err := f.JetStream().Consumer(f.Within(lab.Patience), stream.StreamName, "syncer-default")
+	return err
+}
+
+// TestStream_OlderThanSyncState restores the stream from an older copy, while the sync state stays: what is published then
+// has lower sequences than the sync state knows. It is applied all the same, without a command.
+func TestStream_OlderThanSyncState(t *testing.T) {
+	t.Parallel()
+	const components, interval = 20, 5 * time.Second
+	f := newFleet(t, "faults-rollback")
+	f.watch(1, map[string]string{"SYNC_INTERVAL": interval.String()})
+	f.sync(2, map[string]string{"SYNC_INTERVAL": interval.String()})
+	change := func(version string, from, to int) {
+		t.Helper()
+		for i := from; i < to; i++ {
+			f.apply(fmt.Sprintf("steady-%d", i), version)
+		}
+		f.Equal(lab.Patience)
+		f.Drained(lab.Patience)
+	}
+	change("1", 0, components)
+	created := f.streamCreated()
+
+	folder := filepath.Join(f.Group.DataDir(f.NATS[0].Spec.Name), "jetstream", "$G", "streams", stream.StreamName)
+	older := filepath.Join(t.TempDir(), "older")
+	f.Must(f.NATS[0].Stop())
+	f.Must(os.CopyFS(older, os.DirFS(folder)))
+	f.NATSAgain()
+	for version := 2; version < 7; version++ {
+		change(fmt.Sprint(version), 0, components)
+	}
+	newest := f.lastSequence()
+
+	f.Must(f.NATS[0].Stop())
+	f.Must(os.RemoveAll(folder))
+	f.Must(os.CopyFS(folder, os.DirFS(older)))
+	f.NATSAgain()
+	if now := f.streamCreated(); !now.Equal(created) {
+		t.Fatalf("the stream was created at %s, want %s: this is another stream", now, created)
+	}
+	restored := f.lastSequence()
+	if restored >= newest {
+		t.Fatalf("the stream ends with %d, want less than %d: it was not restored", restored, newest)
+	}
+	for i := range components / 2 { // the others keep what they had when the copy was restored
+		f.apply(fmt.Sprintf("steady-%d", i), "7")
+	}
+	took := f.Equal(3*interval + lab.Patience)
+	t.Logf("the stream went back from %d to %d; the registry equals the cluster %.1f s after the changes", newest, restored, took.Seconds())
+	if last := f.lastSequence(); last >= newest {
+		t.Errorf("the stream has reached %d again, want less than %d: nothing was published with a lower sequence", last, newest)
+	}
+	f.Delete(lab.Component(f.Namespaces[0], "steady-0", ""))
+	f.Equal(3*interval + lab.Patience)
+	f.Drained(lab.Patience)
+	f.findings()
+}
+
+func (f *fleet) streamCreated() time.Time {
+	f.Helper()
+	log, err := f.JetStream().Stream(f.Within(lab.Patience), stream.StreamName)
+	f.Must(err)
+	return log.CachedInfo().Created
+}
+
+// lastSequence is that of the stream's newest message.
+func (f *fleet) lastSequence() uint64 {
+	f.Helper()
+	log, err := f.JetStream().Stream(f.Within(lab.Patience), stream.StreamName)
+	f.Must(err)
+	return log.CachedInfo().State.LastSeq
+}
