@@ -7,14 +7,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/event"
-	"odasync/internal/prune"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 )
 
 // marker is one of a cluster, full enough to be told from others.
 func marker(cluster, id string) event.Marker {
-	return event.Marker{ID: id, Cluster: cluster, Time: seen, Count: 3, Digest: "abc", Sequence: 7, Refused: []prune.PendingDeletion{}}
+	return event.Marker{ID: id, Cluster: cluster, Time: seen, Count: 3, Digest: "abc", Sequence: 7}
 }
 
 func mark(t testing.TB, log *stream.Log, markers ...event.Marker) {

@@ -340,6 +340,7 @@ func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
 	r := l.start(setup{})
+	l.keep()
 	l.strays(1)
 	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
 		return append(all, syncer.Entry{
@@ -362,7 +363,7 @@ func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
 	}
 	l.mark("all")
 	l.reconcile(l.reconciler(r, plan{}))
-	if diff := cmp.Diff([]call{{"stray-00", "", true}, {"x", "", true}}, l.since(0)); diff != "" {
+	if diff := cmp.Diff([]call{{"stray-00", "", true}, {"x", "", true}}, l.since(1)); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
@@ -534,6 +535,7 @@ func TestReconcileKnowsOrphansByTheSyncState(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
 	r := l.start(setup{})
+	l.put("kept", "1")
 	last := l.put("a", "1")
 	l.settled()
 	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
@@ -555,13 +557,14 @@ func TestNothingIsAnOrphanBeforeTheFirstFullSync(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
 	r := l.start(setup{})
+	l.keep()
 	for i := range 5 {
 		l.shelf.put(fmt.Sprint("a-", i), "1")
 	}
 	l.unmark()
 	reconciler := l.reconciler(r, plan{})
 	done := l.reconcile(reconciler)
-	if countsOf(done) != (counts{Orphans: 5}) || done.Findings[0].Outcome != "kept until a full sync of the cluster has ended" || len(l.registry.got()) != 0 {
+	if countsOf(done) != (counts{Orphans: 5}) || done.Findings[0].Outcome != "kept until a full sync of the cluster has ended" || len(l.since(1)) != 0 {
 		t.Errorf("before: %+v", done)
 	}
 	l.mark("filled")

@@ -94,11 +94,12 @@ type plan struct {
 	wrap     func(*syncer.ReconcilePorts)
 }
 
-// library is a bench with a registry that can be listed, and a marker in the stream.
+// library is a bench with a registry that can be listed, and a marker in the stream once a replica runs.
 type library struct {
 	*bench
 	shelf   *shelf
 	records *stream.Records
+	marked  bool
 }
 
 func newLibrary(t testing.TB) *library {
@@ -108,9 +109,25 @@ func newLibrary(t testing.TB) *library {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &library{bench: b, shelf: &shelf{fakeRegistry: b.registry}, records: records}
-	l.mark("first")
-	return l
+	return &library{bench: b, shelf: &shelf{fakeRegistry: b.registry}, records: records}
+}
+
+// start is bench.start; the first marker comes after it, since one from before proves nothing to the replica.
+func (l *library) start(s setup) *replica {
+	l.t.Helper()
+	r := l.bench.start(s)
+	if !l.marked {
+		l.marked = true
+		l.mark("first")
+	}
+	return r
+}
+
+// keep has one component applied that is wanted: where nothing is, every deletion waits for an approval.
+func (l *library) keep() {
+	l.t.Helper()
+	l.put("kept", "1")
+	l.settled()
 }
 
 // mark puts a marker into the stream; unlisted are scopes that could not be listed.

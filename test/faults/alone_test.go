@@ -12,7 +12,6 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/test/lab"
-	"odasync/test/procs"
 )
 
 // shortTries lets a component that fails use up its tries soon, and reconciles come often.
@@ -90,39 +89,6 @@ func (f *fleet) poison(fault refregistry.Fault) {
 	f.Logf("it is taken %s after the registry takes it again", took.Round(10*time.Millisecond))
 	f.letters()
 	f.Ready(f.syncers...)
-}
-
-// TestPoison_ClearsItself has the registry answer 500 for one component for half a minute. It is taken afterwards, without a
-// change of the Component.
-func TestPoison_ClearsItself(t *testing.T) {
-	t.Parallel()
-	const lasts = 30 * time.Second
-	f := newFleet(t, "faults-clears")
-	f.watch(1, map[string]string{"SYNC_INTERVAL": "5"})
-	f.sync(2, shortTries)
-	f.apply("before", "1")
-	f.Equal(lab.Patience)
-	well := time.Now().Add(lasts)
-	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
-		if subject(r) != "sick" || time.Now().After(well) {
-			return nil
-		}
-		return &refregistry.Fault{Status: http.StatusInternalServerError}
-	})
-	f.apply("sick", "1")
-	for version := 2; time.Now().Before(well); version++ {
-		f.apply("before", fmt.Sprint(version))
-		f.Eventually(lab.Patience, "another is applied", func() error { return f.shows("before", fmt.Sprint(version)) })
-		f.Must(procs.Pause(t.Context(), 200*time.Millisecond)) // a change now and then, for as long as the fault is there
-	}
-	if err := f.shows("sick", "1"); err == nil {
-		t.Fatal("the registry shows the component that it does not take: nothing was shown")
-	}
-	took := f.Equal(time.Minute)
-	t.Logf("taken %s after the registry was well", took.Round(10*time.Millisecond))
-	f.letters()
-	f.Drained(lab.Patience)
-	f.unharmed()
 }
 
 // TestRetryAfter_IsCapped has a registry ask one of two replicas to stay away for an hour. That replica says so at /readyz;
