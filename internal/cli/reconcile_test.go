@@ -138,7 +138,7 @@ func TestPendingDeletionIsShownAndApproved(t *testing.T) {
 	})
 	got.expect(t, 1)
 	waits := status.Watchers[0].PendingDeletion
-	if waits.Gone != 12 || !strings.Contains(status.Problems[0], fmt.Sprintf("deletion pending approval: cluster default: 12 of %d", waits.All)) ||
+	if waits.Gone != 12 || !strings.Contains(status.Problems[0], "deletion pending approval: cluster default: 12 of 13") ||
 		!strings.Contains(status.Problems[0], "`ctl reconcile --approve "+waits.ID+"`") {
 		t.Errorf("pending %+v, problems %q", waits, status.Problems)
 	}

@@ -14,7 +14,7 @@ import (
 
 // Config is the limit, the same for what vanished from a cluster and for what a registry shows too much.
 type Config struct {
-	MaxPercent int `env:"ORPHAN_MAX_PERCENT, default=30" help:"deletions by comparison of 10 or more and more than this part of all wait for ctl reconcile --approve, those of everything always: 0 to 100"`
+	MaxPercent int `env:"ORPHAN_MAX_PERCENT, default=30" help:"deletions by comparison of 10 or more and more than this part of all wait for ctl reconcile --approve, as those of everything in a cluster always do: 0 to 100"`
 }
 
 // Validate reports every problem at once.
@@ -25,7 +25,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// few deletions are allowed whatever part they are, unless they are everything.
+// few deletions are allowed whatever part they are.
 const few = 10
 
 // shown is how many names a pending deletion lists.
@@ -55,18 +55,25 @@ type ClusterChange struct {
 	Is  string `json:"is"`
 }
 
-// Check returns nil where the deletions are within the limit, else what has to be approved.
+// Check returns nil where the deletions may go ahead without a question, else what has to be approved.
 func (c Config) Check(place string, gone []component.Key, all int) *PendingDeletion {
-	if !c.Exceeded(len(gone), all) {
+	if !c.TooMany(len(gone), all) {
 		return nil
 	}
 	return Pending(place, gone, all)
 }
 
-// Exceeded says whether deletions need an approval: all that exist always do, however few and whatever the percentage.
-func (c Config) Exceeded(gone, all int) bool {
-	return gone > 0 && (gone >= all || gone >= few && gone*100 > c.MaxPercent*all)
+// CheckSource is Check for what a source shows: that it shows nothing any more always has to be approved, however little there
+// was. An emptied source looks like one that is broken, misconfigured or not mounted.
+func (c Config) CheckSource(place string, gone []component.Key, all int) *PendingDeletion {
+	if len(gone) == 0 || len(gone) < all && !c.TooMany(len(gone), all) {
+		return nil
+	}
+	return Pending(place, gone, all)
 }
+
+// TooMany says whether so many deletions exceed the limit.
+func (c Config) TooMany(gone, all int) bool { return gone >= few && gone*100 > c.MaxPercent*all }
 
 // Pending returns what has to be approved.
 func Pending(place string, gone []component.Key, all int) *PendingDeletion {

@@ -1,11 +1,19 @@
 package watcher
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/logtest"
 )
 
 func TestTooLargeIsMissingAlone(t *testing.T) {
@@ -29,6 +37,92 @@ func TestTooLargeIsMissingAlone(t *testing.T) {
 	l.settled()
 	if diff := cmp.Diff(map[string]string{"small": "one", "huge": "shrunk", "grows": gone, "other": "one"}, b.heads(t)); diff != "" {
 		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+}
+
+// Each comparison finds that it is not published, which is told once.
+func TestTooLargeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var log logtest.Buffer
+	b.watcher.log = zerolog.New(&log)
+	l := b.lead(t, b.log)
+	all, huge := scope(t, "all"), large(2<<20)
+	told := func(want int) {
+		t.Helper()
+		if got := strings.Count(log.String(), "component cannot be published"); got != want || count(b.metrics.tooLarge) != want {
+			t.Errorf("told %d times and counted %d times, want %d", got, count(b.metrics.tooLarge), want)
+		}
+	}
+	for range 3 {
+		l.round(all, seen("huge", huge))
+		l.settled()
+	}
+	told(1)
+	l.round(all, seen("huge", huge+"x"))
+	l.settled()
+	told(2)
+	l.round(all, seen("huge", "fits"))
+	l.settled()
+	l.round(all, seen("huge", huge+"x"))
+	l.settled()
+	told(3)
+}
+
+// An event that changes nothing is not published, and so says nothing about the log.
+func TestSuppressedEventDoesNotClaimThatPublishingWorks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var lines logtest.Buffer
+	b.watcher.log = zerolog.New(&lines)
+	log := tapped(b.log)
+	l := b.lead(t, log)
+	l.round(scope(t, "all"), seen("a", "A"))
+	l.settled()
+	log.set(func() { log.fail["a"] = errors.New("no space left") })
+	l.observe(seen("a", "B"))
+	eventually(t, "the failure to be known", func() bool { return b.watcher.Check() != nil })
+	before := count(b.metrics.suppressed)
+	l.observe(deleted("unknown"))
+	eventually(t, "the event to be suppressed", func() bool { return count(b.metrics.suppressed) > before })
+	if strings.Contains(lines.String(), "publishing again") || b.watcher.Check() == nil {
+		t.Errorf("%v; the log claims what nobody knows:\n%s", b.watcher.Check(), &lines)
+	}
+	b.foreign(t, seen("a", "B")) // what stands there by now is what was to be published
+	log.set(func() { delete(log.fail, "a") })
+	l.settled()
+	if err := b.watcher.Check(); err != nil {
+		t.Errorf("nothing waits, and yet: %v", err)
+	}
+	l.observe(seen("a", "C"))
+	l.settled()
+	if !strings.Contains(lines.String(), "publishing again") {
+		t.Errorf("the log does not tell of the end:\n%s", &lines)
+	}
+}
+
+// The table has an entry for each component, so it decides how much memory a large cluster takes.
+func TestTableIsLean(t *testing.T) {
+	const count, limit = 100_000, 170 // bytes each, names of 12 letters included
+	heap := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	before := heap()
+	table := newTable()
+	for i := range count {
+		key := component.Key{Cluster: "east", Namespace: fmt.Sprintf("team-%d", i%20), Name: fmt.Sprintf("scale-%06d", i)}
+		table.published(event.Head{Key: key, Sequence: uint64(i + 1), Hash: component.Hash([]byte(key.Name)), UID: "6d9c3f6e-0000-4000-8000-" + key.Name})
+	}
+	used := (heap() - before) / count
+	t.Logf("%d bytes a component", used)
+	if used > limit {
+		t.Errorf("%d bytes a component, want at most %d", used, limit)
+	}
+	if table.len() != count {
+		t.Error("not all are there")
 	}
 }
 

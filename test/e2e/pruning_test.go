@@ -87,7 +87,7 @@ func TestEverythingOfAFewIsPending(t *testing.T) {
 	before := lab.ContentOf(l.Registry.Snapshot())
 	l.Must(watcher.Stop())
 	l.Delete(objects...)
-	watcher = l.Start(watcher.Spec)
+	l.Start(watcher.Spec)
 	id := l.pending(3, 3)
 	l.reconcile(0, "")
 	l.Must(l.Differs(before))
