@@ -37,7 +37,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 		want = append(want, v.Name)
 	}
 	slices.Sort(want)
-	if diff := cmp.Diff(want, all); diff != "" {
+	// What both processes read may stand in the configuration of both.
+	if diff := cmp.Diff(want, slices.Compact(all)); diff != "" {
 		t.Errorf("variables that the processes load and env tags in the source (-loaded +tagged):\n%s", diff)
 	}
 	for _, name := range unread {

@@ -91,6 +91,19 @@ func TestEnvExampleIsCurrent(t *testing.T) {
 	generated(t, filepath.Join("..", "..", ".env.example"), b.String())
 }
 
+// A variable that two packages declare is described once, so they must agree.
+func TestVariablesThatBothProcessesReadAreTheSame(t *testing.T) {
+	known := map[string]config.Variable{}
+	for _, sections := range [][]config.Section{new(daemon.WatcherConfig).Sections(), new(daemon.SyncerConfig).Sections(), new(daemon.EnvConfig).Sections()} {
+		for _, v := range config.Variables(sections...) {
+			if other, twice := known[v.Name]; twice && other != v {
+				t.Errorf("%s is declared as %+v and as %+v", v.Name, other, v)
+			}
+			known[v.Name] = v
+		}
+	}
+}
+
 func TestEveryVariableIsExplained(t *testing.T) {
 	for _, v := range variables() {
 		if v.Help == "" {

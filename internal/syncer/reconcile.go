@@ -309,8 +309,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		failing.Note(err)
-		// The jitter keeps replicas, and several clusters, from beginning at once.
-		if err := waitFor(ctx, nil, wait+1+rand.N(r.interval/10+1)); err != nil {
+		// A cluster that is new is noticed soon. The jitter keeps replicas, and several clusters, from beginning at once.
+		wait = min(wait, lookAgain)
+		if err := waitFor(ctx, nil, wait+1+rand.N(min(wait, r.interval/10)+1)); err != nil {
 			return err
 		}
 	}
@@ -392,6 +393,9 @@ func (r *Reconciler) retry() time.Duration { return min(reconcileRetry, r.interv
 
 // share is the part of the time that comparisons may take: one in so many.
 const share = 10
+
+// lookAgain is how long a new cluster may go unnoticed. Looking takes a small request or two.
+const lookAgain = 5 * time.Second
 
 // Waits before a reconcile is tried again.
 const (
