@@ -103,8 +103,11 @@ func TestEveryRoleCanWork(t *testing.T) {
 		}
 	}
 	want := []string{
-		// A reading of dead letters that is lost begins anew and removes the lost one; none takes long enough for a test.
+		// A reading of dead letters or of the sync state that is lost begins anew and removes the lost one; none takes long
+		// enough for a test.
+		"ctl publish $JS.API.CONSUMER.DELETE.KV_ODA_SYNC_STATE.*",
 		"ctl publish $JS.API.CONSUMER.DELETE.ODA_DEAD_LETTERS.*",
+		"syncer publish $JS.API.CONSUMER.DELETE.KV_ODA_SYNC_STATE.*",
 	}
 	if diff := cmp.Diff(want, unused(allowed, did)); diff != "" {
 		t.Errorf("what is allowed and nothing needs (-want +got):\n%s", diff)
