@@ -31,7 +31,6 @@ func TestEveryVariableIsRead(t *testing.T) {
 		sources[file] = string(content)
 	}
 	all, unread := readVariables(t, sources)
-	all = slices.Compact(all) // watcher and syncer have SYNC_INTERVAL each
 	var want []string
 	for _, v := range variables() {
 		want = append(want, v.Name)
