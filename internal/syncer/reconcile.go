@@ -317,16 +317,13 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 }
 
-// lookEvery is how often a replica looks for clusters that are new, and for what other replicas have done.
-const lookEvery = 5 * time.Second
-
 // round reconciles the clusters that are due, and returns the time until the next one is.
 func (r *Reconciler) round(ctx context.Context) (wait time.Duration, err error) {
 	clusters, err := r.ports.Clusters(ctx)
 	if err != nil {
 		return r.retry(), err
 	}
-	wait = min(r.interval, lookEvery)
+	wait = r.interval
 	for _, cluster := range clusters {
 		if err := r.applier.breaker.await(ctx, nil); err != nil {
 			return 0, err
