@@ -1,0 +1,168 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/syncer"
+)
+
+// lease is a key in the claims bucket that the server expires unless it is renewed. Its value is never used twice, so that
+// nobody takes the key of another for his own.
+type lease struct {
+	kv         jetstream.KeyValue
+	key, value string
+	ttl        time.Duration
+	life       context.Context // ends as soon as the lease can no longer be relied on
+	end        context.CancelCauseFunc
+	done       chan struct{} // closed when nothing renews any more
+
+	revision uint64                    // of whoever renews, and then of remove
+	renewed  atomic.Pointer[time.Time] // when the last confirmed request was sent
+}
+
+// errEnded is why a lease ends that was not lost.
+var errEnded = errors.New("it was given back")
+
+// take creates the key, or returns syncer.ErrClaimed. It is renewed until it is lost, or given back when idle says so.
+func take(ctx context.Context, kv jetstream.KeyValue, ttl time.Duration, key, value string, idle func() bool) (*lease, error) {
+	asked := time.Now()
+	revision, err := retryRefused(ctx, func() (uint64, error) { return kv.Create(ctx, key, []byte(value)) })
+	if isConflict(err) {
+		return nil, syncer.ErrClaimed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim %s: %w", key, err)
+	}
+	life, end := context.WithCancelCause(context.Background())
+	l := &lease{kv: kv, key: key, value: value, ttl: ttl, life: life, end: end, done: make(chan struct{}), revision: revision}
+	l.renewed.Store(&asked)
+	go l.keep(idle)
+	return l, nil
+}
+
+// keep renews the lease until it ends.
+func (l *lease) keep(idle func() bool) {
+	defer close(l.done)
+	ticker := time.NewTicker(l.ttl / 6)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-l.life.Done():
+			return
+		case <-ticker.C:
+		}
+		if idle() {
+			l.end(errEnded)
+		}
+		if l.lost() != nil {
+			return
+		}
+		if err := l.renew(); errors.Is(err, syncer.ErrConflict) {
+			l.end(err)
+		}
+	}
+}
+
+// lost returns why the lease cannot be relied on any more, or nil. It is given up a third of its life before the server
+// does, so that a request under way still ends in time.
+func (l *lease) lost() error {
+	if age := time.Since(*l.renewed.Load()); age > l.ttl*2/3 && l.life.Err() == nil {
+		l.end(fmt.Errorf("claim %s was not renewed for %s: %w", l.key, age.Round(time.Millisecond), syncer.ErrConflict))
+	}
+	return context.Cause(l.life)
+}
+
+func (l *lease) renew() error {
+	ctx, cancel := context.WithTimeout(l.life, l.ttl/6)
+	defer cancel()
+	asked := time.Now()
+	revision, err := l.kv.Update(ctx, l.key, []byte(l.value), l.revision)
+	if isConflict(err) { // the answer to an earlier renewal may have been lost; the next tick renews again
+		return l.adopt(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("renew claim %s: %w", l.key, err)
+	}
+	l.revision = revision
+	l.renewed.Store(&asked)
+	return nil
+}
+
+// adopt takes over the revision of an entry that is this lease's; ErrConflict where another's stands there, or none.
+func (l *lease) adopt(ctx context.Context) error {
+	entry, err := l.kv.Get(ctx, l.key)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound), err == nil && string(entry.Value()) != l.value:
+		return fmt.Errorf("claim %s: %w", l.key, syncer.ErrConflict)
+	case err != nil:
+		return fmt.Errorf("read claim %s: %w", l.key, err)
+	}
+	l.revision = entry.Revision()
+	return nil
+}
+
+// giveBack removes the key once nothing renews it any more; a renewal under way may lose its answer by that. An error other
+// than ErrConflict only means that the server will expire the key later.
+func (l *lease) giveBack(ctx context.Context) error {
+	l.end(errEnded)
+	<-l.done
+	remove := func() error { return l.kv.Delete(ctx, l.key, jetstream.LastRevision(l.revision)) }
+	err := remove()
+	if isConflict(err) {
+		if err = l.adopt(ctx); err == nil {
+			err = remove()
+		}
+	}
+	if err != nil && !errors.Is(err, syncer.ErrConflict) {
+		return fmt.Errorf("release claim %s: %w", l.key, err)
+	}
+	return err
+}
+
+// hold returns a context that ends with ctx, or as soon as the lease can no longer be relied on, and its end.
+func (l *lease) hold(ctx context.Context) (*heldContext, context.CancelFunc) {
+	held, cancel := context.WithCancelCause(ctx)
+	forget := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })
+	return &heldContext{held, l, cancel}, func() { forget(); cancel(nil) }
+}
+
+// heldContext is the context of what is done under a lease. A process that was frozen asks it for errors before a timer has
+// fired: the answer must be right then.
+type heldContext struct {
+	context.Context
+	lease  *lease
+	cancel context.CancelCauseFunc
+}
+
+// Err implements context.Context: a lease that is overdue is lost.
+func (h *heldContext) Err() error {
+	if err := h.lease.lost(); err != nil && h.Context.Err() == nil {
+		h.cancel(err)
+	}
+	return h.Context.Err()
+}
+
+// isConflict says whether a compare-and-set was refused because another revision stands there.
+func isConflict(err error) bool { return isCode(err, jetstream.JSErrCodeStreamWrongLastSequence) }
+
+// retryRefused repeats a compare-and-set that a replicated stream refuses without a verdict: under load it answers code
+// 10164, "wrong last sequence" without a number, also where the sequence is right. Only code 10071 is a verdict.
+func retryRefused[T any](ctx context.Context, set func() (T, error)) (T, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		result, err := set()
+		if !isCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return result, err
+		case <-time.After(pause):
+		}
+	}
+}
