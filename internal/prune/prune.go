@@ -55,25 +55,15 @@ type ClusterChange struct {
 	Is  string `json:"is"`
 }
 
-// Check returns nil where the deletions may go ahead without a question, else what has to be approved.
+// Check returns nil where the deletions may go ahead without a question, else what has to be approved. That nothing is left
+// always has to be, however little there was: an emptied source looks like one that is broken, misconfigured or not mounted.
 func (c Config) Check(place string, gone []component.Key, all int) *PendingDeletion {
-	if !c.TooMany(len(gone), all) {
+	tooMany := len(gone) >= few && len(gone)*100 > c.MaxPercent*all
+	if len(gone) == 0 || len(gone) < all && !tooMany {
 		return nil
 	}
 	return Pending(place, gone, all)
 }
-
-// CheckSource is Check for what a source shows: that it shows nothing any more always has to be approved, however little there
-// was. An emptied source looks like one that is broken, misconfigured or not mounted.
-func (c Config) CheckSource(place string, gone []component.Key, all int) *PendingDeletion {
-	if len(gone) == 0 || len(gone) < all && !c.TooMany(len(gone), all) {
-		return nil
-	}
-	return Pending(place, gone, all)
-}
-
-// TooMany says whether so many deletions exceed the limit.
-func (c Config) TooMany(gone, all int) bool { return gone >= few && gone*100 > c.MaxPercent*all }
 
 // Pending returns what has to be approved.
 func Pending(place string, gone []component.Key, all int) *PendingDeletion {

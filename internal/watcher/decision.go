@@ -64,7 +64,7 @@ func (p *publisher) judge(ctx context.Context, gone []name, existing int) *prune
 		p.clusterUID = change.Is
 		p.mu.Unlock()
 	}
-	waits := p.limit.CheckSource(place, p.keys(gone), existing)
+	waits := p.limit.Check(place, p.keys(gone), existing)
 	if waits == nil || p.approved(ctx, waits) {
 		return nil
 	}
