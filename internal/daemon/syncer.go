@@ -135,9 +135,7 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 	if p.consumer, err = p.log.EnsureConsumer(ctx, cfg.Syncer.Target, cfg.Registry.Address(), cfg.Syncer.Clusters...); err != nil {
 		return p, err
 	}
-	if p.clusters, err = newClusters(ctx, p.log, p.consumer, cfg.Syncer.Clusters); err != nil {
-		return p, err
-	}
+	p.clusters = &clusters{Deliveries: p.consumer, log: p.log, configured: cfg.Syncer.Clusters, seen: map[string]bool{}}
 	if p.claims, err = conn.Claims(ctx, stream.TargetScope(cfg.Syncer.Target), owner); err != nil {
 		return p, err
 	}
@@ -190,19 +188,9 @@ type clusters struct {
 	log        *stream.Log
 	configured []string
 
-	mu   sync.Mutex
-	seen map[string]bool
-}
-
-func newClusters(ctx context.Context, log *stream.Log, deliveries syncer.Deliveries, configured []string) (*clusters, error) {
-	c := &clusters{Deliveries: deliveries, log: log, configured: configured, seen: map[string]bool{}}
-	if len(configured) > 0 {
-		return c, nil
-	}
-	// Where no full sync of a cluster has ended yet, its messages alone tell of it.
-	published, err := log.ComponentClusters(ctx)
-	c.see(published...)
-	return c, err
+	mu      sync.Mutex
+	seen    map[string]bool
+	scanned bool // what stood in the stream at first was looked through
 }
 
 // Next implements syncer.Deliveries.
@@ -222,7 +210,7 @@ func (c *clusters) see(clusters ...string) {
 	}
 }
 
-// list gives the clusters in their order.
+// list gives the clusters in their order. It is for one caller at a time.
 func (c *clusters) list(ctx context.Context) ([]string, error) {
 	if len(c.configured) > 0 {
 		return c.configured, nil
@@ -232,6 +220,15 @@ func (c *clusters) list(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	c.see(marked...)
+	if !c.scanned {
+		// Where no full sync of a cluster has ended yet, its messages alone tell of it.
+		published, err := c.log.ComponentClusters(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.see(published...)
+		c.scanned = true
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Sorted(maps.Keys(c.seen)), nil

@@ -31,8 +31,8 @@ func TestValues(t *testing.T) {
 				equal(t, all, "NetworkPolicy odasync-syncer", "spec.egress.2.ports.0.port", 8000)
 				variables(t, all, watcher, map[string]string{"LOG_FORMAT": "json", "KUBERNETES_NAMESPACE": "components",
 					"NATS_URL": "nats://odasync-nats.canvas.svc:4222", "STREAM_REPLICAS": "1", "NATS_CREDS": "", "COMPONENT_REGISTRY_URL": ""})
-				for _, process := range []string{watcher, syncer} { // 60 % of 128Mi
-					variables(t, all, process, map[string]string{"GOMEMLIMIT": "80530636", "SYNC_INTERVAL": "60"})
+				for _, process := range []string{watcher, syncer} { // half of 128Mi
+					variables(t, all, process, map[string]string{"GOMEMLIMIT": "67108864", "SYNC_INTERVAL": "60"})
 				}
 				variables(t, all, syncer, map[string]string{"SYNC_TARGET": "default", "COMPONENT_REGISTRY_URL": "http://registry.example:8000/path",
 					"COMPONENT_REGISTRY_API_KEY_FILE": "", "KUBERNETES_NAMESPACE": ""})
@@ -41,14 +41,14 @@ func TestValues(t *testing.T) {
 		"another memory limit": {
 			values: []string{"syncer.resources.limits.memory=1G", "watcher.env.GOMEMLIMIT=70MiB"},
 			check: func(t *testing.T, all objects) {
-				variables(t, all, syncer, map[string]string{"GOMEMLIMIT": "600000000"})
+				variables(t, all, syncer, map[string]string{"GOMEMLIMIT": "500000000"})
 				variables(t, all, watcher, map[string]string{"GOMEMLIMIT": "70MiB"})
 			},
 		},
 		"a memory limit in bytes": {
 			values: []string{"syncer.resources.limits.memory=268435456"},
 			check: func(t *testing.T, all objects) {
-				variables(t, all, syncer, map[string]string{"GOMEMLIMIT": "161061273"})
+				variables(t, all, syncer, map[string]string{"GOMEMLIMIT": "134217728"})
 			},
 		},
 		"a memory limit of another form": {

@@ -30,7 +30,7 @@ func main() {
 	flag.IntVar(&s.count, "components", 20_000, "how many `Components` to create")
 	flag.IntVar(&s.size, "size", 4096, "the least size of one in `bytes`")
 	flag.IntVar(&s.limit, "limit", 96, "the peak memory of each process that is allowed, in `MB`")
-	flag.StringVar(&s.memoryLimit, "gomemlimit", "80530636", "GOMEMLIMIT of both processes, by default what the chart sets; empty for `none`")
+	flag.StringVar(&s.memoryLimit, "gomemlimit", "64MiB", "GOMEMLIMIT of both processes, by default what the chart sets; empty for `none`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -85,15 +85,15 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
-{{- /* What Go may use of a memory limit, in bytes: 60 %, since the program itself and what the kernel keeps for it need the
-       rest. Nothing without a limit, or where it is not a whole number of a known unit. Takes a container's resources. */ -}}
+{{- /* What Go may use of a memory limit, in bytes: half, since the program itself, 25 MB, and what the kernel keeps for it need
+       room too. Nothing without a limit, or where it is not a whole number of a known unit. Takes a container's resources. */ -}}
 {{- define "odasync.goMemoryLimit" -}}
 {{- $units := dict "" 1 "k" 1000 "Ki" 1024 "M" 1000000 "Mi" 1048576 "G" 1000000000 "Gi" 1073741824 -}}
 {{- with (.limits | default dict).memory -}}
 {{- $limit := ternary (int64 . | toString) (toString .) (or (kindIs "float64" .) (kindIs "int64" .) (kindIs "int" .)) -}}
 {{- $unit := regexFind "[A-Za-z]*$" $limit -}}
 {{- if and (regexMatch "^[0-9]+[A-Za-z]*$" $limit) (hasKey $units $unit) -}}
-{{- div (mul (regexFind "^[0-9]+" $limit | int64) (get $units $unit | int64) 6) 10 -}}
+{{- div (mul (regexFind "^[0-9]+" $limit | int64) (get $units $unit | int64)) 2 -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
