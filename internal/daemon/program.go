@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -74,12 +76,25 @@ func RunSyncer(ctx context.Context) error {
 	return runDaemon(ctx, "odasync-syncer", cfg.Sections(), SyncerChecks, func(ctx context.Context, env Env) error { return Sync(ctx, &cfg, env) })
 }
 
+// gcPercent is how much garbage there may be for each live byte where the memory is bounded.
+const gcPercent = 300
+
+// relaxGC collects garbage less often than Go does by default, which costs a tenth of the CPU under load. It does so only
+// where GOMEMLIMIT bounds the memory, and GOGC does not say otherwise.
+func relaxGC() {
+	_, chosen := os.LookupEnv("GOGC")
+	if debug.SetMemoryLimit(-1) < math.MaxInt64 && !chosen {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
 // runDaemon runs the work beside metrics and health, which end after it.
 func runDaemon(ctx context.Context, name string, sections []config.Section, checks []string, work func(context.Context, Env) error) error {
 	var cfg EnvConfig
 	if err := load(ctx, append(sections, cfg.Sections()...)...); err != nil {
 		return err
 	}
+	relaxGC()
 	env, serve, err := NewEnv(cfg, name, os.Stderr, checks...)
 	if err != nil {
 		return err
