@@ -153,7 +153,7 @@ func (c *comparing) state(s State) {
 	r.set(deleted, s.Outcome == OutcomeDeleted)
 	r.set(failed, s.Outcome == OutcomeFailed)
 	r.set(inDoubt, s.Intent != 0)
-	r.set(abandoned, c.began.Sub(s.Updated) > c.lostAfter())
+	r.set(abandoned, s.Owner == "" || c.began.Sub(s.Updated) > c.lostAfter()) // a noted race has no owner
 	r.set(retryDue, !s.Reason.permanent() && c.began.Sub(s.Updated) >= retryPause(&s))
 	r.set(nameTaken, s.Reason == ClassTaken)
 	if s.Record.ID != "" {

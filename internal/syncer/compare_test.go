@@ -311,10 +311,12 @@ func TestReconcile_LooksAtWhatWasLeftInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		updated time.Time
+		owner   string
 		want    counts
 	}{
-		"when it is long ago":      {longAgo, counts{Unsettled: 1, Mended: 1}},
-		"when it may be under way": {justNow(), counts{Pending: 1}},
+		"when it is long ago":          {longAgo, "gone", counts{Unsettled: 1, Mended: 1}},
+		"when it may be under way":     {justNow(), "gone", counts{Pending: 1}},
+		"when it is a race, noted now": {justNow(), "", counts{Unsettled: 1, Mended: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -323,7 +325,7 @@ func TestReconcile_LooksAtWhatWasLeftInDoubt(t *testing.T) {
 			l.put("a", "1")
 			l.settled()
 			s := l.state("a")
-			s.Intent, s.Updated = s.Sequence, test.updated
+			s.Intent, s.Updated, s.Owner = s.Sequence, test.updated, test.owner
 			if _, err := l.states.Save(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
