@@ -147,7 +147,7 @@ func (p *pipeline) watch(t *testing.T, dir string) {
 func (p *pipeline) sync(t *testing.T, registry string) {
 	t.Helper()
 	var cfg daemon.SyncerConfig
-	env := map[string]string{"COMPONENT_REGISTRY_URL": registry, "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1"}
+	env := map[string]string{"COMPONENT_REGISTRY_URL": registry, "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1", "SYNC_INTERVAL": "10"}
 	p.background(t, cfg.Sections(), env, func(ctx context.Context, env daemon.Env) error {
 		return daemon.Sync(ctx, &cfg, env)
 	})

@@ -197,6 +197,10 @@ func TestReconciler_LeavesABacklogToTheConsumer(t *testing.T) {
 	}})
 	l.putAt("waits", "1", time.Now().Add(-2*time.Minute))
 	l.putAt("lost", "1", longAgo)
+	last := syncer.Reconciliation{Cluster: key("").Cluster, Target: target, Time: longAgo} // the next one is due
+	if err := l.records.Reconciled(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
 	l.run(l.reconciler(r, plan{interval: time.Minute}))
 	eventually(t, "the reconcile to be noted", func() bool {
 		last, found, err := l.records.LastReconcile(t.Context(), target, key("").Cluster)

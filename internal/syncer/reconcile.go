@@ -148,8 +148,9 @@ type Reconciler struct {
 	guard    prune.Config
 	ports    ReconcilePorts
 
-	mu   sync.Mutex
-	told map[string]string // by cluster, which orphans were last told of: the same ones are not worth a line each minute
+	began time.Time // Run
+	mu    sync.Mutex
+	told  map[string]string // by cluster, which orphans were last told of: the same ones are not worth a line each minute
 }
 
 // ReconcilePorts are what a reconciler works with beside an applier.
@@ -302,6 +303,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	r.began = time.Now()
 	failing := outage.New(r.applier.log, "reconcile not finished, trying again", "reconciles end well again", nil)
 	for {
 		wait, err := r.round(ctx)
@@ -366,8 +368,8 @@ func (r *Reconciler) left(ctx context.Context, cluster string) (time.Duration, e
 	if err != nil {
 		return r.retry(), err
 	}
-	if !found {
-		return 0, nil
+	if !found { // a first sync may be under way, which a comparison would only slow down
+		last.Time = r.began
 	}
 	period := r.period(last)
 	// A replica whose clock is ahead counts as one that began now.
