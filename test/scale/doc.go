@@ -3,6 +3,6 @@
 // prints for the first sync, for a restart and for idle cycles the peak and the last resident memory of both, their CPU,
 // and the requests of a reconcile. It exits with 1 when the memory of one is above the limit.
 //
-// `make scale` runs it with 20,000 Components; COMPONENTS=100000 takes about 4 GB for the API server. Memory and CPU are
+// `make scale` runs it with 20,000 Components; COMPONENTS=100000 takes about 3.5 GB for the API server. Memory and CPU are
 // read from /proc, so it needs Linux.
 package main
