@@ -184,8 +184,12 @@ func (b *breaker) pausedFor(pause time.Duration, reason error, flow <-chan struc
 	if flow != b.flow.Done() {
 		return
 	}
-	b.until = time.Now().Add(pause)
-	b.turn(BreakerOpen, reason)
+	if until := time.Now().Add(pause); until.After(b.until) {
+		b.until = until
+	}
+	if b.now.State != BreakerOpen { // or whoever waits for its end would be forgotten
+		b.turn(BreakerOpen, reason)
+	}
 	select {
 	case b.wake <- struct{}{}:
 	default:

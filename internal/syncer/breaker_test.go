@@ -218,6 +218,30 @@ func TestBreakerCloses(t *testing.T) {
 	}
 }
 
+// Several components may be asked to wait at once. Whoever waits for the flow since the first of them must not be forgotten.
+func TestBreaker_SeveralAskForAPause(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		flow := b.opened()
+		b.pausedFor(time.Minute, errBusy, flow)
+		waited := make(chan error, 1)
+		go func() { waited <- b.await(t.Context(), nil) }()
+		synctest.Wait()
+		b.pausedFor(10*time.Second, errBusy, flow)
+		time.Sleep(30 * time.Second)
+		b.is(t, "before the longest pause is over", BreakerOpen)
+		time.Sleep(time.Minute)
+		b.is(t, "after the pause", BreakerClosed)
+		select {
+		case err := <-waited:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("who waited for the flow waits still")
+		}
+	})
+}
+
 // The metric outlives a session; the next one begins closed.
 func TestMetricFollowsTheNewSession(t *testing.T) {
 	registry := prometheus.NewRegistry()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,16 +130,41 @@ func TestMend_KeyWithoutMessages(t *testing.T) {
 	}
 }
 
+// counting counts the messages that were delivered.
+type counting struct {
+	syncer.Deliveries
+	taken atomic.Int32
+}
+
+func (c *counting) Next(ctx context.Context) (event.Delivery, error) {
+	d, err := c.Deliveries.Next(ctx)
+	if err == nil {
+		c.taken.Add(1)
+	}
+	return d, err
+}
+
 // What waits while the registry asks for a long pause goes back to the stream, and readiness says why.
 func TestBreaker_LongPause(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	busy := &syncer.Failure{Class: syncer.ClassBusy, Request: "POST /components/", Status: 429, RetryAfter: time.Minute}
-	b.registry.script(func(context.Context, call) error { return busy })
-	r := b.start(setup{concurrency: 2})
+	g := newGate()
+	defer g.open()
+	b.registry.script(func(ctx context.Context, c call) error {
+		_ = g.pass(ctx, c)
+		return busy
+	})
+	counted := &counting{}
+	r := b.start(setup{concurrency: 2, wrap: func(p syncer.Ports) syncer.Ports {
+		counted.Deliveries, p.Deliveries = p.Deliveries, counted
+		return p
+	}})
 	for _, name := range []string{"a", "b", "c", "d"} {
 		b.put(name, "A")
 	}
+	eventually(t, "all messages to be in hand", func() bool { return counted.taken.Load() == 4 })
+	g.open()
 	b.quiet(r)
 	eventually(t, "everything to be handed back", func() bool { return r.outcome("handed_back")+r.outcome("retried") >= 4 })
 	calls := len(b.registry.got())
