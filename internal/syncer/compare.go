@@ -27,7 +27,7 @@ type comparison struct {
 // equality counts, a hash stands for the text.
 type row struct {
 	sequence     uint64
-	hash, digest uint64 // of the applied content, and of the entry as the apply left it
+	hash, digest uint64 // of the newest outcome's content, and of the entry as the apply left it
 	// name is the entry's recorded one, place the one that it should have; namespace is the component's.
 	name, place, namespace uint64
 	flags                  flags
@@ -42,8 +42,8 @@ const (
 	// inDoubt: writing began and its end is not recorded; abandoned: and it is long ago.
 	inDoubt
 	abandoned
-	// retryDue: it failed without a judgement of its content, and may be tried again. nameTaken: it failed since the name
-	// belongs to another owner.
+	// retryDue: it failed without a judgement of its content, or was left in doubt since, and may be tried again. nameTaken:
+	// it failed since the name belongs to another owner.
 	retryDue
 	nameTaken
 	// present: the registry lists the recorded entry; asRecorded: it shows what it should; atPlace: under the right name;
@@ -153,8 +153,8 @@ func (c *comparing) state(s State) {
 	r.set(deleted, s.Outcome == OutcomeDeleted)
 	r.set(failed, s.Outcome == OutcomeFailed)
 	r.set(inDoubt, s.Intent != 0)
-	r.set(abandoned, s.Owner == "" || c.began.Sub(s.Updated) > c.lostAfter()) // a noted race has no owner
-	r.set(retryDue, !s.Reason.permanent() && c.began.Sub(s.Updated) >= retryPause(&s))
+	r.set(abandoned, s.Intent != 0 && (s.Owner == "" || c.began.Sub(s.Updated) > c.lostAfter())) // a noted race has no owner
+	r.set(retryDue, r.is(abandoned) || !s.Reason.permanent() && c.began.Sub(s.Updated) >= retryPause(&s))
 	r.set(nameTaken, s.Reason == ClassTaken)
 	if s.Record.ID != "" {
 		c.byID[hash(s.Record.ID)] = n
@@ -241,7 +241,8 @@ func (c *comparing) head(h event.Head) {
 		c.unsettled(h.Key, lost)
 	case r.is(failed):
 		c.done.Failed++
-		if free := !c.names[hash(c.ports.Inventory.Place(h.Key).Name)]; r.is(retryDue) || r.is(nameTaken) && free {
+		other := h.Hash != "" && r.hash != hash("") && r.hash != hash(h.Hash) // content has its sequence by now
+		if free := !c.names[hash(c.ports.Inventory.Place(h.Key).Name)]; other || r.is(retryDue) || r.is(nameTaken) && free {
 			c.damage(found{key: h.Key, problem: problemFailed})
 		}
 	case r.is(inDoubt):

@@ -310,6 +310,47 @@ func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
 	}
 }
 
+// What was rejected says nothing about another content that has its sequence by now.
+func TestReconcile_RejectedSequenceIsAnotherMessages(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	l.registry.rejects()
+	r := l.start(setup{})
+	l.put("rejected", "bad")
+	l.put("a", "1")
+	l.settled()
+	lost := l.state("rejected")
+	now := l.state("a")
+	lost.Key, lost.Sequence, lost.Revision, lost.Letter = now.Key, now.Sequence, now.Revision, false
+	if _, err := l.states.Save(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	l.shelf.remove("a")
+	if got := countsOf(l.reconcile(l.reconciler(r, plan{}))); got != (counts{Failed: 2, Mended: 1}) || l.registry.shows("a") != "1" {
+		t.Errorf("%+v, the registry shows %q", got, l.registry.shows("a"))
+	}
+}
+
+// A rejected component may be in doubt, too: a command to try it again broke off, or a late writer was noticed.
+func TestReconcile_RejectedComponentInDoubt(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t)
+	l.registry.rejects()
+	r := l.start(setup{})
+	l.put("a", "bad")
+	l.settled()
+	l.registry.rise()
+	s := l.state("a")
+	s.Intent, s.Updated = s.Sequence, longAgo
+	if _, err := l.states.Save(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	got := countsOf(l.reconcile(l.reconciler(r, plan{})))
+	if got != (counts{Failed: 1, Mended: 1}) || len(l.letters(target)) != 0 {
+		t.Errorf("%+v, %d dead letters", got, len(l.letters(target)))
+	}
+}
+
 // What a replica left in doubt is looked at once nobody will finish it.
 func TestReconcile_LooksAtWhatWasLeftInDoubt(t *testing.T) {
 	t.Parallel()

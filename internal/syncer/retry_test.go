@@ -29,7 +29,7 @@ func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
 	b.put("b", "B")
 	b.idle() // the message was dropped, not kept for another try
 	want := syncer.State{
-		Key: key("a"), Sequence: bad.Sequence, Outcome: syncer.OutcomeFailed,
+		Key: key("a"), Sequence: bad.Sequence, Outcome: syncer.OutcomeFailed, Hash: bad.Hash,
 		Record: syncer.Record{Registry: "self", Name: "a", ID: "id-a"},
 		Error:  "apply east/odacompns-1/a: POST /components: HTTP 422: name too long",
 		Reason: syncer.ClassRejected, Strikes: 1, Letter: true,

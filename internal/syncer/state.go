@@ -38,7 +38,7 @@ type State struct {
 	// Sequence is the newest stream sequence whose outcome this is; 0 where there is none yet.
 	Sequence uint64  `json:"sequence,omitempty"`
 	Outcome  Outcome `json:"outcome,omitempty"`
-	// Hash is the content that the registry shows; empty when deleted or not known.
+	// Hash is the content of the outcome: what the registry shows, or did not take. Empty when deleted or not known.
 	Hash   string `json:"hash,omitempty"`
 	Record Record `json:"record,omitzero"`
 	// Intent is the sequence for which writing began and whose end is not recorded; 0 for none. What the registry
@@ -90,7 +90,7 @@ func (s *State) agrees(e *event.Event) bool {
 	case OutcomeDeleted:
 		return e.Deleted()
 	}
-	return true // a failure keeps no hash
+	return s.Hash == "" || e.Hash == s.Hash // of a failed deletion, and of what cannot be decoded, there is none
 }
 
 // begin records that writing begins, and in which process.
@@ -126,7 +126,7 @@ func (s *State) ended(e *event.Event, result Result, err error) verdict {
 		if v.action == retry { // the intent stands: the next attempt reads before it creates
 			return v
 		}
-		s.Outcome, s.Hash, s.Letter = OutcomeFailed, "", true
+		s.Outcome, s.Hash, s.Letter = OutcomeFailed, e.Hash, true
 	}
 	if err == nil {
 		s.FailedSince, s.Strikes = time.Time{}, 0
