@@ -98,11 +98,11 @@ func (c *Conn) OpenLetters(ctx context.Context, target string) (*Letters, error)
 // syncer.ErrConflict: another replica has gone on.
 func (l *Letters) Put(ctx context.Context, letter syncer.Letter) error {
 	fail := func(err error) error { return fmt.Errorf("write the dead letter of %s: %w", letter.Event.Key, err) }
-	standing, sequence, err := l.last(ctx, letter.Event.Key)
+	newer, sequence, err := l.last(ctx, letter.Event.Key, letter.Event.Sequence)
 	switch {
 	case err != nil:
 		return fail(err)
-	case standing.Sequence > letter.Event.Sequence:
+	case newer:
 		return fail(syncer.ErrConflict)
 	}
 	stored := encodeLetter(letter)
@@ -140,24 +140,25 @@ func (l *Letters) publish(ctx context.Context, letter syncer.Letter, data []byte
 	return err
 }
 
-// last reads the component's dead letter and its sequence in the stream of dead letters; 0 where there is none. One that
-// cannot be decoded is a letter of no event.
-func (l *Letters) last(ctx context.Context, key component.Key) (d DeadLetter, sequence uint64, err error) {
+// last reads the sequence of the component's dead letter in the stream of dead letters, 0 where there is none, and whether it
+// is of a newer event than the given one. One that cannot be decoded is a letter of no event, and so is one whose event the
+// stream does not have: it came back older, or is another one.
+func (l *Letters) last(ctx context.Context, key component.Key, than uint64) (newer bool, sequence uint64, err error) {
 	m, sequence, found, err := l.conn.last(ctx, DeadLetterName, event.DeadSubject(l.target, key))
-	if err != nil || !found {
-		return DeadLetter{}, 0, err
+	var d DeadLetter
+	if err != nil || !found || json.Unmarshal(m.Data, &d) != nil || d.Sequence <= than {
+		return false, sequence, err
 	}
-	if json.Unmarshal(m.Data, &d) != nil {
-		d = DeadLetter{}
-	}
-	return d, sequence, nil
+	subject := event.Subject(key)
+	of, newer, err := l.conn.get(ctx, StreamName, subject, map[string]any{"seq": d.Sequence})
+	return newer && of.Subject == subject, sequence, err
 }
 
 // Remove takes the component's letter away if it is of an event up to the given one; none is success. A letter that is
 // stored meanwhile stays.
 func (l *Letters) Remove(ctx context.Context, key component.Key, upTo uint64) error {
-	standing, sequence, err := l.last(ctx, key)
-	if err == nil && sequence > 0 && standing.Sequence <= upTo {
+	newer, sequence, err := l.last(ctx, key, upTo)
+	if err == nil && sequence > 0 && !newer {
 		err = l.stream.Purge(ctx, jetstream.WithPurgeSubject(event.DeadSubject(l.target, key)), jetstream.WithPurgeSequence(sequence+1))
 	}
 	if err != nil {

@@ -62,6 +62,61 @@ func TestApply_StreamOlderThanTheSyncState(t *testing.T) {
 	}
 }
 
+// A dead letter of a message that the stream has lost holds up neither the letter nor the success of what came after it.
+func TestApply_DeadLetterOfALostMessage(t *testing.T) {
+	t.Parallel()
+	for content, left := range map[string]int{"bad": 1, "good": 0} {
+		t.Run(content, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.registry.rejects()
+			e := b.put("a", content)
+			letters, err := b.conn.Letters(t.Context(), target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost := e
+			lost.Sequence = 1000
+			if err := letters.Put(t.Context(), syncer.Letter{Event: lost, Target: target, Reason: syncer.ClassRejected}); err != nil {
+				t.Fatal(err)
+			}
+			s := syncer.State{Key: e.Key, Sequence: lost.Sequence, Outcome: syncer.OutcomeFailed, Reason: syncer.ClassRejected, Letter: true}
+			if _, err := b.states.Save(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			r := b.start(setup{})
+			b.idle()
+			got := b.letters(target)
+			if len(got) != left || left == 1 && got[0].Event.Sequence != e.Sequence {
+				t.Errorf("dead letters %+v", got)
+			}
+			if r.races() != 0 {
+				t.Errorf("%d races", r.races())
+			}
+		})
+	}
+}
+
+// A message under a sequence that a rejected one had is not taken for that one.
+func TestApply_RejectedSequenceIsAnotherMessages(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.registry.rejects()
+	b.start(setup{})
+	b.put("rejected", "bad")
+	b.idle()
+	lost := b.state("rejected")
+	lost.Key, lost.Sequence, lost.Revision, lost.Letter = key("a"), lost.Sequence+1, 0, false
+	if _, err := b.states.Save(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	e := b.put("a", "1")
+	b.idle()
+	if got := b.state("a"); got.Sequence != e.Sequence || got.Outcome != syncer.OutcomeApplied || b.registry.shows("a") != "1" {
+		t.Errorf("state %+v", got)
+	}
+}
+
 // laggingHeads answer as a leader that has not caught up.
 type laggingHeads struct {
 	syncer.Heads
