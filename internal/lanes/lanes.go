@@ -20,8 +20,8 @@ type Lanes[K comparable, V any] struct {
 	mu      sync.Mutex
 	waiting map[K]V
 	busy    map[K]struct{}
-	room    chan struct{} // closed and replaced when a waiting key is taken
-	done    bell.Bell     // rings when the work on a key ends, or it no longer waits
+	room    bell.Bell // rings when a waiting key is taken
+	done    bell.Bell // rings when the work on a key ends, or it no longer waits
 	closed  bool
 }
 
@@ -34,7 +34,6 @@ func New[K comparable, V any](limit int, older func(a, b V) bool) *Lanes[K, V] {
 		older:   older,
 		waiting: make(map[K]V),
 		busy:    make(map[K]struct{}),
-		room:    make(chan struct{}),
 	}
 }
 
@@ -59,7 +58,7 @@ func (l *Lanes[K, V]) Put(ctx context.Context, key K, v V) (dropped V, was bool,
 			l.queue.Add(key)
 			return waits, was, nil
 		}
-		room := l.room
+		room := l.room.Next()
 		l.mu.Unlock()
 		select {
 		case <-room:
@@ -94,8 +93,7 @@ func (l *Lanes[K, V]) Take() (key K, v V, ok bool) {
 		if found {
 			delete(l.waiting, key)
 			l.busy[key] = struct{}{}
-			close(l.room)
-			l.room = make(chan struct{})
+			l.room.Ring()
 		}
 		l.mu.Unlock()
 		if found {
@@ -169,8 +167,7 @@ func (l *Lanes[K, V]) Clear() map[K]V {
 func (l *Lanes[K, V]) clear() map[K]V {
 	left := l.waiting
 	l.waiting = make(map[K]V)
-	close(l.room)
-	l.room = make(chan struct{})
+	l.room.Ring()
 	l.done.Ring()
 	return left
 }

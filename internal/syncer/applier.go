@@ -83,7 +83,7 @@ func (a *Applier) mendFound(ctx context.Context, f found) (mended Mended, err er
 	key := f.key
 	ctx, span := a.comparing(ctx, key)
 	defer func() { end(span, err) }()
-	if err := a.breaker.await(ctx, nil); err != nil {
+	if err := a.breaker.await(ctx); err != nil {
 		return Mended{}, err
 	}
 	if err := a.limiter.enter(ctx); err != nil {

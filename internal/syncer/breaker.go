@@ -109,19 +109,12 @@ func (b *breaker) Err() error {
 	return fmt.Errorf("circuit breaker open since %s, no messages are fetched: %w", now.Since.UTC().Format(time.RFC3339), now.Reason)
 }
 
-// await waits until messages may flow, or until done is closed, which may be nil. Its only error is the context's.
-func (b *breaker) await(ctx context.Context, done <-chan struct{}) error {
+// await waits until messages may flow. Its only error is the context's.
+func (b *breaker) await(ctx context.Context) error {
 	b.mu.Lock()
 	flowing := b.flowing
 	b.mu.Unlock()
-	select {
-	case <-flowing:
-		return nil
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return waitFor(ctx, flowing, 0)
 }
 
 // opened is closed when the breaker opens.
@@ -171,10 +164,7 @@ func (b *breaker) failedFor(key component.Key, reason error, certain bool, flow 
 	default:
 		b.suspect = true
 	}
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	b.probeSoon()
 }
 
 // pausedFor says that the registry asked to be left alone for a while. flow is as for failedFor.
@@ -190,6 +180,11 @@ func (b *breaker) pausedFor(pause time.Duration, reason error, flow <-chan struc
 	if b.now.State != BreakerOpen { // or whoever waits for its end would be forgotten
 		b.turn(BreakerOpen, reason)
 	}
+	b.probeSoon()
+}
+
+// probeSoon has run look whether there is something to probe for.
+func (b *breaker) probeSoon() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -247,11 +242,7 @@ func (b *breaker) run(ctx context.Context) error {
 				return nil
 			}
 			b.probed(b.ask(ctx))
-			timer := time.NewTimer(pause + rand.N(pause/2))
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
+			if waitFor(ctx, nil, pause+rand.N(pause/2)) != nil {
 				return nil
 			}
 		}

@@ -203,7 +203,7 @@ func TestBreakerCloses(t *testing.T) {
 			b.answer(nil, nil)
 			soon, cancel := context.WithTimeout(t.Context(), 8*time.Second) // the longest pause between two probes
 			defer cancel()
-			if err := b.await(soon, nil); err != nil {
+			if err := b.await(soon); err != nil {
 				t.Errorf("no message flows: %v", err)
 			}
 		},
@@ -224,7 +224,7 @@ func TestBreaker_SeveralAskForAPause(t *testing.T) {
 		flow := b.opened()
 		b.pausedFor(time.Minute, errBusy, flow)
 		waited := make(chan error, 1)
-		go func() { waited <- b.await(t.Context(), nil) }()
+		go func() { waited <- b.await(t.Context()) }()
 		synctest.Wait()
 		b.pausedFor(10*time.Second, errBusy, flow)
 		time.Sleep(30 * time.Second)
@@ -412,7 +412,7 @@ func TestFlowEndsAndComesBack(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		before, forget := b.while(t.Context())
 		defer forget()
-		if err := b.await(t.Context(), nil); err != nil || before.Err() != nil {
+		if err := b.await(t.Context()); err != nil || before.Err() != nil {
 			t.Fatalf("closed: %v, %v", err, before.Err())
 		}
 		b.answer(errDown, nil)
@@ -434,11 +434,11 @@ func TestFlowEndsAndComesBack(t *testing.T) {
 		}
 		short, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := b.await(short, nil); !errors.Is(err, context.DeadlineExceeded) {
+		if err := b.await(short); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("open: await returned %v", err)
 		}
 		b.answer(nil, nil)
-		if err := b.await(t.Context(), nil); err != nil { // the clock goes on while all wait
+		if err := b.await(t.Context()); err != nil { // the clock goes on while all wait
 			t.Fatal(err)
 		}
 		if got := b.state().State; got != BreakerHalfOpen {

@@ -111,7 +111,7 @@ func (r *Reconciler) compare(ctx context.Context, done *Reconciliation, asked bo
 	}
 	c.found.complete = complete
 	done.ID = marker.ID
-	if err := c.unwanted(ctx, marker.Unlisted); err != nil {
+	if err := c.unwanted(ctx, &marker); err != nil {
 		return c.found, err
 	}
 	// Of what the sync state and the labels both tell, and of a head that came twice, once is enough.
@@ -277,9 +277,9 @@ func (c *comparing) unsettled(key component.Key, lost bool) {
 }
 
 // unwanted finds entries that are odasync's, by their labels or by the sync state, and that no component stands for.
-func (c *comparing) unwanted(ctx context.Context, scopes []string) error {
-	c.orphans(scopes, c.strays, true)
-	c.orphans(scopes, c.bare, false)
+func (c *comparing) unwanted(ctx context.Context, marker *event.Marker) error {
+	c.orphans(marker, c.strays, true)
+	c.orphans(marker, c.bare, false)
 	// Which ones they are by the sync state is read once more, rather than to keep every name for what is rare.
 	unwanted, expired := false, false
 	for i := range c.rows {
@@ -304,7 +304,7 @@ func (c *comparing) unwanted(ctx context.Context, scopes []string) error {
 			c.found.expired = append(c.found.expired, s)
 		}
 	})
-	c.orphans(scopes, orphans, false)
+	c.orphans(marker, orphans, false)
 	return err
 }
 
@@ -314,7 +314,7 @@ func (r *row) expired() bool {
 }
 
 // orphans adds those of the entries that no component stands for. Where they are components, all of them are counted.
-func (c *comparing) orphans(scopes []string, entries []found, components bool) {
+func (c *comparing) orphans(marker *event.Marker, entries []found, components bool) {
 	seen := map[fingerprint.Print]bool{}
 	for _, f := range entries {
 		entry := fingerprint.Of(f.record)
@@ -329,18 +329,10 @@ func (c *comparing) orphans(scopes []string, entries []found, components bool) {
 		}
 		switch {
 		case !unwanted:
-		case unlisted(scopes, f.key.Namespace):
+		case !marker.Lists(f.key.Namespace):
 			c.found.unlisted = append(c.found.unlisted, f)
 		default:
 			c.found.orphans = append(c.found.orphans, f)
 		}
 	}
-}
-
-// unlisted says whether a namespace belongs to a scope that could not be listed. One that cannot be read may be any.
-func unlisted(scopes []string, namespace string) bool {
-	return slices.ContainsFunc(scopes, func(text string) bool {
-		scope, err := component.ParseScope(text)
-		return err != nil || scope.Contains(namespace)
-	})
 }

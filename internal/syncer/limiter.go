@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"odasync/internal/bell"
 )
 
 // slack is what an answer may take longer than usual, whatever is usual: below it lies the noise of a busy machine.
@@ -22,14 +24,14 @@ type limiter struct {
 	recent   time.Duration // how long a request took of late, smoothed
 	usual    time.Duration // how long that is when the registry is not pressed
 	inFlight int
-	shrunk   time.Time     // when the limit was last lowered
-	held     time.Time     // nothing begins before
-	room     chan struct{} // closed and replaced when somebody may enter
+	shrunk   time.Time // when the limit was last lowered
+	held     time.Time // nothing begins before
+	room     bell.Bell // rings when somebody may enter
 }
 
 // newLimiter returns a limiter that begins with few.
 func newLimiter(most int) *limiter {
-	l := &limiter{most: float64(most), now: time.Now, room: make(chan struct{})}
+	l := &limiter{most: float64(most), now: time.Now}
 	l.restart(4)
 	return l
 }
@@ -55,7 +57,7 @@ func (l *limiter) enter(ctx context.Context) error {
 			l.mu.Unlock()
 			return nil
 		}
-		room := l.room
+		room := l.room.Next()
 		l.mu.Unlock()
 		if err := waitFor(ctx, room, wait); err != nil {
 			return err
@@ -96,13 +98,7 @@ func (l *limiter) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
-	l.signal()
-}
-
-// signal wakes whoever waits. The caller holds the lock.
-func (l *limiter) signal() {
-	close(l.room)
-	l.room = make(chan struct{})
+	l.room.Ring()
 }
 
 // answered takes how long a request took on average in a conversation that went well.
@@ -127,10 +123,10 @@ func (l *limiter) answered(took time.Duration) {
 	case float64(l.inFlight) < l.limit-1: // not used: it says nothing about more
 	case l.starting:
 		l.limit = min(l.limit+1, l.most)
-		l.signal()
+		l.room.Ring()
 	default:
 		l.limit = min(l.limit+1/l.limit, l.most)
-		l.signal()
+		l.room.Ring()
 	}
 }
 

@@ -327,7 +327,7 @@ func (r *Reconciler) round(ctx context.Context) (wait time.Duration, err error) 
 	}
 	wait = r.interval
 	for _, cluster := range clusters {
-		if err := r.applier.breaker.await(ctx, nil); err != nil {
+		if err := r.applier.breaker.await(ctx); err != nil {
 			return 0, err
 		}
 		left, turnErr := r.turn(ctx, cluster)

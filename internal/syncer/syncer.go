@@ -169,7 +169,7 @@ func (s *Syncer) apply(ctx context.Context, d *event.Delivery) verdict {
 // not.
 func (s *Syncer) fetch(ctx context.Context) error {
 	for {
-		if err := s.breaker.await(ctx, nil); err != nil {
+		if err := s.breaker.await(ctx); err != nil {
 			return err
 		}
 		flow, forget := s.breaker.while(ctx)
