@@ -92,64 +92,31 @@ func (c creations) include(row *wireRegistry) bool {
 	return row == nil || c[creation{row.ID, row.CreatedAt}]
 }
 
-// view is shown the rows of a reading by whoever wants more of them than the index keeps. It sees none where another's
-// reading was used.
-type view[T any] struct {
-	rows[T]
-	// ended says whether the reading was steady; else something may be missing.
-	ended func(steady bool)
-}
-
-// reloadComponents reads the names and ids.
-func (ix *index) reloadComponents(ctx context.Context, s *session, registry string, mark uint64, views ...view[wireComponent]) error {
+// reloadComponents reads the names and ids. also is shown the rows; it sees none where another's reading was used.
+func (ix *index) reloadComponents(ctx context.Context, s *session, registry string, mark uint64, also ...rows[wireComponent]) error {
 	return ix.in(registry).reload(ctx, mark, func() (ids map[fingerprint.Print]int64, err error) {
 		filter := url.Values{"registry_name": {registry}}
-		err = listFor(ctx, s, pathComponents, filter, func(row *wireComponent) int64 { return row.ID }, append(views, view[wireComponent]{
-			rows: rows[wireComponent]{
-				begin: func() { ids = map[fingerprint.Print]int64{} },
-				row:   func(row *wireComponent) { ids[fingerprint.Of(row.Name)] = row.ID },
-			},
-			ended: func(bool) {},
-		}))
+		_, err = list(ctx, s, pathComponents, filter, func(row *wireComponent) int64 { return row.ID }, append(also, rows[wireComponent]{
+			begin: func() { ids = map[fingerprint.Print]int64{} },
+			row:   func(row *wireComponent) { ids[fingerprint.Of(row.Name)] = row.ID },
+		})...)
 		return ids, err
 	})
 }
 
-// reloadAPIs reads which entries have APIs. The registry has no filter for that: all APIs come, of all registries.
-func (ix *index) reloadAPIs(ctx context.Context, s *session, mark uint64, views ...view[wireAPI]) error {
+// reloadAPIs reads which entries have APIs. The registry has no filter for that: all APIs come, of all registries. also is
+// as for reloadComponents.
+func (ix *index) reloadAPIs(ctx context.Context, s *session, mark uint64, also ...rows[wireAPI]) error {
 	return ix.apis.reload(ctx, mark, func() (holders map[fingerprint.Print]bool, err error) {
-		err = listFor(ctx, s, pathAPIs, nil, func(row *wireAPI) int64 { return row.ID }, append(views, view[wireAPI]{
-			rows: rows[wireAPI]{
-				begin: func() { holders = map[fingerprint.Print]bool{} },
-				row:   func(row *wireAPI) { holders[holder{row.RegistryName, row.ComponentName}.print()] = true },
-			},
-			ended: func(steady bool) { ix.unsteady.Store(!steady) },
-		}))
+		steady, err := list(ctx, s, pathAPIs, nil, func(row *wireAPI) int64 { return row.ID }, append(also, rows[wireAPI]{
+			begin: func() { holders = map[fingerprint.Print]bool{} },
+			row:   func(row *wireAPI) { holders[holder{row.RegistryName, row.ComponentName}.print()] = true },
+		})...)
+		if err == nil {
+			ix.unsteady.Store(!steady)
+		}
 		return holders, err
 	})
-}
-
-// listFor is list for several views.
-func listFor[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64, views []view[T]) error {
-	steady, err := list(ctx, s, endpoint, query, id, rows[T]{
-		begin: func() {
-			for _, v := range views {
-				v.begin()
-			}
-		},
-		row: func(row *T) {
-			for _, v := range views {
-				v.row(row)
-			}
-		},
-	})
-	if err != nil {
-		return err
-	}
-	for _, v := range views {
-		v.ended(steady)
-	}
-	return nil
 }
 
 // mayHaveAPIs is false only where it is certain that the registry shows no API for the entry.

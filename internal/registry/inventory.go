@@ -45,18 +45,15 @@ type apiSum struct {
 // sumAPIs reads all APIs, and sums up those under the configured registry entry by the name of their component.
 func (v *V1) sumAPIs(ctx context.Context, s *session) (sums map[fingerprint.Print]apiSum, err error) {
 	for sums == nil && err == nil { // another's reading shows nothing
-		err = v.index.reloadAPIs(ctx, s, v.index.apis.mark(), view[wireAPI]{
-			rows: rows[wireAPI]{
-				begin: func() { sums = map[fingerprint.Print]apiSum{} },
-				row: func(row *wireAPI) {
-					if row.RegistryName == v.cfg.Name {
-						name := fingerprint.Of(row.ComponentName)
-						api := sumAPI(row.Name, row.URL, row.Specification, row.Status, sumLabels(row.Labels))
-						sums[name] = apiSum{sum: sums[name].plus(api)}
-					}
-				},
+		err = v.index.reloadAPIs(ctx, s, v.index.apis.mark(), rows[wireAPI]{
+			begin: func() { sums = map[fingerprint.Print]apiSum{} },
+			row: func(row *wireAPI) {
+				if row.RegistryName == v.cfg.Name {
+					name := fingerprint.Of(row.ComponentName)
+					api := sumAPI(row.Name, row.URL, row.Specification, row.Status, sumLabels(row.Labels))
+					sums[name] = apiSum{sum: sums[name].plus(api)}
+				}
 			},
-			ended: func(bool) {},
 		})
 	}
 	return sums, err
@@ -66,26 +63,23 @@ func (v *V1) sumAPIs(ctx context.Context, s *session) (sums map[fingerprint.Prin
 func (v *V1) listComponents(ctx context.Context, s *session, cluster string, apis map[fingerprint.Print]apiSum, each func(syncer.Entry)) (err error) {
 	config := v.cfg.sum()
 	for seen := false; !seen && err == nil; {
-		err = v.index.reloadComponents(ctx, s, v.cfg.Name, v.index.in(v.cfg.Name).mark(), view[wireComponent]{
-			rows: rows[wireComponent]{
-				begin: func() { seen = true }, // what an unsteady reading handed on comes again
-				row: func(row *wireComponent) {
-					if row.RegistryName != v.cfg.Name { // else the filter did not work
-						return
-					}
-					name := fingerprint.Of(row.Name)
-					e := v.cfg.owned(cluster, row.Name, row.Labels)
-					e.Record.ID = strconv.FormatInt(row.ID, 10)
-					total := config.plus(sumComponent(row.Name, sumLabels(row.Labels)))
-					if own, has := apis[name]; has {
-						total = total.plus(own.sum)
-						apis[name] = apiSum{own.sum, true}
-					}
-					e.Record.Digest = total.String()
-					each(e)
-				},
+		err = v.index.reloadComponents(ctx, s, v.cfg.Name, v.index.in(v.cfg.Name).mark(), rows[wireComponent]{
+			begin: func() { seen = true }, // what an unsteady reading handed on comes again
+			row: func(row *wireComponent) {
+				if row.RegistryName != v.cfg.Name { // else the filter did not work
+					return
+				}
+				name := fingerprint.Of(row.Name)
+				e := v.cfg.owned(cluster, row.Name, row.Labels)
+				e.Record.ID = strconv.FormatInt(row.ID, 10)
+				total := config.plus(sumComponent(row.Name, sumLabels(row.Labels)))
+				if own, has := apis[name]; has {
+					total = total.plus(own.sum)
+					apis[name] = apiSum{own.sum, true}
+				}
+				e.Record.Digest = total.String()
+				each(e)
 			},
-			ended: func(bool) {},
 		})
 	}
 	return err

@@ -30,10 +30,16 @@ type rows[T any] struct {
 // are read shifts the others past the reader unseen. Each page therefore begins with the last row of the page before:
 // where another row stands there, the rows have moved, and the reading starts again. Steady is false when they moved
 // each time; rows may then be missing. No row comes twice.
-func list[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64, to rows[T]) (steady bool, err error) {
+func list[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64, to ...rows[T]) (steady bool, err error) {
 	for range listTries {
-		to.begin()
-		steady, err = listOnce(ctx, s, endpoint, query, id, to.row)
+		for _, each := range to {
+			each.begin()
+		}
+		steady, err = listOnce(ctx, s, endpoint, query, id, func(row *T) {
+			for _, each := range to {
+				each.row(row)
+			}
+		})
 		if err != nil || steady {
 			return steady, err
 		}
