@@ -104,7 +104,7 @@ func (s *session) items(ctx context.Context, wanted func(component.Key) bool, un
 		return nil, err
 	}
 	newest := map[component.Key]event.Event{}
-	err := s.log.Components(ctx, s.cluster, func(e event.Event, err error) {
+	err := s.log.Newests(ctx, event.ClusterSubjects(s.cluster), func(e event.Event, err error) {
 		switch {
 		case err != nil:
 			unreadable(err)

@@ -51,7 +51,6 @@ type replayPlan struct {
 // replayedHead is the newest message of a chosen component.
 type replayedHead struct {
 	event.Head
-	seen time.Time
 	// done is how far an interrupted replay came.
 	done replayed
 }
@@ -73,10 +72,10 @@ func planReplay(ctx context.Context, t *replayTarget, chosen choice, journal *re
 		plan.from = max(plan.from, first)
 	}
 	heads := map[component.Key]replayedHead{}
-	err := t.log.TimedHeads(ctx, t.cluster, func(head event.Head, seen time.Time) {
+	err := t.log.Heads(ctx, t.cluster, func(head event.Head) {
 		key := head.Key
 		if (chosen.Name == "" || key.Name == chosen.Name) && (chosen.Namespace == "" || key.Namespace == chosen.Namespace) {
-			heads[key] = replayedHead{Head: head, seen: seen, done: journal.done[key]}
+			heads[key] = replayedHead{Head: head, done: journal.done[key]}
 		}
 	})
 	if err != nil {
@@ -129,8 +128,8 @@ func (p *replayPlan) count(all []replayedHead) {
 	p.Events = p.Components
 	if len(all) > 0 {
 		oldest, newest := all[0], all[len(all)-1]
-		p.First = &ReplayMark{oldest.Sequence, oldest.seen}
-		p.Last = &ReplayMark{newest.Sequence, newest.seen}
+		p.First = &ReplayMark{oldest.Sequence, oldest.Time}
+		p.Last = &ReplayMark{newest.Sequence, newest.Time}
 	}
 }
 

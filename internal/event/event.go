@@ -52,7 +52,6 @@ func Tombstone(key component.Key, uid, resourceVersion string, seen time.Time) E
 type Head struct {
 	Key      component.Key
 	Sequence uint64
-	ID       string // the message's id, as in Message
 	Deleted  bool
 	Hash     string
 	UID      string

@@ -173,7 +173,7 @@ func DecodeHead(m Message, sequence uint64) (Head, error) {
 	if err != nil {
 		return Head{}, fmt.Errorf("message %d: %w", sequence, err)
 	}
-	h := Head{Key: key, Sequence: sequence, ID: m.MessageID(), Hash: m.get(HeaderHash), UID: m.get(HeaderUID)}
+	h := Head{Key: key, Sequence: sequence, Hash: m.get(HeaderHash), UID: m.get(HeaderUID)}
 	h.Time, _ = time.Parse(time.RFC3339Nano, m.get(HeaderTime)) // zero where it is none: then nothing depends on it
 	switch kind := m.get(HeaderType); {
 	case kind == TypeDeleted:

@@ -44,7 +44,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := event.Head{
-			Key: sent.Key, Sequence: sequence, ID: m.MessageID(), Deleted: sent.Deleted(), Hash: sent.Hash, UID: sent.UID,
+			Key: sent.Key, Sequence: sequence, Deleted: sent.Deleted(), Hash: sent.Hash, UID: sent.UID,
 			Time: sent.Time.UTC(),
 		}
 		if diff := cmp.Diff(want, head); diff != "" {

@@ -45,10 +45,8 @@ func fill(t testing.TB, log *stream.Log, events []event.Event, expected map[comp
 	group.SetLimit(64)
 	for i, e := range events {
 		group.Go(func() error {
-			after := expected[e.Key].Sequence
-			sequence, err := log.Publish(ctx, e, after)
-			m := event.Encode(e, after)
-			published[i] = event.Head{Key: e.Key, Sequence: sequence, ID: m.MessageID(), Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID, Time: e.Time}
+			sequence, err := log.Publish(ctx, e, expected[e.Key].Sequence)
+			published[i] = event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID, Time: e.Time}
 			return err
 		})
 	}
@@ -129,7 +127,7 @@ func TestComponents(t *testing.T) {
 	foreign := must(js(t, s).Publish(within(t), event.Subject(keyOf("foreign")), []byte("hello"))).Sequence
 	got := make(map[component.Key]event.Event)
 	var problems []error
-	err := log.Components(within(t), "test", func(e event.Event, err error) {
+	err := log.Newests(within(t), event.ClusterSubjects("test"), func(e event.Event, err error) {
 		if err != nil {
 			problems = append(problems, err)
 			return

@@ -145,13 +145,8 @@ func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) 
 	})
 }
 
-// Components calls each with the newest event of every component of the cluster, tombstones included, oldest first.
-// What cannot be decoded is reported with the error.
-func (l *Log) Components(ctx context.Context, cluster string, each func(event.Event, error)) error {
-	return l.Newests(ctx, event.ClusterSubjects(cluster), each)
-}
-
-// Newests is Components for the subjects that the filter matches. An event that cannot be decoded has its key and sequence.
+// Newests calls each with the newest event of every component that the filter matches, tombstones included, oldest first.
+// One that cannot be decoded is reported with the error, and has its key and sequence.
 func (l *Log) Newests(ctx context.Context, filter string, each func(event.Event, error)) error {
 	return l.conn.scan(ctx, l.stream, filter, false, func(m event.Message, sequence uint64) {
 		each(decode(m, sequence))

@@ -30,12 +30,9 @@ func (c *Conn) Records(ctx context.Context) (*Records, error) {
 
 // OpenRecords binds to the bucket that a watcher or a syncer created.
 func (c *Conn) OpenRecords(ctx context.Context) (*Records, error) {
-	kv, err := c.js.KeyValue(ctx, RecordsBucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("bucket %s does not exist yet: start a watcher or a syncer, which create it", RecordsBucket)
-	}
+	kv, err := c.openBucket(ctx, RecordsBucket, "watcher or a syncer")
 	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", RecordsBucket, err)
+		return nil, err
 	}
 	return &Records{kv: kv}, nil
 }

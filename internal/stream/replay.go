@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/component"
@@ -15,21 +14,6 @@ import (
 
 // Created tells one life of the stream from another: sequences count within one.
 func (l *Log) Created() time.Time { return l.created }
-
-// TimedHeads is Heads with the time at which the watcher saw each change; zero where the message does not tell.
-func (l *Log) TimedHeads(ctx context.Context, cluster string, each func(event.Head, time.Time)) error {
-	return l.conn.scan(ctx, l.stream, event.ClusterSubjects(cluster), true, func(m event.Message, sequence uint64) {
-		head, ok := l.head(m, sequence)
-		if !ok {
-			return
-		}
-		seen, err := time.Parse(time.RFC3339Nano, nats.Header(m.Header).Get(event.HeaderTime))
-		if err != nil {
-			seen = time.Time{}
-		}
-		each(head, seen)
-	})
-}
 
 // Recorded counts the messages of every component of the cluster.
 func (l *Log) Recorded(ctx context.Context, cluster string) (map[component.Key]uint64, error) {

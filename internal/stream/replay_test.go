@@ -78,24 +78,6 @@ func TestFirstSince(t *testing.T) {
 	}
 }
 
-func TestTimedHeads(t *testing.T) {
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
-	seen := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
-	e := upsert(keyOf("catalog"), "x")
-	e.Time = seen
-	sequence := publish(t, log, e, 0)
-	count := 0
-	err := log.TimedHeads(within(t), e.Key.Cluster, func(head event.Head, at time.Time) {
-		count++
-		if head.Key != e.Key || head.Sequence != sequence || !at.Equal(seen) {
-			t.Errorf("%+v at %s", head, at)
-		}
-	})
-	if err != nil || count != 1 {
-		t.Errorf("%d heads, %v", count, err)
-	}
-}
-
 func TestFeedsAreReadAndNotCreated(t *testing.T) {
 	conn := streamtest.Start(t).Conn(t)
 	log := ensureLog(t, conn)

@@ -43,12 +43,9 @@ func (c *Conn) Sessions(ctx context.Context, target string) (*Sessions, error) {
 // OpenSessions binds to the bucket that a syncer created. A target's replicas and whatever works beside them share one
 // scope.
 func (c *Conn) OpenSessions(ctx context.Context, target string) (*Sessions, error) {
-	kv, err := c.js.KeyValue(ctx, ClaimsBucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("bucket %s does not exist yet: start a syncer, which creates it", ClaimsBucket)
-	}
+	kv, err := c.openBucket(ctx, ClaimsBucket, "syncer")
 	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", ClaimsBucket, err)
+		return nil, err
 	}
 	return c.sessionsIn(kv, target), nil
 }

@@ -41,12 +41,9 @@ func (l *Log) States(ctx context.Context, target string) (*States, error) {
 
 // OpenStates binds to the bucket that a syncer created.
 func (l *Log) OpenStates(ctx context.Context, target string) (*States, error) {
-	kv, err := l.conn.js.KeyValue(ctx, StatesBucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("bucket %s does not exist yet: start a syncer, which creates it", StatesBucket)
-	}
+	kv, err := l.conn.openBucket(ctx, StatesBucket, "syncer")
 	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", StatesBucket, err)
+		return nil, err
 	}
 	return l.statesIn(ctx, kv, target)
 }

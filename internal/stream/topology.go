@@ -102,7 +102,15 @@ func (c *Conn) ensureBucket(ctx context.Context, bucket, purpose string, ttl tim
 	if err != nil {
 		return nil, err
 	}
+	return c.openBucket(ctx, bucket, purpose)
+}
+
+// openBucket binds to a bucket that the creator makes.
+func (c *Conn) openBucket(ctx context.Context, bucket, creator string) (jetstream.KeyValue, error) {
 	kv, err := c.js.KeyValue(ctx, bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, fmt.Errorf("bucket %s does not exist yet: start a %s, which creates it", bucket, creator)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", bucket, err)
 	}
