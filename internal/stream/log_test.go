@@ -48,7 +48,7 @@ func TestPublishFollowsTheExpectedMessage(t *testing.T) {
 	head := event.Head{Key: key, Sequence: second, Hash: e.Hash, UID: e.UID, Time: e.Time}
 	for name, expected := range map[string]uint64{"the first again": 0, "an older one": first, "one of the future": second + 10} {
 		sequence, err := log.Publish(within(t), upsert(key, "C"), expected)
-		if diff := cmp.Diff(head, superseded(t, sequence, err), cmpopts.IgnoreFields(event.Head{}, "ID")); diff != "" {
+		if diff := cmp.Diff(head, superseded(t, sequence, err)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 		says(t, err, fmt.Sprintf("superseded by message %d of test/components/a.b", second))
