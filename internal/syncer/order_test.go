@@ -2,6 +2,7 @@ package syncer_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"testing"
@@ -195,5 +196,36 @@ func TestOlderThanAnIntentIsSkipped(t *testing.T) {
 	eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
 	if diff := cmp.Diff([]call{{"a", "2", true}}, b.registry.got()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// Workers that have no room yet leave what waits in the queue, where a newer message replaces it.
+func TestSyncer_WorkersWithoutRoomTakeNothing(t *testing.T) {
+	t.Parallel()
+	const room = 4 // of a limiter that has learned nothing yet
+	b := newBench(t)
+	g := newGate()
+	b.registry.script(g.pass)
+	r := b.start(setup{concurrency: 4 * room})
+	for i := range room {
+		b.put(fmt.Sprint("busy-", i), "A")
+	}
+	for range room {
+		<-g.inside
+	}
+	for _, content := range []string{"1", "2", "3"} {
+		for i := range room {
+			b.put(fmt.Sprint("waits-", i), content)
+		}
+	}
+	eventually(t, "the older ones to be replaced", func() bool { return r.outcome("superseded") >= 2*room-2 })
+	g.open()
+	b.idle()
+	older := 0
+	for i := range room {
+		older += len(b.registry.got(fmt.Sprint("waits-", i))) - 1
+	}
+	if older > 2 { // of the component that the next worker had taken
+		t.Errorf("%d older versions were applied", older)
 	}
 }

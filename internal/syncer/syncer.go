@@ -88,6 +88,8 @@ type Syncer struct {
 	timing Timing
 	lanes  *lanes.Lanes[component.Key, *event.Delivery]
 
+	taking sync.Mutex // held by the worker that waits for a message and for room
+
 	beat atomic.Int64 // when the heartbeat was last sent, in Unix nanoseconds
 
 	mu   sync.Mutex
@@ -119,11 +121,11 @@ func (s *Syncer) Run(ctx context.Context) error {
 	for range s.cfg.Concurrency {
 		workers.Go(func() error {
 			for {
-				key, d, ok := s.lanes.Take()
+				key, d, refused, ok := s.next(work)
 				if !ok {
 					return nil
 				}
-				s.process(work, d)
+				s.process(work, d, refused)
 				s.lanes.Done(key)
 			}
 		})
@@ -140,19 +142,25 @@ func (s *Syncer) Run(ctx context.Context) error {
 	return err
 }
 
-// enter applies a message once there is room for it; a stop and the breaker end the wait.
-func (s *Syncer) enter(work context.Context, d *event.Delivery) verdict {
+// next takes a message once there is room to apply it. Only one worker at a time waits for room: what the others would take
+// early could no longer be replaced by a newer message. A stop and the breaker end the wait, and the message is refused.
+func (s *Syncer) next(work context.Context) (key component.Key, d *event.Delivery, refused *verdict, ok bool) {
+	s.taking.Lock()
+	defer s.taking.Unlock()
+	if key, d, ok = s.lanes.Take(); !ok {
+		return key, d, nil, false
+	}
 	waiting, forget := s.breaker.while(work)
 	defer forget()
 	defer context.AfterFunc(s.stopping, forget)()
 	if err := s.limiter.enter(waiting); err != nil {
+		v := handedBack(0)
 		if errors.Is(context.Cause(waiting), errOpened) {
-			return handedBack(handBackDelay)
+			v = handedBack(handBackDelay)
 		}
-		return handedBack(0)
+		return key, d, &v, true
 	}
-	defer s.limiter.leave()
-	return s.apply(work, d)
+	return key, d, nil, true
 }
 
 // apply brings one message's state into the registry.

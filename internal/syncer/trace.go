@@ -15,9 +15,15 @@ import (
 
 // process does all that a message asks for, in a span that goes on with the trace of the publish. A message that comes
 // again has another span there, with its attempt.
-func (s *Syncer) process(work context.Context, d *event.Delivery) {
+func (s *Syncer) process(work context.Context, d *event.Delivery, refused *verdict) {
 	ctx, span := s.consume(work, d)
-	v := s.enter(ctx, d)
+	v := verdict{}
+	if refused != nil {
+		v = *refused
+	} else {
+		v = s.apply(ctx, d)
+		s.limiter.leave()
+	}
 	s.settle(ctx, d, v)
 	conclude(span, v)
 }
