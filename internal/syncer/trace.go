@@ -17,7 +17,7 @@ import (
 // again has another span there, with its attempt.
 func (s *Syncer) process(work context.Context, d *event.Delivery, refused *verdict) {
 	ctx, span := s.consume(work, d)
-	v := verdict{}
+	var v verdict
 	if refused != nil {
 		v = *refused
 	} else {
