@@ -49,6 +49,7 @@ func TestBacklogMetrics(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		publish(t, log, upsert(keyOf(name), "A"), 0)
 	}
+	eventually(t, "the server to count every message", func() bool { return gather()["odasync_stream_pending_messages"] == 5 })
 	want := map[string]float64{"odasync_stream_pending_messages": 5, "odasync_stream_unfinished_messages": 0, "odasync_dead_letters_present": 2}
 	got, age := aged()
 	if diff := cmp.Diff(want, got); diff != "" {
