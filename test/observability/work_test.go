@@ -48,7 +48,7 @@ func (l *pipeline) start() (targets []target) {
 	}
 	for i := range 2 {
 		l.syncers = append(l.syncers, l.Start(l.SyncerSpec(fmt.Sprintf("syncer-%d", i), map[string]string{
-			"COMPONENT_REGISTRY_TIMEOUT": "2s", "COMPONENT_REGISTRY_RETRY_DELAY": "200ms", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "2",
+			"SYNC_INTERVAL": "5", "COMPONENT_REGISTRY_TIMEOUT": "2s", "COMPONENT_REGISTRY_RETRY_DELAY": "200ms", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "2",
 		}).With(at("syncer", i))))
 	}
 	l.Registry.SetFault(l.fault)
