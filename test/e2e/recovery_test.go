@@ -245,6 +245,13 @@ func TestRunbookSecondCluster(t *testing.T) {
 	same := lab.Component("e2e-west", "item-2", "9", "first")
 	l.Apply(other, same)
 	watcher := west.Start(west.WatcherSpec("watcher-west", nil))
+	l.Eventually(lab.Patience, "the second watcher to lead", func() error { // it is ready as a standby, too
+		leads, err := watcher.Metric(l.Within(lab.Patience), "odasync_leader")
+		if err == nil && leads != 1 {
+			err = fmt.Errorf("it does not")
+		}
+		return err
+	})
 	west.Ready(watcher)
 	page := west.follow("second-cluster.md")
 	west.says(page.next(1), "only-west", "is taken by the component of namespace")
