@@ -15,6 +15,9 @@ func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
 	b := newBench(t, refregistry.Config{RecordHistory: true})
 	v := b.adapter()
 	c := sample("catalog", "products", "offers")
+	if empty, err := v.Delete(t.Context(), keyOf(c), syncer.Prior{}); err != nil || empty.Writes != 0 {
+		t.Errorf("delete from an empty registry: %d writes, %v; the registry entry is not the component's", empty.Writes, err)
+	}
 	first := b.apply(v, c, syncer.Prior{})
 	b.apply(v, sample("other", "stays"), syncer.Prior{})
 	result, err := v.Delete(t.Context(), keyOf(c), recordOf(first))

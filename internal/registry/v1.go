@@ -134,8 +134,10 @@ func (v *V1) marks() marks {
 
 // load reads everything that has not been read since the marks. The zero marks ask for what was never read. The registry
 // entry comes last: as long as its creation is not known, no answer that carries it is taken for granted, so nobody relies
-// on ids that another caller is just reading again.
+// on ids that another caller is just reading again. What it creates is shared by all components: the requests count as the
+// caller's, the writes do not, since its component is not changed by them.
 func (v *V1) load(ctx context.Context, s *session, since marks) error {
+	defer func(own int) { s.writes = own }(s.writes)
 	if err := v.labels.reload(ctx, s, since.labels); err != nil {
 		return err
 	}
