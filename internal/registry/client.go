@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/syncer"
@@ -40,7 +41,7 @@ type request struct {
 	query    url.Values
 	body     any
 	// row takes the next row off an answer that is a list; nil where the answer is one item.
-	row func(*json.Decoder) error
+	row func(*jsontext.Decoder) error
 }
 
 func (r request) String() string { return r.method + " " + r.endpoint }
@@ -150,7 +151,7 @@ func (c *client) send(ctx context.Context, r request, out any) answer {
 	} else {
 		var whole []byte
 		if whole, err = io.ReadAll(body); err == nil && out != nil {
-			err = json.Unmarshal(whole, out)
+			err = json.Unmarshal(whole, out, lenient)
 		}
 	}
 	if body.failure != nil {
@@ -160,21 +161,24 @@ func (c *client) send(ctx context.Context, r request, out any) answer {
 	return a
 }
 
+// lenient takes what encoding/json takes.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
 // decodeRows has each row of a list taken off the body, which never is in memory as a whole.
-func decodeRows(body *bounded, row func(*json.Decoder) error) error {
-	decoder := json.NewDecoder(body)
-	if begin, err := decoder.Token(); err != nil {
+func decodeRows(body *bounded, row func(*jsontext.Decoder) error) error {
+	decoder := jsontext.NewDecoder(body, lenient)
+	if begin, err := decoder.ReadToken(); err != nil {
 		return err
-	} else if begin != json.Delim('[') {
-		return fmt.Errorf("it is no list")
+	} else if begin.Kind() != '[' {
+		return errors.New("it is no list")
 	}
-	for decoder.More() {
+	for decoder.PeekKind() != ']' {
 		body.left = maxItem
 		if err := row(decoder); err != nil {
 			return err
 		}
 	}
-	if _, err := decoder.Token(); err != nil {
+	if _, err := decoder.ReadToken(); err != nil {
 		return err
 	}
 	_, err := io.Copy(io.Discard, body) // or the connection would not be used again

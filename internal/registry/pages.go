@@ -2,12 +2,14 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"odasync/internal/syncer"
 )
@@ -62,9 +64,9 @@ func listOnce[T any](ctx context.Context, s *session, endpoint string, query url
 	for skip := 0; ; {
 		params.Set("skip", strconv.Itoa(skip))
 		count, fresh, first, previous := 0, 0, int64(0), last
-		err := s.do(ctx, request{method: http.MethodGet, endpoint: endpoint, query: params, row: func(decoder *json.Decoder) error {
+		err := s.do(ctx, request{method: http.MethodGet, endpoint: endpoint, query: params, row: func(decoder *jsontext.Decoder) error {
 			var row T
-			if err := decoder.Decode(&row); err != nil {
+			if err := json.UnmarshalDecode(decoder, &row); err != nil {
 				return err
 			}
 			last = id(&row)

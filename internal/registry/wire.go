@@ -88,10 +88,10 @@ type apiCreate struct {
 // apiUpdate holds the changed fields; what is nil stays as it is. A specification is taken away by the empty string,
 // which the registry stores as such.
 type apiUpdate struct {
-	URL           *string  `json:"url,omitempty"`
-	Specification *string  `json:"oas_specification,omitempty"`
-	Status        *string  `json:"status,omitempty"`
-	LabelIDs      *[]int64 `json:"label_ids,omitempty"`
+	URL           *string  `json:"url,omitzero"`
+	Specification *string  `json:"oas_specification,omitzero"`
+	Status        *string  `json:"status,omitzero"`
+	LabelIDs      *[]int64 `json:"label_ids,omitzero"`
 }
 
 type apiStatus struct {
