@@ -216,11 +216,12 @@ func (c *client) build(ctx context.Context, r request) (*http.Request, error) {
 		}
 		body = bytes.NewReader(encoded)
 	}
-	target := c.target(r)
-	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), body)
+	req, err := http.NewRequestWithContext(ctx, r.method, "", body)
 	if err != nil {
 		return nil, err
 	}
+	req.URL = c.target(r) // which it would print and parse again
+	req.Host = req.URL.Host
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", userAgent)
 	if r.body != nil {
