@@ -22,6 +22,8 @@ type job struct {
 	record     Record // of an entry that was found; used where the sync state knows of none
 	absent     bool   // nothing stands under the component's name: it may be created without a look
 	number     int    // of the attempt, from 1
+	// leave makes room for another component once the registry has this one; nil where the caller does that in the end.
+	leave func()
 }
 
 // attempt is one job under way: the sync state is read, the attempt recorded in it with this process as the owner of the
@@ -54,6 +56,9 @@ func (a *Applier) attempt(ctx context.Context, j job) verdict {
 	defer a.leaveKey(j.key)
 	v, raced := a.try(ctx, j)
 	if raced {
+		if j.leave != nil && a.limiter.enter(ctx) == nil {
+			defer a.limiter.leave()
+		}
 		writes := v.writes
 		v, _ = a.try(ctx, job{key: j.key, number: j.number}) // if it fails, the race stays noted in the sync state
 		v.writes += writes
@@ -327,6 +332,9 @@ func (t *attempt) own() (err error) {
 func (t *attempt) write() (v verdict, err error) {
 	began, s, e := time.Now(), &t.state, t.event
 	result, failure := t.a.toRegistry(t.held, e, t.malformed, t.previous)
+	if t.job.leave != nil {
+		t.job.leave()
+	}
 	if failure != nil {
 		t.a.metrics.failures.WithLabelValues(string(ClassOf(failure))).Inc()
 	}

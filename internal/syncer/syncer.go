@@ -24,8 +24,8 @@ type Config struct {
 	Target string `env:"SYNC_TARGET, default=default" help:"name of the registry that is fed; another for each registry"`
 	// Clusters are those whose components go to the registry; empty for all.
 	Clusters []string `env:"SYNC_CLUSTERS" help:"clusters on the stream whose components go to this registry, with commas; empty for all"`
-	// Concurrency is how many components one replica applies at a time.
-	Concurrency int `env:"SYNC_CONCURRENCY, default=16" help:"components that one syncer applies at a time, 1 to 1024"`
+	// Concurrency is how many components one replica writes to the registry at a time.
+	Concurrency int `env:"SYNC_CONCURRENCY, default=16" help:"components that one syncer writes to the registry at a time, 1 to 1024"`
 	// Batch is how many messages wait in the process beside those that are being applied.
 	Batch int `env:"BATCH_SIZE, default=100" help:"messages that one syncer fetches ahead, 1 to 1000"`
 	// Tries and Pause are for a registry that does not answer; then the message goes back to the stream.
@@ -117,16 +117,22 @@ func (s *Syncer) Run(ctx context.Context) error {
 	background.Go(func() error { return s.heartbeat(work) })
 	background.Go(func() error { return s.Applier.Run(work) })
 
+	// Of the workers, half may be storing outcomes while the others write to the registry, which is not left waiting.
+	writing := make(chan struct{}, s.cfg.Concurrency)
 	var workers errgroup.Group
-	for range s.cfg.Concurrency {
+	for range 2 * s.cfg.Concurrency {
 		workers.Go(func() error {
 			for {
+				writing <- struct{}{}
+				leave := sync.OnceFunc(func() { <-writing })
 				key, d, refused, ok := s.next(work)
-				if !ok {
+				if ok {
+					s.process(work, d, refused, leave)
+					s.lanes.Done(key)
+				}
+				if leave(); !ok {
 					return nil
 				}
-				s.process(work, d, refused)
-				s.lanes.Done(key)
 			}
 		})
 	}
@@ -163,10 +169,10 @@ func (s *Syncer) next(work context.Context) (key component.Key, d *event.Deliver
 	return key, d, nil, true
 }
 
-// apply brings one message's state into the registry.
-func (s *Syncer) apply(ctx context.Context, d *event.Delivery) verdict {
+// apply brings one message's state into the registry, and calls leave when it is done there.
+func (s *Syncer) apply(ctx context.Context, d *event.Delivery, leave func()) verdict {
 	started := time.Now()
-	v := s.attempt(ctx, job{key: d.Key, event: &d.Event, unreadable: d.Err, first: d.First, number: d.Attempt})
+	v := s.attempt(ctx, job{key: d.Key, event: &d.Event, unreadable: d.Err, first: d.First, number: d.Attempt, leave: leave})
 	if v.outcome == outcomeApplied || v.outcome == outcomeDeleted {
 		s.metrics.duration.Observe(time.Since(started).Seconds())
 	}

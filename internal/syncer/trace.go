@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,14 +16,16 @@ import (
 
 // process does all that a message asks for, in a span that goes on with the trace of the publish. A message that comes
 // again has another span there, with its attempt.
-func (s *Syncer) process(work context.Context, d *event.Delivery, refused *verdict) {
+// leave is called once the registry has the message's state, or will not get it from here.
+func (s *Syncer) process(work context.Context, d *event.Delivery, refused *verdict, leave func()) {
 	ctx, span := s.consume(work, d)
 	var v verdict
 	if refused != nil {
 		v = *refused
 	} else {
-		v = s.apply(ctx, d)
-		s.limiter.leave()
+		left := sync.OnceFunc(func() { s.limiter.leave(); leave() })
+		v = s.apply(ctx, d, left)
+		left()
 	}
 	s.settle(ctx, d, v)
 	conclude(span, v)
