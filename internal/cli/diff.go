@@ -142,10 +142,10 @@ func (d *comparison) compareCluster() {
 		seen, exists := d.cluster[key]
 		switch {
 		case d.broken[key] != nil: // the registry keeps what was readable last
-			d.add(key, clusterStream, Difference{Field: wholeComponent, Words: "the newest event cannot be read: " + d.broken[key].Error()})
+			d.add(key, clusterStream, Difference{Field: wholeComponent, Detail: "the newest event cannot be read: " + d.broken[key].Error()})
 		case d.cluster == nil:
 		case seen.Err != nil:
-			d.add(key, clusterStream, Difference{Field: wholeComponent, Words: "cannot be read in the cluster, the stream keeps its last readable state: " + seen.Err.Error()})
+			d.add(key, clusterStream, Difference{Field: wholeComponent, Detail: "cannot be read in the cluster, the stream keeps its last readable state: " + seen.Err.Error()})
 		case exists && !d.desired(key):
 			d.add(key, clusterStream, Difference{Field: wholeComponent, Left: component.Present})
 		case exists:
@@ -171,7 +171,7 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 	target := registry.NewV1(cfg, registry.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	defer target.Close()
 	if d.name == "" || len(d.compared) == 0 { // what only the registry has is found by reading all of it
-		all, err := target.Shown(ctx)
+		all, err := target.Actual(ctx)
 		if err != nil {
 			return fmt.Errorf("read the registry at %s: %w", cfg.Address(), err)
 		}
@@ -186,7 +186,7 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 		if err != nil {
 			return err
 		}
-		one, err := target.ShownOf(ctx, key, state.Record)
+		one, err := target.ActualOf(ctx, key, state.Ref)
 		if err != nil {
 			return fmt.Errorf("read %s in the registry at %s: %w", key, cfg.Address(), err)
 		}
@@ -196,23 +196,23 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 	return nil
 }
 
-func (d *comparison) compareEntry(key component.Key, shown *registry.Shown) {
+func (d *comparison) compareEntry(key component.Key, shown *registry.Actual) {
 	if !d.desired(key) || d.broken[key] != nil {
 		return
 	}
 	standing, differences := shown.Compare(key, d.stream[key].Component)
 	switch standing {
-	case registry.StandsMissing:
+	case registry.Missing:
 		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present})
-	case registry.StandsTaken:
-		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present, Words: "missing in registry: its name there belongs to another owner"})
+	case registry.TakenByOther:
+		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present, Detail: "missing in registry: its name there belongs to another owner"})
 	}
 	for _, difference := range differences {
-		d.add(key, streamRegistry, Difference{Field: difference.Field, Left: difference.Want, Right: difference.Shown})
+		d.add(key, streamRegistry, Difference{Field: difference.Field, Left: difference.Want, Right: difference.Actual})
 	}
 }
 
-func (d *comparison) addOrphans(shown *registry.Shown) {
+func (d *comparison) addOrphans(shown *registry.Actual) {
 	for _, orphan := range shown.Orphans(d.session.cluster, d.desired) {
 		key := orphan.Key
 		if d.name != "" && key.Name != d.name || d.namespace != "" && key.Namespace != d.namespace {
@@ -221,7 +221,7 @@ func (d *comparison) addOrphans(shown *registry.Shown) {
 		d.compared[key] = true
 		d.add(key, streamRegistry, Difference{
 			Field: wholeComponent, Right: component.Present,
-			Words: fmt.Sprintf("only in registry (orphan %q, managed-by %s)", orphan.Entry, registry.Owner(d.session.cluster)),
+			Detail: fmt.Sprintf("only in registry (orphan %q, managed-by %s)", orphan.Entry, registry.Owner(d.session.cluster)),
 		})
 	}
 }

@@ -212,7 +212,7 @@ func TestDiff(t *testing.T) {
 	}
 	want := cli.Difference{
 		Cluster: "default", Namespace: "shop", Name: "orders", Between: "stream/registry",
-		Field: "api orders status", Left: "pending", Right: "ready", Words: "pending <> ready",
+		Field: "api orders status", Left: "pending", Right: "ready", Detail: "pending <> ready",
 	}
 	if diff := cmp.Diff(want, found[len(found)-1]); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
@@ -243,7 +243,7 @@ func TestDiffOfWhatTheSyncerHasNotDone(t *testing.T) {
 	missing := []string{"shop catalog stream/registry component missing in registry"}
 	differs(t, two+"1, differing: 1", missing, "--no-cluster")
 	differs(t, two+"1, differing: 1", missing, "catalog", "--no-cluster")
-	p.record(t, syncer.State{Key: component.Key{Cluster: "default", Namespace: "shop", Name: "catalog"}, Record: syncer.Record{Registry: "self", Name: "catalog", ID: "77"}})
+	p.record(t, syncer.State{Key: component.Key{Cluster: "default", Namespace: "shop", Name: "catalog"}, Ref: syncer.Ref{Registry: "self", Name: "catalog", ID: "77"}})
 	differs(t, two+"1, differing: 1", missing, "catalog", "--no-cluster")
 
 	broken := component.Key{Cluster: "default", Namespace: "shop", Name: "broken"}

@@ -22,7 +22,7 @@ type Difference struct {
 	Left  string `json:"left"`
 	Right string `json:"right"`
 	// Words say the same, for people.
-	Words string `json:"words"`
+	Detail string `json:"words"`
 }
 
 // The words for Difference.Between, and for the field that is the whole component.
@@ -45,13 +45,13 @@ func (d *comparison) add(key component.Key, between string, f Difference) {
 	f.Cluster, f.Namespace, f.Name, f.Between = key.Cluster, key.Namespace, key.Name, between
 	_, right, _ := strings.Cut(between, "/")
 	switch {
-	case f.Words != "":
+	case f.Detail != "":
 	case f.Left == component.Present && f.Right == "":
-		f.Words = "missing in " + right
+		f.Detail = "missing in " + right
 	case f.Left == "" && f.Right == component.Present:
-		f.Words = "only in " + right
+		f.Detail = "only in " + right
 	default:
-		f.Words = dash(brief(f.Left)) + " <> " + dash(brief(f.Right))
+		f.Detail = dash(brief(f.Left)) + " <> " + dash(brief(f.Right))
 	}
 	d.found = append(d.found, f)
 }
@@ -63,7 +63,7 @@ func printDifferences(c *cli.Context, found []Difference) error {
 	}
 	rows := make([][]string, len(found))
 	for n, f := range found {
-		rows[n] = []string{dash(f.Namespace), f.Name, f.Between, f.Field, f.Words}
+		rows[n] = []string{dash(f.Namespace), f.Name, f.Between, f.Field, f.Detail}
 	}
 	return table(c.App.Writer, []string{"NAMESPACE", "NAME", "BETWEEN", "FIELD", "DIFFERENCE"}, rows)
 }

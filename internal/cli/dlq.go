@@ -53,7 +53,7 @@ func dlqCommand() *cli.Command {
 // reasons are the classes that a dead letter can have.
 func reasons() []string {
 	var all []string
-	for _, class := range syncer.LetterClasses() {
+	for _, class := range syncer.DeadLetterClasses() {
 		all = append(all, string(class))
 	}
 	return all
@@ -63,7 +63,7 @@ func dlqList(c *cli.Context) error {
 	if c.Args().Present() {
 		return fmt.Errorf("unexpected argument %q: see ctl dlq list --help", c.Args().First())
 	}
-	return withLetters(c, func(_ context.Context, _ *session, _ *stream.Letters, found []stream.DeadLetter) error {
+	return withLetters(c, func(_ context.Context, _ *session, _ *stream.DeadLetters, found []stream.DeadLetter) error {
 		return printLetters(c, found)
 	})
 }
@@ -72,7 +72,7 @@ func dlqShow(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return errors.New("give the name of one component")
 	}
-	return withLetters(c, func(_ context.Context, s *session, _ *stream.Letters, found []stream.DeadLetter) error {
+	return withLetters(c, func(_ context.Context, s *session, _ *stream.DeadLetters, found []stream.DeadLetter) error {
 		if len(found) > 1 {
 			return s.say(c, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(found), c.Args().First()))
 		}
@@ -82,7 +82,7 @@ func dlqShow(c *cli.Context) error {
 }
 
 func dlqDrop(c *cli.Context) error {
-	return chosenLetters(c, "drop", func(ctx context.Context, s *session, letters *stream.Letters, found []stream.DeadLetter) error {
+	return chosenLetters(c, "drop", func(ctx context.Context, s *session, letters *stream.DeadLetters, found []stream.DeadLetter) error {
 		for _, d := range found {
 			if err := letters.Remove(ctx, d.Key(), d.Sequence); err != nil {
 				return err
@@ -96,7 +96,7 @@ func dlqDrop(c *cli.Context) error {
 }
 
 func dlqRetry(c *cli.Context) error {
-	return chosenLetters(c, "retry", func(ctx context.Context, s *session, _ *stream.Letters, found []stream.DeadLetter) error {
+	return chosenLetters(c, "retry", func(ctx context.Context, s *session, _ *stream.DeadLetters, found []stream.DeadLetter) error {
 		keys := map[component.Key]bool{}
 		for _, d := range found {
 			keys[d.Key()] = true
@@ -113,13 +113,13 @@ func dlqRetry(c *cli.Context) error {
 
 // withLetters calls do with the cluster's dead letters that the name, the namespace and the reason select. Where a name
 // is given and has none, that is a negative answer.
-func withLetters(c *cli.Context, do func(context.Context, *session, *stream.Letters, []stream.DeadLetter) error) error {
+func withLetters(c *cli.Context, do func(context.Context, *session, *stream.DeadLetters, []stream.DeadLetter) error) error {
 	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
 	defer end()
-	letters, err := s.conn.OpenLetters(ctx, s.target)
+	letters, err := s.conn.OpenDeadLetters(ctx, s.target)
 	if err != nil {
 		return err
 	}
@@ -146,14 +146,14 @@ func withLetters(c *cli.Context, do func(context.Context, *session, *stream.Lett
 }
 
 // chosenLetters is withLetters for what changes something: the choice must be explicit, and a dry run only names it.
-func chosenLetters(c *cli.Context, verb string, do func(context.Context, *session, *stream.Letters, []stream.DeadLetter) error) error {
+func chosenLetters(c *cli.Context, verb string, do func(context.Context, *session, *stream.DeadLetters, []stream.DeadLetter) error) error {
 	switch {
 	case c.NArg() > 1:
 		return fmt.Errorf("unexpected argument %q: give one name, --reason, or --all", c.Args().Get(1))
 	case !c.Args().Present() && !c.Bool("all") && !c.IsSet("reason"), c.Args().Present() && c.Bool("all"):
 		return errors.New("give the name of a component, --reason, or --all")
 	}
-	return withLetters(c, func(ctx context.Context, s *session, letters *stream.Letters, found []stream.DeadLetter) error {
+	return withLetters(c, func(ctx context.Context, s *session, letters *stream.DeadLetters, found []stream.DeadLetter) error {
 		switch {
 		case len(found) == 0:
 			_, err := fmt.Fprintln(c.App.ErrWriter, "no dead letters")
@@ -182,11 +182,11 @@ func printLetters(c *cli.Context, found []stream.DeadLetter) error {
 	for n, d := range found {
 		status := dash(strings.TrimPrefix(strconv.Itoa(d.Status), "0"))
 		since := d.First.Local().Format(time.DateTime)
-		rows[n] = []string{d.Namespace, d.Name, string(d.Reason), status, since, cmp.Or(d.Words, "-")}
+		rows[n] = []string{d.Namespace, d.Name, string(d.Reason), status, since, cmp.Or(d.Detail, "-")}
 		if c.String("output") == "wide" {
 			rows[n] = []string{
 				d.Namespace, d.Name, string(d.Reason), status, since, d.Last.Local().Format(time.DateTime),
-				strconv.Itoa(d.Attempts), strconv.FormatUint(d.Sequence, 10), dash(d.Request), dash(d.Words),
+				strconv.Itoa(d.Attempts), strconv.FormatUint(d.Sequence, 10), dash(d.Request), dash(d.Detail),
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func TestDeadLettersAreListedRetriedAndDropped(t *testing.T) {
 	if err := json.Unmarshal([]byte(list.stdout), &found); err != nil {
 		t.Fatal(err)
 	}
-	if d := found[0]; len(found) != 2 || d.Status != 422 || d.Reason != "rejected" || d.Words != "the name offends the registry" || d.Attempts != 1 {
+	if d := found[0]; len(found) != 2 || d.Status != 422 || d.Reason != "rejected" || d.Detail != "the name offends the registry" || d.Attempts != 1 {
 		t.Errorf("listed %+v", found)
 	}
 	for _, words := range []string{"bad-two", "rejected", "422", "the name offends the registry"} {

@@ -144,7 +144,7 @@ func (s *session) item(e event.Event, state syncer.State) Item {
 	i := Item{
 		Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
 		Registry: InRegistry{
-			Target: s.target, State: stateIn(e, state), Sequence: state.Sequence, ID: state.Record.ID, Error: state.Error,
+			Target: s.target, State: stateIn(e, state), Sequence: state.Sequence, ID: state.Ref.ID, Error: state.Error,
 		},
 	}
 	if !state.Updated.IsZero() {

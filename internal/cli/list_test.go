@@ -33,7 +33,7 @@ func listed(t *testing.T) *pipeline {
 		})
 	}
 	synced := one("shop", "catalog")
-	p.record(t, syncer.State{Key: synced.Key, Sequence: synced.Sequence, Outcome: syncer.OutcomeApplied, Hash: synced.Hash, Record: syncer.Record{ID: "3"}, Updated: recorded})
+	p.record(t, syncer.State{Key: synced.Key, Sequence: synced.Sequence, Outcome: syncer.OutcomeApplied, Hash: synced.Hash, Ref: syncer.Ref{ID: "3"}, Updated: recorded})
 	p.publish(t, &component.Component{Namespace: "shop", Name: "new"})
 	retrying := one("shop", "orders")
 	p.record(t, syncer.State{Key: retrying.Key, Intent: retrying.Sequence, Error: "GET /labels/: connection refused", Attempts: 2, Updated: recorded})
@@ -44,7 +44,7 @@ func listed(t *testing.T) *pipeline {
 		gone := p.append(t, event.Tombstone(e.Key, "", "", time.Now()), e.Sequence)
 		state := syncer.State{Key: e.Key, Sequence: gone.Sequence, Outcome: syncer.OutcomeDeleted, Updated: recorded}
 		if name == "going" { // the registry still shows it
-			state.Sequence, state.Outcome, state.Hash, state.Record.ID = e.Sequence, syncer.OutcomeApplied, e.Hash, "4"
+			state.Sequence, state.Outcome, state.Hash, state.Ref.ID = e.Sequence, syncer.OutcomeApplied, e.Hash, "4"
 		}
 		p.record(t, state)
 	}

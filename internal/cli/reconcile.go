@@ -58,7 +58,7 @@ func reconcileAction(c *cli.Context) error {
 	if err := printReconciliation(c, done); err != nil {
 		return err
 	}
-	if done.Refused != nil || done.Unmended > 0 {
+	if done.PendingDeletion != nil || done.Unrepaired > 0 {
 		return errNegative
 	}
 	return nil
@@ -81,7 +81,7 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 	watcher := slices.ContainsFunc(watchers, func(w stream.WatcherStatus) bool {
 		return w.Cluster == s.cluster && w.PendingDeletion != nil && w.PendingDeletion.ID == id
 	})
-	if !watcher && (last.Refused == nil || last.Refused.ID != id) {
+	if !watcher && (last.PendingDeletion == nil || last.PendingDeletion.ID != id) {
 		return s.say(c, fmt.Errorf("nothing waits for an approval under %q: `ctl status` shows what does; it is another set of components by now if the id was right before", id))
 	}
 	if err := records.Approve(ctx, id); err != nil {
@@ -143,14 +143,14 @@ func printReconciliation(c *cli.Context, done syncer.Reconciliation) error {
 	fmt.Fprintf(&text, "cluster %s, target %s: %d components desired, %d entries in the registry, compared in %.1f s\n",
 		done.Cluster, done.Target, done.Desired, done.Entries, done.Seconds)
 	fmt.Fprintf(&text, "found: %d missing, %d different, %d unsettled, %d orphans; %d on their way, %d with a dead letter\n",
-		done.Missing, done.Different, done.Unsettled, done.Orphans, done.Pending, done.Failed)
+		done.Missing, done.Different, done.Unacknowledged, done.Orphans, done.Pending, done.Failed)
 	if done.DryRun {
 		text.WriteString("dry run: nothing was changed\n")
 	} else {
-		fmt.Fprintf(&text, "done: %d mended, %d deleted, %d not mended\n", done.Mended, done.Deleted, done.Unmended)
+		fmt.Fprintf(&text, "done: %d mended, %d deleted, %d not mended\n", done.Repaired, done.Deleted, done.Unrepaired)
 	}
-	if done.Refused != nil {
-		fmt.Fprintf(&text, "refused: %v\n", done.Refused)
+	if done.PendingDeletion != nil {
+		fmt.Fprintf(&text, "refused: %v\n", done.PendingDeletion)
 	}
 	if len(done.Findings) > 0 {
 		text.WriteString("\n")

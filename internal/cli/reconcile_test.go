@@ -32,8 +32,8 @@ func settled(t *testing.T) {
 		if err := json.Unmarshal([]byte(ctl(t, "status", "-o", "json").stdout), &status); err != nil {
 			return err
 		}
-		if status.Pending > 0 || status.Unfinished > 0 {
-			return fmt.Errorf("%d messages wait, %d are in hand", status.Pending, status.Unfinished)
+		if status.Pending > 0 || status.AckPending > 0 {
+			return fmt.Errorf("%d messages wait, %d are in hand", status.Pending, status.AckPending)
 		}
 		return nil
 	})
@@ -55,7 +55,7 @@ func TestReconcile(t *testing.T) {
 		t.Errorf("printed %+v", done)
 	}
 	p.remove(t, "catalog")
-	if _, done = reconciled(t, 0, "--dry-run"); done.Missing != 1 || done.Mended != 0 || !done.DryRun || len(done.Findings) != 1 {
+	if _, done = reconciled(t, 0, "--dry-run"); done.Missing != 1 || done.Repaired != 0 || !done.DryRun || len(done.Findings) != 1 {
 		t.Errorf("a dry run printed %+v", done)
 	}
 	if got := p.shown(); len(got) != 1 {
@@ -68,7 +68,7 @@ func TestReconcile(t *testing.T) {
 			t.Errorf("stdout lacks %q:\n%s", words, table.stdout)
 		}
 	}
-	if _, done = reconciled(t, 0); done.Missing != 1 || done.Mended != 1 || done.Findings[0].Outcome != "mended" {
+	if _, done = reconciled(t, 0); done.Missing != 1 || done.Repaired != 1 || done.Findings[0].Outcome != "mended" {
 		t.Errorf("printed %+v", done)
 	}
 	p.awaitShown(t, "catalog 1.0.0", "orders 1.0.0")

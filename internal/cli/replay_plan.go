@@ -148,7 +148,7 @@ func (p *replayPlan) countEvents(ctx context.Context, t *replayTarget, all []rep
 		p.Done += min(head.done.states, int(recorded[head.Key]))
 		reading.Go(func() error {
 			first, found, err := t.log.After(ctx, head.Key, 0)
-			if errors.Is(err, event.ErrUnreadable) {
+			if errors.Is(err, event.ErrMalformed) {
 				err = nil
 			}
 			if found {

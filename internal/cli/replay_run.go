@@ -155,7 +155,7 @@ func (r *replayer) handled() int {
 // bring applies the component's newest state, or one recorded state after the other.
 func (r *replayer) bring(ctx, work context.Context, head replayedHead) {
 	if r.target.steps == nil {
-		mended, err := r.applier.Persist(work, head.Key)
+		mended, err := r.applier.ReconcileUntilDone(work, head.Key)
 		r.note(work, head.Key, head.Sequence, mended, err)
 		return
 	}
@@ -166,7 +166,7 @@ func (r *replayer) bring(ctx, work context.Context, head replayedHead) {
 			return // the last one is the newest by now
 		}
 		r.target.steps.set(e, unreadable)
-		mended, err := r.applier.Persist(work, head.Key)
+		mended, err := r.applier.ReconcileUntilDone(work, head.Key)
 		r.note(work, head.Key, e.Sequence, mended, err)
 		if work.Err() != nil {
 			return
@@ -180,7 +180,7 @@ func (r *replayer) bring(ctx, work context.Context, head replayedHead) {
 func (r *replayer) after(work context.Context, key component.Key, sequence uint64) (e event.Event, unreadable error, found bool) {
 	for {
 		e, found, err := r.target.log.After(work, key, sequence)
-		passing := err != nil && !errors.Is(err, event.ErrUnreadable)
+		passing := err != nil && !errors.Is(err, event.ErrMalformed)
 		r.mu.Lock()
 		r.reading = nil
 		if passing {
@@ -199,7 +199,7 @@ func (r *replayer) after(work context.Context, key component.Key, sequence uint6
 }
 
 // note counts an outcome and writes it down.
-func (r *replayer) note(work context.Context, key component.Key, sequence uint64, mended syncer.Mended, err error) {
+func (r *replayer) note(work context.Context, key component.Key, sequence uint64, mended syncer.Repair, err error) {
 	if err != nil && work.Err() != nil {
 		return // cut off: not known
 	}

@@ -24,7 +24,7 @@ type replayTarget struct {
 	syncer   syncer.Config
 	address  string
 	registry *registry.V1
-	ports    syncer.Ports
+	ports    syncer.Dependencies
 	steps    *steps // the states to apply one by one; nil for the newest
 	live     bool
 	sessions *stream.Sessions // nil where no syncer works beside it
@@ -71,14 +71,14 @@ func openReplayTarget(ctx context.Context, c *cli.Context, chosen choice) (_ *re
 func (t *replayTarget) open(ctx context.Context, chosen choice) (err error) {
 	if chosen.EveryEvent {
 		t.steps = newSteps()
-		t.ports = syncer.Unshared(t.steps, t.registry, t.registry)
+		t.ports = syncer.InMemory(t.steps, t.registry, t.registry)
 		return nil
 	}
 	if !t.live {
-		t.ports = syncer.Unshared(t.log, t.registry, t.registry)
+		t.ports = syncer.InMemory(t.log, t.registry, t.registry)
 		return nil
 	}
-	t.ports = syncer.Ports{Heads: t.log, Registry: t.registry, Probe: t.registry}
+	t.ports = syncer.Dependencies{Heads: t.log, Registry: t.registry, Probe: t.registry}
 	sessions, err := t.conn.OpenSessions(ctx, t.target)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (t *replayTarget) open(ctx context.Context, chosen choice) (err error) {
 	if t.ports.States, err = t.log.OpenStates(ctx, t.target); err != nil {
 		return err
 	}
-	t.ports.Letters, err = t.conn.OpenLetters(ctx, t.target)
+	t.ports.DeadLetters, err = t.conn.OpenDeadLetters(ctx, t.target)
 	return err
 }
 

@@ -26,7 +26,7 @@ type Status struct {
 	Syncers  []stream.SyncerStatus  `json:"syncers"`
 	// Pending messages wait for a syncer of the target, Unfinished ones have been given to one without an outcome yet.
 	Pending    uint64 `json:"pending"`
-	Unfinished int    `json:"unfinished"`
+	AckPending int    `json:"unfinished"`
 	// DeadLetters counts those of the target, of all clusters.
 	DeadLetters int `json:"deadLetters"`
 	// FullSync is the last comparison of the cluster with the stream, Reconcile the last of the stream with the registry;
@@ -80,8 +80,8 @@ func (s *session) status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return status, err
 	}
-	status.Pending, status.Unfinished = backlog.Pending, backlog.Unfinished
-	letters, err := s.conn.OpenLetters(ctx, s.target)
+	status.Pending, status.AckPending = backlog.Pending, backlog.AckPending
+	letters, err := s.conn.OpenDeadLetters(ctx, s.target)
 	if err == nil {
 		err = letters.All(ctx, func(stream.DeadLetter, error) { status.DeadLetters++ })
 	}
@@ -98,7 +98,7 @@ func (s *session) status(ctx context.Context) (Status, error) {
 // lastComparisons reads what the last full sync and the last reconcile found.
 func (s *session) lastComparisons(ctx context.Context, status *Status) error {
 	marker, found, err := s.log.LastMark(ctx, s.cluster)
-	if err != nil && !errors.Is(err, event.ErrUnreadable) {
+	if err != nil && !errors.Is(err, event.ErrMalformed) {
 		return err
 	}
 	if found && err == nil {
@@ -152,8 +152,8 @@ func (s *Status) problems() []string {
 		say("the last full sync could not list %s: nothing is deleted there; the watcher's log tells why", strings.Join(m.Unlisted, ", "))
 	}
 	if r := s.Reconcile; r != nil {
-		if r.Refused != nil {
-			say("deletion pending approval: %v", r.Refused)
+		if r.PendingDeletion != nil {
+			say("deletion pending approval: %v", r.PendingDeletion)
 		}
 		if r.Error != "" {
 			say("the last reconcile was not finished: %s", r.Error)
@@ -189,13 +189,13 @@ func printStatus(c *cli.Context, s Status) error {
 	}
 	var text strings.Builder
 	err := table(&text, []string{"PROCESS", "ID", "VERSION", "ROLE", "READY", "BREAKER", "APPLYING", "AGE"}, rows)
-	fmt.Fprintf(&text, "\ntarget %s: %d messages waiting, %d in hand or to be tried again; dead letters: %d\n", s.Target, s.Pending, s.Unfinished, s.DeadLetters)
+	fmt.Fprintf(&text, "\ntarget %s: %d messages waiting, %d in hand or to be tried again; dead letters: %d\n", s.Target, s.Pending, s.AckPending, s.DeadLetters)
 	if m := s.FullSync; m != nil {
 		fmt.Fprintf(&text, "last full sync %s ago: %d components, %d corrections\n", ago(m.Time), m.Count, m.Published+m.Tombstoned)
 	}
 	if r := s.Reconcile; r != nil {
 		fmt.Fprintf(&text, "last reconcile %s ago: %d entries, %d were not right, %d mended, %d deleted\n",
-			ago(r.Time), r.Entries, r.Missing+r.Different+r.Unsettled+r.Orphans, r.Mended, r.Deleted)
+			ago(r.Time), r.Entries, r.Missing+r.Different+r.Unacknowledged+r.Orphans, r.Repaired, r.Deleted)
 	}
 	if len(s.Problems) == 0 {
 		text.WriteString("all is well\n")

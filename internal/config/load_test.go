@@ -21,7 +21,7 @@ type server struct {
 	Port    int             `env:"PORT, default=80" help:"port, 1 to 100"`
 	Wait    config.Duration `env:"WAIT, default=5s" help:"how long to wait"`
 	Enabled bool            `env:"ENABLED, default=true" help:"whether it is on"`
-	Words   []string        `env:"WORDS, default=a,b" help:"some words, with commas"`
+	Detail  []string        `env:"WORDS, default=a,b" help:"some words, with commas"`
 	Path    string          `env:"FILE_PATH" help:"a path"`
 	Plain   string          // no variable fills it
 }
@@ -69,19 +69,19 @@ func TestLoadFillsEverySection(t *testing.T) {
 		access access
 	}{
 		"the defaults": {
-			server: server{Port: 80, Wait: config.Duration(5 * time.Second), Enabled: true, Words: []string{"a", "b"}, Plain: "kept"},
+			server: server{Port: 80, Wait: config.Duration(5 * time.Second), Enabled: true, Detail: []string{"a", "b"}, Plain: "kept"},
 			access: access{User: "nobody"},
 		},
 		"values": {
 			env: map[string]string{"PORT": "7", "WAIT": "0.5", "ENABLED": "false", "WORDS": "c", "FILE_PATH": "/p", "KEY": "k", "USER_NAME": "ada"},
 			server: server{
-				Port: 7, Wait: config.Duration(500 * time.Millisecond), Words: []string{"c"}, Path: "/p", Plain: "kept",
+				Port: 7, Wait: config.Duration(500 * time.Millisecond), Detail: []string{"c"}, Path: "/p", Plain: "kept",
 			},
 			access: access{Key: "k", User: "ada"},
 		},
 		"empty where there is no default": {
 			env:    map[string]string{"FILE_PATH": "", "KEY": ""},
-			server: server{Port: 80, Wait: config.Duration(5 * time.Second), Enabled: true, Words: []string{"a", "b"}, Plain: "kept"},
+			server: server{Port: 80, Wait: config.Duration(5 * time.Second), Enabled: true, Detail: []string{"a", "b"}, Plain: "kept"},
 			access: access{User: "nobody"},
 		},
 	}

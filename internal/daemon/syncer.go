@@ -85,11 +85,11 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		}
 		defer p.close()
 		backlog.Follow(p.consumer, p.letters)
-		s := syncer.New(syncer.Ports{
-			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, Letters: p.letters, Registry: target, Probe: target,
+		s := syncer.New(syncer.Dependencies{
+			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.letters, Registry: target, Probe: target,
 			Tracer: env.Tracer,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
-		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcilePorts{
+		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcileDependencies{
 			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims, Clusters: p.clusters.list,
 		})
 		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error) {
@@ -103,7 +103,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		}
 		defer stop()
 		running.set(s)
-		env.Health.Live("syncer", func(context.Context) error { return s.Turning() })
+		env.Health.Live("syncer", func(context.Context) error { return s.Liveness() })
 		defer env.Health.Live("syncer", func(context.Context) error { return nil }) // between two sessions there is nothing to turn
 		log.Info().Str("target", cfg.Syncer.Target).Str("registry", cfg.Registry.Address()).Int("concurrency", cfg.Syncer.Concurrency).Msg("syncing")
 		group, ctx := errgroup.WithContext(ctx)
@@ -123,7 +123,7 @@ type pipeline struct {
 	claims   *stream.Claims
 	sessions *stream.Sessions
 	states   *stream.States
-	letters  *stream.Letters
+	letters  *stream.DeadLetters
 	records  *stream.Records
 }
 

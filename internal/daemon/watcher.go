@@ -268,8 +268,8 @@ func warnOfMissingPermissions(ctx context.Context, client *kube.Client, log zero
 }
 
 // refusals tells the watcher how the JetStream log says no.
-func refusals() watcher.Refusals {
-	return watcher.Refusals{
+func refusals() watcher.PublishErrors {
+	return watcher.PublishErrors{
 		Superseded: func(err error) (event.Head, bool) {
 			var superseded *stream.SupersededError
 			if errors.As(err, &superseded) {

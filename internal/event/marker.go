@@ -70,13 +70,13 @@ func EncodeMarker(m Marker) (Message, error) {
 func DecodeMarker(m Message) (Marker, error) {
 	var marker Marker
 	if kind := m.get(HeaderType); kind != TypeSnapshot {
-		return Marker{}, fmt.Errorf("%w: type %q is not a snapshot marker", ErrUnreadable, kind)
+		return Marker{}, fmt.Errorf("%w: type %q is not a snapshot marker", ErrMalformed, kind)
 	}
 	if err := json.Unmarshal(m.Data, &marker); err != nil {
-		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: %w", ErrUnreadable, m.Subject, err)
+		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: %w", ErrMalformed, m.Subject, err)
 	}
 	if marker.ID == "" || SnapshotSubject(marker.Cluster) != m.Subject {
-		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: it is %q of cluster %q", ErrUnreadable, m.Subject, marker.ID, marker.Cluster)
+		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: it is %q of cluster %q", ErrMalformed, m.Subject, marker.ID, marker.Cluster)
 	}
 	return marker, nil
 }

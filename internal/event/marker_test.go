@@ -93,7 +93,7 @@ func TestDecodeMarkerErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			change(&m)
-			if got, err := event.DecodeMarker(m); !errors.Is(err, event.ErrUnreadable) || !cmp.Equal(got, event.Marker{}) {
+			if got, err := event.DecodeMarker(m); !errors.Is(err, event.ErrMalformed) || !cmp.Equal(got, event.Marker{}) {
 				t.Errorf("read as %+v, %v", got, err)
 			}
 		})

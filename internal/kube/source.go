@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"odasync/internal/bell"
+	"odasync/internal/broadcast"
 	"odasync/internal/component"
 )
 
@@ -51,7 +51,7 @@ type Source struct {
 	client   *Client
 	metrics  *Metrics
 	log      zerolog.Logger
-	refresh  bell.Bell
+	refresh  broadcast.Signal
 	watching atomic.Bool
 	finding  *status
 	scopes   []component.Scope
@@ -166,7 +166,7 @@ func (s *Source) Scopes() []component.Scope { return s.scopes }
 
 // Refresh makes every scope begin another round, after the one that it may be reading now, of the version that is the
 // best by then.
-func (s *Source) Refresh() { s.refresh.Ring() }
+func (s *Source) Refresh() { s.refresh.Broadcast() }
 
 // State returns nil while every scope has been read completely and is connected. Else it says what is missing.
 func (s *Source) State() error {

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
-	"odasync/internal/bell"
+	"odasync/internal/broadcast"
 	"odasync/internal/component"
 )
 
@@ -24,7 +24,7 @@ type scopeWatch struct {
 	scope   component.Scope
 	to      component.Observer
 	tuning  Tuning
-	refresh *bell.Bell
+	refresh *broadcast.Signal
 	status  *status
 	metrics *Metrics
 	log     zerolog.Logger
@@ -161,7 +161,7 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 
 // begin opens a round. What asks for another one from now on is not answered by this one.
 func (w *scopeWatch) begin() {
-	w.asked = w.refresh.Next()
+	w.asked = w.refresh.Wait()
 	w.round = w.to.Begin(w.scope)
 }
 

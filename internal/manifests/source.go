@@ -13,7 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/rs/zerolog"
 
-	"odasync/internal/bell"
+	"odasync/internal/broadcast"
 	"odasync/internal/component"
 )
 
@@ -32,7 +32,7 @@ func DefaultTuning() Tuning { return Tuning{Settle: 50 * time.Millisecond, Poll:
 type Source struct {
 	Tuning Tuning // may be changed before Watch
 
-	refresh   bell.Bell
+	refresh   broadcast.Signal
 	dir       string
 	group     string // of the Component resource
 	scope     component.Scope
@@ -99,13 +99,13 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	soon := true
-	asked := s.refresh.Next()
+	asked := s.refresh.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-asked:
-			asked = s.refresh.Next()
+			asked = s.refresh.Wait()
 			w.again()
 			if soon {
 				continue
@@ -142,7 +142,7 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 func (s *Source) Scopes() []component.Scope { return []component.Scope{s.scope} }
 
 // Refresh makes another round begin.
-func (s *Source) Refresh() { s.refresh.Ring() }
+func (s *Source) Refresh() { s.refresh.Broadcast() }
 
 // Identity is empty: a folder has none.
 func (s *Source) Identity() string { return "" }

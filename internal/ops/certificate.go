@@ -8,13 +8,13 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"odasync/internal/outage"
+	"odasync/internal/condition"
 )
 
 // certificate is a pair of files that is read again when one of them has changed, as it does when a certificate is renewed.
 type certificate struct {
 	cert, key string
-	broken    *outage.Outage
+	broken    *condition.Condition
 
 	mu     sync.Mutex
 	loaded *tls.Certificate
@@ -23,7 +23,7 @@ type certificate struct {
 
 // loadCertificate reads the files for the first time.
 func loadCertificate(cert, key string, log zerolog.Logger) (*certificate, error) {
-	c := &certificate{cert: cert, key: key, broken: outage.New(log,
+	c := &certificate{cert: cert, key: key, broken: condition.New(log,
 		"the certificate for metrics cannot be read again, serving with the earlier one: look at MONITORING_TLS_CERT and MONITORING_TLS_KEY",
 		"the certificate for metrics was read again", nil)}
 	if err := c.read(); err != nil {
@@ -57,6 +57,6 @@ func (c *certificate) read() error {
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.broken.Note(c.read())
+	c.broken.Set(c.read())
 	return c.loaded, nil
 }

@@ -134,7 +134,7 @@ func (b *bench) requests() (all, writes int) {
 func (b *bench) resetRequests() { b.server.Load().ResetRequests() }
 
 // apply applies and wants success.
-func (b *bench) apply(v *V1, c *component.Component, prior syncer.Prior) syncer.Result {
+func (b *bench) apply(v *V1, c *component.Component, prior syncer.Previous) syncer.Result {
 	b.t.Helper()
 	result, err := v.Apply(b.t.Context(), keyOf(c), c, prior)
 	if err != nil {
@@ -199,7 +199,7 @@ func sampleShown(name string, apis ...string) string {
 	return strings.Join(lines, "\n")
 }
 
-func recordOf(result syncer.Result) syncer.Prior { return syncer.Prior{Record: result.Record} }
+func recordOf(result syncer.Result) syncer.Previous { return syncer.Previous{Ref: result.Ref} }
 
 // fails wants a failure of a class whose text has all the words.
 func fails(t *testing.T, err error, class syncer.Class, words ...string) {

@@ -164,12 +164,12 @@ func TestListReadsAgainWhenRowsMove(t *testing.T) {
 func TestApplyReadsTheAPIsWhenTheirListIsUnsteady(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
-	b.apply(v, sample("warm-up"), syncer.Prior{})
+	b.apply(v, sample("warm-up"), syncer.Previous{})
 	v.index.unsteady.Store(true)
 	id := b.rawComponent("self", "catalog")
 	b.rawAPI("self", "catalog", "products")
 	b.raw("DELETE", fmt.Sprint("/components/", id), nil)
-	b.apply(v, sample("catalog", "products"), syncer.Prior{})
+	b.apply(v, sample("catalog", "products"), syncer.Previous{})
 	if n := len(b.snapshot().APIs); n != 1 {
 		t.Errorf("%d APIs, want 1", n)
 	}
@@ -177,17 +177,17 @@ func TestApplyReadsTheAPIsWhenTheirListIsUnsteady(t *testing.T) {
 
 // APIs that came after the list was read, of a component that is gone again: only doubt or the record hints at them.
 func TestApplyLooksForLeftoversThatNoListShowed(t *testing.T) {
-	for name, prior := range map[string]syncer.Prior{
-		"in doubt":      {Doubt: true},
-		"with a record": {Record: syncer.Record{Registry: "self", Name: "catalog", ID: "2"}},
+	for name, prior := range map[string]syncer.Previous{
+		"in doubt":      {InDoubt: true},
+		"with a record": {Ref: syncer.Ref{Registry: "self", Name: "catalog", ID: "2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			b.apply(v, sample("warm-up"), syncer.Prior{})
+			b.apply(v, sample("warm-up"), syncer.Previous{})
 			c := sample("catalog", "products")
-			gone := b.apply(b.adapter(), c, syncer.Prior{})
-			b.raw("DELETE", "/components/"+gone.Record.ID, nil)
+			gone := b.apply(b.adapter(), c, syncer.Previous{})
+			b.raw("DELETE", "/components/"+gone.Ref.ID, nil)
 			b.apply(v, c, prior)
 			if n := len(b.snapshot().APIs); n != 1 {
 				t.Errorf("%d APIs, want 1", n)
@@ -200,8 +200,8 @@ func TestAPIsOfOthersAreNotTouchedWhenTheFilterDoesNotWork(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products")
-	first := b.apply(v, c, syncer.Prior{})
-	b.apply(v, sample("other", "theirs"), syncer.Prior{})
+	first := b.apply(v, c, syncer.Previous{})
+	b.apply(v, sample("other", "theirs"), syncer.Previous{})
 	b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
 		if r.Method == "GET" && r.URL.Path == pathAPIs {
 			query := r.URL.Query()
@@ -231,7 +231,7 @@ func TestAnEntryThatNoListShowsIsBelievedOnce(t *testing.T) {
 	})
 	b.rawRegistry("self")
 	for i := range 5 {
-		b.apply(v, sample(fmt.Sprint("c", i), "products"), syncer.Prior{})
+		b.apply(v, sample(fmt.Sprint("c", i), "products"), syncer.Previous{})
 	}
 	if n := b.server.Load().Requests()["GET /labels/"]; n != 2 {
 		t.Errorf("the labels were read %d times, want 2", n)

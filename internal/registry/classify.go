@@ -36,34 +36,34 @@ type answer struct {
 // A class that ends in a dead letter is given only to answers that judge the content. An answer that is not listed
 // says nothing about the content, so it is the registry's or the configuration's trouble.
 func classify(request string, kind pathKind, a answer, now time.Time) *syncer.Failure {
-	f := &syncer.Failure{Class: syncer.ClassRefused, Request: request, Status: a.status, Err: a.err}
+	f := &syncer.Failure{Class: syncer.ClassUnauthorized, Request: request, Status: a.status, Err: a.err}
 	if a.err != nil {
-		f.Class = syncer.ClassDown
+		f.Class = syncer.ClassUnavailable
 		return f
 	}
 	if a.unreadable != nil {
-		f.Words = fmt.Sprintf("the answer is not what a v1 Component Registry sends (%v): check COMPONENT_REGISTRY_URL", a.unreadable)
+		f.Detail = fmt.Sprintf("the answer is not what a v1 Component Registry sends (%v): check COMPONENT_REGISTRY_URL", a.unreadable)
 		return f
 	}
-	f.Words = words(a.body)
+	f.Detail = words(a.body)
 	switch status := a.status; {
 	case status == http.StatusTooManyRequests:
-		f.Class = syncer.ClassBusy
+		f.Class = syncer.ClassRateLimited
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
-		f.Class = syncer.ClassDown
+		f.Class = syncer.ClassUnavailable
 	case status >= 300 && status < 400:
-		f.Words = fmt.Sprintf("redirected to %s: set COMPONENT_REGISTRY_URL to the address that answers itself", redirectTarget(a.header))
+		f.Detail = fmt.Sprintf("redirected to %s: set COMPONENT_REGISTRY_URL to the address that answers itself", redirectTarget(a.header))
 	case status == http.StatusNotFound, status == http.StatusGone:
 		if kind == item {
-			f.Class = syncer.ClassMoved
+			f.Class = syncer.ClassConflict
 		}
-	case status == http.StatusConflict, status == http.StatusBadRequest && saysExists(f.Words):
-		f.Class = syncer.ClassMoved
+	case status == http.StatusConflict, status == http.StatusBadRequest && saysExists(f.Detail):
+		f.Class = syncer.ClassConflict
 	case status == http.StatusUnprocessableEntity, status == http.StatusBadRequest,
 		status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong:
-		f.Class = syncer.ClassRejected
+		f.Class = syncer.ClassInvalid
 	}
-	if f.Class == syncer.ClassBusy || f.Class == syncer.ClassDown {
+	if f.Class == syncer.ClassRateLimited || f.Class == syncer.ClassUnavailable {
 		f.RetryAfter = retryAfter(a.header.Get("Retry-After"), now)
 	}
 	return f

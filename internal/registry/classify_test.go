@@ -22,7 +22,7 @@ func TestClassify(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	refusedConn := errors.New("dial tcp 127.0.0.1:8000: connect: connection refused")
 	const (
-		down, busy, refused, moved, rejected = syncer.ClassDown, syncer.ClassBusy, syncer.ClassRefused, syncer.ClassMoved, syncer.ClassRejected
+		down, busy, refused, moved, rejected = syncer.ClassUnavailable, syncer.ClassRateLimited, syncer.ClassUnauthorized, syncer.ClassConflict, syncer.ClassInvalid
 	)
 	tests := map[string]struct {
 		kind  pathKind
@@ -35,11 +35,11 @@ func TestClassify(t *testing.T) {
 		"answer cut off":        {given: answer{status: 200, err: refusedConn}, want: syncer.Failure{Class: down, Err: refusedConn}},
 		"success with a strange body": {
 			given: answer{unreadable: errors.New("invalid character '<'"), status: 200},
-			want:  syncer.Failure{Class: refused, Words: "the answer is not what a v1 Component Registry sends (invalid character '<'): check COMPONENT_REGISTRY_URL"},
+			want:  syncer.Failure{Class: refused, Detail: "the answer is not what a v1 Component Registry sends (invalid character '<'): check COMPONENT_REGISTRY_URL"},
 		},
 		"408":                         {given: answer{status: 408}, want: syncer.Failure{Class: down}},
 		"425":                         {given: answer{status: 425}, want: syncer.Failure{Class: down}},
-		"500":                         {given: answer{status: 500, body: []byte("Internal Server Error")}, want: syncer.Failure{Class: down, Words: "Internal Server Error"}},
+		"500":                         {given: answer{status: 500, body: []byte("Internal Server Error")}, want: syncer.Failure{Class: down, Detail: "Internal Server Error"}},
 		"501":                         {given: answer{status: 501}, want: syncer.Failure{Class: down}},
 		"502":                         {given: answer{status: 502}, want: syncer.Failure{Class: down}},
 		"503":                         {given: answer{status: 503}, want: syncer.Failure{Class: down}},
@@ -58,20 +58,20 @@ func TestClassify(t *testing.T) {
 		"401":                         {given: answer{status: 401}, want: syncer.Failure{Class: refused}},
 		"403":                         {given: answer{status: 403}, want: syncer.Failure{Class: refused}},
 		"403, item":                   {kind: item, given: answer{status: 403}, want: syncer.Failure{Class: refused}},
-		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: syncer.Failure{Class: refused, Words: "Not Found"}},
+		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: syncer.Failure{Class: refused, Detail: "Not Found"}},
 		"404, item":                   {kind: item, given: answer{status: 404}, want: syncer.Failure{Class: moved}},
 		"410":                         {given: answer{status: 410}, want: syncer.Failure{Class: refused}},
 		"410, item":                   {kind: item, given: answer{status: 410}, want: syncer.Failure{Class: moved}},
 		"409":                         {given: answer{status: 409}, want: syncer.Failure{Class: moved}},
 		"409, item":                   {kind: item, given: answer{status: 409}, want: syncer.Failure{Class: moved}},
-		"400 exists":                  {given: answer{status: 400, body: []byte(`{"detail":"Component a Already Exists in registry b"}`)}, want: syncer.Failure{Class: moved, Words: "Component a Already Exists in registry b"}},
-		"400 otherwise":               {given: answer{status: 400, body: []byte(`{"detail":"Label with ID 7 not found"}`)}, want: syncer.Failure{Class: rejected, Words: "Label with ID 7 not found"}},
-		"422":                         {given: answer{status: 422, body: []byte(`{"detail":[{"loc":["body","name"],"msg":"too long","type":"x"}]}`)}, want: syncer.Failure{Class: rejected, Words: "body.name: too long"}},
-		"422 that speaks of existing": {given: answer{status: 422, body: []byte(`{"detail":"already exists"}`)}, want: syncer.Failure{Class: rejected, Words: "already exists"}},
+		"400 exists":                  {given: answer{status: 400, body: []byte(`{"detail":"Component a Already Exists in registry b"}`)}, want: syncer.Failure{Class: moved, Detail: "Component a Already Exists in registry b"}},
+		"400 otherwise":               {given: answer{status: 400, body: []byte(`{"detail":"Label with ID 7 not found"}`)}, want: syncer.Failure{Class: rejected, Detail: "Label with ID 7 not found"}},
+		"422":                         {given: answer{status: 422, body: []byte(`{"detail":[{"loc":["body","name"],"msg":"too long","type":"x"}]}`)}, want: syncer.Failure{Class: rejected, Detail: "body.name: too long"}},
+		"422 that speaks of existing": {given: answer{status: 422, body: []byte(`{"detail":"already exists"}`)}, want: syncer.Failure{Class: rejected, Detail: "already exists"}},
 		"413":                         {given: answer{status: 413}, want: syncer.Failure{Class: rejected}},
 		"414":                         {given: answer{status: 414}, want: syncer.Failure{Class: rejected}},
 		"402":                         {given: answer{status: 402}, want: syncer.Failure{Class: refused}},
-		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: syncer.Failure{Class: refused, Words: "Method Not Allowed"}},
+		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: syncer.Failure{Class: refused, Detail: "Method Not Allowed"}},
 		"406":                         {given: answer{status: 406}, want: syncer.Failure{Class: refused}},
 		"407":                         {given: answer{status: 407}, want: syncer.Failure{Class: refused}},
 		"415":                         {given: answer{status: 415}, want: syncer.Failure{Class: refused}},
@@ -81,12 +81,12 @@ func TestClassify(t *testing.T) {
 		"451":                         {given: answer{status: 451}, want: syncer.Failure{Class: refused}},
 		"301": {
 			given: answer{status: 301, header: http.Header{"Location": {"https://ada:word@registry.example.org/x?token=1#y"}}},
-			want:  syncer.Failure{Class: refused, Words: "redirected to https://registry.example.org/x: set COMPONENT_REGISTRY_URL to the address that answers itself"},
+			want:  syncer.Failure{Class: refused, Detail: "redirected to https://registry.example.org/x: set COMPONENT_REGISTRY_URL to the address that answers itself"},
 		},
-		"304": {given: answer{status: 304}, want: syncer.Failure{Class: refused, Words: "redirected to an unknown place: set COMPONENT_REGISTRY_URL to the address that answers itself"}},
+		"304": {given: answer{status: 304}, want: syncer.Failure{Class: refused, Detail: "redirected to an unknown place: set COMPONENT_REGISTRY_URL to the address that answers itself"}},
 		"307, item": {
 			kind: item, given: answer{status: 307, header: http.Header{"Location": {"/components/1/"}}},
-			want: syncer.Failure{Class: refused, Words: "redirected to /components/1: set COMPONENT_REGISTRY_URL to the address that answers itself"},
+			want: syncer.Failure{Class: refused, Detail: "redirected to /components/1: set COMPONENT_REGISTRY_URL to the address that answers itself"},
 		},
 	}
 	for name, test := range tests {
@@ -109,22 +109,22 @@ func TestEveryAnswerHasItsClass(t *testing.T) {
 	expected := func(kind pathKind, status int) syncer.Class {
 		switch status {
 		case 408, 425:
-			return syncer.ClassDown
+			return syncer.ClassUnavailable
 		case 429:
-			return syncer.ClassBusy
+			return syncer.ClassRateLimited
 		case 409:
-			return syncer.ClassMoved
+			return syncer.ClassConflict
 		case 404, 410:
 			if kind == id {
-				return syncer.ClassMoved
+				return syncer.ClassConflict
 			}
 		case 400, 413, 414, 422:
-			return syncer.ClassRejected
+			return syncer.ClassInvalid
 		}
 		if status >= 500 {
-			return syncer.ClassDown
+			return syncer.ClassUnavailable
 		}
-		return syncer.ClassRefused
+		return syncer.ClassUnauthorized
 	}
 	for status := 300; status < 600; status++ {
 		for _, kind := range []pathKind{path, id} {
@@ -141,7 +141,7 @@ func TestEveryAnswerHasItsClass(t *testing.T) {
 		"TLS": tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
 	} {
 		for _, kind := range []pathKind{path, id} {
-			if got := classify("GET /x/", kind, answer{err: err}, time.Time{}); got.Class != syncer.ClassDown || !errors.Is(got, err) {
+			if got := classify("GET /x/", kind, answer{err: err}, time.Time{}); got.Class != syncer.ClassUnavailable || !errors.Is(got, err) {
 				t.Errorf("%s, kind %d: %s (%v)", name, kind, got.Class, got)
 			}
 		}

@@ -11,32 +11,32 @@ import (
 // Difference is a field in which the registry differs from what it should show. A side that lacks it is empty.
 type Difference struct {
 	// Field is "label KEY", "api NAME" for an API that only one side has, or "api NAME FIELD".
-	Field       string
-	Want, Shown string
+	Field        string
+	Want, Actual string
 }
 
 // Standing is how an entry stands to a component.
-type Standing int
+type Presence int
 
 const (
 	// StandsMissing: nothing stands under the component's name.
-	StandsMissing Standing = iota
+	Missing Presence = iota
 	// StandsTaken: the name belongs to another owner.
-	StandsTaken
+	TakenByOther
 	// Stands: the entry is the component's, or nobody's, in which case an apply makes it the component's.
 	Stands
 )
 
 // Compare says how the component stands in the registry, and in what the entry differs. It judges as Apply does: there
 // is a difference exactly where Apply would write.
-func (s *Shown) Compare(key component.Key, content *component.Component) (Standing, []Difference) {
+func (s *Actual) Compare(key component.Key, content *component.Component) (Presence, []Difference) {
 	want, _ := s.cfg.desire(key, content)
 	e, ok := s.entries[want.name]
 	if !ok || e.component == nil {
-		return StandsMissing, nil
+		return Missing, nil
 	}
 	if ownerOf(key, e.component.Labels) == foreign {
-		return StandsTaken, nil
+		return TakenByOther, nil
 	}
 	var apis []Difference
 	plan := planAPIs(want.apis, e.apis)
@@ -47,9 +47,9 @@ func (s *Shown) Compare(key component.Key, content *component.Component) (Standi
 		apis = append(apis, c.differences()...)
 	}
 	for _, extra := range plan.remove {
-		d := Difference{Field: "api " + extra.Name, Shown: component.Present}
+		d := Difference{Field: "api " + extra.Name, Actual: component.Present}
 		if slices.ContainsFunc(want.apis, func(a api) bool { return a.name == extra.Name }) {
-			d.Want, d.Shown = "once", "more than once"
+			d.Want, d.Actual = "once", "more than once"
 		}
 		apis = append(apis, d)
 	}
@@ -65,7 +65,7 @@ func (c apiChange) differences() []Difference {
 		{field + "specification", c.want.specification, c.shown.Specification},
 		{field + "status", c.want.status, c.shown.Status},
 	} {
-		if d.Want != d.Shown {
+		if d.Want != d.Actual {
 			differences = append(differences, d)
 		}
 	}

@@ -24,13 +24,13 @@ func (b *bench) label(key, value string) int64 {
 }
 
 // compare reads the registry in both ways, which must agree.
-func (b *bench) compare(v *V1, c *component.Component, record syncer.Record) (Standing, []Difference) {
+func (b *bench) compare(v *V1, c *component.Component, record syncer.Ref) (Presence, []Difference) {
 	b.t.Helper()
-	all, err := v.Shown(b.t.Context())
+	all, err := v.Actual(b.t.Context())
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	one, err := v.ShownOf(b.t.Context(), keyOf(c), record)
+	one, err := v.ActualOf(b.t.Context(), keyOf(c), record)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -48,11 +48,11 @@ func TestCompareAsApplyWrites(t *testing.T) {
 	tests := map[string]struct {
 		damage   func(b *bench, component, products int64)
 		change   func(c *component.Component)
-		standing Standing
+		standing Presence
 		want     []Difference
 	}{
 		"nothing":     {standing: Stands},
-		"a component": {damage: func(b *bench, id, _ int64) { b.raw("DELETE", fmt.Sprint(pathComponents, id), nil) }, standing: StandsMissing},
+		"a component": {damage: func(b *bench, id, _ int64) { b.raw("DELETE", fmt.Sprint(pathComponents, id), nil) }, standing: Missing},
 		"labels": {
 			damage: func(b *bench, id, _ int64) {
 				b.raw("PUT", fmt.Sprint(pathComponents, id), componentUpdate{LabelIDs: []int64{
@@ -95,7 +95,7 @@ func TestCompareAsApplyWrites(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
 			c := sample("catalog", "products", "offers")
-			applied := b.apply(v, c, syncer.Prior{})
+			applied := b.apply(v, c, syncer.Previous{})
 			snapshot := b.snapshot()
 			i := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.Name == "products" })
 			if test.damage != nil {
@@ -104,7 +104,7 @@ func TestCompareAsApplyWrites(t *testing.T) {
 			if test.change != nil {
 				test.change(c)
 			}
-			standing, differences := b.compare(b.adapter(), c, applied.Record)
+			standing, differences := b.compare(b.adapter(), c, applied.Ref)
 			if diff := cmp.Diff(test.want, differences); diff != "" || standing != test.standing {
 				t.Errorf("standing %d, want %d, differences (-want +got):\n%s", standing, test.standing, diff)
 			}
@@ -112,7 +112,7 @@ func TestCompareAsApplyWrites(t *testing.T) {
 			if writes, differs := mended.Writes > 0, standing != Stands || len(differences) > 0; writes != differs {
 				t.Errorf("the apply wrote %d times", mended.Writes)
 			}
-			if standing, differences := b.compare(v, c, syncer.Record{}); standing != Stands || len(differences) != 0 {
+			if standing, differences := b.compare(v, c, syncer.Ref{}); standing != Stands || len(differences) != 0 {
 				t.Errorf("after the apply: standing %d, %v", standing, differences)
 			}
 		})
@@ -125,11 +125,11 @@ func TestCompareWhereAnotherOwns(t *testing.T) {
 	other := b.label("managed-by", "odasync/west")
 	b.rawComponent("self", "catalog", other)
 	b.rawAPI("self", "catalog", "products", other)
-	if standing, differences := b.compare(b.adapter(), sample("catalog"), syncer.Record{}); standing != StandsTaken || differences != nil {
+	if standing, differences := b.compare(b.adapter(), sample("catalog"), syncer.Ref{}); standing != TakenByOther || differences != nil {
 		t.Errorf("standing %d, %v", standing, differences)
 	}
 	b.rawComponent("self", "nobodys")
-	if standing, differences := b.compare(b.adapter(), sample("nobodys"), syncer.Record{}); standing != Stands || len(differences) != 6 {
+	if standing, differences := b.compare(b.adapter(), sample("nobodys"), syncer.Ref{}); standing != Stands || len(differences) != 6 {
 		t.Errorf("what nobody owns: standing %d, %v", standing, differences)
 	}
 }
@@ -138,8 +138,8 @@ func TestOrphans(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	for _, format := range []string{FormatName, FormatNamespaceName} {
 		v := b.adapter(func(c *Config) { c.NameFormat = format })
-		b.apply(v, sample("kept"), syncer.Prior{})
-		b.apply(v, sample("gone", "products"), syncer.Prior{})
+		b.apply(v, sample("kept"), syncer.Previous{})
+		b.apply(v, sample("gone", "products"), syncer.Previous{})
 	}
 	west, ours, of := b.label("managed-by", "odasync/west"), b.label("managed-by", "odasync/"+testCluster), b.label("namespace", testNamespace)
 	b.rawComponent("self", "west", west, of)
@@ -156,7 +156,7 @@ func TestOrphans(t *testing.T) {
 		FormatNamespaceName: {"components/gone as components.gone", "components/gone as gone", "components/kept as kept", "components/left as left"},
 	}
 	for format, want := range tests {
-		all, err := b.adapter(func(c *Config) { c.NameFormat = format }).Shown(t.Context())
+		all, err := b.adapter(func(c *Config) { c.NameFormat = format }).Actual(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,7 @@ func TestShownReadsPagesAndWritesNothing(t *testing.T) {
 	}
 	b.resetRequests()
 	v := b.adapter()
-	all, err := v.Shown(t.Context())
+	all, err := v.Actual(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestShownReadsPagesAndWritesNothing(t *testing.T) {
 		t.Errorf("%d entries with %d requests, %d of which write; want 1100 with 3 that read", len(all.entries), requests, writes)
 	}
 	empty := newBench(t, refregistry.Config{})
-	if _, err := empty.adapter().ShownOf(t.Context(), keyOf(sample("x")), syncer.Record{}); err != nil {
+	if _, err := empty.adapter().ActualOf(t.Context(), keyOf(sample("x")), syncer.Ref{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, writes := empty.requests(); writes != 0 {
@@ -199,8 +199,8 @@ func TestShownOfARegistryThatIsAway(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	b.server.Load().SetFault(on(10, "GET", pathAPIs, refregistry.Fault{Status: 503}))
 	v := b.adapter()
-	_, err := v.Shown(t.Context())
-	fails(t, err, syncer.ClassDown, "503")
-	_, err = v.ShownOf(t.Context(), keyOf(sample("x")), syncer.Record{})
-	fails(t, err, syncer.ClassDown, "503")
+	_, err := v.Actual(t.Context())
+	fails(t, err, syncer.ClassUnavailable, "503")
+	_, err = v.ActualOf(t.Context(), keyOf(sample("x")), syncer.Ref{})
+	fails(t, err, syncer.ClassUnavailable, "503")
 }

@@ -10,7 +10,7 @@ import (
 const maxRounds = 3
 
 func moved(request, reason string) *syncer.Failure {
-	return &syncer.Failure{Class: syncer.ClassMoved, Request: request, Words: clean(reason)}
+	return &syncer.Failure{Class: syncer.ClassConflict, Request: request, Detail: clean(reason)}
 }
 
 func asFailure(err error) (*syncer.Failure, bool) {
@@ -18,8 +18,8 @@ func asFailure(err error) (*syncer.Failure, bool) {
 	return failure, errors.As(err, &failure)
 }
 
-func isMoved(err error) bool    { return syncer.ClassOf(err) == syncer.ClassMoved }
-func isRejected(err error) bool { return syncer.ClassOf(err) == syncer.ClassRejected }
+func isMoved(err error) bool    { return syncer.ClassOf(err) == syncer.ClassConflict }
+func isRejected(err error) bool { return syncer.ClassOf(err) == syncer.ClassInvalid }
 
 func hasStatus(err error, status int) bool {
 	failure, ok := asFailure(err)
@@ -33,17 +33,17 @@ func about(err error, what string) error {
 		return err
 	}
 	named := *failure
-	named.Words = clean(what + ": " + failure.Words)
+	named.Detail = clean(what + ": " + failure.Detail)
 	return &named
 }
 
 // refused makes a rejection one of odasync's configuration, where no component's content was in the request.
 func refused(err error) error {
 	failure, ok := asFailure(err)
-	if !ok || failure.Class != syncer.ClassRejected {
+	if !ok || failure.Class != syncer.ClassInvalid {
 		return err
 	}
 	misfit := *failure
-	misfit.Class = syncer.ClassRefused
+	misfit.Class = syncer.ClassUnauthorized
 	return &misfit
 }

@@ -71,13 +71,13 @@ func (v *V1) listComponents(ctx context.Context, s *session, cluster string, api
 				}
 				name := fingerprint.Of(row.Name)
 				e := v.cfg.owned(cluster, row.Name, row.Labels)
-				e.Record.ID = strconv.FormatInt(row.ID, 10)
+				e.Ref.ID = strconv.FormatInt(row.ID, 10)
 				total := config.plus(sumComponent(row.Name, sumLabels(row.Labels)))
 				if own, has := apis[name]; has {
 					total = total.plus(own.sum)
 					apis[name] = apiSum{own.sum, true}
 				}
-				e.Record.Digest = total.String()
+				e.Ref.Digest = total.String()
 				each(e)
 			},
 		})
@@ -118,13 +118,13 @@ func (v *V1) leftovers(ctx context.Context, s *session, cluster string, apis map
 }
 
 // Place implements syncer.Inventory.
-func (v *V1) Place(key component.Key) syncer.Record {
-	return syncer.Record{Registry: v.cfg.Name, Name: v.cfg.entryName(key)}
+func (v *V1) Place(key component.Key) syncer.Ref {
+	return syncer.Ref{Registry: v.cfg.Name, Name: v.cfg.entryName(key)}
 }
 
 // owned reads off an entry's labels whose it is.
 func (c Config) owned(cluster, name string, labels []wireLabel) syncer.Entry {
-	e := syncer.Entry{Record: syncer.Record{Registry: c.Name, Name: name}}
+	e := syncer.Entry{Ref: syncer.Ref{Registry: c.Name, Name: name}}
 	var owner, namespace string
 	for _, label := range labels {
 		switch label.Key {

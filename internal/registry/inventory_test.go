@@ -18,7 +18,7 @@ import (
 func (b *bench) inventory(v *V1, cluster string) map[string]syncer.Entry {
 	b.t.Helper()
 	entries := map[string]syncer.Entry{}
-	err := v.Inventory(b.t.Context(), cluster, func(e syncer.Entry) { entries[e.Record.Name+" "+e.Record.ID] = e })
+	err := v.Inventory(b.t.Context(), cluster, func(e syncer.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -60,14 +60,14 @@ func TestWhatWasAppliedHasTheRecordedDigest(t *testing.T) {
 				})
 				c := sample("cata.log", "products", "offers")
 				change(c)
-				result := b.apply(v, c, syncer.Prior{})
+				result := b.apply(v, c, syncer.Previous{})
 				got := b.inventory(v, testCluster)
-				want := map[string]syncer.Entry{result.Record.Name + " " + result.Record.ID: {Key: keyOf(c), Record: result.Record}}
-				if diff := cmp.Diff(want, got); diff != "" || result.Record.Digest == "" {
+				want := map[string]syncer.Entry{result.Ref.Name + " " + result.Ref.ID: {Key: keyOf(c), Ref: result.Ref}}
+				if diff := cmp.Diff(want, got); diff != "" || result.Ref.Digest == "" {
 					t.Errorf("inventory (-applied +listed):\n%s", diff)
 				}
-				if place := v.Place(keyOf(c)); place.Name != result.Record.Name || place.Registry != result.Record.Registry {
-					t.Errorf("place %+v, the record is %+v", place, result.Record)
+				if place := v.Place(keyOf(c)); place.Name != result.Ref.Name || place.Registry != result.Ref.Registry {
+					t.Errorf("place %+v, the record is %+v", place, result.Ref)
 				}
 			})
 		}
@@ -116,7 +116,7 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			result := b.apply(v, sample("catalog", "products", "offers"), syncer.Prior{})
+			result := b.apply(v, sample("catalog", "products", "offers"), syncer.Previous{})
 			var at ids
 			pairs := map[string]int64{}
 			for _, l := range b.snapshot().Labels {
@@ -136,11 +136,11 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 			for key, value := range a.Labels {
 				at.apiLabels = append(at.apiLabels, pairs[key+"="+value])
 			}
-			if got := b.entry(v, at.component).Record; got != result.Record {
-				t.Fatalf("before the edit: %+v, recorded %+v", got, result.Record)
+			if got := b.entry(v, at.component).Ref; got != result.Ref {
+				t.Fatalf("before the edit: %+v, recorded %+v", got, result.Ref)
 			}
 			edit(b, at)
-			if got := b.entry(v, at.component); got.Record.Digest == result.Record.Digest {
+			if got := b.entry(v, at.component); got.Ref.Digest == result.Ref.Digest {
 				t.Errorf("the digest does not show it: %+v", got)
 			}
 		})
@@ -163,7 +163,7 @@ func (b *bench) edit(id int64, field string, value any) {
 func (b *bench) entry(v *V1, id int64) syncer.Entry {
 	b.t.Helper()
 	for _, e := range b.inventory(v, testCluster) {
-		if e.Record.ID == fmt.Sprint(id) {
+		if e.Ref.ID == fmt.Sprint(id) {
 			return e
 		}
 	}
@@ -176,18 +176,18 @@ func TestAnotherConfigurationChangesTheDigest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	result := b.apply(b.adapter(), c, syncer.Prior{})
+	result := b.apply(b.adapter(), c, syncer.Previous{})
 	for name, change := range map[string]func(*Config){
 		"segments":    func(c *Config) { c.Segments = append(c.Segments, component.SegmentSecurity) },
 		"name format": func(c *Config) { c.NameFormat = FormatNamespaceName },
 	} {
-		if got := b.entry(b.adapter(change), 1); got.Record.Digest == result.Record.Digest {
+		if got := b.entry(b.adapter(change), 1); got.Ref.Digest == result.Ref.Digest {
 			t.Errorf("%s: the digest is the same", name)
 		}
 	}
 	same := b.adapter(func(c *Config) { c.Timeout++ })
-	if got := b.entry(same, 1); got.Record != result.Record {
-		t.Errorf("another time limit changes the record: %+v, want %+v", got.Record, result.Record)
+	if got := b.entry(same, 1); got.Ref != result.Ref {
+		t.Errorf("another time limit changes the record: %+v, want %+v", got.Ref, result.Ref)
 	}
 }
 
@@ -229,10 +229,10 @@ func TestInventoryTellsWhoseAnEntryIs(t *testing.T) {
 				t.Fatalf("inventory %+v, want the entry and the APIs without one", got)
 			}
 			entry, bare := got[test.entry+" 1"], got[test.entry+"-gone "]
-			if entry.Key != test.want.Key || entry.Foreign != test.want.Foreign || entry.Record.Digest == "" {
+			if entry.Key != test.want.Key || entry.Foreign != test.want.Foreign || entry.Ref.Digest == "" {
 				t.Errorf("entry %+v, want %+v", entry, test.want)
 			}
-			if owned := bare.Key != (component.Key{}); owned != (test.want.Key != component.Key{}) || bare.Foreign != test.want.Foreign || bare.Record.ID != "" {
+			if owned := bare.Key != (component.Key{}); owned != (test.want.Key != component.Key{}) || bare.Foreign != test.want.Foreign || bare.Ref.ID != "" {
 				t.Errorf("APIs without a component %+v", bare)
 			}
 		})
@@ -279,11 +279,11 @@ func TestASecondEntryOfOneNameDoesNotChangeTheFirst(t *testing.T) {
 	v := b.adapter()
 	before := b.rawRegistry("self")
 	other := b.rawComponent("self", "other")
-	result := b.apply(v, sample("catalog", "products"), syncer.Prior{})
+	result := b.apply(v, sample("catalog", "products"), syncer.Previous{})
 	b.raw("PUT", fmt.Sprintf("/components/%d", other), map[string]any{"name": "catalog"})
 	entries := b.inventory(v, testCluster)
-	if got := entries["catalog "+result.Record.ID]; got.Record != result.Record || len(entries) != 2 {
-		t.Errorf("inventory %+v, recorded %+v (registry entry %d)", entries, result.Record, before)
+	if got := entries["catalog "+result.Ref.ID]; got.Ref != result.Ref || len(entries) != 2 {
+		t.Errorf("inventory %+v, recorded %+v (registry entry %d)", entries, result.Ref, before)
 	}
 }
 
@@ -322,10 +322,10 @@ func TestAnInventoryFailsWhole(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			b.apply(v, sample("catalog", "products"), syncer.Prior{})
+			b.apply(v, sample("catalog", "products"), syncer.Previous{})
 			b.server.Load().SetFault(on(100, "GET", path, refregistry.Fault{Status: 503}))
 			err := v.Inventory(t.Context(), testCluster, func(e syncer.Entry) { t.Errorf("told of %+v before the failure", e) })
-			fails(t, err, syncer.ClassDown)
+			fails(t, err, syncer.ClassUnavailable)
 		})
 	}
 }

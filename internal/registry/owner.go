@@ -57,9 +57,9 @@ func nameTaken(key component.Key, holder *wireComponent) *syncer.Failure {
 		}
 	}
 	return &syncer.Failure{
-		Class:   syncer.ClassTaken,
+		Class:   syncer.ClassNameConflict,
 		Request: request{method: "GET", endpoint: pathComponent}.String(),
-		Words: clean(fmt.Sprintf("the name %q in registry %q is taken by the component of namespace %q managed by %q, so %s cannot be shown there: "+
+		Detail: clean(fmt.Sprintf("the name %q in registry %q is taken by the component of namespace %q managed by %q, so %s cannot be shown there: "+
 			"set COMPONENT_NAME_FORMAT=%s to keep namespaces apart, or another COMPONENT_REGISTRY_NAME for a second cluster",
 			holder.Name, holder.RegistryName, namespace, owner, key, FormatNamespaceName)),
 	}

@@ -87,8 +87,8 @@ func listOnce[T any](ctx context.Context, s *session, endpoint string, query url
 		}
 		if skip > 0 && count == pageSize && fresh == 0 {
 			return false, &syncer.Failure{
-				Class: syncer.ClassRefused, Request: http.MethodGet + " " + endpoint,
-				Words: fmt.Sprintf("the registry ignores the parameter skip: rows %d to %d are rows that came before: check COMPONENT_REGISTRY_URL and any proxy before it", skip, skip+count-1),
+				Class: syncer.ClassUnauthorized, Request: http.MethodGet + " " + endpoint,
+				Detail: fmt.Sprintf("the registry ignores the parameter skip: rows %d to %d are rows that came before: check COMPONENT_REGISTRY_URL and any proxy before it", skip, skip+count-1),
 			}
 		}
 		if skip > 0 && (count == 0 || first != previous) {

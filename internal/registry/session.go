@@ -23,6 +23,6 @@ func (s *session) do(ctx context.Context, r request, out any) error {
 }
 
 // result is what the session did, and the record that it leaves.
-func (s *session) result(record syncer.Record) syncer.Result {
-	return syncer.Result{Record: record, Requests: s.requests, Writes: s.writes}
+func (s *session) result(record syncer.Ref) syncer.Result {
+	return syncer.Result{Ref: record, Requests: s.requests, Writes: s.writes}
 }

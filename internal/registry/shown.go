@@ -15,13 +15,13 @@ type shown struct {
 }
 
 // Shown is what the registry shows, or the part of it that was read.
-type Shown struct {
+type Actual struct {
 	cfg     Config
 	entries map[string]*shown // by name, of the configured registry entry
 }
 
 // Shown reads everything that stands under the configured registry entry, in pages. It changes nothing.
-func (v *V1) Shown(ctx context.Context) (*Shown, error) {
+func (v *V1) Actual(ctx context.Context) (*Actual, error) {
 	entries, steady, err := v.readAll(ctx, &session{client: v.client})
 	if err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func (v *V1) Shown(ctx context.Context) (*Shown, error) {
 	if !steady {
 		return nil, moved("GET "+pathComponents, "the entries change while they are read: try again")
 	}
-	return &Shown{cfg: v.cfg, entries: entries}, nil
+	return &Actual{cfg: v.cfg, entries: entries}, nil
 }
 
 // readAll reads what stands under the configured registry entry, by name. Where it is not steady, something may be missing.
@@ -63,7 +63,7 @@ func (v *V1) readAll(ctx context.Context, s *session) (entries map[string]*shown
 
 // ShownOf reads what stands under the component's name. The record of the sync state, where there is one, saves the
 // search for it.
-func (v *V1) ShownOf(ctx context.Context, key component.Key, record syncer.Record) (*Shown, error) {
+func (v *V1) ActualOf(ctx context.Context, key component.Key, record syncer.Ref) (*Actual, error) {
 	s := &session{client: v.client}
 	at := place{registry: v.cfg.Name, name: v.cfg.entryName(key)}
 	if recorded := recordedPlace(record); recorded.same(at) {
@@ -82,7 +82,7 @@ func (v *V1) ShownOf(ctx context.Context, key component.Key, record syncer.Recor
 	if err != nil {
 		return nil, err
 	}
-	one := &Shown{cfg: v.cfg, entries: map[string]*shown{}}
+	one := &Actual{cfg: v.cfg, entries: map[string]*shown{}}
 	if found != nil || len(apis) > 0 {
 		one.entries[at.name] = &shown{component: found, apis: apis}
 	}
@@ -108,7 +108,7 @@ type Orphan struct {
 
 // Orphans lists what odasync put into the registry for components of the cluster, as its labels tell, and what should not
 // be there: the component is not desired, or goes by another name now.
-func (s *Shown) Orphans(cluster string, desired func(component.Key) bool) []Orphan {
+func (s *Actual) Orphans(cluster string, desired func(component.Key) bool) []Orphan {
 	var orphans []Orphan
 	for name, e := range s.entries {
 		owned := s.cfg.owned(cluster, name, e.labels())

@@ -21,15 +21,15 @@ import (
 
 func TestTrialWritesAndChangesNothing(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
-	b.apply(b.adapter(), sample("catalog", "products"), syncer.Prior{})
+	b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
 	b.rawRegistry("neighbour")
 	before := b.snapshot()
 	for name, v := range map[string]*V1{"an adapter that has just started": b.adapter(), "one that has written": b.adapter()} {
 		if name == "one that has written" {
-			b.apply(v, sample("catalog", "products"), syncer.Prior{})
+			b.apply(v, sample("catalog", "products"), syncer.Previous{})
 		}
 		b.resetRequests()
-		if err := v.Trial(t.Context()); err != nil {
+		if err := v.WriteProbe(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if all, writes := b.requests(); writes != 1 || all > 3 {
@@ -45,10 +45,10 @@ func TestTrialWritesAndChangesNothing(t *testing.T) {
 func TestTrialKeepsTheAddressThatStands(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
-	b.apply(v, sample("catalog"), syncer.Prior{})
+	b.apply(v, sample("catalog"), syncer.Previous{})
 	id := b.snapshot().Registries[0].ID
 	b.raw("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
-	if err := v.Trial(t.Context()); err != nil {
+	if err := v.WriteProbe(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if got := b.snapshot().Registries[0]; got.ID != id || got.URL != "http://elsewhere.example.org/" {
@@ -64,19 +64,19 @@ func TestTrialTellsOfFaults(t *testing.T) {
 		words  []string
 		health bool // is well all the same
 	}{
-		"an internal error":            {fault: refregistry.Fault{Status: 500}, class: syncer.ClassDown, words: []string{"HTTP 500"}},
-		"an internal error of a write": {fault: refregistry.Fault{Status: 500}, of: "PUT", class: syncer.ClassDown, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
-		"a wrong key":                  {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: syncer.ClassRefused, words: []string{"HTTP 401: no"}},
-		"a key that may not write":     {fault: refregistry.Fault{Status: 403}, of: "PUT", class: syncer.ClassRefused, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
-		"too many requests":            {fault: refregistry.Fault{Status: 429, RetryAfter: "3"}, class: syncer.ClassBusy, words: []string{"HTTP 429"}},
-		"no answer":                    {fault: refregistry.Fault{Hang: true}, class: syncer.ClassDown, words: []string{"no answer within 50ms"}},
-		"no answer to a write":         {fault: refregistry.Fault{Hang: true}, of: "PUT", class: syncer.ClassDown, words: []string{"PUT /registries/{id}: no answer"}, health: true},
-		"a reset":                      {fault: refregistry.Fault{Reset: true}, class: syncer.ClassDown, words: []string{"reset"}},
+		"an internal error":            {fault: refregistry.Fault{Status: 500}, class: syncer.ClassUnavailable, words: []string{"HTTP 500"}},
+		"an internal error of a write": {fault: refregistry.Fault{Status: 500}, of: "PUT", class: syncer.ClassUnavailable, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
+		"a wrong key":                  {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: syncer.ClassUnauthorized, words: []string{"HTTP 401: no"}},
+		"a key that may not write":     {fault: refregistry.Fault{Status: 403}, of: "PUT", class: syncer.ClassUnauthorized, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
+		"too many requests":            {fault: refregistry.Fault{Status: 429, RetryAfter: "3"}, class: syncer.ClassRateLimited, words: []string{"HTTP 429"}},
+		"no answer":                    {fault: refregistry.Fault{Hang: true}, class: syncer.ClassUnavailable, words: []string{"no answer within 50ms"}},
+		"no answer to a write":         {fault: refregistry.Fault{Hang: true}, of: "PUT", class: syncer.ClassUnavailable, words: []string{"PUT /registries/{id}: no answer"}, health: true},
+		"a reset":                      {fault: refregistry.Fault{Reset: true}, class: syncer.ClassUnavailable, words: []string{"reset"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
-			b.apply(b.adapter(), sample("catalog", "products"), syncer.Prior{})
+			b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
 			v := b.adapter(func(cfg *Config) {
 				if test.fault.Hang {
 					cfg.Timeout = config.Duration(50 * time.Millisecond)
@@ -89,9 +89,9 @@ func TestTrialTellsOfFaults(t *testing.T) {
 				}
 				return &test.fault
 			})
-			err := v.Trial(t.Context())
+			err := v.WriteProbe(t.Context())
 			fails(t, err, test.class, test.words...)
-			if failure, _ := asFailure(err); test.class == syncer.ClassBusy && failure.RetryAfter != 3*time.Second {
+			if failure, _ := asFailure(err); test.class == syncer.ClassRateLimited && failure.RetryAfter != 3*time.Second {
 				t.Errorf("wait = %s, want 3s", failure.RetryAfter)
 			}
 			if err := v.Health(t.Context()); test.health && err != nil {
@@ -101,7 +101,7 @@ func TestTrialTellsOfFaults(t *testing.T) {
 			}
 			b.server.Load().SetFault(nil)
 			v.client.timeout = 20 * time.Second
-			if err := v.Trial(t.Context()); err != nil {
+			if err := v.WriteProbe(t.Context()); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
 			if diff := cmp.Diff(before, b.snapshot()); diff != "" {
@@ -122,11 +122,11 @@ func TestTrialWithoutItsEntry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			b.apply(v, sample("catalog", "products"), syncer.Prior{})
+			b.apply(v, sample("catalog", "products"), syncer.Previous{})
 			take(b)
 			before := b.snapshot()
 			for range 2 {
-				if err := v.Trial(t.Context()); err != nil {
+				if err := v.WriteProbe(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -145,7 +145,7 @@ func TestProbesEndWithTheirContext(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	b.server.Load().SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Hang: true} })
-	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "trial": v.Trial} {
+	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "trial": v.WriteProbe} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- ask(ctx) }()
@@ -163,6 +163,6 @@ func TestProbesOfAnUnknownCertificate(t *testing.T) {
 	web.StartTLS()
 	t.Cleanup(web.Close)
 	v := newBench(t, refregistry.Config{}).adapter(func(cfg *Config) { cfg.URL = web.URL })
-	fails(t, v.Health(t.Context()), syncer.ClassDown, "certificate")
-	fails(t, v.Trial(t.Context()), syncer.ClassDown, "certificate")
+	fails(t, v.Health(t.Context()), syncer.ClassUnavailable, "certificate")
+	fails(t, v.WriteProbe(t.Context()), syncer.ClassUnavailable, "certificate")
 }

@@ -41,7 +41,7 @@ func (v *V1) Health(ctx context.Context) error {
 
 // Trial implements syncer.Probe: it writes the registry entry's address as it stands there. An entry that is gone, as in a
 // registry that lost its database, is looked for and created once more, which is a write too.
-func (v *V1) Trial(ctx context.Context) error {
+func (v *V1) WriteProbe(ctx context.Context) error {
 	s := &session{client: v.client}
 	for mark := uint64(0); ; mark = v.index.registries.mark() {
 		if err := v.index.reloadRegistry(ctx, s, mark); err != nil {
@@ -73,12 +73,12 @@ func (v *V1) rewrite(ctx context.Context, s *session) error {
 func (v *V1) Close() { v.client.http.CloseIdleConnections() }
 
 // Apply implements syncer.Registry.
-func (v *V1) Apply(ctx context.Context, key component.Key, content *component.Component, prior syncer.Prior) (syncer.Result, error) {
+func (v *V1) Apply(ctx context.Context, key component.Key, content *component.Component, prior syncer.Previous) (syncer.Result, error) {
 	want, leftOut := v.cfg.desire(key, content)
 	if len(leftOut) > 0 {
 		v.log.Debug().Stringer("component", key).Strs("apis", leftOut).Msg("APIs without an address are not registered yet")
 	}
-	a := &apply{V1: v, session: &session{client: v.client}, key: key, want: want, record: prior.Record, doubt: prior.Doubt}
+	a := &apply{V1: v, session: &session{client: v.client}, key: key, want: want, record: prior.Ref, doubt: prior.InDoubt}
 	err := v.rounds(ctx, a.session, a.round)
 	if err == nil {
 		a.record.Digest = v.cfg.digest(want)
@@ -88,22 +88,22 @@ func (v *V1) Apply(ctx context.Context, key component.Key, content *component.Co
 
 // Delete implements syncer.Registry. What stands under the recorded name goes, and what stands under the name of the
 // present configuration, should an apply under that name have ended before it was recorded.
-func (v *V1) Delete(ctx context.Context, key component.Key, prior syncer.Prior) (syncer.Result, error) {
+func (v *V1) Delete(ctx context.Context, key component.Key, prior syncer.Previous) (syncer.Result, error) {
 	s := &session{client: v.client}
 	places := []place{{registry: v.cfg.Name, name: v.cfg.entryName(key)}}
-	if recorded := recordedPlace(prior.Record); recorded.known() {
+	if recorded := recordedPlace(prior.Ref); recorded.known() {
 		if recorded.same(places[0]) {
 			places = places[:0]
 		}
 		places = append(places, recorded)
 	}
 	for _, at := range places {
-		r := &removal{V1: v, session: s, key: key, at: at, doubt: prior.Doubt}
+		r := &removal{V1: v, session: s, key: key, at: at, doubt: prior.InDoubt}
 		if err := v.rounds(ctx, s, r.round); err != nil {
-			return s.result(prior.Record), err
+			return s.result(prior.Ref), err
 		}
 	}
-	return s.result(syncer.Record{}), nil
+	return s.result(syncer.Ref{}), nil
 }
 
 // place is where a component stands or stood. ID is 0 where it is not known.
@@ -117,7 +117,7 @@ func (p place) same(other place) bool { return p.registry == other.registry && p
 func (p place) holder() holder        { return holder{p.registry, p.name} }
 
 // recordedPlace reads a record. An id that is no number is another adapter's: the name still holds.
-func recordedPlace(r syncer.Record) place {
+func recordedPlace(r syncer.Ref) place {
 	id, err := strconv.ParseInt(r.ID, 10, 64)
 	if err != nil {
 		id = 0

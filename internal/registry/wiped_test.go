@@ -43,15 +43,15 @@ func (b *bench) theirs() string {
 func TestAWipedRegistryIsFilledAgainAndOthersAreNotHarmed(t *testing.T) {
 	tests := map[string]struct {
 		fill  func(b *bench)
-		prior func(syncer.Result) syncer.Prior
+		prior func(syncer.Result) syncer.Previous
 	}{
 		"empty":                                  {prior: recordOf},
 		"ids given to others":                    {prior: recordOf, fill: func(b *bench) { b.fillByAnother(false) }},
 		"ids given to others, the entry created": {prior: recordOf, fill: func(b *bench) { b.fillByAnother(true) }},
-		"without a record":                       {prior: func(syncer.Result) syncer.Prior { return syncer.Prior{} }, fill: func(b *bench) { b.fillByAnother(true) }},
+		"without a record":                       {prior: func(syncer.Result) syncer.Previous { return syncer.Previous{} }, fill: func(b *bench) { b.fillByAnother(true) }},
 		"filled by another replica": {prior: recordOf, fill: func(b *bench) {
 			b.fillByAnother(false)
-			b.apply(b.adapter(), sample("catalog", "products"), syncer.Prior{})
+			b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
 		}},
 		"a foreign owner's labels under known ids": {prior: recordOf, fill: func(b *bench) { b.rawRegistry("self"); b.rawForeignLabels() }},
 	}
@@ -60,14 +60,14 @@ func TestAWipedRegistryIsFilledAgainAndOthersAreNotHarmed(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
 			c, fresh := sample("catalog", "products", "offers"), sample("fresh", "products")
-			first := b.apply(v, c, syncer.Prior{})
+			first := b.apply(v, c, syncer.Previous{})
 			b.wipe()
 			if test.fill != nil {
 				test.fill(b)
 			}
 			before := b.theirs()
 			// A component that nothing is known of comes first: its creation is the first that meets the new ids.
-			b.apply(v, fresh, syncer.Prior{})
+			b.apply(v, fresh, syncer.Previous{})
 			second := b.apply(v, c, test.prior(first))
 			if diff := cmp.Diff(sampleShown("fresh", "products"), b.shown("self", "fresh")); diff != "" {
 				t.Error(diff)
@@ -98,7 +98,7 @@ func TestDeleteInAWipedRegistryLeavesOthersAlone(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products")
-	first := b.apply(v, c, syncer.Prior{})
+	first := b.apply(v, c, syncer.Previous{})
 	b.wipe()
 	b.fillByAnother(true)
 	before := b.theirs()
@@ -127,7 +127,7 @@ func TestAWipeAmongManyApplies(t *testing.T) {
 						b.server.Store(next.server.Load())
 					}
 					c := sample(fmt.Sprint("c", i), "products")
-					if _, err := v.Apply(t.Context(), keyOf(c), c, syncer.Prior{}); err != nil {
+					if _, err := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -156,8 +156,8 @@ func TestARegistryThatKeepsChangingEndsInAFailure(t *testing.T) {
 		return nil
 	})
 	c := sample("catalog")
-	_, err := v.Apply(t.Context(), keyOf(c), c, syncer.Prior{})
-	fails(t, err, syncer.ClassMoved, "already exists")
+	_, err := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{})
+	fails(t, err, syncer.ClassConflict, "already exists")
 	if posts := b.server.Load().Requests()["POST /components/"]; posts != maxRounds {
 		t.Errorf("%d attempts, want %d", posts, maxRounds)
 	}

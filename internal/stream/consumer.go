@@ -199,7 +199,7 @@ func (c *Consumer) Close() {
 // Backlog is what waits for a target, over all replicas.
 type Backlog struct {
 	Pending    uint64 // not delivered yet
-	Unfinished int    // delivered and not acknowledged, retries included
+	AckPending int    // delivered and not acknowledged, retries included
 	// Done is the sequence up to which every message is acknowledged, Delivered the newest that was ever delivered.
 	Done, Delivered uint64
 }
@@ -241,7 +241,7 @@ func (l *Log) Backlog(ctx context.Context, target string) (Backlog, error) {
 }
 
 func backlogOf(info *jetstream.ConsumerInfo) Backlog {
-	return Backlog{Pending: info.NumPending, Unfinished: info.NumAckPending, Done: info.AckFloor.Stream, Delivered: info.Delivered.Stream}
+	return Backlog{Pending: info.NumPending, AckPending: info.NumAckPending, Done: info.AckFloor.Stream, Delivered: info.Delivered.Stream}
 }
 
 // filters returns a subject for each cluster, or the one for all.

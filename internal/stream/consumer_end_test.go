@@ -30,7 +30,7 @@ func TestCloseHandsBack(t *testing.T) {
 	held := next(t, first)
 	eventually(t, "all are with the first replica", func() bool {
 		backlog := must(first.Backlog(within(t)))
-		return backlog.Pending == 0 && backlog.Unfinished == messages
+		return backlog.Pending == 0 && backlog.AckPending == messages
 	})
 	first.Close()
 	open(t, second, messages)

@@ -16,7 +16,7 @@ import (
 )
 
 // Letters are the dead letters of one target: one message a component, the newest.
-type Letters struct {
+type DeadLetters struct {
 	conn   *Conn
 	stream jetstream.Stream
 	target string
@@ -33,7 +33,7 @@ type DeadLetter struct {
 	Reason    syncer.Class `json:"reason"`
 	Request   string       `json:"request"`
 	Status    int          `json:"status"`
-	Words     string       `json:"words"`
+	Detail    string       `json:"words"`
 	Attempts  int          `json:"attempts"`
 	First     time.Time    `json:"first"`
 	Last      time.Time    `json:"last"`
@@ -58,7 +58,7 @@ type DeadEvent struct {
 }
 
 // Letters returns the dead letters of a target; their stream is created where it is missing. The syncer owns it.
-func (c *Conn) Letters(ctx context.Context, target string) (*Letters, error) {
+func (c *Conn) Letters(ctx context.Context, target string) (*DeadLetters, error) {
 	s, err := c.ensureStream(ctx, jetstream.StreamConfig{
 		Name:              DeadLetterName,
 		Description:       "Components that a registry does not take, the newest failure of each",
@@ -76,11 +76,11 @@ func (c *Conn) Letters(ctx context.Context, target string) (*Letters, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Letters{conn: c, stream: s, target: target}, nil
+	return &DeadLetters{conn: c, stream: s, target: target}, nil
 }
 
 // OpenLetters binds to the stream that a syncer created.
-func (c *Conn) OpenLetters(ctx context.Context, target string) (*Letters, error) {
+func (c *Conn) OpenDeadLetters(ctx context.Context, target string) (*DeadLetters, error) {
 	s, err := c.js.Stream(ctx, DeadLetterName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, fmt.Errorf("stream %s does not exist yet: start a syncer, which creates it", DeadLetterName)
@@ -91,12 +91,12 @@ func (c *Conn) OpenLetters(ctx context.Context, target string) (*Letters, error)
 	if err := checkOurs(s.CachedInfo().Config, "dead letters"); err != nil {
 		return nil, err
 	}
-	return &Letters{conn: c, stream: s, target: target}, nil
+	return &DeadLetters{conn: c, stream: s, target: target}, nil
 }
 
 // Put stores the letter in place of the component's earlier one. Where one of a newer event stands there it returns
 // syncer.ErrConflict: another replica has gone on.
-func (l *Letters) Put(ctx context.Context, letter syncer.Letter) error {
+func (l *DeadLetters) Put(ctx context.Context, letter syncer.DeadLetter) error {
 	fail := func(err error) error { return fmt.Errorf("write the dead letter of %s: %w", letter.Event.Key, err) }
 	newer, sequence, err := l.last(ctx, letter.Event.Key, letter.Event.Sequence)
 	switch {
@@ -132,7 +132,7 @@ func (l *Letters) Put(ctx context.Context, letter syncer.Letter) error {
 	return nil
 }
 
-func (l *Letters) publish(ctx context.Context, letter syncer.Letter, data []byte, replaces uint64) error {
+func (l *DeadLetters) publish(ctx context.Context, letter syncer.DeadLetter, data []byte, replaces uint64) error {
 	msg := &nats.Msg{Subject: event.DeadSubject(letter.Target, letter.Event.Key), Data: data}
 	_, err := retryRefused(ctx, func() (*jetstream.PubAck, error) {
 		return l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterName), jetstream.WithExpectLastSequencePerSubject(replaces))
@@ -143,7 +143,7 @@ func (l *Letters) publish(ctx context.Context, letter syncer.Letter, data []byte
 // last reads the sequence of the component's dead letter in the stream of dead letters, 0 where there is none, and whether it
 // is of a newer event than the given one. One that cannot be decoded is a letter of no event, and so is one whose event the
 // stream does not have: it came back older, or is another one.
-func (l *Letters) last(ctx context.Context, key component.Key, than uint64) (newer bool, sequence uint64, err error) {
+func (l *DeadLetters) last(ctx context.Context, key component.Key, than uint64) (newer bool, sequence uint64, err error) {
 	m, sequence, found, err := l.conn.last(ctx, DeadLetterName, event.DeadSubject(l.target, key))
 	var d DeadLetter
 	if err != nil || !found || json.Unmarshal(m.Data, &d) != nil || d.Sequence <= than {
@@ -156,7 +156,7 @@ func (l *Letters) last(ctx context.Context, key component.Key, than uint64) (new
 
 // Remove takes the component's letter away if it is of an event up to the given one; none is success. A letter that is
 // stored meanwhile stays.
-func (l *Letters) Remove(ctx context.Context, key component.Key, upTo uint64) error {
+func (l *DeadLetters) Remove(ctx context.Context, key component.Key, upTo uint64) error {
 	newer, sequence, err := l.last(ctx, key, upTo)
 	if err == nil && sequence > 0 && !newer {
 		err = l.stream.Purge(ctx, jetstream.WithPurgeSubject(event.DeadSubject(l.target, key)), jetstream.WithPurgeSequence(sequence+1))
@@ -168,7 +168,7 @@ func (l *Letters) Remove(ctx context.Context, key component.Key, upTo uint64) er
 }
 
 // All calls each with every dead letter of the target. What cannot be decoded is reported with the error.
-func (l *Letters) All(ctx context.Context, each func(DeadLetter, error)) error {
+func (l *DeadLetters) All(ctx context.Context, each func(DeadLetter, error)) error {
 	return l.conn.scan(ctx, l.stream, event.DeadPrefix+"."+event.Token(l.target)+".>", false, func(m event.Message, sequence uint64) {
 		var d DeadLetter
 		err := json.Unmarshal(m.Data, &d)
@@ -183,7 +183,7 @@ func (l *Letters) All(ctx context.Context, each func(DeadLetter, error)) error {
 }
 
 // Count asks the server how many dead letters the target has.
-func (l *Letters) Count(ctx context.Context) (int, error) {
+func (l *DeadLetters) Count(ctx context.Context) (int, error) {
 	info, err := l.stream.Info(ctx, jetstream.WithSubjectFilter(event.DeadPrefix+"."+event.Token(l.target)+".>"))
 	if err != nil {
 		return 0, fmt.Errorf("count the dead letters of target %q: %w", l.target, err)
@@ -191,14 +191,14 @@ func (l *Letters) Count(ctx context.Context) (int, error) {
 	return len(info.State.Subjects), nil // one message a component
 }
 
-func encodeLetter(l syncer.Letter) DeadLetter {
+func encodeLetter(l syncer.DeadLetter) DeadLetter {
 	e := l.Event
 	return DeadLetter{
 		Target: l.Target, Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
-		Reason: l.Reason, Request: l.Request, Status: l.Status, Words: l.Words, Attempts: l.Attempts,
+		Reason: l.Reason, Request: l.Request, Status: l.Status, Detail: l.Detail, Attempts: l.Attempts,
 		First: l.First.UTC(), Last: l.Last.UTC(),
 		Event: DeadEvent{
-			Deleted: e.Deleted() && l.Reason != syncer.ClassUnreadable, Time: e.Time.UTC(), Hash: e.Hash, UID: e.UID,
+			Deleted: e.Deleted() && l.Reason != syncer.ClassMalformed, Time: e.Time.UTC(), Hash: e.Hash, UID: e.UID,
 			ResourceVersion: e.ResourceVersion, Component: e.Component,
 		},
 	}

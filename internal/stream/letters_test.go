@@ -21,7 +21,7 @@ import (
 	"odasync/internal/syncer"
 )
 
-func lettersOf(t testing.TB, conn *stream.Conn, target string) *stream.Letters {
+func lettersOf(t testing.TB, conn *stream.Conn, target string) *stream.DeadLetters {
 	t.Helper()
 	waitConnected(t, conn)
 	letters, err := conn.Letters(within(t), target)
@@ -32,16 +32,16 @@ func lettersOf(t testing.TB, conn *stream.Conn, target string) *stream.Letters {
 }
 
 // rejected is a letter with every field set.
-func rejected(target string, key component.Key) syncer.Letter {
+func rejected(target string, key component.Key) syncer.DeadLetter {
 	e := upsert(key, "Complete")
 	e.Sequence = 41
-	return syncer.Letter{
-		Event: e, Target: target, Reason: syncer.ClassRejected, Request: "POST /components/", Status: 422, Words: "body.name: \"too\" long…",
+	return syncer.DeadLetter{
+		Event: e, Target: target, Reason: syncer.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: \"too\" long…",
 		Attempts: 3, First: seen.Add(time.Nanosecond), Last: seen.Add(time.Hour),
 	}
 }
 
-func put(t testing.TB, letters *stream.Letters, l syncer.Letter) {
+func put(t testing.TB, letters *stream.DeadLetters, l syncer.DeadLetter) {
 	t.Helper()
 	if err := letters.Put(within(t), l); err != nil {
 		t.Fatal(err)
@@ -49,15 +49,15 @@ func put(t testing.TB, letters *stream.Letters, l syncer.Letter) {
 }
 
 // all reads the target's letters by their components, and what could not be decoded.
-func all(t testing.TB, letters *stream.Letters) (found map[component.Key]syncer.Letter, errs []error) {
+func all(t testing.TB, letters *stream.DeadLetters) (found map[component.Key]syncer.DeadLetter, errs []error) {
 	t.Helper()
-	found = make(map[component.Key]syncer.Letter)
+	found = make(map[component.Key]syncer.DeadLetter)
 	err := letters.All(within(t), func(d stream.DeadLetter, err error) {
 		if err != nil {
 			errs = append(errs, err)
 			return
 		}
-		l := streamtest.Letter(d)
+		l := streamtest.DeadLetter(d)
 		if _, twice := found[l.Event.Key]; twice {
 			t.Errorf("%s comes twice", l.Event.Key)
 		}
@@ -70,9 +70,9 @@ func all(t testing.TB, letters *stream.Letters) (found map[component.Key]syncer.
 }
 
 // holds wants exactly these letters.
-func holds(t testing.TB, letters *stream.Letters, want ...syncer.Letter) {
+func holds(t testing.TB, letters *stream.DeadLetters, want ...syncer.DeadLetter) {
 	t.Helper()
-	wanted := make(map[component.Key]syncer.Letter)
+	wanted := make(map[component.Key]syncer.DeadLetter)
 	for _, l := range want {
 		wanted[l.Event.Key] = l
 	}
@@ -87,13 +87,13 @@ func TestLettersKeepEveryField(t *testing.T) {
 	tombstone := rejected("default", keyOf("gone"))
 	tombstone.Event = event.Tombstone(keyOf("gone"), "uid-gone", "7", seen)
 	tombstone.Event.Sequence = 43
-	unreadable := syncer.Letter{
-		Event: event.Event{Key: keyOf("junk"), Sequence: 44}, Target: "default", Reason: syncer.ClassUnreadable, Request: "decode",
-		Words: "message 44: no JSON", Attempts: 1, First: seen, Last: seen,
+	unreadable := syncer.DeadLetter{
+		Event: event.Event{Key: keyOf("junk"), Sequence: 44}, Target: "default", Reason: syncer.ClassMalformed, Request: "decode",
+		Detail: "message 44: no JSON", Attempts: 1, First: seen, Last: seen,
 	}
 	letters := lettersOf(t, streamtest.Start(t).Conn(t), "default")
 	holds(t, letters)
-	want := []syncer.Letter{rejected("default", keyOf("a")), rejected("default", keyOf("a.b.c")), tombstone, unreadable}
+	want := []syncer.DeadLetter{rejected("default", keyOf("a")), rejected("default", keyOf("a.b.c")), tombstone, unreadable}
 	for _, l := range want {
 		put(t, letters, l)
 	}
@@ -213,7 +213,7 @@ func TestOpenLetters(t *testing.T) {
 					t.Errorf("the stream was changed:\n%s", diff)
 				}
 			}
-			_, err := conn.OpenLetters(within(t), "default")
+			_, err := conn.OpenDeadLetters(within(t), "default")
 			says(t, err, test.words...)
 		})
 	}
@@ -221,7 +221,7 @@ func TestOpenLetters(t *testing.T) {
 		t.Parallel()
 		s := streamtest.Start(t)
 		put(t, lettersOf(t, s.Conn(t), "default"), rejected("default", keyOf("a")))
-		opened, err := s.Conn(t).OpenLetters(within(t), "default")
+		opened, err := s.Conn(t).OpenDeadLetters(within(t), "default")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +248,7 @@ func TestLettersWrittenAtOnce(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	var want []syncer.Letter
+	var want []syncer.DeadLetter
 	for i := range 25 {
 		want = append(want, rejected("default", keyOf(fmt.Sprint("c", i))))
 	}

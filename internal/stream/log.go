@@ -129,7 +129,7 @@ func (l *Log) Newest(ctx context.Context, key component.Key) (event.Event, bool,
 	}
 	e, err := event.Decode(m, sequence)
 	if err != nil {
-		return event.Event{Key: key, Sequence: sequence}, true, fmt.Errorf("%w: %w", event.ErrUnreadable, err)
+		return event.Event{Key: key, Sequence: sequence}, true, fmt.Errorf("%w: %w", event.ErrMalformed, err)
 	}
 	return e, true, nil
 }

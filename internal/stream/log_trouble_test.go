@@ -169,7 +169,7 @@ func TestSubjectTakenByAForeignMessage(t *testing.T) {
 	if diff := cmp.Diff(event.Head{Key: key, Sequence: foreign}, head); diff != "" {
 		t.Errorf("head (-want +got):\n%s", diff)
 	}
-	if e, found, err := log.Newest(within(t), key); !found || !errors.Is(err, event.ErrUnreadable) || e.Sequence != foreign || e.Key != key {
+	if e, found, err := log.Newest(within(t), key); !found || !errors.Is(err, event.ErrMalformed) || e.Sequence != foreign || e.Key != key {
 		t.Errorf("newest: %+v, %t, %v, want its key, its sequence and an error", e, found, err)
 	}
 	publish(t, log, upsert(key, "B"), foreign)

@@ -53,7 +53,7 @@ func TestAMarkerThatCannotBeRead(t *testing.T) {
 	if _, err := js(t, s).Publish(t.Context(), event.SnapshotSubject("junk"), []byte("junk")); err != nil {
 		t.Fatal(err)
 	}
-	if m, _, err := log.LastMark(within(t), "junk"); !errors.Is(err, event.ErrUnreadable) || !cmp.Equal(m, event.Marker{}) {
+	if m, _, err := log.LastMark(within(t), "junk"); !errors.Is(err, event.ErrMalformed) || !cmp.Equal(m, event.Marker{}) {
 		t.Errorf("read as %+v, %v", m, err)
 	}
 }

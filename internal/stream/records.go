@@ -79,9 +79,9 @@ func (r *Records) Reconciled(ctx context.Context, done syncer.Reconciliation) er
 	fail := func(err error) error {
 		return fmt.Errorf("note the reconcile of target %s with cluster %s: %w", done.Target, done.Cluster, err)
 	}
-	if done.Error != "" && done.Refused == nil { // what waits to be approved still does
+	if done.Error != "" && done.PendingDeletion == nil { // what waits to be approved still does
 		if last, found, err := r.LastReconcile(ctx, done.Target, done.Cluster); err == nil && found {
-			done.Refused = last.Refused
+			done.PendingDeletion = last.PendingDeletion
 		}
 	}
 	value, err := json.Marshal(done)

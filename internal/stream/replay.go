@@ -48,7 +48,7 @@ func (l *Log) After(ctx context.Context, key component.Key, sequence uint64) (ev
 	}
 	e, err := event.Decode(event.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data}, raw.Sequence)
 	if err != nil {
-		return event.Event{Key: key, Sequence: raw.Sequence}, true, fmt.Errorf("%w: %w", event.ErrUnreadable, err)
+		return event.Event{Key: key, Sequence: raw.Sequence}, true, fmt.Errorf("%w: %w", event.ErrMalformed, err)
 	}
 	return e, true, nil
 }

@@ -26,7 +26,7 @@ func TestAfterReadsAKeysHistory(t *testing.T) {
 	}
 	eventually(t, "the message that is no event", func() bool {
 		_, found, err := log.Newest(within(t), key)
-		return found && errors.Is(err, event.ErrUnreadable)
+		return found && errors.Is(err, event.ErrMalformed)
 	})
 	three := two + 1
 	four := publish(t, log, event.Tombstone(key, "", "", time.Now()), three)
@@ -34,7 +34,7 @@ func TestAfterReadsAKeysHistory(t *testing.T) {
 	var read []uint64
 	for after := uint64(0); ; {
 		e, found, err := log.After(within(t), key, after)
-		if unreadable := errors.Is(err, event.ErrUnreadable); unreadable != (e.Sequence == three) || err != nil && !unreadable {
+		if unreadable := errors.Is(err, event.ErrMalformed); unreadable != (e.Sequence == three) || err != nil && !unreadable {
 			t.Fatalf("message %d: %v", e.Sequence, err)
 		}
 		if !found {

@@ -185,7 +185,7 @@ func reconciled() syncer.Reconciliation {
 	refused := prune.Pending("target lab.1, cluster edge.1", []component.Key{{Cluster: "edge.1", Namespace: "ns", Name: "a.b"}}, 3)
 	return syncer.Reconciliation{
 		ID: "marker", Cluster: "edge.1", Target: "lab.1", Time: seen, Seconds: 1.5, DryRun: true, Desired: 1, Entries: 2, Pending: 3, Failed: 4,
-		Missing: 5, Unsettled: 6, Different: 7, Orphans: 8, Mended: 9, Deleted: 10, Unmended: 11, Refused: refused,
+		Missing: 5, Unacknowledged: 6, Different: 7, Orphans: 8, Repaired: 9, Deleted: 10, Unrepaired: 11, PendingDeletion: refused,
 		Findings: []syncer.Finding{{Component: "edge.1/ns/a.b", Problem: "missing", Outcome: "mended"}}, Error: "stopped",
 	}
 }

@@ -35,7 +35,7 @@ func drained(t testing.TB, consumer *stream.Consumer) {
 	t.Helper()
 	eventually(t, "the backlog is empty", func() bool {
 		backlog := must(consumer.Backlog(within(t)))
-		return backlog.Pending == 0 && backlog.Unfinished == 0
+		return backlog.Pending == 0 && backlog.AckPending == 0
 	})
 }
 
@@ -132,7 +132,7 @@ func TestRetryComesAfterItsDelay(t *testing.T) {
 			t.Fatalf("delivered %d, want %d", d.Sequence, other)
 		}
 		ack(t, d)
-		if unfinished := must(consumer.Backlog(within(t))).Unfinished; unfinished < 1 {
+		if unfinished := must(consumer.Backlog(within(t))).AckPending; unfinished < 1 {
 			t.Errorf("%d unfinished, want the one that comes again", unfinished)
 		}
 	}

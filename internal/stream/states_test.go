@@ -38,7 +38,7 @@ func load(t *testing.T, states *stream.States, key component.Key) syncer.State {
 func applied(key component.Key) syncer.State {
 	return syncer.State{
 		Key: key, Sequence: 41, Outcome: syncer.OutcomeApplied, Hash: "h", Intent: 42,
-		Record: syncer.Record{Registry: "self", Name: "a", ID: "17"}, Error: "e", Attempts: 3, Updated: seen,
+		Ref: syncer.Ref{Registry: "self", Name: "a", ID: "17"}, Error: "e", Attempts: 3, Updated: seen,
 	}
 }
 

@@ -15,8 +15,8 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 		failure syncer.Failure
 		reason  syncer.Class
 	}{
-		"an internal error": {syncer.Failure{Class: syncer.ClassDown, Request: "POST /components/", Status: 500, Words: "Internal Server Error"}, syncer.ClassAlone},
-		"never at rest":     {syncer.Failure{Class: syncer.ClassMoved, Request: "PUT /components/{id}", Status: 404, Words: "Component not found"}, syncer.ClassMoved},
+		"an internal error": {syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 500, Detail: "Internal Server Error"}, syncer.ClassPoison},
+		"never at rest":     {syncer.Failure{Class: syncer.ClassConflict, Request: "PUT /components/{id}", Status: 404, Detail: "Component not found"}, syncer.ClassConflict},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 			})
 			r := b.start(setup{concurrency: 4})
 			bad := b.put("bad", "bad")
-			eventually(t, "two strikes", func() bool { return b.state("bad").Strikes >= 2 })
+			eventually(t, "two strikes", func() bool { return b.state("bad").ConsecutiveFailures >= 2 })
 			for i := range 20 {
 				b.put(fmt.Sprintf("c%d", i), "A")
 			}
@@ -45,10 +45,10 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 			}
 			l := letters[0]
 			if l.Event.Key != key("bad") || l.Event.Sequence != bad.Sequence || l.Reason != test.reason || l.Status != test.failure.Status ||
-				l.Request != test.failure.Request || l.Words != test.failure.Words || l.Attempts != 5 {
+				l.Request != test.failure.Request || l.Detail != test.failure.Detail || l.Attempts != 5 {
 				t.Errorf("dead letter %+v", l)
 			}
-			if state := b.state("bad"); state.Outcome != syncer.OutcomeFailed || state.Strikes != 5 || !state.Letter || state.Intent != 0 {
+			if state := b.state("bad"); state.Outcome != syncer.OutcomeFailed || state.ConsecutiveFailures != 5 || !state.DeadLetter || state.Intent != 0 {
 				t.Errorf("state %+v", state)
 			}
 			if got := len(b.registry.got("bad")); got != 5 {
@@ -63,7 +63,7 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 
 			b.put("bad", "good")
 			b.idle()
-			if state := b.state("bad"); state.Outcome != syncer.OutcomeApplied || state.Strikes != 0 || state.Letter || !state.FailedSince.IsZero() {
+			if state := b.state("bad"); state.Outcome != syncer.OutcomeApplied || state.ConsecutiveFailures != 0 || state.DeadLetter || !state.FailedSince.IsZero() {
 				t.Errorf("state of the next version %+v", state)
 			}
 			if letters := b.letters(target); len(letters) != 0 {
@@ -77,7 +77,7 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 func TestNobodyIsParkedForTheRegistrysFault(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	internal := &syncer.Failure{Class: syncer.ClassDown, Request: "POST /components/", Status: 500}
+	internal := &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 500}
 	b.registry.script(func(context.Context, call) error { return internal })
 	healthy := false // asked a moment before: the breaker's own probes, which go well so that the next try comes
 	b.registry.answer(func(question string) error {
@@ -92,7 +92,7 @@ func TestNobodyIsParkedForTheRegistrysFault(t *testing.T) {
 	r := b.start(setup{})
 	b.put("a", "A")
 	eventually(t, "some tries", func() bool { return b.state("a").Attempts > 3 })
-	if state := b.state("a"); state.Outcome != "" || state.Strikes > 1 { // a probe may cross the trial
+	if state := b.state("a"); state.Outcome != "" || state.ConsecutiveFailures > 1 { // a probe may cross the trial
 		t.Errorf("state %+v", state)
 	}
 	if letters := b.letters(target); len(letters) != 0 {
@@ -101,7 +101,7 @@ func TestNobodyIsParkedForTheRegistrysFault(t *testing.T) {
 	b.registry.rise()
 	b.idle()
 	r.is(syncer.BreakerClosed)
-	if state := b.state("a"); state.Outcome != syncer.OutcomeApplied || state.Strikes != 0 {
+	if state := b.state("a"); state.Outcome != syncer.OutcomeApplied || state.ConsecutiveFailures != 0 {
 		t.Errorf("state afterwards %+v", state)
 	}
 }

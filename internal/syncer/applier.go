@@ -17,7 +17,7 @@ import (
 // Applier brings single components into a registry, as the only writer of their keys. A Syncer does so for what the
 // consumer delivers; others ask for a comparison with Mend.
 type Applier struct {
-	ports   Ports
+	ports   Dependencies
 	cfg     Config
 	metrics *Metrics
 	tracer  *tracing.Tracer
@@ -39,7 +39,7 @@ type Applier struct {
 
 // NewApplier returns an applier; Deliveries are not used. pace is the least time between two probes of a registry that is
 // down; a second where it is 0.
-func NewApplier(ports Ports, cfg Config, pace time.Duration, metrics *Metrics, log zerolog.Logger) *Applier {
+func NewApplier(ports Dependencies, cfg Config, pace time.Duration, metrics *Metrics, log zerolog.Logger) *Applier {
 	log = log.With().Str("target", cfg.Target).Logger()
 	metrics.target.WithLabelValues(cfg.Target).Set(1)
 	if ports.Tracer != nil {
@@ -62,7 +62,7 @@ func (a *Applier) Run(ctx context.Context) error {
 }
 
 // Mended is what a comparison did.
-type Mended struct {
+type Repair struct {
 	// Deleted says that the component is not to stand in the registry.
 	Deleted bool
 	// Writes counts the requests that changed something.
@@ -74,20 +74,20 @@ const claimedTries = 20
 
 // Mend compares the registry with the stream's newest message of the key, whatever the sync state says, and writes what
 // differs. It returns ErrClaimed where others kept the claim, the registry's failure, or the context's error.
-func (a *Applier) Mend(ctx context.Context, key component.Key) (Mended, error) {
+func (a *Applier) Reconcile(ctx context.Context, key component.Key) (Repair, error) {
 	return a.mendFound(ctx, found{key: key})
 }
 
 // mendFound is Mend for a component that a reconcile found.
-func (a *Applier) mendFound(ctx context.Context, f found) (mended Mended, err error) {
+func (a *Applier) mendFound(ctx context.Context, f found) (mended Repair, err error) {
 	key := f.key
 	ctx, span := a.comparing(ctx, key)
 	defer func() { end(span, err) }()
 	if err := a.breaker.await(ctx); err != nil {
-		return Mended{}, err
+		return Repair{}, err
 	}
 	if err := a.limiter.enter(ctx); err != nil {
-		return Mended{}, err
+		return Repair{}, err
 	}
 	defer a.limiter.leave()
 	for number := 1; ; number++ {
@@ -95,14 +95,14 @@ func (a *Applier) mendFound(ctx context.Context, f found) (mended Mended, err er
 		switch {
 		case v.outcome == outcomeClaimed && number < claimedTries:
 		case v.outcome == outcomeClaimed:
-			return Mended{}, fmt.Errorf("compare %s: %w", key, ErrClaimed)
+			return Repair{}, fmt.Errorf("compare %s: %w", key, ErrClaimed)
 		case v.action != ack:
-			return Mended{Writes: v.writes}, v.err
+			return Repair{Writes: v.writes}, v.err
 		default:
-			return Mended{Deleted: v.outcome == outcomeDeleted, Writes: v.writes}, nil
+			return Repair{Deleted: v.outcome == outcomeDeleted, Writes: v.writes}, nil
 		}
 		if err := waitFor(ctx, nil, max(v.delay, time.Nanosecond)); err != nil {
-			return Mended{}, err
+			return Repair{}, err
 		}
 	}
 }

@@ -18,10 +18,10 @@ type job struct {
 	event *event.Event
 	// unreadable says why the event could not be decoded; it then has only its key and sequence.
 	unreadable error
-	first      bool   // the event was published as the first one of its key
-	record     Record // of an entry that was found; used where the sync state knows of none
-	absent     bool   // nothing stands under the component's name: it may be created without a look
-	number     int    // of the attempt, from 1
+	first      bool // the event was published as the first one of its key
+	record     Ref  // of an entry that was found; used where the sync state knows of none
+	absent     bool // nothing stands under the component's name: it may be created without a look
+	number     int  // of the attempt, from 1
 	// leave makes room for another component once the registry has this one; nil where the caller does that in the end.
 	leave func()
 }
@@ -41,7 +41,7 @@ type attempt struct {
 	// malformed says why the event could not be decoded.
 	malformed error
 	compare   bool // with the registry itself, whatever the sync state says
-	previous  Prior
+	previous  Previous
 	first     bool // no outcome of the event was recorded before
 	letter    bool // a dead letter of the component may be stored
 	raced     bool // another replica may have written the registry at the same time, which is noted
@@ -134,15 +134,15 @@ func (t *attempt) begin() (v verdict, done bool, err error) {
 		return v, done, err
 	}
 	s := &t.state
-	if s.Record == (Record{}) {
-		s.Record = t.job.record
+	if s.Ref == (Ref{}) {
+		s.Ref = t.job.record
 	}
-	t.previous = Prior{Record: s.Record, Doubt: t.compare || s.Intent != 0 || s.Outcome == OutcomeFailed}
+	t.previous = Previous{Ref: s.Ref, InDoubt: t.compare || s.Intent != 0 || s.Outcome == OutcomeFailed}
 	if t.job.absent && s.Intent == 0 && !t.event.Deleted() {
-		t.previous = Prior{}
+		t.previous = Previous{}
 	}
 	// One that the state does not know of can only be there where an attempt broke off, or the state was lost.
-	t.letter = s.Letter || s.Intent != 0 || t.compare && s.Revision == 0
+	t.letter = s.DeadLetter || s.Intent != 0 || t.compare && s.Revision == 0
 	t.first = t.event.Sequence > s.Sequence
 	return v, false, t.own()
 }
@@ -180,10 +180,10 @@ func (t *attempt) decide() (v verdict, done bool, err error) {
 		if _, err := t.newest(); err != nil {
 			return v, false, err
 		}
-	case s.precedes(t.event):
+	case isNewer(s, t.event):
 	case t.guessed:
 		return v, false, errGuessed // nothing is acknowledged from memory alone
-	case s.holds(t.event):
+	case isOutcomeOf(s, t.event):
 		return verdict{outcome: outcomeSuperseded, action: ack}, true, nil
 	default: // an older message, or the stream is older than it was
 		// Where a race was noted, this message may be the only one that leads back to the key.
@@ -200,7 +200,7 @@ func (t *attempt) decide() (v verdict, done bool, err error) {
 	if t.compare || t.malformed != nil {
 		return v, false, nil
 	}
-	if s.shows(t.event) {
+	if isApplied(s, t.event) {
 		s.Sequence, s.Updated = t.event.Sequence, time.Now()
 		s.Revision, err = t.a.ports.States.Save(t.ctx, *s)
 		switch {
@@ -258,7 +258,7 @@ func (t *attempt) newest() (restored bool, err error) {
 	newest, found, err := heads.Newest(t.held, t.job.key)
 	t.malformed = nil
 	switch {
-	case errors.Is(err, event.ErrUnreadable):
+	case errors.Is(err, event.ErrMalformed):
 		t.malformed = err
 	case err != nil:
 		return false, err
@@ -268,7 +268,7 @@ func (t *attempt) newest() (restored bool, err error) {
 		}
 	}
 	known := max(s.Sequence, s.Intent)
-	if found && (newest.Sequence < known || newest.Sequence == s.Sequence && t.malformed == nil && !s.agrees(&newest)) {
+	if found && (newest.Sequence < known || newest.Sequence == s.Sequence && t.malformed == nil && !mayBeOutcomeOf(s, &newest)) {
 		if newest.Sequence < known {
 			if restored, err = heads.Restored(t.held, t.job.key, known); err != nil {
 				return false, err
@@ -317,7 +317,7 @@ func (t *attempt) own() (err error) {
 			return err
 		}
 	}
-	s.begin(t.event, t.session.Name())
+	recordIntent(s, t.event, t.session.Name())
 	s.Revision, err = t.a.ports.States.Save(t.held, *s)
 	switch {
 	case errors.Is(err, ErrConflict) && !t.guessed:
@@ -338,19 +338,19 @@ func (t *attempt) write() (v verdict, err error) {
 	if failure != nil {
 		t.a.metrics.failures.WithLabelValues(string(ClassOf(failure))).Inc()
 	}
-	v = s.ended(e, result, failure)
+	v = recordOutcome(s, e, result, failure)
 	v.writes = result.Writes
-	if v.action == retry && ClassOf(failure) == ClassAlone {
+	if v.action == retry && ClassOf(failure) == ClassPoison {
 		v.delay = max(v.delay, time.Since(began)) // one that always takes long leaves others at least as much time
 	}
 	t.a.metrics.attempts.WithLabelValues(v.outcome).Observe(time.Since(began).Seconds())
 	// The letter before the state: should this end in between, the intent still stands and all of it is done again.
 	switch {
 	case v.action == drop:
-		err = t.a.ports.Letters.Put(t.ctx, t.a.letter(e, *s, failure))
+		err = t.a.ports.DeadLetters.Put(t.ctx, t.a.letter(e, *s, failure))
 	case v.action == ack && t.letter:
-		err = t.a.ports.Letters.Remove(t.ctx, e.Key, e.Sequence)
-		s.Letter = false
+		err = t.a.ports.DeadLetters.Remove(t.ctx, e.Key, e.Sequence)
+		s.DeadLetter = false
 	}
 	if err == nil {
 		s.Revision, err = t.a.ports.States.Save(t.ctx, *s)
@@ -426,9 +426,9 @@ func (a *Applier) applied(ctx context.Context, e *event.Event, v verdict, first 
 		Uint64("seq", e.Sequence).Int("writes", v.writes).Str("outcome", v.outcome).Msg("registry updated")
 }
 
-func (a *Applier) toRegistry(held context.Context, e *event.Event, unreadable error, prior Prior) (result Result, err error) {
+func (a *Applier) toRegistry(held context.Context, e *event.Event, unreadable error, prior Previous) (result Result, err error) {
 	if unreadable != nil {
-		return Result{}, &Failure{Class: ClassUnreadable, Request: "decode", Words: unreadable.Error()}
+		return Result{}, &Failure{Class: ClassMalformed, Request: "decode", Detail: unreadable.Error()}
 	}
 	result, err = a.converse(held, e, prior)
 	if err != nil {

@@ -17,11 +17,11 @@ func BenchmarkMend(b *testing.B) {
 	e := upserted("a", "one")
 	e.Sequence = 1
 	registry := &quietRegistry{}
-	applier := syncer.NewApplier(syncer.Unshared(benchHead{Event: e}, registry, registry),
+	applier := syncer.NewApplier(syncer.InMemory(benchHead{Event: e}, registry, registry),
 		syncer.Config{Target: target, Concurrency: 1, Tries: 1}, 0, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := applier.Mend(b.Context(), e.Key); err != nil {
+		if _, err := applier.Reconcile(b.Context(), e.Key); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -39,11 +39,11 @@ func (h benchHead) Newest(context.Context, component.Key) (event.Event, bool, er
 // quietRegistry takes everything and keeps nothing.
 type quietRegistry struct{}
 
-func (*quietRegistry) Health(context.Context) error { return nil }
-func (*quietRegistry) Trial(context.Context) error  { return nil }
-func (*quietRegistry) Apply(context.Context, component.Key, *component.Component, syncer.Prior) (syncer.Result, error) {
+func (*quietRegistry) Health(context.Context) error     { return nil }
+func (*quietRegistry) WriteProbe(context.Context) error { return nil }
+func (*quietRegistry) Apply(context.Context, component.Key, *component.Component, syncer.Previous) (syncer.Result, error) {
 	return syncer.Result{Requests: 1}, nil
 }
-func (*quietRegistry) Delete(context.Context, component.Key, syncer.Prior) (syncer.Result, error) {
+func (*quietRegistry) Delete(context.Context, component.Key, syncer.Previous) (syncer.Result, error) {
 	return syncer.Result{Requests: 1}, nil
 }

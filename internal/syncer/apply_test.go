@@ -26,7 +26,7 @@ func TestAppliesCommitsAcknowledges(t *testing.T) {
 	b.idle()
 	want := syncer.State{
 		Key: key("a"), Sequence: first.Sequence, Outcome: syncer.OutcomeApplied, Hash: first.Hash,
-		Record: syncer.Record{Registry: "self", Name: "a", ID: "id-a", Digest: "A"},
+		Ref: syncer.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"},
 	}
 	if diff := cmp.Diff(want, b.state("a"), ignored); diff != "" {
 		t.Errorf("state after the upsert (-want +got):\n%s", diff)
@@ -48,8 +48,8 @@ func TestAppliesCommitsAcknowledges(t *testing.T) {
 	b.registry.mu.Lock()
 	records := b.registry.records
 	b.registry.mu.Unlock()
-	none, known := syncer.Record{}, syncer.Record{Registry: "self", Name: "a", ID: "id-a", Digest: "A"}
-	if diff := cmp.Diff([]syncer.Record{none, none, known, none}, records); diff != "" {
+	none, known := syncer.Ref{}, syncer.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"}
+	if diff := cmp.Diff([]syncer.Ref{none, none, known, none}, records); diff != "" {
 		t.Errorf("records given to the calls (-want +got):\n%s", diff)
 	}
 	if b.registry.shows("before") != "A" || b.registry.shows("a") != "A" {
@@ -179,7 +179,7 @@ func TestUndecodableMessageFailsAlone(t *testing.T) {
 	r := b.start(setup{})
 	b.registry.script(func(_ context.Context, c call) error {
 		if c.Name == "b" {
-			return &syncer.Failure{Class: syncer.ClassDown, Request: "GET /components"}
+			return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "GET /components"}
 		}
 		return nil
 	})
@@ -220,7 +220,7 @@ func TestFailureTellsWhatHappened(t *testing.T) {
 		failure syncer.Failure
 		want    string
 	}{
-		"refused by words": {syncer.Failure{Request: "POST /components", Status: 422, Words: "name too long"}, "POST /components: HTTP 422: name too long"},
+		"refused by words": {syncer.Failure{Request: "POST /components", Status: 422, Detail: "name too long"}, "POST /components: HTTP 422: name too long"},
 		"no answer":        {syncer.Failure{Request: "GET /apis", Err: context.DeadlineExceeded}, "GET /apis: context deadline exceeded"},
 		"nothing said":     {syncer.Failure{Request: "GET /apis", Status: 500}, "GET /apis: HTTP 500"},
 	}

@@ -223,7 +223,7 @@ func (b *breaker) turn(to BreakerState, reason error) {
 	}
 	if to == BreakerClosed {
 		if b.writes {
-			b.sink.Note(nil) // or what another replica finished would leave its failure here
+			b.sink.Set(nil) // or what another replica finished would leave its failure here
 		}
 		b.log.Info().Msg("circuit breaker closed: messages flow again")
 	}
@@ -270,13 +270,13 @@ func (b *breaker) wanted() bool {
 // down will do: it may not know these questions, or not allow them, and then a few messages tell.
 func (b *breaker) ask(ctx context.Context) error {
 	err := b.probe.Health(ctx)
-	if ClassOf(err) != ClassDown {
+	if ClassOf(err) != ClassUnavailable {
 		err = b.trial(ctx)
 		b.mu.Lock()
 		b.writes = err == nil
 		b.mu.Unlock()
 	}
-	if ClassOf(err) != ClassDown {
+	if ClassOf(err) != ClassUnavailable {
 		return nil
 	}
 	return err
@@ -293,7 +293,7 @@ func (b *breaker) trial(ctx context.Context) error {
 	if time.Since(b.tried.at) < b.pace {
 		return b.tried.err
 	}
-	err := b.probe.Trial(ctx)
+	err := b.probe.WriteProbe(ctx)
 	if ctx.Err() == nil {
 		b.tried.at, b.tried.err = time.Now(), err
 	}

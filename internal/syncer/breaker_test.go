@@ -30,7 +30,7 @@ func (a *asked) Health(context.Context) error {
 	return a.health
 }
 
-func (a *asked) Trial(context.Context) error {
+func (a *asked) WriteProbe(context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tries = append(a.tries, time.Now())
@@ -92,9 +92,9 @@ func named(name string) component.Key {
 }
 
 var (
-	errDown    = &Failure{Class: ClassDown, Request: "POST /components/", Status: 503}
-	errRefused = &Failure{Class: ClassRefused, Request: "GET /labels/", Status: 401, Words: "no token"}
-	errBusy    = &Failure{Class: ClassBusy, Request: "GET /health", Status: 429}
+	errDown    = &Failure{Class: ClassUnavailable, Request: "POST /components/", Status: 503}
+	errRefused = &Failure{Class: ClassUnauthorized, Request: "GET /labels/", Status: 401, Detail: "no token"}
+	errBusy    = &Failure{Class: ClassRateLimited, Request: "GET /health", Status: 429}
 )
 
 // moment is longer than the pause between two probes at the start, with its share of chance.
@@ -386,7 +386,7 @@ func TestBreakerSaysWhy(t *testing.T) {
 			t.Errorf("closed: %v", err)
 		}
 		since := time.Now().UTC().Format(time.RFC3339)
-		repairs := &Failure{Class: ClassDown, Request: "GET /health", Status: 503, Words: "closed for repairs"}
+		repairs := &Failure{Class: ClassUnavailable, Request: "GET /health", Status: 503, Detail: "closed for repairs"}
 		b.answer(repairs, repairs)
 		b.failedFor(named("a"), errDown, true, b.opened())
 		synctest.Wait()
@@ -463,7 +463,7 @@ func TestRejectionsCloseTheBreaker(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		b.openThenHalf(t)
 		a := &Applier{breaker: b.breaker, limiter: b.limiter, sink: newSink(zerolog.Nop())}
-		rejected := &Failure{Class: ClassRejected, Request: "POST /components/", Status: 422}
+		rejected := &Failure{Class: ClassInvalid, Request: "POST /components/", Status: 422}
 		_ = a.weigh(t.Context(), nil, rejected, b.opened())
 		if got := b.state().State; got != BreakerClosed {
 			t.Errorf("after a rejection it is %s", got)

@@ -45,7 +45,7 @@ func TestLostAnswerToASave(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			var once sync.Once
-			r := b.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+			r := b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
 				p.States = &spoiled{States: p.States, after: func(s syncer.State) (err error) {
 					if test.of(s) {
 						once.Do(func() { err = context.DeadlineExceeded })
@@ -74,7 +74,7 @@ func TestForeignCommitIsARace(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	var once sync.Once
-	r := b.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+	r := b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.States = &spoiled{States: p.States, before: func(state syncer.State) error {
 			if state.Outcome == "" { // the intent
 				return nil

@@ -147,17 +147,17 @@ func (c *comparing) add(key component.Key) (*row, uint32) {
 func (c *comparing) state(s State) {
 	r, n := c.add(s.Key)
 	*r = row{
-		sequence: s.Sequence, hash: hash(s.Hash), digest: hash(s.Record.Digest),
-		name: hash(s.Record.Name), place: hash(c.ports.Inventory.Place(s.Key).Name), namespace: hash(s.Key.Namespace),
+		sequence: s.Sequence, hash: hash(s.Hash), digest: hash(s.Ref.Digest),
+		name: hash(s.Ref.Name), place: hash(c.ports.Inventory.Place(s.Key).Name), namespace: hash(s.Key.Namespace),
 	}
 	r.set(deleted, s.Outcome == OutcomeDeleted)
 	r.set(failed, s.Outcome == OutcomeFailed)
 	r.set(inDoubt, s.Intent != 0)
 	r.set(abandoned, s.Intent != 0 && (s.Owner == "" || c.began.Sub(s.Updated) > c.lostAfter())) // a noted race has no owner
-	r.set(retryDue, r.is(abandoned) || !s.Reason.permanent() && c.began.Sub(s.Updated) >= retryPause(&s))
-	r.set(nameTaken, s.Reason == ClassTaken)
-	if s.Record.ID != "" {
-		c.byID[hash(s.Record.ID)] = n
+	r.set(retryDue, r.is(abandoned) || !s.Reason.Permanent() && c.began.Sub(s.Updated) >= retryPause(&s))
+	r.set(nameTaken, s.Reason == ClassNameConflict)
+	if s.Ref.ID != "" {
+		c.byID[hash(s.Ref.ID)] = n
 	}
 }
 
@@ -190,32 +190,32 @@ const (
 
 // entry takes in what stands in the registry. One may come twice; the later word counts.
 func (c *comparing) entry(e Entry) {
-	name := hash(e.Record.Name)
-	c.names[name] = c.names[name] || e.Record.ID != ""
+	name := hash(e.Ref.Name)
+	c.names[name] = c.names[name] || e.Ref.ID != ""
 	if e.Foreign {
 		return
 	}
-	if e.Record.ID == "" {
+	if e.Ref.ID == "" {
 		if e.Key != (component.Key{}) {
 			c.add(e.Key) // so that its head is noticed
-			c.bare = append(c.bare, found{key: e.Key, problem: problemOrphan, record: e.Record})
+			c.bare = append(c.bare, found{key: e.Key, problem: problemOrphan, record: e.Ref})
 		}
 		return
 	}
-	n, recorded := c.byID[hash(e.Record.ID)]
+	n, recorded := c.byID[hash(e.Ref.ID)]
 	if recorded {
 		r := &c.rows[n]
 		// The entry is the component's that the sync state knows there, unless somebody gave it another one's name or namespace.
 		others := e.Key != (component.Key{}) && (hash(e.Key.Namespace) != r.namespace || name != r.name)
 		r.set(present, true)
-		r.set(asRecorded, hash(e.Record.Digest) == r.digest)
+		r.set(asRecorded, hash(e.Ref.Digest) == r.digest)
 		r.set(atPlace, name == r.place)
 		r.set(alien, others)
 		recorded = !others
 	}
 	if !recorded && e.Key != (component.Key{}) { // else it is a person's, or another program's
 		c.add(e.Key)
-		c.strays = append(c.strays, found{key: e.Key, problem: problemOrphan, record: e.Record})
+		c.strays = append(c.strays, found{key: e.Key, problem: problemOrphan, record: e.Ref})
 	}
 }
 
@@ -272,8 +272,8 @@ func (c *comparing) unsettled(key component.Key, lost bool) {
 		c.done.Pending++
 		return
 	}
-	c.done.Unsettled++
-	c.damage(found{key: key, problem: problemUnsettled})
+	c.done.Unacknowledged++
+	c.damage(found{key: key, problem: problemUnacknowledged})
 }
 
 // unwanted finds entries that are odasync's, by their labels or by the sync state, and that no component stands for.
@@ -298,8 +298,8 @@ func (c *comparing) unwanted(ctx context.Context, marker *event.Marker) error {
 		r := c.at(s.Key)
 		switch {
 		case r == nil || r.sequence != s.Sequence: // new, or another one by now
-		case r.is(present) && !r.is(alien) && !r.is(wanted) && s.Record.ID != "":
-			orphans = append(orphans, found{key: s.Key, problem: problemOrphan, record: s.Record})
+		case r.is(present) && !r.is(alien) && !r.is(wanted) && s.Ref.ID != "":
+			orphans = append(orphans, found{key: s.Key, problem: problemOrphan, record: s.Ref})
 		case r.expired() && s.Outcome == OutcomeDeleted && s.Intent == 0 && c.found.complete:
 			c.found.expired = append(c.found.expired, s)
 		}

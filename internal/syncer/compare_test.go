@@ -31,15 +31,15 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 		"nothing": {damage: func(*library) {}},
 		"missing": {
 			damage: func(l *library) { l.shelf.remove("a") },
-			want:   counts{Missing: 1, Mended: 1}, calls: []call{{"a", "A", false}},
+			want:   counts{Missing: 1, Repaired: 1}, calls: []call{{"a", "A", false}},
 		},
 		"different": {
 			damage: func(l *library) { l.shelf.put("a", "edited") },
-			want:   counts{Different: 1, Mended: 1}, calls: []call{{"a", "A", true}},
+			want:   counts{Different: 1, Repaired: 1}, calls: []call{{"a", "A", true}},
 		},
 		"all gone": {
 			damage: func(l *library) { l.shelf.remove("a", "b", "c") },
-			want:   counts{Missing: 3, Mended: 3}, calls: []call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}},
+			want:   counts{Missing: 3, Repaired: 3}, calls: []call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}},
 		},
 		"renamed by hand": {
 			damage: func(l *library) {
@@ -47,14 +47,14 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 				l.shelf.put("renamed", "A")
 				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
 					for i := range all {
-						if all[i].Record.Name == "renamed" {
-							all[i].Record.ID = "id-a"
+						if all[i].Ref.Name == "renamed" {
+							all[i].Ref.ID = "id-a"
 						}
 					}
 					return all
 				})
 			},
-			want:  counts{Different: 1, Orphans: 1, Mended: 1, Deleted: 1},
+			want:  counts{Different: 1, Orphans: 1, Repaired: 1, Deleted: 1},
 			calls: []call{{"a", "A", true}, {"renamed", "", true}},
 		},
 		"another name by the configuration": {
@@ -74,8 +74,8 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 				l.shelf.put("bare", "X")
 				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
 					for i := range all {
-						if all[i].Record.Name == "bare" {
-							all[i].Record.ID, all[i].Record.Digest = "", ""
+						if all[i].Ref.Name == "bare" {
+							all[i].Ref.ID, all[i].Ref.Digest = "", ""
 						}
 					}
 					return all
@@ -95,17 +95,17 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			damage: func(l *library) {
 				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
 					return append(all,
-						syncer.Entry{Foreign: true, Record: syncer.Record{Registry: "self", Name: "theirs", ID: "x", Digest: "x"}},
-						syncer.Entry{Record: syncer.Record{Registry: "self", Name: "a person's", ID: "y", Digest: "y"}},
-						syncer.Entry{Record: syncer.Record{Registry: "self", Name: "a person's API"}})
+						syncer.Entry{Foreign: true, Ref: syncer.Ref{Registry: "self", Name: "theirs", ID: "x", Digest: "x"}},
+						syncer.Entry{Ref: syncer.Ref{Registry: "self", Name: "a person's", ID: "y", Digest: "y"}},
+						syncer.Entry{Ref: syncer.Ref{Registry: "self", Name: "a person's API"}})
 				})
 			},
 		},
 		"labels taken off": { // only the sync state tells whose it is
 			damage: func(l *library) {
 				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
-					if all[0].Record.Digest = "unlabelled"; len(l.registry.got()) > 3 {
-						all[0].Record.Digest = "A"
+					if all[0].Ref.Digest = "unlabelled"; len(l.registry.got()) > 3 {
+						all[0].Ref.Digest = "A"
 					}
 					all[0].Key = component.Key{}
 					return all
@@ -117,12 +117,12 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			damage: func(l *library) {
 				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
 					if len(l.registry.got()) == 3 {
-						all[0].Key, all[0].Record.Digest = other, "edited"
+						all[0].Key, all[0].Ref.Digest = other, "edited"
 					}
 					return all
 				})
 			},
-			want:  counts{Different: 1, Orphans: 1, Deleted: 1, Mended: 1},
+			want:  counts{Different: 1, Orphans: 1, Deleted: 1, Repaired: 1},
 			calls: []call{{"a", "", true}, {"a", "A", true}}, // in this order: the name must be free first
 		},
 	}
@@ -191,7 +191,7 @@ func TestReconcileLeavesWhatIsOnItsWay(t *testing.T) {
 func TestReconciler_LeavesABacklogToTheConsumer(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
-	r := l.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+	r := l.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Deliveries = nobody{}
 		return p
 	}})
@@ -204,9 +204,9 @@ func TestReconciler_LeavesABacklogToTheConsumer(t *testing.T) {
 	l.run(l.reconciler(r, plan{interval: time.Minute}))
 	eventually(t, "the reconcile to be noted", func() bool {
 		last, found, err := l.records.LastReconcile(t.Context(), target, key("").Cluster)
-		return err == nil && found && countsOf(last) == counts{Pending: 1, Unsettled: 1, Mended: 1}
+		return err == nil && found && countsOf(last) == counts{Pending: 1, Unsettled: 1, Repaired: 1}
 	})
-	if done := l.reconcile(l.reconciler(r, plan{interval: time.Minute})); countsOf(done) != (counts{Unsettled: 1, Mended: 1}) {
+	if done := l.reconcile(l.reconciler(r, plan{interval: time.Minute})); countsOf(done) != (counts{Unsettled: 1, Repaired: 1}) {
 		t.Errorf("when asked: %+v", done)
 	}
 }
@@ -241,12 +241,12 @@ func TestReconcileFindsLostOutcomes(t *testing.T) {
 			if waiting > 0 {
 				<-g.inside
 			}
-			other := l.start(setup{concurrency: 4, wrap: func(p syncer.Ports) syncer.Ports { // not held up by those that wait
+			other := l.start(setup{concurrency: 4, wrap: func(p syncer.Dependencies) syncer.Dependencies { // not held up by those that wait
 				p.Deliveries = nobody{}
 				return p
 			}})
 			done := l.reconcile(l.reconciler(other, plan{}))
-			want := counts{Unsettled: 4, Pending: waiting, Mended: 1, Deleted: 1}
+			want := counts{Unsettled: 4, Pending: waiting, Repaired: 1, Deleted: 1}
 			if diff := cmp.Diff(want, countsOf(done)); diff != "" {
 				t.Errorf("counts (-want +got):\n%s\nfindings %+v", diff, done.Findings)
 			}
@@ -287,7 +287,7 @@ func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
 		"when the state is ahead of the head":     func(_ event.Event, s syncer.State) syncer.State { s.Sequence += 100; return s },
 		"when the sequence was another message's": func(_ event.Event, s syncer.State) syncer.State { s.Hash = "of the message that was lost"; return s },
 		"when the lost message was a deletion": func(_ event.Event, s syncer.State) syncer.State {
-			s.Outcome, s.Hash, s.Record = syncer.OutcomeDeleted, "", syncer.Record{}
+			s.Outcome, s.Hash, s.Ref = syncer.OutcomeDeleted, "", syncer.Ref{}
 			return s
 		},
 	} {
@@ -303,7 +303,7 @@ func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
 			}
 			l.shelf.put("a", "of the message that was lost")
 			done := l.reconcile(l.reconciler(r, plan{}))
-			if got := countsOf(done); got != (counts{Unsettled: 1, Mended: 1}) || l.registry.shows("a") != "1" {
+			if got := countsOf(done); got != (counts{Unsettled: 1, Repaired: 1}) || l.registry.shows("a") != "1" {
 				t.Errorf("%+v, the registry shows %q", got, l.registry.shows("a"))
 			}
 		})
@@ -321,12 +321,12 @@ func TestReconcile_RejectedSequenceIsAnotherMessages(t *testing.T) {
 	l.settled()
 	lost := l.state("rejected")
 	now := l.state("a")
-	lost.Key, lost.Sequence, lost.Revision, lost.Letter = now.Key, now.Sequence, now.Revision, false
+	lost.Key, lost.Sequence, lost.Revision, lost.DeadLetter = now.Key, now.Sequence, now.Revision, false
 	if _, err := l.states.Save(t.Context(), lost); err != nil {
 		t.Fatal(err)
 	}
 	l.shelf.remove("a")
-	if got := countsOf(l.reconcile(l.reconciler(r, plan{}))); got != (counts{Failed: 2, Mended: 1}) || l.registry.shows("a") != "1" {
+	if got := countsOf(l.reconcile(l.reconciler(r, plan{}))); got != (counts{Failed: 2, Repaired: 1}) || l.registry.shows("a") != "1" {
 		t.Errorf("%+v, the registry shows %q", got, l.registry.shows("a"))
 	}
 }
@@ -346,7 +346,7 @@ func TestReconcile_RejectedComponentInDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := countsOf(l.reconcile(l.reconciler(r, plan{})))
-	if got != (counts{Failed: 1, Mended: 1}) || len(l.letters(target)) != 0 {
+	if got != (counts{Failed: 1, Repaired: 1}) || len(l.letters(target)) != 0 {
 		t.Errorf("%+v, %d dead letters", got, len(l.letters(target)))
 	}
 }
@@ -359,9 +359,9 @@ func TestReconcile_LooksAtWhatWasLeftInDoubt(t *testing.T) {
 		owner   string
 		want    counts
 	}{
-		"when it is long ago":          {longAgo, "gone", counts{Unsettled: 1, Mended: 1}},
+		"when it is long ago":          {longAgo, "gone", counts{Unsettled: 1, Repaired: 1}},
 		"when it may be under way":     {justNow(), "gone", counts{Pending: 1}},
-		"when it is a race, noted now": {justNow(), "", counts{Unsettled: 1, Mended: 1}},
+		"when it is a race, noted now": {justNow(), "", counts{Unsettled: 1, Repaired: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -391,8 +391,8 @@ func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
 	l.strays(1)
 	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
 		return append(all, syncer.Entry{
-			Key:    component.Key{Cluster: key("").Cluster, Namespace: "forbidden", Name: "x"},
-			Record: syncer.Record{Registry: "self", Name: "x", ID: "id-x", Digest: "x"},
+			Key: component.Key{Cluster: key("").Cluster, Namespace: "forbidden", Name: "x"},
+			Ref: syncer.Ref{Registry: "self", Name: "x", ID: "id-x", Digest: "x"},
 		})
 	})
 	l.mark("partly", "forbidden", "other-*")
@@ -469,14 +469,14 @@ func TestReconcile_RetriesFailuresThatDoNotJudgeTheContent(t *testing.T) {
 		failing, quiet time.Duration // since it failed first, and since it was tried last
 		retried        bool
 	}{
-		"poison":                           {syncer.ClassAlone, time.Minute, 31 * time.Second, true},
-		"poison, just tried":               {syncer.ClassAlone, time.Minute, 20 * time.Second, false},
-		"poison, tried for long":           {syncer.ClassAlone, 20 * time.Minute, 5 * time.Minute, false},
-		"poison, tried for long, long ago": {syncer.ClassAlone, 20 * time.Minute, 8 * time.Minute, true},
-		"poison, for days":                 {syncer.ClassAlone, 100 * time.Hour, 61 * time.Minute, true},
-		"conflict":                         {syncer.ClassMoved, time.Minute, 31 * time.Second, true},
-		"invalid":                          {syncer.ClassRejected, 100 * time.Hour, 50 * time.Hour, false},
-		"unreadable":                       {syncer.ClassUnreadable, 100 * time.Hour, 50 * time.Hour, false},
+		"poison":                           {syncer.ClassPoison, time.Minute, 31 * time.Second, true},
+		"poison, just tried":               {syncer.ClassPoison, time.Minute, 20 * time.Second, false},
+		"poison, tried for long":           {syncer.ClassPoison, 20 * time.Minute, 5 * time.Minute, false},
+		"poison, tried for long, long ago": {syncer.ClassPoison, 20 * time.Minute, 8 * time.Minute, true},
+		"poison, for days":                 {syncer.ClassPoison, 100 * time.Hour, 61 * time.Minute, true},
+		"conflict":                         {syncer.ClassConflict, time.Minute, 31 * time.Second, true},
+		"invalid":                          {syncer.ClassInvalid, 100 * time.Hour, 50 * time.Hour, false},
+		"unreadable":                       {syncer.ClassMalformed, 100 * time.Hour, 50 * time.Hour, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -495,7 +495,7 @@ func TestReconcile_RetriesFailuresThatDoNotJudgeTheContent(t *testing.T) {
 			done := l.reconcile(l.reconciler(r, plan{}))
 			want, letters := counts{Failed: 1}, 1
 			if test.retried {
-				want.Mended, letters = 1, 0
+				want.Repaired, letters = 1, 0
 			}
 			if got := countsOf(done); got != want || len(l.letters(target)) != letters {
 				t.Errorf("%+v, want %+v; %d dead letters", got, want, len(l.letters(target)))
@@ -534,7 +534,7 @@ func (l *library) loseStates() {
 func TestReconcileAndDeadLetters(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
-	taken := &syncer.Failure{Class: syncer.ClassTaken, Request: "GET /components/{id}", Words: "the name is taken"}
+	taken := &syncer.Failure{Class: syncer.ClassNameConflict, Request: "GET /components/{id}", Detail: "the name is taken"}
 	var free atomic.Bool
 	l.registry.script(func(_ context.Context, c call) error {
 		switch {
@@ -545,7 +545,7 @@ func TestReconcileAndDeadLetters(t *testing.T) {
 		}
 		return nil
 	})
-	theirs := syncer.Entry{Foreign: true, Record: syncer.Record{Registry: "self", Name: "taken", ID: "theirs"}}
+	theirs := syncer.Entry{Foreign: true, Ref: syncer.Ref{Registry: "self", Name: "taken", ID: "theirs"}}
 	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
 		if !free.Load() {
 			all = append(all, theirs)
@@ -566,7 +566,7 @@ func TestReconcileAndDeadLetters(t *testing.T) {
 		t.Errorf("%d calls, want one for each", got)
 	}
 	free.Store(true)
-	if done := l.reconcile(reconciler); countsOf(done) != (counts{Failed: 2, Mended: 1}) {
+	if done := l.reconcile(reconciler); countsOf(done) != (counts{Failed: 2, Repaired: 1}) {
 		t.Errorf("once the name is free: %+v", done)
 	}
 	if got := l.registry.shows("taken"); got != "1" {

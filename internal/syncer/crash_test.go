@@ -72,7 +72,7 @@ func TestCrash(t *testing.T) {
 			var dying *replica
 			var mute *silent
 			started := make(chan struct{})
-			dying = b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Ports) syncer.Ports {
+			dying = b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Dependencies) syncer.Dependencies {
 				mute = &silent{Deliveries: p.Deliveries, dead: isDead}
 				p.Deliveries = mute
 				p.States = &spoiled{States: p.States, before: func(s syncer.State) error {

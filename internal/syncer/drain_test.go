@@ -29,7 +29,7 @@ func TestStopFinishesWhatRunsAndHandsTheRestBack(t *testing.T) {
 		b.put(fmt.Sprintf("w%d", i), "A")
 	}
 	// One runs, four wait in the lanes, one before them.
-	eventually(t, "the lanes to be full", func() bool { return b.backlog().Unfinished >= 6 })
+	eventually(t, "the lanes to be full", func() bool { return b.backlog().AckPending >= 6 })
 	began := time.Now()
 	stopping.stop()
 	b.start(setup{concurrency: 4})

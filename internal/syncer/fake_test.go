@@ -24,7 +24,7 @@ type call struct {
 type fakeRegistry struct {
 	mu       sync.Mutex
 	calls    []call
-	records  []syncer.Record // that came with the calls
+	records  []syncer.Ref // that came with the calls
 	shown    map[string]string
 	busy     map[component.Key]int
 	newest   map[component.Key]int
@@ -61,7 +61,7 @@ func (r *fakeRegistry) answer(asked func(question string) error) {
 func (r *fakeRegistry) Health(context.Context) error { return r.ask("health") }
 
 // Trial implements syncer.Probe.
-func (r *fakeRegistry) Trial(context.Context) error { return r.ask("trial") }
+func (r *fakeRegistry) WriteProbe(context.Context) error { return r.ask("trial") }
 
 func (r *fakeRegistry) ask(question string) error {
 	r.mu.Lock()
@@ -72,20 +72,20 @@ func (r *fakeRegistry) ask(question string) error {
 }
 
 // Apply implements syncer.Registry.
-func (r *fakeRegistry) Apply(ctx context.Context, k component.Key, c *component.Component, prior syncer.Prior) (syncer.Result, error) {
-	record := syncer.Record{Registry: "self", Name: k.Name, ID: "id-" + k.Name}
-	return r.call(ctx, k, call{k.Name, c.Metadata.Description, prior.Doubt}, prior, record)
+func (r *fakeRegistry) Apply(ctx context.Context, k component.Key, c *component.Component, prior syncer.Previous) (syncer.Result, error) {
+	record := syncer.Ref{Registry: "self", Name: k.Name, ID: "id-" + k.Name}
+	return r.call(ctx, k, call{k.Name, c.Metadata.Description, prior.InDoubt}, prior, record)
 }
 
 // Delete implements syncer.Registry.
-func (r *fakeRegistry) Delete(ctx context.Context, k component.Key, prior syncer.Prior) (syncer.Result, error) {
-	return r.call(ctx, k, call{k.Name, "", prior.Doubt}, prior, syncer.Record{})
+func (r *fakeRegistry) Delete(ctx context.Context, k component.Key, prior syncer.Previous) (syncer.Result, error) {
+	return r.call(ctx, k, call{k.Name, "", prior.InDoubt}, prior, syncer.Ref{})
 }
 
-func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior syncer.Prior, record syncer.Record) (syncer.Result, error) {
+func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior syncer.Previous, record syncer.Ref) (syncer.Result, error) {
 	r.mu.Lock()
 	r.calls = append(r.calls, c)
-	r.records = append(r.records, prior.Record)
+	r.records = append(r.records, prior.Ref)
 	r.busy[k]++
 	if r.busy[k] > 1 {
 		r.overlaps = append(r.overlaps, c)
@@ -99,7 +99,7 @@ func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior 
 	defer r.mu.Unlock()
 	r.busy[k]--
 	if err != nil {
-		return syncer.Result{Record: record, Requests: 1}, err
+		return syncer.Result{Ref: record, Requests: 1}, err
 	}
 	if version, err := strconv.Atoi(c.Content); err == nil {
 		if version < r.newest[k] {
@@ -116,7 +116,7 @@ func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior 
 	} else {
 		r.shown[c.Name], record.Digest = c.Content, c.Content
 	}
-	return syncer.Result{Record: record, Requests: 1, Writes: writes}, nil
+	return syncer.Result{Ref: record, Requests: 1, Writes: writes}, nil
 }
 
 // shows returns the content that stands for the name.

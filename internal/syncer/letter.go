@@ -8,7 +8,7 @@ import (
 )
 
 // Letter is a dead letter: a desired state that the registry will not show before something changes, and why.
-type Letter struct {
+type DeadLetter struct {
 	// Event is what could not be applied. Where Reason is ClassUnreadable only its key and sequence are known.
 	Event event.Event
 	// Target names the registry.
@@ -18,7 +18,7 @@ type Letter struct {
 	Request string
 	Status  int
 	// Words are the registry's own, cut to a length for people, or a reason of odasync's.
-	Words string
+	Detail string
 	// Attempts counts how often this state was tried.
 	Attempts int
 	// First and Last say since when the component fails, and when it failed last.
@@ -26,14 +26,14 @@ type Letter struct {
 }
 
 // letter writes down why the event will not be tried again.
-func (a *Applier) letter(e *event.Event, state State, err error) Letter {
-	l := Letter{
-		Event: *e, Target: a.cfg.Target, Reason: ClassOf(err), Words: err.Error(),
+func (a *Applier) letter(e *event.Event, state State, err error) DeadLetter {
+	l := DeadLetter{
+		Event: *e, Target: a.cfg.Target, Reason: ClassOf(err), Detail: err.Error(),
 		Attempts: state.Attempts, First: state.FailedSince, Last: state.Updated,
 	}
 	var failure *Failure
 	if errors.As(err, &failure) {
-		l.Request, l.Status, l.Words = failure.Request, failure.Status, failure.Words
+		l.Request, l.Status, l.Detail = failure.Request, failure.Status, failure.Detail
 	}
 	return l
 }

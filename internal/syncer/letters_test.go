@@ -15,7 +15,7 @@ import (
 	"odasync/internal/syncer"
 )
 
-var errRejected = &syncer.Failure{Class: syncer.ClassRejected, Request: "POST /components/", Status: 422, Words: "body.name: too long"}
+var errRejected = &syncer.Failure{Class: syncer.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: too long"}
 
 // rejects makes the registry reject what is called bad.
 func (r *fakeRegistry) rejects() {
@@ -28,7 +28,7 @@ func (r *fakeRegistry) rejects() {
 }
 
 // one wants exactly one dead letter of the target.
-func (b *bench) one(target string) syncer.Letter {
+func (b *bench) one(target string) syncer.DeadLetter {
 	b.t.Helper()
 	letters := b.letters(target)
 	if len(letters) != 1 {
@@ -45,11 +45,11 @@ func TestDeadLetterTellsAll(t *testing.T) {
 	began := time.Now()
 	bad := b.put("a", "bad")
 	b.idle()
-	want := syncer.Letter{
-		Event: bad, Target: target, Reason: syncer.ClassRejected, Request: "POST /components/", Status: 422, Words: "body.name: too long", Attempts: 1,
+	want := syncer.DeadLetter{
+		Event: bad, Target: target, Reason: syncer.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: too long", Attempts: 1,
 	}
 	got := b.one(target)
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(syncer.Letter{}, "First", "Last"), cmpopts.EquateApproxTime(0)); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(syncer.DeadLetter{}, "First", "Last"), cmpopts.EquateApproxTime(0)); diff != "" {
 		t.Errorf("dead letter (-want +got):\n%s", diff)
 	}
 	if got.First.Before(began) || got.Last.Before(got.First) || got.Last.After(time.Now()) {
@@ -95,7 +95,7 @@ func TestDeadLetterGoesByItself(t *testing.T) {
 			if got := b.one(target); got.Event.Key != key("b") {
 				t.Errorf("the letter of %s is left", got.Event.Key)
 			}
-			if state := b.state("a"); state.Letter || !state.FailedSince.IsZero() || state.Outcome == syncer.OutcomeFailed {
+			if state := b.state("a"); state.DeadLetter || !state.FailedSince.IsZero() || state.Outcome == syncer.OutcomeFailed {
 				t.Errorf("state %+v", state)
 			}
 		})
@@ -110,7 +110,7 @@ type sulking struct {
 
 var errFull = errors.New("no space left on the server")
 
-func (s *sulking) Put(ctx context.Context, l syncer.Letter) error {
+func (s *sulking) Put(ctx context.Context, l syncer.DeadLetter) error {
 	if s.puts.Add(-1) >= 0 {
 		return errFull
 	}
@@ -122,10 +122,10 @@ func TestMessageStaysUntilItsLetterIsStored(t *testing.T) {
 	b := newBench(t)
 	b.registry.rejects()
 	var store *sulking
-	r := b.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
-		store = &sulking{DeadLetters: p.Letters}
+	r := b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
+		store = &sulking{DeadLetters: p.DeadLetters}
 		store.puts.Store(2)
-		p.Letters = store
+		p.DeadLetters = store
 		return p
 	}})
 	bad := b.put("a", "bad")
@@ -137,7 +137,7 @@ func TestMessageStaysUntilItsLetterIsStored(t *testing.T) {
 	if got := b.one(target); got.Event.Sequence != bad.Sequence || got.Attempts != 3 {
 		t.Errorf("dead letter %+v", got)
 	}
-	if state := b.state("a"); state.Outcome != syncer.OutcomeFailed || !state.Letter {
+	if state := b.state("a"); state.Outcome != syncer.OutcomeFailed || !state.DeadLetter {
 		t.Errorf("state %+v", state)
 	}
 	if failed, retried := r.outcome("failed"), r.outcome("retried"); failed != 1 || retried != 2 {
@@ -162,7 +162,7 @@ func TestNoLetterIsOrphaned(t *testing.T) {
 			b := newBench(t)
 			b.registry.rejects()
 			var lost atomic.Bool
-			b.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+			b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
 				p.States = &spoiled{States: p.States, before: func(s syncer.State) error {
 					if s.Outcome != syncer.OutcomeFailed || !lost.CompareAndSwap(false, true) {
 						return nil
@@ -180,7 +180,7 @@ func TestNoLetterIsOrphaned(t *testing.T) {
 			if letters := b.letters(target); len(letters) != 0 {
 				t.Errorf("dead letters: %+v", letters)
 			}
-			if state := b.state("a"); state.Outcome == syncer.OutcomeFailed || state.Letter || state.Intent != 0 {
+			if state := b.state("a"); state.Outcome == syncer.OutcomeFailed || state.DeadLetter || state.Intent != 0 {
 				t.Errorf("state %+v", state)
 			}
 		})
@@ -197,14 +197,14 @@ func TestUnreadableMessageHasALetter(t *testing.T) {
 	}
 	b.idle()
 	got := b.one(target)
-	want := syncer.Letter{
-		Event: event.Event{Key: key("a.b"), Sequence: junk.Sequence}, Target: target, Reason: syncer.ClassUnreadable, Request: "decode", Attempts: 1,
+	want := syncer.DeadLetter{
+		Event: event.Event{Key: key("a.b"), Sequence: junk.Sequence}, Target: target, Reason: syncer.ClassMalformed, Request: "decode", Attempts: 1,
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(syncer.Letter{}, "First", "Last", "Words")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(syncer.DeadLetter{}, "First", "Last", "Words")); diff != "" {
 		t.Errorf("dead letter (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(got.Words, "is not a component event") {
-		t.Errorf("words %q", got.Words)
+	if !strings.Contains(got.Detail, "is not a component event") {
+		t.Errorf("words %q", got.Detail)
 	}
 	if _, err := b.log.Publish(t.Context(), upserted("a.b", "A"), junk.Sequence); err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func TestTargetsHaveLettersOfTheirOwn(t *testing.T) {
 	b.registry.rejects()
 	b.start(setup{})
 	other := newFakeRegistry()
-	b.start(setup{target: "other", wrap: func(p syncer.Ports) syncer.Ports {
+	b.start(setup{target: "other", wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Registry, p.Probe = other, other
 		return p
 	}})

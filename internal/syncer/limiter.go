@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"odasync/internal/bell"
+	"odasync/internal/broadcast"
 )
 
 // slack is what an answer may take longer than usual, whatever is usual: below it lies the noise of a busy machine.
@@ -24,9 +24,9 @@ type limiter struct {
 	recent   time.Duration // how long a request took of late, smoothed
 	usual    time.Duration // how long that is when the registry is not pressed
 	inFlight int
-	shrunk   time.Time // when the limit was last lowered
-	held     time.Time // nothing begins before
-	room     bell.Bell // rings when somebody may enter
+	shrunk   time.Time        // when the limit was last lowered
+	held     time.Time        // nothing begins before
+	room     broadcast.Signal // rings when somebody may enter
 }
 
 // newLimiter returns a limiter that begins with few.
@@ -57,7 +57,7 @@ func (l *limiter) enter(ctx context.Context) error {
 			l.mu.Unlock()
 			return nil
 		}
-		room := l.room.Next()
+		room := l.room.Wait()
 		l.mu.Unlock()
 		if err := waitFor(ctx, room, wait); err != nil {
 			return err
@@ -98,7 +98,7 @@ func (l *limiter) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
-	l.room.Ring()
+	l.room.Broadcast()
 }
 
 // answered takes how long a request took on average in a conversation that went well.
@@ -123,10 +123,10 @@ func (l *limiter) answered(took time.Duration) {
 	case float64(l.inFlight) < l.limit-1: // not used: it says nothing about more
 	case l.starting:
 		l.limit = min(l.limit+1, l.most)
-		l.room.Ring()
+		l.room.Broadcast()
 	default:
 		l.limit = min(l.limit+1/l.limit, l.most)
-		l.room.Ring()
+		l.room.Broadcast()
 	}
 }
 

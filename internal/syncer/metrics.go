@@ -138,10 +138,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	for _, class := range Classes() {
 		m.failures.WithLabelValues(string(class))
 	}
-	for _, class := range LetterClasses() {
+	for _, class := range DeadLetterClasses() {
 		m.letters.WithLabelValues(string(class))
 	}
-	for _, problem := range []string{problemMissing, problemDifferent, problemUnsettled, problemOrphan} {
+	for _, problem := range []string{problemMissing, problemDifferent, problemUnacknowledged, problemOrphan} {
 		m.drift.WithLabelValues(problem)
 	}
 	m.reconciles.WithLabelValues(statusSuccess)
@@ -176,7 +176,7 @@ func (m *Metrics) reconciled(done Reconciliation) {
 	m.reconciles.WithLabelValues(statusSuccess).Inc()
 	m.drift.WithLabelValues(problemMissing).Add(float64(done.Missing))
 	m.drift.WithLabelValues(problemDifferent).Add(float64(done.Different))
-	m.drift.WithLabelValues(problemUnsettled).Add(float64(done.Unsettled))
+	m.drift.WithLabelValues(problemUnacknowledged).Add(float64(done.Unacknowledged))
 	m.drift.WithLabelValues(problemOrphan).Add(float64(done.Orphans))
 }
 
@@ -185,8 +185,8 @@ func (m *Metrics) Noted(last []Reconciliation) {
 	took, orphans, held := 0.0, 0, 0
 	for _, r := range last {
 		took, orphans = max(took, r.Seconds), orphans+r.Orphans
-		if r.Refused != nil {
-			held += r.Refused.Gone
+		if r.PendingDeletion != nil {
+			held += r.PendingDeletion.Gone
 		}
 	}
 	m.took.Set(took)

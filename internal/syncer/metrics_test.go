@@ -18,10 +18,10 @@ func TestTimesOfApplies(t *testing.T) {
 	b.registry.script(func(_ context.Context, c call) error {
 		switch {
 		case c.Name == "bad":
-			return &syncer.Failure{Class: syncer.ClassRejected, Request: "POST /components/", Status: 422}
+			return &syncer.Failure{Class: syncer.ClassInvalid, Request: "POST /components/", Status: 422}
 		case c.Content == "A" && away: // one call at a time
 			away = false
-			return &syncer.Failure{Class: syncer.ClassBusy, Request: "POST /components/", Status: 429}
+			return &syncer.Failure{Class: syncer.ClassRateLimited, Request: "POST /components/", Status: 429}
 		}
 		return nil
 	})
@@ -33,7 +33,7 @@ func TestTimesOfApplies(t *testing.T) {
 	b.idle()
 	b.remove("a")
 	b.idle()
-	if _, err := r.syncer.Mend(t.Context(), key("a")); err != nil {
+	if _, err := r.syncer.Reconcile(t.Context(), key("a")); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]int{"end to end": r.observed("odasync_end_to_end_seconds", "")}

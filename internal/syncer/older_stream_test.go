@@ -77,10 +77,10 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 			}
 			lost := e
 			lost.Sequence = 1000
-			if err := letters.Put(t.Context(), syncer.Letter{Event: lost, Target: target, Reason: syncer.ClassRejected}); err != nil {
+			if err := letters.Put(t.Context(), syncer.DeadLetter{Event: lost, Target: target, Reason: syncer.ClassInvalid}); err != nil {
 				t.Fatal(err)
 			}
-			s := syncer.State{Key: e.Key, Sequence: lost.Sequence, Outcome: syncer.OutcomeFailed, Reason: syncer.ClassRejected, Letter: true}
+			s := syncer.State{Key: e.Key, Sequence: lost.Sequence, Outcome: syncer.OutcomeFailed, Reason: syncer.ClassInvalid, DeadLetter: true}
 			if _, err := b.states.Save(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +106,7 @@ func TestApply_RejectedSequenceIsAnotherMessages(t *testing.T) {
 	b.put("rejected", "bad")
 	b.idle()
 	lost := b.state("rejected")
-	lost.Key, lost.Sequence, lost.Revision, lost.Letter = key("a"), lost.Sequence+1, 0, false
+	lost.Key, lost.Sequence, lost.Revision, lost.DeadLetter = key("a"), lost.Sequence+1, 0, false
 	if _, err := b.states.Save(t.Context(), lost); err != nil {
 		t.Fatal(err)
 	}
@@ -133,14 +133,14 @@ func TestMend_OlderAnswerIsNotBelieved(t *testing.T) {
 	b := newBench(t)
 	first := b.put("a", "1")
 	heads := &laggingHeads{newest: func() event.Event { return first }}
-	r := b.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+	r := b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		heads.Heads, p.Heads = p.Heads, heads
 		return p
 	}})
 	b.idle()
 	b.put("a", "2")
 	b.idle()
-	if _, err := r.syncer.Mend(t.Context(), key("a")); err == nil || !strings.Contains(err.Error(), "the stream answered with message") {
+	if _, err := r.syncer.Reconcile(t.Context(), key("a")); err == nil || !strings.Contains(err.Error(), "the stream answered with message") {
 		t.Errorf("compare with an older answer: %v", err)
 	}
 	if got := b.registry.shows("a"); got != "2" {
@@ -168,7 +168,7 @@ func TestMend_KeyWithoutMessages(t *testing.T) {
 	}
 	unknown := func(when string) {
 		t.Helper()
-		if _, err := r.syncer.Mend(t.Context(), e.Key); err == nil || !strings.Contains(err.Error(), "the stream has no message of") {
+		if _, err := r.syncer.Reconcile(t.Context(), e.Key); err == nil || !strings.Contains(err.Error(), "the stream has no message of") {
 			t.Errorf("%s: %v", when, err)
 		}
 		if got := b.registry.shows("a"); got != "1" {
@@ -179,7 +179,7 @@ func TestMend_KeyWithoutMessages(t *testing.T) {
 	mark(key("a").Namespace)
 	unknown("with a marker that does not list its namespace")
 	mark("another-namespace")
-	mended, err := r.syncer.Mend(t.Context(), e.Key)
+	mended, err := r.syncer.Reconcile(t.Context(), e.Key)
 	if err != nil || !mended.Deleted || b.registry.shows("a") != "" {
 		t.Errorf("with a newer marker: %+v, %v; the registry shows %q", mended, err, b.registry.shows("a"))
 	}
@@ -203,7 +203,7 @@ func (c *counting) Next(ctx context.Context) (event.Delivery, error) {
 func TestBreaker_LongPause(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	busy := &syncer.Failure{Class: syncer.ClassBusy, Request: "POST /components/", Status: 429, RetryAfter: time.Minute}
+	busy := &syncer.Failure{Class: syncer.ClassRateLimited, Request: "POST /components/", Status: 429, RetryAfter: time.Minute}
 	g := newGate()
 	defer g.open()
 	b.registry.script(func(ctx context.Context, c call) error {
@@ -211,7 +211,7 @@ func TestBreaker_LongPause(t *testing.T) {
 		return busy
 	})
 	counted := &counting{}
-	r := b.start(setup{concurrency: 2, wrap: func(p syncer.Ports) syncer.Ports {
+	r := b.start(setup{concurrency: 2, wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		counted.Deliveries, p.Deliveries = p.Deliveries, counted
 		return p
 	}})
@@ -235,7 +235,7 @@ func TestBreaker_LongPause(t *testing.T) {
 func TestPoison_TimeOut(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	silent := &syncer.Failure{Class: syncer.ClassDown, Request: "POST /components/", Err: context.DeadlineExceeded}
+	silent := &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Err: context.DeadlineExceeded}
 	b.registry.script(func(_ context.Context, c call) error {
 		if c.Content == "bad" {
 			return silent
@@ -244,11 +244,11 @@ func TestPoison_TimeOut(t *testing.T) {
 	})
 	r := b.start(setup{tries: 3, pause: time.Hour})
 	b.put("bad", "bad")
-	eventually(t, "a first attempt", func() bool { return b.state("bad").Strikes >= 1 })
+	eventually(t, "a first attempt", func() bool { return b.state("bad").ConsecutiveFailures >= 1 })
 	b.put("a", "A")
 	eventually(t, "the other one to be applied", func() bool { return b.registry.shows("a") == "A" })
 	b.idle()
-	if state := b.state("bad"); state.Outcome != syncer.OutcomeFailed || state.Reason != syncer.ClassAlone {
+	if state := b.state("bad"); state.Outcome != syncer.OutcomeFailed || state.Reason != syncer.ClassPoison {
 		t.Errorf("state %+v", state)
 	}
 	if got := r.syncer.Flow().Breaker; got.Reason != nil {
@@ -261,7 +261,7 @@ func TestRace_IsNotedBeforeItIsRepaired(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	crossed := false
-	b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Ports) syncer.Ports {
+	b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.States = &spoiled{States: p.States, before: func(state syncer.State) error {
 			if state.Outcome == "" || crossed { // the intent
 				return nil

@@ -26,7 +26,7 @@ func TestWaitingMessageIsReplacedByANewerOne(t *testing.T) {
 	b.put("a", "2")
 	last := b.put("a", "3")
 	eventually(t, "the older ones to be done", func() bool { return r.outcome("superseded") == 2 })
-	eventually(t, "them to be acknowledged", func() bool { return b.backlog().Unfinished == 2 })
+	eventually(t, "them to be acknowledged", func() bool { return b.backlog().AckPending == 2 })
 	g.open()
 	b.idle()
 	if diff := cmp.Diff([]call{{"a", "3", false}}, b.registry.got("a")); diff != "" {
@@ -90,7 +90,7 @@ func (h *handed) answers() map[int]string {
 }
 
 func byHand(h *handed) setup {
-	return setup{concurrency: 1, wrap: func(p syncer.Ports) syncer.Ports {
+	return setup{concurrency: 1, wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Deliveries = h
 		return p
 	}}

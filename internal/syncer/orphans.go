@@ -25,16 +25,16 @@ func (r *Reconciler) removeOrphans(ctx context.Context, done *Reconciliation, c 
 			Msg("the stream has not been compared with the cluster yet: entries that it does not want stay until then; ctl sync --all does it now")
 		return nil
 	}
-	if done.Refused, err = r.refusal(ctx, done, orphans); err != nil {
+	if done.PendingDeletion, err = r.refusal(ctx, done, orphans); err != nil {
 		return err
 	}
 	switch {
-	case done.Refused != nil:
+	case done.PendingDeletion != nil:
 		for _, f := range orphans {
 			done.note(f, "refused")
 		}
-		r.tellOf(done.Cluster, done.Refused.ID, zerolog.ErrorLevel).Str("approval", done.Refused.ID).Int("components", done.Refused.Gone).Int("of", done.Refused.All).
-			Strs("such_as", done.Refused.Components).
+		r.tellOf(done.Cluster, done.PendingDeletion.ID, zerolog.ErrorLevel).Str("approval", done.PendingDeletion.ID).Int("components", done.PendingDeletion.Gone).Int("of", done.PendingDeletion.All).
+			Strs("such_as", done.PendingDeletion.Components).
 			Msg("deletions refused: too many entries are not wanted by the stream; if they are to go, run ctl reconcile --approve with the approval's id")
 		return nil
 	case r.policy != OrphansDelete:

@@ -14,7 +14,7 @@ import (
 	"odasync/internal/syncer"
 )
 
-var errDown = &syncer.Failure{Class: syncer.ClassDown, Request: "POST /components/", Status: 503, Words: "no database"}
+var errDown = &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 503, Detail: "no database"}
 
 // fall makes the registry take nothing and answer no probe; rise ends that.
 func (r *fakeRegistry) fall() {
@@ -58,18 +58,18 @@ func (b *bench) quiet(r *replica) {
 }
 
 // letters reads all dead letters of the target.
-func (b *bench) letters(target string) []syncer.Letter {
+func (b *bench) letters(target string) []syncer.DeadLetter {
 	b.t.Helper()
-	letters, err := b.conn.OpenLetters(context.Background(), target)
+	letters, err := b.conn.OpenDeadLetters(context.Background(), target)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var all []syncer.Letter
+	var all []syncer.DeadLetter
 	err = letters.All(context.Background(), func(l stream.DeadLetter, err error) {
 		if err != nil {
 			b.t.Error(err)
 		}
-		all = append(all, streamtest.Letter(l))
+		all = append(all, streamtest.DeadLetter(l))
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -95,7 +95,7 @@ func TestNothingIsFetchedWhileTheRegistryIsDown(t *testing.T) {
 	for range 4 {
 		<-g.inside
 	}
-	eventually(t, "more to wait behind those", func() bool { return b.backlog().Unfinished >= 12 })
+	eventually(t, "more to wait behind those", func() bool { return b.backlog().AckPending >= 12 })
 	g.open()
 	b.quiet(r)
 	delivered, calls, probes := b.info().Delivered.Consumer, len(b.registry.got()), b.registry.probed()
@@ -208,7 +208,7 @@ func TestAnotherReplicaIsNotDisturbed(t *testing.T) {
 	b := newBench(t)
 	away := newFakeRegistry()
 	away.fall()
-	cut := b.start(setup{concurrency: 4, wrap: func(p syncer.Ports) syncer.Ports {
+	cut := b.start(setup{concurrency: 4, wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Registry, p.Probe = away, away
 		return p
 	}})

@@ -12,10 +12,10 @@ const maxClaimed = 3
 
 // Persist is Mend until there is an outcome: a registry or a broker that is away is waited for. Its error is why the
 // registry does not take the component, ErrClaimed where others kept the claim for long, or the context's.
-func (a *Applier) Persist(ctx context.Context, key component.Key) (Mended, error) {
+func (a *Applier) ReconcileUntilDone(ctx context.Context, key component.Key) (Repair, error) {
 	writes, claimed := 0, 0
 	for number := 1; ; number++ {
-		mended, err := a.Mend(ctx, key)
+		mended, err := a.Reconcile(ctx, key)
 		writes += mended.Writes
 		mended.Writes = writes
 		if errors.Is(err, ErrClaimed) {
@@ -33,8 +33,8 @@ func (a *Applier) Persist(ctx context.Context, key component.Key) (Mended, error
 // parked says whether a failed comparison was the last: then a dead letter stands for it.
 func (a *Applier) parked(ctx context.Context, key component.Key, err error) bool {
 	class := ClassOf(err)
-	if class.permanent() || !class.particular() {
-		return class.permanent()
+	if class.Permanent() || !class.Particular() {
+		return class.Permanent()
 	}
 	state, err := a.ports.States.Load(ctx, key)
 	return err == nil && state.Outcome == OutcomeFailed && state.Intent == 0

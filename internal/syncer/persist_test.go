@@ -26,19 +26,19 @@ func (h oneHead) Newest(context.Context, component.Key) (event.Event, bool, erro
 }
 
 // persist runs Persist for a component that no syncer feeds, against what the registry does.
-func persist(t *testing.T, during func(number int) error) (*fakeRegistry, syncer.Mended, error) {
+func persist(t *testing.T, during func(number int) error) (*fakeRegistry, syncer.Repair, error) {
 	t.Helper()
 	registry, number := newFakeRegistry(), 0
 	registry.script(func(context.Context, call) error { number++; return during(number) }) // one call at a time
 	e := upserted("catalog", "1")
 	e.Sequence = 7
-	applier := syncer.NewApplier(syncer.Unshared(oneHead{event: e}, registry, registry),
+	applier := syncer.NewApplier(syncer.InMemory(oneHead{event: e}, registry, registry),
 		syncer.Config{Target: target, Concurrency: 1, Tries: 2}, 10*time.Millisecond, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- applier.Run(ctx) }()
-	mended, err := applier.Persist(ctx, e.Key)
+	mended, err := applier.ReconcileUntilDone(ctx, e.Key)
 	stop()
 	if runErr := <-ended; runErr != nil {
 		t.Error(runErr)
@@ -50,7 +50,7 @@ func TestPersistOutlastsWhatPasses(t *testing.T) {
 	t.Parallel()
 	registry, mended, err := persist(t, func(number int) error {
 		if number < 4 {
-			return &syncer.Failure{Class: syncer.ClassDown, Words: "away"}
+			return &syncer.Failure{Class: syncer.ClassUnavailable, Detail: "away"}
 		}
 		return nil
 	})
@@ -66,10 +66,10 @@ func TestPersistOutlastsWhatPasses(t *testing.T) {
 
 func TestPersistEndsWithAnOutcome(t *testing.T) {
 	t.Parallel()
-	for class, want := range map[syncer.Class]int{syncer.ClassRejected: 1, syncer.ClassTaken: 1, syncer.ClassAlone: 5, syncer.ClassMoved: 5} {
+	for class, want := range map[syncer.Class]int{syncer.ClassInvalid: 1, syncer.ClassNameConflict: 1, syncer.ClassPoison: 5, syncer.ClassConflict: 5} {
 		t.Run(string(class), func(t *testing.T) {
 			t.Parallel()
-			registry, _, err := persist(t, func(int) error { return &syncer.Failure{Class: class, Words: "no"} })
+			registry, _, err := persist(t, func(int) error { return &syncer.Failure{Class: class, Detail: "no"} })
 			if syncer.ClassOf(err) != class {
 				t.Errorf("ended with %v", err)
 			}
@@ -81,7 +81,7 @@ func TestPersistEndsWithAnOutcome(t *testing.T) {
 }
 
 func TestUnsharedStatesAreComparedAndSet(t *testing.T) {
-	states := syncer.Unshared(nil, nil, nil).States
+	states := syncer.InMemory(nil, nil, nil).States
 	first, err := states.Load(t.Context(), key("catalog"))
 	if err != nil || first.Key != key("catalog") || first.Revision != 0 {
 		t.Fatalf("%+v, %v", first, err)

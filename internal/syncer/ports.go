@@ -69,7 +69,7 @@ type Claims interface {
 // DeadLetters keeps what will not be tried again by itself, the newest of each component.
 type DeadLetters interface {
 	// Put stores the letter in place of the component's earlier one; ErrConflict where one of a newer event stands there.
-	Put(ctx context.Context, letter Letter) error
+	Put(ctx context.Context, letter DeadLetter) error
 	// Remove takes the component's letter away if it is of an event up to that sequence; none is success.
 	Remove(ctx context.Context, key component.Key, upTo uint64) error
 }

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
+	"odasync/internal/condition"
 	"odasync/internal/config"
 	"odasync/internal/event"
-	"odasync/internal/outage"
 	"odasync/internal/prune"
 )
 
@@ -53,7 +53,7 @@ type Entry struct {
 	// Key is the component that the entry's own labels name, in the cluster that was asked for; zero where they do not.
 	Key component.Key
 	// Record is where it stands; its digest is over all that it shows. Without an id only APIs stand there.
-	Record Record
+	Ref Ref
 	// Foreign says that another owner's labels are on it.
 	Foreign bool
 }
@@ -64,7 +64,7 @@ type Inventory interface {
 	// not listed need not be absent. An entry may be missing, or come again, while the registry is being changed.
 	Inventory(ctx context.Context, cluster string, each func(Entry)) error
 	// Place is where the registry shows a component: registry and name.
-	Place(key component.Key) Record
+	Place(key component.Key) Ref
 }
 
 // Snapshot reads what a cluster's components should be.
@@ -104,16 +104,16 @@ type Reconciliation struct {
 	Failed  int `json:"failed"`
 	// Missing and Different components were not as they should be. Of Unsettled ones the outcome was lost, or it is of
 	// another message than the stream's newest. Orphans should not be there.
-	Missing   int `json:"missing"`
-	Unsettled int `json:"unsettled"`
-	Different int `json:"different"`
-	Orphans   int `json:"orphans"`
+	Missing        int `json:"missing"`
+	Unacknowledged int `json:"unsettled"`
+	Different      int `json:"different"`
+	Orphans        int `json:"orphans"`
 	// Mended and Deleted entries were changed; Unmended ones could not be, and are tried again.
-	Mended   int `json:"mended"`
-	Deleted  int `json:"deleted"`
-	Unmended int `json:"unmended"`
+	Repaired   int `json:"mended"`
+	Deleted    int `json:"deleted"`
+	Unrepaired int `json:"unmended"`
 	// Refused are deletions that wait to be approved; null for none.
-	Refused *prune.PendingDeletion `json:"refused"`
+	PendingDeletion *prune.PendingDeletion `json:"refused"`
 	// Findings are the first of what was not right.
 	Findings []Finding `json:"findings"`
 	// Error says why the reconcile could not be finished; empty where it was.
@@ -133,11 +133,11 @@ const findingsKept = 100
 
 // Problems of findings.
 const (
-	problemMissing   = "missing"
-	problemDifferent = "different"
-	problemUnsettled = "unsettled"
-	problemFailed    = "failed" // and tried again
-	problemOrphan    = "orphan"
+	problemMissing        = "missing"
+	problemDifferent      = "different"
+	problemUnacknowledged = "unsettled"
+	problemFailed         = "failed" // and tried again
+	problemOrphan         = "orphan"
 )
 
 // Reconciler compares the whole registry with the stream and has differences mended.
@@ -146,7 +146,7 @@ type Reconciler struct {
 	interval time.Duration // 0 for no reconcile by itself
 	policy   OrphanPolicy
 	guard    prune.Config
-	ports    ReconcilePorts
+	ports    ReconcileDependencies
 
 	began time.Time // Run
 	mu    sync.Mutex
@@ -154,7 +154,7 @@ type Reconciler struct {
 }
 
 // ReconcilePorts are what a reconciler works with beside an applier.
-type ReconcilePorts struct {
+type ReconcileDependencies struct {
 	Inventory Inventory
 	Snapshot  Snapshot
 	States    interface {
@@ -170,7 +170,7 @@ type ReconcilePorts struct {
 }
 
 // NewReconciler returns a reconciler that mends through the applier.
-func NewReconciler(applier *Applier, cfg ReconcileConfig, limit prune.Config, ports ReconcilePorts) *Reconciler {
+func NewReconciler(applier *Applier, cfg ReconcileConfig, limit prune.Config, ports ReconcileDependencies) *Reconciler {
 	return &Reconciler{
 		applier: applier, interval: time.Duration(cfg.Interval), policy: cfg.Orphans, guard: limit, ports: ports, told: map[string]string{},
 	}
@@ -226,7 +226,7 @@ func (r *Reconciler) run(ctx context.Context, done *Reconciliation, asked bool) 
 		for _, f := range findings {
 			done.note(f, "")
 		}
-		done.Refused, err = r.refusal(ctx, done, c.orphans)
+		done.PendingDeletion, err = r.refusal(ctx, done, c.orphans)
 		return err
 	}
 	if err := r.mend(ctx, done, c.damaged); err != nil {
@@ -256,8 +256,8 @@ func (r *Reconciler) forget(ctx context.Context, expired []State) error {
 type found struct {
 	key     component.Key
 	problem string
-	record  Record // of the entry, where there is one
-	absent  bool   // the inventory shows nothing under the component's name
+	record  Ref  // of the entry, where there is one
+	absent  bool // the inventory shows nothing under the component's name
 }
 
 func (d *Reconciliation) note(f found, outcome string) {
@@ -281,13 +281,13 @@ func (r *Reconciler) mend(ctx context.Context, done *Reconciliation, damaged []f
 			defer mu.Unlock()
 			switch {
 			case err != nil:
-				done.Unmended++
+				done.Unrepaired++
 				done.note(f, err.Error())
 			case result.Deleted && result.Writes > 0:
 				done.Deleted++
 				done.note(f, "deleted")
 			case result.Writes > 0:
-				done.Mended++
+				done.Repaired++
 				done.note(f, "mended")
 			}
 			return nil
@@ -304,13 +304,13 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		return ctx.Err()
 	}
 	r.began = time.Now()
-	failing := outage.New(r.applier.log, "reconcile not finished, trying again", "reconciles end well again", nil)
+	failing := condition.New(r.applier.log, "reconcile not finished, trying again", "reconciles end well again", nil)
 	for {
 		wait, err := r.round(ctx)
 		if ctx.Err() != nil { // a stop is no failure
 			return ctx.Err()
 		}
-		failing.Note(err)
+		failing.Set(err)
 		// A cluster that is new is noticed soon. The jitter keeps replicas, and several clusters, from beginning at once.
 		wait = min(wait, lookAgain)
 		if err := waitFor(ctx, nil, wait+1+rand.N(min(wait, r.interval/10)+1)); err != nil {
@@ -405,11 +405,11 @@ const (
 // tell logs what was found; a registry that is right is worth no line.
 func (r *Reconciler) tell(done Reconciliation) {
 	log := r.applier.log.Debug()
-	if done.Mended+done.Deleted+done.Unmended > 0 {
+	if done.Repaired+done.Deleted+done.Unrepaired > 0 {
 		log = r.applier.log.Info()
 	}
 	log.Str("cluster", done.Cluster).Int("desired", done.Desired).Int("missing", done.Missing).Int("different", done.Different).
-		Int("orphans", done.Orphans).Int("mended", done.Mended).Int("deleted", done.Deleted).Int("unmended", done.Unmended).
+		Int("orphans", done.Orphans).Int("mended", done.Repaired).Int("deleted", done.Deleted).Int("unmended", done.Unrepaired).
 		Float64("seconds", done.Seconds).Msg("reconciled the registry with the stream")
 	if period := r.period(done); period > r.interval {
 		r.applier.log.Info().Str("cluster", done.Cluster).Float64("compared", done.Compared).Stringer("next_after", period.Round(time.Second)).

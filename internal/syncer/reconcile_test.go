@@ -73,8 +73,8 @@ func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
 	l.shelf.remove("wanted-3") // mended all the same
 	reconciler := l.reconciler(r, plan{})
 	done := l.reconcile(reconciler)
-	refused := done.Refused
-	if countsOf(done) != (counts{Missing: 1, Mended: 1, Orphans: 12}) || refused == nil || refused.Gone != 12 || refused.All != 31 || len(refused.Components) != 10 {
+	refused := done.PendingDeletion
+	if countsOf(done) != (counts{Missing: 1, Repaired: 1, Orphans: 12}) || refused == nil || refused.Gone != 12 || refused.All != 31 || len(refused.Components) != 10 {
 		t.Fatalf("reconciliation %+v, refused %+v", done, refused)
 	}
 	for _, words := range []string{"12 of 31", "ctl reconcile --approve " + refused.ID, "target default", "east/odacompns-1/stray-00"} {
@@ -85,14 +85,14 @@ func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
 	if got := r.logs.messages(t, zerolog.ErrorLevel); len(got) != 1 || !strings.Contains(got[0], "deletions refused") {
 		t.Errorf("errors in the log: %q", got)
 	}
-	if last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); err != nil || last.Refused == nil || last.Refused.ID != refused.ID {
+	if last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); err != nil || last.PendingDeletion == nil || last.PendingDeletion.ID != refused.ID {
 		t.Errorf("the note says %+v, %v", last, err)
 	}
 
 	if err := l.records.Approve(t.Context(), "another"); err != nil {
 		t.Fatal(err)
 	}
-	if done := l.reconcile(reconciler); done.Deleted != 0 || done.Refused == nil || done.Refused.ID != refused.ID {
+	if done := l.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID != refused.ID {
 		t.Errorf("after the approval of others: %+v", done)
 	}
 	if got := r.logs.messages(t, zerolog.ErrorLevel); len(got) != 1 {
@@ -102,11 +102,11 @@ func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.shelf.put("one more", "X") // which nobody has approved
-	if done := l.reconcile(reconciler); done.Deleted != 0 || done.Refused == nil || done.Refused.ID == refused.ID {
+	if done := l.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID == refused.ID {
 		t.Errorf("with one more: %+v", done)
 	}
 	l.shelf.remove("one more")
-	if done := l.reconcile(reconciler); countsOf(done) != (counts{Orphans: 12, Deleted: 12}) || done.Refused != nil {
+	if done := l.reconcile(reconciler); countsOf(done) != (counts{Orphans: 12, Deleted: 12}) || done.PendingDeletion != nil {
 		t.Errorf("after the approval: %+v", done)
 	}
 }
@@ -117,7 +117,7 @@ func TestNothingIsDeletedWhileApprovalsCannotBeRead(t *testing.T) {
 	l := newLibrary(t)
 	r := l.start(setup{})
 	l.strays(12)
-	done, err := l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) { p.Records = mute{} }}).Reconcile(t.Context(), key("").Cluster, false)
+	done, err := l.reconciler(r, plan{wrap: func(p *syncer.ReconcileDependencies) { p.Records = mute{} }}).Reconcile(t.Context(), key("").Cluster, false)
 	if !errors.Is(err, errMute) || done.Error != errMute.Error() || done.Deleted != 0 || len(l.registry.got()) != 0 {
 		t.Errorf("reconciliation %+v, error %v", done, err)
 	}
@@ -147,7 +147,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if countsOf(done) != (counts{Missing: 1, Different: 1, Orphans: 12}) || !done.DryRun || done.Refused == nil || len(done.Findings) != 14 {
+	if countsOf(done) != (counts{Missing: 1, Different: 1, Orphans: 12}) || !done.DryRun || done.PendingDeletion == nil || len(done.Findings) != 14 {
 		t.Errorf("reconciliation %+v", done)
 	}
 	for _, f := range done.Findings {
@@ -180,7 +180,7 @@ func TestFindingsAreBoundedAndCounted(t *testing.T) {
 		l.shelf.put(fmt.Sprint("c-", i), "edited")
 	}
 	done := l.reconcile(l.reconciler(r, plan{}))
-	if countsOf(done) != (counts{Missing: 1, Different: count - 1, Mended: count}) || len(done.Findings) != 100 || done.Desired != count || done.Entries != count-1 {
+	if countsOf(done) != (counts{Missing: 1, Different: count - 1, Repaired: count}) || len(done.Findings) != 100 || done.Desired != count || done.Entries != count-1 {
 		t.Errorf("%+v with %d findings", countsOf(done), len(done.Findings))
 	}
 	for problem, want := range map[string]int{"missing": 1, "different": count - 1, "unsettled": 0, "orphan": 0} {
@@ -233,14 +233,14 @@ func TestWhatCannotBeMendedIsTold(t *testing.T) {
 		return nil
 	})
 	done := l.reconcile(l.reconciler(r, plan{}))
-	if countsOf(done) != (counts{Missing: 2, Mended: 1, Unmended: 1}) {
+	if countsOf(done) != (counts{Missing: 2, Repaired: 1, Unrepaired: 1}) {
 		t.Errorf("reconciliation %+v", done)
 	}
 	outcomes := map[string]string{}
 	for _, f := range done.Findings {
 		outcomes[f.Component] = f.Outcome
 	}
-	if a := outcomes[key("a").String()]; !strings.Contains(a, errRejected.Words) || outcomes[key("b").String()] != "mended" {
+	if a := outcomes[key("a").String()]; !strings.Contains(a, errRejected.Detail) || outcomes[key("b").String()] != "mended" {
 		t.Errorf("findings %+v", done.Findings)
 	}
 }
@@ -249,17 +249,17 @@ func TestWhatCannotBeMendedIsTold(t *testing.T) {
 func TestAnOrphanThatIsCreatedMeanwhileStays(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
-	r := l.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+	r := l.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Deliveries = nobody{} // the message itself comes later
 		return p
 	}})
 	l.put("kept", "1")
 	l.shelf.put("kept", "1")
 	l.strays(1)
-	done := l.reconcile(l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) {
+	done := l.reconcile(l.reconciler(r, plan{wrap: func(p *syncer.ReconcileDependencies) {
 		p.Snapshot = &after{p.Snapshot, func() { l.put("stray-00", "again") }}
 	}}))
-	if countsOf(done) != (counts{Orphans: 1, Mended: 1, Pending: 1}) {
+	if countsOf(done) != (counts{Orphans: 1, Repaired: 1, Pending: 1}) {
 		t.Errorf("reconciliation %+v", done)
 	}
 	if diff := cmp.Diff([]call{{"stray-00", "again", true}}, l.since(0)); diff != "" {
@@ -298,7 +298,7 @@ func TestOneReplicaReconciles(t *testing.T) {
 	var first sync.WaitGroup
 	defer first.Wait()
 	first.Go(func() {
-		if done := l.reconcile(l.reconciler(one, plan{})); done.Mended != 1 {
+		if done := l.reconcile(l.reconciler(one, plan{})); done.Repaired != 1 {
 			t.Errorf("the first: %+v", done)
 		}
 	})
@@ -397,7 +397,7 @@ func TestReconciler_ReplicasTakeTurns(t *testing.T) {
 	count := func() int {
 		return replicas[0].counter("odasync_reconciles_total", "success") + replicas[1].counter("odasync_reconciles_total", "success")
 	}
-	clusters := func(p *syncer.ReconcilePorts) {
+	clusters := func(p *syncer.ReconcileDependencies) {
 		p.Clusters = func(context.Context) ([]string, error) { return []string{key("").Cluster}, nil }
 	}
 	began := time.Now()
@@ -455,7 +455,7 @@ func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 			looked := make(chan bool, 10)
-			stop := l.run(l.reconciler(r, plan{interval: test.interval, wrap: func(p *syncer.ReconcilePorts) { p.Records = &watched{p.Records, looked} }}))
+			stop := l.run(l.reconciler(r, plan{interval: test.interval, wrap: func(p *syncer.ReconcileDependencies) { p.Records = &watched{p.Records, looked} }}))
 			<-looked
 			if test.due {
 				eventually(t, "a reconcile", func() bool { return r.counter("odasync_reconciles_total", "success") == 1 })
@@ -488,7 +488,7 @@ func TestReconciler_WithoutAnIntervalWaitsToBeAsked(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
 	r := l.start(setup{})
-	stop := l.run(l.reconciler(r, plan{wrap: func(p *syncer.ReconcilePorts) {
+	stop := l.run(l.reconciler(r, plan{wrap: func(p *syncer.ReconcileDependencies) {
 		p.Clusters = func(context.Context) ([]string, error) { t.Error("looked for clusters"); return nil, nil }
 	}}))
 	stop()
@@ -500,7 +500,7 @@ func TestReconciler_TriesAgain(t *testing.T) {
 	l := newLibrary(t)
 	r := l.start(setup{})
 	fails := &shelf{fakeRegistry: l.registry, failure: errDown}
-	l.run(l.reconciler(r, plan{interval: time.Second, wrap: func(p *syncer.ReconcilePorts) { p.Inventory = fails }}))
+	l.run(l.reconciler(r, plan{interval: time.Second, wrap: func(p *syncer.ReconcileDependencies) { p.Inventory = fails }}))
 	eventually(t, "a failure", func() bool { return r.counter("odasync_reconciles_total", "error") == 1 })
 	if last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); err != nil || last.Error == "" {
 		t.Errorf("the note says %+v, %v", last, err)

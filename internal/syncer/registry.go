@@ -19,10 +19,10 @@ type Registry interface {
 	// Apply makes the registry show the component and nothing more for this key: its labels, its APIs, their states.
 	// It writes only what differs, so a repeat writes nothing. The record is valid, as far as it is filled, even
 	// when the error is not nil.
-	Apply(ctx context.Context, key component.Key, c *component.Component, prior Prior) (Result, error)
+	Apply(ctx context.Context, key component.Key, c *component.Component, prior Previous) (Result, error)
 	// Delete removes what the registry shows for the key. What another owner holds under the name stays. Nothing
 	// to remove is success.
-	Delete(ctx context.Context, key component.Key, prior Prior) (Result, error)
+	Delete(ctx context.Context, key component.Key, prior Previous) (Result, error)
 }
 
 // Probe asks whether the registry as a whole works. Both methods are safe for concurrent use.
@@ -30,19 +30,19 @@ type Probe interface {
 	// Health asks the registry for its own word. It touches no content.
 	Health(ctx context.Context) error
 	// Trial writes something that is there already, so that nothing changes: it tells whether the registry takes writes.
-	Trial(ctx context.Context) error
+	WriteProbe(ctx context.Context) error
 }
 
 // Prior is what the sync state tells about the registry's side before an apply.
-type Prior struct {
-	Record Record
+type Previous struct {
+	Ref Ref
 	// Doubt says that an earlier attempt began writing and its end is unknown: read before creating anything.
-	Doubt bool
+	InDoubt bool
 }
 
 // Result is what an apply did.
 type Result struct {
-	Record Record
+	Ref Ref
 	// Requests counts all requests, Writes those that changed something.
 	Requests, Writes int
 }
@@ -53,31 +53,31 @@ type Class string
 // The classes.
 const (
 	// ClassDown: the registry cannot be reached or is broken as a whole. Try again, for ever.
-	ClassDown Class = "down"
+	ClassUnavailable Class = "down"
 	// ClassBusy: the registry asks for fewer requests. Try again after Failure.RetryAfter.
-	ClassBusy Class = "busy"
+	ClassRateLimited Class = "busy"
 	// ClassRefused: the registry refuses odasync, not the component: a wrong key, a wrong URL. Try again, loudly.
-	ClassRefused Class = "refused"
+	ClassUnauthorized Class = "refused"
 	// ClassMoved: the registry's content changed underneath. Read again and redo.
-	ClassMoved Class = "moved"
+	ClassConflict Class = "moved"
 	// ClassAlone: the registry fails over this component and takes others. Try again a few times.
-	ClassAlone Class = "alone"
+	ClassPoison Class = "alone"
 	// ClassRejected: this content will never be accepted. Retrying cannot help.
-	ClassRejected Class = "rejected"
+	ClassInvalid Class = "rejected"
 	// ClassTaken: the component's name belongs to another owner there. Retrying cannot help before that one goes.
-	ClassTaken Class = "taken"
+	ClassNameConflict Class = "taken"
 	// ClassUnreadable: the message in the stream cannot be decoded. Retrying cannot help.
-	ClassUnreadable Class = "unreadable"
+	ClassMalformed Class = "unreadable"
 )
 
 // Classes lists all classes.
 func Classes() []Class {
-	return []Class{ClassDown, ClassBusy, ClassRefused, ClassMoved, ClassAlone, ClassRejected, ClassTaken, ClassUnreadable}
+	return []Class{ClassUnavailable, ClassRateLimited, ClassUnauthorized, ClassConflict, ClassPoison, ClassInvalid, ClassNameConflict, ClassMalformed}
 }
 
 // LetterClasses lists the classes that end in a dead letter, at once or after a few tries.
-func LetterClasses() []Class {
-	return slices.DeleteFunc(Classes(), func(c Class) bool { return !c.particular() })
+func DeadLetterClasses() []Class {
+	return slices.DeleteFunc(Classes(), func(c Class) bool { return !c.Particular() })
 }
 
 // ClassOf returns the class of an error from a Registry; empty for nil.
@@ -89,17 +89,17 @@ func ClassOf(err error) Class {
 	case errors.As(err, &failure):
 		return failure.Class
 	}
-	return ClassDown
+	return ClassUnavailable
 }
 
 // permanent says that the same content will fail again, however often it is tried.
-func (c Class) permanent() bool {
-	return c == ClassRejected || c == ClassTaken || c == ClassUnreadable
+func (c Class) Permanent() bool {
+	return c == ClassInvalid || c == ClassNameConflict || c == ClassMalformed
 }
 
 // particular says that a failure is about one component and tells nothing against the registry.
-func (c Class) particular() bool {
-	return c.permanent() || c == ClassMoved || c == ClassAlone
+func (c Class) Particular() bool {
+	return c.Permanent() || c == ClassConflict || c == ClassPoison
 }
 
 // Failure is a registry's answer, or the lack of one, that ended an apply.
@@ -112,7 +112,7 @@ type Failure struct {
 	// RetryAfter is the wait that the registry asked for; 0 for none.
 	RetryAfter time.Duration
 	// Words are the registry's own, cut to a length for people, or a reason of the adapter's.
-	Words string
+	Detail string
 	// Err is the transport error, if any.
 	Err error
 }
@@ -122,8 +122,8 @@ func (f *Failure) Error() string {
 	if f.Status != 0 {
 		text += fmt.Sprintf(": HTTP %d", f.Status)
 	}
-	if f.Words != "" {
-		text += ": " + f.Words
+	if f.Detail != "" {
+		text += ": " + f.Detail
 	}
 	if f.Err != nil {
 		text += ": " + f.Err.Error()

@@ -26,7 +26,7 @@ type setup struct {
 	tries       int // of an apply before its message goes back
 	pause       time.Duration
 	grace       time.Duration
-	wrap        func(syncer.Ports) syncer.Ports
+	wrap        func(syncer.Dependencies) syncer.Dependencies
 }
 
 // probePace is how fast a replica probes a registry that is down.
@@ -80,8 +80,8 @@ func (b *bench) start(s setup) *replica {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	ports := syncer.Ports{
-		Deliveries: consumer, Heads: log, Sessions: sessions, States: states, Letters: letters, Registry: b.registry, Probe: b.registry,
+	ports := syncer.Dependencies{
+		Deliveries: consumer, Heads: log, Sessions: sessions, States: states, DeadLetters: letters, Registry: b.registry, Probe: b.registry,
 	}
 	if s.wrap != nil {
 		ports = s.wrap(ports)

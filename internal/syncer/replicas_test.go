@@ -36,7 +36,7 @@ func TestTwoReplicasOnHotKeys(t *testing.T) {
 			return ctx.Err()
 		}
 		if draw(40) == 0 {
-			return &syncer.Failure{Class: syncer.ClassDown, Request: "PUT /components/{id}", Status: 503}
+			return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "PUT /components/{id}", Status: 503}
 		}
 		return nil
 	})
@@ -80,7 +80,7 @@ type frozen struct {
 	gate *gate
 }
 
-func (f *frozen) Apply(_ context.Context, k component.Key, c *component.Component, prior syncer.Prior) (syncer.Result, error) {
+func (f *frozen) Apply(_ context.Context, k component.Key, c *component.Component, prior syncer.Previous) (syncer.Result, error) {
 	_ = f.gate.pass(context.Background(), call{Name: k.Name, Content: c.Metadata.Description})
 	return f.Registry.Apply(context.Background(), k, c, prior)
 }
@@ -99,7 +99,7 @@ func TestLateWriteOfAFrozenReplicaIsMended(t *testing.T) {
 	g := newGate()
 	defer g.open()
 	way := newProxy(t, b.server.URL())
-	slow := b.start(setup{url: way.url(), concurrency: len(tests), wrap: func(p syncer.Ports) syncer.Ports {
+	slow := b.start(setup{url: way.url(), concurrency: len(tests), wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Registry = &frozen{p.Registry, g}
 		return p
 	}})

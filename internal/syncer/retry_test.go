@@ -20,7 +20,7 @@ func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
 	b := newBench(t)
 	b.registry.script(func(_ context.Context, c call) error {
 		if strings.HasPrefix(c.Content, "bad") {
-			return &syncer.Failure{Class: syncer.ClassRejected, Request: "POST /components", Status: 422, Words: "name too long"}
+			return &syncer.Failure{Class: syncer.ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}
 		}
 		return nil
 	})
@@ -30,9 +30,9 @@ func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
 	b.idle() // the message was dropped, not kept for another try
 	want := syncer.State{
 		Key: key("a"), Sequence: bad.Sequence, Outcome: syncer.OutcomeFailed, Hash: bad.Hash,
-		Record: syncer.Record{Registry: "self", Name: "a", ID: "id-a"},
+		Ref:    syncer.Ref{Registry: "self", Name: "a", ID: "id-a"},
 		Error:  "apply east/odacompns-1/a: POST /components: HTTP 422: name too long",
-		Reason: syncer.ClassRejected, Strikes: 1, Letter: true,
+		Reason: syncer.ClassInvalid, ConsecutiveFailures: 1, DeadLetter: true,
 	}
 	if diff := cmp.Diff(want, b.state("a"), ignored); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
@@ -63,13 +63,13 @@ func TestRegistryDownIsTriedAgain(t *testing.T) {
 		words   string
 	}{
 		"down": {
-			&syncer.Failure{Class: syncer.ClassDown, Request: "POST /components", Status: 503},
+			&syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components", Status: 503},
 			func(b *bench) event.Event { return b.put("a", "A") },
 			[]call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}},
 			"apply east/odacompns-1/a: POST /components: HTTP 503",
 		},
 		"refused": {
-			&syncer.Failure{Class: syncer.ClassRefused, Request: "GET /registries", Status: 401, Words: "no token"},
+			&syncer.Failure{Class: syncer.ClassUnauthorized, Request: "GET /registries", Status: 401, Detail: "no token"},
 			func(b *bench) event.Event { return b.put("a", "A") },
 			[]call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}},
 			"apply east/odacompns-1/a: GET /registries: HTTP 401: no token",
@@ -152,7 +152,7 @@ func TestRecordOfAnUnfinishedApplyIsKept(t *testing.T) {
 	b := newBench(t)
 	var once sync.Once
 	b.registry.script(func(context.Context, call) (err error) {
-		once.Do(func() { err = &syncer.Failure{Class: syncer.ClassDown, Request: "POST /apis"} })
+		once.Do(func() { err = &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /apis"} })
 		return err
 	})
 	b.start(setup{})
@@ -160,7 +160,7 @@ func TestRecordOfAnUnfinishedApplyIsKept(t *testing.T) {
 	b.idle()
 	b.registry.mu.Lock()
 	defer b.registry.mu.Unlock()
-	want := []syncer.Record{{}, {Registry: "self", Name: "a", ID: "id-a"}}
+	want := []syncer.Ref{{}, {Registry: "self", Name: "a", ID: "id-a"}}
 	if diff := cmp.Diff(want, b.registry.records); diff != "" {
 		t.Errorf("records given to the calls (-want +got):\n%s", diff)
 	}
@@ -176,7 +176,7 @@ func TestBusyRegistryIsLeftAlone(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if calls = append(calls, time.Now()); len(calls) == 1 {
-			return &syncer.Failure{Class: syncer.ClassBusy, Request: "POST /components", Status: 429, RetryAfter: pause}
+			return &syncer.Failure{Class: syncer.ClassRateLimited, Request: "POST /components", Status: 429, RetryAfter: pause}
 		}
 		return nil
 	})

@@ -45,20 +45,20 @@ func (s *shelf) Inventory(_ context.Context, cluster string, each func(syncer.En
 }
 
 // Place implements syncer.Inventory.
-func (s *shelf) Place(k component.Key) syncer.Record {
+func (s *shelf) Place(k component.Key) syncer.Ref {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return syncer.Record{Registry: "self", Name: cmp.Or(s.names[k.Name], k.Name)}
+	return syncer.Ref{Registry: "self", Name: cmp.Or(s.names[k.Name], k.Name)}
 }
 
 func (s *shelf) entries() []syncer.Entry {
 	var all []syncer.Entry
 	s.fakeRegistry.mu.Lock()
 	for name, content := range s.shown {
-		all = append(all, syncer.Entry{Key: key(name), Record: syncer.Record{Registry: "self", Name: name, ID: "id-" + name, Digest: content}})
+		all = append(all, syncer.Entry{Key: key(name), Ref: syncer.Ref{Registry: "self", Name: name, ID: "id-" + name, Digest: content}})
 	}
 	s.fakeRegistry.mu.Unlock()
-	slices.SortFunc(all, func(a, b syncer.Entry) int { return cmp.Compare(a.Record.Name, b.Record.Name) })
+	slices.SortFunc(all, func(a, b syncer.Entry) int { return cmp.Compare(a.Ref.Name, b.Ref.Name) })
 	if s.change != nil {
 		all = s.change(all)
 	}
@@ -91,7 +91,7 @@ func (s *shelf) remove(names ...string) {
 type plan struct {
 	policy   syncer.OrphanPolicy // delete where empty
 	interval time.Duration       // none where 0
-	wrap     func(*syncer.ReconcilePorts)
+	wrap     func(*syncer.ReconcileDependencies)
 }
 
 // library is a bench with a registry that can be listed, and a marker in the stream once a replica runs.
@@ -146,7 +146,7 @@ func (l *library) reconciler(r *replica, p plan) *syncer.Reconciler {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	ports := syncer.ReconcilePorts{
+	ports := syncer.ReconcileDependencies{
 		Inventory: l.shelf, Snapshot: l.log, States: l.states, Records: l.records, Claims: claims, Clusters: l.log.Clusters,
 	}
 	if p.wrap != nil {
@@ -185,10 +185,10 @@ func (l *library) settled() {
 }
 
 // counts are the numbers of a reconciliation.
-type counts struct{ Missing, Different, Unsettled, Orphans, Pending, Failed, Mended, Deleted, Unmended int }
+type counts struct{ Missing, Different, Unsettled, Orphans, Pending, Failed, Repaired, Deleted, Unrepaired int }
 
 func countsOf(r syncer.Reconciliation) counts {
-	return counts{r.Missing, r.Different, r.Unsettled, r.Orphans, r.Pending, r.Failed, r.Mended, r.Deleted, r.Unmended}
+	return counts{r.Missing, r.Different, r.Unacknowledged, r.Orphans, r.Pending, r.Failed, r.Repaired, r.Deleted, r.Unrepaired}
 }
 
 // since returns the calls of the registry after the first n.

@@ -6,22 +6,22 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"odasync/internal/outage"
+	"odasync/internal/condition"
 )
 
 // sink is whether the registry as a whole takes writes.
-type sink struct{ *outage.Outage }
+type sink struct{ *condition.Condition }
 
 func newSink(log zerolog.Logger) sink {
-	return sink{outage.New(log, "the registry does not take writes, trying again", "the registry takes writes again", words)}
+	return sink{condition.New(log, "the registry does not take writes, trying again", "the registry takes writes again", words)}
 }
 
 // result notes how a conversation with the registry ended. What one component meets says nothing against the registry.
 func (s sink) result(err error) {
-	if ClassOf(err).particular() {
+	if ClassOf(err).Particular() {
 		err = nil
 	}
-	s.Note(err)
+	s.Set(err)
 }
 
 // words gives what a failure has in common over components and requests.
@@ -30,14 +30,14 @@ func words(err error) string {
 	if !errors.As(err, &failure) {
 		return err.Error()
 	}
-	return string(failure.Class) + failure.Words
+	return string(failure.Class) + failure.Detail
 }
 
 // broker is whether claims and sync state can be read and written.
-type broker struct{ *outage.Outage }
+type broker struct{ *condition.Condition }
 
 func newBroker(log zerolog.Logger) broker {
-	return broker{outage.New(log, "claims or sync state cannot be used, trying again: look at the NATS server", "claims and sync state can be used again", nil)}
+	return broker{condition.New(log, "claims or sync state cannot be used, trying again: look at the NATS server", "claims and sync state can be used again", nil)}
 }
 
 // result notes how a request to the broker ended. That another replica was faster is an answer; a request that was cut
@@ -46,8 +46,8 @@ func (b broker) result(err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
 	case errors.Is(err, ErrClaimed), errors.Is(err, ErrConflict), errors.Is(err, errUnknown):
-		b.Note(nil)
+		b.Set(nil)
 	default:
-		b.Note(err)
+		b.Set(err)
 	}
 }

@@ -13,11 +13,11 @@ import (
 
 func TestSinkLogsChangesOnly(t *testing.T) {
 	down := func(request, words string) error {
-		return &Failure{Class: ClassDown, Request: request, Status: 503, Words: words}
+		return &Failure{Class: ClassUnavailable, Request: request, Status: 503, Detail: words}
 	}
-	refused := &Failure{Class: ClassRefused, Request: "GET /registries", Status: 401}
-	rejected := &Failure{Class: ClassRejected, Request: "POST /components", Status: 422, Words: "name too long"}
-	moved := &Failure{Class: ClassMoved, Request: "PUT /components/{id}", Status: 404}
+	refused := &Failure{Class: ClassUnauthorized, Request: "GET /registries", Status: 401}
+	rejected := &Failure{Class: ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}
+	moved := &Failure{Class: ClassConflict, Request: "PUT /components/{id}", Status: 404}
 	const broken, well = "warn the registry does not take writes, trying again", "info the registry takes writes again"
 	tests := map[string]struct {
 		results []error

@@ -21,7 +21,7 @@ const (
 
 // Record is what a target's registry is known to hold for a component, as the adapter told. The zero Record means
 // that nothing is known to stand there.
-type Record struct {
+type Ref struct {
 	// Registry and Name are the names under which the component stands there.
 	Registry string `json:"registry,omitempty"`
 	Name     string `json:"name,omitempty"`
@@ -39,8 +39,8 @@ type State struct {
 	Sequence uint64  `json:"sequence,omitempty"`
 	Outcome  Outcome `json:"outcome,omitempty"`
 	// Hash is the content of the outcome: what the registry shows, or did not take. Empty when deleted or not known.
-	Hash   string `json:"hash,omitempty"`
-	Record Record `json:"record,omitzero"`
+	Hash string `json:"hash,omitempty"`
+	Ref  Ref    `json:"record,omitzero"`
 	// Intent is the sequence for which writing began and whose end is not recorded; 0 for none. What the registry
 	// holds is in doubt while it stands: read before writing.
 	Intent uint64 `json:"intent,omitempty"`
@@ -50,19 +50,19 @@ type State struct {
 	Error  string `json:"error,omitempty"`
 	Reason Class  `json:"reason,omitempty"`
 	// Attempts counts how often the newest event was tried, and Strikes how often of these it alone failed.
-	Attempts int `json:"attempts,omitempty"`
-	Strikes  int `json:"strikes,omitempty"`
+	Attempts            int `json:"attempts,omitempty"`
+	ConsecutiveFailures int `json:"strikes,omitempty"`
 	// FailedSince is when the first of the failures came that no success has followed; zero for none.
 	FailedSince time.Time `json:"failedSince,omitzero"`
 	// Letter says that a dead letter of the component is stored.
-	Letter  bool      `json:"letter,omitempty"`
-	Updated time.Time `json:"updated"`
+	DeadLetter bool      `json:"letter,omitempty"`
+	Updated    time.Time `json:"updated"`
 	// Revision is the entry's revision for compare-and-set; 0 where there is no entry.
 	Revision uint64 `json:"-"`
 }
 
-// shows says whether the registry is known to hold what the event asks for.
-func (s *State) shows(e *event.Event) bool {
+// isApplied says whether the registry is known to hold what the event asks for.
+func isApplied(s *State, e *event.Event) bool {
 	if s.Intent != 0 {
 		return false
 	}
@@ -72,18 +72,18 @@ func (s *State) shows(e *event.Event) bool {
 	return s.Outcome == OutcomeApplied && s.Hash == e.Hash
 }
 
-// precedes says whether the event is newer than all that is recorded, or the one whose writing began.
-func (s *State) precedes(e *event.Event) bool {
+// isNewer says whether the event is newer than all that is recorded, or the one whose writing began.
+func isNewer(s *State, e *event.Event) bool {
 	return e.Sequence > s.Sequence && e.Sequence >= s.Intent
 }
 
-// holds says whether the outcome is the event's. The sequence alone does not tell where the stream came back older.
-func (s *State) holds(e *event.Event) bool {
-	return s.Intent == 0 && e.Sequence == s.Sequence && s.agrees(e)
+// isOutcomeOf says whether the outcome is the event's. The sequence alone does not tell where the stream came back older.
+func isOutcomeOf(s *State, e *event.Event) bool {
+	return s.Intent == 0 && e.Sequence == s.Sequence && mayBeOutcomeOf(s, e)
 }
 
-// agrees says whether the event may be the one with the recorded sequence.
-func (s *State) agrees(e *event.Event) bool {
+// mayBeOutcomeOf says whether the event may be the one with the recorded sequence.
+func mayBeOutcomeOf(s *State, e *event.Event) bool {
 	switch s.Outcome {
 	case OutcomeApplied:
 		return !e.Deleted() && e.Hash == s.Hash
@@ -93,51 +93,51 @@ func (s *State) agrees(e *event.Event) bool {
 	return s.Hash == "" || e.Hash == s.Hash // of a failed deletion, and of what cannot be decoded, there is none
 }
 
-// begin records that writing begins, and in which process.
-func (s *State) begin(e *event.Event, session string) {
+// recordIntent records that writing begins, and in which process.
+func recordIntent(s *State, e *event.Event, session string) {
 	if s.Intent != e.Sequence {
-		s.Attempts, s.Strikes = 0, 0
+		s.Attempts, s.ConsecutiveFailures = 0, 0
 	}
 	s.Intent, s.Owner, s.Updated = e.Sequence, session, time.Now()
 	s.Attempts++
 }
 
-// ended records how the registry answered, and returns what that means for the message.
-func (s *State) ended(e *event.Event, result Result, err error) verdict {
+// recordOutcome records how the registry answered, and returns what that means for the message.
+func recordOutcome(s *State, e *event.Event, result Result, err error) verdict {
 	s.Owner, s.Updated, s.Error, s.Reason = "", time.Now(), "", ClassOf(err)
 	v := verdict{outcome: outcomeApplied, action: ack}
 	switch {
 	case err == nil && e.Deleted():
 		v.outcome = outcomeDeleted
-		s.Outcome, s.Hash, s.Record = OutcomeDeleted, "", Record{}
+		s.Outcome, s.Hash, s.Ref = OutcomeDeleted, "", Ref{}
 	case err == nil:
-		s.Outcome, s.Hash, s.Record = OutcomeApplied, e.Hash, result.Record
+		s.Outcome, s.Hash, s.Ref = OutcomeApplied, e.Hash, result.Ref
 	default:
-		s.Record, s.Error = merged(s.Record, result.Record), err.Error()
+		s.Ref, s.Error = merged(s.Ref, result.Ref), err.Error()
 		if s.FailedSince.IsZero() && !errors.Is(err, context.Canceled) {
 			s.FailedSince = s.Updated
 		}
-		if s.Reason.particular() {
-			s.Strikes++
+		if s.Reason.Particular() {
+			s.ConsecutiveFailures++
 		}
-		if v = judge(err, s.Attempts); v.action == retry && s.Strikes >= maxStrikes {
+		if v = judge(err, s.Attempts); v.action == retry && s.ConsecutiveFailures >= maxStrikes {
 			v = verdict{outcome: outcomeFailed, action: drop, err: err}
 		}
 		if v.action == retry { // the intent stands: the next attempt reads before it creates
 			return v
 		}
-		s.Outcome, s.Hash, s.Letter = OutcomeFailed, e.Hash, true
+		s.Outcome, s.Hash, s.DeadLetter = OutcomeFailed, e.Hash, true
 	}
 	if err == nil {
-		s.FailedSince, s.Strikes = time.Time{}, 0
+		s.FailedSince, s.ConsecutiveFailures = time.Time{}, 0
 	}
 	s.Sequence, s.Intent = max(s.Sequence, e.Sequence), 0
 	return v
 }
 
 // merged keeps what was known where an unfinished apply tells nothing.
-func merged(known, told Record) Record {
-	if told == (Record{}) {
+func merged(known, told Ref) Ref {
+	if told == (Ref{}) {
 		return known
 	}
 	return told

@@ -11,10 +11,10 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/coalesce"
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
-	"odasync/internal/lanes"
 	"odasync/internal/tracing"
 )
 
@@ -60,14 +60,14 @@ func (c Config) Validate() error {
 }
 
 // Ports are what a syncer works with.
-type Ports struct {
-	Deliveries Deliveries
-	Heads      Heads
-	Sessions   Sessions
-	States     States
-	Letters    DeadLetters
-	Registry   Registry
-	Probe      Probe
+type Dependencies struct {
+	Deliveries  Deliveries
+	Heads       Heads
+	Sessions    Sessions
+	States      States
+	DeadLetters DeadLetters
+	Registry    Registry
+	Probe       Probe
 	// Tracer is nil for no tracing.
 	Tracer *tracing.Tracer
 }
@@ -86,7 +86,7 @@ type Timing struct {
 type Syncer struct {
 	*Applier
 	timing Timing
-	lanes  *lanes.Lanes[component.Key, *event.Delivery]
+	lanes  *coalesce.Queue[component.Key, *event.Delivery]
 
 	taking sync.Mutex // held by the worker that waits for a message and for room
 
@@ -97,10 +97,10 @@ type Syncer struct {
 }
 
 // New returns a syncer, which runs once.
-func New(ports Ports, cfg Config, timing Timing, metrics *Metrics, log zerolog.Logger) *Syncer {
+func New(ports Dependencies, cfg Config, timing Timing, metrics *Metrics, log zerolog.Logger) *Syncer {
 	return &Syncer{
 		Applier: NewApplier(ports, cfg, timing.Probe, metrics, log), timing: timing,
-		lanes: lanes.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
+		lanes: coalesce.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
 			return a.Sequence < b.Sequence
 		}),
 		hand: make(map[*event.Delivery]struct{}),
@@ -153,7 +153,7 @@ func (s *Syncer) Run(ctx context.Context) error {
 func (s *Syncer) next(work context.Context) (key component.Key, d *event.Delivery, refused *verdict, ok bool) {
 	s.taking.Lock()
 	defer s.taking.Unlock()
-	if key, d, ok = s.lanes.Take(); !ok {
+	if key, d, ok = s.lanes.Get(); !ok {
 		return key, d, nil, false
 	}
 	waiting, forget := s.breaker.while(work)
@@ -209,7 +209,7 @@ func (s *Syncer) pull(ctx context.Context) error {
 			return err
 		}
 		s.hold(&d)
-		older, superseded, err := s.lanes.Put(ctx, d.Key, &d)
+		older, superseded, err := s.lanes.Add(ctx, d.Key, &d)
 		if err != nil {
 			delay := time.Duration(0)
 			if errors.Is(context.Cause(ctx), errOpened) {
@@ -266,7 +266,7 @@ func (s *Syncer) letGo(d *event.Delivery) {
 }
 
 // Turning says in words whether the loops stand still; nil while they turn.
-func (s *Syncer) Turning() error {
+func (s *Syncer) Liveness() error {
 	last := s.beat.Load()
 	if last == 0 { // the first is still to come
 		return nil

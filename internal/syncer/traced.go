@@ -12,9 +12,9 @@ import (
 )
 
 // traced returns the ports with a span around what each does for a message.
-func traced(p Ports) Ports {
+func traced(p Dependencies) Dependencies {
 	p.States = tracedStates{p.States}
-	p.Letters, p.Registry = tracedLetters{p.Letters}, tracedRegistry{p.Registry}
+	p.DeadLetters, p.Registry = tracedLetters{p.DeadLetters}, tracedRegistry{p.Registry}
 	return p
 }
 
@@ -60,7 +60,7 @@ func (s tracedStates) Save(ctx context.Context, state State) (uint64, error) {
 type tracedLetters struct{ DeadLetters }
 
 // Put implements DeadLetters.
-func (l tracedLetters) Put(ctx context.Context, letter Letter) error {
+func (l tracedLetters) Put(ctx context.Context, letter DeadLetter) error {
 	ctx, span := step(ctx, "store dead letter")
 	err := l.DeadLetters.Put(ctx, letter)
 	end(span, err)
@@ -79,7 +79,7 @@ func (l tracedLetters) Remove(ctx context.Context, key component.Key, upTo uint6
 type tracedRegistry struct{ Registry }
 
 // Apply implements Registry.
-func (r tracedRegistry) Apply(ctx context.Context, key component.Key, c *component.Component, prior Prior) (Result, error) {
+func (r tracedRegistry) Apply(ctx context.Context, key component.Key, c *component.Component, prior Previous) (Result, error) {
 	ctx, span := step(ctx, "apply")
 	result, err := r.Registry.Apply(ctx, key, c, prior)
 	ended(span, prior, result, err)
@@ -87,16 +87,16 @@ func (r tracedRegistry) Apply(ctx context.Context, key component.Key, c *compone
 }
 
 // Delete implements Registry.
-func (r tracedRegistry) Delete(ctx context.Context, key component.Key, prior Prior) (Result, error) {
+func (r tracedRegistry) Delete(ctx context.Context, key component.Key, prior Previous) (Result, error) {
 	ctx, span := step(ctx, "delete")
 	result, err := r.Registry.Delete(ctx, key, prior)
 	ended(span, prior, result, err)
 	return result, err
 }
 
-func ended(span tracing.Span, prior Prior, result Result, err error) {
+func ended(span tracing.Span, prior Previous, result Result, err error) {
 	if span.Recording() {
-		span.Set(attribute.Bool("odasync.doubt", prior.Doubt), attribute.Int("odasync.requests", result.Requests), attribute.Int("odasync.writes", result.Writes))
+		span.Set(attribute.Bool("odasync.doubt", prior.InDoubt), attribute.Int("odasync.requests", result.Requests), attribute.Int("odasync.writes", result.Writes))
 	}
 	end(span, err)
 }

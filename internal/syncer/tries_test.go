@@ -21,7 +21,7 @@ func TestRegistryThatDoesNotAnswerIsTriedAgainAtOnce(t *testing.T) {
 		attempts int // deliveries that it took; 0 where the message is dropped
 	}{
 		"down once": {
-			[]error{class(syncer.ClassDown)},
+			[]error{class(syncer.ClassUnavailable)},
 			[]call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
 		"an unknown error": {
@@ -29,15 +29,15 @@ func TestRegistryThatDoesNotAnswerIsTriedAgainAtOnce(t *testing.T) {
 			[]call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
 		"down for all tries": {
-			[]error{class(syncer.ClassDown), class(syncer.ClassDown), class(syncer.ClassDown)},
+			[]error{class(syncer.ClassUnavailable), class(syncer.ClassUnavailable), class(syncer.ClassUnavailable)},
 			[]call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}, {"a", "A", true}}, 2,
 		},
 		"busy goes back at once": {
-			[]error{class(syncer.ClassBusy)},
+			[]error{class(syncer.ClassRateLimited)},
 			[]call{{"a", "A", false}, {"a", "A", true}}, 2,
 		},
 		"down, then rejected": {
-			[]error{class(syncer.ClassDown), class(syncer.ClassRejected)},
+			[]error{class(syncer.ClassUnavailable), class(syncer.ClassInvalid)},
 			[]call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
 	}
@@ -81,7 +81,7 @@ func TestStopEndsThePauseBetweenTries(t *testing.T) {
 	called := make(chan struct{}, 10)
 	b.registry.script(func(context.Context, call) error {
 		called <- struct{}{}
-		return &syncer.Failure{Class: syncer.ClassDown, Request: "POST /components"}
+		return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components"}
 	})
 	r := b.start(setup{tries: 3, pause: time.Hour})
 	b.put("a", "A")

@@ -22,7 +22,7 @@ func TestTurningTellsOfALostHeartbeat(t *testing.T) {
 			if test.age > 0 {
 				s.beat.Store(time.Now().Add(-test.age).UnixNano())
 			}
-			if err := s.Turning(); (err != nil) != test.stuck {
+			if err := s.Liveness(); (err != nil) != test.stuck {
 				t.Errorf("got %v", err)
 			}
 		})

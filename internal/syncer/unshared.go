@@ -9,9 +9,9 @@ import (
 
 // Unshared returns the ports for a registry that this process alone writes, and that no sync state tells of: what is known of a component lasts as long as the process. Dead letters are not kept; the caller has the
 // error.
-func Unshared(heads Heads, registry Registry, probe Probe) Ports {
-	return Ports{
-		Heads: heads, Sessions: noSessions{}, States: &memory{states: map[component.Key]State{}}, Letters: noLetters{},
+func InMemory(heads Heads, registry Registry, probe Probe) Dependencies {
+	return Dependencies{
+		Heads: heads, Sessions: noSessions{}, States: &memory{states: map[component.Key]State{}}, DeadLetters: noLetters{},
 		Registry: registry, Probe: probe,
 	}
 }
@@ -37,7 +37,7 @@ func (noSessions) Retire() {}
 type noLetters struct{}
 
 // Put implements DeadLetters.
-func (noLetters) Put(context.Context, Letter) error { return nil }
+func (noLetters) Put(context.Context, DeadLetter) error { return nil }
 
 // Remove implements DeadLetters.
 func (noLetters) Remove(context.Context, component.Key, uint64) error { return nil }

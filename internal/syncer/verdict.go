@@ -58,9 +58,9 @@ func judge(err error, attempt int) verdict {
 		return v
 	}
 	switch {
-	case failure.Class.permanent():
+	case failure.Class.Permanent():
 		return verdict{outcome: outcomeFailed, action: drop, err: err}
-	case failure.Class == ClassBusy:
+	case failure.Class == ClassRateLimited:
 		v.delay = max(v.delay, failure.RetryAfter)
 	}
 	return v

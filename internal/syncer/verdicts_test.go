@@ -13,13 +13,13 @@ func TestManyFailuresWithoutASuccessAreTheRegistrys(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.registry.script(func(context.Context, call) error {
-		return &syncer.Failure{Class: syncer.ClassDown, Request: "POST /components/", Status: 500}
+		return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 500}
 	})
 	r := b.start(setup{concurrency: 8})
 	for i := range 20 {
 		b.put(fmt.Sprintf("c%d", i), "A")
 	}
-	eventually(t, "more than five attempts", func() bool { return b.state("c0").Attempts >= 5 || b.state("c0").Letter })
+	eventually(t, "more than five attempts", func() bool { return b.state("c0").Attempts >= 5 || b.state("c0").DeadLetter })
 	if n := len(b.letters(target)); n != 0 {
 		t.Errorf("%d dead letters, breaker %s", n, r.syncer.Flow().Breaker.State)
 	}
@@ -30,7 +30,7 @@ func TestOneBadComponentDoesNotMakeTheReplicaUnready(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.registry.script(func(context.Context, call) error {
-		return &syncer.Failure{Class: syncer.ClassDown, Request: "POST /components/", Status: 500}
+		return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 500}
 	})
 	r := b.start(setup{})
 	b.put("a", "bad")
@@ -46,7 +46,7 @@ func TestAnOutageThatAnotherReplicaEndedIsOver(t *testing.T) {
 	b := newBench(t)
 	away := newFakeRegistry()
 	away.fall()
-	cut := b.start(setup{wrap: func(p syncer.Ports) syncer.Ports {
+	cut := b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Registry, p.Probe = away, away
 		return p
 	}})
@@ -67,7 +67,7 @@ func TestTrialThatIsNotAllowedDoesNotKeepTheBreakerOpen(t *testing.T) {
 	b := newBench(t)
 	b.registry.answer(func(question string) error {
 		if question == "trial" {
-			return &syncer.Failure{Class: syncer.ClassRefused, Request: "PUT /registries/{id}", Status: 403}
+			return &syncer.Failure{Class: syncer.ClassUnauthorized, Request: "PUT /registries/{id}", Status: 403}
 		}
 		return nil
 	})
@@ -93,7 +93,7 @@ func TestOneForbiddenComponentStopsNoOther(t *testing.T) {
 	b := newBench(t)
 	b.registry.script(func(_ context.Context, c call) error {
 		if c.Content == "bad" {
-			return &syncer.Failure{Class: syncer.ClassRefused, Request: "POST /components/", Status: 403}
+			return &syncer.Failure{Class: syncer.ClassUnauthorized, Request: "POST /components/", Status: 403}
 		}
 		return nil
 	})

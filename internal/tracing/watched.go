@@ -8,13 +8,13 @@ import (
 	"github.com/rs/zerolog"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 
-	"odasync/internal/outage"
+	"odasync/internal/condition"
 )
 
 // watched is an exporter whose failures are logged when they change and disturb nobody.
 type watched struct {
 	sdk.SpanExporter
-	away    *outage.Outage
+	away    *condition.Condition
 	secrets []string // what a collector's words may repeat
 
 	sending context.Context // ends when nothing is sent any more
@@ -22,7 +22,7 @@ type watched struct {
 }
 
 func newWatched(to sdk.SpanExporter, cfg Config, log zerolog.Logger) *watched {
-	w := &watched{SpanExporter: to, away: outage.New(log, "cannot send spans, which are lost: look at the collector and the OTEL_EXPORTER_OTLP variables",
+	w := &watched{SpanExporter: to, away: condition.New(log, "cannot send spans, which are lost: look at the collector and the OTEL_EXPORTER_OTLP variables",
 		"spans are sent again", nil)}
 	for _, value := range cfg.headers() {
 		w.secrets = append(w.secrets, value)
@@ -39,7 +39,7 @@ func (w *watched) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.sending, cancel)()
-	w.away.Note(w.redacted(w.SpanExporter.ExportSpans(ctx, spans)))
+	w.away.Set(w.redacted(w.SpanExporter.ExportSpans(ctx, spans)))
 	return nil // nobody above could do better
 }
 

@@ -71,7 +71,7 @@ func newBenchOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, clus
 	if b.approvals, err = conn.Records(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	refusals := Refusals{
+	refusals := PublishErrors{
 		Superseded: func(err error) (event.Head, bool) {
 			var superseded *stream.SupersededError
 			if errors.As(err, &superseded) {

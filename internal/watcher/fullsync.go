@@ -70,12 +70,12 @@ func (p *publisher) unmarked() bool {
 func (p *publisher) noted(ctx context.Context, m event.Marker, err error) event.Marker {
 	if err != nil {
 		if ctx.Err() == nil {
-			p.syncing.Note(err)
+			p.syncing.Set(err)
 		}
 		m.Time = time.Now()
 		return m
 	}
-	p.syncing.Note(nil)
+	p.syncing.Set(nil)
 	return m
 }
 
@@ -103,7 +103,7 @@ func (p *publisher) due(last event.Marker) <-chan time.Time {
 func (p *publisher) readLastMark(ctx context.Context) error {
 	for failures := 1; ; failures++ {
 		last, _, err := p.to.LastMark(ctx, p.cluster)
-		if err == nil || errors.Is(err, event.ErrUnreadable) {
+		if err == nil || errors.Is(err, event.ErrMalformed) {
 			p.last, p.clusterUID, p.waits = last, last.ClusterUID, last.PendingDeletion
 			return nil
 		}

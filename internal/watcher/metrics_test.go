@@ -18,7 +18,7 @@ func TestConfigurationIsAMetric(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	cfg := Config{ClusterName: "north", Interval: config.Duration(90 * time.Second), Retention: config.Duration(time.Hour)}
-	New(cfg, prune.Config{}, newScript(), Refusals{}, func() bool { return true }, NewMetrics(registry), nil, zerolog.Nop())
+	New(cfg, prune.Config{}, newScript(), PublishErrors{}, func() bool { return true }, NewMetrics(registry), nil, zerolog.Nop())
 	want := `# HELP odasync_full_sync_interval_seconds The time between two full syncs that is configured; 0 for none.
 # TYPE odasync_full_sync_interval_seconds gauge
 odasync_full_sync_interval_seconds 90

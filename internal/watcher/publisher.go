@@ -11,11 +11,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"odasync/internal/bell"
+	"odasync/internal/broadcast"
+	"odasync/internal/coalesce"
 	"odasync/internal/component"
+	"odasync/internal/condition"
 	"odasync/internal/event"
-	"odasync/internal/lanes"
-	"odasync/internal/outage"
 	"odasync/internal/prune"
 )
 
@@ -24,15 +24,15 @@ type publisher struct {
 	*Watcher
 	to      Log
 	table   *table
-	lanes   *lanes.Lanes[name, change]
-	away    *outage.Outage // of the log
-	syncing *outage.Outage // of full syncs
+	lanes   *coalesce.Queue[name, change]
+	away    *condition.Condition // of the log
+	syncing *condition.Condition // of full syncs
 
 	began    time.Time        // the term
 	over     chan struct{}    // closed when the term has ended
 	asked    chan chan result // for a full sync
 	missing  chan struct{}    // a round has not shown something, and nothing is decided yet
-	rounds   bell.Bell        // rings when a round has ended
+	rounds   broadcast.Signal // rings when a round has ended
 	counts   struct{ published, tombstoned atomic.Int64 }
 	compared atomic.Bool  // the first decision of the term is made
 	touched  atomic.Bool  // what waits for an approval has changed
@@ -53,11 +53,11 @@ type publisher struct {
 
 func newPublisher(w *Watcher, to Log, t *table) *publisher {
 	return &publisher{
-		Watcher: w, to: to, table: t, lanes: lanes.New[name](w.waiting, change.olderThan), began: time.Now(),
+		Watcher: w, to: to, table: t, lanes: coalesce.New[name](w.waiting, change.olderThan), began: time.Now(),
 		over: make(chan struct{}), asked: make(chan chan result), missing: make(chan struct{}, 1),
 		readings: make(map[string]*reading), open: make(map[uint64]*reading), failed: make(map[name]struct{}), tooLarge: make(map[name]string),
-		away:    outage.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
-		syncing: outage.New(w.log, "full sync failed, trying again when it is due", "full sync works again", nil),
+		away:    condition.New(w.log, "cannot publish, trying again: look at the NATS server, its storage and STREAM_MAX_BYTES", "publishing again", nil),
+		syncing: condition.New(w.log, "full sync failed, trying again when it is due", "full sync works again", nil),
 	}
 }
 
@@ -142,7 +142,7 @@ func (p *publisher) key(n name) component.Key {
 }
 
 func (p *publisher) offer(ctx context.Context, n name, c change) error {
-	_, collapsed, err := p.lanes.Put(ctx, n, c)
+	_, collapsed, err := p.lanes.Add(ctx, n, c)
 	if collapsed {
 		p.metrics.collapsed.Inc()
 	}
@@ -172,7 +172,7 @@ func (p *publisher) run(ctx context.Context) error {
 		group.Go(func() error {
 			failures := 0
 			for {
-				n, c, ok := p.lanes.Take()
+				n, c, ok := p.lanes.Get()
 				if !ok {
 					return nil
 				}
@@ -182,7 +182,7 @@ func (p *publisher) run(ctx context.Context) error {
 				case err == nil:
 					failures = 0
 					if sent { // what changes nothing says nothing about the log
-						p.away.Note(nil)
+						p.away.Set(nil)
 					}
 				case errors.Is(err, errNotLeading), errors.Is(err, p.sorts.LogMissing):
 					p.lanes.Done(n)
@@ -190,10 +190,10 @@ func (p *publisher) run(ctx context.Context) error {
 				case ctx.Err() != nil:
 				default:
 					failures++
-					p.away.Note(err)
+					p.away.Set(err)
 					p.metrics.retried.Inc()
 					p.log.Debug().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("publish again")
-					p.lanes.Again(n, c, backoff(failures))
+					p.lanes.Requeue(n, c, backoff(failures))
 				}
 				p.lanes.Done(n)
 			}

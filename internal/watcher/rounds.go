@@ -65,7 +65,7 @@ func (p *publisher) closed(round uint64, scope component.Scope, resourceVersion 
 	delete(p.open, round)
 	r.begun, r.ended, p.resourceVersion = 0, round, resourceVersion
 	p.mu.Unlock()
-	p.rounds.Ring()
+	p.rounds.Broadcast()
 }
 
 // waitingFor lists the scopes that have not ended a round that began after the mark.
@@ -85,7 +85,7 @@ func (p *publisher) waitingFor(mark uint64) (late []component.Scope) {
 func (p *publisher) awaitRounds(ctx context.Context, mark uint64) error {
 	var since time.Time // one has ended
 	for {
-		rung := p.rounds.Next()
+		rung := p.rounds.Wait()
 		late := p.waitingFor(mark)
 		if len(late) == 0 {
 			return nil

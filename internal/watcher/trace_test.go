@@ -53,7 +53,7 @@ func TestEachTryToPublishIsASpan(t *testing.T) {
 		t.Fatalf("%d events, spans %+v", len(published), spans)
 	}
 	first, second := spans[0], spans[1]
-	if !first.Failed || first.Words != "no answer" || first.Parent != "" || first.Attributes["odasync.attempt"] != "1" || first.StartNanos != uint64(change.Seen.UnixNano()) {
+	if !first.Failed || first.Detail != "no answer" || first.Parent != "" || first.Attributes["odasync.attempt"] != "1" || first.StartNanos != uint64(change.Seen.UnixNano()) {
 		t.Errorf("the first try: %+v", first)
 	}
 	if second.Failed || second.Parent != first.ID || second.Trace != first.Trace || second.Attributes["odasync.attempt"] != "2" || second.Attributes["odasync.seq"] != "1" {

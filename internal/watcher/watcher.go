@@ -60,7 +60,7 @@ type Approvals interface {
 }
 
 // Refusals sorts the errors of Log.Publish that are not passing.
-type Refusals struct {
+type PublishErrors struct {
 	// Superseded returns the message that stands there instead of the expected one.
 	Superseded func(error) (event.Head, bool)
 	// TooLarge says that this event will never fit, though another of its component may.
@@ -110,7 +110,7 @@ type Watcher struct {
 	retention time.Duration // of tombstones
 	limit     prune.Config
 	source    Source
-	sorts     Refusals
+	sorts     PublishErrors
 	fresh     func() bool
 	metrics   *Metrics
 	tracer    *tracing.Tracer // nil for no tracing
@@ -125,7 +125,7 @@ type Watcher struct {
 
 // New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
 // publish.
-func New(cfg Config, limit prune.Config, source Source, sorts Refusals, fresh func() bool, metrics *Metrics, tracer *tracing.Tracer, log zerolog.Logger) *Watcher {
+func New(cfg Config, limit prune.Config, source Source, sorts PublishErrors, fresh func() bool, metrics *Metrics, tracer *tracing.Tracer, log zerolog.Logger) *Watcher {
 	metrics.cluster.WithLabelValues(cfg.ClusterName).Set(1)
 	metrics.interval.Set(time.Duration(cfg.Interval).Seconds())
 	return &Watcher{

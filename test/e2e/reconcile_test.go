@@ -41,8 +41,8 @@ func (l *place) createAll(objects []*unstructured.Unstructured) {
 
 // reconciliation is what ctl reconcile -o json prints, as far as tests look at it.
 type reconciliation struct {
-	Desired, Entries, Missing, Different, Unsettled, Orphans, Mended, Deleted, Unmended int
-	Refused                                                                             *struct{ ID string }
+	Desired, Entries, Missing, Different, Unsettled, Orphans, Repaired, Deleted, Unrepaired int
+	Refused                                                                                 *struct{ ID string }
 }
 
 // reconcile runs ctl reconcile, which must end with that exit code.
@@ -174,7 +174,7 @@ func TestReconcileOfAThousand(t *testing.T) {
 		again, calls := time.Since(began), l.Registry.Calls()
 		l.Must(l.Differs(want))
 		t.Logf("first sync: %d requests in %.2f s; rebuilt from the stream: %d requests in %.2f s", firstCalls, first.Seconds(), calls, again.Seconds())
-		if r.Missing != count || r.Mended != count {
+		if r.Missing != count || r.Repaired != count {
 			t.Errorf("reconciliation %+v", r)
 		}
 		// In requests, which do not depend on what else the machine does.

@@ -64,8 +64,8 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 		}
 		l.Must(err)
 		done++
-		sum.Orphans, sum.Deleted, sum.Mended, sum.Missing, sum.Different, sum.Unsettled =
-			sum.Orphans+r.Orphans, sum.Deleted+r.Deleted, sum.Mended+r.Mended, sum.Missing+r.Missing, sum.Different+r.Different, sum.Unsettled+r.Unsettled
+		sum.Orphans, sum.Deleted, sum.Repaired, sum.Missing, sum.Different, sum.Unacknowledged =
+			sum.Orphans+r.Orphans, sum.Deleted+r.Deleted, sum.Repaired+r.Repaired, sum.Missing+r.Missing, sum.Different+r.Different, sum.Unacknowledged+r.Unacknowledged
 	}
 	stop()
 	loop.Wait()
@@ -74,7 +74,7 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	l.Equal(time.Second) // and stays so: nothing is resurrected by what was under way
 	l.Ready(watcher, one, two)
 	t.Logf("%d created, %d changed, %d deleted; %d reconciles found %d missing, %d different, %d unsettled, %d orphans; %d mended, %d deleted",
-		zoo.Created, zoo.Changed, zoo.Deleted, reconciles, sum.Missing, sum.Different, sum.Unsettled, sum.Orphans, sum.Mended, sum.Deleted)
+		zoo.Created, zoo.Changed, zoo.Deleted, reconciles, sum.Missing, sum.Different, sum.Unacknowledged, sum.Orphans, sum.Repaired, sum.Deleted)
 	if sum.Orphans != 0 || sum.Deleted != 0 {
 		t.Errorf("reconciles found %d orphans and deleted %d components, all of which were the events' to delete", sum.Orphans, sum.Deleted)
 	}

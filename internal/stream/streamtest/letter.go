@@ -7,13 +7,13 @@ import (
 )
 
 // Letter is what was put for a stored dead letter.
-func Letter(d stream.DeadLetter) syncer.Letter {
-	return syncer.Letter{
+func DeadLetter(d stream.DeadLetter) syncer.DeadLetter {
+	return syncer.DeadLetter{
 		Event: event.Event{
 			Key: d.Key(), Component: d.Event.Component, Hash: d.Event.Hash, UID: d.Event.UID,
 			ResourceVersion: d.Event.ResourceVersion, Time: d.Event.Time, Sequence: d.Sequence,
 		},
-		Target: d.Target, Reason: d.Reason, Request: d.Request, Status: d.Status, Words: d.Words,
+		Target: d.Target, Reason: d.Reason, Request: d.Request, Status: d.Status, Detail: d.Detail,
 		Attempts: d.Attempts, First: d.First, Last: d.Last,
 	}
 }

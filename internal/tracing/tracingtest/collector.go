@@ -26,7 +26,7 @@ type Span struct {
 	Trace, ID, Parent    string // in hex; the parent is empty for a root
 	Attributes           map[string]string
 	Failed               bool
-	Words                string // of a failure
+	Detail               string // of a failure
 	StartNanos, EndNanos uint64
 }
 
@@ -143,7 +143,7 @@ func (c *Collector) keep(request *collector.ExportTraceServiceRequest, key strin
 				c.spans = append(c.spans, Span{
 					Service: service, Name: s.Name, Kind: s.Kind.String(), Trace: hex.EncodeToString(s.TraceId),
 					ID: hex.EncodeToString(s.SpanId), Parent: hex.EncodeToString(s.ParentSpanId), Attributes: attributes(s.Attributes),
-					Failed: s.Status.GetCode().String() == "STATUS_CODE_ERROR", Words: s.Status.GetMessage(),
+					Failed: s.Status.GetCode().String() == "STATUS_CODE_ERROR", Detail: s.Status.GetMessage(),
 					StartNanos: s.StartTimeUnixNano, EndNanos: s.EndTimeUnixNano,
 				})
 			}

@@ -1,6 +1,6 @@
 // Package outage remembers whether something that is needed works, and logs when that changes: a failure once when it
 // begins or gets other words, and its end once.
-package outage
+package condition
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 )
 
 // Outage is safe for concurrent use.
-type Outage struct {
+type Condition struct {
 	log         zerolog.Logger
 	fails, over string
 	words       func(error) string
@@ -23,15 +23,15 @@ type Outage struct {
 
 // New returns an outage that is not there. fails and over are the messages of its beginning and its end. words gives
 // what failures of one kind have in common; without it, each other text is another failure.
-func New(log zerolog.Logger, fails, over string, words func(error) string) *Outage {
+func New(log zerolog.Logger, fails, over string, words func(error) string) *Condition {
 	if words == nil {
 		words = innermost
 	}
-	return &Outage{log: log, fails: fails, over: over, words: words}
+	return &Condition{log: log, fails: fails, over: over, words: words}
 }
 
 // Note takes the result of an attempt.
-func (o *Outage) Note(err error) {
+func (o *Condition) Set(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -44,7 +44,7 @@ func (o *Outage) Note(err error) {
 }
 
 // Recent is the last attempt's error unless that was longer ago: then nobody knows.
-func (o *Outage) Recent(within time.Duration) error {
+func (o *Condition) Recent(within time.Duration) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if time.Since(o.noted) > within {
@@ -54,7 +54,7 @@ func (o *Outage) Recent(within time.Duration) error {
 }
 
 // Err is the last attempt's error.
-func (o *Outage) Err() error {
+func (o *Condition) Err() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.failure

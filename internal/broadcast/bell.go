@@ -1,16 +1,16 @@
 // Package bell wakes those who wait for something to happen again.
-package bell
+package broadcast
 
 import "sync"
 
 // Bell is safe for concurrent use; the zero Bell is ready.
-type Bell struct {
+type Signal struct {
 	mu   sync.Mutex
 	next chan struct{}
 }
 
 // Next returns a channel that is closed at the next ring from now on.
-func (b *Bell) Next() <-chan struct{} {
+func (b *Signal) Wait() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.next == nil {
@@ -20,7 +20,7 @@ func (b *Bell) Next() <-chan struct{} {
 }
 
 // Ring wakes everybody who has asked for the next ring.
-func (b *Bell) Ring() {
+func (b *Signal) Broadcast() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.next != nil {

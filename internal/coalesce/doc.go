@@ -5,4 +5,4 @@
 // new key to a full set waits, a newer value for a waiting key never does.
 //
 // The tests need nothing but `go test`.
-package lanes
+package coalesce

@@ -1,4 +1,4 @@
-package lanes
+package coalesce
 
 import (
 	"context"
@@ -8,11 +8,11 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 
-	"odasync/internal/bell"
+	"odasync/internal/broadcast"
 )
 
 // Lanes is safe for concurrent use.
-type Lanes[K comparable, V any] struct {
+type Queue[K comparable, V any] struct {
 	queue workqueue.TypedDelayingInterface[K]
 	limit int
 	older func(a, b V) bool
@@ -20,15 +20,15 @@ type Lanes[K comparable, V any] struct {
 	mu      sync.Mutex
 	waiting map[K]V
 	busy    map[K]struct{}
-	room    bell.Bell // rings when a waiting key is taken
-	done    bell.Bell // rings when the work on a key ends, or it no longer waits
+	room    broadcast.Signal // rings when a waiting key is taken
+	done    broadcast.Signal // rings when the work on a key ends, or it no longer waits
 	closed  bool
 }
 
 // New returns lanes for at most limit waiting keys. older says whether a is older than b; without it the value that
 // comes later is the newer one.
-func New[K comparable, V any](limit int, older func(a, b V) bool) *Lanes[K, V] {
-	return &Lanes[K, V]{
+func New[K comparable, V any](limit int, older func(a, b V) bool) *Queue[K, V] {
+	return &Queue[K, V]{
 		queue:   workqueue.NewTypedDelayingQueue[K](),
 		limit:   limit,
 		older:   older,
@@ -40,7 +40,7 @@ func New[K comparable, V any](limit int, older func(a, b V) bool) *Lanes[K, V] {
 // Put offers v for the key. Where a value waits already, the newer of the two stays and the other is returned as
 // dropped. Put blocks while the lanes are full and the key is new; its only error is the context's. Closed lanes
 // discard v.
-func (l *Lanes[K, V]) Put(ctx context.Context, key K, v V) (dropped V, was bool, err error) {
+func (l *Queue[K, V]) Add(ctx context.Context, key K, v V) (dropped V, was bool, err error) {
 	for {
 		l.mu.Lock()
 		if l.closed {
@@ -58,7 +58,7 @@ func (l *Lanes[K, V]) Put(ctx context.Context, key K, v V) (dropped V, was bool,
 			l.queue.Add(key)
 			return waits, was, nil
 		}
-		room := l.room.Next()
+		room := l.room.Wait()
 		l.mu.Unlock()
 		select {
 		case <-room:
@@ -70,7 +70,7 @@ func (l *Lanes[K, V]) Put(ctx context.Context, key K, v V) (dropped V, was bool,
 
 // Again puts v back after the delay unless a newer value waits by then; it never blocks. The worker calls it before
 // Done. Closed lanes discard v.
-func (l *Lanes[K, V]) Again(key K, v V, delay time.Duration) {
+func (l *Queue[K, V]) Requeue(key K, v V, delay time.Duration) {
 	l.mu.Lock()
 	waits, was := l.waiting[key]
 	if !l.closed && (!was || l.older != nil && l.older(waits, v)) {
@@ -82,7 +82,7 @@ func (l *Lanes[K, V]) Again(key K, v V, delay time.Duration) {
 
 // Take waits for a key that is not being worked on and returns it with its value; false after Close. The worker
 // calls Done with the key.
-func (l *Lanes[K, V]) Take() (key K, v V, ok bool) {
+func (l *Queue[K, V]) Get() (key K, v V, ok bool) {
 	for {
 		key, closed := l.queue.Get()
 		if closed {
@@ -93,7 +93,7 @@ func (l *Lanes[K, V]) Take() (key K, v V, ok bool) {
 		if found {
 			delete(l.waiting, key)
 			l.busy[key] = struct{}{}
-			l.room.Ring()
+			l.room.Broadcast()
 		}
 		l.mu.Unlock()
 		if found {
@@ -104,17 +104,17 @@ func (l *Lanes[K, V]) Take() (key K, v V, ok bool) {
 }
 
 // Done ends the work on a key; a value that came meanwhile is next.
-func (l *Lanes[K, V]) Done(key K) {
+func (l *Queue[K, V]) Done(key K) {
 	l.mu.Lock()
 	delete(l.busy, key)
 	l.mu.Unlock()
-	l.done.Ring()
+	l.done.Broadcast()
 	l.queue.Done(key)
 }
 
 // Flush waits until everything that waits or is worked on now is done. What comes later does not count, but for a newer
 // value of a key that is waited for. Its only error is the context's.
-func (l *Lanes[K, V]) Flush(ctx context.Context) error {
+func (l *Queue[K, V]) Flush(ctx context.Context) error {
 	l.mu.Lock()
 	left := make(map[K]struct{}, len(l.waiting)+len(l.busy))
 	for key := range l.waiting {
@@ -123,7 +123,7 @@ func (l *Lanes[K, V]) Flush(ctx context.Context) error {
 	maps.Copy(left, l.busy)
 	l.mu.Unlock()
 	for {
-		rung := l.done.Next()
+		rung := l.done.Wait()
 		for key := range left {
 			if l.Idle(key) {
 				delete(left, key)
@@ -141,7 +141,7 @@ func (l *Lanes[K, V]) Flush(ctx context.Context) error {
 }
 
 // Idle says whether nothing of the key waits or is worked on.
-func (l *Lanes[K, V]) Idle(key K) bool {
+func (l *Queue[K, V]) Idle(key K) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, waits := l.waiting[key]
@@ -150,30 +150,30 @@ func (l *Lanes[K, V]) Idle(key K) bool {
 }
 
 // Len counts the waiting keys.
-func (l *Lanes[K, V]) Len() int {
+func (l *Queue[K, V]) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.waiting)
 }
 
 // Clear takes away what waits and returns it.
-func (l *Lanes[K, V]) Clear() map[K]V {
+func (l *Queue[K, V]) Clear() map[K]V {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.clear()
 }
 
 // clear wakes whoever waits to put or for the end of what waited. The caller holds the lock.
-func (l *Lanes[K, V]) clear() map[K]V {
+func (l *Queue[K, V]) clear() map[K]V {
 	left := l.waiting
 	l.waiting = make(map[K]V)
-	l.room.Ring()
-	l.done.Ring()
+	l.room.Broadcast()
+	l.done.Broadcast()
 	return left
 }
 
 // Close wakes the workers and whoever waits to put; Take returns false. It returns what still waits.
-func (l *Lanes[K, V]) Close() map[K]V {
+func (l *Queue[K, V]) Close() map[K]V {
 	l.queue.ShutDown()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,11 +1,11 @@
-package bell_test
+package broadcast_test
 
 import (
 	"sync"
 	"testing"
 	"testing/synctest"
 
-	"odasync/internal/bell"
+	"odasync/internal/broadcast"
 )
 
 func rung(c <-chan struct{}) bool {
@@ -18,19 +18,19 @@ func rung(c <-chan struct{}) bool {
 }
 
 func TestARingWakesThoseWhoAskedBefore(t *testing.T) {
-	var b bell.Bell
-	b.Ring() // nobody listens
-	first := b.Next()
-	if second := b.Next(); rung(first) || second != first {
+	var b broadcast.Signal
+	b.Broadcast() // nobody listens
+	first := b.Wait()
+	if second := b.Wait(); rung(first) || second != first {
 		t.Error("a ring from before is heard, or two who wait for the same ring wait apart")
 	}
-	b.Ring()
-	next := b.Next()
+	b.Broadcast()
+	next := b.Wait()
 	if !rung(first) || rung(next) {
 		t.Errorf("the one before rings: %t, want true; the next: %t, want false", rung(first), rung(next))
 	}
-	b.Ring()
-	b.Ring()
+	b.Broadcast()
+	b.Broadcast()
 	if !rung(first) || !rung(next) {
 		t.Error("what has rung does so for good")
 	}
@@ -40,14 +40,14 @@ func TestARingWakesThoseWhoAskedBefore(t *testing.T) {
 func TestNoRingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const listeners, count = 4, 1000
-		var b bell.Bell
+		var b broadcast.Signal
 		var mu sync.Mutex
 		reached := 0
 		var all sync.WaitGroup
 		for range listeners {
 			all.Go(func() { // else the test ends in a deadlock
 				for {
-					next := b.Next()
+					next := b.Wait()
 					mu.Lock()
 					done := reached == count
 					mu.Unlock()
@@ -62,7 +62,7 @@ func TestNoRingIsLost(t *testing.T) {
 			mu.Lock()
 			reached++
 			mu.Unlock()
-			b.Ring()
+			b.Broadcast()
 		}
 		all.Wait()
 		if reached != count {

@@ -1,4 +1,4 @@
-package lanes_test
+package coalesce_test
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odasync/internal/lanes"
+	"odasync/internal/coalesce"
 )
 
 // flushing begins a flush; the returned function says whether it is over.
-func flushing(t *testing.T, l *lanes.Lanes[string, int]) (over func() bool) {
+func flushing(t *testing.T, l *coalesce.Queue[string, int]) (over func() bool) {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- l.Flush(t.Context()) }()
@@ -35,7 +35,7 @@ func flushing(t *testing.T, l *lanes.Lanes[string, int]) (over func() bool) {
 
 func TestFlushOfNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](4, nil)
+		l := coalesce.New[string, int](4, nil)
 		if !flushing(t, l)() {
 			t.Error("waits although nothing waits")
 		}
@@ -49,78 +49,78 @@ func TestFlushOfNothing(t *testing.T) {
 func TestFlush(t *testing.T) {
 	type step struct {
 		name string
-		do   func(t *testing.T, l *lanes.Lanes[string, int])
+		do   func(t *testing.T, l *coalesce.Queue[string, int])
 		over bool
 	}
-	put := func(key string, value int) func(*testing.T, *lanes.Lanes[string, int]) {
-		return func(t *testing.T, l *lanes.Lanes[string, int]) { put(t, l, key, value) }
+	put := func(key string, value int) func(*testing.T, *coalesce.Queue[string, int]) {
+		return func(t *testing.T, l *coalesce.Queue[string, int]) { put(t, l, key, value) }
 	}
-	take := func(t *testing.T, l *lanes.Lanes[string, int]) { take(t, l) }
-	done := func(key string) func(*testing.T, *lanes.Lanes[string, int]) {
-		return func(_ *testing.T, l *lanes.Lanes[string, int]) { l.Done(key) }
+	take := func(t *testing.T, l *coalesce.Queue[string, int]) { take(t, l) }
+	done := func(key string) func(*testing.T, *coalesce.Queue[string, int]) {
+		return func(_ *testing.T, l *coalesce.Queue[string, int]) { l.Done(key) }
 	}
 	tests := map[string]struct {
-		before []func(*testing.T, *lanes.Lanes[string, int])
+		before []func(*testing.T, *coalesce.Queue[string, int])
 		steps  []step
 	}{
 		"what waits is taken and done": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1)},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1)},
 			[]step{{"taken", take, false}, {"done", done("a"), true}},
 		},
 		"what is worked on is done": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1), take},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1), take},
 			[]step{{"done", done("a"), true}},
 		},
 		"a key that comes later": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1), take},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1), take},
 			[]step{{"another comes", put("b", 1), false}, {"done", done("a"), true}},
 		},
 		"a newer value of a key that is worked on": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1), take},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1), take},
 			[]step{{"a newer one comes", put("a", 2), false}, {"done", done("a"), false}, {"taken", take, false}, {"done again", done("a"), true}},
 		},
 		"a value that comes again": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1), take},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1), take},
 			[]step{
-				{"it failed", func(_ *testing.T, l *lanes.Lanes[string, int]) { l.Again("a", 1, time.Minute); l.Done("a") }, false},
-				{"it comes again", func(t *testing.T, l *lanes.Lanes[string, int]) { time.Sleep(time.Minute); take(t, l) }, false},
+				{"it failed", func(_ *testing.T, l *coalesce.Queue[string, int]) { l.Requeue("a", 1, time.Minute); l.Done("a") }, false},
+				{"it comes again", func(t *testing.T, l *coalesce.Queue[string, int]) { time.Sleep(time.Minute); take(t, l) }, false},
 				{"done", done("a"), true},
 			},
 		},
 		"a value that waits to come again": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){
-				put("a", 1), take, func(_ *testing.T, l *lanes.Lanes[string, int]) { l.Again("a", 1, time.Minute); l.Done("a") },
+			[]func(*testing.T, *coalesce.Queue[string, int]){
+				put("a", 1), take, func(_ *testing.T, l *coalesce.Queue[string, int]) { l.Requeue("a", 1, time.Minute); l.Done("a") },
 			},
 			[]step{
-				{"it comes", func(t *testing.T, l *lanes.Lanes[string, int]) { time.Sleep(time.Minute); take(t, l) }, false},
+				{"it comes", func(t *testing.T, l *coalesce.Queue[string, int]) { time.Sleep(time.Minute); take(t, l) }, false},
 				{"done", done("a"), true},
 			},
 		},
 		"several": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1), put("b", 1), take},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1), put("b", 1), take},
 			[]step{{"one done", done("a"), false}, {"the other taken", take, false}, {"and done", done("b"), true}},
 		},
 		"what waits is taken away": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1)},
-			[]step{{"cleared", func(_ *testing.T, l *lanes.Lanes[string, int]) { l.Clear() }, true}},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1)},
+			[]step{{"cleared", func(_ *testing.T, l *coalesce.Queue[string, int]) { l.Clear() }, true}},
 		},
 		"what waits is taken away, what is worked on is not": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1), take, put("b", 1)},
-			[]step{{"cleared", func(_ *testing.T, l *lanes.Lanes[string, int]) { l.Clear() }, false}, {"done", done("a"), true}},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1), take, put("b", 1)},
+			[]step{{"cleared", func(_ *testing.T, l *coalesce.Queue[string, int]) { l.Clear() }, false}, {"done", done("a"), true}},
 		},
 		"closed": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1)},
-			[]step{{"closed", func(_ *testing.T, l *lanes.Lanes[string, int]) { l.Close() }, true}},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1)},
+			[]step{{"closed", func(_ *testing.T, l *coalesce.Queue[string, int]) { l.Close() }, true}},
 		},
 		"closed during work": {
-			[]func(*testing.T, *lanes.Lanes[string, int]){put("a", 1), take, put("a", 2)},
-			[]step{{"closed", func(_ *testing.T, l *lanes.Lanes[string, int]) { l.Close() }, false}, {"done", done("a"), true}},
+			[]func(*testing.T, *coalesce.Queue[string, int]){put("a", 1), take, put("a", 2)},
+			[]step{{"closed", func(_ *testing.T, l *coalesce.Queue[string, int]) { l.Close() }, false}, {"done", done("a"), true}},
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := lanes.New[string, int](4, nil)
+				l := coalesce.New[string, int](4, nil)
 				defer l.Close()
 				for _, do := range test.before {
 					do(t, l)
@@ -142,7 +142,7 @@ func TestFlush(t *testing.T) {
 
 func TestFlushEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](1, nil)
+		l := coalesce.New[string, int](1, nil)
 		defer l.Close()
 		put(t, l, "a", 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -155,7 +155,7 @@ func TestFlushEndsWithItsContext(t *testing.T) {
 
 func TestClearTakesAwayWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](2, nil)
+		l := coalesce.New[string, int](2, nil)
 		defer l.Close()
 		put(t, l, "a", 1)
 		take(t, l)
@@ -163,7 +163,7 @@ func TestClearTakesAwayWhatWaits(t *testing.T) {
 		put(t, l, "b", 1)
 		blocked := make(chan error, 1)
 		go func() {
-			_, _, err := l.Put(t.Context(), "c", 1)
+			_, _, err := l.Add(t.Context(), "c", 1)
 			blocked <- err
 		}()
 		synctest.Wait()
@@ -193,11 +193,11 @@ func TestClearTakesAwayWhatWaits(t *testing.T) {
 
 func TestClearTakesAwayWhatIsToComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](2, nil)
+		l := coalesce.New[string, int](2, nil)
 		defer l.Close()
 		put(t, l, "a", 1)
 		take(t, l)
-		l.Again("a", 1, time.Minute)
+		l.Requeue("a", 1, time.Minute)
 		l.Done("a")
 		if diff := cmp.Diff(map[string]int{"a": 1}, l.Clear()); diff != "" {
 			t.Errorf("cleared (-want +got):\n%s", diff)

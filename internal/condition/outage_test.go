@@ -1,4 +1,4 @@
-package outage_test
+package condition_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
-	"odasync/internal/outage"
+	"odasync/internal/condition"
 )
 
 func TestOnlyChangesAreLogged(t *testing.T) {
@@ -31,9 +31,9 @@ func TestOnlyChangesAreLogged(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			o := outage.New(zerolog.New(&out), "fails", "over", nil)
+			o := condition.New(zerolog.New(&out), "fails", "over", nil)
 			for _, err := range test.results {
-				o.Note(err)
+				o.Set(err)
 			}
 			var got []string
 			for line := range bytes.Lines(out.Bytes()) {

@@ -1,4 +1,4 @@
-package lanes_test
+package coalesce_test
 
 import (
 	"strconv"
@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"odasync/internal/lanes"
+	"odasync/internal/coalesce"
 )
 
 // TestOneKeyOneWorker has many workers, keys that change all the time and work that comes again: a key is never with
 // two workers, what a key shows never goes back, and its last value is always worked on.
 func TestOneKeyOneWorker(t *testing.T) {
 	const keys, workers, rounds = 8, 6, 400
-	l := lanes.New[string](keys/2, func(a, b int) bool { return a < b })
+	l := coalesce.New[string](keys/2, func(a, b int) bool { return a < b })
 	var with [keys]atomic.Int32
 	var newest [keys]atomic.Int64
 	var done sync.WaitGroup // counts the last value of each key
@@ -23,7 +23,7 @@ func TestOneKeyOneWorker(t *testing.T) {
 	for range workers {
 		working.Go(func() {
 			for n := 0; ; n++ {
-				name, value, ok := l.Take()
+				name, value, ok := l.Get()
 				if !ok {
 					return
 				}
@@ -39,7 +39,7 @@ func TestOneKeyOneWorker(t *testing.T) {
 				}
 				with[key].Add(-1)
 				if n%5 == 0 && value != rounds {
-					l.Again(name, value, time.Duration(n%3)*time.Millisecond)
+					l.Requeue(name, value, time.Duration(n%3)*time.Millisecond)
 				} else if value == rounds {
 					done.Done()
 				}
@@ -52,7 +52,7 @@ func TestOneKeyOneWorker(t *testing.T) {
 		done.Add(1)
 		putting.Go(func() {
 			for value := 1; value <= rounds; value++ {
-				if _, _, err := l.Put(t.Context(), strconv.Itoa(key), value); err != nil {
+				if _, _, err := l.Add(t.Context(), strconv.Itoa(key), value); err != nil {
 					t.Error(err)
 				}
 			}

@@ -1,4 +1,4 @@
-package lanes_test
+package coalesce_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"odasync/internal/lanes"
+	"odasync/internal/coalesce"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -20,9 +20,9 @@ type taken struct {
 	Value int
 }
 
-func put(t *testing.T, l *lanes.Lanes[string, int], key string, value int) (dropped int, was bool) {
+func put(t *testing.T, l *coalesce.Queue[string, int], key string, value int) (dropped int, was bool) {
 	t.Helper()
-	dropped, was, err := l.Put(t.Context(), key, value)
+	dropped, was, err := l.Add(t.Context(), key, value)
 	if err != nil {
 		t.Fatalf("put %s=%d: %v", key, value, err)
 	}
@@ -30,13 +30,13 @@ func put(t *testing.T, l *lanes.Lanes[string, int], key string, value int) (drop
 }
 
 // take fails the test where nothing is there to be taken, instead of waiting for it.
-func take(t *testing.T, l *lanes.Lanes[string, int]) taken {
+func take(t *testing.T, l *coalesce.Queue[string, int]) taken {
 	t.Helper()
 	synctest.Wait()
 	if l.Len() == 0 {
 		t.Fatal("nothing waits")
 	}
-	key, value, ok := l.Take()
+	key, value, ok := l.Get()
 	if !ok {
 		t.Fatal("the lanes are closed")
 	}
@@ -45,7 +45,7 @@ func take(t *testing.T, l *lanes.Lanes[string, int]) taken {
 
 func TestOrderIsThatOfTheFirstArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](4, nil)
+		l := coalesce.New[string, int](4, nil)
 		defer l.Close()
 		put(t, l, "a", 1)
 		put(t, l, "b", 2)
@@ -76,7 +76,7 @@ func TestOfTwoWaitingValuesTheNewerStays(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := lanes.New[string](1, test.older)
+				l := coalesce.New[string](1, test.older)
 				defer l.Close()
 				if _, was := put(t, l, "a", test.first); was {
 					t.Error("the first value found another one waiting")
@@ -94,13 +94,13 @@ func TestOfTwoWaitingValuesTheNewerStays(t *testing.T) {
 
 func TestPutWaitsWhileFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](2, nil)
+		l := coalesce.New[string, int](2, nil)
 		defer l.Close()
 		put(t, l, "a", 1)
 		put(t, l, "b", 2)
 		done := make(chan error, 1)
 		go func() {
-			_, _, err := l.Put(t.Context(), "c", 3)
+			_, _, err := l.Add(t.Context(), "c", 3)
 			done <- err
 		}()
 		synctest.Wait()
@@ -126,11 +126,11 @@ func TestPutWaitsWhileFull(t *testing.T) {
 
 func TestPutEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](1, nil)
+		l := coalesce.New[string, int](1, nil)
 		put(t, l, "a", 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if _, was, err := l.Put(ctx, "b", 2); was || !errors.Is(err, context.DeadlineExceeded) {
+		if _, was, err := l.Add(ctx, "b", 2); was || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("put ends with %v (%t), want the context's error", err, was)
 		}
 		if diff := cmp.Diff(map[string]int{"a": 1}, l.Close()); diff != "" {
@@ -141,14 +141,14 @@ func TestPutEndsWithItsContext(t *testing.T) {
 
 func TestAValueThatComesDuringWorkIsNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](4, nil)
+		l := coalesce.New[string, int](4, nil)
 		defer l.Close()
 		put(t, l, "a", 1)
 		take(t, l)
 		put(t, l, "a", 2)
 		next := make(chan taken, 1)
 		go func() {
-			key, value, _ := l.Take()
+			key, value, _ := l.Get()
 			next <- taken{key, value}
 		}()
 		synctest.Wait()
@@ -166,19 +166,19 @@ func TestAValueThatComesDuringWorkIsNext(t *testing.T) {
 
 func TestAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](1, nil)
+		l := coalesce.New[string, int](1, nil)
 		defer l.Close()
 		put(t, l, "a", 1)
 		take(t, l)
 		put(t, l, "b", 2)
-		l.Again("a", 1, time.Minute) // although the lanes are full
+		l.Requeue("a", 1, time.Minute) // although the lanes are full
 		l.Done("a")
 		if got := take(t, l); got.Key != "b" {
 			t.Fatalf("took %v, want b", got)
 		}
 		l.Done("b")
 		began := time.Now()
-		key, value, _ := l.Take()
+		key, value, _ := l.Get()
 		if diff := cmp.Diff(taken{"a", 1}, taken{key, value}); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -189,22 +189,22 @@ func TestAgain(t *testing.T) {
 }
 
 func TestANewerValueDoesNotWaitForTheOneThatComesAgain(t *testing.T) {
-	tests := map[string]func(l *lanes.Lanes[string, int]) error{
-		"put before again": func(l *lanes.Lanes[string, int]) error {
-			_, _, err := l.Put(context.Background(), "a", 2)
-			l.Again("a", 1, time.Minute)
+	tests := map[string]func(l *coalesce.Queue[string, int]) error{
+		"put before again": func(l *coalesce.Queue[string, int]) error {
+			_, _, err := l.Add(context.Background(), "a", 2)
+			l.Requeue("a", 1, time.Minute)
 			return err
 		},
-		"put after again": func(l *lanes.Lanes[string, int]) error {
-			l.Again("a", 1, time.Minute)
-			_, _, err := l.Put(context.Background(), "a", 2)
+		"put after again": func(l *coalesce.Queue[string, int]) error {
+			l.Requeue("a", 1, time.Minute)
+			_, _, err := l.Add(context.Background(), "a", 2)
 			return err
 		},
 	}
 	for name, both := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := lanes.New[string, int](1, nil)
+				l := coalesce.New[string, int](1, nil)
 				put(t, l, "a", 1)
 				take(t, l)
 				if err := both(l); err != nil {
@@ -231,12 +231,12 @@ func TestANewerValueDoesNotWaitForTheOneThatComesAgain(t *testing.T) {
 
 func TestAgainKeepsTheNewerByItsOwnOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string](2, func(a, b int) bool { return a < b })
+		l := coalesce.New[string](2, func(a, b int) bool { return a < b })
 		defer l.Close()
 		put(t, l, "a", 5)
 		take(t, l)
 		put(t, l, "a", 4) // a late one, older than what is being worked on
-		l.Again("a", 5, 0)
+		l.Requeue("a", 5, 0)
 		l.Done("a")
 		if got := take(t, l); got.Value != 5 {
 			t.Errorf("took %d, want the newer 5", got.Value)
@@ -246,7 +246,7 @@ func TestAgainKeepsTheNewerByItsOwnOrder(t *testing.T) {
 
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](2, nil)
+		l := coalesce.New[string, int](2, nil)
 		defer l.Close()
 		steps := []struct {
 			name string
@@ -256,7 +256,7 @@ func TestIdle(t *testing.T) {
 			{"new", func() {}, true},
 			{"waiting", func() { put(t, l, "a", 1) }, false},
 			{"being worked on", func() { take(t, l) }, false},
-			{"to come again", func() { l.Again("a", 1, time.Minute) }, false},
+			{"to come again", func() { l.Requeue("a", 1, time.Minute) }, false},
 			{"done and to come again", func() { l.Done("a") }, false},
 			{"taken again", func() { time.Sleep(time.Minute); take(t, l) }, false},
 			{"done", func() { l.Done("a") }, true},
@@ -273,14 +273,14 @@ func TestIdle(t *testing.T) {
 
 func TestCloseWakesWorkersAndReturnsWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](4, nil)
+		l := coalesce.New[string, int](4, nil)
 		put(t, l, "a", 1)
 		take(t, l)
 		put(t, l, "a", 2) // waits for the worker
 		ended := make(chan bool, 2)
 		for range 2 {
 			go func() {
-				_, _, ok := l.Take()
+				_, _, ok := l.Get()
 				ended <- ok
 			}()
 		}
@@ -288,14 +288,14 @@ func TestCloseWakesWorkersAndReturnsWhatWaits(t *testing.T) {
 		if diff := cmp.Diff(map[string]int{"a": 2}, l.Close()); diff != "" {
 			t.Errorf("left (-want +got):\n%s", diff)
 		}
-		l.Again("a", 1, time.Second)
+		l.Requeue("a", 1, time.Second)
 		l.Done("a")
 		for range 2 {
 			if <-ended {
 				t.Error("a worker took something after Close")
 			}
 		}
-		if _, _, ok := l.Take(); ok {
+		if _, _, ok := l.Get(); ok {
 			t.Error("something was taken after Close")
 		}
 	})
@@ -303,11 +303,11 @@ func TestCloseWakesWorkersAndReturnsWhatWaits(t *testing.T) {
 
 func TestCloseWakesPutAndDiscards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lanes.New[string, int](1, nil)
+		l := coalesce.New[string, int](1, nil)
 		put(t, l, "a", 1)
 		done := make(chan error, 1)
 		go func() {
-			_, _, err := l.Put(t.Context(), "b", 2)
+			_, _, err := l.Add(t.Context(), "b", 2)
 			done <- err
 		}()
 		synctest.Wait()
