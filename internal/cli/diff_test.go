@@ -16,7 +16,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/kube"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // objects is an API server that serves Components, by namespace and name.
@@ -243,7 +243,7 @@ func TestDiffOfWhatTheSyncerHasNotDone(t *testing.T) {
 	missing := []string{"shop catalog stream/registry component missing in registry"}
 	differs(t, two+"1, differing: 1", missing, "--no-cluster")
 	differs(t, two+"1, differing: 1", missing, "catalog", "--no-cluster")
-	p.record(t, syncer.State{Key: component.Key{Cluster: "default", Namespace: "shop", Name: "catalog"}, Ref: syncer.Ref{Registry: "self", Name: "catalog", ID: "77"}})
+	p.record(t, target.State{Key: component.Key{Cluster: "default", Namespace: "shop", Name: "catalog"}, Ref: target.Ref{Registry: "self", Name: "catalog", ID: "77"}})
 	differs(t, two+"1, differing: 1", missing, "catalog", "--no-cluster")
 
 	broken := component.Key{Cluster: "default", Namespace: "shop", Name: "broken"}

@@ -22,7 +22,7 @@ type Difference struct {
 	Left  string `json:"left"`
 	Right string `json:"right"`
 	// Words say the same, for people.
-	Detail string `json:"words"`
+	Detail string `json:"detail"`
 }
 
 // The words for Difference.Between, and for the field that is the whole component.

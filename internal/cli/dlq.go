@@ -14,7 +14,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func dlqCommand() *cli.Command {
@@ -53,7 +53,7 @@ func dlqCommand() *cli.Command {
 // reasons are the classes that a dead letter can have.
 func reasons() []string {
 	var all []string
-	for _, class := range syncer.DeadLetterClasses() {
+	for _, class := range target.DeadLetterClasses() {
 		all = append(all, string(class))
 	}
 	return all

@@ -13,7 +13,7 @@ import (
 	"odasync/internal/ops"
 	"odasync/internal/registry"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // examine runs every check of the configuration in the environment.
@@ -105,18 +105,18 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 
 func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 	const reachable, auth, contract = "registry", "registry auth", "registry contract"
-	target := registry.NewV1(cfg, registry.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
-	defer target.Close()
+	adapter := registry.NewV1(cfg, registry.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	defer adapter.Close()
 	if !e.check(ctx, reachable, "check COMPONENT_REGISTRY_URL and that the registry runs", func(ctx context.Context) (string, error) {
-		return cfg.Address(), target.Health(ctx)
+		return cfg.Address(), adapter.Health(ctx)
 	}) {
 		e.skip("the registry cannot be reached", auth, contract)
 		return
 	}
 	err := errors.New("not asked")
 	accepted := e.check(ctx, auth, "set COMPONENT_REGISTRY_API_KEY (or COMPONENT_REGISTRY_API_KEY_FILE) to the registry's key", func(ctx context.Context) (string, error) {
-		err = target.Contract(ctx)
-		var failure *syncer.Failure
+		err = adapter.Contract(ctx)
+		var failure *target.Failure
 		if errors.As(err, &failure) && (failure.Status == http.StatusUnauthorized || failure.Status == http.StatusForbidden) {
 			return "", err
 		}

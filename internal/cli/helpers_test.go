@@ -25,7 +25,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestMain(m *testing.M) { streamtest.VerifyTestMain(m) }
@@ -127,7 +127,7 @@ func (p *pipeline) append(t *testing.T, e event.Event, expected uint64) event.Ev
 	return e
 }
 
-func (p *pipeline) record(t *testing.T, s syncer.State) {
+func (p *pipeline) record(t *testing.T, s target.State) {
 	t.Helper()
 	if _, err := p.states.Save(t.Context(), s); err != nil {
 		t.Fatal(err)

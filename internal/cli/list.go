@@ -12,7 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // Item is a component as `ctl list` and `ctl sync` print it. The shape is stable; see docs/api.md.
@@ -99,8 +99,8 @@ func timeoutFlag(value time.Duration) cli.Flag {
 
 // items joins the stream's newest events with the sync state, sorted by key. What cannot be read is told and left out.
 func (s *session) items(ctx context.Context, wanted func(component.Key) bool, unreadable func(error)) ([]Item, error) {
-	states := map[component.Key]syncer.State{}
-	if err := s.states.All(ctx, s.cluster, func(state syncer.State) { states[state.Key] = state }); err != nil {
+	states := map[component.Key]target.State{}
+	if err := s.states.All(ctx, s.cluster, func(state target.State) { states[state.Key] = state }); err != nil {
 		return nil, err
 	}
 	newest := map[component.Key]event.Event{}
@@ -140,7 +140,7 @@ func (i *Item) key() component.Key {
 	return component.Key{Cluster: i.Cluster, Namespace: i.Namespace, Name: i.Name}
 }
 
-func (s *session) item(e event.Event, state syncer.State) Item {
+func (s *session) item(e event.Event, state target.State) Item {
 	i := Item{
 		Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
 		Registry: InRegistry{
@@ -165,13 +165,13 @@ func (s *session) item(e event.Event, state syncer.State) Item {
 }
 
 // stateIn says in a word what the registry holds of an event.
-func stateIn(e event.Event, state syncer.State) string {
+func stateIn(e event.Event, state target.State) string {
 	switch {
 	case state.Sequence < e.Sequence && state.Error != "" && state.Intent != 0:
 		return stateRetrying
 	case state.Sequence < e.Sequence:
 		return statePending
-	case state.Outcome == syncer.OutcomeFailed:
+	case state.Outcome == target.OutcomeFailed:
 		return stateFailed
 	case e.Deleted():
 		return stateDeleted

@@ -14,7 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // recorded is when everything in the sync state of these tests was recorded.
@@ -33,18 +33,18 @@ func listed(t *testing.T) *pipeline {
 		})
 	}
 	synced := one("shop", "catalog")
-	p.record(t, syncer.State{Key: synced.Key, Sequence: synced.Sequence, Outcome: syncer.OutcomeApplied, Hash: synced.Hash, Ref: syncer.Ref{ID: "3"}, Updated: recorded})
+	p.record(t, target.State{Key: synced.Key, Sequence: synced.Sequence, Outcome: target.OutcomeApplied, Hash: synced.Hash, Ref: target.Ref{ID: "3"}, Updated: recorded})
 	p.publish(t, &component.Component{Namespace: "shop", Name: "new"})
 	retrying := one("shop", "orders")
-	p.record(t, syncer.State{Key: retrying.Key, Intent: retrying.Sequence, Error: "GET /labels/: connection refused", Attempts: 2, Updated: recorded})
+	p.record(t, target.State{Key: retrying.Key, Intent: retrying.Sequence, Error: "GET /labels/: connection refused", Attempts: 2, Updated: recorded})
 	failed := one("back.office", "ledger")
-	p.record(t, syncer.State{Key: failed.Key, Sequence: failed.Sequence, Outcome: syncer.OutcomeFailed, Error: "HTTP 422: name too long", Updated: recorded})
+	p.record(t, target.State{Key: failed.Key, Sequence: failed.Sequence, Outcome: target.OutcomeFailed, Error: "HTTP 422: name too long", Updated: recorded})
 	for _, name := range []string{"deleted", "going"} {
 		e := one("shop", name)
 		gone := p.append(t, event.Tombstone(e.Key, "", "", time.Now()), e.Sequence)
-		state := syncer.State{Key: e.Key, Sequence: gone.Sequence, Outcome: syncer.OutcomeDeleted, Updated: recorded}
+		state := target.State{Key: e.Key, Sequence: gone.Sequence, Outcome: target.OutcomeDeleted, Updated: recorded}
 		if name == "going" { // the registry still shows it
-			state.Sequence, state.Outcome, state.Hash, state.Ref.ID = e.Sequence, syncer.OutcomeApplied, e.Hash, "4"
+			state.Sequence, state.Outcome, state.Hash, state.Ref.ID = e.Sequence, target.OutcomeApplied, e.Hash, "4"
 		}
 		p.record(t, state)
 	}
@@ -178,7 +178,7 @@ func TestListForMachines(t *testing.T) {
 func TestListIsAsDocumented(t *testing.T) {
 	p := newPipeline(t)
 	e := p.publish(t, &component.Component{Namespace: "shop", Name: "catalog"})
-	p.record(t, syncer.State{Key: e.Key, Sequence: e.Sequence, Outcome: syncer.OutcomeApplied, Updated: recorded})
+	p.record(t, target.State{Key: e.Key, Sequence: e.Sequence, Outcome: target.OutcomeApplied, Updated: recorded})
 	got := ctl(t, "list", "-o", "json")
 	got.expect(t, 0)
 	sameShape(t, "list", got.stdout)

@@ -12,7 +12,7 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func reconcileCommand() *cli.Command {
@@ -107,10 +107,10 @@ func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Marker, e
 }
 
 // reconcile has a syncer compare the registry with the stream. Where one does so already, the next turn is waited for.
-func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (syncer.Reconciliation, error) {
+func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (target.Reconciliation, error) {
 	for {
 		done, err := s.conn.Reconcile(ctx, s.target, stream.ReconcileRequest{Cluster: s.cluster, DryRun: dryRun})
-		if refusal := new(stream.RefusedError); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, syncer.ErrClaimed.Error()) {
+		if refusal := new(stream.RefusedError); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, target.ErrClaimed.Error()) {
 			return done, s.refused(c, err)
 		}
 		select {
@@ -135,7 +135,7 @@ func (s *session) refused(c *cli.Context, err error) error {
 	return err
 }
 
-func printReconciliation(c *cli.Context, done syncer.Reconciliation) error {
+func printReconciliation(c *cli.Context, done target.Reconciliation) error {
 	if printed, err := printAs(c.App.Writer, c.String("output"), done); printed {
 		return err
 	}

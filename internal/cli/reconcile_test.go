@@ -9,15 +9,15 @@ import (
 
 	"odasync/internal/cli"
 	"odasync/internal/component"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // reconciled runs a reconcile and reads what it printed.
-func reconciled(t *testing.T, code int, args ...string) (result, syncer.Reconciliation) {
+func reconciled(t *testing.T, code int, args ...string) (result, target.Reconciliation) {
 	t.Helper()
 	got := ctl(t, append([]string{"reconcile", "-o", "json"}, args...)...)
 	got.expect(t, code)
-	var done syncer.Reconciliation
+	var done target.Reconciliation
 	if err := json.Unmarshal([]byte(got.stdout), &done); err != nil {
 		t.Fatalf("no reconciliation: %v\n%s", err, got.stdout)
 	}

@@ -26,7 +26,7 @@ type ReplayPlan struct {
 	// Upserts, Deletions and Unreadable count the components by their newest message.
 	Upserts    int `json:"upserts"`
 	Deletions  int `json:"deletions"`
-	Unreadable int `json:"unreadable"`
+	Unreadable int `json:"malformed"`
 	// Events is how many states are to be applied in all, of which Done were before an interruption.
 	Events int `json:"events"`
 	Done   int `json:"done"`

@@ -14,7 +14,7 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // Status is what `ctl status -o json` prints. Its fields stay; more may come.
@@ -26,13 +26,13 @@ type Status struct {
 	Syncers  []stream.SyncerStatus  `json:"syncers"`
 	// Pending messages wait for a syncer of the target, Unfinished ones have been given to one without an outcome yet.
 	Pending    uint64 `json:"pending"`
-	AckPending int    `json:"unfinished"`
+	AckPending int    `json:"ackPending"`
 	// DeadLetters counts those of the target, of all clusters.
 	DeadLetters int `json:"deadLetters"`
 	// FullSync is the last comparison of the cluster with the stream, Reconcile the last of the stream with the registry;
 	// null where none is known.
 	FullSync  *event.Marker          `json:"fullSync"`
-	Reconcile *syncer.Reconciliation `json:"reconcile"`
+	Reconcile *target.Reconciliation `json:"reconcile"`
 	// Problems say in words what is not as it should be; none where all is well.
 	Problems []string `json:"problems"`
 }

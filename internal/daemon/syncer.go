@@ -18,6 +18,7 @@ import (
 	"odasync/internal/registry"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // SyncerConfig is the configuration of a syncer process.
@@ -60,7 +61,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
 	env.Health.Ready(checkRegistry, running.check((*syncer.Syncer).Check))
 
-	target := registry.NewV1(cfg.Registry, registry.NewMetrics(env.Metrics), log)
+	adapter := registry.NewV1(cfg.Registry, registry.NewMetrics(env.Metrics), log)
 	metrics, backlog := syncer.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
 	tell := teller(owner, env)
@@ -86,15 +87,15 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		defer p.close()
 		backlog.Follow(p.consumer, p.letters)
 		s := syncer.New(syncer.Dependencies{
-			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.letters, Registry: target, Probe: target,
+			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.letters, Registry: adapter, Probe: adapter,
 			Tracer: env.Tracer,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcileDependencies{
-			Inventory: target, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims, Clusters: p.clusters.list,
+			Inventory: adapter, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims, Clusters: p.clusters.list,
 		})
-		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error) {
+		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
 			if of := cfg.Syncer.Clusters; len(of) > 0 && !slices.Contains(of, cluster) {
-				return syncer.Reconciliation{}, fmt.Errorf("target %q takes no components of cluster %q, only of %s: see SYNC_CLUSTERS", cfg.Syncer.Target, cluster, strings.Join(of, ", "))
+				return target.Reconciliation{}, fmt.Errorf("target %q takes no components of cluster %q, only of %s: see SYNC_CLUSTERS", cfg.Syncer.Target, cluster, strings.Join(of, ", "))
 			}
 			return r.Reconcile(ctx, cluster, dryRun)
 		})

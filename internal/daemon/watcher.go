@@ -18,7 +18,7 @@ import (
 	"odasync/internal/ops"
 	"odasync/internal/prune"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 	"odasync/internal/watcher"
 )
 
@@ -177,7 +177,7 @@ func (l *leader) lead(ctx context.Context) error {
 			return err
 		}
 		held, release, err = claims.Acquire(ctx, l.cluster)
-		if errors.Is(err, syncer.ErrClaimed) {
+		if errors.Is(err, target.ErrClaimed) {
 			owner, _ := claims.Owner(ctx, l.cluster) // only for the words
 			return fmt.Errorf("cluster name %q is published by watcher %s: waiting for it to stop; where that watcher serves another cluster, give this one its own CLUSTER_NAME", l.cluster, owner)
 		}

@@ -138,7 +138,7 @@ func attribute(value string) string {
 }
 
 // ErrUnreadable says that a message is no component event, or not one that this program can read.
-var ErrMalformed = errors.New("unreadable")
+var ErrMalformed = errors.New("malformed")
 
 // Decode reads a message's wire form; sequence is its place in the stream. Unknown headers and body fields are
 // ignored, so that a newer writer does not stop an older reader.

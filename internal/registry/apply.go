@@ -7,7 +7,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/fingerprint"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // apply brings one component's entry to what it should be.
@@ -16,7 +16,7 @@ type apply struct {
 	*session
 	key    component.Key
 	want   entry
-	record syncer.Ref
+	record target.Ref
 	doubt  bool
 	// created is the id that this apply was given for a new entry; 0 for none.
 	created int64
@@ -43,7 +43,7 @@ func (a *apply) round(ctx context.Context, known creations) error {
 	}
 	// What was just created is ours even if its labels, sent with ids that had changed their meaning, tell otherwise.
 	if found.ID != a.created && ownerOf(a.key, found.Labels) == foreign {
-		a.record = syncer.Ref{}
+		a.record = target.Ref{}
 		return nameTaken(a.key, found)
 	}
 	a.stands(found.ID)
@@ -59,7 +59,7 @@ func (a *apply) leave(ctx context.Context, old place) error {
 	if err := gone.round(ctx, nil); err != nil {
 		return err
 	}
-	a.record = syncer.Ref{}
+	a.record = target.Ref{}
 	return nil
 }
 
@@ -92,7 +92,7 @@ func (a *apply) create(ctx context.Context, at place, known creations) error {
 
 // stands notes where the component is. Another round then reads its APIs before it writes any.
 func (a *apply) stands(id int64) {
-	a.record = syncer.Ref{Registry: a.want.registry, Name: a.want.name, ID: strconv.FormatInt(id, 10)}
+	a.record = target.Ref{Registry: a.want.registry, Name: a.want.name, ID: strconv.FormatInt(id, 10)}
 }
 
 // recreated starts over because the registry entry was created anew: ids that are known stand for other things now, and

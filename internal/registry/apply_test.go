@@ -10,25 +10,25 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestApplyCreatesThenWritesNothing(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products", "offers")
-	result := b.apply(v, c, syncer.Previous{})
+	result := b.apply(v, c, target.Previous{})
 	if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
-	want := syncer.Ref{Registry: "self", Name: "catalog", ID: "1", Digest: result.Ref.Digest}
+	want := target.Ref{Registry: "self", Name: "catalog", ID: "1", Digest: result.Ref.Digest}
 	if result.Ref != want || want.Digest == "" {
 		t.Errorf("record = %+v, want %+v with a digest", result.Ref, want)
 	}
 	if result.Writes != 11 { // 8 labels, the component, 2 APIs; the registry entry is not its own
 		t.Errorf("writes = %d, want 11", result.Writes)
 	}
-	for name, prior := range map[string]syncer.Previous{
+	for name, prior := range map[string]target.Previous{
 		"with its record": recordOf(result), "in doubt": {InDoubt: true}, "without anything": {},
 	} {
 		b.resetRequests()
@@ -104,7 +104,7 @@ func TestApplyWritesOnlyDifferences(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
 			c := sample("catalog", "products", "offers")
-			first := b.apply(v, c, syncer.Previous{})
+			first := b.apply(v, c, target.Previous{})
 			test.change(c)
 			b.resetRequests()
 			result := b.apply(v, c, recordOf(first))
@@ -160,7 +160,7 @@ func TestApplyFindsWhatIsBeyondTheFirstPages(t *testing.T) {
 			b.rawAPI("self", "catalog", "products")
 			b.resetRequests()
 
-			b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
+			b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
 			if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
 				t.Error(diff)
 			}
@@ -188,10 +188,10 @@ func TestApplyKeepsManyLabels(t *testing.T) {
 	for i := range 150 {
 		c.Labels[fmt.Sprintf("%slabel-%d", labelPrefix, i)] = "x"
 	}
-	b.apply(b.adapter(), c, syncer.Previous{})
+	b.apply(b.adapter(), c, target.Previous{})
 	// A second adapter knows the ids from the list only.
 	v := b.adapter()
-	b.apply(v, c, syncer.Previous{})
+	b.apply(v, c, target.Previous{})
 	if got := len(b.snapshot().Components[0].Labels); got != 156 {
 		t.Errorf("%d labels, want 156", got)
 	}
@@ -201,7 +201,7 @@ func TestApplyCollapsesDuplicates(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products", "offers")
-	first := b.apply(v, c, syncer.Previous{})
+	first := b.apply(v, c, target.Previous{})
 	b.rawAPI("self", "catalog", "products")
 	b.rawAPI("self", "catalog", "products")
 	b.rawAPI("self", "catalog", "gone")
@@ -221,7 +221,7 @@ func TestApplyDoesNotDoubleLeftoverAPIs(t *testing.T) {
 	b.rawAPI("self", "catalog", "products")
 	b.rawAPI("self", "catalog", "gone")
 	b.raw("DELETE", fmt.Sprintf("/components/%d", id), nil)
-	b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
+	b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
 	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
@@ -235,7 +235,7 @@ func TestApplyAdoptsTheEntriesOfOlderCollectors(t *testing.T) {
 	id := b.rawComponent("self", "catalog", old, stale)
 	b.rawAPI("self", "catalog", "products", old, stale, b.rawLabel("api-name", "products"))
 	b.rawAPI("self", "catalog", "dropped-long-ago", old)
-	result := b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
+	result := b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
 	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
@@ -247,7 +247,7 @@ func TestApplyAdoptsTheEntriesOfOlderCollectors(t *testing.T) {
 func TestApplyFollowsAnotherNameFormat(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := b.apply(b.adapter(), c, syncer.Previous{})
+	before := b.apply(b.adapter(), c, target.Previous{})
 	v := b.adapter(func(cfg *Config) { cfg.NameFormat = FormatNamespaceName })
 	after := b.apply(v, c, recordOf(before))
 	if shown := b.shown("self", "catalog"); shown != "" {
@@ -264,7 +264,7 @@ func TestApplyFollowsAnotherNameFormat(t *testing.T) {
 func TestApplyFollowsAnotherRegistryName(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := b.apply(b.adapter(), c, syncer.Previous{})
+	before := b.apply(b.adapter(), c, target.Previous{})
 	v := b.adapter(func(cfg *Config) { cfg.Name = "north" })
 	b.apply(v, c, recordOf(before))
 	if shown := b.shown("self", "catalog"); shown != "" {
@@ -278,14 +278,14 @@ func TestApplyFollowsAnotherRegistryName(t *testing.T) {
 func TestApplyLeavesAnOldNameThatIsAnotherOwnersNow(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := b.apply(b.adapter(), c, syncer.Previous{})
+	before := b.apply(b.adapter(), c, target.Previous{})
 	namespaced := b.adapter(func(cfg *Config) { cfg.NameFormat = FormatNamespaceName })
 	if _, err := namespaced.Delete(t.Context(), keyOf(c), recordOf(before)); err != nil {
 		t.Fatal(err)
 	}
 	other := sample("catalog", "theirs")
 	other.Namespace = "elsewhere"
-	b.apply(b.adapter(), other, syncer.Previous{})
+	b.apply(b.adapter(), other, target.Previous{})
 	b.apply(namespaced, c, recordOf(before))
 	if shown := b.shown("self", "catalog"); !strings.Contains(shown, "namespace:elsewhere") || !strings.Contains(shown, "api theirs") {
 		t.Errorf("the other owner's entry became\n%s", shown)
@@ -310,16 +310,16 @@ func TestApplyRefusesAnotherOwnersEntry(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
-			b.apply(b.adapter(), c, syncer.Previous{})
+			b.apply(b.adapter(), c, target.Previous{})
 			before := b.snapshot()
 			for which, v := range map[string]*V1{"a new adapter": b.adapter(), "with a record": b.adapter()} {
-				prior := syncer.Previous{}
+				prior := target.Previous{}
 				if which == "with a record" {
-					prior.Ref = syncer.Ref{Registry: "self", Name: "catalog", ID: "1"}
+					prior.Ref = target.Ref{Registry: "self", Name: "catalog", ID: "1"}
 				}
 				result, err := v.Apply(t.Context(), test.key, sample("catalog", "mine"), prior)
-				fails(t, err, syncer.ClassNameConflict, test.words...)
-				if result.Writes != 0 || result.Ref != (syncer.Ref{}) {
+				fails(t, err, target.ClassNameConflict, test.words...)
+				if result.Writes != 0 || result.Ref != (target.Ref{}) {
 					t.Errorf("%s: result = %+v, want nothing", which, result)
 				}
 			}
@@ -336,7 +336,7 @@ func TestApplyShowsTwoNamespacesApart(t *testing.T) {
 	for _, namespace := range []string{"blue", "green"} {
 		c := sample("catalog", namespace)
 		c.Namespace = namespace
-		b.apply(v, c, syncer.Previous{})
+		b.apply(v, c, target.Previous{})
 	}
 	for _, namespace := range []string{"blue", "green"} {
 		if shown := b.shown("self", namespace+".catalog"); !strings.Contains(shown, "api "+namespace) {
@@ -380,12 +380,12 @@ func TestApplyPassesOnTheRegistrysWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			_, err := v.Apply(t.Context(), keyOf(test.component), test.component, syncer.Previous{})
-			fails(t, err, syncer.ClassInvalid, test.words...)
+			_, err := v.Apply(t.Context(), keyOf(test.component), test.component, target.Previous{})
+			fails(t, err, target.ClassInvalid, test.words...)
 			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(b.shown("self", "catalog"), "api short") {
 				t.Errorf("the other API is missing:\n%s", b.shown("self", "catalog"))
 			}
-			b.apply(v, sample("other", "products"), syncer.Previous{})
+			b.apply(v, sample("other", "products"), target.Previous{})
 		})
 	}
 }
@@ -393,7 +393,7 @@ func TestApplyPassesOnTheRegistrysWords(t *testing.T) {
 func TestApplyCreatesTheRegistryEntry(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter(func(cfg *Config) { cfg.URL = strings.Replace(cfg.URL, "http://", "http://user:word@", 1) + "/" })
-	b.apply(v, sample("catalog"), syncer.Previous{})
+	b.apply(v, sample("catalog"), target.Previous{})
 	want := []refregistry.Registry{{ID: 1, Name: "self", Type: "self", URL: b.url, Labels: map[string]string{}}}
 	if diff := cmp.Diff(want, b.snapshot().Registries); diff != "" {
 		t.Error(diff)
@@ -420,7 +420,7 @@ func TestApplyMendsWhatVanishedUnderneath(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
 			c := sample("catalog", "products", "offers")
-			first := b.apply(v, c, syncer.Previous{})
+			first := b.apply(v, c, target.Previous{})
 			harm(b, first.Ref.ID)
 			// Another API to create shows whether the registry entry is there.
 			c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
@@ -440,22 +440,22 @@ func TestApplyMendsWhatVanishedUnderneath(t *testing.T) {
 func TestApplyTakesWhatAnotherReplicaCreated(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	early := b.adapter()
-	b.apply(early, sample("warm-up"), syncer.Previous{})
+	b.apply(early, sample("warm-up"), target.Previous{})
 	c := sample("catalog", "products")
 	late := b.adapter()
-	b.apply(late, c, syncer.Previous{})
+	b.apply(late, c, target.Previous{})
 	// The first adapter has no record, no doubt and an index from before: the registry's refusal tells.
-	b.apply(early, c, syncer.Previous{})
+	b.apply(early, c, target.Previous{})
 	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
 	// What the other has deleted and created again stands under an id that this one does not know.
-	if _, err := late.Delete(t.Context(), keyOf(c), syncer.Previous{Ref: syncer.Ref{Registry: "self", Name: "catalog", ID: "2"}}); err != nil {
+	if _, err := late.Delete(t.Context(), keyOf(c), target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}}); err != nil {
 		t.Fatal(err)
 	}
-	b.apply(late, sample("between"), syncer.Previous{})
-	b.apply(late, c, syncer.Previous{})
-	b.apply(early, c, syncer.Previous{})
+	b.apply(late, sample("between"), target.Previous{})
+	b.apply(late, c, target.Previous{})
+	b.apply(early, c, target.Previous{})
 	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
@@ -465,8 +465,8 @@ func TestApplySurvivesARecordOfAnotherAdapter(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products")
-	b.apply(v, c, syncer.Previous{})
-	result := b.apply(v, c, syncer.Previous{Ref: syncer.Ref{Registry: "self", Name: "catalog", ID: "self:catalog"}})
+	b.apply(v, c, target.Previous{})
+	result := b.apply(v, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "self:catalog"}})
 	if result.Ref.ID != "1" || result.Writes != 0 {
 		t.Errorf("result = %+v", result)
 	}

@@ -19,7 +19,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -134,7 +134,7 @@ func (b *bench) requests() (all, writes int) {
 func (b *bench) resetRequests() { b.server.Load().ResetRequests() }
 
 // apply applies and wants success.
-func (b *bench) apply(v *V1, c *component.Component, prior syncer.Previous) syncer.Result {
+func (b *bench) apply(v *V1, c *component.Component, prior target.Previous) target.Result {
 	b.t.Helper()
 	result, err := v.Apply(b.t.Context(), keyOf(c), c, prior)
 	if err != nil {
@@ -199,10 +199,10 @@ func sampleShown(name string, apis ...string) string {
 	return strings.Join(lines, "\n")
 }
 
-func recordOf(result syncer.Result) syncer.Previous { return syncer.Previous{Ref: result.Ref} }
+func recordOf(result target.Result) target.Previous { return target.Previous{Ref: result.Ref} }
 
 // fails wants a failure of a class whose text has all the words.
-func fails(t *testing.T, err error, class syncer.Class, words ...string) {
+func fails(t *testing.T, err error, class target.Class, words ...string) {
 	t.Helper()
 	failure, ok := asFailure(err)
 	if !ok {

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // labelPage answers with count labels from the first id on.
@@ -52,8 +52,8 @@ func TestList_NamesARegistryThatDoesNotPage(t *testing.T) {
 				return test.page()
 			})
 			c := sample("catalog")
-			_, err := b.adapter().Apply(t.Context(), keyOf(c), c, syncer.Previous{})
-			fails(t, err, syncer.ClassUnauthorized, test.words...)
+			_, err := b.adapter().Apply(t.Context(), keyOf(c), c, target.Previous{})
+			fails(t, err, target.ClassUnauthorized, test.words...)
 			if got := requests.Load(); got != test.requests {
 				t.Errorf("%d requests, want %d", got, test.requests)
 			}
@@ -65,12 +65,12 @@ func TestClient_BoundsSingleItems(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products")
-	first := b.apply(v, c, syncer.Previous{})
+	first := b.apply(v, c, target.Previous{})
 	b.server.Load().SetFault(on(1, http.MethodGet, "/components/1", refregistry.Fault{
 		Status: http.StatusOK, Body: `{"id":1,"name":"` + strings.Repeat("x", maxItem) + `"}`,
 	}))
 	_, err := v.Apply(t.Context(), keyOf(c), c, recordOf(first))
-	fails(t, err, syncer.ClassUnauthorized, "GET /components/{id}", "larger than 1 MiB")
+	fails(t, err, target.ClassUnauthorized, "GET /components/{id}", "larger than 1 MiB")
 }
 
 // Pages come over one connection: what is left of a body behind its list must be read too.

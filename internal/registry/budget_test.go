@@ -6,14 +6,14 @@ import (
 	"testing"
 
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestAThousandComponentsWithinBudget(t *testing.T) {
 	const count, workers = 1000, 16
 	b := newBench(t, refregistry.Config{})
-	results := make([]syncer.Result, count)
-	each := func(v *V1, prior func(i int) syncer.Previous) {
+	results := make([]target.Result, count)
+	each := func(v *V1, prior func(i int) target.Previous) {
 		t.Helper()
 		b.resetRequests()
 		var group sync.WaitGroup
@@ -31,8 +31,8 @@ func TestAThousandComponentsWithinBudget(t *testing.T) {
 		}
 		group.Wait()
 	}
-	known := func(i int) syncer.Previous { return recordOf(results[i]) }
-	unknown := func(int) syncer.Previous { return syncer.Previous{} }
+	known := func(i int) target.Previous { return recordOf(results[i]) }
+	unknown := func(int) target.Previous { return target.Previous{} }
 
 	v := b.adapter()
 	each(v, unknown)
@@ -45,7 +45,7 @@ func TestAThousandComponentsWithinBudget(t *testing.T) {
 		t.Errorf("%d components and %d APIs", len(s.Components), len(s.APIs))
 	}
 
-	for name, prior := range map[string]func(int) syncer.Previous{"with records": known, "without records": unknown} {
+	for name, prior := range map[string]func(int) target.Previous{"with records": known, "without records": unknown} {
 		for which, adapter := range map[string]*V1{"the same adapter": v, "a new one": b.adapter()} {
 			each(adapter, prior)
 			all, writes := b.requests()
@@ -75,7 +75,7 @@ func TestConcurrentCreatorsOfOneLabel(t *testing.T) {
 				for i := worker; i < count; i += 8 {
 					c := sample(fmt.Sprintf("component-%d-%d", replica, i), "products")
 					c.Labels["team"] = fmt.Sprint("team-", i)
-					if _, err := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{}); err != nil {
+					if _, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
 						t.Error(err)
 					}
 				}

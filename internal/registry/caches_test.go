@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestTableReloadSharesOneLoadAndStartsAnother(t *testing.T) {
@@ -164,12 +164,12 @@ func TestListReadsAgainWhenRowsMove(t *testing.T) {
 func TestApplyReadsTheAPIsWhenTheirListIsUnsteady(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
-	b.apply(v, sample("warm-up"), syncer.Previous{})
+	b.apply(v, sample("warm-up"), target.Previous{})
 	v.index.unsteady.Store(true)
 	id := b.rawComponent("self", "catalog")
 	b.rawAPI("self", "catalog", "products")
 	b.raw("DELETE", fmt.Sprint("/components/", id), nil)
-	b.apply(v, sample("catalog", "products"), syncer.Previous{})
+	b.apply(v, sample("catalog", "products"), target.Previous{})
 	if n := len(b.snapshot().APIs); n != 1 {
 		t.Errorf("%d APIs, want 1", n)
 	}
@@ -177,16 +177,16 @@ func TestApplyReadsTheAPIsWhenTheirListIsUnsteady(t *testing.T) {
 
 // APIs that came after the list was read, of a component that is gone again: only doubt or the record hints at them.
 func TestApplyLooksForLeftoversThatNoListShowed(t *testing.T) {
-	for name, prior := range map[string]syncer.Previous{
+	for name, prior := range map[string]target.Previous{
 		"in doubt":      {InDoubt: true},
-		"with a record": {Ref: syncer.Ref{Registry: "self", Name: "catalog", ID: "2"}},
+		"with a record": {Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			b.apply(v, sample("warm-up"), syncer.Previous{})
+			b.apply(v, sample("warm-up"), target.Previous{})
 			c := sample("catalog", "products")
-			gone := b.apply(b.adapter(), c, syncer.Previous{})
+			gone := b.apply(b.adapter(), c, target.Previous{})
 			b.raw("DELETE", "/components/"+gone.Ref.ID, nil)
 			b.apply(v, c, prior)
 			if n := len(b.snapshot().APIs); n != 1 {
@@ -200,8 +200,8 @@ func TestAPIsOfOthersAreNotTouchedWhenTheFilterDoesNotWork(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products")
-	first := b.apply(v, c, syncer.Previous{})
-	b.apply(v, sample("other", "theirs"), syncer.Previous{})
+	first := b.apply(v, c, target.Previous{})
+	b.apply(v, sample("other", "theirs"), target.Previous{})
 	b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
 		if r.Method == "GET" && r.URL.Path == pathAPIs {
 			query := r.URL.Query()
@@ -231,7 +231,7 @@ func TestAnEntryThatNoListShowsIsBelievedOnce(t *testing.T) {
 	})
 	b.rawRegistry("self")
 	for i := range 5 {
-		b.apply(v, sample(fmt.Sprint("c", i), "products"), syncer.Previous{})
+		b.apply(v, sample(fmt.Sprint("c", i), "products"), target.Previous{})
 	}
 	if n := b.server.Load().Requests()["GET /labels/"]; n != 2 {
 		t.Errorf("the labels were read %d times, want 2", n)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // pathKind tells what a 404 is about.
@@ -35,10 +35,10 @@ type answer struct {
 //
 // A class that ends in a dead letter is given only to answers that judge the content. An answer that is not listed
 // says nothing about the content, so it is the registry's or the configuration's trouble.
-func classify(request string, kind pathKind, a answer, now time.Time) *syncer.Failure {
-	f := &syncer.Failure{Class: syncer.ClassUnauthorized, Request: request, Status: a.status, Err: a.err}
+func classify(request string, kind pathKind, a answer, now time.Time) *target.Failure {
+	f := &target.Failure{Class: target.ClassUnauthorized, Request: request, Status: a.status, Err: a.err}
 	if a.err != nil {
-		f.Class = syncer.ClassUnavailable
+		f.Class = target.ClassUnavailable
 		return f
 	}
 	if a.unreadable != nil {
@@ -48,22 +48,22 @@ func classify(request string, kind pathKind, a answer, now time.Time) *syncer.Fa
 	f.Detail = words(a.body)
 	switch status := a.status; {
 	case status == http.StatusTooManyRequests:
-		f.Class = syncer.ClassRateLimited
+		f.Class = target.ClassRateLimited
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
-		f.Class = syncer.ClassUnavailable
+		f.Class = target.ClassUnavailable
 	case status >= 300 && status < 400:
 		f.Detail = fmt.Sprintf("redirected to %s: set COMPONENT_REGISTRY_URL to the address that answers itself", redirectTarget(a.header))
 	case status == http.StatusNotFound, status == http.StatusGone:
 		if kind == item {
-			f.Class = syncer.ClassConflict
+			f.Class = target.ClassConflict
 		}
 	case status == http.StatusConflict, status == http.StatusBadRequest && saysExists(f.Detail):
-		f.Class = syncer.ClassConflict
+		f.Class = target.ClassConflict
 	case status == http.StatusUnprocessableEntity, status == http.StatusBadRequest,
 		status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong:
-		f.Class = syncer.ClassInvalid
+		f.Class = target.ClassInvalid
 	}
-	if f.Class == syncer.ClassRateLimited || f.Class == syncer.ClassUnavailable {
+	if f.Class == target.ClassRateLimited || f.Class == target.ClassUnavailable {
 		f.RetryAfter = retryAfter(a.header.Get("Retry-After"), now)
 	}
 	return f

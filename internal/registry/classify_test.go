@@ -15,78 +15,78 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestClassify(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	refusedConn := errors.New("dial tcp 127.0.0.1:8000: connect: connection refused")
 	const (
-		down, busy, refused, moved, rejected = syncer.ClassUnavailable, syncer.ClassRateLimited, syncer.ClassUnauthorized, syncer.ClassConflict, syncer.ClassInvalid
+		down, busy, refused, moved, rejected = target.ClassUnavailable, target.ClassRateLimited, target.ClassUnauthorized, target.ClassConflict, target.ClassInvalid
 	)
 	tests := map[string]struct {
 		kind  pathKind
 		given answer
 		retry string // the Retry-After header
-		want  syncer.Failure
+		want  target.Failure
 	}{
-		"transport error":       {given: answer{err: refusedConn}, want: syncer.Failure{Class: down, Err: refusedConn}},
-		"transport error, item": {kind: item, given: answer{err: refusedConn}, want: syncer.Failure{Class: down, Err: refusedConn}},
-		"answer cut off":        {given: answer{status: 200, err: refusedConn}, want: syncer.Failure{Class: down, Err: refusedConn}},
+		"transport error":       {given: answer{err: refusedConn}, want: target.Failure{Class: down, Err: refusedConn}},
+		"transport error, item": {kind: item, given: answer{err: refusedConn}, want: target.Failure{Class: down, Err: refusedConn}},
+		"answer cut off":        {given: answer{status: 200, err: refusedConn}, want: target.Failure{Class: down, Err: refusedConn}},
 		"success with a strange body": {
 			given: answer{unreadable: errors.New("invalid character '<'"), status: 200},
-			want:  syncer.Failure{Class: refused, Detail: "the answer is not what a v1 Component Registry sends (invalid character '<'): check COMPONENT_REGISTRY_URL"},
+			want:  target.Failure{Class: refused, Detail: "the answer is not what a v1 Component Registry sends (invalid character '<'): check COMPONENT_REGISTRY_URL"},
 		},
-		"408":                         {given: answer{status: 408}, want: syncer.Failure{Class: down}},
-		"425":                         {given: answer{status: 425}, want: syncer.Failure{Class: down}},
-		"500":                         {given: answer{status: 500, body: []byte("Internal Server Error")}, want: syncer.Failure{Class: down, Detail: "Internal Server Error"}},
-		"501":                         {given: answer{status: 501}, want: syncer.Failure{Class: down}},
-		"502":                         {given: answer{status: 502}, want: syncer.Failure{Class: down}},
-		"503":                         {given: answer{status: 503}, want: syncer.Failure{Class: down}},
-		"504":                         {given: answer{status: 504}, want: syncer.Failure{Class: down}},
-		"507":                         {given: answer{status: 507}, want: syncer.Failure{Class: down}},
-		"599":                         {given: answer{status: 599}, want: syncer.Failure{Class: down}},
-		"503 with seconds to wait":    {given: answer{status: 503}, retry: "12", want: syncer.Failure{Class: down, RetryAfter: 12 * time.Second}},
-		"429":                         {given: answer{status: 429}, want: syncer.Failure{Class: busy}},
-		"429 with seconds":            {given: answer{status: 429}, retry: "50", want: syncer.Failure{Class: busy, RetryAfter: 50 * time.Second}},
-		"429 with a date":             {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 12:00:40 GMT", want: syncer.Failure{Class: busy, RetryAfter: 40 * time.Second}},
-		"429 with a date gone by":     {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 11:00:00 GMT", want: syncer.Failure{Class: busy}},
-		"429 with negative seconds":   {given: answer{status: 429}, retry: "-3", want: syncer.Failure{Class: busy}},
-		"429 with endless seconds":    {given: answer{status: 429}, retry: "9223372036854775807", want: syncer.Failure{Class: busy, RetryAfter: maxRetryAfter}},
-		"429 with a date far away":    {given: answer{status: 429}, retry: "Sun, 01 Mar 2126 12:01:30 GMT", want: syncer.Failure{Class: busy, RetryAfter: maxRetryAfter}},
-		"429 with nonsense":           {given: answer{status: 429}, retry: "soon", want: syncer.Failure{Class: busy}},
-		"401":                         {given: answer{status: 401}, want: syncer.Failure{Class: refused}},
-		"403":                         {given: answer{status: 403}, want: syncer.Failure{Class: refused}},
-		"403, item":                   {kind: item, given: answer{status: 403}, want: syncer.Failure{Class: refused}},
-		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: syncer.Failure{Class: refused, Detail: "Not Found"}},
-		"404, item":                   {kind: item, given: answer{status: 404}, want: syncer.Failure{Class: moved}},
-		"410":                         {given: answer{status: 410}, want: syncer.Failure{Class: refused}},
-		"410, item":                   {kind: item, given: answer{status: 410}, want: syncer.Failure{Class: moved}},
-		"409":                         {given: answer{status: 409}, want: syncer.Failure{Class: moved}},
-		"409, item":                   {kind: item, given: answer{status: 409}, want: syncer.Failure{Class: moved}},
-		"400 exists":                  {given: answer{status: 400, body: []byte(`{"detail":"Component a Already Exists in registry b"}`)}, want: syncer.Failure{Class: moved, Detail: "Component a Already Exists in registry b"}},
-		"400 otherwise":               {given: answer{status: 400, body: []byte(`{"detail":"Label with ID 7 not found"}`)}, want: syncer.Failure{Class: rejected, Detail: "Label with ID 7 not found"}},
-		"422":                         {given: answer{status: 422, body: []byte(`{"detail":[{"loc":["body","name"],"msg":"too long","type":"x"}]}`)}, want: syncer.Failure{Class: rejected, Detail: "body.name: too long"}},
-		"422 that speaks of existing": {given: answer{status: 422, body: []byte(`{"detail":"already exists"}`)}, want: syncer.Failure{Class: rejected, Detail: "already exists"}},
-		"413":                         {given: answer{status: 413}, want: syncer.Failure{Class: rejected}},
-		"414":                         {given: answer{status: 414}, want: syncer.Failure{Class: rejected}},
-		"402":                         {given: answer{status: 402}, want: syncer.Failure{Class: refused}},
-		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: syncer.Failure{Class: refused, Detail: "Method Not Allowed"}},
-		"406":                         {given: answer{status: 406}, want: syncer.Failure{Class: refused}},
-		"407":                         {given: answer{status: 407}, want: syncer.Failure{Class: refused}},
-		"415":                         {given: answer{status: 415}, want: syncer.Failure{Class: refused}},
-		"418":                         {given: answer{status: 418}, want: syncer.Failure{Class: refused}},
-		"426":                         {given: answer{status: 426}, want: syncer.Failure{Class: refused}},
-		"431":                         {given: answer{status: 431}, want: syncer.Failure{Class: refused}},
-		"451":                         {given: answer{status: 451}, want: syncer.Failure{Class: refused}},
+		"408":                         {given: answer{status: 408}, want: target.Failure{Class: down}},
+		"425":                         {given: answer{status: 425}, want: target.Failure{Class: down}},
+		"500":                         {given: answer{status: 500, body: []byte("Internal Server Error")}, want: target.Failure{Class: down, Detail: "Internal Server Error"}},
+		"501":                         {given: answer{status: 501}, want: target.Failure{Class: down}},
+		"502":                         {given: answer{status: 502}, want: target.Failure{Class: down}},
+		"503":                         {given: answer{status: 503}, want: target.Failure{Class: down}},
+		"504":                         {given: answer{status: 504}, want: target.Failure{Class: down}},
+		"507":                         {given: answer{status: 507}, want: target.Failure{Class: down}},
+		"599":                         {given: answer{status: 599}, want: target.Failure{Class: down}},
+		"503 with seconds to wait":    {given: answer{status: 503}, retry: "12", want: target.Failure{Class: down, RetryAfter: 12 * time.Second}},
+		"429":                         {given: answer{status: 429}, want: target.Failure{Class: busy}},
+		"429 with seconds":            {given: answer{status: 429}, retry: "50", want: target.Failure{Class: busy, RetryAfter: 50 * time.Second}},
+		"429 with a date":             {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 12:00:40 GMT", want: target.Failure{Class: busy, RetryAfter: 40 * time.Second}},
+		"429 with a date gone by":     {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 11:00:00 GMT", want: target.Failure{Class: busy}},
+		"429 with negative seconds":   {given: answer{status: 429}, retry: "-3", want: target.Failure{Class: busy}},
+		"429 with endless seconds":    {given: answer{status: 429}, retry: "9223372036854775807", want: target.Failure{Class: busy, RetryAfter: maxRetryAfter}},
+		"429 with a date far away":    {given: answer{status: 429}, retry: "Sun, 01 Mar 2126 12:01:30 GMT", want: target.Failure{Class: busy, RetryAfter: maxRetryAfter}},
+		"429 with nonsense":           {given: answer{status: 429}, retry: "soon", want: target.Failure{Class: busy}},
+		"401":                         {given: answer{status: 401}, want: target.Failure{Class: refused}},
+		"403":                         {given: answer{status: 403}, want: target.Failure{Class: refused}},
+		"403, item":                   {kind: item, given: answer{status: 403}, want: target.Failure{Class: refused}},
+		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: target.Failure{Class: refused, Detail: "Not Found"}},
+		"404, item":                   {kind: item, given: answer{status: 404}, want: target.Failure{Class: moved}},
+		"410":                         {given: answer{status: 410}, want: target.Failure{Class: refused}},
+		"410, item":                   {kind: item, given: answer{status: 410}, want: target.Failure{Class: moved}},
+		"409":                         {given: answer{status: 409}, want: target.Failure{Class: moved}},
+		"409, item":                   {kind: item, given: answer{status: 409}, want: target.Failure{Class: moved}},
+		"400 exists":                  {given: answer{status: 400, body: []byte(`{"detail":"Component a Already Exists in registry b"}`)}, want: target.Failure{Class: moved, Detail: "Component a Already Exists in registry b"}},
+		"400 otherwise":               {given: answer{status: 400, body: []byte(`{"detail":"Label with ID 7 not found"}`)}, want: target.Failure{Class: rejected, Detail: "Label with ID 7 not found"}},
+		"422":                         {given: answer{status: 422, body: []byte(`{"detail":[{"loc":["body","name"],"msg":"too long","type":"x"}]}`)}, want: target.Failure{Class: rejected, Detail: "body.name: too long"}},
+		"422 that speaks of existing": {given: answer{status: 422, body: []byte(`{"detail":"already exists"}`)}, want: target.Failure{Class: rejected, Detail: "already exists"}},
+		"413":                         {given: answer{status: 413}, want: target.Failure{Class: rejected}},
+		"414":                         {given: answer{status: 414}, want: target.Failure{Class: rejected}},
+		"402":                         {given: answer{status: 402}, want: target.Failure{Class: refused}},
+		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: target.Failure{Class: refused, Detail: "Method Not Allowed"}},
+		"406":                         {given: answer{status: 406}, want: target.Failure{Class: refused}},
+		"407":                         {given: answer{status: 407}, want: target.Failure{Class: refused}},
+		"415":                         {given: answer{status: 415}, want: target.Failure{Class: refused}},
+		"418":                         {given: answer{status: 418}, want: target.Failure{Class: refused}},
+		"426":                         {given: answer{status: 426}, want: target.Failure{Class: refused}},
+		"431":                         {given: answer{status: 431}, want: target.Failure{Class: refused}},
+		"451":                         {given: answer{status: 451}, want: target.Failure{Class: refused}},
 		"301": {
 			given: answer{status: 301, header: http.Header{"Location": {"https://ada:word@registry.example.org/x?token=1#y"}}},
-			want:  syncer.Failure{Class: refused, Detail: "redirected to https://registry.example.org/x: set COMPONENT_REGISTRY_URL to the address that answers itself"},
+			want:  target.Failure{Class: refused, Detail: "redirected to https://registry.example.org/x: set COMPONENT_REGISTRY_URL to the address that answers itself"},
 		},
-		"304": {given: answer{status: 304}, want: syncer.Failure{Class: refused, Detail: "redirected to an unknown place: set COMPONENT_REGISTRY_URL to the address that answers itself"}},
+		"304": {given: answer{status: 304}, want: target.Failure{Class: refused, Detail: "redirected to an unknown place: set COMPONENT_REGISTRY_URL to the address that answers itself"}},
 		"307, item": {
 			kind: item, given: answer{status: 307, header: http.Header{"Location": {"/components/1/"}}},
-			want: syncer.Failure{Class: refused, Detail: "redirected to /components/1: set COMPONENT_REGISTRY_URL to the address that answers itself"},
+			want: target.Failure{Class: refused, Detail: "redirected to /components/1: set COMPONENT_REGISTRY_URL to the address that answers itself"},
 		},
 	}
 	for name, test := range tests {
@@ -106,25 +106,25 @@ func TestClassify(t *testing.T) {
 // Every status that is not success, on both kinds of paths, and every way in which there is none.
 func TestEveryAnswerHasItsClass(t *testing.T) {
 	const path, id = collection, item
-	expected := func(kind pathKind, status int) syncer.Class {
+	expected := func(kind pathKind, status int) target.Class {
 		switch status {
 		case 408, 425:
-			return syncer.ClassUnavailable
+			return target.ClassUnavailable
 		case 429:
-			return syncer.ClassRateLimited
+			return target.ClassRateLimited
 		case 409:
-			return syncer.ClassConflict
+			return target.ClassConflict
 		case 404, 410:
 			if kind == id {
-				return syncer.ClassConflict
+				return target.ClassConflict
 			}
 		case 400, 413, 414, 422:
-			return syncer.ClassInvalid
+			return target.ClassInvalid
 		}
 		if status >= 500 {
-			return syncer.ClassUnavailable
+			return target.ClassUnavailable
 		}
-		return syncer.ClassUnauthorized
+		return target.ClassUnauthorized
 	}
 	for status := 300; status < 600; status++ {
 		for _, kind := range []pathKind{path, id} {
@@ -141,7 +141,7 @@ func TestEveryAnswerHasItsClass(t *testing.T) {
 		"TLS": tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
 	} {
 		for _, kind := range []pathKind{path, id} {
-			if got := classify("GET /x/", kind, answer{err: err}, time.Time{}); got.Class != syncer.ClassUnavailable || !errors.Is(got, err) {
+			if got := classify("GET /x/", kind, answer{err: err}, time.Time{}); got.Class != target.ClassUnavailable || !errors.Is(got, err) {
 				t.Errorf("%s, kind %d: %s (%v)", name, kind, got.Class, got)
 			}
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/rs/zerolog"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
 
@@ -276,7 +276,7 @@ func transportError(ctx context.Context, err error) error {
 
 // contextEnded says whether an error is the end of a caller's context: everything else is a failure.
 func contextEnded(err error) bool {
-	var failure *syncer.Failure
+	var failure *target.Failure
 	return err != nil && !errors.As(err, &failure) &&
 		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 }

@@ -9,7 +9,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // label returns the id of a label, which it creates where it is missing.
@@ -24,7 +24,7 @@ func (b *bench) label(key, value string) int64 {
 }
 
 // compare reads the registry in both ways, which must agree.
-func (b *bench) compare(v *V1, c *component.Component, record syncer.Ref) (Presence, []Difference) {
+func (b *bench) compare(v *V1, c *component.Component, record target.Ref) (Presence, []Difference) {
 	b.t.Helper()
 	all, err := v.Actual(b.t.Context())
 	if err != nil {
@@ -95,7 +95,7 @@ func TestCompareAsApplyWrites(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
 			c := sample("catalog", "products", "offers")
-			applied := b.apply(v, c, syncer.Previous{})
+			applied := b.apply(v, c, target.Previous{})
 			snapshot := b.snapshot()
 			i := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.Name == "products" })
 			if test.damage != nil {
@@ -112,7 +112,7 @@ func TestCompareAsApplyWrites(t *testing.T) {
 			if writes, differs := mended.Writes > 0, standing != Stands || len(differences) > 0; writes != differs {
 				t.Errorf("the apply wrote %d times", mended.Writes)
 			}
-			if standing, differences := b.compare(v, c, syncer.Ref{}); standing != Stands || len(differences) != 0 {
+			if standing, differences := b.compare(v, c, target.Ref{}); standing != Stands || len(differences) != 0 {
 				t.Errorf("after the apply: standing %d, %v", standing, differences)
 			}
 		})
@@ -125,11 +125,11 @@ func TestCompareWhereAnotherOwns(t *testing.T) {
 	other := b.label("managed-by", "odasync/west")
 	b.rawComponent("self", "catalog", other)
 	b.rawAPI("self", "catalog", "products", other)
-	if standing, differences := b.compare(b.adapter(), sample("catalog"), syncer.Ref{}); standing != TakenByOther || differences != nil {
+	if standing, differences := b.compare(b.adapter(), sample("catalog"), target.Ref{}); standing != TakenByOther || differences != nil {
 		t.Errorf("standing %d, %v", standing, differences)
 	}
 	b.rawComponent("self", "nobodys")
-	if standing, differences := b.compare(b.adapter(), sample("nobodys"), syncer.Ref{}); standing != Stands || len(differences) != 6 {
+	if standing, differences := b.compare(b.adapter(), sample("nobodys"), target.Ref{}); standing != Stands || len(differences) != 6 {
 		t.Errorf("what nobody owns: standing %d, %v", standing, differences)
 	}
 }
@@ -138,8 +138,8 @@ func TestOrphans(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	for _, format := range []string{FormatName, FormatNamespaceName} {
 		v := b.adapter(func(c *Config) { c.NameFormat = format })
-		b.apply(v, sample("kept"), syncer.Previous{})
-		b.apply(v, sample("gone", "products"), syncer.Previous{})
+		b.apply(v, sample("kept"), target.Previous{})
+		b.apply(v, sample("gone", "products"), target.Previous{})
 	}
 	west, ours, of := b.label("managed-by", "odasync/west"), b.label("managed-by", "odasync/"+testCluster), b.label("namespace", testNamespace)
 	b.rawComponent("self", "west", west, of)
@@ -187,7 +187,7 @@ func TestShownReadsPagesAndWritesNothing(t *testing.T) {
 		t.Errorf("%d entries with %d requests, %d of which write; want 1100 with 3 that read", len(all.entries), requests, writes)
 	}
 	empty := newBench(t, refregistry.Config{})
-	if _, err := empty.adapter().ActualOf(t.Context(), keyOf(sample("x")), syncer.Ref{}); err != nil {
+	if _, err := empty.adapter().ActualOf(t.Context(), keyOf(sample("x")), target.Ref{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, writes := empty.requests(); writes != 0 {
@@ -200,7 +200,7 @@ func TestShownOfARegistryThatIsAway(t *testing.T) {
 	b.server.Load().SetFault(on(10, "GET", pathAPIs, refregistry.Fault{Status: 503}))
 	v := b.adapter()
 	_, err := v.Actual(t.Context())
-	fails(t, err, syncer.ClassUnavailable, "503")
-	_, err = v.ActualOf(t.Context(), keyOf(sample("x")), syncer.Ref{})
-	fails(t, err, syncer.ClassUnavailable, "503")
+	fails(t, err, target.ClassUnavailable, "503")
+	_, err = v.ActualOf(t.Context(), keyOf(sample("x")), target.Ref{})
+	fails(t, err, target.ClassUnavailable, "503")
 }

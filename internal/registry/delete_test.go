@@ -8,23 +8,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
 	b := newBench(t, refregistry.Config{RecordHistory: true})
 	v := b.adapter()
 	c := sample("catalog", "products", "offers")
-	if empty, err := v.Delete(t.Context(), keyOf(c), syncer.Previous{}); err != nil || empty.Writes != 0 {
+	if empty, err := v.Delete(t.Context(), keyOf(c), target.Previous{}); err != nil || empty.Writes != 0 {
 		t.Errorf("delete from an empty registry: %d writes, %v; the registry entry is not the component's", empty.Writes, err)
 	}
-	first := b.apply(v, c, syncer.Previous{})
-	b.apply(v, sample("other", "stays"), syncer.Previous{})
+	first := b.apply(v, c, target.Previous{})
+	b.apply(v, sample("other", "stays"), target.Previous{})
 	result, err := v.Delete(t.Context(), keyOf(c), recordOf(first))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (syncer.Result{Requests: 5, Writes: 3}); result != want {
+	if want := (target.Result{Requests: 5, Writes: 3}); result != want {
 		t.Errorf("result = %+v, want %+v", result, want)
 	}
 	var order []string
@@ -42,13 +42,13 @@ func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
 	}
 
 	b.resetRequests()
-	if _, err := v.Delete(t.Context(), keyOf(c), syncer.Previous{}); err != nil {
+	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{}); err != nil {
 		t.Errorf("delete what is gone: %v", err)
 	}
 	if all, _ := b.requests(); all != 0 {
 		t.Errorf("deleting what is known to be gone takes %d requests", all)
 	}
-	b.apply(v, c, syncer.Previous{})
+	b.apply(v, c, target.Previous{})
 	if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
 		t.Errorf("created again: %s", diff)
 	}
@@ -57,44 +57,44 @@ func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
 func TestDelete(t *testing.T) {
 	tests := map[string]struct {
 		prepare func(b *bench)
-		prior   func(record syncer.Ref) syncer.Previous
+		prior   func(record target.Ref) target.Previous
 		gone    bool
 	}{
 		"by the record": {
-			prior: func(r syncer.Ref) syncer.Previous { return syncer.Previous{Ref: r} }, gone: true,
+			prior: func(r target.Ref) target.Previous { return target.Previous{Ref: r} }, gone: true,
 		},
 		"by the index, without a record": {
-			prior: func(syncer.Ref) syncer.Previous { return syncer.Previous{} }, gone: true,
+			prior: func(target.Ref) target.Previous { return target.Previous{} }, gone: true,
 		},
 		"by the list, when the record's id is wrong": {
-			prior: func(r syncer.Ref) syncer.Previous { r.ID = "77"; return syncer.Previous{Ref: r} }, gone: true,
+			prior: func(r target.Ref) target.Previous { r.ID = "77"; return target.Previous{Ref: r} }, gone: true,
 		},
 		"by the record alone, when its labels are gone": {
 			prepare: func(b *bench) { b.raw("PUT", "/components/1", componentUpdate{LabelIDs: []int64{}}) },
-			prior:   func(r syncer.Ref) syncer.Previous { return syncer.Previous{Ref: r} }, gone: true,
+			prior:   func(r target.Ref) target.Previous { return target.Previous{Ref: r} }, gone: true,
 		},
 		"nothing without owner that no record knows": {
 			prepare: func(b *bench) { b.raw("PUT", "/components/1", componentUpdate{LabelIDs: []int64{}}) },
-			prior:   func(syncer.Ref) syncer.Previous { return syncer.Previous{} },
+			prior:   func(target.Ref) target.Previous { return target.Previous{} },
 		},
 		"nothing of another cluster": {
 			prepare: func(b *bench) {
 				b.raw("PUT", "/components/1", componentUpdate{LabelIDs: []int64{b.rawLabel("managed-by", "odasync/west")}})
 			},
-			prior: func(r syncer.Ref) syncer.Previous { return syncer.Previous{Ref: r} },
+			prior: func(r target.Ref) target.Previous { return target.Previous{Ref: r} },
 		},
 		"nothing of another namespace": {
 			prepare: func(b *bench) {
 				b.raw("PUT", "/components/1", componentUpdate{LabelIDs: []int64{b.rawLabel("namespace", "elsewhere")}})
 			},
-			prior: func(r syncer.Ref) syncer.Previous { return syncer.Previous{Ref: r, InDoubt: true} },
+			prior: func(r target.Ref) target.Previous { return target.Previous{Ref: r, InDoubt: true} },
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			c := sample("catalog", "products")
-			record := b.apply(b.adapter(), c, syncer.Previous{}).Ref
+			record := b.apply(b.adapter(), c, target.Previous{}).Ref
 			if test.prepare != nil {
 				test.prepare(b)
 			}
@@ -103,7 +103,7 @@ func TestDelete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if result.Ref != (syncer.Ref{}) {
+			if result.Ref != (target.Ref{}) {
 				t.Errorf("record = %+v, want none", result.Ref)
 			}
 			if !test.gone {
@@ -123,10 +123,10 @@ func TestDeleteRemovesTheLeftoverAPIsOfAComponentThatIsGone(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products")
-	record := b.apply(v, c, syncer.Previous{}).Ref
+	record := b.apply(v, c, target.Previous{}).Ref
 	b.rawAPI("self", "catalog", "of-somebody-else")
 	b.raw("DELETE", "/components/"+record.ID, nil)
-	if _, err := v.Delete(t.Context(), keyOf(c), syncer.Previous{Ref: record}); err != nil {
+	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{Ref: record}); err != nil {
 		t.Fatal(err)
 	}
 	var left []string
@@ -137,7 +137,7 @@ func TestDeleteRemovesTheLeftoverAPIsOfAComponentThatIsGone(t *testing.T) {
 		t.Error(diff)
 	}
 	// They belong to whoever has the name next.
-	b.apply(v, c, syncer.Previous{})
+	b.apply(v, c, target.Previous{})
 	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
@@ -148,7 +148,7 @@ func TestDeleteCountsWhatAnotherDeletedAsDone(t *testing.T) {
 		b := newBench(t, refregistry.Config{})
 		v := b.adapter()
 		c := sample("catalog", "products")
-		first := b.apply(v, c, syncer.Previous{})
+		first := b.apply(v, c, target.Previous{})
 		b.server.Load().SetFault(on(1, "DELETE", path, refregistry.Fault{After: true, Status: 404, Body: `{"detail":"not found"}`}))
 		if _, err := v.Delete(t.Context(), keyOf(c), recordOf(first)); err != nil {
 			t.Errorf("%s: %v", path, err)
@@ -162,10 +162,10 @@ func TestDeleteCountsWhatAnotherDeletedAsDone(t *testing.T) {
 func TestDeleteUnderAnEarlierRegistryNameReadsItsList(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	b.apply(b.adapter(), c, syncer.Previous{})
+	b.apply(b.adapter(), c, target.Previous{})
 	v := b.adapter(func(cfg *Config) { cfg.Name = "north" })
-	record := syncer.Ref{Registry: "self", Name: "catalog", ID: "99"} // the registry was restored under other ids
-	if _, err := v.Delete(t.Context(), keyOf(c), syncer.Previous{Ref: record}); err != nil {
+	record := target.Ref{Registry: "self", Name: "catalog", ID: "99"} // the registry was restored under other ids
+	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{Ref: record}); err != nil {
 		t.Fatal(err)
 	}
 	if shown := b.shown("self", "catalog"); shown != "" {
@@ -176,10 +176,10 @@ func TestDeleteUnderAnEarlierRegistryNameReadsItsList(t *testing.T) {
 func TestDeleteInDoubtFindsWhatWasCreatedUnnoticed(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	late := b.adapter()
-	b.apply(late, sample("warm-up"), syncer.Previous{})
+	b.apply(late, sample("warm-up"), target.Previous{})
 	c := sample("catalog", "products")
-	b.apply(b.adapter(), c, syncer.Previous{}) // by a replica that died before it could record that
-	if _, err := late.Delete(t.Context(), keyOf(c), syncer.Previous{InDoubt: true}); err != nil {
+	b.apply(b.adapter(), c, target.Previous{}) // by a replica that died before it could record that
+	if _, err := late.Delete(t.Context(), keyOf(c), target.Previous{InDoubt: true}); err != nil {
 		t.Fatal(err)
 	}
 	if shown := b.shown("self", "catalog"); shown != "" {
@@ -190,10 +190,10 @@ func TestDeleteInDoubtFindsWhatWasCreatedUnnoticed(t *testing.T) {
 func TestDeleteAfterAnUnfinishedChangeOfTheNameRemovesBoth(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	record := b.apply(b.adapter(), c, syncer.Previous{}).Ref
+	record := b.apply(b.adapter(), c, target.Previous{}).Ref
 	namespaced := func(cfg *Config) { cfg.NameFormat = FormatNamespaceName }
-	b.apply(b.adapter(namespaced), c, syncer.Previous{})
-	if _, err := b.adapter(namespaced).Delete(t.Context(), keyOf(c), syncer.Previous{Ref: record, InDoubt: true}); err != nil {
+	b.apply(b.adapter(namespaced), c, target.Previous{})
+	if _, err := b.adapter(namespaced).Delete(t.Context(), keyOf(c), target.Previous{Ref: record, InDoubt: true}); err != nil {
 		t.Fatal(err)
 	}
 	if s := b.snapshot(); len(s.Components)+len(s.APIs) != 0 {
@@ -205,9 +205,9 @@ func TestDeleteOfManyThatAreGoneSharesTheListing(t *testing.T) {
 	const count = 60
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
-	priors := make([]syncer.Previous, count)
+	priors := make([]target.Previous, count)
 	for i := range count {
-		priors[i] = recordOf(b.apply(v, sample(fmt.Sprint("c", i)), syncer.Previous{}))
+		priors[i] = recordOf(b.apply(v, sample(fmt.Sprint("c", i)), target.Previous{}))
 	}
 	for i := range count {
 		b.raw("DELETE", "/components/"+priors[i].Ref.ID, nil)

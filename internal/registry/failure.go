@@ -3,23 +3,23 @@ package registry
 import (
 	"errors"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // maxRounds bounds how often an apply reads again and starts over because the registry changed underneath.
 const maxRounds = 3
 
-func moved(request, reason string) *syncer.Failure {
-	return &syncer.Failure{Class: syncer.ClassConflict, Request: request, Detail: clean(reason)}
+func moved(request, reason string) *target.Failure {
+	return &target.Failure{Class: target.ClassConflict, Request: request, Detail: clean(reason)}
 }
 
-func asFailure(err error) (*syncer.Failure, bool) {
-	var failure *syncer.Failure
+func asFailure(err error) (*target.Failure, bool) {
+	var failure *target.Failure
 	return failure, errors.As(err, &failure)
 }
 
-func isMoved(err error) bool    { return syncer.ClassOf(err) == syncer.ClassConflict }
-func isRejected(err error) bool { return syncer.ClassOf(err) == syncer.ClassInvalid }
+func isMoved(err error) bool    { return target.ClassOf(err) == target.ClassConflict }
+func isRejected(err error) bool { return target.ClassOf(err) == target.ClassInvalid }
 
 func hasStatus(err error, status int) bool {
 	failure, ok := asFailure(err)
@@ -40,10 +40,10 @@ func about(err error, what string) error {
 // refused makes a rejection one of odasync's configuration, where no component's content was in the request.
 func refused(err error) error {
 	failure, ok := asFailure(err)
-	if !ok || failure.Class != syncer.ClassInvalid {
+	if !ok || failure.Class != target.ClassInvalid {
 		return err
 	}
 	misfit := *failure
-	misfit.Class = syncer.ClassUnauthorized
+	misfit.Class = target.ClassUnauthorized
 	return &misfit
 }

@@ -17,7 +17,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // A write whose answer is lost has happened. The next attempt, here by another replica, comes with doubt and without the
@@ -38,13 +38,13 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
-			start := syncer.Previous{}
+			start := target.Previous{}
 			renamed := func(cfg *Config) { cfg.NameFormat = FormatNamespaceName }
 			if test.method != "POST" {
 				old := sample("catalog", "offers", "products", "dropped")
 				old.Metadata.Version = "0.9"
 				old.ExposedAPIs[0].Ready = false
-				start = recordOf(b.apply(b.adapter(), old, syncer.Previous{}))
+				start = recordOf(b.apply(b.adapter(), old, target.Previous{}))
 			}
 			want := sample("catalog", "offers", "products")
 			if test.method == "PATCH" {
@@ -56,10 +56,10 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 			}
 			b.server.Load().SetFault(on(1, test.method, test.path, refregistry.Fault{After: true, Reset: true}))
 			result, err := b.adapter(changes...).Apply(t.Context(), keyOf(want), want, start)
-			fails(t, err, syncer.ClassUnavailable, test.method)
+			fails(t, err, target.ClassUnavailable, test.method)
 
-			b.apply(b.adapter(changes...), want, syncer.Previous{Ref: start.Ref, InDoubt: true})
-			b.apply(b.adapter(changes...), want, syncer.Previous{Ref: result.Ref, InDoubt: true})
+			b.apply(b.adapter(changes...), want, target.Previous{Ref: start.Ref, InDoubt: true})
+			b.apply(b.adapter(changes...), want, target.Previous{Ref: result.Ref, InDoubt: true})
 			s := b.snapshot()
 			if len(s.Components) != 1 || len(s.APIs) != 2 || len(s.Registries) != 1 {
 				t.Errorf("%d components, %d APIs, %d registries, want 1, 2, 1", len(s.Components), len(s.APIs), len(s.Registries))
@@ -82,20 +82,20 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 func TestFailuresOverTheWire(t *testing.T) {
 	tests := map[string]struct {
 		fault refregistry.Fault
-		class syncer.Class
+		class target.Class
 		words []string
 		wait  time.Duration
 	}{
-		"down":      {fault: refregistry.Fault{Status: 503, RetryAfter: "7"}, class: syncer.ClassUnavailable, words: []string{"HTTP 503"}, wait: 7 * time.Second},
-		"busy":      {fault: refregistry.Fault{Status: 429, RetryAfter: "3", Body: `{"detail":"slow down"}`}, class: syncer.ClassRateLimited, words: []string{"slow down"}, wait: 3 * time.Second},
-		"wrong key": {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: syncer.ClassUnauthorized, words: []string{"HTTP 401: no"}},
-		"wrong URL": {fault: refregistry.Fault{Status: 404, Body: `<html>nothing here</html>`}, class: syncer.ClassUnauthorized, words: []string{"GET /labels/: HTTP 404"}},
+		"down":      {fault: refregistry.Fault{Status: 503, RetryAfter: "7"}, class: target.ClassUnavailable, words: []string{"HTTP 503"}, wait: 7 * time.Second},
+		"busy":      {fault: refregistry.Fault{Status: 429, RetryAfter: "3", Body: `{"detail":"slow down"}`}, class: target.ClassRateLimited, words: []string{"slow down"}, wait: 3 * time.Second},
+		"wrong key": {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, words: []string{"HTTP 401: no"}},
+		"wrong URL": {fault: refregistry.Fault{Status: 404, Body: `<html>nothing here</html>`}, class: target.ClassUnauthorized, words: []string{"GET /labels/: HTTP 404"}},
 		"no registry": {
-			fault: refregistry.Fault{Status: 200, Body: "<html>Welcome</html>"}, class: syncer.ClassUnauthorized,
+			fault: refregistry.Fault{Status: 200, Body: "<html>Welcome</html>"}, class: target.ClassUnauthorized,
 			words: []string{"GET /labels/: HTTP 200", "not what a v1 Component Registry sends", "COMPONENT_REGISTRY_URL"},
 		},
-		"reset": {fault: refregistry.Fault{Reset: true}, class: syncer.ClassUnavailable, words: []string{"GET /labels/", "reset"}},
-		"hang":  {fault: refregistry.Fault{Hang: true}, class: syncer.ClassUnavailable, words: []string{"no answer within 50ms"}},
+		"reset": {fault: refregistry.Fault{Reset: true}, class: target.ClassUnavailable, words: []string{"GET /labels/", "reset"}},
+		"hang":  {fault: refregistry.Fault{Hang: true}, class: target.ClassUnavailable, words: []string{"no answer within 50ms"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestFailuresOverTheWire(t *testing.T) {
 			})
 			b.server.Load().SetFault(func(*http.Request) *refregistry.Fault { return &test.fault })
 			c := sample("catalog", "products")
-			_, err := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{})
+			_, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
 			fails(t, err, test.class, test.words...)
 			if failure, _ := asFailure(err); failure.RetryAfter != test.wait {
 				t.Errorf("wait = %s, want %s", failure.RetryAfter, test.wait)
@@ -117,7 +117,7 @@ func TestFailuresOverTheWire(t *testing.T) {
 			}
 			b.server.Load().SetFault(nil)
 			v.client.timeout = 20 * time.Second
-			b.apply(v, c, syncer.Previous{})
+			b.apply(v, c, target.Previous{})
 		})
 	}
 }
@@ -126,8 +126,8 @@ func TestNobodyListening(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter(func(cfg *Config) { cfg.URL = "http://127.0.0.1:1" })
 	c := sample("catalog")
-	_, err := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{})
-	fails(t, err, syncer.ClassUnavailable, "connection refused")
+	_, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
+	fails(t, err, target.ClassUnavailable, "connection refused")
 	if err := v.Health(t.Context()); err == nil {
 		t.Error("healthy without a registry")
 	}
@@ -140,7 +140,7 @@ func TestHealth(t *testing.T) {
 		t.Error(err)
 	}
 	b.server.Load().SetFault(on(1, "GET", pathHealth, refregistry.Fault{Status: 500}))
-	fails(t, v.Health(t.Context()), syncer.ClassUnavailable, "GET /health: HTTP 500")
+	fails(t, v.Health(t.Context()), target.ClassUnavailable, "GET /health: HTTP 500")
 	if all := b.server.Load().Requests(); all["GET /health"] != 2 || len(all) != 1 {
 		t.Errorf("requests = %v", all)
 	}
@@ -162,7 +162,7 @@ func TestNoRequestStartsAfterTheContextEnded(t *testing.T) {
 			}
 			return nil
 		})
-		_, err := v.Apply(ctx, keyOf(c), c, syncer.Previous{})
+		_, err := v.Apply(ctx, keyOf(c), c, target.Previous{})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled in request %d: error = %v", n+1, err)
 		}
@@ -172,14 +172,14 @@ func TestNoRequestStartsAfterTheContextEnded(t *testing.T) {
 		if after.Load() != 0 {
 			t.Errorf("cancelled in request %d: another one followed", n+1)
 		}
-		if _, err := v.Delete(ctx, keyOf(c), syncer.Previous{InDoubt: true}); !errors.Is(err, context.Canceled) {
+		if _, err := v.Delete(ctx, keyOf(c), target.Previous{InDoubt: true}); !errors.Is(err, context.Canceled) {
 			t.Errorf("delete with an ended context: %v", err)
 		}
 		if after.Load() != 0 {
 			t.Errorf("delete with an ended context sent a request")
 		}
 		b.server.Load().SetFault(nil)
-		b.apply(v, c, syncer.Previous{InDoubt: true})
+		b.apply(v, c, target.Previous{InDoubt: true})
 		if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
 			t.Errorf("cancelled in request %d: %s", n+1, diff)
 		}
@@ -204,12 +204,12 @@ func TestACallerWhoseContextEndsDoesNotHarmThoseWhoWait(t *testing.T) {
 	first, second := sample("first"), sample("second")
 	firstErr, secondErr := make(chan error, 1), make(chan error, 1)
 	go func() {
-		_, err := v.Apply(ctx, keyOf(first), first, syncer.Previous{})
+		_, err := v.Apply(ctx, keyOf(first), first, target.Previous{})
 		firstErr <- err
 	}()
 	<-entered
 	go func() {
-		_, err := v.Apply(t.Context(), keyOf(second), second, syncer.Previous{})
+		_, err := v.Apply(t.Context(), keyOf(second), second, target.Previous{})
 		secondErr <- err
 	}()
 	cancel()
@@ -239,9 +239,9 @@ func TestSecretsStayInside(t *testing.T) {
 				return &refregistry.Fault{Status: 401, Body: `{"detail":"bad credentials ` + key + password + `"}`}
 			})
 			c := sample("catalog")
-			_, refusal := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{})
+			_, refusal := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
 			b.server.Load().SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Reset: true} })
-			_, reset := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{})
+			_, reset := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
 			if refusal == nil || reset == nil {
 				t.Fatal("both should fail")
 			}
@@ -260,10 +260,10 @@ func TestSecretsStayInside(t *testing.T) {
 
 func TestAPIKeyIsAccepted(t *testing.T) {
 	b := newBench(t, refregistry.Config{APIKey: "right"})
-	b.apply(b.adapter(func(cfg *Config) { cfg.APIKey = "right" }), sample("catalog", "products"), syncer.Previous{})
+	b.apply(b.adapter(func(cfg *Config) { cfg.APIKey = "right" }), sample("catalog", "products"), target.Previous{})
 	c := sample("catalog")
-	_, err := b.adapter(func(cfg *Config) { cfg.APIKey = "wrong" }).Apply(t.Context(), keyOf(c), c, syncer.Previous{})
-	fails(t, err, syncer.ClassUnauthorized, "HTTP 401")
+	_, err := b.adapter(func(cfg *Config) { cfg.APIKey = "wrong" }).Apply(t.Context(), keyOf(c), c, target.Previous{})
+	fails(t, err, target.ClassUnauthorized, "HTTP 401")
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
@@ -275,8 +275,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}))
 	v := b.adapter(func(cfg *Config) { cfg.URL = elsewhere })
 	c := sample("catalog")
-	_, err := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{})
-	fails(t, err, syncer.ClassUnauthorized, "HTTP 307", "redirected to "+b.url+"/labels:", "COMPONENT_REGISTRY_URL")
+	_, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
+	fails(t, err, target.ClassUnauthorized, "HTTP 307", "redirected to "+b.url+"/labels:", "COMPONENT_REGISTRY_URL")
 	if strings.Contains(err.Error(), "token") {
 		t.Errorf("%q shows the query", err)
 	}
@@ -291,10 +291,10 @@ func TestMetricsCountByTemplate(t *testing.T) {
 	v := b.adapter()
 	v.client.metrics = NewMetrics(gatherer)
 	c := sample("catalog", "products")
-	first := b.apply(v, c, syncer.Previous{})
+	first := b.apply(v, c, target.Previous{})
 	b.server.Load().SetFault(on(2, "GET", "/components/1", refregistry.Fault{Reset: true})) // net/http repeats a GET once
 	_, err := v.Apply(t.Context(), keyOf(c), c, recordOf(first))
-	fails(t, err, syncer.ClassUnavailable)
+	fails(t, err, target.ClassUnavailable)
 	b.apply(v, c, recordOf(first))
 	want := map[string]float64{
 		"POST /components/ 201":       1,

@@ -9,6 +9,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/fingerprint"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 var _ syncer.Inventory = (*V1)(nil)
@@ -16,7 +17,7 @@ var _ syncer.Inventory = (*V1)(nil)
 // Inventory implements syncer.Inventory. What it reads is known to the applies that follow. The APIs are read first and
 // summed up by their component's name, so that each component can be handed on as it comes: what is kept of an entry is
 // the sum over its APIs.
-func (v *V1) Inventory(ctx context.Context, cluster string, each func(syncer.Entry)) error {
+func (v *V1) Inventory(ctx context.Context, cluster string, each func(target.Entry)) error {
 	s := &session{client: v.client}
 	since, before := v.marks(), v.index.registries.all()
 	apis, err := v.sumAPIs(ctx, s)
@@ -60,7 +61,7 @@ func (v *V1) sumAPIs(ctx context.Context, s *session) (sums map[fingerprint.Prin
 }
 
 // listComponents hands on every component with the sum over its APIs.
-func (v *V1) listComponents(ctx context.Context, s *session, cluster string, apis map[fingerprint.Print]apiSum, each func(syncer.Entry)) (err error) {
+func (v *V1) listComponents(ctx context.Context, s *session, cluster string, apis map[fingerprint.Print]apiSum, each func(target.Entry)) (err error) {
 	config := v.cfg.sum()
 	for seen := false; !seen && err == nil; {
 		err = v.index.reloadComponents(ctx, s, v.cfg.Name, v.index.in(v.cfg.Name).mark(), rows[wireComponent]{
@@ -86,7 +87,7 @@ func (v *V1) listComponents(ctx context.Context, s *session, cluster string, api
 }
 
 // leftovers hands on the APIs whose component is gone. There are none as a rule, so they are read again rather than kept.
-func (v *V1) leftovers(ctx context.Context, s *session, cluster string, apis map[fingerprint.Print]apiSum, each func(syncer.Entry)) error {
+func (v *V1) leftovers(ctx context.Context, s *session, cluster string, apis map[fingerprint.Print]apiSum, each func(target.Entry)) error {
 	left := map[fingerprint.Print]bool{}
 	for name, of := range apis {
 		if !of.component {
@@ -118,13 +119,13 @@ func (v *V1) leftovers(ctx context.Context, s *session, cluster string, apis map
 }
 
 // Place implements syncer.Inventory.
-func (v *V1) Place(key component.Key) syncer.Ref {
-	return syncer.Ref{Registry: v.cfg.Name, Name: v.cfg.entryName(key)}
+func (v *V1) Place(key component.Key) target.Ref {
+	return target.Ref{Registry: v.cfg.Name, Name: v.cfg.entryName(key)}
 }
 
 // owned reads off an entry's labels whose it is.
-func (c Config) owned(cluster, name string, labels []wireLabel) syncer.Entry {
-	e := syncer.Entry{Ref: syncer.Ref{Registry: c.Name, Name: name}}
+func (c Config) owned(cluster, name string, labels []wireLabel) target.Entry {
+	e := target.Entry{Ref: target.Ref{Registry: c.Name, Name: name}}
 	var owner, namespace string
 	for _, label := range labels {
 		switch label.Key {

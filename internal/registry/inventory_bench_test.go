@@ -14,7 +14,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/config"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // BenchmarkInventory reads components with three APIs and ten labels from a server that answers from memory.
@@ -71,7 +71,7 @@ func BenchmarkInventory(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		read := 0
-		if err := v.Inventory(b.Context(), "east", func(syncer.Entry) { read++ }); err != nil || read != components {
+		if err := v.Inventory(b.Context(), "east", func(target.Entry) { read++ }); err != nil || read != components {
 			b.Fatalf("read %d components: %v", read, err)
 		}
 	}

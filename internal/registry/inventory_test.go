@@ -11,14 +11,14 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // inventory lists the registry as the adapter sees it for a cluster, by name.
-func (b *bench) inventory(v *V1, cluster string) map[string]syncer.Entry {
+func (b *bench) inventory(v *V1, cluster string) map[string]target.Entry {
 	b.t.Helper()
-	entries := map[string]syncer.Entry{}
-	err := v.Inventory(b.t.Context(), cluster, func(e syncer.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
+	entries := map[string]target.Entry{}
+	err := v.Inventory(b.t.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -60,9 +60,9 @@ func TestWhatWasAppliedHasTheRecordedDigest(t *testing.T) {
 				})
 				c := sample("cata.log", "products", "offers")
 				change(c)
-				result := b.apply(v, c, syncer.Previous{})
+				result := b.apply(v, c, target.Previous{})
 				got := b.inventory(v, testCluster)
-				want := map[string]syncer.Entry{result.Ref.Name + " " + result.Ref.ID: {Key: keyOf(c), Ref: result.Ref}}
+				want := map[string]target.Entry{result.Ref.Name + " " + result.Ref.ID: {Key: keyOf(c), Ref: result.Ref}}
 				if diff := cmp.Diff(want, got); diff != "" || result.Ref.Digest == "" {
 					t.Errorf("inventory (-applied +listed):\n%s", diff)
 				}
@@ -116,7 +116,7 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			result := b.apply(v, sample("catalog", "products", "offers"), syncer.Previous{})
+			result := b.apply(v, sample("catalog", "products", "offers"), target.Previous{})
 			var at ids
 			pairs := map[string]int64{}
 			for _, l := range b.snapshot().Labels {
@@ -160,7 +160,7 @@ func (b *bench) edit(id int64, field string, value any) {
 }
 
 // entry returns the inventory's entry with the registry's id.
-func (b *bench) entry(v *V1, id int64) syncer.Entry {
+func (b *bench) entry(v *V1, id int64) target.Entry {
 	b.t.Helper()
 	for _, e := range b.inventory(v, testCluster) {
 		if e.Ref.ID == fmt.Sprint(id) {
@@ -168,7 +168,7 @@ func (b *bench) entry(v *V1, id int64) syncer.Entry {
 		}
 	}
 	b.t.Fatalf("no entry with id %d", id)
-	return syncer.Entry{}
+	return target.Entry{}
 }
 
 // A changed configuration asks for other entries, although nobody touched the registry.
@@ -176,7 +176,7 @@ func TestAnotherConfigurationChangesTheDigest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	result := b.apply(b.adapter(), c, syncer.Previous{})
+	result := b.apply(b.adapter(), c, target.Previous{})
 	for name, change := range map[string]func(*Config){
 		"segments":    func(c *Config) { c.Segments = append(c.Segments, component.SegmentSecurity) },
 		"name format": func(c *Config) { c.NameFormat = FormatNamespaceName },
@@ -200,17 +200,17 @@ func TestInventoryTellsWhoseAnEntryIs(t *testing.T) {
 	for _, test := range []struct {
 		name, format, entry string
 		labels              map[string]string
-		want                syncer.Entry // without its record
+		want                target.Entry // without its record
 	}{
-		{"ours", FormatName, "a", map[string]string{"managed-by": ours, "namespace": "ns"}, syncer.Entry{Key: key("a")}},
-		{"ours with namespace", FormatNamespaceName, "ns.a", map[string]string{"managed-by": ours, "namespace": "ns"}, syncer.Entry{Key: key("a")}},
-		{"ours with a dotted name", FormatNamespaceName, "ns.a.b", map[string]string{"managed-by": ours, "namespace": "ns"}, syncer.Entry{Key: key("a.b")}},
-		{"ours in the other format", FormatNamespaceName, "a", map[string]string{"managed-by": ours, "namespace": "ns"}, syncer.Entry{Key: key("a")}},
-		{"no namespace", FormatName, "a", map[string]string{"managed-by": ours}, syncer.Entry{}},
-		{"unowned", FormatName, "a", map[string]string{"namespace": "ns"}, syncer.Entry{}},
-		{"no labels", FormatName, "a", nil, syncer.Entry{}},
-		{"another cluster's", FormatName, "a", map[string]string{"managed-by": others, "namespace": "ns"}, syncer.Entry{Foreign: true}},
-		{"another program's", FormatName, "a", map[string]string{"managed-by": "helm"}, syncer.Entry{Foreign: true}},
+		{"ours", FormatName, "a", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a")}},
+		{"ours with namespace", FormatNamespaceName, "ns.a", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a")}},
+		{"ours with a dotted name", FormatNamespaceName, "ns.a.b", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a.b")}},
+		{"ours in the other format", FormatNamespaceName, "a", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a")}},
+		{"no namespace", FormatName, "a", map[string]string{"managed-by": ours}, target.Entry{}},
+		{"unowned", FormatName, "a", map[string]string{"namespace": "ns"}, target.Entry{}},
+		{"no labels", FormatName, "a", nil, target.Entry{}},
+		{"another cluster's", FormatName, "a", map[string]string{"managed-by": others, "namespace": "ns"}, target.Entry{Foreign: true}},
+		{"another program's", FormatName, "a", map[string]string{"managed-by": "helm"}, target.Entry{Foreign: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -258,7 +258,7 @@ func TestInventoryTellsEveryOwnerOfAPIsWithoutAComponent(t *testing.T) {
 	one, two := b.rawLabel("namespace", "one"), b.rawLabel("namespace", "two")
 	b.rawBare("gone", []int64{theirs, one}, nil, []int64{ours, one}, []int64{ours, two}, []int64{ours, one})
 	var got []string
-	err := b.adapter().Inventory(t.Context(), testCluster, func(e syncer.Entry) {
+	err := b.adapter().Inventory(t.Context(), testCluster, func(e target.Entry) {
 		if e.Key != (component.Key{}) {
 			got = append(got, e.Key.String())
 		}
@@ -279,7 +279,7 @@ func TestASecondEntryOfOneNameDoesNotChangeTheFirst(t *testing.T) {
 	v := b.adapter()
 	before := b.rawRegistry("self")
 	other := b.rawComponent("self", "other")
-	result := b.apply(v, sample("catalog", "products"), syncer.Previous{})
+	result := b.apply(v, sample("catalog", "products"), target.Previous{})
 	b.raw("PUT", fmt.Sprintf("/components/%d", other), map[string]any{"name": "catalog"})
 	entries := b.inventory(v, testCluster)
 	if got := entries["catalog "+result.Ref.ID]; got.Ref != result.Ref || len(entries) != 2 {
@@ -322,10 +322,10 @@ func TestAnInventoryFailsWhole(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			b.apply(v, sample("catalog", "products"), syncer.Previous{})
+			b.apply(v, sample("catalog", "products"), target.Previous{})
 			b.server.Load().SetFault(on(100, "GET", path, refregistry.Fault{Status: 503}))
-			err := v.Inventory(t.Context(), testCluster, func(e syncer.Entry) { t.Errorf("told of %+v before the failure", e) })
-			fails(t, err, syncer.ClassUnavailable)
+			err := v.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("told of %+v before the failure", e) })
+			fails(t, err, target.ClassUnavailable)
 		})
 	}
 }

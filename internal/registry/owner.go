@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"odasync/internal/component"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // The labels that tell an entry's owner: the cluster, and the namespace within it.
@@ -46,7 +46,7 @@ func ownerOf(key component.Key, labels []wireLabel) ownership {
 }
 
 // nameTaken is the refusal to overwrite another owner's entry.
-func nameTaken(key component.Key, holder *wireComponent) *syncer.Failure {
+func nameTaken(key component.Key, holder *wireComponent) *target.Failure {
 	owner, namespace := "another program", "unknown"
 	for _, label := range holder.Labels {
 		switch label.Key {
@@ -56,8 +56,8 @@ func nameTaken(key component.Key, holder *wireComponent) *syncer.Failure {
 			namespace = label.Value
 		}
 	}
-	return &syncer.Failure{
-		Class:   syncer.ClassNameConflict,
+	return &target.Failure{
+		Class:   target.ClassNameConflict,
 		Request: request{method: "GET", endpoint: pathComponent}.String(),
 		Detail: clean(fmt.Sprintf("the name %q in registry %q is taken by the component of namespace %q managed by %q, so %s cannot be shown there: "+
 			"set COMPONENT_NAME_FORMAT=%s to keep namespaces apart, or another COMPONENT_REGISTRY_NAME for a second cluster",

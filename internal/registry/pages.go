@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // pageSize is the most that the registry gives at once; it gives 100 when not asked.
@@ -86,8 +86,8 @@ func listOnce[T any](ctx context.Context, s *session, endpoint string, query url
 			return false, err
 		}
 		if skip > 0 && count == pageSize && fresh == 0 {
-			return false, &syncer.Failure{
-				Class: syncer.ClassUnauthorized, Request: http.MethodGet + " " + endpoint,
+			return false, &target.Failure{
+				Class: target.ClassUnauthorized, Request: http.MethodGet + " " + endpoint,
 				Detail: fmt.Sprintf("the registry ignores the parameter skip: rows %d to %d are rows that came before: check COMPONENT_REGISTRY_URL and any proxy before it", skip, skip+count-1),
 			}
 		}

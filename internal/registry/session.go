@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // session is one apply's or delete's way to the registry. It counts its requests, and of these what changed something.
@@ -23,6 +23,6 @@ func (s *session) do(ctx context.Context, r request, out any) error {
 }
 
 // result is what the session did, and the record that it leaves.
-func (s *session) result(record syncer.Ref) syncer.Result {
-	return syncer.Result{Ref: record, Requests: s.requests, Writes: s.writes}
+func (s *session) result(record target.Ref) target.Result {
+	return target.Result{Ref: record, Requests: s.requests, Writes: s.writes}
 }

@@ -5,7 +5,7 @@ import (
 	"net/url"
 
 	"odasync/internal/component"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // shown is what stands in the registry under one name: a component, and the APIs of that component or of an earlier one.
@@ -63,7 +63,7 @@ func (v *V1) readAll(ctx context.Context, s *session) (entries map[string]*shown
 
 // ShownOf reads what stands under the component's name. The record of the sync state, where there is one, saves the
 // search for it.
-func (v *V1) ActualOf(ctx context.Context, key component.Key, record syncer.Ref) (*Actual, error) {
+func (v *V1) ActualOf(ctx context.Context, key component.Key, record target.Ref) (*Actual, error) {
 	s := &session{client: v.client}
 	at := place{registry: v.cfg.Name, name: v.cfg.entryName(key)}
 	if recorded := recordedPlace(record); recorded.same(at) {

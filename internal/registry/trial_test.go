@@ -16,17 +16,17 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestTrialWritesAndChangesNothing(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
-	b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
+	b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
 	b.rawRegistry("neighbour")
 	before := b.snapshot()
 	for name, v := range map[string]*V1{"an adapter that has just started": b.adapter(), "one that has written": b.adapter()} {
 		if name == "one that has written" {
-			b.apply(v, sample("catalog", "products"), syncer.Previous{})
+			b.apply(v, sample("catalog", "products"), target.Previous{})
 		}
 		b.resetRequests()
 		if err := v.WriteProbe(t.Context()); err != nil {
@@ -45,7 +45,7 @@ func TestTrialWritesAndChangesNothing(t *testing.T) {
 func TestTrialKeepsTheAddressThatStands(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
-	b.apply(v, sample("catalog"), syncer.Previous{})
+	b.apply(v, sample("catalog"), target.Previous{})
 	id := b.snapshot().Registries[0].ID
 	b.raw("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
 	if err := v.WriteProbe(t.Context()); err != nil {
@@ -60,23 +60,23 @@ func TestTrialTellsOfFaults(t *testing.T) {
 	tests := map[string]struct {
 		fault  refregistry.Fault
 		of     string // the method; empty for every request
-		class  syncer.Class
+		class  target.Class
 		words  []string
 		health bool // is well all the same
 	}{
-		"an internal error":            {fault: refregistry.Fault{Status: 500}, class: syncer.ClassUnavailable, words: []string{"HTTP 500"}},
-		"an internal error of a write": {fault: refregistry.Fault{Status: 500}, of: "PUT", class: syncer.ClassUnavailable, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
-		"a wrong key":                  {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: syncer.ClassUnauthorized, words: []string{"HTTP 401: no"}},
-		"a key that may not write":     {fault: refregistry.Fault{Status: 403}, of: "PUT", class: syncer.ClassUnauthorized, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
-		"too many requests":            {fault: refregistry.Fault{Status: 429, RetryAfter: "3"}, class: syncer.ClassRateLimited, words: []string{"HTTP 429"}},
-		"no answer":                    {fault: refregistry.Fault{Hang: true}, class: syncer.ClassUnavailable, words: []string{"no answer within 50ms"}},
-		"no answer to a write":         {fault: refregistry.Fault{Hang: true}, of: "PUT", class: syncer.ClassUnavailable, words: []string{"PUT /registries/{id}: no answer"}, health: true},
-		"a reset":                      {fault: refregistry.Fault{Reset: true}, class: syncer.ClassUnavailable, words: []string{"reset"}},
+		"an internal error":            {fault: refregistry.Fault{Status: 500}, class: target.ClassUnavailable, words: []string{"HTTP 500"}},
+		"an internal error of a write": {fault: refregistry.Fault{Status: 500}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
+		"a wrong key":                  {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, words: []string{"HTTP 401: no"}},
+		"a key that may not write":     {fault: refregistry.Fault{Status: 403}, of: "PUT", class: target.ClassUnauthorized, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
+		"too many requests":            {fault: refregistry.Fault{Status: 429, RetryAfter: "3"}, class: target.ClassRateLimited, words: []string{"HTTP 429"}},
+		"no answer":                    {fault: refregistry.Fault{Hang: true}, class: target.ClassUnavailable, words: []string{"no answer within 50ms"}},
+		"no answer to a write":         {fault: refregistry.Fault{Hang: true}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: no answer"}, health: true},
+		"a reset":                      {fault: refregistry.Fault{Reset: true}, class: target.ClassUnavailable, words: []string{"reset"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
-			b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
+			b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
 			v := b.adapter(func(cfg *Config) {
 				if test.fault.Hang {
 					cfg.Timeout = config.Duration(50 * time.Millisecond)
@@ -91,7 +91,7 @@ func TestTrialTellsOfFaults(t *testing.T) {
 			})
 			err := v.WriteProbe(t.Context())
 			fails(t, err, test.class, test.words...)
-			if failure, _ := asFailure(err); test.class == syncer.ClassRateLimited && failure.RetryAfter != 3*time.Second {
+			if failure, _ := asFailure(err); test.class == target.ClassRateLimited && failure.RetryAfter != 3*time.Second {
 				t.Errorf("wait = %s, want 3s", failure.RetryAfter)
 			}
 			if err := v.Health(t.Context()); test.health && err != nil {
@@ -122,7 +122,7 @@ func TestTrialWithoutItsEntry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
-			b.apply(v, sample("catalog", "products"), syncer.Previous{})
+			b.apply(v, sample("catalog", "products"), target.Previous{})
 			take(b)
 			before := b.snapshot()
 			for range 2 {
@@ -163,6 +163,6 @@ func TestProbesOfAnUnknownCertificate(t *testing.T) {
 	web.StartTLS()
 	t.Cleanup(web.Close)
 	v := newBench(t, refregistry.Config{}).adapter(func(cfg *Config) { cfg.URL = web.URL })
-	fails(t, v.Health(t.Context()), syncer.ClassUnavailable, "certificate")
-	fails(t, v.WriteProbe(t.Context()), syncer.ClassUnavailable, "certificate")
+	fails(t, v.Health(t.Context()), target.ClassUnavailable, "certificate")
+	fails(t, v.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
 }

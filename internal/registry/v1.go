@@ -10,7 +10,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/fingerprint"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
 
@@ -24,8 +24,8 @@ type V1 struct {
 }
 
 var (
-	_ syncer.Registry = (*V1)(nil)
-	_ syncer.Probe    = (*V1)(nil)
+	_ target.Registry = (*V1)(nil)
+	_ target.Probe    = (*V1)(nil)
 )
 
 // NewV1 expects a configuration that has passed Validate. It sends nothing: the registry is read at first use.
@@ -73,7 +73,7 @@ func (v *V1) rewrite(ctx context.Context, s *session) error {
 func (v *V1) Close() { v.client.http.CloseIdleConnections() }
 
 // Apply implements syncer.Registry.
-func (v *V1) Apply(ctx context.Context, key component.Key, content *component.Component, prior syncer.Previous) (syncer.Result, error) {
+func (v *V1) Apply(ctx context.Context, key component.Key, content *component.Component, prior target.Previous) (target.Result, error) {
 	want, leftOut := v.cfg.desire(key, content)
 	if len(leftOut) > 0 {
 		v.log.Debug().Stringer("component", key).Strs("apis", leftOut).Msg("APIs without an address are not registered yet")
@@ -88,7 +88,7 @@ func (v *V1) Apply(ctx context.Context, key component.Key, content *component.Co
 
 // Delete implements syncer.Registry. What stands under the recorded name goes, and what stands under the name of the
 // present configuration, should an apply under that name have ended before it was recorded.
-func (v *V1) Delete(ctx context.Context, key component.Key, prior syncer.Previous) (syncer.Result, error) {
+func (v *V1) Delete(ctx context.Context, key component.Key, prior target.Previous) (target.Result, error) {
 	s := &session{client: v.client}
 	places := []place{{registry: v.cfg.Name, name: v.cfg.entryName(key)}}
 	if recorded := recordedPlace(prior.Ref); recorded.known() {
@@ -103,7 +103,7 @@ func (v *V1) Delete(ctx context.Context, key component.Key, prior syncer.Previou
 			return s.result(prior.Ref), err
 		}
 	}
-	return s.result(syncer.Ref{}), nil
+	return s.result(target.Ref{}), nil
 }
 
 // place is where a component stands or stood. ID is 0 where it is not known.
@@ -117,7 +117,7 @@ func (p place) same(other place) bool { return p.registry == other.registry && p
 func (p place) holder() holder        { return holder{p.registry, p.name} }
 
 // recordedPlace reads a record. An id that is no number is another adapter's: the name still holds.
-func recordedPlace(r syncer.Ref) place {
+func recordedPlace(r target.Ref) place {
 	id, err := strconv.ParseInt(r.ID, 10, 64)
 	if err != nil {
 		id = 0
@@ -152,7 +152,7 @@ func (v *V1) load(ctx context.Context, s *session, since marks) error {
 
 // redo is the error of a round that found the registry other than it is known to be.
 type redo struct {
-	failure *syncer.Failure
+	failure *target.Failure
 	// reread is what to read again before the next round.
 	reread reread
 	// creation is a creation of the registry entry that no listing had shown.

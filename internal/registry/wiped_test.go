@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/refregistry"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // fillByAnother fills a wiped registry as somebody else would: every id that was known stands for another thing.
@@ -43,15 +43,15 @@ func (b *bench) theirs() string {
 func TestAWipedRegistryIsFilledAgainAndOthersAreNotHarmed(t *testing.T) {
 	tests := map[string]struct {
 		fill  func(b *bench)
-		prior func(syncer.Result) syncer.Previous
+		prior func(target.Result) target.Previous
 	}{
 		"empty":                                  {prior: recordOf},
 		"ids given to others":                    {prior: recordOf, fill: func(b *bench) { b.fillByAnother(false) }},
 		"ids given to others, the entry created": {prior: recordOf, fill: func(b *bench) { b.fillByAnother(true) }},
-		"without a record":                       {prior: func(syncer.Result) syncer.Previous { return syncer.Previous{} }, fill: func(b *bench) { b.fillByAnother(true) }},
+		"without a record":                       {prior: func(target.Result) target.Previous { return target.Previous{} }, fill: func(b *bench) { b.fillByAnother(true) }},
 		"filled by another replica": {prior: recordOf, fill: func(b *bench) {
 			b.fillByAnother(false)
-			b.apply(b.adapter(), sample("catalog", "products"), syncer.Previous{})
+			b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
 		}},
 		"a foreign owner's labels under known ids": {prior: recordOf, fill: func(b *bench) { b.rawRegistry("self"); b.rawForeignLabels() }},
 	}
@@ -60,14 +60,14 @@ func TestAWipedRegistryIsFilledAgainAndOthersAreNotHarmed(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
 			c, fresh := sample("catalog", "products", "offers"), sample("fresh", "products")
-			first := b.apply(v, c, syncer.Previous{})
+			first := b.apply(v, c, target.Previous{})
 			b.wipe()
 			if test.fill != nil {
 				test.fill(b)
 			}
 			before := b.theirs()
 			// A component that nothing is known of comes first: its creation is the first that meets the new ids.
-			b.apply(v, fresh, syncer.Previous{})
+			b.apply(v, fresh, target.Previous{})
 			second := b.apply(v, c, test.prior(first))
 			if diff := cmp.Diff(sampleShown("fresh", "products"), b.shown("self", "fresh")); diff != "" {
 				t.Error(diff)
@@ -98,7 +98,7 @@ func TestDeleteInAWipedRegistryLeavesOthersAlone(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
 	c := sample("catalog", "products")
-	first := b.apply(v, c, syncer.Previous{})
+	first := b.apply(v, c, target.Previous{})
 	b.wipe()
 	b.fillByAnother(true)
 	before := b.theirs()
@@ -127,7 +127,7 @@ func TestAWipeAmongManyApplies(t *testing.T) {
 						b.server.Store(next.server.Load())
 					}
 					c := sample(fmt.Sprint("c", i), "products")
-					if _, err := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{}); err != nil {
+					if _, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -156,8 +156,8 @@ func TestARegistryThatKeepsChangingEndsInAFailure(t *testing.T) {
 		return nil
 	})
 	c := sample("catalog")
-	_, err := v.Apply(t.Context(), keyOf(c), c, syncer.Previous{})
-	fails(t, err, syncer.ClassConflict, "already exists")
+	_, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
+	fails(t, err, target.ClassConflict, "already exists")
 	if posts := b.server.Load().Requests()["POST /components/"]; posts != maxRounds {
 		t.Errorf("%d attempts, want %d", posts, maxRounds)
 	}

@@ -28,11 +28,11 @@ func NewBacklogMetrics(registry prometheus.Registerer) *BacklogMetrics {
 	m := &BacklogMetrics{
 		pending: prometheus.NewDesc("odasync_stream_pending_messages",
 			"Messages that no syncer of the target has been given yet.", nil, nil),
-		unfinished: prometheus.NewDesc("odasync_stream_unfinished_messages",
+		unfinished: prometheus.NewDesc("odasync_stream_ack_pending_messages",
 			"Messages given to a syncer of the target without an outcome yet, those that wait for a retry included.", nil, nil),
-		oldest: prometheus.NewDesc("odasync_stream_oldest_seconds",
+		oldest: prometheus.NewDesc("odasync_stream_oldest_unacked_age_seconds",
 			"Age of the target's oldest message without an outcome; 0 while there is none.", nil, nil),
-		letters: prometheus.NewDesc("odasync_dead_letters_present",
+		letters: prometheus.NewDesc("odasync_dead_letters",
 			"Components that have a dead letter of the target now.", nil, nil),
 	}
 	registry.MustRegister(m)

@@ -28,7 +28,7 @@ func TestBacklogMetrics(t *testing.T) {
 		return values
 	}
 	aged := func() (values map[string]float64, age float64) {
-		const name = "odasync_stream_oldest_seconds"
+		const name = "odasync_stream_oldest_unacked_age_seconds"
 		values = gather()
 		age, found := values[name]
 		if !found {
@@ -50,7 +50,7 @@ func TestBacklogMetrics(t *testing.T) {
 		publish(t, log, upsert(keyOf(name), "A"), 0)
 	}
 	eventually(t, "the server to count every message", func() bool { return gather()["odasync_stream_pending_messages"] == 5 })
-	want := map[string]float64{"odasync_stream_pending_messages": 5, "odasync_stream_unfinished_messages": 0, "odasync_dead_letters_present": 2}
+	want := map[string]float64{"odasync_stream_pending_messages": 5, "odasync_stream_ack_pending_messages": 0, "odasync_dead_letters": 2}
 	got, age := aged()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("nothing is delivered (-want +got):\n%s", diff)
@@ -60,7 +60,7 @@ func TestBacklogMetrics(t *testing.T) {
 	}
 	open(t, consumer, 5)
 	ack(t, next(t, consumer))
-	want["odasync_stream_pending_messages"], want["odasync_stream_unfinished_messages"] = 0, 4
+	want["odasync_stream_pending_messages"], want["odasync_stream_ack_pending_messages"] = 0, 4
 	eventually(t, "four are unfinished", func() bool {
 		got, age := aged()
 		return cmp.Equal(want, got) && age > 0
@@ -71,7 +71,7 @@ func TestBacklogMetrics(t *testing.T) {
 	if err := letters.Remove(within(t), keyOf("a"), math.MaxUint64); err != nil {
 		t.Fatal(err)
 	}
-	want["odasync_stream_unfinished_messages"], want["odasync_dead_letters_present"] = 0, 1
+	want["odasync_stream_ack_pending_messages"], want["odasync_dead_letters"] = 0, 1
 	eventually(t, "everything is done", func() bool {
 		got, age := aged()
 		return cmp.Equal(want, got) && age == 0

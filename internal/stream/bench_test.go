@@ -9,7 +9,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // BenchmarkPublish publishes components of 2 KB, each after its last message, one at a time and with many in flight.
@@ -73,7 +73,7 @@ func applyOnce(b *testing.B, states *stream.States, key component.Key) error {
 	if state.Revision, err = states.Save(b.Context(), state); err != nil {
 		return err
 	}
-	state.Sequence, state.Outcome = state.Intent, syncer.OutcomeApplied
+	state.Sequence, state.Outcome = state.Intent, target.OutcomeApplied
 	_, err = states.Save(b.Context(), state)
 	return err
 }

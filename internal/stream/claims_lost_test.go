@@ -10,7 +10,7 @@ import (
 
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // ends waits until the held context ends and returns its cause.
@@ -51,13 +51,13 @@ func TestClaimExpiresWithItsOwner(t *testing.T) {
 			}
 			die(claims, conn)
 			other := claimsOf(t, s, "two")
-			if _, _, err := other.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
+			if _, _, err := other.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 				t.Errorf("before it expires: %v, want ErrClaimed", err)
 			}
 			var next func(context.Context) error
 			eventually(t, "the claim expires", func() bool {
 				var err error
-				if _, next, err = other.Acquire(t.Context(), "a"); err != nil && !errors.Is(err, syncer.ErrClaimed) {
+				if _, next, err = other.Acquire(t.Context(), "a"); err != nil && !errors.Is(err, target.ErrClaimed) {
 					t.Fatal(err)
 				}
 				return err == nil
@@ -93,10 +93,10 @@ func TestHeldContextEndsWhenTheClaimIsLost(t *testing.T) {
 			if err := lose(within(t), claimBucket(t, s)); err != nil {
 				t.Fatal(err)
 			}
-			if cause := ends(t, held); !errors.Is(cause, syncer.ErrConflict) {
+			if cause := ends(t, held); !errors.Is(cause, target.ErrConflict) {
 				t.Errorf("the held context ends with %v, want ErrConflict", cause)
 			}
-			if err := release(within(t)); !errors.Is(err, syncer.ErrConflict) {
+			if err := release(within(t)); !errors.Is(err, target.ErrConflict) {
 				t.Errorf("release: %v, want ErrConflict", err)
 			}
 		})
@@ -133,20 +133,20 @@ func TestHeldContextEndsWhileTheServerIsAway(t *testing.T) {
 		t.Errorf("the held context ended after %s, the claim's life is %s", took, ttl)
 	}
 	says(t, cause, claimName, "was not renewed for")
-	if !errors.Is(cause, syncer.ErrConflict) {
+	if !errors.Is(cause, target.ErrConflict) {
 		t.Errorf("the cause is %v, want ErrConflict", cause)
 	}
-	if err := release(within(t)); err == nil || errors.Is(err, syncer.ErrConflict) {
+	if err := release(within(t)); err == nil || errors.Is(err, target.ErrConflict) {
 		t.Errorf("release without a server: %v, want another error than ErrConflict", err)
 	}
-	if _, _, err := claims.Acquire(within(t), "b"); err == nil || errors.Is(err, syncer.ErrClaimed) {
+	if _, _, err := claims.Acquire(within(t), "b"); err == nil || errors.Is(err, target.ErrClaimed) {
 		t.Errorf("acquire without a server: %v, want another error than ErrClaimed", err)
 	}
 	s.Restart(t)
 	waitConnected(t, conn)
 	eventually(t, "the claim can be acquired again", func() bool {
 		var err error
-		if _, release, err = claims.Acquire(t.Context(), "a"); err != nil && !errors.Is(err, syncer.ErrClaimed) {
+		if _, release, err = claims.Acquire(t.Context(), "a"); err != nil && !errors.Is(err, target.ErrClaimed) {
 			t.Logf("acquire: %v", err) // the server may still be on its way
 		}
 		return err == nil
@@ -169,7 +169,7 @@ func TestClaimOutlivesAShortRestart(t *testing.T) {
 	held, release := acquire(t, t.Context(), claims, "a")
 	s.Restart(t)
 	waitConnected(t, conn)
-	if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
+	if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("after the restart: %v, want ErrClaimed", err)
 	}
 	if err := errors.Join(held.Err(), release(within(t))); err != nil {

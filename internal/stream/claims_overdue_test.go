@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // leaseOf returns a lease that nothing renews.
@@ -55,7 +55,7 @@ func TestOverdueClaimIsNoticedWithoutATimer(t *testing.T) {
 					t.Errorf("overdue: %v", err)
 				}
 				cause := context.Cause(c)
-				if !errors.Is(cause, syncer.ErrConflict) || !strings.Contains(cause.Error(), "claim target-default.a was not renewed for 4s") {
+				if !errors.Is(cause, target.ErrConflict) || !strings.Contains(cause.Error(), "claim target-default.a was not renewed for 4s") {
 					t.Errorf("the cause is %v", cause)
 				}
 				select {
@@ -83,7 +83,7 @@ func TestEndOfTheWorkIsNoLostClaim(t *testing.T) {
 		defer release()
 		stop()
 		time.Sleep(time.Hour)
-		if err := c.Err(); !errors.Is(err, context.Canceled) || errors.Is(context.Cause(c), syncer.ErrConflict) {
+		if err := c.Err(); !errors.Is(err, context.Canceled) || errors.Is(context.Cause(c), target.ErrConflict) {
 			t.Errorf("%v, because of %v", err, context.Cause(c))
 		}
 	})

@@ -12,7 +12,7 @@ import (
 
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // ttl is the claims' life in these tests: long enough for a busy machine to renew in time.
@@ -55,7 +55,7 @@ func TestClaimIsExclusive(t *testing.T) {
 	one, two := claimsOf(t, s, "one"), claimsOf(t, s, "two")
 	held, release := acquire(t, t.Context(), one, "a")
 	for name, claims := range map[string]*stream.Claims{"another process": two, "the same process": one} {
-		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
+		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 			t.Errorf("%s: %v, want ErrClaimed", name, err)
 		}
 	}
@@ -108,7 +108,7 @@ func TestNamedClaimShowsItsOwner(t *testing.T) {
 	if owner, err := claimsOf(t, s, "watcher-2").Owner(within(t), "edge.1"); owner != "watcher-1" || err != nil {
 		t.Errorf("owner: %q, %v", owner, err)
 	}
-	if _, _, err := claims.Acquire(t.Context(), "edge.1"); !errors.Is(err, syncer.ErrClaimed) {
+	if _, _, err := claims.Acquire(t.Context(), "edge.1"); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("acquired twice: %v", err)
 	}
 	if err := release(within(t)); err != nil {
@@ -131,7 +131,7 @@ func TestOneHolderAtATime(t *testing.T) {
 		group.Go(func() error {
 			for turns.Load() < 60 {
 				_, release, err := claims.Acquire(ctx, "hot")
-				if errors.Is(err, syncer.ErrClaimed) {
+				if errors.Is(err, target.ErrClaimed) {
 					continue
 				}
 				if err != nil {
@@ -168,7 +168,7 @@ func TestRenewalKeepsTheClaimPastItsLife(t *testing.T) {
 		}
 		return time.Since(began) > 2*ttl
 	})
-	if _, _, err := other.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
+	if _, _, err := other.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("another process: %v, want ErrClaimed", err)
 	}
 	if n := len(revisions); n < 3 || n > 14 { // every sixth of a life

@@ -15,7 +15,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // TestCluster takes three servers through what one server cannot show: replicas, conflicts among them and the loss of
@@ -53,14 +53,14 @@ func TestCluster(t *testing.T) {
 		if again := publish(t, log, upsert(keyOf("a"), "A"), 0); again != first {
 			t.Errorf("repeated as %d, first as %d", again, first)
 		}
-		revision := must(states.Save(within(t), syncer.State{Key: keyOf("a"), Sequence: 1}))
+		revision := must(states.Save(within(t), target.State{Key: keyOf("a"), Sequence: 1}))
 		for name, stale := range map[string]uint64{"new": 0, "older": revision + 10} {
-			if _, err := states.Save(within(t), syncer.State{Key: keyOf("a"), Revision: stale}); !errors.Is(err, syncer.ErrConflict) {
+			if _, err := states.Save(within(t), target.State{Key: keyOf("a"), Revision: stale}); !errors.Is(err, target.ErrConflict) {
 				t.Errorf("state saved as %s: %v, want ErrConflict", name, err)
 			}
 		}
 		_, release := acquire(t, t.Context(), claims, "a")
-		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, syncer.ErrClaimed) {
+		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 			t.Errorf("claimed twice: %v", err)
 		}
 		if err := release(within(t)); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"odasync/internal/event"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // ErrNobody says that no process answers a request.
@@ -68,9 +68,9 @@ func (c *Conn) ServeLeader(ctx context.Context, cluster string, leader Leader) (
 }
 
 // ServeReconcile answers requests for a reconcile of a target until stop is called. One of the replicas gets each.
-func (c *Conn) ServeReconcile(ctx context.Context, target string, reconcile func(ctx context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error)) (stop func(), err error) {
-	return c.serve(ctx, "reconciler", "Reconciles target "+target, map[string]string{"target": target}, []endpoint{
-		{"reconcile", event.TargetSubject(target, "reconcile"), working(func(ctx context.Context, r ReconcileRequest) (syncer.Reconciliation, error) {
+func (c *Conn) ServeReconcile(ctx context.Context, name string, reconcile func(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error)) (stop func(), err error) {
+	return c.serve(ctx, "reconciler", "Reconciles target "+name, map[string]string{"target": name}, []endpoint{
+		{"reconcile", event.TargetSubject(name, "reconcile"), working(func(ctx context.Context, r ReconcileRequest) (target.Reconciliation, error) {
 			return reconcile(ctx, r.Cluster, r.DryRun)
 		})},
 	})
@@ -155,8 +155,8 @@ func (c *Conn) FullSync(ctx context.Context, cluster string) (event.Marker, erro
 }
 
 // Reconcile asks a syncer of the target for a reconcile and waits for its end. It returns ErrNobody where none runs.
-func (c *Conn) Reconcile(ctx context.Context, target string, request ReconcileRequest) (syncer.Reconciliation, error) {
-	return ask[syncer.Reconciliation](ctx, c, "syncer", event.TargetSubject(target, "reconcile"), request)
+func (c *Conn) Reconcile(ctx context.Context, name string, request ReconcileRequest) (target.Reconciliation, error) {
+	return ask[target.Reconciliation](ctx, c, "syncer", event.TargetSubject(name, "reconcile"), request)
 }
 
 // RefusedError is a process's answer that it did not do what it was asked for.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // lease is a key in the claims bucket that the server expires unless it is renewed. Its value is never used twice, so that
@@ -34,7 +34,7 @@ func take(ctx context.Context, kv jetstream.KeyValue, ttl time.Duration, key, va
 	asked := time.Now()
 	revision, err := retryRefused(ctx, func() (uint64, error) { return kv.Create(ctx, key, []byte(value)) })
 	if isConflict(err) {
-		return nil, syncer.ErrClaimed
+		return nil, target.ErrClaimed
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claim %s: %w", key, err)
@@ -63,7 +63,7 @@ func (l *lease) keep(idle func() bool) {
 		if l.lost() != nil {
 			return
 		}
-		if err := l.renew(); errors.Is(err, syncer.ErrConflict) {
+		if err := l.renew(); errors.Is(err, target.ErrConflict) {
 			l.end(err)
 		}
 	}
@@ -73,7 +73,7 @@ func (l *lease) keep(idle func() bool) {
 // does, so that a request under way still ends in time.
 func (l *lease) lost() error {
 	if age := time.Since(*l.renewed.Load()); age > l.ttl*2/3 && l.life.Err() == nil {
-		l.end(fmt.Errorf("claim %s was not renewed for %s: %w", l.key, age.Round(time.Millisecond), syncer.ErrConflict))
+		l.end(fmt.Errorf("claim %s was not renewed for %s: %w", l.key, age.Round(time.Millisecond), target.ErrConflict))
 	}
 	return context.Cause(l.life)
 }
@@ -99,7 +99,7 @@ func (l *lease) adopt(ctx context.Context) error {
 	entry, err := l.kv.Get(ctx, l.key)
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound), err == nil && string(entry.Value()) != l.value:
-		return fmt.Errorf("claim %s: %w", l.key, syncer.ErrConflict)
+		return fmt.Errorf("claim %s: %w", l.key, target.ErrConflict)
 	case err != nil:
 		return fmt.Errorf("read claim %s: %w", l.key, err)
 	}
@@ -119,7 +119,7 @@ func (l *lease) giveBack(ctx context.Context) error {
 			err = remove()
 		}
 	}
-	if err != nil && !errors.Is(err, syncer.ErrConflict) {
+	if err != nil && !errors.Is(err, target.ErrConflict) {
 		return fmt.Errorf("release claim %s: %w", l.key, err)
 	}
 	return err

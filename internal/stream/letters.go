@@ -12,7 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // Letters are the dead letters of one target: one message a component, the newest.
@@ -30,10 +30,10 @@ type DeadLetter struct {
 	Namespace string       `json:"namespace"`
 	Name      string       `json:"name"`
 	Sequence  uint64       `json:"sequence"`
-	Reason    syncer.Class `json:"reason"`
+	Reason    target.Class `json:"reason"`
 	Request   string       `json:"request"`
 	Status    int          `json:"status"`
-	Detail    string       `json:"words"`
+	Detail    string       `json:"detail"`
 	Attempts  int          `json:"attempts"`
 	First     time.Time    `json:"first"`
 	Last      time.Time    `json:"last"`
@@ -96,14 +96,14 @@ func (c *Conn) OpenDeadLetters(ctx context.Context, target string) (*DeadLetters
 
 // Put stores the letter in place of the component's earlier one. Where one of a newer event stands there it returns
 // syncer.ErrConflict: another replica has gone on.
-func (l *DeadLetters) Put(ctx context.Context, letter syncer.DeadLetter) error {
+func (l *DeadLetters) Put(ctx context.Context, letter target.DeadLetter) error {
 	fail := func(err error) error { return fmt.Errorf("write the dead letter of %s: %w", letter.Event.Key, err) }
 	newer, sequence, err := l.last(ctx, letter.Event.Key, letter.Event.Sequence)
 	switch {
 	case err != nil:
 		return fail(err)
 	case newer:
-		return fail(syncer.ErrConflict)
+		return fail(target.ErrConflict)
 	}
 	stored := encodeLetter(letter)
 	data, err := json.Marshal(stored)
@@ -124,7 +124,7 @@ func (l *DeadLetters) Put(ctx context.Context, letter syncer.DeadLetter) error {
 		}
 	}
 	if isConflict(err) {
-		err = syncer.ErrConflict
+		err = target.ErrConflict
 	}
 	if err != nil {
 		return fail(err)
@@ -132,7 +132,7 @@ func (l *DeadLetters) Put(ctx context.Context, letter syncer.DeadLetter) error {
 	return nil
 }
 
-func (l *DeadLetters) publish(ctx context.Context, letter syncer.DeadLetter, data []byte, replaces uint64) error {
+func (l *DeadLetters) publish(ctx context.Context, letter target.DeadLetter, data []byte, replaces uint64) error {
 	msg := &nats.Msg{Subject: event.DeadSubject(letter.Target, letter.Event.Key), Data: data}
 	_, err := retryRefused(ctx, func() (*jetstream.PubAck, error) {
 		return l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterName), jetstream.WithExpectLastSequencePerSubject(replaces))
@@ -191,14 +191,14 @@ func (l *DeadLetters) Count(ctx context.Context) (int, error) {
 	return len(info.State.Subjects), nil // one message a component
 }
 
-func encodeLetter(l syncer.DeadLetter) DeadLetter {
+func encodeLetter(l target.DeadLetter) DeadLetter {
 	e := l.Event
 	return DeadLetter{
 		Target: l.Target, Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
 		Reason: l.Reason, Request: l.Request, Status: l.Status, Detail: l.Detail, Attempts: l.Attempts,
 		First: l.First.UTC(), Last: l.Last.UTC(),
 		Event: DeadEvent{
-			Deleted: e.Deleted() && l.Reason != syncer.ClassMalformed, Time: e.Time.UTC(), Hash: e.Hash, UID: e.UID,
+			Deleted: e.Deleted() && l.Reason != target.ClassMalformed, Time: e.Time.UTC(), Hash: e.Hash, UID: e.UID,
 			ResourceVersion: e.ResourceVersion, Component: e.Component,
 		},
 	}

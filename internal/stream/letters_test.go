@@ -18,7 +18,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func lettersOf(t testing.TB, conn *stream.Conn, target string) *stream.DeadLetters {
@@ -32,16 +32,16 @@ func lettersOf(t testing.TB, conn *stream.Conn, target string) *stream.DeadLette
 }
 
 // rejected is a letter with every field set.
-func rejected(target string, key component.Key) syncer.DeadLetter {
+func rejected(of string, key component.Key) target.DeadLetter {
 	e := upsert(key, "Complete")
 	e.Sequence = 41
-	return syncer.DeadLetter{
-		Event: e, Target: target, Reason: syncer.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: \"too\" long…",
+	return target.DeadLetter{
+		Event: e, Target: of, Reason: target.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: \"too\" long…",
 		Attempts: 3, First: seen.Add(time.Nanosecond), Last: seen.Add(time.Hour),
 	}
 }
 
-func put(t testing.TB, letters *stream.DeadLetters, l syncer.DeadLetter) {
+func put(t testing.TB, letters *stream.DeadLetters, l target.DeadLetter) {
 	t.Helper()
 	if err := letters.Put(within(t), l); err != nil {
 		t.Fatal(err)
@@ -49,9 +49,9 @@ func put(t testing.TB, letters *stream.DeadLetters, l syncer.DeadLetter) {
 }
 
 // all reads the target's letters by their components, and what could not be decoded.
-func all(t testing.TB, letters *stream.DeadLetters) (found map[component.Key]syncer.DeadLetter, errs []error) {
+func all(t testing.TB, letters *stream.DeadLetters) (found map[component.Key]target.DeadLetter, errs []error) {
 	t.Helper()
-	found = make(map[component.Key]syncer.DeadLetter)
+	found = make(map[component.Key]target.DeadLetter)
 	err := letters.All(within(t), func(d stream.DeadLetter, err error) {
 		if err != nil {
 			errs = append(errs, err)
@@ -70,9 +70,9 @@ func all(t testing.TB, letters *stream.DeadLetters) (found map[component.Key]syn
 }
 
 // holds wants exactly these letters.
-func holds(t testing.TB, letters *stream.DeadLetters, want ...syncer.DeadLetter) {
+func holds(t testing.TB, letters *stream.DeadLetters, want ...target.DeadLetter) {
 	t.Helper()
-	wanted := make(map[component.Key]syncer.DeadLetter)
+	wanted := make(map[component.Key]target.DeadLetter)
 	for _, l := range want {
 		wanted[l.Event.Key] = l
 	}
@@ -87,13 +87,13 @@ func TestLettersKeepEveryField(t *testing.T) {
 	tombstone := rejected("default", keyOf("gone"))
 	tombstone.Event = event.Tombstone(keyOf("gone"), "uid-gone", "7", seen)
 	tombstone.Event.Sequence = 43
-	unreadable := syncer.DeadLetter{
-		Event: event.Event{Key: keyOf("junk"), Sequence: 44}, Target: "default", Reason: syncer.ClassMalformed, Request: "decode",
+	unreadable := target.DeadLetter{
+		Event: event.Event{Key: keyOf("junk"), Sequence: 44}, Target: "default", Reason: target.ClassMalformed, Request: "decode",
 		Detail: "message 44: no JSON", Attempts: 1, First: seen, Last: seen,
 	}
 	letters := lettersOf(t, streamtest.Start(t).Conn(t), "default")
 	holds(t, letters)
-	want := []syncer.DeadLetter{rejected("default", keyOf("a")), rejected("default", keyOf("a.b.c")), tombstone, unreadable}
+	want := []target.DeadLetter{rejected("default", keyOf("a")), rejected("default", keyOf("a.b.c")), tombstone, unreadable}
 	for _, l := range want {
 		put(t, letters, l)
 	}
@@ -238,7 +238,7 @@ func TestLettersWrittenAtOnce(t *testing.T) {
 		group.Go(func() error {
 			for i := range 25 {
 				err := letters.Put(context.Background(), rejected("default", keyOf(fmt.Sprint("c", i))))
-				if err != nil && !errors.Is(err, syncer.ErrConflict) { // or another one was faster
+				if err != nil && !errors.Is(err, target.ErrConflict) { // or another one was faster
 					return err
 				}
 			}
@@ -248,7 +248,7 @@ func TestLettersWrittenAtOnce(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	var want []syncer.DeadLetter
+	var want []target.DeadLetter
 	for i := range 25 {
 		want = append(want, rejected("default", keyOf(fmt.Sprint("c", i))))
 	}

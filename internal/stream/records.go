@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // Records are small notes that processes leave for each other: approvals, and what the last reconcile of a target did.
@@ -75,7 +75,7 @@ func (r *Records) Consume(ctx context.Context, id string) (bool, error) {
 func approvalKey(id string) string { return "approval." + event.Token(id) }
 
 // Reconciled notes what a reconcile did, in place of the one before.
-func (r *Records) Reconciled(ctx context.Context, done syncer.Reconciliation) error {
+func (r *Records) Reconciled(ctx context.Context, done target.Reconciliation) error {
 	fail := func(err error) error {
 		return fmt.Errorf("note the reconcile of target %s with cluster %s: %w", done.Target, done.Cluster, err)
 	}
@@ -95,9 +95,9 @@ func (r *Records) Reconciled(ctx context.Context, done syncer.Reconciliation) er
 }
 
 // LastReconcile reads what the last reconcile of a target with a cluster did; false where none is known.
-func (r *Records) LastReconcile(ctx context.Context, target, cluster string) (syncer.Reconciliation, bool, error) {
-	var last syncer.Reconciliation
-	entry, err := r.kv.Get(ctx, reconcileKey(target, cluster))
+func (r *Records) LastReconcile(ctx context.Context, name, cluster string) (target.Reconciliation, bool, error) {
+	var last target.Reconciliation
+	entry, err := r.kv.Get(ctx, reconcileKey(name, cluster))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return last, false, nil
 	}
@@ -105,28 +105,28 @@ func (r *Records) LastReconcile(ctx context.Context, target, cluster string) (sy
 		err = json.Unmarshal(entry.Value(), &last)
 	}
 	if err != nil {
-		return last, false, fmt.Errorf("read the last reconcile of target %s with cluster %s: %w", target, cluster, err)
+		return last, false, fmt.Errorf("read the last reconcile of target %s with cluster %s: %w", name, cluster, err)
 	}
 	return last, true, nil
 }
 
 // Reconciles lists what the last reconciles of a target did, one a cluster.
-func (r *Records) Reconciles(ctx context.Context, target string) ([]syncer.Reconciliation, error) {
-	watch, err := r.kv.Watch(ctx, "reconcile."+event.Token(target)+".*", jetstream.IgnoreDeletes())
+func (r *Records) Reconciles(ctx context.Context, name string) ([]target.Reconciliation, error) {
+	watch, err := r.kv.Watch(ctx, "reconcile."+event.Token(name)+".*", jetstream.IgnoreDeletes())
 	if err != nil {
-		return nil, fmt.Errorf("read the reconciles of target %s: %w", target, err)
+		return nil, fmt.Errorf("read the reconciles of target %s: %w", name, err)
 	}
 	defer func() { _ = watch.Stop() }() // nothing is owed to a watch that is not read any more
-	all := []syncer.Reconciliation{}
+	all := []target.Reconciliation{}
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("read the reconciles of target %s: %w", target, ctx.Err())
+			return nil, fmt.Errorf("read the reconciles of target %s: %w", name, ctx.Err())
 		case entry := <-watch.Updates():
 			if entry == nil { // all that was there has come
 				return all, nil
 			}
-			var last syncer.Reconciliation
+			var last target.Reconciliation
 			if json.Unmarshal(entry.Value(), &last) == nil { // a newer program's says nothing here
 				all = append(all, last)
 			}
@@ -134,6 +134,6 @@ func (r *Records) Reconciles(ctx context.Context, target string) ([]syncer.Recon
 	}
 }
 
-func reconcileKey(target, cluster string) string {
-	return "reconcile." + event.Token(target) + "." + event.Token(cluster)
+func reconcileKey(name, cluster string) string {
+	return "reconcile." + event.Token(name) + "." + event.Token(cluster)
 }

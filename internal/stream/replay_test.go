@@ -11,7 +11,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestAfterReadsAKeysHistory(t *testing.T) {
@@ -104,7 +104,7 @@ func TestOpenedSessionsAreTheSyncers(t *testing.T) {
 	syncers := must(conn.Sessions(within(t), "lab"))
 	opened := must(conn.OpenSessions(within(t), "lab"))
 	session := must(syncers.Open(within(t)))
-	if err := opened.End(within(t), session.Name()); !errors.Is(err, syncer.ErrClaimed) {
+	if err := opened.End(within(t), session.Name()); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("the session of a syncer: %v, want ErrClaimed", err)
 	}
 	if err := syncers.Close(within(t)); err != nil {

@@ -15,7 +15,7 @@ import (
 	"odasync/internal/prune"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // slow is a leader whose full sync takes until it is released or stopped.
@@ -149,7 +149,7 @@ func TestReconcileRequests(t *testing.T) {
 	var count atomic.Int64
 	var refusal error
 	for range 2 { // one of the replicas gets each
-		stop, err := server.ServeReconcile(t.Context(), "lab.1", func(_ context.Context, cluster string, dryRun bool) (syncer.Reconciliation, error) {
+		stop, err := server.ServeReconcile(t.Context(), "lab.1", func(_ context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
 			asked = stream.ReconcileRequest{Cluster: cluster, DryRun: dryRun}
 			count.Add(1)
 			return done, refusal
@@ -159,7 +159,7 @@ func TestReconcileRequests(t *testing.T) {
 		}
 		defer stop()
 	}
-	var got syncer.Reconciliation
+	var got target.Reconciliation
 	var err error
 	eventually(t, "the syncer is found", func() bool {
 		got, err = asker.Reconcile(within(t), "lab.1", request)
@@ -181,12 +181,12 @@ func TestReconcileRequests(t *testing.T) {
 }
 
 // reconciled has something in every field.
-func reconciled() syncer.Reconciliation {
+func reconciled() target.Reconciliation {
 	refused := prune.Pending("target lab.1, cluster edge.1", []component.Key{{Cluster: "edge.1", Namespace: "ns", Name: "a.b"}}, 3)
-	return syncer.Reconciliation{
+	return target.Reconciliation{
 		ID: "marker", Cluster: "edge.1", Target: "lab.1", Time: seen, Seconds: 1.5, DryRun: true, Desired: 1, Entries: 2, Pending: 3, Failed: 4,
 		Missing: 5, Unacknowledged: 6, Different: 7, Orphans: 8, Repaired: 9, Deleted: 10, Unrepaired: 11, PendingDeletion: refused,
-		Findings: []syncer.Finding{{Component: "edge.1/ns/a.b", Problem: "missing", Outcome: "mended"}}, Error: "stopped",
+		Findings: []target.Finding{{Component: "edge.1/ns/a.b", Problem: "missing", Outcome: "mended"}}, Error: "stopped",
 	}
 }
 
@@ -242,17 +242,17 @@ func TestRecords(t *testing.T) {
 		t.Errorf("used without an approval: %t, %v", got, err)
 	}
 
-	if got, found, err := opened.LastReconcile(within(t), "lab.1", "edge.1"); found || err != nil || !cmp.Equal(got, syncer.Reconciliation{}) {
+	if got, found, err := opened.LastReconcile(within(t), "lab.1", "edge.1"); found || err != nil || !cmp.Equal(got, target.Reconciliation{}) {
 		t.Errorf("before the first: %+v, %t, %v", got, found, err)
 	}
 	first, other := reconciled(), reconciled()
 	other.Target, other.Cluster, other.ID = "lab", "1.edge.1", "other" // the same letters
-	for _, r := range []syncer.Reconciliation{{Target: "lab.1", Cluster: "edge.1", ID: "older"}, first, other} {
+	for _, r := range []target.Reconciliation{{Target: "lab.1", Cluster: "edge.1", ID: "older"}, first, other} {
 		if err := records.Reconciled(within(t), r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range []syncer.Reconciliation{first, other} {
+	for _, want := range []target.Reconciliation{first, other} {
 		got, found, err := opened.LastReconcile(within(t), want.Target, want.Cluster)
 		if diff := cmp.Diff(want, got); diff != "" || !found || err != nil {
 			t.Errorf("%t, %v (-want +got):\n%s", found, err, diff)

@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"odasync/internal/event"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // Sessions are how one process shows the others of its target that it lives. The name of a session is never used again, so
@@ -58,7 +58,7 @@ func (c *Conn) sessionsIn(kv jetstream.KeyValue, target string) *Sessions {
 }
 
 // Open implements syncer.Sessions.
-func (s *Sessions) Open(ctx context.Context) (syncer.Session, error) {
+func (s *Sessions) Open(ctx context.Context) (target.Session, error) {
 	if current := s.live(); current != nil {
 		return current, nil
 	}
@@ -108,7 +108,7 @@ func (s *Sessions) End(ctx context.Context, name string) error {
 		case err == nil && string(entry.Value()) == sessionOver:
 			return nil
 		case err == nil:
-			return syncer.ErrClaimed
+			return target.ErrClaimed
 		case !errors.Is(err, jetstream.ErrKeyNotFound):
 			return fail(err)
 		}

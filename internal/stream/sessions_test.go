@@ -11,7 +11,7 @@ import (
 
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // sessionsOf returns the sessions of a process with its own connection.
@@ -32,7 +32,7 @@ func sessionsOf(t testing.TB, s *streamtest.Server) (*stream.Sessions, *stream.C
 	return sessions, conn
 }
 
-func sessionKey(session syncer.Session) string { return "target-default.session." + session.Name() }
+func sessionKey(session target.Session) string { return "target-default.session." + session.Name() }
 
 func TestSession_IsSharedWhileItLives(t *testing.T) {
 	t.Parallel()
@@ -48,7 +48,7 @@ func TestSession_IsSharedWhileItLives(t *testing.T) {
 	}
 	began := time.Now()
 	eventually(t, "the session is older than two lives", func() bool { return time.Since(began) > 2*ttl })
-	if err := other.End(within(t), first.Name()); !errors.Is(err, syncer.ErrClaimed) {
+	if err := other.End(within(t), first.Name()); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("a session that lives: %v, want ErrClaimed", err)
 	}
 	held, release := first.Hold(t.Context())
@@ -79,7 +79,7 @@ func TestSession_OfAProcessThatIsCutOff(t *testing.T) {
 	conn.Close()
 	eventually(t, "another process to be allowed to take over", func() bool {
 		err := other.End(within(t), session.Name())
-		if err != nil && !errors.Is(err, syncer.ErrClaimed) {
+		if err != nil && !errors.Is(err, target.ErrClaimed) {
 			t.Fatal(err)
 		}
 		if err == nil && held.Err() == nil {
@@ -87,21 +87,21 @@ func TestSession_OfAProcessThatIsCutOff(t *testing.T) {
 		}
 		return err == nil
 	})
-	if cause := context.Cause(held); !errors.Is(cause, syncer.ErrConflict) {
+	if cause := context.Cause(held); !errors.Is(cause, target.ErrConflict) {
 		t.Errorf("the held context ends with %v, want ErrConflict", cause)
 	}
 }
 
 func TestSession_IsLost(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(ctx context.Context, bucket jetstream.KeyValue, other *stream.Sessions, session syncer.Session) error{
-		"deleted": func(ctx context.Context, bucket jetstream.KeyValue, _ *stream.Sessions, session syncer.Session) error {
+	tests := map[string]func(ctx context.Context, bucket jetstream.KeyValue, other *stream.Sessions, session target.Session) error{
+		"deleted": func(ctx context.Context, bucket jetstream.KeyValue, _ *stream.Sessions, session target.Session) error {
 			return bucket.Delete(ctx, sessionKey(session))
 		},
-		"purged": func(ctx context.Context, bucket jetstream.KeyValue, _ *stream.Sessions, session syncer.Session) error {
+		"purged": func(ctx context.Context, bucket jetstream.KeyValue, _ *stream.Sessions, session target.Session) error {
 			return bucket.Purge(ctx, sessionKey(session))
 		},
-		"ended by another after it was purged": func(ctx context.Context, bucket jetstream.KeyValue, other *stream.Sessions, session syncer.Session) error {
+		"ended by another after it was purged": func(ctx context.Context, bucket jetstream.KeyValue, other *stream.Sessions, session target.Session) error {
 			return errors.Join(bucket.Purge(ctx, sessionKey(session)), other.End(ctx, session.Name()))
 		},
 	}
@@ -117,7 +117,7 @@ func TestSession_IsLost(t *testing.T) {
 			if err := lose(within(t), claimBucket(t, s), other, session); err != nil {
 				t.Fatal(err)
 			}
-			if cause := ends(t, held); !errors.Is(cause, syncer.ErrConflict) {
+			if cause := ends(t, held); !errors.Is(cause, target.ErrConflict) {
 				t.Errorf("the held context ends with %v, want ErrConflict", cause)
 			}
 			if next := must(sessions.Open(within(t))); next.Name() == session.Name() {
@@ -161,7 +161,7 @@ func TestSession_EndsWhileTheServerIsAway(t *testing.T) {
 		t.Errorf("the held context ended after %s, the session's life is %s", took, ttl)
 	}
 	says(t, cause, session.Name(), "was not renewed for")
-	if _, err := sessions.Open(within(t)); err == nil || errors.Is(err, syncer.ErrConflict) {
+	if _, err := sessions.Open(within(t)); err == nil || errors.Is(err, target.ErrConflict) {
 		t.Errorf("open without a server: %v", err)
 	}
 	s.Restart(t)
@@ -185,7 +185,7 @@ func TestSession_RetiredIsKeptForWhatIsUnderWay(t *testing.T) {
 	}
 	began := time.Now()
 	eventually(t, "a life to be over", func() bool { return time.Since(began) > ttl+ttl/2 })
-	if err := other.End(within(t), session.Name()); !errors.Is(err, syncer.ErrClaimed) || held.Err() != nil {
+	if err := other.End(within(t), session.Name()); !errors.Is(err, target.ErrClaimed) || held.Err() != nil {
 		t.Errorf("what is under way: %v, another process: %v, want ErrClaimed", held.Err(), err)
 	}
 	release()

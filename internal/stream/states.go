@@ -12,7 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // States is the sync state of one target, one entry a component.
@@ -27,7 +27,7 @@ type States struct {
 // stored is the JSON of an entry. Sequences count within one life of the stream, which its creation time tells.
 type stored struct {
 	Stream int64 `json:"stream"`
-	syncer.State
+	target.State
 }
 
 // States returns the sync state of a target; the bucket is created where it is missing. The syncer owns it.
@@ -57,23 +57,23 @@ func (l *Log) statesIn(ctx context.Context, kv jetstream.KeyValue, target string
 }
 
 // Load reads the entry from the stream's leader; a key without entry gives a zero State with that key.
-func (s *States) Load(ctx context.Context, key component.Key) (syncer.State, error) {
+func (s *States) Load(ctx context.Context, key component.Key) (target.State, error) {
 	entry, err := s.kv.Get(ctx, s.prefix+event.Tokens(key))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return syncer.State{Key: key}, nil
+		return target.State{Key: key}, nil
 	}
 	if err != nil {
-		return syncer.State{}, fmt.Errorf("read the sync state of %s: %w", key, err)
+		return target.State{}, fmt.Errorf("read the sync state of %s: %w", key, err)
 	}
 	return s.decode(key, entry.Value(), entry.Revision()), nil
 }
 
 // decode reads an entry. One that cannot be read tells nothing about the registry: that is doubt, not a reason to
 // stop.
-func (s *States) decode(key component.Key, text []byte, revision uint64) syncer.State {
+func (s *States) decode(key component.Key, text []byte, revision uint64) target.State {
 	var value stored
 	if err := json.Unmarshal(text, &value); err != nil {
-		return syncer.State{Key: key, Revision: revision, Intent: 1}
+		return target.State{Key: key, Revision: revision, Intent: 1}
 	}
 	state := value.State
 	state.Key, state.Revision = key, revision
@@ -86,7 +86,7 @@ func (s *States) decode(key component.Key, text []byte, revision uint64) syncer.
 
 // Save writes the entry if its revision is still the given one; else syncer.ErrConflict. After any other error it is not
 // known whether the entry was written.
-func (s *States) Save(ctx context.Context, state syncer.State) (uint64, error) {
+func (s *States) Save(ctx context.Context, state target.State) (uint64, error) {
 	name := s.prefix + event.Tokens(state.Key)
 	value, err := json.Marshal(stored{Stream: s.stream, State: state})
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *States) Save(ctx context.Context, state syncer.State) (uint64, error) {
 		return s.kv.Update(ctx, name, value, state.Revision)
 	})
 	if isConflict(err) {
-		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, syncer.ErrConflict)
+		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, target.ErrConflict)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, err)
@@ -108,10 +108,10 @@ func (s *States) Save(ctx context.Context, state syncer.State) (uint64, error) {
 }
 
 // Delete removes the entry if its revision is still State.Revision; else syncer.ErrConflict.
-func (s *States) Delete(ctx context.Context, state syncer.State) error {
+func (s *States) Delete(ctx context.Context, state target.State) error {
 	err := s.kv.Delete(ctx, s.prefix+event.Tokens(state.Key), jetstream.LastRevision(state.Revision))
 	if isConflict(err) {
-		return fmt.Errorf("delete the sync state of %s: %w", state.Key, syncer.ErrConflict)
+		return fmt.Errorf("delete the sync state of %s: %w", state.Key, target.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("delete the sync state of %s: %w", state.Key, err)
@@ -121,7 +121,7 @@ func (s *States) Delete(ctx context.Context, state syncer.State) error {
 
 // All calls each with every entry of the target's for a cluster, oldest first. An entry that changes meanwhile may come
 // again. They are pulled in small numbers: a watch of the bucket would have the server send ahead tens of MB.
-func (s *States) All(ctx context.Context, cluster string, each func(syncer.State)) error {
+func (s *States) All(ctx context.Context, cluster string, each func(target.State)) error {
 	prefix := "$KV." + StatesBucket + "." + s.prefix
 	err := s.conn.scan(ctx, s.bucket, prefix+event.Token(cluster)+".>", false, func(m event.Message, revision uint64) {
 		if nats.Header(m.Header).Get("KV-Operation") != "" {

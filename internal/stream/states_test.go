@@ -13,7 +13,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func statesOf(t testing.TB, log *stream.Log, target string) *stream.States {
@@ -25,7 +25,7 @@ func statesOf(t testing.TB, log *stream.Log, target string) *stream.States {
 	return states
 }
 
-func load(t *testing.T, states *stream.States, key component.Key) syncer.State {
+func load(t *testing.T, states *stream.States, key component.Key) target.State {
 	t.Helper()
 	state, err := states.Load(within(t), key)
 	if err != nil {
@@ -35,17 +35,17 @@ func load(t *testing.T, states *stream.States, key component.Key) syncer.State {
 }
 
 // applied is an entry with every field set.
-func applied(key component.Key) syncer.State {
-	return syncer.State{
-		Key: key, Sequence: 41, Outcome: syncer.OutcomeApplied, Hash: "h", Intent: 42,
-		Ref: syncer.Ref{Registry: "self", Name: "a", ID: "17"}, Error: "e", Attempts: 3, Updated: seen,
+func applied(key component.Key) target.State {
+	return target.State{
+		Key: key, Sequence: 41, Outcome: target.OutcomeApplied, Hash: "h", Intent: 42,
+		Ref: target.Ref{Registry: "self", Name: "a", ID: "17"}, Error: "e", Attempts: 3, Updated: seen,
 	}
 }
 
 func TestStateOfNothing(t *testing.T) {
 	t.Parallel()
 	states := statesOf(t, ensureLog(t, streamtest.Start(t).Conn(t)), "default")
-	if diff := cmp.Diff(syncer.State{Key: keyOf("a")}, load(t, states, keyOf("a"))); diff != "" {
+	if diff := cmp.Diff(target.State{Key: keyOf("a")}, load(t, states, keyOf("a"))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -63,7 +63,7 @@ func TestStateIsSavedByCompareAndSet(t *testing.T) {
 	if diff := cmp.Diff(want, load(t, two, want.Key)); diff != "" {
 		t.Errorf("saved and loaded (-want +got):\n%s", diff)
 	}
-	if _, err := two.Save(within(t), applied(want.Key)); !errors.Is(err, syncer.ErrConflict) {
+	if _, err := two.Save(within(t), applied(want.Key)); !errors.Is(err, target.ErrConflict) {
 		t.Errorf("saved as new: %v, want ErrConflict", err)
 	}
 	next := want
@@ -72,14 +72,14 @@ func TestStateIsSavedByCompareAndSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = one.Save(within(t), want)
-	if !errors.Is(err, syncer.ErrConflict) {
+	if !errors.Is(err, target.ErrConflict) {
 		t.Errorf("saved over a newer revision: %v, want ErrConflict", err)
 	}
 	says(t, err, "test/components/a.b")
 	if diff := cmp.Diff(next, load(t, one, want.Key)); diff != "" {
 		t.Errorf("the newer revision (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(syncer.State{Key: keyOf("b")}, load(t, one, keyOf("b"))); diff != "" {
+	if diff := cmp.Diff(target.State{Key: keyOf("b")}, load(t, one, keyOf("b"))); diff != "" {
 		t.Errorf("another component (-want +got):\n%s", diff)
 	}
 }
@@ -95,7 +95,7 @@ func TestOneOfManyWritersWins(t *testing.T) {
 		var group errgroup.Group
 		for i := range errs {
 			group.Go(func() error {
-				revisions[i], errs[i] = states.Save(within(t), syncer.State{Key: keyOf("a"), Sequence: uint64(i + 1), Revision: revision})
+				revisions[i], errs[i] = states.Save(within(t), target.State{Key: keyOf("a"), Sequence: uint64(i + 1), Revision: revision})
 				return nil
 			})
 		}
@@ -105,7 +105,7 @@ func TestOneOfManyWritersWins(t *testing.T) {
 			if err == nil {
 				winners++
 				revision = revisions[i]
-			} else if !errors.Is(err, syncer.ErrConflict) {
+			} else if !errors.Is(err, target.ErrConflict) {
 				t.Fatal(err)
 			}
 		}
@@ -119,20 +119,20 @@ func TestTargetsAreApart(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	targets := []string{"a", "a.b", "b", "*", "a.test"}
-	for i, target := range targets {
+	for i, name := range targets {
 		state := applied(keyOf("c"))
 		state.Sequence = uint64(i + 1)
-		if _, err := statesOf(t, log, target).Save(within(t), state); err != nil {
-			t.Fatalf("target %s: %v", target, err)
+		if _, err := statesOf(t, log, name).Save(within(t), state); err != nil {
+			t.Fatalf("target %s: %v", name, err)
 		}
 	}
-	for i, target := range targets {
+	for i, name := range targets {
 		got := make(map[component.Key]uint64)
-		if err := statesOf(t, log, target).All(within(t), keyOf("").Cluster, func(s syncer.State) { got[s.Key] = s.Sequence }); err != nil {
+		if err := statesOf(t, log, name).All(within(t), keyOf("").Cluster, func(s target.State) { got[s.Key] = s.Sequence }); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(map[component.Key]uint64{keyOf("c"): uint64(i + 1)}, got); diff != "" {
-			t.Errorf("target %s (-want +got):\n%s", target, diff)
+			t.Errorf("target %s (-want +got):\n%s", name, diff)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestCorruptedEntryIsDoubt(t *testing.T) {
 			states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
 			bucket := must(js(t, s).KeyValue(within(t), stream.StatesBucket))
 			revision := must(bucket.Put(within(t), "default.test.components.a", []byte(value)))
-			want := syncer.State{Key: keyOf("a"), Intent: 1, Revision: revision}
+			want := target.State{Key: keyOf("a"), Intent: 1, Revision: revision}
 			if diff := cmp.Diff(want, load(t, states, keyOf("a"))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -202,10 +202,10 @@ func TestAllStates(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
-	want := make(map[component.Key]syncer.State)
-	collect := func() map[component.Key]syncer.State {
-		got := make(map[component.Key]syncer.State)
-		if err := states.All(within(t), keyOf("").Cluster, func(s syncer.State) { got[s.Key] = s }); err != nil {
+	want := make(map[component.Key]target.State)
+	collect := func() map[component.Key]target.State {
+		got := make(map[component.Key]target.State)
+		if err := states.All(within(t), keyOf("").Cluster, func(s target.State) { got[s.Key] = s }); err != nil {
 			t.Fatal(err)
 		}
 		return got
@@ -243,7 +243,7 @@ func TestStatesWhileTheServerIsAway(t *testing.T) {
 	if _, err := states.Load(within(t), keyOf("a")); err == nil {
 		t.Error("load: no error")
 	}
-	if _, err := states.Save(within(t), applied(keyOf("a"))); err == nil || errors.Is(err, syncer.ErrConflict) {
+	if _, err := states.Save(within(t), applied(keyOf("a"))); err == nil || errors.Is(err, target.ErrConflict) {
 		t.Errorf("save: %v, want another error than ErrConflict", err)
 	}
 	if took := time.Since(began); took > 10*time.Second {
@@ -262,7 +262,7 @@ func TestStates_AllReadsOneCluster(t *testing.T) {
 		}
 	}
 	var got []string
-	if err := states.All(within(t), "east", func(s syncer.State) { got = append(got, s.Key.String()) }); err != nil {
+	if err := states.All(within(t), "east", func(s target.State) { got = append(got, s.Key.String()) }); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"east/ns/c"}, got); diff != "" {
@@ -283,7 +283,7 @@ func TestStates_DeleteIsACompareAndSet(t *testing.T) {
 	if state.Revision, err = states.Save(within(t), state); err != nil {
 		t.Fatal(err)
 	}
-	if err := states.Delete(within(t), older); !errors.Is(err, syncer.ErrConflict) {
+	if err := states.Delete(within(t), older); !errors.Is(err, target.ErrConflict) {
 		t.Errorf("deleting a changed entry: %v", err)
 	}
 	if err := states.Delete(within(t), state); err != nil {

@@ -6,17 +6,18 @@ import (
 	"testing"
 
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // A component that fails while the registry takes others is parked in the end. No other one waits for it.
 func TestComponentThatFailsAloneIsParked(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		failure syncer.Failure
-		reason  syncer.Class
+		failure target.Failure
+		reason  target.Class
 	}{
-		"an internal error": {syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 500, Detail: "Internal Server Error"}, syncer.ClassPoison},
-		"never at rest":     {syncer.Failure{Class: syncer.ClassConflict, Request: "PUT /components/{id}", Status: 404, Detail: "Component not found"}, syncer.ClassConflict},
+		"an internal error": {target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500, Detail: "Internal Server Error"}, target.ClassPoison},
+		"never at rest":     {target.Failure{Class: target.ClassConflict, Request: "PUT /components/{id}", Status: 404, Detail: "Component not found"}, target.ClassConflict},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -35,11 +36,11 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 				b.put(fmt.Sprintf("c%d", i), "A")
 			}
 			eventually(t, "the others to be applied", func() bool { return r.outcome("applied") == 20 })
-			if letters := b.letters(target); len(letters) != 0 {
+			if letters := b.letters(fed); len(letters) != 0 {
 				t.Errorf("parked before the others were done: %+v", letters)
 			}
 			b.idle()
-			letters := b.letters(target)
+			letters := b.letters(fed)
 			if len(letters) != 1 {
 				t.Fatalf("dead letters: %+v, want one", letters)
 			}
@@ -48,7 +49,7 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 				l.Request != test.failure.Request || l.Detail != test.failure.Detail || l.Attempts != 5 {
 				t.Errorf("dead letter %+v", l)
 			}
-			if state := b.state("bad"); state.Outcome != syncer.OutcomeFailed || state.ConsecutiveFailures != 5 || !state.DeadLetter || state.Intent != 0 {
+			if state := b.state("bad"); state.Outcome != target.OutcomeFailed || state.ConsecutiveFailures != 5 || !state.DeadLetter || state.Intent != 0 {
 				t.Errorf("state %+v", state)
 			}
 			if got := len(b.registry.got("bad")); got != 5 {
@@ -63,10 +64,10 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 
 			b.put("bad", "good")
 			b.idle()
-			if state := b.state("bad"); state.Outcome != syncer.OutcomeApplied || state.ConsecutiveFailures != 0 || state.DeadLetter || !state.FailedSince.IsZero() {
+			if state := b.state("bad"); state.Outcome != target.OutcomeApplied || state.ConsecutiveFailures != 0 || state.DeadLetter || !state.FailedSince.IsZero() {
 				t.Errorf("state of the next version %+v", state)
 			}
-			if letters := b.letters(target); len(letters) != 0 {
+			if letters := b.letters(fed); len(letters) != 0 {
 				t.Errorf("dead letters after the next version: %+v", letters)
 			}
 		})
@@ -77,7 +78,7 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 func TestNobodyIsParkedForTheRegistrysFault(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	internal := &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 500}
+	internal := &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
 	b.registry.script(func(context.Context, call) error { return internal })
 	healthy := false // asked a moment before: the breaker's own probes, which go well so that the next try comes
 	b.registry.answer(func(question string) error {
@@ -95,13 +96,13 @@ func TestNobodyIsParkedForTheRegistrysFault(t *testing.T) {
 	if state := b.state("a"); state.Outcome != "" || state.ConsecutiveFailures > 1 { // a probe may cross the trial
 		t.Errorf("state %+v", state)
 	}
-	if letters := b.letters(target); len(letters) != 0 {
+	if letters := b.letters(fed); len(letters) != 0 {
 		t.Errorf("dead letters: %+v", letters)
 	}
 	b.registry.rise()
 	b.idle()
 	r.is(syncer.BreakerClosed)
-	if state := b.state("a"); state.Outcome != syncer.OutcomeApplied || state.ConsecutiveFailures != 0 {
+	if state := b.state("a"); state.Outcome != target.OutcomeApplied || state.ConsecutiveFailures != 0 {
 		t.Errorf("state afterwards %+v", state)
 	}
 }

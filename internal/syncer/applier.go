@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
+	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
 
@@ -28,10 +29,10 @@ type Applier struct {
 	breaker *breaker
 
 	mu       sync.Mutex
-	busy     map[component.Key]struct{} // what this process works on
-	recent   map[component.Key]State    // what it stored last, of some
-	lateSeen uint                       // late messages that were not skipped at once
-	lateLeft int                        // how many more of them are asked about in a row
+	busy     map[component.Key]struct{}     // what this process works on
+	recent   map[component.Key]target.State // what it stored last, of some
+	lateSeen uint                           // late messages that were not skipped at once
+	lateLeft int                            // how many more of them are asked about in a row
 
 	stopping context.Context // ends when nothing new is begun any more
 	stop     context.CancelFunc
@@ -50,7 +51,7 @@ func NewApplier(ports Dependencies, cfg Config, pace time.Duration, metrics *Met
 	return &Applier{
 		ports: ports, cfg: cfg, metrics: metrics, tracer: ports.Tracer, log: log, sink: sink, broker: newBroker(log),
 		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(pace, probeEvery), limiter, sink, metrics, log),
-		busy: map[component.Key]struct{}{}, recent: map[component.Key]State{}, stopping: stopping, stop: stop,
+		busy: map[component.Key]struct{}{}, recent: map[component.Key]target.State{}, stopping: stopping, stop: stop,
 	}
 }
 
@@ -95,7 +96,7 @@ func (a *Applier) mendFound(ctx context.Context, f found) (mended Repair, err er
 		switch {
 		case v.outcome == outcomeClaimed && number < claimedTries:
 		case v.outcome == outcomeClaimed:
-			return Repair{}, fmt.Errorf("compare %s: %w", key, ErrClaimed)
+			return Repair{}, fmt.Errorf("compare %s: %w", key, target.ErrClaimed)
 		case v.action != ack:
 			return Repair{Writes: v.writes}, v.err
 		default:

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/target"
 )
 
 // job is one attempt to bring a component's state into the registry.
@@ -18,10 +19,10 @@ type job struct {
 	event *event.Event
 	// unreadable says why the event could not be decoded; it then has only its key and sequence.
 	unreadable error
-	first      bool // the event was published as the first one of its key
-	record     Ref  // of an entry that was found; used where the sync state knows of none
-	absent     bool // nothing stands under the component's name: it may be created without a look
-	number     int  // of the attempt, from 1
+	first      bool       // the event was published as the first one of its key
+	record     target.Ref // of an entry that was found; used where the sync state knows of none
+	absent     bool       // nothing stands under the component's name: it may be created without a look
+	number     int        // of the attempt, from 1
 	// leave makes room for another component once the registry has this one; nil where the caller does that in the end.
 	leave func()
 }
@@ -33,15 +34,15 @@ type attempt struct {
 	job     job
 	ctx     context.Context // ends with the work
 	held    context.Context // ends also when the session can no longer be relied on
-	session Session
+	session target.Session
 
-	state   State
+	state   target.State
 	guessed bool         // the state was not read: only a compare-and-set tells whether it is right
 	event   *event.Event // what is applied
 	// malformed says why the event could not be decoded.
 	malformed error
 	compare   bool // with the registry itself, whatever the sync state says
-	previous  Previous
+	previous  target.Previous
 	first     bool // no outcome of the event was recorded before
 	letter    bool // a dead letter of the component may be stored
 	raced     bool // another replica may have written the registry at the same time, which is noted
@@ -51,7 +52,7 @@ type attempt struct {
 // key is compared with the registry at once, since its message may be acknowledged by another replica already.
 func (a *Applier) attempt(ctx context.Context, j job) verdict {
 	if !a.enterKey(j.key) {
-		return judge(ErrClaimed, j.number)
+		return judge(target.ErrClaimed, j.number)
 	}
 	defer a.leaveKey(j.key)
 	v, raced := a.try(ctx, j)
@@ -113,7 +114,7 @@ func (t *attempt) run() verdict {
 	if err == nil {
 		v, done, err = t.begin()
 	}
-	if t.guessed && (errors.Is(err, ErrConflict) || errors.Is(err, errGuessed)) {
+	if t.guessed && (errors.Is(err, target.ErrConflict) || errors.Is(err, errGuessed)) {
 		if err = t.read(); err == nil {
 			v, done, err = t.begin()
 		}
@@ -134,12 +135,12 @@ func (t *attempt) begin() (v verdict, done bool, err error) {
 		return v, done, err
 	}
 	s := &t.state
-	if s.Ref == (Ref{}) {
+	if s.Ref == (target.Ref{}) {
 		s.Ref = t.job.record
 	}
-	t.previous = Previous{Ref: s.Ref, InDoubt: t.compare || s.Intent != 0 || s.Outcome == OutcomeFailed}
+	t.previous = target.Previous{Ref: s.Ref, InDoubt: t.compare || s.Intent != 0 || s.Outcome == target.OutcomeFailed}
 	if t.job.absent && s.Intent == 0 && !t.event.Deleted() {
-		t.previous = Previous{}
+		t.previous = target.Previous{}
 	}
 	// One that the state does not know of can only be there where an attempt broke off, or the state was lost.
 	t.letter = s.DeadLetter || s.Intent != 0 || t.compare && s.Revision == 0
@@ -152,7 +153,7 @@ func (t *attempt) begin() (v verdict, done bool, err error) {
 func (t *attempt) recall() error {
 	if t.job.event != nil && t.job.number == 1 && t.job.unreadable == nil {
 		if t.state, t.guessed = t.a.remembered(t.job.key); !t.guessed && t.job.first {
-			t.state, t.guessed = State{Key: t.job.key}, true
+			t.state, t.guessed = target.State{Key: t.job.key}, true
 		}
 		if t.guessed {
 			return nil
@@ -204,8 +205,8 @@ func (t *attempt) decide() (v verdict, done bool, err error) {
 		s.Sequence, s.Updated = t.event.Sequence, time.Now()
 		s.Revision, err = t.a.ports.States.Save(t.ctx, *s)
 		switch {
-		case errors.Is(err, ErrConflict) && !t.guessed:
-			return v, false, fmt.Errorf("%s: %w", t.job.key, ErrClaimed) // nothing was written
+		case errors.Is(err, target.ErrConflict) && !t.guessed:
+			return v, false, fmt.Errorf("%s: %w", t.job.key, target.ErrClaimed) // nothing was written
 		case err != nil:
 			return v, false, err
 		}
@@ -320,9 +321,9 @@ func (t *attempt) own() (err error) {
 	recordIntent(s, t.event, t.session.Name())
 	s.Revision, err = t.a.ports.States.Save(t.held, *s)
 	switch {
-	case errors.Is(err, ErrConflict) && !t.guessed:
-		return fmt.Errorf("%s: %w", t.job.key, ErrClaimed) // nothing was written yet
-	case err != nil && !errors.Is(err, ErrConflict):
+	case errors.Is(err, target.ErrConflict) && !t.guessed:
+		return fmt.Errorf("%s: %w", t.job.key, target.ErrClaimed) // nothing was written yet
+	case err != nil && !errors.Is(err, target.ErrConflict):
 		t.session.Retire() // it may own the key without knowing
 	}
 	return err
@@ -336,11 +337,11 @@ func (t *attempt) write() (v verdict, err error) {
 		t.job.leave()
 	}
 	if failure != nil {
-		t.a.metrics.failures.WithLabelValues(string(ClassOf(failure))).Inc()
+		t.a.metrics.failures.WithLabelValues(string(target.ClassOf(failure))).Inc()
 	}
 	v = recordOutcome(s, e, result, failure)
 	v.writes = result.Writes
-	if v.action == retry && ClassOf(failure) == ClassPoison {
+	if v.action == retry && target.ClassOf(failure) == target.ClassPoison {
 		v.delay = max(v.delay, time.Since(began)) // one that always takes long leaves others at least as much time
 	}
 	t.a.metrics.attempts.WithLabelValues(v.outcome).Observe(time.Since(began).Seconds())
@@ -369,7 +370,7 @@ func (t *attempt) conclude(v verdict, err error) verdict {
 	switch {
 	case err == nil:
 		return v
-	case errors.Is(err, ErrConflict), t.held.Err() != nil && t.ctx.Err() == nil:
+	case errors.Is(err, target.ErrConflict), t.held.Err() != nil && t.ctx.Err() == nil:
 		t.noteRace()
 	default:
 		t.session.Retire()
@@ -400,7 +401,7 @@ func (t *attempt) noteRace() {
 		case err == nil:
 			t.raced = true
 			return
-		case errors.Is(err, ErrConflict):
+		case errors.Is(err, target.ErrConflict):
 			failures = 0
 			continue
 		}
@@ -426,9 +427,9 @@ func (a *Applier) applied(ctx context.Context, e *event.Event, v verdict, first 
 		Uint64("seq", e.Sequence).Int("writes", v.writes).Str("outcome", v.outcome).Msg("registry updated")
 }
 
-func (a *Applier) toRegistry(held context.Context, e *event.Event, unreadable error, prior Previous) (result Result, err error) {
+func (a *Applier) toRegistry(held context.Context, e *event.Event, unreadable error, prior target.Previous) (result target.Result, err error) {
 	if unreadable != nil {
-		return Result{}, &Failure{Class: ClassMalformed, Request: "decode", Detail: unreadable.Error()}
+		return target.Result{}, &target.Failure{Class: target.ClassMalformed, Request: "decode", Detail: unreadable.Error()}
 	}
 	result, err = a.converse(held, e, prior)
 	if err != nil {
@@ -445,7 +446,7 @@ func (a *Applier) toRegistry(held context.Context, e *event.Event, unreadable er
 const maxRemembered = 4096
 
 // remember keeps what was stored last, to spare the next attempt the reading. In doubt nothing is kept.
-func (a *Applier) remember(s State) {
+func (a *Applier) remember(s target.State) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.recent) >= maxRemembered {
@@ -458,7 +459,7 @@ func (a *Applier) remember(s State) {
 }
 
 // remembered returns what was stored last, once: it is stored again, or wrong by then.
-func (a *Applier) remembered(key component.Key) (State, bool) {
+func (a *Applier) remembered(key component.Key) (target.State, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s, found := a.recent[key]

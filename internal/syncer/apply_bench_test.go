@@ -10,6 +10,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // BenchmarkMend is one comparison with a registry that is right, without a broker: what a syncer itself spends on it.
@@ -18,7 +19,7 @@ func BenchmarkMend(b *testing.B) {
 	e.Sequence = 1
 	registry := &quietRegistry{}
 	applier := syncer.NewApplier(syncer.InMemory(benchHead{Event: e}, registry, registry),
-		syncer.Config{Target: target, Concurrency: 1, Tries: 1}, 0, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+		syncer.Config{Target: fed, Concurrency: 1, Tries: 1}, 0, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := applier.Reconcile(b.Context(), e.Key); err != nil {
@@ -41,9 +42,9 @@ type quietRegistry struct{}
 
 func (*quietRegistry) Health(context.Context) error     { return nil }
 func (*quietRegistry) WriteProbe(context.Context) error { return nil }
-func (*quietRegistry) Apply(context.Context, component.Key, *component.Component, syncer.Previous) (syncer.Result, error) {
-	return syncer.Result{Requests: 1}, nil
+func (*quietRegistry) Apply(context.Context, component.Key, *component.Component, target.Previous) (target.Result, error) {
+	return target.Result{Requests: 1}, nil
 }
-func (*quietRegistry) Delete(context.Context, component.Key, syncer.Previous) (syncer.Result, error) {
-	return syncer.Result{Requests: 1}, nil
+func (*quietRegistry) Delete(context.Context, component.Key, target.Previous) (target.Result, error) {
+	return target.Result{Requests: 1}, nil
 }

@@ -11,11 +11,11 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // ignored are the fields of a state that tests do not know beforehand.
-var ignored = cmpopts.IgnoreFields(syncer.State{}, "Revision", "Updated", "Attempts", "FailedSince")
+var ignored = cmpopts.IgnoreFields(target.State{}, "Revision", "Updated", "Attempts", "FailedSince")
 
 func TestAppliesCommitsAcknowledges(t *testing.T) {
 	t.Parallel()
@@ -24,22 +24,22 @@ func TestAppliesCommitsAcknowledges(t *testing.T) {
 	r := b.start(setup{concurrency: 4})
 	first := b.put("a", "A")
 	b.idle()
-	want := syncer.State{
-		Key: key("a"), Sequence: first.Sequence, Outcome: syncer.OutcomeApplied, Hash: first.Hash,
-		Ref: syncer.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"},
+	want := target.State{
+		Key: key("a"), Sequence: first.Sequence, Outcome: target.OutcomeApplied, Hash: first.Hash,
+		Ref: target.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"},
 	}
 	if diff := cmp.Diff(want, b.state("a"), ignored); diff != "" {
 		t.Errorf("state after the upsert (-want +got):\n%s", diff)
 	}
 	last := b.remove("a")
 	b.idle()
-	want = syncer.State{Key: key("a"), Sequence: last.Sequence, Outcome: syncer.OutcomeDeleted}
+	want = target.State{Key: key("a"), Sequence: last.Sequence, Outcome: target.OutcomeDeleted}
 	if diff := cmp.Diff(want, b.state("a"), ignored); diff != "" {
 		t.Errorf("state after the deletion (-want +got):\n%s", diff)
 	}
 	again := b.put("a", "A")
 	b.idle()
-	if got := b.state("a"); got.Sequence != again.Sequence || got.Outcome != syncer.OutcomeApplied {
+	if got := b.state("a"); got.Sequence != again.Sequence || got.Outcome != target.OutcomeApplied {
 		t.Errorf("state after the component came again: %+v", got)
 	}
 	if diff := cmp.Diff([]call{{"a", "A", false}, {"a", "", false}, {"a", "A", false}}, b.registry.got("a")); diff != "" {
@@ -48,8 +48,8 @@ func TestAppliesCommitsAcknowledges(t *testing.T) {
 	b.registry.mu.Lock()
 	records := b.registry.records
 	b.registry.mu.Unlock()
-	none, known := syncer.Ref{}, syncer.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"}
-	if diff := cmp.Diff([]syncer.Ref{none, none, known, none}, records); diff != "" {
+	none, known := target.Ref{}, target.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"}
+	if diff := cmp.Diff([]target.Ref{none, none, known, none}, records); diff != "" {
 		t.Errorf("records given to the calls (-want +got):\n%s", diff)
 	}
 	if b.registry.shows("before") != "A" || b.registry.shows("a") != "A" {
@@ -127,7 +127,7 @@ func TestNewConsumerAppliesNothingAgain(t *testing.T) {
 	b.put("b", "B")
 	b.idle()
 	_ = r.end()
-	if err := b.js.DeleteConsumer(t.Context(), stream.StreamName, "syncer-"+target); err != nil {
+	if err := b.js.DeleteConsumer(t.Context(), stream.StreamName, "syncer-"+fed); err != nil {
 		t.Fatal(err)
 	}
 	b.open()
@@ -179,7 +179,7 @@ func TestUndecodableMessageFailsAlone(t *testing.T) {
 	r := b.start(setup{})
 	b.registry.script(func(_ context.Context, c call) error {
 		if c.Name == "b" {
-			return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "GET /components"}
+			return &target.Failure{Class: target.ClassUnavailable, Request: "GET /components"}
 		}
 		return nil
 	})
@@ -197,7 +197,7 @@ func TestUndecodableMessageFailsAlone(t *testing.T) {
 		t.Error("a message that was not sent to the registry tells that it is well")
 	}
 	state := b.state("a")
-	if state.Outcome != syncer.OutcomeFailed || !strings.Contains(state.Error, "not a component event") || state.Intent != 0 {
+	if state.Outcome != target.OutcomeFailed || !strings.Contains(state.Error, "not a component event") || state.Intent != 0 {
 		t.Errorf("state %+v", state)
 	}
 	eventually(t, "both to be told of", func() bool { return len(r.logs.messages(t, zerolog.ErrorLevel)) == 2 }) // after they are counted
@@ -217,12 +217,12 @@ func TestUndecodableMessageFailsAlone(t *testing.T) {
 func TestFailureTellsWhatHappened(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		failure syncer.Failure
+		failure target.Failure
 		want    string
 	}{
-		"refused by words": {syncer.Failure{Request: "POST /components", Status: 422, Detail: "name too long"}, "POST /components: HTTP 422: name too long"},
-		"no answer":        {syncer.Failure{Request: "GET /apis", Err: context.DeadlineExceeded}, "GET /apis: context deadline exceeded"},
-		"nothing said":     {syncer.Failure{Request: "GET /apis", Status: 500}, "GET /apis: HTTP 500"},
+		"refused by words": {target.Failure{Request: "POST /components", Status: 422, Detail: "name too long"}, "POST /components: HTTP 422: name too long"},
+		"no answer":        {target.Failure{Request: "GET /apis", Err: context.DeadlineExceeded}, "GET /apis: context deadline exceeded"},
+		"nothing said":     {target.Failure{Request: "GET /apis", Status: 500}, "GET /apis: HTTP 500"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

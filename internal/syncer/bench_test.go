@@ -12,7 +12,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,7 +30,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-const target = "default"
+const fed = "default"
 
 // bench is a stream on a real server and a registry in memory, between which a test starts syncers.
 type bench struct {
@@ -63,10 +63,10 @@ func (b *bench) open() {
 	if b.log, err = b.conn.EnsureLog(context.Background()); err != nil {
 		b.t.Fatal(err)
 	}
-	if b.states, err = b.log.States(context.Background(), target); err != nil {
+	if b.states, err = b.log.States(context.Background(), fed); err != nil {
 		b.t.Fatal(err)
 	}
-	if b.consumer, err = b.log.EnsureConsumer(context.Background(), target, "http://registry"); err != nil {
+	if b.consumer, err = b.log.EnsureConsumer(context.Background(), fed, "http://registry"); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -107,7 +107,7 @@ func (b *bench) remove(name string) event.Event {
 	return b.publish(event.Tombstone(key(name), "", "", time.Now()))
 }
 
-func (b *bench) state(name string) syncer.State {
+func (b *bench) state(name string) target.State {
 	b.t.Helper()
 	state, err := b.states.Load(context.Background(), key(name))
 	if err != nil {
@@ -126,7 +126,7 @@ func (b *bench) idle() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	consumer, err := components.Consumer(ctx, "syncer-"+target)
+	consumer, err := components.Consumer(ctx, "syncer-"+fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
+	"odasync/internal/target"
 )
 
 // BreakerState says whether messages flow to the registry.
@@ -54,7 +55,7 @@ var errOpened = errors.New("the circuit breaker has opened")
 // a probe decides, or that several components fail and none succeeds. Failures of what began before it opened last say
 // nothing new.
 type breaker struct {
-	probe   Probe
+	probe   target.Probe
 	pace    time.Duration
 	limiter *limiter
 	sink    sink
@@ -81,7 +82,7 @@ type breaker struct {
 	flowing chan struct{} // closed while the breaker is not open
 }
 
-func newBreaker(probe Probe, pace time.Duration, limiter *limiter, sink sink, metrics *Metrics, log zerolog.Logger) *breaker {
+func newBreaker(probe target.Probe, pace time.Duration, limiter *limiter, sink sink, metrics *Metrics, log zerolog.Logger) *breaker {
 	b := &breaker{
 		probe: probe, pace: pace, limiter: limiter, sink: sink, metrics: metrics, log: log,
 		wake: make(chan struct{}, 1), trying: make(chan struct{}, 1),
@@ -270,13 +271,13 @@ func (b *breaker) wanted() bool {
 // down will do: it may not know these questions, or not allow them, and then a few messages tell.
 func (b *breaker) ask(ctx context.Context) error {
 	err := b.probe.Health(ctx)
-	if ClassOf(err) != ClassUnavailable {
+	if target.ClassOf(err) != target.ClassUnavailable {
 		err = b.trial(ctx)
 		b.mu.Lock()
 		b.writes = err == nil
 		b.mu.Unlock()
 	}
-	if ClassOf(err) != ClassUnavailable {
+	if target.ClassOf(err) != target.ClassUnavailable {
 		return nil
 	}
 	return err

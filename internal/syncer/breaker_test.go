@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
+	"odasync/internal/target"
 )
 
 // asked is a registry that is only probed. It writes down when.
@@ -92,9 +93,9 @@ func named(name string) component.Key {
 }
 
 var (
-	errDown    = &Failure{Class: ClassUnavailable, Request: "POST /components/", Status: 503}
-	errRefused = &Failure{Class: ClassUnauthorized, Request: "GET /labels/", Status: 401, Detail: "no token"}
-	errBusy    = &Failure{Class: ClassRateLimited, Request: "GET /health", Status: 429}
+	errDown    = &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 503}
+	errRefused = &target.Failure{Class: target.ClassUnauthorized, Request: "GET /labels/", Status: 401, Detail: "no token"}
+	errBusy    = &target.Failure{Class: target.ClassRateLimited, Request: "GET /health", Status: 429}
 )
 
 // moment is longer than the pause between two probes at the start, with its share of chance.
@@ -386,7 +387,7 @@ func TestBreakerSaysWhy(t *testing.T) {
 			t.Errorf("closed: %v", err)
 		}
 		since := time.Now().UTC().Format(time.RFC3339)
-		repairs := &Failure{Class: ClassUnavailable, Request: "GET /health", Status: 503, Detail: "closed for repairs"}
+		repairs := &target.Failure{Class: target.ClassUnavailable, Request: "GET /health", Status: 503, Detail: "closed for repairs"}
 		b.answer(repairs, repairs)
 		b.failedFor(named("a"), errDown, true, b.opened())
 		synctest.Wait()
@@ -463,7 +464,7 @@ func TestRejectionsCloseTheBreaker(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		b.openThenHalf(t)
 		a := &Applier{breaker: b.breaker, limiter: b.limiter, sink: newSink(zerolog.Nop())}
-		rejected := &Failure{Class: ClassInvalid, Request: "POST /components/", Status: 422}
+		rejected := &target.Failure{Class: target.ClassInvalid, Request: "POST /components/", Status: 422}
 		_ = a.weigh(t.Context(), nil, rejected, b.opened())
 		if got := b.state().State; got != BreakerClosed {
 			t.Errorf("after a rejection it is %s", got)

@@ -9,16 +9,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // spoiled are sync states whose saving the test disturbs.
 type spoiled struct {
 	syncer.States
-	before func(s syncer.State) error // its error keeps the state from being saved
-	after  func(s syncer.State) error // its error takes the answer away
+	before func(s target.State) error // its error keeps the state from being saved
+	after  func(s target.State) error // its error takes the answer away
 }
 
-func (s *spoiled) Save(ctx context.Context, state syncer.State) (uint64, error) {
+func (s *spoiled) Save(ctx context.Context, state target.State) (uint64, error) {
 	if s.before != nil {
 		if err := s.before(state); err != nil {
 			return 0, err
@@ -34,11 +35,11 @@ func (s *spoiled) Save(ctx context.Context, state syncer.State) (uint64, error) 
 func TestLostAnswerToASave(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		of   func(s syncer.State) bool // whose answer is lost, once
+		of   func(s target.State) bool // whose answer is lost, once
 		want []call
 	}{
-		"of the intent":  {func(s syncer.State) bool { return s.Intent != 0 }, []call{{"a", "A", true}}},
-		"of the outcome": {func(s syncer.State) bool { return s.Intent == 0 }, []call{{"a", "A", false}}},
+		"of the intent":  {func(s target.State) bool { return s.Intent != 0 }, []call{{"a", "A", true}}},
+		"of the outcome": {func(s target.State) bool { return s.Intent == 0 }, []call{{"a", "A", false}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +47,7 @@ func TestLostAnswerToASave(t *testing.T) {
 			b := newBench(t)
 			var once sync.Once
 			r := b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
-				p.States = &spoiled{States: p.States, after: func(s syncer.State) (err error) {
+				p.States = &spoiled{States: p.States, after: func(s target.State) (err error) {
 					if test.of(s) {
 						once.Do(func() { err = context.DeadlineExceeded })
 					}
@@ -59,7 +60,7 @@ func TestLostAnswerToASave(t *testing.T) {
 			if diff := cmp.Diff(test.want, b.registry.got()); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			if got := b.state("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != syncer.OutcomeApplied {
+			if got := b.state("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 				t.Errorf("state %+v", got)
 			}
 			if got := r.outcome("retried"); got != 1 || r.races() != 0 {
@@ -75,7 +76,7 @@ func TestForeignCommitIsARace(t *testing.T) {
 	b := newBench(t)
 	var once sync.Once
 	r := b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
-		p.States = &spoiled{States: p.States, before: func(state syncer.State) error {
+		p.States = &spoiled{States: p.States, before: func(state target.State) error {
 			if state.Outcome == "" { // the intent
 				return nil
 			}
@@ -95,7 +96,7 @@ func TestForeignCommitIsARace(t *testing.T) {
 	if diff := cmp.Diff([]call{{"a", "1", false}, {"a", "1", true}}, b.registry.got()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	if got := b.state("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != syncer.OutcomeApplied {
+	if got := b.state("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 		t.Errorf("state %+v", got)
 	}
 	if got := r.races(); got != 1 {

@@ -8,6 +8,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/fingerprint"
+	"odasync/internal/target"
 )
 
 // comparison is what a reconcile found.
@@ -18,7 +19,7 @@ type comparison struct {
 	// unlisted orphans stand in namespaces of which the last full sync knows nothing.
 	unlisted []found
 	// expired are states of deleted components whose tombstones were purged from the stream.
-	expired []State
+	expired []target.State
 	// complete says that a full comparison of the cluster stands in the stream: what it does not name does not exist.
 	complete bool
 }
@@ -71,7 +72,7 @@ type comparing struct {
 	*Reconciler
 	began time.Time
 	asked bool
-	done  *Reconciliation
+	done  *target.Reconciliation
 	found comparison
 
 	rows   []row
@@ -91,7 +92,7 @@ func hash(text string) uint64 { return fingerprint.Short(text) }
 // The order of the reads matters. The states come first: an outcome that is stored meanwhile makes an entry look damaged
 // at worst, never right. The heads come after the entries: what was created meanwhile is wanted by then. The marker comes
 // last: before it stood there, the stream may have been new and only half filled.
-func (r *Reconciler) compare(ctx context.Context, done *Reconciliation, asked bool) (comparison, error) {
+func (r *Reconciler) compare(ctx context.Context, done *target.Reconciliation, asked bool) (comparison, error) {
 	c := &comparing{
 		Reconciler: r, began: time.Now(), asked: asked, done: done,
 		byKey: map[fingerprint.Print]uint32{}, byID: map[uint64]uint32{}, names: map[uint64]bool{},
@@ -144,18 +145,18 @@ func (c *comparing) add(key component.Key) (*row, uint32) {
 }
 
 // state takes in what is known of a component.
-func (c *comparing) state(s State) {
+func (c *comparing) state(s target.State) {
 	r, n := c.add(s.Key)
 	*r = row{
 		sequence: s.Sequence, hash: hash(s.Hash), digest: hash(s.Ref.Digest),
 		name: hash(s.Ref.Name), place: hash(c.ports.Inventory.Place(s.Key).Name), namespace: hash(s.Key.Namespace),
 	}
-	r.set(deleted, s.Outcome == OutcomeDeleted)
-	r.set(failed, s.Outcome == OutcomeFailed)
+	r.set(deleted, s.Outcome == target.OutcomeDeleted)
+	r.set(failed, s.Outcome == target.OutcomeFailed)
 	r.set(inDoubt, s.Intent != 0)
 	r.set(abandoned, s.Intent != 0 && (s.Owner == "" || c.began.Sub(s.Updated) > c.lostAfter())) // a noted race has no owner
 	r.set(retryDue, r.is(abandoned) || !s.Reason.Permanent() && c.began.Sub(s.Updated) >= retryPause(&s))
-	r.set(nameTaken, s.Reason == ClassNameConflict)
+	r.set(nameTaken, s.Reason == target.ClassNameConflict)
 	if s.Ref.ID != "" {
 		c.byID[hash(s.Ref.ID)] = n
 	}
@@ -179,7 +180,7 @@ const (
 
 // retryPause is how long a failure that does not judge the content is left alone: half of the time since it began, so
 // that the tries become rare where they are in vain.
-func retryPause(s *State) time.Duration {
+func retryPause(s *target.State) time.Duration {
 	return min(max(s.Updated.Sub(s.FailedSince)/2, retryAtLeast), retryAtMost)
 }
 
@@ -189,7 +190,7 @@ const (
 )
 
 // entry takes in what stands in the registry. One may come twice; the later word counts.
-func (c *comparing) entry(e Entry) {
+func (c *comparing) entry(e target.Entry) {
 	name := hash(e.Ref.Name)
 	c.names[name] = c.names[name] || e.Ref.ID != ""
 	if e.Foreign {
@@ -294,13 +295,13 @@ func (c *comparing) unwanted(ctx context.Context, marker *event.Marker) error {
 		return nil
 	}
 	var orphans []found
-	err := c.ports.States.All(ctx, c.done.Cluster, func(s State) {
+	err := c.ports.States.All(ctx, c.done.Cluster, func(s target.State) {
 		r := c.at(s.Key)
 		switch {
 		case r == nil || r.sequence != s.Sequence: // new, or another one by now
 		case r.is(present) && !r.is(alien) && !r.is(wanted) && s.Ref.ID != "":
 			orphans = append(orphans, found{key: s.Key, problem: problemOrphan, record: s.Ref})
-		case r.expired() && s.Outcome == OutcomeDeleted && s.Intent == 0 && c.found.complete:
+		case r.expired() && s.Outcome == target.OutcomeDeleted && s.Intent == 0 && c.found.complete:
 			c.found.expired = append(c.found.expired, s)
 		}
 	})

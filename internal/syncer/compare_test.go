@@ -15,6 +15,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // TestReconcileMendsWhatDiffers damages a registry of three right components in every way, and looks at what a reconcile
@@ -45,7 +46,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			damage: func(l *library) {
 				l.shelf.remove("a")
 				l.shelf.put("renamed", "A")
-				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+				l.shelf.edit(func(all []target.Entry) []target.Entry {
 					for i := range all {
 						if all[i].Ref.Name == "renamed" {
 							all[i].Ref.ID = "id-a"
@@ -62,7 +63,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			want:   counts{Different: 1}, calls: []call{{"a", "A", true}}, again: counts{Different: 1},
 		},
 		"listed half, as while it changes": { // the registry refuses a second entry of the name
-			damage: func(l *library) { l.shelf.edit(func(all []syncer.Entry) []syncer.Entry { return all[1:] }) },
+			damage: func(l *library) { l.shelf.edit(func(all []target.Entry) []target.Entry { return all[1:] }) },
 			want:   counts{Missing: 1}, calls: []call{{"a", "A", false}}, again: counts{Missing: 1},
 		},
 		"a stray entry of ours": {
@@ -72,7 +73,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 		"APIs without a component": {
 			damage: func(l *library) {
 				l.shelf.put("bare", "X")
-				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+				l.shelf.edit(func(all []target.Entry) []target.Entry {
 					for i := range all {
 						if all[i].Ref.Name == "bare" {
 							all[i].Ref.ID, all[i].Ref.Digest = "", ""
@@ -93,17 +94,17 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 		},
 		"foreign entries": {
 			damage: func(l *library) {
-				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+				l.shelf.edit(func(all []target.Entry) []target.Entry {
 					return append(all,
-						syncer.Entry{Foreign: true, Ref: syncer.Ref{Registry: "self", Name: "theirs", ID: "x", Digest: "x"}},
-						syncer.Entry{Ref: syncer.Ref{Registry: "self", Name: "a person's", ID: "y", Digest: "y"}},
-						syncer.Entry{Ref: syncer.Ref{Registry: "self", Name: "a person's API"}})
+						target.Entry{Foreign: true, Ref: target.Ref{Registry: "self", Name: "theirs", ID: "x", Digest: "x"}},
+						target.Entry{Ref: target.Ref{Registry: "self", Name: "a person's", ID: "y", Digest: "y"}},
+						target.Entry{Ref: target.Ref{Registry: "self", Name: "a person's API"}})
 				})
 			},
 		},
 		"labels taken off": { // only the sync state tells whose it is
 			damage: func(l *library) {
-				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+				l.shelf.edit(func(all []target.Entry) []target.Entry {
 					if all[0].Ref.Digest = "unlabelled"; len(l.registry.got()) > 3 {
 						all[0].Ref.Digest = "A"
 					}
@@ -115,7 +116,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 		},
 		"another namespace's label": {
 			damage: func(l *library) {
-				l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+				l.shelf.edit(func(all []target.Entry) []target.Entry {
 					if len(l.registry.got()) == 3 {
 						all[0].Key, all[0].Ref.Digest = other, "edited"
 					}
@@ -144,7 +145,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			if diff := cmp.Diff(test.calls, l.since(3), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			if done.ID != "first" || done.Cluster != key("").Cluster || done.Target != target || done.Error != "" || done.DryRun {
+			if done.ID != "first" || done.Cluster != key("").Cluster || done.Target != fed || done.Error != "" || done.DryRun {
 				t.Errorf("reconciliation %+v", done)
 			}
 			if got := countsOf(l.reconcile(reconciler)); got != test.again {
@@ -197,13 +198,13 @@ func TestReconciler_LeavesABacklogToTheConsumer(t *testing.T) {
 	}})
 	l.putAt("waits", "1", time.Now().Add(-2*time.Minute))
 	l.putAt("lost", "1", longAgo)
-	last := syncer.Reconciliation{Cluster: key("").Cluster, Target: target, Time: longAgo} // the next one is due
+	last := target.Reconciliation{Cluster: key("").Cluster, Target: fed, Time: longAgo} // the next one is due
 	if err := l.records.Reconciled(t.Context(), last); err != nil {
 		t.Fatal(err)
 	}
 	l.run(l.reconciler(r, plan{interval: time.Minute}))
 	eventually(t, "the reconcile to be noted", func() bool {
-		last, found, err := l.records.LastReconcile(t.Context(), target, key("").Cluster)
+		last, found, err := l.records.LastReconcile(t.Context(), fed, key("").Cluster)
 		return err == nil && found && countsOf(last) == counts{Pending: 1, Unsettled: 1, Repaired: 1}
 	})
 	if done := l.reconcile(l.reconciler(r, plan{interval: time.Minute})); countsOf(done) != (counts{Unsettled: 1, Repaired: 1}) {
@@ -283,11 +284,11 @@ func TestReconcile_LeavesNewMessagesWithoutAnOutcome(t *testing.T) {
 // seen before.
 func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
 	t.Parallel()
-	for name, state := range map[string]func(head event.Event, s syncer.State) syncer.State{
-		"when the state is ahead of the head":     func(_ event.Event, s syncer.State) syncer.State { s.Sequence += 100; return s },
-		"when the sequence was another message's": func(_ event.Event, s syncer.State) syncer.State { s.Hash = "of the message that was lost"; return s },
-		"when the lost message was a deletion": func(_ event.Event, s syncer.State) syncer.State {
-			s.Outcome, s.Hash, s.Ref = syncer.OutcomeDeleted, "", syncer.Ref{}
+	for name, state := range map[string]func(head event.Event, s target.State) target.State{
+		"when the state is ahead of the head":     func(_ event.Event, s target.State) target.State { s.Sequence += 100; return s },
+		"when the sequence was another message's": func(_ event.Event, s target.State) target.State { s.Hash = "of the message that was lost"; return s },
+		"when the lost message was a deletion": func(_ event.Event, s target.State) target.State {
+			s.Outcome, s.Hash, s.Ref = target.OutcomeDeleted, "", target.Ref{}
 			return s
 		},
 	} {
@@ -346,8 +347,8 @@ func TestReconcile_RejectedComponentInDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := countsOf(l.reconcile(l.reconciler(r, plan{})))
-	if got != (counts{Failed: 1, Repaired: 1}) || len(l.letters(target)) != 0 {
-		t.Errorf("%+v, %d dead letters", got, len(l.letters(target)))
+	if got != (counts{Failed: 1, Repaired: 1}) || len(l.letters(fed)) != 0 {
+		t.Errorf("%+v, %d dead letters", got, len(l.letters(fed)))
 	}
 }
 
@@ -389,10 +390,10 @@ func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
 	r := l.start(setup{})
 	l.keep()
 	l.strays(1)
-	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
-		return append(all, syncer.Entry{
+	l.shelf.edit(func(all []target.Entry) []target.Entry {
+		return append(all, target.Entry{
 			Key: component.Key{Cluster: key("").Cluster, Namespace: "forbidden", Name: "x"},
-			Ref: syncer.Ref{Registry: "self", Name: "x", ID: "id-x", Digest: "x"},
+			Ref: target.Ref{Registry: "self", Name: "x", ID: "id-x", Digest: "x"},
 		})
 	})
 	l.mark("partly", "forbidden", "other-*")
@@ -445,7 +446,7 @@ func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
 	}
 	l.put("purged", "2") // it comes again, and has a state again
 	l.settled()
-	if got := l.state("purged"); got.Outcome != syncer.OutcomeApplied || l.registry.shows("purged") != "2" {
+	if got := l.state("purged"); got.Outcome != target.OutcomeApplied || l.registry.shows("purged") != "2" {
 		t.Errorf("state %+v", got)
 	}
 }
@@ -454,7 +455,7 @@ func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
 func (l *library) known() []string {
 	l.t.Helper()
 	var names []string
-	if err := l.states.All(context.Background(), key("").Cluster, func(s syncer.State) { names = append(names, s.Key.Name) }); err != nil {
+	if err := l.states.All(context.Background(), key("").Cluster, func(s target.State) { names = append(names, s.Key.Name) }); err != nil {
 		l.t.Fatal(err)
 	}
 	slices.Sort(names)
@@ -465,18 +466,18 @@ func (l *library) known() []string {
 func TestReconcile_RetriesFailuresThatDoNotJudgeTheContent(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		reason         syncer.Class
+		reason         target.Class
 		failing, quiet time.Duration // since it failed first, and since it was tried last
 		retried        bool
 	}{
-		"poison":                           {syncer.ClassPoison, time.Minute, 31 * time.Second, true},
-		"poison, just tried":               {syncer.ClassPoison, time.Minute, 20 * time.Second, false},
-		"poison, tried for long":           {syncer.ClassPoison, 20 * time.Minute, 5 * time.Minute, false},
-		"poison, tried for long, long ago": {syncer.ClassPoison, 20 * time.Minute, 8 * time.Minute, true},
-		"poison, for days":                 {syncer.ClassPoison, 100 * time.Hour, 61 * time.Minute, true},
-		"conflict":                         {syncer.ClassConflict, time.Minute, 31 * time.Second, true},
-		"invalid":                          {syncer.ClassInvalid, 100 * time.Hour, 50 * time.Hour, false},
-		"unreadable":                       {syncer.ClassMalformed, 100 * time.Hour, 50 * time.Hour, false},
+		"poison":                           {target.ClassPoison, time.Minute, 31 * time.Second, true},
+		"poison, just tried":               {target.ClassPoison, time.Minute, 20 * time.Second, false},
+		"poison, tried for long":           {target.ClassPoison, 20 * time.Minute, 5 * time.Minute, false},
+		"poison, tried for long, long ago": {target.ClassPoison, 20 * time.Minute, 8 * time.Minute, true},
+		"poison, for days":                 {target.ClassPoison, 100 * time.Hour, 61 * time.Minute, true},
+		"conflict":                         {target.ClassConflict, time.Minute, 31 * time.Second, true},
+		"invalid":                          {target.ClassInvalid, 100 * time.Hour, 50 * time.Hour, false},
+		"unreadable":                       {target.ClassMalformed, 100 * time.Hour, 50 * time.Hour, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -485,7 +486,7 @@ func TestReconcile_RetriesFailuresThatDoNotJudgeTheContent(t *testing.T) {
 			r := l.start(setup{})
 			l.put("a", "bad")
 			l.settled()
-			eventually(t, "the failure to be stored", func() bool { return l.state("a").Outcome == syncer.OutcomeFailed })
+			eventually(t, "the failure to be stored", func() bool { return l.state("a").Outcome == target.OutcomeFailed })
 			l.registry.script(func(context.Context, call) error { return nil })
 			s, now := l.state("a"), time.Now()
 			s.Reason, s.FailedSince, s.Updated = test.reason, now.Add(-test.failing), now.Add(-test.quiet)
@@ -497,8 +498,8 @@ func TestReconcile_RetriesFailuresThatDoNotJudgeTheContent(t *testing.T) {
 			if test.retried {
 				want.Repaired, letters = 1, 0
 			}
-			if got := countsOf(done); got != want || len(l.letters(target)) != letters {
-				t.Errorf("%+v, want %+v; %d dead letters", got, want, len(l.letters(target)))
+			if got := countsOf(done); got != want || len(l.letters(fed)) != letters {
+				t.Errorf("%+v, want %+v; %d dead letters", got, want, len(l.letters(fed)))
 			}
 			if test.retried && (len(done.Findings) != 1 || done.Findings[0].Problem != "failed") {
 				t.Errorf("findings %+v", done.Findings)
@@ -534,7 +535,7 @@ func (l *library) loseStates() {
 func TestReconcileAndDeadLetters(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t)
-	taken := &syncer.Failure{Class: syncer.ClassNameConflict, Request: "GET /components/{id}", Detail: "the name is taken"}
+	taken := &target.Failure{Class: target.ClassNameConflict, Request: "GET /components/{id}", Detail: "the name is taken"}
 	var free atomic.Bool
 	l.registry.script(func(_ context.Context, c call) error {
 		switch {
@@ -545,8 +546,8 @@ func TestReconcileAndDeadLetters(t *testing.T) {
 		}
 		return nil
 	})
-	theirs := syncer.Entry{Foreign: true, Ref: syncer.Ref{Registry: "self", Name: "taken", ID: "theirs"}}
-	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+	theirs := target.Entry{Foreign: true, Ref: target.Ref{Registry: "self", Name: "taken", ID: "theirs"}}
+	l.shelf.edit(func(all []target.Entry) []target.Entry {
 		if !free.Load() {
 			all = append(all, theirs)
 		}
@@ -572,7 +573,7 @@ func TestReconcileAndDeadLetters(t *testing.T) {
 	if got := l.registry.shows("taken"); got != "1" {
 		t.Errorf("the registry shows %q", got)
 	}
-	if letters := l.letters(target); len(letters) != 1 || letters[0].Event.Key != key("bad") {
+	if letters := l.letters(fed); len(letters) != 1 || letters[0].Event.Key != key("bad") {
 		t.Errorf("dead letters %+v", letters)
 	}
 }
@@ -585,7 +586,7 @@ func TestReconcileKnowsOrphansByTheSyncState(t *testing.T) {
 	l.put("kept", "1")
 	last := l.put("a", "1")
 	l.settled()
-	l.shelf.edit(func(all []syncer.Entry) []syncer.Entry {
+	l.shelf.edit(func(all []target.Entry) []target.Entry {
 		for i := range all {
 			all[i].Key = component.Key{}
 		}

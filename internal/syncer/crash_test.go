@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // silent is a consumer whose answers no longer reach the broker once the process is dead.
@@ -44,18 +45,18 @@ func (s *silent) Next(ctx context.Context) (event.Delivery, error) {
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		at   func(s syncer.State) bool // dies before this is saved
+		at   func(s target.State) bool // dies before this is saved
 		dies bool                      // or else after everything is saved, before the acknowledgement
 		want []call
 	}{
 		"between the intent and the registry's answer being stored": {
-			func(s syncer.State) bool { return s.Outcome != "" }, true, []call{{"a", "A", false}, {"a", "A", true}},
+			func(s target.State) bool { return s.Outcome != "" }, true, []call{{"a", "A", false}, {"a", "A", true}},
 		},
 		"before the intent is stored": {
-			func(s syncer.State) bool { return true }, true, []call{{"a", "A", false}},
+			func(s target.State) bool { return true }, true, []call{{"a", "A", false}},
 		},
 		"before the acknowledgement": {
-			func(s syncer.State) bool { return false }, false, []call{{"a", "A", false}},
+			func(s target.State) bool { return false }, false, []call{{"a", "A", false}},
 		},
 	}
 	for name, test := range tests {
@@ -75,7 +76,7 @@ func TestCrash(t *testing.T) {
 			dying = b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Dependencies) syncer.Dependencies {
 				mute = &silent{Deliveries: p.Deliveries, dead: isDead}
 				p.Deliveries = mute
-				p.States = &spoiled{States: p.States, before: func(s syncer.State) error {
+				p.States = &spoiled{States: p.States, before: func(s target.State) error {
 					if !test.at(s) {
 						return nil
 					}
@@ -104,7 +105,7 @@ func TestCrash(t *testing.T) {
 			if diff := cmp.Diff(test.want, b.registry.got()); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			if got := b.state("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != syncer.OutcomeApplied {
+			if got := b.state("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 				t.Errorf("state %+v", got)
 			}
 			if got := r.outcome("superseded") == 1; got == test.dies {

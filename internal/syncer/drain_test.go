@@ -150,7 +150,7 @@ func TestHeartbeatKeepsTheMessage(t *testing.T) {
 	b.put("waits", "A")
 	deadline := time.Now().Add(stream.AckWait + stream.AckWait/3)
 	eventually(t, "the wait of the broker to be over", func() bool { return time.Now().After(deadline) })
-	consumer, err := b.js.Consumer(t.Context(), stream.StreamName, "syncer-"+target)
+	consumer, err := b.js.Consumer(t.Context(), stream.StreamName, "syncer-"+fed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // call is a call of the registry in short. Content is "" for a deletion.
@@ -24,7 +24,7 @@ type call struct {
 type fakeRegistry struct {
 	mu       sync.Mutex
 	calls    []call
-	records  []syncer.Ref // that came with the calls
+	records  []target.Ref // that came with the calls
 	shown    map[string]string
 	busy     map[component.Key]int
 	newest   map[component.Key]int
@@ -72,17 +72,17 @@ func (r *fakeRegistry) ask(question string) error {
 }
 
 // Apply implements syncer.Registry.
-func (r *fakeRegistry) Apply(ctx context.Context, k component.Key, c *component.Component, prior syncer.Previous) (syncer.Result, error) {
-	record := syncer.Ref{Registry: "self", Name: k.Name, ID: "id-" + k.Name}
+func (r *fakeRegistry) Apply(ctx context.Context, k component.Key, c *component.Component, prior target.Previous) (target.Result, error) {
+	record := target.Ref{Registry: "self", Name: k.Name, ID: "id-" + k.Name}
 	return r.call(ctx, k, call{k.Name, c.Metadata.Description, prior.InDoubt}, prior, record)
 }
 
 // Delete implements syncer.Registry.
-func (r *fakeRegistry) Delete(ctx context.Context, k component.Key, prior syncer.Previous) (syncer.Result, error) {
-	return r.call(ctx, k, call{k.Name, "", prior.InDoubt}, prior, syncer.Ref{})
+func (r *fakeRegistry) Delete(ctx context.Context, k component.Key, prior target.Previous) (target.Result, error) {
+	return r.call(ctx, k, call{k.Name, "", prior.InDoubt}, prior, target.Ref{})
 }
 
-func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior syncer.Previous, record syncer.Ref) (syncer.Result, error) {
+func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior target.Previous, record target.Ref) (target.Result, error) {
 	r.mu.Lock()
 	r.calls = append(r.calls, c)
 	r.records = append(r.records, prior.Ref)
@@ -99,7 +99,7 @@ func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior 
 	defer r.mu.Unlock()
 	r.busy[k]--
 	if err != nil {
-		return syncer.Result{Ref: record, Requests: 1}, err
+		return target.Result{Ref: record, Requests: 1}, err
 	}
 	if version, err := strconv.Atoi(c.Content); err == nil {
 		if version < r.newest[k] {
@@ -116,7 +116,7 @@ func (r *fakeRegistry) call(ctx context.Context, k component.Key, c call, prior 
 	} else {
 		r.shown[c.Name], record.Digest = c.Content, c.Content
 	}
-	return syncer.Result{Ref: record, Requests: 1, Writes: writes}, nil
+	return target.Result{Ref: record, Requests: 1, Writes: writes}, nil
 }
 
 // shows returns the content that stands for the name.

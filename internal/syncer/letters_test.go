@@ -13,9 +13,10 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
-var errRejected = &syncer.Failure{Class: syncer.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: too long"}
+var errRejected = &target.Failure{Class: target.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: too long"}
 
 // rejects makes the registry reject what is called bad.
 func (r *fakeRegistry) rejects() {
@@ -28,9 +29,9 @@ func (r *fakeRegistry) rejects() {
 }
 
 // one wants exactly one dead letter of the target.
-func (b *bench) one(target string) syncer.DeadLetter {
+func (b *bench) one(fed string) target.DeadLetter {
 	b.t.Helper()
-	letters := b.letters(target)
+	letters := b.letters(fed)
 	if len(letters) != 1 {
 		b.t.Fatalf("%d dead letters, want one: %+v", len(letters), letters)
 	}
@@ -45,11 +46,11 @@ func TestDeadLetterTellsAll(t *testing.T) {
 	began := time.Now()
 	bad := b.put("a", "bad")
 	b.idle()
-	want := syncer.DeadLetter{
-		Event: bad, Target: target, Reason: syncer.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: too long", Attempts: 1,
+	want := target.DeadLetter{
+		Event: bad, Target: fed, Reason: target.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: too long", Attempts: 1,
 	}
-	got := b.one(target)
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(syncer.DeadLetter{}, "First", "Last"), cmpopts.EquateApproxTime(0)); diff != "" {
+	got := b.one(fed)
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last"), cmpopts.EquateApproxTime(0)); diff != "" {
 		t.Errorf("dead letter (-want +got):\n%s", diff)
 	}
 	if got.First.Before(began) || got.Last.Before(got.First) || got.Last.After(time.Now()) {
@@ -61,7 +62,7 @@ func TestDeadLetterTellsAll(t *testing.T) {
 
 	worse := b.put("a", "bad, again")
 	b.idle()
-	next := b.one(target)
+	next := b.one(fed)
 	if next.Event.Sequence != worse.Sequence || !next.First.Equal(got.First) || !next.Last.After(got.Last) {
 		t.Errorf("the next failure: sequence %d, first at %s, last at %s; the one before: %d, %s, %s", next.Event.Sequence, next.First, next.Last,
 			got.Event.Sequence, got.First, got.Last)
@@ -87,15 +88,15 @@ func TestDeadLetterGoesByItself(t *testing.T) {
 			b.put("a", "bad")
 			b.put("b", "bad")
 			b.idle()
-			if got := len(b.letters(target)); got != 2 {
+			if got := len(b.letters(fed)); got != 2 {
 				t.Fatalf("%d dead letters at first", got)
 			}
 			mend(b)
 			b.idle()
-			if got := b.one(target); got.Event.Key != key("b") {
+			if got := b.one(fed); got.Event.Key != key("b") {
 				t.Errorf("the letter of %s is left", got.Event.Key)
 			}
-			if state := b.state("a"); state.DeadLetter || !state.FailedSince.IsZero() || state.Outcome == syncer.OutcomeFailed {
+			if state := b.state("a"); state.DeadLetter || !state.FailedSince.IsZero() || state.Outcome == target.OutcomeFailed {
 				t.Errorf("state %+v", state)
 			}
 		})
@@ -110,7 +111,7 @@ type sulking struct {
 
 var errFull = errors.New("no space left on the server")
 
-func (s *sulking) Put(ctx context.Context, l syncer.DeadLetter) error {
+func (s *sulking) Put(ctx context.Context, l target.DeadLetter) error {
 	if s.puts.Add(-1) >= 0 {
 		return errFull
 	}
@@ -134,10 +135,10 @@ func TestMessageStaysUntilItsLetterIsStored(t *testing.T) {
 		t.Errorf("check: %v", err)
 	}
 	b.idle()
-	if got := b.one(target); got.Event.Sequence != bad.Sequence || got.Attempts != 3 {
+	if got := b.one(fed); got.Event.Sequence != bad.Sequence || got.Attempts != 3 {
 		t.Errorf("dead letter %+v", got)
 	}
-	if state := b.state("a"); state.Outcome != syncer.OutcomeFailed || !state.DeadLetter {
+	if state := b.state("a"); state.Outcome != target.OutcomeFailed || !state.DeadLetter {
 		t.Errorf("state %+v", state)
 	}
 	if failed, retried := r.outcome("failed"), r.outcome("retried"); failed != 1 || retried != 2 {
@@ -163,11 +164,11 @@ func TestNoLetterIsOrphaned(t *testing.T) {
 			b.registry.rejects()
 			var lost atomic.Bool
 			b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
-				p.States = &spoiled{States: p.States, before: func(s syncer.State) error {
-					if s.Outcome != syncer.OutcomeFailed || !lost.CompareAndSwap(false, true) {
+				p.States = &spoiled{States: p.States, before: func(s target.State) error {
+					if s.Outcome != target.OutcomeFailed || !lost.CompareAndSwap(false, true) {
 						return nil
 					}
-					b.one(target) // it comes before the state
+					b.one(fed) // it comes before the state
 					b.registry.rise()
 					return context.DeadlineExceeded
 				}}
@@ -177,10 +178,10 @@ func TestNoLetterIsOrphaned(t *testing.T) {
 			eventually(t, "the state to be lost", lost.Load)
 			next(b)
 			b.idle()
-			if letters := b.letters(target); len(letters) != 0 {
+			if letters := b.letters(fed); len(letters) != 0 {
 				t.Errorf("dead letters: %+v", letters)
 			}
-			if state := b.state("a"); state.Outcome == syncer.OutcomeFailed || state.DeadLetter || state.Intent != 0 {
+			if state := b.state("a"); state.Outcome == target.OutcomeFailed || state.DeadLetter || state.Intent != 0 {
 				t.Errorf("state %+v", state)
 			}
 		})
@@ -196,11 +197,11 @@ func TestUnreadableMessageHasALetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.idle()
-	got := b.one(target)
-	want := syncer.DeadLetter{
-		Event: event.Event{Key: key("a.b"), Sequence: junk.Sequence}, Target: target, Reason: syncer.ClassMalformed, Request: "decode", Attempts: 1,
+	got := b.one(fed)
+	want := target.DeadLetter{
+		Event: event.Event{Key: key("a.b"), Sequence: junk.Sequence}, Target: fed, Reason: target.ClassMalformed, Request: "decode", Attempts: 1,
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(syncer.DeadLetter{}, "First", "Last", "Words")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last", "Words")); diff != "" {
 		t.Errorf("dead letter (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(got.Detail, "is not a component event") {
@@ -210,7 +211,7 @@ func TestUnreadableMessageHasALetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.idle()
-	if letters := b.letters(target); len(letters) != 0 {
+	if letters := b.letters(fed); len(letters) != 0 {
 		t.Errorf("dead letters after a readable one: %+v", letters)
 	}
 }
@@ -222,7 +223,7 @@ func TestTargetsHaveLettersOfTheirOwn(t *testing.T) {
 	b.registry.rejects()
 	b.start(setup{})
 	other := newFakeRegistry()
-	b.start(setup{target: "other", wrap: func(p syncer.Dependencies) syncer.Dependencies {
+	b.start(setup{fed: "other", wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Registry, p.Probe = other, other
 		return p
 	}})
@@ -232,7 +233,7 @@ func TestTargetsHaveLettersOfTheirOwn(t *testing.T) {
 	if letters := b.letters("other"); len(letters) != 0 {
 		t.Errorf("the other target's dead letters: %+v", letters)
 	}
-	b.one(target)
+	b.one(fed)
 	other.script(func(context.Context, call) error { return errRejected })
 	b.put("a", "good")
 	b.idle()
@@ -240,7 +241,7 @@ func TestTargetsHaveLettersOfTheirOwn(t *testing.T) {
 	if got := b.one("other"); got.Target != "other" {
 		t.Errorf("its letter names the target %q", got.Target)
 	}
-	if letters := b.letters(target); len(letters) != 0 {
+	if letters := b.letters(fed); len(letters) != 0 {
 		t.Errorf("this target's dead letters: %+v", letters)
 	}
 }

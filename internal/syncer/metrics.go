@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odasync/internal/component"
+	"odasync/internal/target"
 )
 
 // Metrics tells what becomes of messages and how long it takes. The names that begin with oda_collector are those of
@@ -80,13 +81,13 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "odasync_reconcile_duration_seconds", Help: "How long the last reconcile of the target took, whichever process did it; of several clusters the longest.",
 		}),
 		held: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "odasync_orphans_held", Help: "Entries that the last reconcile of the target would have deleted and that wait to be approved.",
+			Name: "odasync_orphans_pending_approval", Help: "Entries that the last reconcile of the target would have deleted and that wait to be approved.",
 		}),
 		orphans: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "odasync_orphans", Help: "Entries that the last reconcile of the target found and the stream does not want.",
 		}),
 		races: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "odasync_apply_races_total", Help: "Applies that another replica may have crossed, done again.",
+			Name: "odasync_apply_conflicts_total", Help: "Applies that another replica may have crossed, done again.",
 		}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "odasync_claims_lost_total", Help: "Applies whose session was lost before they had ended.",
@@ -135,10 +136,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	for _, outcome := range []string{outcomeApplied, outcomeDeleted, outcomeFailed, outcomeRetried} {
 		m.attempts.WithLabelValues(outcome)
 	}
-	for _, class := range Classes() {
+	for _, class := range target.Classes() {
 		m.failures.WithLabelValues(string(class))
 	}
-	for _, class := range DeadLetterClasses() {
+	for _, class := range target.DeadLetterClasses() {
 		m.letters.WithLabelValues(string(class))
 	}
 	for _, problem := range []string{problemMissing, problemDifferent, problemUnacknowledged, problemOrphan} {
@@ -168,7 +169,7 @@ func (m *Metrics) breaker(now BreakerState) {
 }
 
 // reconciled shows what a reconcile found.
-func (m *Metrics) reconciled(done Reconciliation) {
+func (m *Metrics) reconciled(done target.Reconciliation) {
 	if done.Error != "" {
 		m.reconciles.WithLabelValues(statusError).Inc()
 		return
@@ -181,7 +182,7 @@ func (m *Metrics) reconciled(done Reconciliation) {
 }
 
 // Noted shows what the last reconciles of the target found, one a cluster, whichever process did them.
-func (m *Metrics) Noted(last []Reconciliation) {
+func (m *Metrics) Noted(last []target.Reconciliation) {
 	took, orphans, held := 0.0, 0, 0
 	for _, r := range last {
 		took, orphans = max(took, r.Seconds), orphans+r.Orphans

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // Each attempt is timed under its outcome. An event's time to the registry counts once: a comparison of what arrived long
@@ -18,10 +18,10 @@ func TestTimesOfApplies(t *testing.T) {
 	b.registry.script(func(_ context.Context, c call) error {
 		switch {
 		case c.Name == "bad":
-			return &syncer.Failure{Class: syncer.ClassInvalid, Request: "POST /components/", Status: 422}
+			return &target.Failure{Class: target.ClassInvalid, Request: "POST /components/", Status: 422}
 		case c.Content == "A" && away: // one call at a time
 			away = false
-			return &syncer.Failure{Class: syncer.ClassRateLimited, Request: "POST /components/", Status: 429}
+			return &target.Failure{Class: target.ClassRateLimited, Request: "POST /components/", Status: 429}
 		}
 		return nil
 	})

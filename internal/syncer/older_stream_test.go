@@ -14,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 const followsOlderStream = "stream is older than the sync state, following the stream"
@@ -21,21 +22,21 @@ const followsOlderStream = "stream is older than the sync state, following the s
 // A stream that was restored from a backup, or lost its last messages, gives sequences again that the sync state has.
 func TestApply_StreamOlderThanTheSyncState(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(e event.Event) syncer.State{
-		"ahead of the stream's end": func(e event.Event) syncer.State {
-			return syncer.State{Key: e.Key, Sequence: 1000, Outcome: syncer.OutcomeApplied, Hash: "of what was lost"}
+	tests := map[string]func(e event.Event) target.State{
+		"ahead of the stream's end": func(e event.Event) target.State {
+			return target.State{Key: e.Key, Sequence: 1000, Outcome: target.OutcomeApplied, Hash: "of what was lost"}
 		},
-		"another content under the same sequence": func(e event.Event) syncer.State {
-			return syncer.State{Key: e.Key, Sequence: e.Sequence, Outcome: syncer.OutcomeApplied, Hash: "of what was lost"}
+		"another content under the same sequence": func(e event.Event) target.State {
+			return target.State{Key: e.Key, Sequence: e.Sequence, Outcome: target.OutcomeApplied, Hash: "of what was lost"}
 		},
-		"deleted under the same sequence": func(e event.Event) syncer.State {
-			return syncer.State{Key: e.Key, Sequence: e.Sequence, Outcome: syncer.OutcomeDeleted}
+		"deleted under the same sequence": func(e event.Event) target.State {
+			return target.State{Key: e.Key, Sequence: e.Sequence, Outcome: target.OutcomeDeleted}
 		},
-		"an attempt that broke off was ahead": func(e event.Event) syncer.State {
-			return syncer.State{Key: e.Key, Intent: 1000}
+		"an attempt that broke off was ahead": func(e event.Event) target.State {
+			return target.State{Key: e.Key, Intent: 1000}
 		},
-		"the sequence is another component's by now": func(e event.Event) syncer.State {
-			return syncer.State{Key: e.Key, Sequence: e.Sequence + 1, Outcome: syncer.OutcomeApplied, Hash: "of what was lost"}
+		"the sequence is another component's by now": func(e event.Event) target.State {
+			return target.State{Key: e.Key, Sequence: e.Sequence + 1, Outcome: target.OutcomeApplied, Hash: "of what was lost"}
 		},
 	}
 	for name, state := range tests {
@@ -71,22 +72,22 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 			b := newBench(t)
 			b.registry.rejects()
 			e := b.put("a", content)
-			letters, err := b.conn.Letters(t.Context(), target)
+			letters, err := b.conn.Letters(t.Context(), fed)
 			if err != nil {
 				t.Fatal(err)
 			}
 			lost := e
 			lost.Sequence = 1000
-			if err := letters.Put(t.Context(), syncer.DeadLetter{Event: lost, Target: target, Reason: syncer.ClassInvalid}); err != nil {
+			if err := letters.Put(t.Context(), target.DeadLetter{Event: lost, Target: fed, Reason: target.ClassInvalid}); err != nil {
 				t.Fatal(err)
 			}
-			s := syncer.State{Key: e.Key, Sequence: lost.Sequence, Outcome: syncer.OutcomeFailed, Reason: syncer.ClassInvalid, DeadLetter: true}
+			s := target.State{Key: e.Key, Sequence: lost.Sequence, Outcome: target.OutcomeFailed, Reason: target.ClassInvalid, DeadLetter: true}
 			if _, err := b.states.Save(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			r := b.start(setup{})
 			b.idle()
-			got := b.letters(target)
+			got := b.letters(fed)
 			if len(got) != left || left == 1 && got[0].Event.Sequence != e.Sequence {
 				t.Errorf("dead letters %+v", got)
 			}
@@ -112,7 +113,7 @@ func TestApply_RejectedSequenceIsAnotherMessages(t *testing.T) {
 	}
 	e := b.put("a", "1")
 	b.idle()
-	if got := b.state("a"); got.Sequence != e.Sequence || got.Outcome != syncer.OutcomeApplied || b.registry.shows("a") != "1" {
+	if got := b.state("a"); got.Sequence != e.Sequence || got.Outcome != target.OutcomeApplied || b.registry.shows("a") != "1" {
 		t.Errorf("state %+v", got)
 	}
 }
@@ -162,7 +163,7 @@ func TestMend_KeyWithoutMessages(t *testing.T) {
 	e := b.put("a", "1")
 	mark() // stood in what was restored
 	r := b.start(setup{})
-	eventually(t, "the component to be applied", func() bool { return b.state("a").Outcome == syncer.OutcomeApplied })
+	eventually(t, "the component to be applied", func() bool { return b.state("a").Outcome == target.OutcomeApplied })
 	if err := b.log.Purge(t.Context(), e.Key, e.Sequence); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +204,7 @@ func (c *counting) Next(ctx context.Context) (event.Delivery, error) {
 func TestBreaker_LongPause(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	busy := &syncer.Failure{Class: syncer.ClassRateLimited, Request: "POST /components/", Status: 429, RetryAfter: time.Minute}
+	busy := &target.Failure{Class: target.ClassRateLimited, Request: "POST /components/", Status: 429, RetryAfter: time.Minute}
 	g := newGate()
 	defer g.open()
 	b.registry.script(func(ctx context.Context, c call) error {
@@ -235,7 +236,7 @@ func TestBreaker_LongPause(t *testing.T) {
 func TestPoison_TimeOut(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	silent := &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Err: context.DeadlineExceeded}
+	silent := &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Err: context.DeadlineExceeded}
 	b.registry.script(func(_ context.Context, c call) error {
 		if c.Content == "bad" {
 			return silent
@@ -248,7 +249,7 @@ func TestPoison_TimeOut(t *testing.T) {
 	b.put("a", "A")
 	eventually(t, "the other one to be applied", func() bool { return b.registry.shows("a") == "A" })
 	b.idle()
-	if state := b.state("bad"); state.Outcome != syncer.OutcomeFailed || state.Reason != syncer.ClassPoison {
+	if state := b.state("bad"); state.Outcome != target.OutcomeFailed || state.Reason != target.ClassPoison {
 		t.Errorf("state %+v", state)
 	}
 	if got := r.syncer.Flow().Breaker; got.Reason != nil {
@@ -262,19 +263,19 @@ func TestRace_IsNotedBeforeItIsRepaired(t *testing.T) {
 	b := newBench(t)
 	crossed := false
 	b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Dependencies) syncer.Dependencies {
-		p.States = &spoiled{States: p.States, before: func(state syncer.State) error {
+		p.States = &spoiled{States: p.States, before: func(state target.State) error {
 			if state.Outcome == "" || crossed { // the intent
 				return nil
 			}
 			crossed = true
 			other := b.state("a")
-			other.Sequence, other.Intent, other.Owner, other.Outcome, other.Hash = other.Intent, 0, "", syncer.OutcomeApplied, "other"
+			other.Sequence, other.Intent, other.Owner, other.Outcome, other.Hash = other.Intent, 0, "", target.OutcomeApplied, "other"
 			_, err := b.states.Save(context.Background(), other)
 			return err
 		}}
 		return p
 	}})
-	noted := make(chan syncer.State, 1)
+	noted := make(chan target.State, 1)
 	b.registry.script(func(_ context.Context, c call) error {
 		if c.Doubt { // the repair
 			select {

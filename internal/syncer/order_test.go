@@ -12,6 +12,7 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestWaitingMessageIsReplacedByANewerOne(t *testing.T) {
@@ -184,7 +185,7 @@ func TestOlderThanAnIntentIsSkipped(t *testing.T) {
 	h := newHanded()
 	b.start(byHand(h))
 	first, second := b.put("a", "1"), b.put("a", "2")
-	if _, err := b.states.Save(t.Context(), syncer.State{Key: key("a"), Intent: second.Sequence}); err != nil {
+	if _, err := b.states.Save(t.Context(), target.State{Key: key("a"), Intent: second.Sequence}); err != nil {
 		t.Fatal(err)
 	}
 	h.give(1, first)

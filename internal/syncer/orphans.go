@@ -8,18 +8,19 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/prune"
+	"odasync/internal/target"
 )
 
 // removeOrphans deletes what the policy and the guard allow. Each is checked with the stream's head once more, under its
 // claim.
-func (r *Reconciler) removeOrphans(ctx context.Context, done *Reconciliation, c comparison) (err error) {
+func (r *Reconciler) removeOrphans(ctx context.Context, done *target.Reconciliation, c comparison) (err error) {
 	orphans := c.orphans
 	for _, f := range c.unlisted {
-		done.note(f, "kept until its namespace can be listed again")
+		note(done, f, "kept until its namespace can be listed again")
 	}
 	if len(orphans) > 0 && !c.complete {
 		for _, f := range orphans {
-			done.note(f, "kept until a full sync of the cluster has ended")
+			note(done, f, "kept until a full sync of the cluster has ended")
 		}
 		r.tellOf(done.Cluster, fmt.Sprint("early ", len(orphans)), zerolog.WarnLevel).Int("orphans", len(orphans)).
 			Msg("the stream has not been compared with the cluster yet: entries that it does not want stay until then; ctl sync --all does it now")
@@ -31,7 +32,7 @@ func (r *Reconciler) removeOrphans(ctx context.Context, done *Reconciliation, c 
 	switch {
 	case done.PendingDeletion != nil:
 		for _, f := range orphans {
-			done.note(f, "refused")
+			note(done, f, "refused")
 		}
 		r.tellOf(done.Cluster, done.PendingDeletion.ID, zerolog.ErrorLevel).Str("approval", done.PendingDeletion.ID).Int("components", done.PendingDeletion.Gone).Int("of", done.PendingDeletion.All).
 			Strs("such_as", done.PendingDeletion.Components).
@@ -39,7 +40,7 @@ func (r *Reconciler) removeOrphans(ctx context.Context, done *Reconciliation, c 
 		return nil
 	case r.policy != OrphansDelete:
 		for _, f := range orphans {
-			done.note(f, "kept")
+			note(done, f, "kept")
 		}
 		if r.policy == OrphansReport && len(orphans) > 0 {
 			r.tellOf(done.Cluster, fmt.Sprint("report ", len(orphans)), zerolog.WarnLevel).Int("orphans", len(orphans)).
@@ -65,7 +66,7 @@ func (r *Reconciler) tellOf(cluster, what string, level zerolog.Level) *zerolog.
 }
 
 // refusal says whether the orphans are too many to be deleted without a question.
-func (r *Reconciler) refusal(ctx context.Context, done *Reconciliation, orphans []found) (*prune.PendingDeletion, error) {
+func (r *Reconciler) refusal(ctx context.Context, done *target.Reconciliation, orphans []found) (*prune.PendingDeletion, error) {
 	if r.policy != OrphansDelete {
 		return nil, nil
 	}

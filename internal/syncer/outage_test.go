@@ -12,9 +12,10 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
-var errDown = &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 503, Detail: "no database"}
+var errDown = &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 503, Detail: "no database"}
 
 // fall makes the registry take nothing and answer no probe; rise ends that.
 func (r *fakeRegistry) fall() {
@@ -41,7 +42,7 @@ func (r *replica) is(want syncer.BreakerState) {
 
 func (b *bench) info() *jetstream.ConsumerInfo {
 	b.t.Helper()
-	consumer, err := b.js.Consumer(context.Background(), stream.StreamName, "syncer-"+target)
+	consumer, err := b.js.Consumer(context.Background(), stream.StreamName, "syncer-"+fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -58,13 +59,13 @@ func (b *bench) quiet(r *replica) {
 }
 
 // letters reads all dead letters of the target.
-func (b *bench) letters(target string) []syncer.DeadLetter {
+func (b *bench) letters(fed string) []target.DeadLetter {
 	b.t.Helper()
-	letters, err := b.conn.OpenDeadLetters(context.Background(), target)
+	letters, err := b.conn.OpenDeadLetters(context.Background(), fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var all []syncer.DeadLetter
+	var all []target.DeadLetter
 	err = letters.All(context.Background(), func(l stream.DeadLetter, err error) {
 		if err != nil {
 			b.t.Error(err)
@@ -132,7 +133,7 @@ func TestNothingIsFetchedWhileTheRegistryIsDown(t *testing.T) {
 	if err := r.syncer.Check(); err != nil {
 		t.Errorf("check afterwards: %v", err)
 	}
-	if letters := b.letters(target); len(letters) != 0 {
+	if letters := b.letters(fed); len(letters) != 0 {
 		t.Errorf("dead letters: %+v", letters)
 	}
 	if wrong := b.registry.wrong(); len(wrong) != 0 {
@@ -157,7 +158,7 @@ func TestRegistryThatOnlyLooksWell(t *testing.T) {
 	b.registry.rise()
 	b.idle()
 	r.is(syncer.BreakerClosed)
-	if letters := b.letters(target); len(letters) != 0 {
+	if letters := b.letters(fed); len(letters) != 0 {
 		t.Errorf("dead letters: %+v", letters)
 	}
 	if b.registry.mu.Lock(); len(b.registry.shown) != 20 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"odasync/internal/component"
+	"odasync/internal/target"
 )
 
 // maxClaimed bounds how often Persist begins a comparison anew that others kept the claim from.
@@ -18,7 +19,7 @@ func (a *Applier) ReconcileUntilDone(ctx context.Context, key component.Key) (Re
 		mended, err := a.Reconcile(ctx, key)
 		writes += mended.Writes
 		mended.Writes = writes
-		if errors.Is(err, ErrClaimed) {
+		if errors.Is(err, target.ErrClaimed) {
 			claimed++
 		}
 		if err == nil || ctx.Err() != nil || claimed == maxClaimed || a.parked(ctx, key, err) {
@@ -32,10 +33,10 @@ func (a *Applier) ReconcileUntilDone(ctx context.Context, key component.Key) (Re
 
 // parked says whether a failed comparison was the last: then a dead letter stands for it.
 func (a *Applier) parked(ctx context.Context, key component.Key, err error) bool {
-	class := ClassOf(err)
+	class := target.ClassOf(err)
 	if class.Permanent() || !class.Particular() {
 		return class.Permanent()
 	}
 	state, err := a.ports.States.Load(ctx, key)
-	return err == nil && state.Outcome == OutcomeFailed && state.Intent == 0
+	return err == nil && state.Outcome == target.OutcomeFailed && state.Intent == 0
 }

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // oneHead is a stream that holds one event.
@@ -33,7 +34,7 @@ func persist(t *testing.T, during func(number int) error) (*fakeRegistry, syncer
 	e := upserted("catalog", "1")
 	e.Sequence = 7
 	applier := syncer.NewApplier(syncer.InMemory(oneHead{event: e}, registry, registry),
-		syncer.Config{Target: target, Concurrency: 1, Tries: 2}, 10*time.Millisecond, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+		syncer.Config{Target: fed, Concurrency: 1, Tries: 2}, 10*time.Millisecond, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	ended := make(chan error, 1)
@@ -50,7 +51,7 @@ func TestPersistOutlastsWhatPasses(t *testing.T) {
 	t.Parallel()
 	registry, mended, err := persist(t, func(number int) error {
 		if number < 4 {
-			return &syncer.Failure{Class: syncer.ClassUnavailable, Detail: "away"}
+			return &target.Failure{Class: target.ClassUnavailable, Detail: "away"}
 		}
 		return nil
 	})
@@ -66,11 +67,11 @@ func TestPersistOutlastsWhatPasses(t *testing.T) {
 
 func TestPersistEndsWithAnOutcome(t *testing.T) {
 	t.Parallel()
-	for class, want := range map[syncer.Class]int{syncer.ClassInvalid: 1, syncer.ClassNameConflict: 1, syncer.ClassPoison: 5, syncer.ClassConflict: 5} {
+	for class, want := range map[target.Class]int{target.ClassInvalid: 1, target.ClassNameConflict: 1, target.ClassPoison: 5, target.ClassConflict: 5} {
 		t.Run(string(class), func(t *testing.T) {
 			t.Parallel()
-			registry, _, err := persist(t, func(int) error { return &syncer.Failure{Class: class, Detail: "no"} })
-			if syncer.ClassOf(err) != class {
+			registry, _, err := persist(t, func(int) error { return &target.Failure{Class: class, Detail: "no"} })
+			if target.ClassOf(err) != class {
 				t.Errorf("ended with %v", err)
 			}
 			if diff := cmp.Diff(want, len(registry.got("catalog"))); diff != "" {
@@ -90,7 +91,7 @@ func TestUnsharedStatesAreComparedAndSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := states.Save(t.Context(), first); !errors.Is(err, syncer.ErrConflict) {
+	if _, err := states.Save(t.Context(), first); !errors.Is(err, target.ErrConflict) {
 		t.Errorf("an old revision: %v", err)
 	}
 	first.Revision = revision

@@ -2,17 +2,11 @@ package syncer
 
 import (
 	"context"
-	"errors"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/target"
 )
-
-// ErrConflict says that a compare-and-set found another revision: somebody else wrote the entry.
-var ErrConflict = errors.New("the entry was changed by another replica")
-
-// ErrClaimed says that another replica works on a key, or holds a named claim.
-var ErrClaimed = errors.New("the key is claimed by another replica")
 
 // Deliveries hands out the messages of the shared consumer.
 type Deliveries interface {
@@ -42,21 +36,10 @@ type Heads interface {
 // works on its key.
 type Sessions interface {
 	// Open returns the session that work begins under now, a new one where there is none.
-	Open(ctx context.Context) (Session, error)
+	Open(ctx context.Context) (target.Session, error)
 	// End makes sure that the named session can never be renewed again, and then returns nil; ErrClaimed while it lives. A
 	// session of this process counts as ended: the caller keeps its own work apart.
 	End(ctx context.Context, name string) error
-}
-
-// Session is the presence of one process.
-type Session interface {
-	// Name is never used twice.
-	Name() string
-	// Hold returns a context that ends with ctx, or as soon as the session can no longer be relied on, and what gives it
-	// back. The session goes on while something holds it.
-	Hold(ctx context.Context) (held context.Context, release func())
-	// Retire lets no new work begin under the session: it is not known what it has written.
-	Retire()
 }
 
 // Claims are names that one process at a time holds.
@@ -69,7 +52,7 @@ type Claims interface {
 // DeadLetters keeps what will not be tried again by itself, the newest of each component.
 type DeadLetters interface {
 	// Put stores the letter in place of the component's earlier one; ErrConflict where one of a newer event stands there.
-	Put(ctx context.Context, letter DeadLetter) error
+	Put(ctx context.Context, letter target.DeadLetter) error
 	// Remove takes the component's letter away if it is of an event up to that sequence; none is success.
 	Remove(ctx context.Context, key component.Key, upTo uint64) error
 }
@@ -77,8 +60,8 @@ type DeadLetters interface {
 // States is the sync state of a target.
 type States interface {
 	// Load reads the entry from its leader; a key without entry gives a zero State with that key.
-	Load(ctx context.Context, key component.Key) (State, error)
+	Load(ctx context.Context, key component.Key) (target.State, error)
 	// Save writes the entry if its revision is still State.Revision and returns the new one; else ErrConflict. After any
 	// other error it is not known whether it was written.
-	Save(ctx context.Context, s State) (revision uint64, err error)
+	Save(ctx context.Context, s target.State) (revision uint64, err error)
 }

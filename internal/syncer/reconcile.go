@@ -16,6 +16,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/prune"
+	"odasync/internal/target"
 )
 
 // OrphanPolicy says what happens to entries in the registry that are odasync's and that the stream does not want.
@@ -48,23 +49,13 @@ func (c ReconcileConfig) Validate() error {
 	return errors.Join(problems...)
 }
 
-// Entry is what stands in the registry under one name.
-type Entry struct {
-	// Key is the component that the entry's own labels name, in the cluster that was asked for; zero where they do not.
-	Key component.Key
-	// Record is where it stands; its digest is over all that it shows. Without an id only APIs stand there.
-	Ref Ref
-	// Foreign says that another owner's labels are on it.
-	Foreign bool
-}
-
 // Inventory lists a registry.
 type Inventory interface {
 	// Inventory calls each with every entry under the configured registry name. After an error nothing is known: what was
 	// not listed need not be absent. An entry may be missing, or come again, while the registry is being changed.
-	Inventory(ctx context.Context, cluster string, each func(Entry)) error
+	Inventory(ctx context.Context, cluster string, each func(target.Entry)) error
 	// Place is where the registry shows a component: registry and name.
-	Place(key component.Key) Ref
+	Place(key component.Key) target.Ref
 }
 
 // Snapshot reads what a cluster's components should be.
@@ -78,54 +69,10 @@ type Snapshot interface {
 // Records are the notes that a reconcile needs and leaves.
 type Records interface {
 	Approved(ctx context.Context, id string) (bool, error)
-	Reconciled(ctx context.Context, done Reconciliation) error
+	Reconciled(ctx context.Context, done target.Reconciliation) error
 	// LastReconcile reads what the last reconcile of a target with a cluster did, whichever replica did it; false where
 	// none is known.
-	LastReconcile(ctx context.Context, target, cluster string) (Reconciliation, bool, error)
-}
-
-// Reconciliation is what one reconcile found and did. It is JSON for ctl; fields are added, never changed.
-type Reconciliation struct {
-	// ID is that of the cluster's newest snapshot marker; empty where the stream has none.
-	ID      string    `json:"id"`
-	Cluster string    `json:"cluster"`
-	Target  string    `json:"target"`
-	Time    time.Time `json:"time"` // when it began
-	Seconds float64   `json:"seconds"`
-	// Compared is how many of the seconds the comparison took.
-	Compared float64 `json:"compared"`
-	// DryRun says that nothing was changed.
-	DryRun bool `json:"dryRun"`
-	// Desired components should be in the registry; Entries of odasync's are there for the cluster.
-	Desired int `json:"desired"`
-	Entries int `json:"entries"`
-	// Pending components are on their way in the stream, Failed ones have a dead letter.
-	Pending int `json:"pending"`
-	Failed  int `json:"failed"`
-	// Missing and Different components were not as they should be. Of Unsettled ones the outcome was lost, or it is of
-	// another message than the stream's newest. Orphans should not be there.
-	Missing        int `json:"missing"`
-	Unacknowledged int `json:"unsettled"`
-	Different      int `json:"different"`
-	Orphans        int `json:"orphans"`
-	// Mended and Deleted entries were changed; Unmended ones could not be, and are tried again.
-	Repaired   int `json:"mended"`
-	Deleted    int `json:"deleted"`
-	Unrepaired int `json:"unmended"`
-	// Refused are deletions that wait to be approved; null for none.
-	PendingDeletion *prune.PendingDeletion `json:"refused"`
-	// Findings are the first of what was not right.
-	Findings []Finding `json:"findings"`
-	// Error says why the reconcile could not be finished; empty where it was.
-	Error string `json:"error"`
-}
-
-// Finding is one component that was not as it should be.
-type Finding struct {
-	Component string `json:"component"` // cluster/namespace/name
-	Problem   string `json:"problem"`   // missing, different, unsettled, failed or orphan
-	// Outcome is mended, deleted, kept, refused, or the reason why not; empty in a dry run.
-	Outcome string `json:"outcome"`
+	LastReconcile(ctx context.Context, target, cluster string) (target.Reconciliation, bool, error)
 }
 
 // findingsKept bounds the findings that are listed.
@@ -135,7 +82,7 @@ const findingsKept = 100
 const (
 	problemMissing        = "missing"
 	problemDifferent      = "different"
-	problemUnacknowledged = "unsettled"
+	problemUnacknowledged = "unacknowledged"
 	problemFailed         = "failed" // and tried again
 	problemOrphan         = "orphan"
 )
@@ -159,9 +106,9 @@ type ReconcileDependencies struct {
 	Snapshot  Snapshot
 	States    interface {
 		// All calls each with every state of the cluster's components.
-		All(ctx context.Context, cluster string, each func(State)) error
+		All(ctx context.Context, cluster string, each func(target.State)) error
 		// Delete removes a state if its revision is still State.Revision; else ErrConflict.
-		Delete(ctx context.Context, s State) error
+		Delete(ctx context.Context, s target.State) error
 	}
 	Records Records
 	Claims  Claims
@@ -178,7 +125,7 @@ func NewReconciler(applier *Applier, cfg ReconcileConfig, limit prune.Config, po
 
 // Reconcile compares, as somebody asked for, and, but in a dry run, mends. Only one replica does so at a time: the others get ErrClaimed. The
 // result holds what was done also where the error is not nil.
-func (r *Reconciler) Reconcile(ctx context.Context, cluster string, dryRun bool) (done Reconciliation, err error) {
+func (r *Reconciler) Reconcile(ctx context.Context, cluster string, dryRun bool) (done target.Reconciliation, err error) {
 	err = r.alone(ctx, cluster, func(held context.Context) error {
 		done, err = r.reconcile(ctx, held, cluster, true, dryRun)
 		return err
@@ -197,8 +144,8 @@ func (r *Reconciler) alone(ctx context.Context, cluster string, work func(held c
 }
 
 // reconcile is done under the claim. asked says that somebody waits for it.
-func (r *Reconciler) reconcile(ctx, held context.Context, cluster string, asked, dryRun bool) (Reconciliation, error) {
-	done := Reconciliation{Cluster: cluster, Target: r.applier.cfg.Target, Time: time.Now().UTC(), DryRun: dryRun, Findings: []Finding{}}
+func (r *Reconciler) reconcile(ctx, held context.Context, cluster string, asked, dryRun bool) (target.Reconciliation, error) {
+	done := target.Reconciliation{Cluster: cluster, Target: r.applier.cfg.Target, Time: time.Now().UTC(), DryRun: dryRun, Findings: []target.Finding{}}
 	err := r.run(held, &done, asked)
 	if err != nil {
 		done.Error = err.Error()
@@ -215,7 +162,7 @@ func (r *Reconciler) reconcile(ctx, held context.Context, cluster string, asked,
 }
 
 // run compares what is desired with what is there.
-func (r *Reconciler) run(ctx context.Context, done *Reconciliation, asked bool) error {
+func (r *Reconciler) run(ctx context.Context, done *target.Reconciliation, asked bool) error {
 	c, err := r.compare(ctx, done, asked)
 	done.Compared = time.Since(done.Time).Seconds()
 	if err != nil {
@@ -224,7 +171,7 @@ func (r *Reconciler) run(ctx context.Context, done *Reconciliation, asked bool) 
 	findings := slices.Concat(c.damaged, c.displaced, c.orphans, c.unlisted)
 	if done.DryRun {
 		for _, f := range findings {
-			done.note(f, "")
+			note(done, f, "")
 		}
 		done.PendingDeletion, err = r.refusal(ctx, done, c.orphans)
 		return err
@@ -243,9 +190,9 @@ func (r *Reconciler) run(ctx context.Context, done *Reconciliation, asked bool) 
 
 // forget removes the states of components that are gone from the stream with their tombstones: nothing asks for them any
 // more, and in a cluster where components come and go they would pile up. One that changed meanwhile stays.
-func (r *Reconciler) forget(ctx context.Context, expired []State) error {
+func (r *Reconciler) forget(ctx context.Context, expired []target.State) error {
 	for _, s := range expired {
-		if err := r.ports.States.Delete(ctx, s); err != nil && !errors.Is(err, ErrConflict) {
+		if err := r.ports.States.Delete(ctx, s); err != nil && !errors.Is(err, target.ErrConflict) {
 			return err
 		}
 	}
@@ -256,18 +203,19 @@ func (r *Reconciler) forget(ctx context.Context, expired []State) error {
 type found struct {
 	key     component.Key
 	problem string
-	record  Ref  // of the entry, where there is one
-	absent  bool // the inventory shows nothing under the component's name
+	record  target.Ref // of the entry, where there is one
+	absent  bool       // the inventory shows nothing under the component's name
 }
 
-func (d *Reconciliation) note(f found, outcome string) {
+// note lists what was found, if there is room.
+func note(d *target.Reconciliation, f found, outcome string) {
 	if len(d.Findings) < findingsKept {
-		d.Findings = append(d.Findings, Finding{Component: f.key.String(), Problem: f.problem, Outcome: outcome})
+		d.Findings = append(d.Findings, target.Finding{Component: f.key.String(), Problem: f.problem, Outcome: outcome})
 	}
 }
 
 // mend has every component compared and written that is not as it should be.
-func (r *Reconciler) mend(ctx context.Context, done *Reconciliation, damaged []found) error {
+func (r *Reconciler) mend(ctx context.Context, done *target.Reconciliation, damaged []found) error {
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(r.applier.cfg.Concurrency)
@@ -282,13 +230,13 @@ func (r *Reconciler) mend(ctx context.Context, done *Reconciliation, damaged []f
 			switch {
 			case err != nil:
 				done.Unrepaired++
-				done.note(f, err.Error())
+				note(done, f, err.Error())
 			case result.Deleted && result.Writes > 0:
 				done.Deleted++
-				done.note(f, "deleted")
+				note(done, f, "deleted")
 			case result.Writes > 0:
 				done.Repaired++
-				done.note(f, "mended")
+				note(done, f, "mended")
 			}
 			return nil
 		})
@@ -352,7 +300,7 @@ func (r *Reconciler) turn(ctx context.Context, cluster string) (time.Duration, e
 		}
 		return err
 	})
-	if errors.Is(err, ErrClaimed) { // one is under way
+	if errors.Is(err, target.ErrClaimed) { // one is under way
 		return min(claimRetry, r.interval), nil
 	}
 	if err != nil {
@@ -379,7 +327,7 @@ func (r *Reconciler) left(ctx context.Context, cluster string) (time.Duration, e
 // period is the time from the beginning of one reconcile to that of the next: comparisons take a tenth of the time at most.
 // What the mending took does not count: it has been needed, and what was left undone is needed soon. After a failure the
 // next one is due as soon as that allows.
-func (r *Reconciler) period(last Reconciliation) time.Duration {
+func (r *Reconciler) period(last target.Reconciliation) time.Duration {
 	least := time.Duration(share * last.Compared * float64(time.Second))
 	if last.Error != "" {
 		return max(r.retry(), least)
@@ -403,7 +351,7 @@ const (
 )
 
 // tell logs what was found; a registry that is right is worth no line.
-func (r *Reconciler) tell(done Reconciliation) {
+func (r *Reconciler) tell(done target.Reconciliation) {
 	log := r.applier.log.Debug()
 	if done.Repaired+done.Deleted+done.Unrepaired > 0 {
 		log = r.applier.log.Info()

@@ -16,6 +16,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // strays puts entries of odasync's into the registry that the stream does not want.
@@ -85,7 +86,7 @@ func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
 	if got := r.logs.messages(t, zerolog.ErrorLevel); len(got) != 1 || !strings.Contains(got[0], "deletions refused") {
 		t.Errorf("errors in the log: %q", got)
 	}
-	if last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); err != nil || last.PendingDeletion == nil || last.PendingDeletion.ID != refused.ID {
+	if last, _, err := l.records.LastReconcile(t.Context(), fed, key("").Cluster); err != nil || last.PendingDeletion == nil || last.PendingDeletion.ID != refused.ID {
 		t.Errorf("the note says %+v, %v", last, err)
 	}
 
@@ -128,9 +129,9 @@ var errMute = errors.New("no answer")
 type mute struct{}
 
 func (mute) Approved(context.Context, string) (bool, error)          { return false, errMute }
-func (mute) Reconciled(context.Context, syncer.Reconciliation) error { return nil }
-func (mute) LastReconcile(context.Context, string, string) (syncer.Reconciliation, bool, error) {
-	return syncer.Reconciliation{}, false, errMute
+func (mute) Reconciled(context.Context, target.Reconciliation) error { return nil }
+func (mute) LastReconcile(context.Context, string, string) (target.Reconciliation, bool, error) {
+	return target.Reconciliation{}, false, errMute
 }
 
 func TestDryRunWritesNothing(t *testing.T) {
@@ -158,7 +159,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 	if got := l.since(2); len(got) != 0 {
 		t.Errorf("calls %+v", got)
 	}
-	if _, found, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); found || err != nil {
+	if _, found, err := l.records.LastReconcile(t.Context(), fed, key("").Cluster); found || err != nil {
 		t.Errorf("a dry run was noted: %v", err)
 	}
 	if got := r.counter("odasync_reconciles_total", "success"); got != 0 {
@@ -304,7 +305,7 @@ func TestOneReplicaReconciles(t *testing.T) {
 	})
 	<-g.inside
 	_, err := l.reconciler(two, plan{}).Reconcile(t.Context(), key("").Cluster, false)
-	if !errors.Is(err, syncer.ErrClaimed) {
+	if !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("the second: %v", err)
 	}
 	if done, err := l.reconciler(two, plan{}).Reconcile(t.Context(), "west", false); err != nil || countsOf(done) != (counts{}) {
@@ -433,24 +434,24 @@ func (l *library) unmark() {
 func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		last     syncer.Reconciliation
+		last     target.Reconciliation
 		interval time.Duration
 		due      bool
 	}{
-		"when the interval is over":                      {syncer.Reconciliation{Time: time.Now().Add(-2 * time.Minute)}, time.Minute, true},
-		"when it is not":                                 {syncer.Reconciliation{Time: time.Now().Add(-30 * time.Second)}, time.Minute, false},
-		"when the comparison took more than a tenth":     {syncer.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 13, Seconds: 13}, time.Minute, false},
-		"when ten times that are over":                   {syncer.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 11, Seconds: 11}, time.Minute, true},
-		"when the mending took long, not the comparison": {syncer.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 1, Seconds: 60}, time.Minute, true},
-		"when it failed":                                 {syncer.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x"}, time.Minute, true},
-		"when it failed after a long comparison":         {syncer.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x", Compared: 3}, time.Minute, false},
-		"when a clock is ahead":                          {syncer.Reconciliation{Time: time.Now().Add(time.Hour)}, time.Minute, false},
+		"when the interval is over":                      {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute)}, time.Minute, true},
+		"when it is not":                                 {target.Reconciliation{Time: time.Now().Add(-30 * time.Second)}, time.Minute, false},
+		"when the comparison took more than a tenth":     {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 13, Seconds: 13}, time.Minute, false},
+		"when ten times that are over":                   {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 11, Seconds: 11}, time.Minute, true},
+		"when the mending took long, not the comparison": {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 1, Seconds: 60}, time.Minute, true},
+		"when it failed":                                 {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x"}, time.Minute, true},
+		"when it failed after a long comparison":         {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x", Compared: 3}, time.Minute, false},
+		"when a clock is ahead":                          {target.Reconciliation{Time: time.Now().Add(time.Hour)}, time.Minute, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLibrary(t)
 			r := l.start(setup{})
-			test.last.Cluster, test.last.Target = key("").Cluster, target
+			test.last.Cluster, test.last.Target = key("").Cluster, fed
 			if err := l.records.Reconciled(t.Context(), test.last); err != nil {
 				t.Fatal(err)
 			}
@@ -475,8 +476,8 @@ type watched struct {
 	looked chan bool
 }
 
-func (w *watched) LastReconcile(ctx context.Context, target, cluster string) (syncer.Reconciliation, bool, error) {
-	last, found, err := w.Records.LastReconcile(ctx, target, cluster)
+func (w *watched) LastReconcile(ctx context.Context, fed, cluster string) (target.Reconciliation, bool, error) {
+	last, found, err := w.Records.LastReconcile(ctx, fed, cluster)
 	select {
 	case w.looked <- true:
 	default:
@@ -502,14 +503,14 @@ func TestReconciler_TriesAgain(t *testing.T) {
 	fails := &shelf{fakeRegistry: l.registry, failure: errDown}
 	l.run(l.reconciler(r, plan{interval: time.Second, wrap: func(p *syncer.ReconcileDependencies) { p.Inventory = fails }}))
 	eventually(t, "a failure", func() bool { return r.counter("odasync_reconciles_total", "error") == 1 })
-	if last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster); err != nil || last.Error == "" {
+	if last, _, err := l.records.LastReconcile(t.Context(), fed, key("").Cluster); err != nil || last.Error == "" {
 		t.Errorf("the note says %+v, %v", last, err)
 	}
 	fails.mu.Lock()
 	fails.failure = nil
 	fails.mu.Unlock()
 	eventually(t, "the next try to be noted", func() bool {
-		last, _, err := l.records.LastReconcile(t.Context(), target, key("").Cluster)
+		last, _, err := l.records.LastReconcile(t.Context(), fed, key("").Cluster)
 		return err == nil && last.ID == "first" && last.Error == ""
 	})
 	told := 0

@@ -21,7 +21,7 @@ import (
 // setup is how a test wants a replica.
 type setup struct {
 	url         string // of the server; empty for the bench's
-	target      string // empty for the bench's
+	fed      string // empty for the bench's
 	concurrency int
 	tries       int // of an apply before its message goes back
 	pause       time.Duration
@@ -49,7 +49,7 @@ func (b *bench) start(s setup) *replica {
 	if s.url == "" {
 		s.url = b.server.URL()
 	}
-	target := cmp.Or(s.target, target)
+	fed := cmp.Or(s.fed, fed)
 	conn, err := stream.Connect(stream.Config{URL: s.url, Replicas: 1, History: 32}, "replica", zerolog.Nop(),
 		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
 	if err != nil {
@@ -61,22 +61,22 @@ func (b *bench) start(s setup) *replica {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	consumer, err := log.EnsureConsumer(ctx, target, "http://registry")
+	consumer, err := log.EnsureConsumer(ctx, fed, "http://registry")
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	sessions, err := conn.Sessions(ctx, target)
+	sessions, err := conn.Sessions(ctx, fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	states, err := log.States(ctx, target)
+	states, err := log.States(ctx, fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	cfg := syncer.Config{
-		Target: target, Concurrency: max(s.concurrency, 1), Batch: max(s.concurrency, 1), Tries: max(s.tries, 1), Pause: config.Duration(s.pause),
+		Target: fed, Concurrency: max(s.concurrency, 1), Batch: max(s.concurrency, 1), Tries: max(s.tries, 1), Pause: config.Duration(s.pause),
 	}
-	letters, err := conn.Letters(ctx, target)
+	letters, err := conn.Letters(ctx, fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func (r *replica) outcome(name string) int {
 	return r.counter("odasync_events_handled_total", name)
 }
 
-func (r *replica) races() int { return r.counter("odasync_apply_races_total", "") }
+func (r *replica) races() int { return r.counter("odasync_apply_conflicts_total", "") }
 
 func (r *replica) lost() int { return r.counter("odasync_claims_lost_total", "") }
 

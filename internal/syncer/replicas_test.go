@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // Two replicas, few keys that change all the time, a registry that is slow now and then and fails now and then.
@@ -36,7 +37,7 @@ func TestTwoReplicasOnHotKeys(t *testing.T) {
 			return ctx.Err()
 		}
 		if draw(40) == 0 {
-			return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "PUT /components/{id}", Status: 503}
+			return &target.Failure{Class: target.ClassUnavailable, Request: "PUT /components/{id}", Status: 503}
 		}
 		return nil
 	})
@@ -76,11 +77,11 @@ func TestTwoReplicasOnHotKeys(t *testing.T) {
 // frozen is a registry whose calls, for one replica, end when the test lets them, whatever their context says: a
 // request that was sent cannot be called back.
 type frozen struct {
-	syncer.Registry
+	target.Registry
 	gate *gate
 }
 
-func (f *frozen) Apply(_ context.Context, k component.Key, c *component.Component, prior syncer.Previous) (syncer.Result, error) {
+func (f *frozen) Apply(_ context.Context, k component.Key, c *component.Component, prior target.Previous) (target.Result, error) {
 	_ = f.gate.pass(context.Background(), call{Name: k.Name, Content: c.Metadata.Description})
 	return f.Registry.Apply(context.Background(), k, c, prior)
 }

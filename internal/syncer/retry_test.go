@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/event"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
@@ -20,7 +20,7 @@ func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
 	b := newBench(t)
 	b.registry.script(func(_ context.Context, c call) error {
 		if strings.HasPrefix(c.Content, "bad") {
-			return &syncer.Failure{Class: syncer.ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}
+			return &target.Failure{Class: target.ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}
 		}
 		return nil
 	})
@@ -28,11 +28,11 @@ func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
 	bad := b.put("a", "bad")
 	b.put("b", "B")
 	b.idle() // the message was dropped, not kept for another try
-	want := syncer.State{
-		Key: key("a"), Sequence: bad.Sequence, Outcome: syncer.OutcomeFailed, Hash: bad.Hash,
-		Ref:    syncer.Ref{Registry: "self", Name: "a", ID: "id-a"},
+	want := target.State{
+		Key: key("a"), Sequence: bad.Sequence, Outcome: target.OutcomeFailed, Hash: bad.Hash,
+		Ref:    target.Ref{Registry: "self", Name: "a", ID: "id-a"},
 		Error:  "apply east/odacompns-1/a: POST /components: HTTP 422: name too long",
-		Reason: syncer.ClassInvalid, ConsecutiveFailures: 1, DeadLetter: true,
+		Reason: target.ClassInvalid, ConsecutiveFailures: 1, DeadLetter: true,
 	}
 	if diff := cmp.Diff(want, b.state("a"), ignored); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
@@ -45,7 +45,7 @@ func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
 	}
 	good := b.put("a", "good")
 	b.idle()
-	if got := b.state("a"); got.Sequence != good.Sequence || got.Outcome != syncer.OutcomeApplied || got.Error != "" {
+	if got := b.state("a"); got.Sequence != good.Sequence || got.Outcome != target.OutcomeApplied || got.Error != "" {
 		t.Errorf("state after the next version: %+v", got)
 	}
 	// What a rejected apply left behind is not known: the next one looks.
@@ -63,13 +63,13 @@ func TestRegistryDownIsTriedAgain(t *testing.T) {
 		words   string
 	}{
 		"down": {
-			&syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components", Status: 503},
+			&target.Failure{Class: target.ClassUnavailable, Request: "POST /components", Status: 503},
 			func(b *bench) event.Event { return b.put("a", "A") },
 			[]call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}},
 			"apply east/odacompns-1/a: POST /components: HTTP 503",
 		},
 		"refused": {
-			&syncer.Failure{Class: syncer.ClassUnauthorized, Request: "GET /registries", Status: 401, Detail: "no token"},
+			&target.Failure{Class: target.ClassUnauthorized, Request: "GET /registries", Status: 401, Detail: "no token"},
 			func(b *bench) event.Event { return b.put("a", "A") },
 			[]call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}},
 			"apply east/odacompns-1/a: GET /registries: HTTP 401: no token",
@@ -152,7 +152,7 @@ func TestRecordOfAnUnfinishedApplyIsKept(t *testing.T) {
 	b := newBench(t)
 	var once sync.Once
 	b.registry.script(func(context.Context, call) (err error) {
-		once.Do(func() { err = &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /apis"} })
+		once.Do(func() { err = &target.Failure{Class: target.ClassUnavailable, Request: "POST /apis"} })
 		return err
 	})
 	b.start(setup{})
@@ -160,7 +160,7 @@ func TestRecordOfAnUnfinishedApplyIsKept(t *testing.T) {
 	b.idle()
 	b.registry.mu.Lock()
 	defer b.registry.mu.Unlock()
-	want := []syncer.Ref{{}, {Registry: "self", Name: "a", ID: "id-a"}}
+	want := []target.Ref{{}, {Registry: "self", Name: "a", ID: "id-a"}}
 	if diff := cmp.Diff(want, b.registry.records); diff != "" {
 		t.Errorf("records given to the calls (-want +got):\n%s", diff)
 	}
@@ -176,7 +176,7 @@ func TestBusyRegistryIsLeftAlone(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if calls = append(calls, time.Now()); len(calls) == 1 {
-			return &syncer.Failure{Class: syncer.ClassRateLimited, Request: "POST /components", Status: 429, RetryAfter: pause}
+			return &target.Failure{Class: target.ClassRateLimited, Request: "POST /components", Status: 429, RetryAfter: pause}
 		}
 		return nil
 	})
@@ -193,7 +193,7 @@ func TestBusyRegistryIsLeftAlone(t *testing.T) {
 func TestKeyOfALivingReplicaIsTriedAgainShortly(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	sessions, err := b.conn.Sessions(t.Context(), target)
+	sessions, err := b.conn.Sessions(t.Context(), fed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestKeyOfALivingReplicaIsTriedAgainShortly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.states.Save(t.Context(), syncer.State{Key: key("a"), Intent: 1, Owner: other.Name()}); err != nil {
+	if _, err := b.states.Save(t.Context(), target.State{Key: key("a"), Intent: 1, Owner: other.Name()}); err != nil {
 		t.Fatal(err)
 	}
 	r := b.start(setup{})

@@ -17,6 +17,7 @@ import (
 	"odasync/internal/prune"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // shelf lists the fake registry as a reconcile sees it: one entry of odasync's for each name that is shown.
@@ -24,13 +25,13 @@ type shelf struct {
 	*fakeRegistry
 
 	mu      sync.Mutex
-	change  func([]syncer.Entry) []syncer.Entry // what somebody did by hand
+	change  func([]target.Entry) []target.Entry // what somebody did by hand
 	failure error                               // after the first entry
 	names   map[string]string                   // of components, where the configuration gives another
 }
 
 // Inventory implements syncer.Inventory.
-func (s *shelf) Inventory(_ context.Context, cluster string, each func(syncer.Entry)) error {
+func (s *shelf) Inventory(_ context.Context, cluster string, each func(target.Entry)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, e := range s.entries() {
@@ -45,20 +46,20 @@ func (s *shelf) Inventory(_ context.Context, cluster string, each func(syncer.En
 }
 
 // Place implements syncer.Inventory.
-func (s *shelf) Place(k component.Key) syncer.Ref {
+func (s *shelf) Place(k component.Key) target.Ref {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return syncer.Ref{Registry: "self", Name: cmp.Or(s.names[k.Name], k.Name)}
+	return target.Ref{Registry: "self", Name: cmp.Or(s.names[k.Name], k.Name)}
 }
 
-func (s *shelf) entries() []syncer.Entry {
-	var all []syncer.Entry
+func (s *shelf) entries() []target.Entry {
+	var all []target.Entry
 	s.fakeRegistry.mu.Lock()
 	for name, content := range s.shown {
-		all = append(all, syncer.Entry{Key: key(name), Ref: syncer.Ref{Registry: "self", Name: name, ID: "id-" + name, Digest: content}})
+		all = append(all, target.Entry{Key: key(name), Ref: target.Ref{Registry: "self", Name: name, ID: "id-" + name, Digest: content}})
 	}
 	s.fakeRegistry.mu.Unlock()
-	slices.SortFunc(all, func(a, b syncer.Entry) int { return cmp.Compare(a.Ref.Name, b.Ref.Name) })
+	slices.SortFunc(all, func(a, b target.Entry) int { return cmp.Compare(a.Ref.Name, b.Ref.Name) })
 	if s.change != nil {
 		all = s.change(all)
 	}
@@ -66,7 +67,7 @@ func (s *shelf) entries() []syncer.Entry {
 }
 
 // edit changes what is listed from now on.
-func (s *shelf) edit(change func([]syncer.Entry) []syncer.Entry) {
+func (s *shelf) edit(change func([]target.Entry) []target.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.change = change
@@ -142,7 +143,7 @@ func (l *library) mark(id string, unlisted ...string) {
 // reconciler returns one that mends through the replica.
 func (l *library) reconciler(r *replica, p plan) *syncer.Reconciler {
 	l.t.Helper()
-	claims, err := l.conn.Claims(context.Background(), stream.TargetScope(target), "reconciler")
+	claims, err := l.conn.Claims(context.Background(), stream.TargetScope(fed), "reconciler")
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func (l *library) reconciler(r *replica, p plan) *syncer.Reconciler {
 }
 
 // reconcile wants success.
-func (l *library) reconcile(r *syncer.Reconciler) syncer.Reconciliation {
+func (l *library) reconcile(r *syncer.Reconciler) target.Reconciliation {
 	l.t.Helper()
 	done, err := r.Reconcile(context.Background(), key("").Cluster, false)
 	if err != nil {
@@ -187,7 +188,7 @@ func (l *library) settled() {
 // counts are the numbers of a reconciliation.
 type counts struct{ Missing, Different, Unsettled, Orphans, Pending, Failed, Repaired, Deleted, Unrepaired int }
 
-func countsOf(r syncer.Reconciliation) counts {
+func countsOf(r target.Reconciliation) counts {
 	return counts{r.Missing, r.Different, r.Unacknowledged, r.Orphans, r.Pending, r.Failed, r.Repaired, r.Deleted, r.Unrepaired}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/condition"
+	"odasync/internal/target"
 )
 
 // sink is whether the registry as a whole takes writes.
@@ -18,7 +19,7 @@ func newSink(log zerolog.Logger) sink {
 
 // result notes how a conversation with the registry ended. What one component meets says nothing against the registry.
 func (s sink) result(err error) {
-	if ClassOf(err).Particular() {
+	if target.ClassOf(err).Particular() {
 		err = nil
 	}
 	s.Set(err)
@@ -26,7 +27,7 @@ func (s sink) result(err error) {
 
 // words gives what a failure has in common over components and requests.
 func words(err error) string {
-	var failure *Failure
+	var failure *target.Failure
 	if !errors.As(err, &failure) {
 		return err.Error()
 	}
@@ -45,7 +46,7 @@ func newBroker(log zerolog.Logger) broker {
 func (b broker) result(err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
-	case errors.Is(err, ErrClaimed), errors.Is(err, ErrConflict), errors.Is(err, errUnknown):
+	case errors.Is(err, target.ErrClaimed), errors.Is(err, target.ErrConflict), errors.Is(err, errUnknown):
 		b.Set(nil)
 	default:
 		b.Set(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"odasync/internal/target"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,11 +14,11 @@ import (
 
 func TestSinkLogsChangesOnly(t *testing.T) {
 	down := func(request, words string) error {
-		return &Failure{Class: ClassUnavailable, Request: request, Status: 503, Detail: words}
+		return &target.Failure{Class: target.ClassUnavailable, Request: request, Status: 503, Detail: words}
 	}
-	refused := &Failure{Class: ClassUnauthorized, Request: "GET /registries", Status: 401}
-	rejected := &Failure{Class: ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}
-	moved := &Failure{Class: ClassConflict, Request: "PUT /components/{id}", Status: 404}
+	refused := &target.Failure{Class: target.ClassUnauthorized, Request: "GET /registries", Status: 401}
+	rejected := &target.Failure{Class: target.ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}
+	moved := &target.Failure{Class: target.ClassConflict, Request: "PUT /components/{id}", Status: 404}
 	const broken, well = "warn the registry does not take writes, trying again", "info the registry takes writes again"
 	tests := map[string]struct {
 		results []error
@@ -66,8 +67,8 @@ func TestBrokerKnowsWhatIsItsFault(t *testing.T) {
 	}{
 		"well":                     {[]error{nil}, false},
 		"a bucket that is full":    {[]error{nil, full}, true},
-		"a claim of another":       {[]error{full, ErrClaimed}, false},
-		"a race":                   {[]error{full, ErrConflict}, false},
+		"a claim of another":       {[]error{full, target.ErrClaimed}, false},
+		"a race":                   {[]error{full, target.ErrConflict}, false},
 		"a request that was cut":   {[]error{full, context.Canceled}, true},
 		"cut, but well before it":  {[]error{nil, context.Canceled}, false},
 		"a failure that has ended": {[]error{full, nil}, false},

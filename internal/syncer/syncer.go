@@ -15,6 +15,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
+	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
 
@@ -66,8 +67,8 @@ type Dependencies struct {
 	Sessions    Sessions
 	States      States
 	DeadLetters DeadLetters
-	Registry    Registry
-	Probe       Probe
+	Registry    target.Registry
+	Probe       target.Probe
 	// Tracer is nil for no tracing.
 	Tracer *tracing.Tracer
 }

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"odasync/internal/component"
+	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
 
@@ -20,13 +21,13 @@ func traced(p Dependencies) Dependencies {
 
 // kindOf is a word for an error: the failure's class where a registry tells one.
 func kindOf(err error) string {
-	var failure *Failure
+	var failure *target.Failure
 	switch {
 	case errors.As(err, &failure):
 		return string(failure.Class)
-	case errors.Is(err, ErrClaimed):
+	case errors.Is(err, target.ErrClaimed):
 		return outcomeClaimed
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, target.ErrConflict):
 		return "conflict"
 	}
 	return tracing.Kind(err)
@@ -39,7 +40,7 @@ func step(ctx context.Context, name string) (context.Context, tracing.Span) {
 type tracedStates struct{ States }
 
 // Load implements States.
-func (s tracedStates) Load(ctx context.Context, key component.Key) (State, error) {
+func (s tracedStates) Load(ctx context.Context, key component.Key) (target.State, error) {
 	ctx, span := step(ctx, "load sync state")
 	state, err := s.States.Load(ctx, key)
 	end(span, err)
@@ -47,7 +48,7 @@ func (s tracedStates) Load(ctx context.Context, key component.Key) (State, error
 }
 
 // Save implements States.
-func (s tracedStates) Save(ctx context.Context, state State) (uint64, error) {
+func (s tracedStates) Save(ctx context.Context, state target.State) (uint64, error) {
 	ctx, span := step(ctx, "save sync state")
 	if span.Recording() {
 		span.Set(attribute.Bool("odasync.intent", state.Intent != 0), attribute.String("odasync.outcome", string(state.Outcome)))
@@ -60,7 +61,7 @@ func (s tracedStates) Save(ctx context.Context, state State) (uint64, error) {
 type tracedLetters struct{ DeadLetters }
 
 // Put implements DeadLetters.
-func (l tracedLetters) Put(ctx context.Context, letter DeadLetter) error {
+func (l tracedLetters) Put(ctx context.Context, letter target.DeadLetter) error {
 	ctx, span := step(ctx, "store dead letter")
 	err := l.DeadLetters.Put(ctx, letter)
 	end(span, err)
@@ -76,10 +77,10 @@ func (l tracedLetters) Remove(ctx context.Context, key component.Key, upTo uint6
 }
 
 // tracedRegistry has a span around each try.
-type tracedRegistry struct{ Registry }
+type tracedRegistry struct{ target.Registry }
 
 // Apply implements Registry.
-func (r tracedRegistry) Apply(ctx context.Context, key component.Key, c *component.Component, prior Previous) (Result, error) {
+func (r tracedRegistry) Apply(ctx context.Context, key component.Key, c *component.Component, prior target.Previous) (target.Result, error) {
 	ctx, span := step(ctx, "apply")
 	result, err := r.Registry.Apply(ctx, key, c, prior)
 	ended(span, prior, result, err)
@@ -87,14 +88,14 @@ func (r tracedRegistry) Apply(ctx context.Context, key component.Key, c *compone
 }
 
 // Delete implements Registry.
-func (r tracedRegistry) Delete(ctx context.Context, key component.Key, prior Previous) (Result, error) {
+func (r tracedRegistry) Delete(ctx context.Context, key component.Key, prior target.Previous) (target.Result, error) {
 	ctx, span := step(ctx, "delete")
 	result, err := r.Registry.Delete(ctx, key, prior)
 	ended(span, prior, result, err)
 	return result, err
 }
 
-func ended(span tracing.Span, prior Previous, result Result, err error) {
+func ended(span tracing.Span, prior target.Previous, result target.Result, err error) {
 	if span.Recording() {
 		span.Set(attribute.Bool("odasync.doubt", prior.InDoubt), attribute.Int("odasync.requests", result.Requests), attribute.Int("odasync.writes", result.Writes))
 	}

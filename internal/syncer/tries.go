@@ -7,25 +7,26 @@ import (
 	"time"
 
 	"odasync/internal/event"
+	"odasync/internal/target"
 )
 
 // converse brings one state into the registry. Where the registry as a whole does not answer, it tries again at once,
 // a few times and with a pause, before the failure counts and the message goes back to the stream. A stop ends the
 // pause, and so does the breaker. What may be about this component alone is not tried again here: it would hold up others.
-func (a *Applier) converse(held context.Context, e *event.Event, prior Previous) (Result, error) {
+func (a *Applier) converse(held context.Context, e *event.Event, prior target.Previous) (target.Result, error) {
 	opened := a.breaker.opened()
 	for try := 1; ; try++ {
 		result, err := a.once(held, e, prior)
-		again := ClassOf(err) == ClassUnavailable && !mayBePoison(err) && try < a.cfg.Tries
+		again := target.ClassOf(err) == target.ClassUnavailable && !mayBePoison(err) && try < a.cfg.Tries
 		if !again || !a.pause(held, opened, time.Duration(a.cfg.Pause)) {
 			return result, a.weigh(held, e, err, opened)
 		}
 		// What the failed try left behind is not known.
-		prior = Previous{Ref: merged(prior.Ref, result.Ref), InDoubt: true}
+		prior = target.Previous{Ref: merged(prior.Ref, result.Ref), InDoubt: true}
 	}
 }
 
-func (a *Applier) once(held context.Context, e *event.Event, prior Previous) (result Result, err error) {
+func (a *Applier) once(held context.Context, e *event.Event, prior target.Previous) (result target.Result, err error) {
 	began := time.Now()
 	if e.Deleted() {
 		result, err = a.ports.Registry.Delete(held, e.Key, prior)
@@ -35,14 +36,14 @@ func (a *Applier) once(held context.Context, e *event.Event, prior Previous) (re
 	if err != nil && held.Err() != nil {
 		return result, err // a request that was cut off tells nothing about the registry
 	}
-	if ClassOf(err) == ClassUnavailable && !mayBePoison(err) {
+	if target.ClassOf(err) == target.ClassUnavailable && !mayBePoison(err) {
 		a.sink.result(err) // told at the first try already
 	}
-	var failure *Failure
+	var failure *target.Failure
 	switch {
-	case (err == nil || ClassOf(err).Permanent()) && result.Requests > 0:
+	case (err == nil || target.ClassOf(err).Permanent()) && result.Requests > 0:
 		a.limiter.answered(time.Since(began) / time.Duration(result.Requests))
-	case ClassOf(err) == ClassRateLimited && errors.As(err, &failure):
+	case target.ClassOf(err) == target.ClassRateLimited && errors.As(err, &failure):
 		a.limiter.pressed(began, failure.RetryAfter)
 	case errors.Is(err, context.DeadlineExceeded):
 		a.limiter.pressed(began, 0)
@@ -57,8 +58,8 @@ func (a *Applier) weigh(held context.Context, e *event.Event, err error, flow <-
 	if err != nil && held.Err() != nil {
 		return err
 	}
-	var failure *Failure
-	switch class := ClassOf(err); {
+	var failure *target.Failure
+	switch class := target.ClassOf(err); {
 	case err == nil, class.Permanent():
 		a.breaker.succeeded()
 	case mayBePoison(err) && errors.As(err, &failure):
@@ -68,14 +69,14 @@ func (a *Applier) weigh(held context.Context, e *event.Event, err error, flow <-
 		}
 		if probe == nil && !a.breaker.several(e.Key) {
 			poison := *failure
-			poison.Class = ClassPoison
+			poison.Class = target.ClassPoison
 			err = &poison
 			break
 		}
 		a.breaker.failedFor(e.Key, err, probe != nil, flow)
-	case class == ClassUnavailable, class == ClassUnauthorized:
+	case class == target.ClassUnavailable, class == target.ClassUnauthorized:
 		a.breaker.failedFor(e.Key, err, false, flow)
-	case class == ClassRateLimited && errors.As(err, &failure) && failure.RetryAfter >= longPause:
+	case class == target.ClassRateLimited && errors.As(err, &failure) && failure.RetryAfter >= longPause:
 		a.breaker.pausedFor(failure.RetryAfter, err, flow)
 	}
 	a.sink.result(err)
@@ -87,9 +88,9 @@ const longPause = 5 * time.Second
 
 // mayBePoison says whether a failure may be the registry's answer to one component alone.
 func mayBePoison(err error) bool {
-	var failure *Failure
+	var failure *target.Failure
 	return errors.As(err, &failure) &&
-		(failure.Status == http.StatusInternalServerError || failure.Class == ClassUnauthorized || errors.Is(err, context.DeadlineExceeded))
+		(failure.Status == http.StatusInternalServerError || failure.Class == target.ClassUnauthorized || errors.Is(err, context.DeadlineExceeded))
 }
 
 // pause waits; false when the claim or the syncer ended meanwhile, or the breaker opened.

@@ -9,19 +9,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 func TestRegistryThatDoesNotAnswerIsTriedAgainAtOnce(t *testing.T) {
 	t.Parallel()
-	class := func(c syncer.Class) error { return &syncer.Failure{Class: c, Request: "POST /components"} }
+	class := func(c target.Class) error { return &target.Failure{Class: c, Request: "POST /components"} }
 	tests := map[string]struct {
 		failures []error // of the first calls
 		want     []call
 		attempts int // deliveries that it took; 0 where the message is dropped
 	}{
 		"down once": {
-			[]error{class(syncer.ClassUnavailable)},
+			[]error{class(target.ClassUnavailable)},
 			[]call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
 		"an unknown error": {
@@ -29,15 +29,15 @@ func TestRegistryThatDoesNotAnswerIsTriedAgainAtOnce(t *testing.T) {
 			[]call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
 		"down for all tries": {
-			[]error{class(syncer.ClassUnavailable), class(syncer.ClassUnavailable), class(syncer.ClassUnavailable)},
+			[]error{class(target.ClassUnavailable), class(target.ClassUnavailable), class(target.ClassUnavailable)},
 			[]call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}, {"a", "A", true}}, 2,
 		},
 		"busy goes back at once": {
-			[]error{class(syncer.ClassRateLimited)},
+			[]error{class(target.ClassRateLimited)},
 			[]call{{"a", "A", false}, {"a", "A", true}}, 2,
 		},
 		"down, then rejected": {
-			[]error{class(syncer.ClassUnavailable), class(syncer.ClassInvalid)},
+			[]error{class(target.ClassUnavailable), class(target.ClassInvalid)},
 			[]call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
 	}
@@ -81,7 +81,7 @@ func TestStopEndsThePauseBetweenTries(t *testing.T) {
 	called := make(chan struct{}, 10)
 	b.registry.script(func(context.Context, call) error {
 		called <- struct{}{}
-		return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components"}
+		return &target.Failure{Class: target.ClassUnavailable, Request: "POST /components"}
 	})
 	r := b.start(setup{tries: 3, pause: time.Hour})
 	b.put("a", "A")

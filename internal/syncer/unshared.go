@@ -5,13 +5,14 @@ import (
 	"sync"
 
 	"odasync/internal/component"
+	"odasync/internal/target"
 )
 
 // Unshared returns the ports for a registry that this process alone writes, and that no sync state tells of: what is known of a component lasts as long as the process. Dead letters are not kept; the caller has the
 // error.
-func InMemory(heads Heads, registry Registry, probe Probe) Dependencies {
+func InMemory(heads Heads, registry target.Registry, probe target.Probe) Dependencies {
 	return Dependencies{
-		Heads: heads, Sessions: noSessions{}, States: &memory{states: map[component.Key]State{}}, DeadLetters: noLetters{},
+		Heads: heads, Sessions: noSessions{}, States: &memory{states: map[component.Key]target.State{}}, DeadLetters: noLetters{},
 		Registry: registry, Probe: probe,
 	}
 }
@@ -20,7 +21,7 @@ func InMemory(heads Heads, registry Registry, probe Probe) Dependencies {
 type noSessions struct{}
 
 // Open implements Sessions.
-func (n noSessions) Open(context.Context) (Session, error) { return n, nil }
+func (n noSessions) Open(context.Context) (target.Session, error) { return n, nil }
 
 // End implements Sessions.
 func (noSessions) End(context.Context, string) error { return nil }
@@ -37,7 +38,7 @@ func (noSessions) Retire() {}
 type noLetters struct{}
 
 // Put implements DeadLetters.
-func (noLetters) Put(context.Context, DeadLetter) error { return nil }
+func (noLetters) Put(context.Context, target.DeadLetter) error { return nil }
 
 // Remove implements DeadLetters.
 func (noLetters) Remove(context.Context, component.Key, uint64) error { return nil }
@@ -45,11 +46,11 @@ func (noLetters) Remove(context.Context, component.Key, uint64) error { return n
 // memory is sync state that lasts as long as the process.
 type memory struct {
 	mu     sync.Mutex
-	states map[component.Key]State
+	states map[component.Key]target.State
 }
 
 // Load implements States.
-func (m *memory) Load(_ context.Context, key component.Key) (State, error) {
+func (m *memory) Load(_ context.Context, key component.Key) (target.State, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	state := m.states[key]
@@ -58,11 +59,11 @@ func (m *memory) Load(_ context.Context, key component.Key) (State, error) {
 }
 
 // Save implements States.
-func (m *memory) Save(_ context.Context, s State) (uint64, error) {
+func (m *memory) Save(_ context.Context, s target.State) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.states[s.Key].Revision != s.Revision {
-		return 0, ErrConflict
+		return 0, target.ErrConflict
 	}
 	s.Revision++
 	m.states[s.Key] = s

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"odasync/internal/event"
+	"odasync/internal/target"
 )
 
 // action is what happens to a message.
@@ -49,18 +50,18 @@ func handedBack(delay time.Duration) verdict {
 
 // judge is the one place that turns an error into a verdict. The attempt, from 1, decides how long to wait.
 func judge(err error, attempt int) verdict {
-	if errors.Is(err, ErrClaimed) {
+	if errors.Is(err, target.ErrClaimed) {
 		return verdict{outcome: outcomeClaimed, action: retry, delay: 100*time.Millisecond + rand.N(300*time.Millisecond)}
 	}
 	v := verdict{outcome: outcomeRetried, action: retry, delay: backoff(attempt), err: err}
-	var failure *Failure
+	var failure *target.Failure
 	if !errors.As(err, &failure) {
 		return v
 	}
 	switch {
 	case failure.Class.Permanent():
 		return verdict{outcome: outcomeFailed, action: drop, err: err}
-	case failure.Class == ClassRateLimited:
+	case failure.Class == target.ClassRateLimited:
 		v.delay = max(v.delay, failure.RetryAfter)
 	}
 	return v
@@ -81,7 +82,7 @@ func (s *Syncer) settle(ctx context.Context, d *event.Delivery, v verdict) {
 	s.metrics.handled(v.outcome)
 	log := s.log.Debug()
 	if v.outcome == outcomeFailed {
-		s.metrics.letters.WithLabelValues(string(ClassOf(v.err))).Inc()
+		s.metrics.letters.WithLabelValues(string(target.ClassOf(v.err))).Inc()
 		log = s.log.Error()
 	}
 	log.Ctx(ctx).Err(v.err).Str("cluster", d.Key.Cluster).Str("namespace", d.Key.Namespace).Str("component", d.Key.Name).

@@ -3,13 +3,14 @@ package syncer
 import (
 	"errors"
 	"fmt"
+	"odasync/internal/target"
 	"testing"
 	"time"
 )
 
 func TestJudge(t *testing.T) {
-	failure := func(class Class, after time.Duration) error {
-		return fmt.Errorf("apply a/b/c: %w", &Failure{Class: class, Request: "PUT /components/{id}", Status: 500, RetryAfter: after})
+	failure := func(class target.Class, after time.Duration) error {
+		return fmt.Errorf("apply a/b/c: %w", &target.Failure{Class: class, Request: "PUT /components/{id}", Status: 500, RetryAfter: after})
 	}
 	tests := map[string]struct {
 		err        error
@@ -19,20 +20,20 @@ func TestJudge(t *testing.T) {
 		least, end time.Duration // of the delay; end is the first that is too long
 		silent     bool          // the verdict carries no error
 	}{
-		"claimed by another":        {ErrClaimed, 9, outcomeClaimed, retry, 100 * time.Millisecond, 400 * time.Millisecond, true},
-		"claimed, wrapped":          {fmt.Errorf("x: %w", ErrClaimed), 9, outcomeClaimed, retry, 100 * time.Millisecond, 400 * time.Millisecond, true},
-		"the entry changed":         {fmt.Errorf("save: %w", ErrConflict), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
-		"down":                      {failure(ClassUnavailable, 0), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
-		"down, third attempt":       {failure(ClassUnavailable, 0), 3, outcomeRetried, retry, 200 * time.Millisecond, 2200 * time.Millisecond, false},
-		"down for long":             {failure(ClassUnavailable, 0), 1 << 30, outcomeRetried, retry, 3 * time.Second, 33 * time.Second, false},
-		"refused":                   {failure(ClassUnauthorized, 0), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
-		"moved":                     {failure(ClassConflict, 0), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
+		"claimed by another":        {target.ErrClaimed, 9, outcomeClaimed, retry, 100 * time.Millisecond, 400 * time.Millisecond, true},
+		"claimed, wrapped":          {fmt.Errorf("x: %w", target.ErrClaimed), 9, outcomeClaimed, retry, 100 * time.Millisecond, 400 * time.Millisecond, true},
+		"the entry changed":         {fmt.Errorf("save: %w", target.ErrConflict), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
+		"down":                      {failure(target.ClassUnavailable, 0), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
+		"down, third attempt":       {failure(target.ClassUnavailable, 0), 3, outcomeRetried, retry, 200 * time.Millisecond, 2200 * time.Millisecond, false},
+		"down for long":             {failure(target.ClassUnavailable, 0), 1 << 30, outcomeRetried, retry, 3 * time.Second, 33 * time.Second, false},
+		"refused":                   {failure(target.ClassUnauthorized, 0), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
+		"moved":                     {failure(target.ClassConflict, 0), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
 		"unknown":                   {errors.New("no route"), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
-		"busy":                      {failure(ClassRateLimited, 0), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
-		"busy for a minute":         {failure(ClassRateLimited, time.Minute), 1, outcomeRetried, retry, time.Minute, time.Minute + 1, false},
-		"busy for less":             {failure(ClassRateLimited, time.Nanosecond), 20, outcomeRetried, retry, 3 * time.Second, 33 * time.Second, false},
-		"down with a wait it named": {failure(ClassUnavailable, time.Hour), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
-		"rejected":                  {failure(ClassInvalid, time.Hour), 5, outcomeFailed, drop, 0, 1, false},
+		"busy":                      {failure(target.ClassRateLimited, 0), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
+		"busy for a minute":         {failure(target.ClassRateLimited, time.Minute), 1, outcomeRetried, retry, time.Minute, time.Minute + 1, false},
+		"busy for less":             {failure(target.ClassRateLimited, time.Nanosecond), 20, outcomeRetried, retry, 3 * time.Second, 33 * time.Second, false},
+		"down with a wait it named": {failure(target.ClassUnavailable, time.Hour), 1, outcomeRetried, retry, 50 * time.Millisecond, 550 * time.Millisecond, false},
+		"rejected":                  {failure(target.ClassInvalid, time.Hour), 5, outcomeFailed, drop, 0, 1, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // a registry that fails with 500 over every component while its trial goes well is sick: nobody is parked.
@@ -13,14 +14,14 @@ func TestManyFailuresWithoutASuccessAreTheRegistrys(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.registry.script(func(context.Context, call) error {
-		return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 500}
+		return &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
 	})
 	r := b.start(setup{concurrency: 8})
 	for i := range 20 {
 		b.put(fmt.Sprintf("c%d", i), "A")
 	}
 	eventually(t, "more than five attempts", func() bool { return b.state("c0").Attempts >= 5 || b.state("c0").DeadLetter })
-	if n := len(b.letters(target)); n != 0 {
+	if n := len(b.letters(fed)); n != 0 {
 		t.Errorf("%d dead letters, breaker %s", n, r.syncer.Flow().Breaker.State)
 	}
 }
@@ -30,7 +31,7 @@ func TestOneBadComponentDoesNotMakeTheReplicaUnready(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.registry.script(func(context.Context, call) error {
-		return &syncer.Failure{Class: syncer.ClassUnavailable, Request: "POST /components/", Status: 500}
+		return &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
 	})
 	r := b.start(setup{})
 	b.put("a", "bad")
@@ -67,7 +68,7 @@ func TestTrialThatIsNotAllowedDoesNotKeepTheBreakerOpen(t *testing.T) {
 	b := newBench(t)
 	b.registry.answer(func(question string) error {
 		if question == "trial" {
-			return &syncer.Failure{Class: syncer.ClassUnauthorized, Request: "PUT /registries/{id}", Status: 403}
+			return &target.Failure{Class: target.ClassUnauthorized, Request: "PUT /registries/{id}", Status: 403}
 		}
 		return nil
 	})
@@ -93,7 +94,7 @@ func TestOneForbiddenComponentStopsNoOther(t *testing.T) {
 	b := newBench(t)
 	b.registry.script(func(_ context.Context, c call) error {
 		if c.Content == "bad" {
-			return &syncer.Failure{Class: syncer.ClassUnauthorized, Request: "POST /components/", Status: 403}
+			return &target.Failure{Class: target.ClassUnauthorized, Request: "POST /components/", Status: 403}
 		}
 		return nil
 	})

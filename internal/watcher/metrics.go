@@ -38,7 +38,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		suppressed: counter("odasync_events_suppressed_total", "Changes that left the normalized component as it was published."),
 		collapsed:  counter("odasync_events_collapsed_total", "Waiting changes replaced by a newer one before they were published."),
 		retried:    counter("odasync_publish_retries_total", "Publishes that failed and are tried again."),
-		refused:    counter("odasync_publish_refused_total", "Publishes refused because another message stood in the stream."),
+		refused:    counter("odasync_publish_conflicts_total", "Publishes refused because another message stood in the stream."),
 		tooLarge:   counter("odasync_events_too_large_total", "Components larger than the server's max_payload, not published."),
 	}
 	m.purged = counter("odasync_tombstones_purged_total", "Deleted components whose messages were removed after their retention.")

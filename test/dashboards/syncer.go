@@ -12,10 +12,10 @@ func syncers() board {
 				{title: "Waiting", about: "Pending: no syncer has them yet. Unfinished: a syncer has them, or they wait to be tried again.", unit: "short",
 					queries: []query{
 						{aTarget("odasync_stream_pending_messages", s), "pending {{job}}"},
-						{aTarget("odasync_stream_unfinished_messages", s), "unfinished {{job}}"},
+						{aTarget("odasync_stream_ack_pending_messages", s), "unfinished {{job}}"},
 					}},
 				{title: "Oldest", about: "Age of the oldest message without an outcome.", unit: "s", steps: limit(60, 600),
-					queries: []query{{aTarget("odasync_stream_oldest_seconds", s), "{{job}}"}}},
+					queries: []query{{aTarget("odasync_stream_oldest_unacked_age_seconds", s), "{{job}}"}}},
 				{title: "Handled", about: "Messages each second, by what became of them.", unit: "cps",
 					queries: []query{{rate("odasync_events_handled_total", s, "outcome"), "{{outcome}}"}}},
 				{title: "From the cluster to the registry", about: "Time that 19 of 20 changes took from the watcher's sight of them to the registry's answer.", unit: "s", steps: limit(10, 60),
@@ -46,7 +46,7 @@ func syncers() board {
 					queries: []query{{rate("odasync_registry_probes_total", s, "result"), "{{result}}"}}},
 				{title: "Dead letters", about: "Components that have one, and those written each second by their reason.", unit: "short",
 					queries: []query{
-						{aTarget("odasync_dead_letters_present", s), "present {{job}}"},
+						{aTarget("odasync_dead_letters", s), "present {{job}}"},
 						{rate("odasync_dead_letters_total", s, "reason"), "written, {{reason}}"},
 					}},
 			}},
@@ -54,7 +54,7 @@ func syncers() board {
 				{title: "Claims lost and races", about: "Work that was interrupted, or that another replica may have crossed, and that was done again; each second.", unit: "cps",
 					queries: []query{
 						{rate("odasync_claims_lost_total", s, "instance"), "claims lost " + each},
-						{rate("odasync_apply_races_total", s, "instance"), "races " + each},
+						{rate("odasync_apply_conflicts_total", s, "instance"), "races " + each},
 					}},
 				{title: "Readiness", about: "1 for what a syncer needs and has, 0 for what it lacks.", unit: "short",
 					queries: []query{{"odasync_ready" + s, each + " {{check}}"}}},
@@ -66,7 +66,7 @@ func syncers() board {
 				{title: "Drift", about: "Entries each second that were not as the stream wants them.", unit: "cps",
 					queries: []query{{rate("odasync_drift_total", s, "problem"), "{{problem}}"}}},
 				{title: "Orphans", about: "Entries that the stream did not want, and those of them that wait to be approved, in the last reconcile of each syncer.", unit: "short",
-					queries: []query{{"odasync_orphans" + s, "found " + each}, {"odasync_orphans_held" + s, "held " + each}}},
+					queries: []query{{"odasync_orphans" + s, "found " + each}, {"odasync_orphans_pending_approval" + s, "held " + each}}},
 			}},
 			{"Registry", 8, []panel{
 				{title: "Requests", about: "Each second, by the status of the answer; error is none.", unit: "cps",

@@ -35,7 +35,7 @@ func watchers() board {
 				{title: "Trouble", about: "Each second: publishes that are tried again, that found another message in the stream, Components that cannot be read or are too large.", unit: "cps",
 					queries: []query{
 						{"sum(rate(odasync_publish_retries_total" + w + "[$__rate_interval]))", "tried again"},
-						{"sum(rate(odasync_publish_refused_total" + w + "[$__rate_interval]))", "refused by the stream"},
+						{"sum(rate(odasync_publish_conflicts_total" + w + "[$__rate_interval]))", "refused by the stream"},
 						{"sum(rate(odasync_components_malformed_total" + w + "[$__rate_interval]))", "cannot be read"},
 						{"sum(rate(odasync_events_too_large_total" + w + "[$__rate_interval]))", "too large"},
 					}},

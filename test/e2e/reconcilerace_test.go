@@ -13,7 +13,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 	"odasync/test/lab"
 )
 
@@ -50,7 +50,7 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 			acts.Add(1)
 		}
 	})
-	var sum syncer.Reconciliation
+	var sum target.Reconciliation
 	for done := 0; done < reconciles; {
 		l.Eventually(lab.Patience, "the loop to go on", func() error {
 			if seen := acts.Load(); seen < int64(between*(done+1)) {
@@ -59,7 +59,7 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 			return nil
 		})
 		r, err := conn.Reconcile(l.Within(lab.Patience), "default", stream.ReconcileRequest{Cluster: l.Mapping.Cluster})
-		if refused := new(stream.RefusedError); errors.As(err, &refused) && refused.Reason == syncer.ErrClaimed.Error() {
+		if refused := new(stream.RefusedError); errors.As(err, &refused) && refused.Reason == target.ErrClaimed.Error() {
 			continue // the other one is at it
 		}
 		l.Must(err)

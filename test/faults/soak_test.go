@@ -135,7 +135,7 @@ func (f *fleet) deadLetters() uint64 {
 func (f *fleet) races() (sum float64) {
 	f.Helper()
 	for _, s := range f.syncers {
-		sum += f.Metric(s, "odasync_apply_races_total")
+		sum += f.Metric(s, "odasync_apply_conflicts_total")
 	}
 	return sum
 }

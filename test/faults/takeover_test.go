@@ -118,7 +118,7 @@ func TestFrozenSyncer(t *testing.T) {
 	began = time.Now()
 	f.Equal(5 * time.Second)
 	t.Logf("taken over %.1f s after the freeze; right %.0f ms after the late writer went on", taken.Seconds(), time.Since(began).Seconds()*1000)
-	if races := f.Metric(frozen, "odasync_apply_races_total"); races < 1 {
+	if races := f.Metric(frozen, "odasync_apply_conflicts_total"); races < 1 {
 		t.Errorf("the late writer counts %v races, want at least one", races)
 	}
 	f.Drained(lab.Patience)

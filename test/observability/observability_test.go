@@ -118,7 +118,7 @@ func testAlerts(t *testing.T, p *prometheus, names []string) {
 	// One Component cannot be read, one is refused; everything else runs.
 	for name, want := range map[string]string{
 		"OdasyncComponentsNotPublished": "firing", "OdasyncDeadLetters": "pending", "OdasyncNoLeader": "inactive", "OdasyncTwoLeaders": "inactive",
-		"OdasyncNoSyncer": "inactive", "OdasyncRegistryAway": "inactive", "OdasyncDeletionsHeld": "inactive", "OdasyncOrphansHeld": "inactive",
+		"OdasyncNoSyncer": "inactive", "OdasyncRegistryAway": "inactive", "OdasyncDeletionsPendingApproval": "inactive", "OdasyncOrphansPendingApproval": "inactive",
 	} {
 		if states[name] != want {
 			t.Errorf("%s is %q, want %s", name, states[name], want)

@@ -17,7 +17,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 	"odasync/test/lab"
 	"odasync/test/procs"
 )
@@ -100,11 +100,11 @@ func (w *worker) byHand() {
 		w.Must(err)
 		for n := range many {
 			key := component.Key{Cluster: "many", Namespace: "n", Name: fmt.Sprint(n)}
-			_, err := states.Save(ctx, syncer.State{Key: key, Hash: strings.Repeat("h", 500)})
+			_, err := states.Save(ctx, target.State{Key: key, Hash: strings.Repeat("h", 500)})
 			w.Must(err)
 		}
 		count := 0
-		w.Must(states.All(ctx, "many", func(syncer.State) { count++ }))
+		w.Must(states.All(ctx, "many", func(target.State) { count++ }))
 		if count != many {
 			w.Errorf("%s reads %d of %d entries", role, count, many)
 		}

@@ -3,12 +3,12 @@ package streamtest
 import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // Letter is what was put for a stored dead letter.
-func DeadLetter(d stream.DeadLetter) syncer.DeadLetter {
-	return syncer.DeadLetter{
+func DeadLetter(d stream.DeadLetter) target.DeadLetter {
+	return target.DeadLetter{
 		Event: event.Event{
 			Key: d.Key(), Component: d.Event.Component, Hash: d.Event.Hash, UID: d.Event.UID,
 			ResourceVersion: d.Event.ResourceVersion, Time: d.Event.Time, Sequence: d.Sequence,

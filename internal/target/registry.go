@@ -1,4 +1,4 @@
-package syncer
+package target
 
 import (
 	"context"
@@ -53,21 +53,21 @@ type Class string
 // The classes.
 const (
 	// ClassDown: the registry cannot be reached or is broken as a whole. Try again, for ever.
-	ClassUnavailable Class = "down"
+	ClassUnavailable Class = "unavailable"
 	// ClassBusy: the registry asks for fewer requests. Try again after Failure.RetryAfter.
-	ClassRateLimited Class = "busy"
+	ClassRateLimited Class = "rate_limited"
 	// ClassRefused: the registry refuses odasync, not the component: a wrong key, a wrong URL. Try again, loudly.
-	ClassUnauthorized Class = "refused"
+	ClassUnauthorized Class = "unauthorized"
 	// ClassMoved: the registry's content changed underneath. Read again and redo.
-	ClassConflict Class = "moved"
+	ClassConflict Class = "conflict"
 	// ClassAlone: the registry fails over this component and takes others. Try again a few times.
-	ClassPoison Class = "alone"
+	ClassPoison Class = "poison"
 	// ClassRejected: this content will never be accepted. Retrying cannot help.
-	ClassInvalid Class = "rejected"
+	ClassInvalid Class = "invalid"
 	// ClassTaken: the component's name belongs to another owner there. Retrying cannot help before that one goes.
-	ClassNameConflict Class = "taken"
+	ClassNameConflict Class = "name_conflict"
 	// ClassUnreadable: the message in the stream cannot be decoded. Retrying cannot help.
-	ClassMalformed Class = "unreadable"
+	ClassMalformed Class = "malformed"
 )
 
 // Classes lists all classes.
