@@ -21,7 +21,7 @@ import (
 // setup is how a test wants a replica.
 type setup struct {
 	url         string // of the server; empty for the bench's
-	fed      string // empty for the bench's
+	fed         string // empty for the bench's
 	concurrency int
 	tries       int // of an apply before its message goes back
 	pause       time.Duration
