@@ -14,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/syncer"
 	"odasync/internal/target"
+	"odasync/internal/testproxy"
 )
 
 // Two replicas, few keys that change all the time, a registry that is slow now and then and fails now and then.
@@ -99,8 +100,8 @@ func TestLateWriteOfAFrozenReplicaIsMended(t *testing.T) {
 	b := newBench(t)
 	g := newGate()
 	defer g.open()
-	way := newProxy(t, b.server.URL())
-	slow := b.start(setup{url: way.url(), concurrency: len(tests), wrap: func(p syncer.Dependencies) syncer.Dependencies {
+	way := testproxy.New(t, b.server.URL())
+	slow := b.start(setup{url: way.URL, concurrency: len(tests), wrap: func(p syncer.Dependencies) syncer.Dependencies {
 		p.Registry = &frozen{p.Registry, g}
 		return p
 	}})
@@ -108,7 +109,7 @@ func TestLateWriteOfAFrozenReplicaIsMended(t *testing.T) {
 		b.put(name, "1")
 		<-g.inside
 	}
-	way.setCut(true) // the claims are not renewed any more, and the broker hears no heartbeat
+	way.SetCut(true) // the claims are not renewed any more, and the broker hears no heartbeat
 	for name, test := range tests {
 		test.afterwards(b, name)
 	}
@@ -126,7 +127,7 @@ func TestLateWriteOfAFrozenReplicaIsMended(t *testing.T) {
 	for name := range tests {
 		eventually(t, "the late write of "+name, func() bool { return len(b.registry.got(name)) == before[name]+1 && b.registry.shows(name) == "1" })
 	}
-	way.setCut(false)
+	way.SetCut(false)
 	eventually(t, "everything to be done", func() bool { return slow.outcome("applied")+slow.outcome("deleted") == len(tests) })
 	b.idle()
 	for name, test := range tests {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"odasync/internal/testwait"
 	"odasync/test/cluster"
 	"odasync/test/procs"
 )
@@ -72,7 +73,7 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 	for _, server := range servers {
 		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
 			path := all.field(t, id, "spec.template.spec.containers.0."+probe+".httpGet.path").(string)
-			eventually(t, server.name+" answers its "+probe, func() error {
+			testwait.NoErrorWithin(t, patience, server.name+" answers its "+probe, func() error {
 				_, err := get(t, server.monitoring+path)
 				return err
 			})
@@ -145,7 +146,7 @@ func TestFromOneServerToThree(t *testing.T) {
 		maps.Copy(env, map[string]string{"NATS_URL": servers[0].url, "MONITORING_HOST": "127.0.0.1", "MONITORING_PORT": "0",
 			"KUBERNETES_IN_CLUSTER": "false", "KUBECONFIG": shared.Kubeconfig})
 		watcher := start(t, group, procs.Spec{Name: "watcher-" + stage.copies, Program: "watcher", Env: env})
-		eventually(t, "the Component is published", func() error {
+		testwait.NoErrorWithin(t, patience, "the Component is published", func() error {
 			published, err := watcher.Metric(within(t), "oda_collector_components_current")
 			if err == nil && published != 1 {
 				err = fmt.Errorf("%v are", published)
@@ -153,7 +154,7 @@ func TestFromOneServerToThree(t *testing.T) {
 			return err
 		})
 		for _, server := range servers {
-			eventually(t, server.name+" has a copy of the stream", func() error {
+			testwait.NoErrorWithin(t, patience, server.name+" has a copy of the stream", func() error {
 				return server.monitors(t, "$G", "ODA_COMPONENTS", "")
 			})
 		}

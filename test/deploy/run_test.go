@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"odasync/internal/testwait"
 	"odasync/test/cluster"
 	"odasync/test/procs"
 )
@@ -53,7 +53,7 @@ func TestManifestsRunThePipeline(t *testing.T) {
 	for _, p := range append(watchers, syncer) {
 		must(t, p.AwaitReady(within(t)))
 	}
-	eventually(t, "the Component is in the registry", func() error {
+	testwait.NoErrorWithin(t, patience, "the Component is in the registry", func() error {
 		text, err := get(t, registryURL+"/components/")
 		if err == nil && !strings.Contains(text, `"shown"`) {
 			err = fmt.Errorf("the registry has %s", text)
@@ -70,7 +70,7 @@ func TestManifestsRunThePipeline(t *testing.T) {
 	// KEDA finds the lag where the ScaledObject says.
 	scaled := render(t, chart(), set("syncer.autoscaling.type=keda")...)
 	trigger := scaled.field(t, "ScaledObject odasync-syncer", "spec.triggers.0.metadata").(map[string]any)
-	eventually(t, "the consumer of the ScaledObject is monitored", func() error {
+	testwait.NoErrorWithin(t, patience, "the consumer of the ScaledObject is monitored", func() error {
 		return servers[0].monitors(t, trigger["account"].(string), trigger["stream"].(string), trigger["consumer"].(string))
 	})
 
@@ -80,7 +80,7 @@ func TestManifestsRunThePipeline(t *testing.T) {
 		t.Fatal("no watcher leads")
 	}
 	must(t, watchers[leader].Stop())
-	eventually(t, "the other watcher leads", func() error {
+	testwait.NoErrorWithin(t, patience, "the other watcher leads", func() error {
 		if !leads(t, watchers[1-leader]) {
 			return fmt.Errorf("it stands by")
 		}
@@ -147,19 +147,5 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// eventually asks until there is no error.
-func eventually(t *testing.T, what string, ask func() error) {
-	t.Helper()
-	for ctx := within(t); ; {
-		err := ask()
-		if err == nil {
-			return
-		}
-		if procs.Pause(ctx, 50*time.Millisecond) != nil {
-			t.Fatalf("%s: not within %s: %v", what, patience, err)
-		}
 	}
 }

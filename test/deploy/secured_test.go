@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/stream"
+	"odasync/internal/testwait"
 	"odasync/test/procs"
 )
 
@@ -92,12 +93,12 @@ func TestPasswordsOfTheChart(t *testing.T) {
 	conn, err := stream.Dial(cfg, "odasync-watcher", func(err error) { t.Error(err) })
 	must(t, err)
 	defer conn.Close()
-	eventually(t, "the cluster makes the stream", func() error {
+	testwait.NoErrorWithin(t, patience, "the cluster makes the stream", func() error {
 		_, err := conn.EnsureLog(within(t))
 		return err
 	})
 	for _, server := range servers {
-		eventually(t, server.name+" has a copy of the stream", func() error {
+		testwait.NoErrorWithin(t, patience, server.name+" has a copy of the stream", func() error {
 			return server.monitors(t, "ODASYNC", "ODA_COMPONENTS", "")
 		})
 	}

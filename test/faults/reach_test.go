@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"odasync/internal/testproxy"
 	"odasync/test/lab"
 	"odasync/test/procs"
 )
@@ -16,7 +17,7 @@ func TestLeaderWithoutNATS(t *testing.T) {
 	// Beside the margin there is the pause before the leader campaigns again, and the end of its claim on the cluster's name.
 	const lease, atMost = 4 * time.Second, 2*4*time.Second + 6*time.Second + margin
 	f := newFleet(t, "faults-reach")
-	link := f.NewLink()
+	link := testproxy.New(t, f.NATSURL)
 	env := map[string]string{"LEASE_DURATION": lease.String()}
 	cutOff := f.Start(f.WatcherSpec("cut-off", env).With(map[string]string{"NATS_URL": link.URL}))
 	f.watchers = append(f.watchers, cutOff)

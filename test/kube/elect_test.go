@@ -15,6 +15,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/kube"
+	"odasync/internal/testwait"
 )
 
 // frozenVariable makes the test binary a process that leads and says all the time whether its Lease is fresh.
@@ -71,7 +72,7 @@ func TestFrozenLeader(t *testing.T) {
 		select {
 		case line := <-lines:
 			return line
-		case <-time.After(patience):
+		case <-time.After(testwait.Limit):
 			t.Fatal("no word from the process")
 			return ""
 		}
@@ -97,7 +98,7 @@ func TestFrozenLeader(t *testing.T) {
 	_, leads := elect(t, client, cfg)
 	select {
 	case <-leads: // the Lease has run out
-	case <-time.After(patience):
+	case <-time.After(testwait.Limit):
 		t.Fatal("nobody takes over")
 	}
 	if err := frozen.Process.Signal(syscall.SIGCONT); err != nil {
@@ -122,7 +123,7 @@ func TestHandOver(t *testing.T) {
 		_, leads := elect(t, first, cfg)
 		select {
 		case <-leads:
-		case <-time.After(patience):
+		case <-time.After(testwait.Limit):
 			t.Fatal("does not lead")
 		}
 	})
@@ -130,7 +131,7 @@ func TestHandOver(t *testing.T) {
 	_, leads := elect(t, second, cfg)
 	select {
 	case <-leads:
-	case <-time.After(patience):
+	case <-time.After(testwait.Limit):
 		t.Fatal("does not take over")
 	}
 	if took := time.Since(released); took > 2*time.Second {

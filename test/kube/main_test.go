@@ -22,9 +22,6 @@ import (
 	"odasync/test/cluster"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
-
 // shared is the cluster of all tests, which run one after the other and leave the namespaces empty.
 var shared *cluster.Cluster
 
@@ -201,20 +198,6 @@ func remove(t testing.TB, namespace string, names ...string) {
 	for _, name := range names {
 		if err := shared.Delete(context.Background(), cluster.Component(namespace, name, "")); err != nil {
 			t.Fatal(err)
-		}
-	}
-}
-
-// eventually waits until the check returns "", and fails with what it says last.
-func eventually(t testing.TB, check func() string) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		wrong := check()
-		if wrong == "" {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(wrong)
 		}
 	}
 }

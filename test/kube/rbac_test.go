@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"odasync/internal/kube"
+	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
 
@@ -78,7 +79,7 @@ func watcherClient(t *testing.T, env map[string]string) (*kube.Client, kube.Conf
 // denied waits until the API server knows the rules: they take effect a moment after they are written.
 func denied(t *testing.T, client *kube.Client, want []string) {
 	t.Helper()
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		permissions, err := client.Permissions(t.Context())
 		if err != nil {
 			return err.Error()
@@ -138,11 +139,11 @@ func TestExactlyTheRulesOfDeploy(t *testing.T) {
 	e, leads := elect(t, client, cfg)
 	select {
 	case <-leads:
-	case <-time.After(patience):
+	case <-time.After(testwait.Limit):
 		t.Fatalf("does not lead: %v", e.State())
 	}
 	renewed := leaseVersion(t)
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		if leaseVersion(t) == renewed {
 			return "no renewal"
 		}
@@ -161,7 +162,7 @@ func TestExactlyTheRulesOfDeployClusterWide(t *testing.T) {
 	s := watch(t, env)
 	const rule = "components.oda.tmforum.org cluster-wide"
 	denied(t, client, []string{"get " + rule, "list " + rule, "watch " + rule})
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		return missing(fmt.Sprint(s.State()), "missing permission: watch "+rule+": grant get, list and watch, see deploy/rbac-cluster.yaml")
 	})
 	manifest(t, "rbac-cluster.yaml", nil)
@@ -224,7 +225,7 @@ func TestMissingRules(t *testing.T) {
 			denied(t, client, []string{test.named})
 			s := watch(t, leastPrivilege())
 			e, _ := elect(t, client, cfg)
-			eventually(t, func() string { return test.check(s, e) })
+			testwait.Empty(t, func() string { return test.check(s, e) })
 		})
 	}
 	t.Run("list without streamed lists", func(t *testing.T) {
@@ -234,7 +235,7 @@ func TestMissingRules(t *testing.T) {
 		client, _ := watcherClient(t, leastPrivilege())
 		denied(t, client, []string{"list" + components})
 		s := watch(t, leastPrivilege("KUBECONFIG", n.kubeconfig(t, shared.WatcherKubeconfig)))
-		eventually(t, func() string {
+		testwait.Empty(t, func() string {
 			return missing(fmt.Sprint(s.State()), "missing permission: list"+components+": grant get, list and watch, see deploy/rbac.yaml")
 		})
 	})
@@ -243,7 +244,7 @@ func TestMissingRules(t *testing.T) {
 func TestNoValidToken(t *testing.T) {
 	n := newNetwork(t)
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig, "wrong")))
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		return missing(fmt.Sprint(s.State()), "the API server does not accept the credentials (401): check the token")
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
 
@@ -76,14 +77,14 @@ func TestSource_FollowsTheServedVersions(t *testing.T) {
 			return ""
 		}
 	}
-	eventually(t, reads("v1beta4", 1))
+	testwait.Empty(t, reads("v1beta4", 1))
 	serve(t, own, "v1", true)
-	eventually(t, func() string { // served a moment after it was switched on
+	testwait.Empty(t, func() string { // served a moment after it was switched on
 		s.Refresh()
 		return reads("v1", 1)()
 	})
 	serve(t, own, "v1", false)
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		s.Refresh()
 		return reads("v1beta4", 2)()
 	})
@@ -119,8 +120,8 @@ func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	client, cfg := watcherClient(t, env)
 	e, leads := elect(t, client, cfg)
 	const refused = "the API server does not accept the credentials (401)"
-	eventually(t, func() string { return missing(fmt.Sprint(s.State()), refused) })
-	eventually(t, func() string { return missing(fmt.Sprint(e.State()), refused) })
+	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), refused) })
+	testwait.Empty(t, func() string { return missing(fmt.Sprint(e.State()), refused) })
 	good, err := os.ReadFile(n.kubeconfig(t, shared.Kubeconfig))
 	if err != nil {
 		t.Fatal(err)
@@ -131,10 +132,10 @@ func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	s.agrees(t, "components")
 	select {
 	case <-leads:
-	case <-time.After(patience):
+	case <-time.After(testwait.Limit):
 		t.Fatalf("does not lead: %v", e.State())
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
 	defer cancel()
 	if _, err := client.Permissions(ctx); err != nil {
 		t.Error(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
 
@@ -25,7 +26,7 @@ func admin(extra ...string) map[string]string {
 func (s *source) agrees(t testing.TB, namespaces ...string) {
 	t.Helper()
 	want := truth(t, namespaces...)
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		if err := s.State(); err != nil {
 			return err.Error()
 		}
@@ -93,7 +94,7 @@ func TestServerTimeout(t *testing.T) {
 		apply(t, "components", fmt.Sprint(version), "x")
 		s.agrees(t, "components")
 		before := n.count()
-		eventually(t, func() string { // the next change is for another watch
+		testwait.Empty(t, func() string { // the next change is for another watch
 			if n.count() == before {
 				return "the watch goes on beyond its timeout"
 			}
@@ -116,7 +117,7 @@ func TestRestartOfTheServer(t *testing.T) {
 			}
 			apply(t, "components", name, "x")
 			s.agrees(t, "components")
-			eventually(t, func() string { return missing(s.log.String(), "watching again") })
+			testwait.Empty(t, func() string { return missing(s.log.String(), "watching again") })
 		})
 	}
 }
@@ -127,7 +128,7 @@ func TestForgottenPast(t *testing.T) {
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
 	s.agrees(t, "components")
 	n.cut(true)
-	eventually(t, func() string { return missing(fmt.Sprint(s.State()), "API server unreachable: ") })
+	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), "API server unreachable: ") })
 	remove(t, "components", "y")
 	apply(t, "components", "2", "x")
 	remove(t, "components", "z") // and again, as another object
@@ -150,7 +151,7 @@ func TestSilentConnection(t *testing.T) {
 	s.agrees(t, "components")
 	n.freeze(true)
 	apply(t, "components", "2", "x")
-	eventually(t, func() string { return missing(fmt.Sprint(s.State()), "neither an event nor a bookmark for too long") })
+	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), "neither an event nor a bookmark for too long") })
 	n.freeze(false)
 	s.agrees(t, "components")
 }
@@ -167,7 +168,7 @@ func TestServerFromTheBackup(t *testing.T) {
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig), "KUBERNETES_WATCH_TIMEOUT", "1s"))
 	s.agrees(t, "components")
 	n.cut(false)
-	eventually(t, func() string { return n.asked("resourceVersion", "99999999") })
+	testwait.Empty(t, func() string { return n.asked("resourceVersion", "99999999") })
 	apply(t, "components", "2", "x") // nobody tells
 	s.agrees(t, "components")
 	if s.view.rounds() < 2 {
@@ -224,14 +225,14 @@ func TestServerWithoutStreamedLists(t *testing.T) {
 	}
 	s := watch(t, map[string]string{"KUBECONFIG": old.Kubeconfig, "KUBERNETES_NAMESPACE": "components"})
 	want := map[string]string{"components/x": "1"}
-	eventually(t, func() string { return cmp.Diff(want, s.view.all()) })
+	testwait.Empty(t, func() string { return cmp.Diff(want, s.view.all()) })
 	if wrong := missing(s.log.String(), "reading lists in pages"); wrong != "" {
 		t.Error(wrong)
 	}
 	if err := old.Delete(t.Context(), object); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() string { return cmp.Diff(map[string]string{}, s.view.all()) })
+	testwait.Empty(t, func() string { return cmp.Diff(map[string]string{}, s.view.all()) })
 }
 
 // Whatever happens to the connections, in the end the source believes what the cluster holds.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"odasync/internal/testwait"
 	"odasync/test/cluster"
 	"odasync/test/procs"
 )
@@ -143,19 +144,10 @@ func (l *Lab) Metric(p *procs.Process, series string) float64 {
 	return value
 }
 
-// Eventually asks until there is no error.
-func (l *Lab) Eventually(limit time.Duration, what string, ask func() error) {
+// Eventually polls until the check returns no error.
+func (l *Lab) Eventually(limit time.Duration, what string, check func() error) {
 	l.Helper()
-	ctx := l.Within(limit)
-	for {
-		err := ask()
-		if err == nil {
-			return
-		}
-		if procs.Pause(ctx, 20*time.Millisecond) != nil {
-			l.Fatalf("%s: not within %s: %v", what, limit, err)
-		}
-	}
+	testwait.NoErrorWithin(l, limit, what, check)
 }
 
 // Apply creates objects, or replaces them where they exist.
