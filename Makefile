@@ -83,6 +83,11 @@ scale: build servers ## memory and idle cost of watcher and syncer at COMPONENTS
 bench: build bin/nats-server ## a syncer's speed against a plain client (ROUNDS, COMPONENTS; BASELINE: programs of another version)
 	go run ./test/bench -rounds $${ROUNDS:-3} -components $${COMPONENTS:-8000} -baseline "$${BASELINE:-}"
 
+##@ Generate
+.PHONY: generate
+generate: manifests dashboards licenses ## write everything that is generated: reference docs, manifests, dashboards, licenses
+	go test -count=1 -run TestGenerated ./internal/cli ./internal/daemon ./test/alerts ./test/deploy -update
+
 ##@ Ship
 IMAGE ?= odasync
 
