@@ -56,7 +56,7 @@ func TestDeadLetterTellsAll(t *testing.T) {
 	if got.First.Before(began) || got.Last.Before(got.First) || got.Last.After(time.Now()) {
 		t.Errorf("failed first at %s, last at %s; the test began at %s", got.First, got.Last, began)
 	}
-	if n := r.counter("odasync_dead_letters_total", "rejected"); n != 1 {
+	if n := r.counter("odasync_dead_letters_total", "invalid"); n != 1 {
 		t.Errorf("the metric counts %d", n)
 	}
 
@@ -201,11 +201,11 @@ func TestUnreadableMessageHasALetter(t *testing.T) {
 	want := target.DeadLetter{
 		Event: event.Event{Key: key("a.b"), Sequence: junk.Sequence}, Target: fed, Reason: target.ClassMalformed, Request: "decode", Attempts: 1,
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last", "Words")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last", "Detail")); diff != "" {
 		t.Errorf("dead letter (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(got.Detail, "is not a component event") {
-		t.Errorf("words %q", got.Detail)
+		t.Errorf("detail %q", got.Detail)
 	}
 	if _, err := b.log.Publish(t.Context(), upserted("a.b", "A"), junk.Sequence); err != nil {
 		t.Fatal(err)

@@ -184,7 +184,7 @@ func TestFindingsAreBoundedAndCounted(t *testing.T) {
 	if countsOf(done) != (counts{Missing: 1, Different: count - 1, Repaired: count}) || len(done.Findings) != 100 || done.Desired != count || done.Entries != count-1 {
 		t.Errorf("%+v with %d findings", countsOf(done), len(done.Findings))
 	}
-	for problem, want := range map[string]int{"missing": 1, "different": count - 1, "unsettled": 0, "orphan": 0} {
+	for problem, want := range map[string]int{"missing": 1, "different": count - 1, "unacknowledged": 0, "orphan": 0} {
 		if got := r.counter("odasync_drift_total", problem); got != want {
 			t.Errorf("the metric counts %d %s, want %d", got, problem, want)
 		}
