@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/component"
+	"odasync/internal/control"
 	"odasync/internal/stream"
 	"odasync/internal/target"
 )
@@ -100,7 +101,7 @@ func dlqRetry(c *cli.Context) error {
 		keys := map[component.Key]bool{}
 		for _, d := range found {
 			keys[d.Key()] = true
-			if err := s.verify(ctx, c, stream.VerifyRequest{Namespace: d.Namespace, Name: d.Name}); err != nil {
+			if err := s.verify(ctx, c, control.VerifyRequest{Namespace: d.Namespace, Name: d.Name}); err != nil {
 				return err
 			}
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/control"
 	"odasync/internal/event"
-	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
@@ -70,7 +70,7 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 	if err != nil {
 		return err
 	}
-	watchers, err := s.conn.Watchers(ctx)
+	watchers, err := s.control().Watchers(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 	if err != nil {
 		return err
 	}
-	watcher := slices.ContainsFunc(watchers, func(w stream.WatcherStatus) bool {
+	watcher := slices.ContainsFunc(watchers, func(w control.WatcherStatus) bool {
 		return w.Cluster == s.cluster && w.PendingDeletion != nil && w.PendingDeletion.ID == id
 	})
 	if !watcher && (last.PendingDeletion == nil || last.PendingDeletion.ID != id) {
@@ -102,15 +102,15 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 
 // fullSync has the leader compare the cluster with the stream; that it cannot is a negative answer.
 func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Marker, error) {
-	marker, err := s.conn.FullSync(ctx, s.cluster)
+	marker, err := s.control().FullSync(ctx, s.cluster)
 	return marker, s.refused(c, err)
 }
 
 // reconcile has a syncer compare the registry with the stream. Where one does so already, the next turn is waited for.
 func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (target.Reconciliation, error) {
 	for {
-		done, err := s.conn.Reconcile(ctx, s.target, stream.ReconcileRequest{Cluster: s.cluster, DryRun: dryRun})
-		if refusal := new(stream.RefusedError); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, target.ErrClaimed.Error()) {
+		done, err := s.control().Reconcile(ctx, s.target, control.ReconcileRequest{Cluster: s.cluster, DryRun: dryRun})
+		if refusal := new(control.RequestError); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, target.ErrClaimed.Error()) {
 			return done, s.refused(c, err)
 		}
 		select {
@@ -123,13 +123,13 @@ func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (t
 
 // refused turns a process's answer no, and the lack of a process, into a negative answer in words.
 func (s *session) refused(c *cli.Context, err error) error {
-	refusal := new(stream.RefusedError)
+	refusal := new(control.RequestError)
 	switch {
 	case errors.As(err, &refusal):
 		return s.say(c, refusal)
-	case errors.Is(err, stream.ErrNobody) && strings.Contains(err.Error(), stream.ProcessWatcher):
+	case errors.Is(err, control.ErrNoResponders) && strings.Contains(err.Error(), control.ProcessWatcher):
 		return s.say(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to the name of the cluster that is meant", s.cluster))
-	case errors.Is(err, stream.ErrNobody):
+	case errors.Is(err, control.ErrNoResponders):
 		return s.say(c, fmt.Errorf("no syncer of target %q runs: start one, or set SYNC_TARGET to the name of the target that is meant", s.target))
 	}
 	return err

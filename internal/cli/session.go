@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/config"
+	"odasync/internal/control"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 	"odasync/internal/watcher"
@@ -60,6 +61,9 @@ func openSession(ctx context.Context, more ...config.Section) (*session, error) 
 	}
 	return s, nil
 }
+
+// control returns a client for requests to running processes.
+func (s *session) control() *control.Client { return control.NewClient(s.conn.NATS()) }
 
 // openStream is openSession without the sync state, which only a syncer creates.
 func openStream(ctx context.Context, more ...config.Section) (*session, error) {

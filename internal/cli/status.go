@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/target"
@@ -22,8 +23,8 @@ type Status struct {
 	Cluster string `json:"cluster"`
 	Target  string `json:"target"`
 	// Watchers and Syncers are all that answered, of every cluster and target.
-	Watchers []stream.WatcherStatus `json:"watchers"`
-	Syncers  []stream.SyncerStatus  `json:"syncers"`
+	Watchers []control.WatcherStatus `json:"watchers"`
+	Syncers  []control.SyncerStatus  `json:"syncers"`
 	// Pending messages wait for a syncer of the target, Unfinished ones have been given to one without an outcome yet.
 	Pending    uint64 `json:"pending"`
 	AckPending int    `json:"ackPending"`
@@ -69,13 +70,13 @@ func statusCommand() *cli.Command {
 func (s *session) status(ctx context.Context) (Status, error) {
 	status := Status{Cluster: s.cluster, Target: s.target, Problems: []string{}}
 	asking, asked := errgroup.WithContext(ctx)
-	asking.Go(func() (err error) { status.Watchers, err = s.conn.Watchers(asked); return err })
-	asking.Go(func() (err error) { status.Syncers, err = s.conn.Syncers(asked); return err })
+	asking.Go(func() (err error) { status.Watchers, err = s.control().Watchers(asked); return err })
+	asking.Go(func() (err error) { status.Syncers, err = s.control().Syncers(asked); return err })
 	if err := asking.Wait(); err != nil {
 		return status, err
 	}
-	slices.SortFunc(status.Watchers, func(a, b stream.WatcherStatus) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(status.Syncers, func(a, b stream.SyncerStatus) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(status.Watchers, func(a, b control.WatcherStatus) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(status.Syncers, func(a, b control.SyncerStatus) int { return cmp.Compare(a.ID, b.ID) })
 	backlog, err := s.log.Backlog(ctx, s.target)
 	if err != nil {
 		return status, err
@@ -170,7 +171,7 @@ func printStatus(c *cli.Context, s Status) error {
 		return err
 	}
 	rows := [][]string{}
-	row := func(process string, of stream.ProcessStatus, role, breaker, applying string) {
+	row := func(process string, of control.ProcessStatus, role, breaker, applying string) {
 		ready := "no"
 		if of.Ready {
 			ready = "yes"

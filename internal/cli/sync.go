@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/component"
-	"odasync/internal/stream"
+	"odasync/internal/control"
 )
 
 // pollInterval is how often a command looks whether one component's outcome is there; listInterval, where it reads all.
@@ -49,7 +49,7 @@ func syncAction(c *cli.Context) error {
 	wanted := func(k component.Key) bool {
 		return (namespace == "" || k.Namespace == namespace) && (name == "" || k.Name == name)
 	}
-	request, interval := stream.VerifyRequest{Namespace: namespace}, listInterval
+	request, interval := control.VerifyRequest{Namespace: namespace}, listInterval
 	read := func(ctx context.Context) ([]Item, error) { return s.items(ctx, wanted, func(error) {}) }
 	if name != "" {
 		items, err := read(ctx)
@@ -60,7 +60,7 @@ func syncAction(c *cli.Context) error {
 		if err != nil {
 			return s.say(c, err)
 		}
-		request = stream.VerifyRequest{Namespace: found.Namespace, Name: found.Name}
+		request = control.VerifyRequest{Namespace: found.Namespace, Name: found.Name}
 		read, interval = func(ctx context.Context) ([]Item, error) { return s.one(ctx, found.key()) }, pollInterval
 	}
 	if name == "" && namespace == "" {
@@ -77,8 +77,8 @@ func syncAction(c *cli.Context) error {
 }
 
 // verify asks the leader; that it cannot is a negative answer.
-func (s *session) verify(ctx context.Context, c *cli.Context, request stream.VerifyRequest) error {
-	_, err := s.conn.Verify(ctx, s.cluster, request)
+func (s *session) verify(ctx context.Context, c *cli.Context, request control.VerifyRequest) error {
+	_, err := s.control().Verify(ctx, s.cluster, request)
 	return s.refused(c, err)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nuid"
 	"github.com/rs/zerolog"
 
+	"odasync/internal/control"
 	"odasync/internal/ops"
 	"odasync/internal/stream"
 )
@@ -26,11 +27,11 @@ func connect(ctx context.Context, cfg stream.Config, process string, env Env) (c
 }
 
 // teller returns what fills in the part of a process's status that every process has.
-func teller(id string, env Env) func(context.Context) stream.ProcessStatus {
+func teller(id string, env Env) func(context.Context) control.ProcessStatus {
 	started := time.Now()
-	return func(ctx context.Context) stream.ProcessStatus {
+	return func(ctx context.Context) control.ProcessStatus {
 		problems := env.Health.NotReady(ctx)
-		return stream.ProcessStatus{ID: id, Version: ops.Version(), Started: started, Ready: len(problems) == 0, Problems: problems}
+		return control.ProcessStatus{ID: id, Version: ops.Version(), Started: started, Ready: len(problems) == 0, Problems: problems}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/config"
+	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/prune"
 	"odasync/internal/registry"
@@ -53,7 +54,7 @@ func (c ShutdownConfig) Validate() error {
 // Sync feeds a registry from the stream until the context ends. Whatever is missing at first or fails later is waited
 // for.
 func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
-	conn, log, err := connect(ctx, cfg.Stream, stream.ProcessSyncer, env)
+	conn, log, err := connect(ctx, cfg.Stream, control.ProcessSyncer, env)
 	if err != nil {
 		return err
 	}
@@ -65,8 +66,8 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	metrics, backlog := syncer.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
 	tell := teller(owner, env)
-	stop, err := conn.ServeStatus(stream.ProcessSyncer, func(ctx context.Context) any {
-		status := stream.SyncerStatus{
+	stop, err := control.ServeStatus(conn.NATS(), control.ProcessSyncer, func(ctx context.Context) any {
+		status := control.SyncerStatus{
 			ProcessStatus: tell(ctx), Target: cfg.Syncer.Target, Registry: cfg.Registry.Address(), Concurrency: cfg.Syncer.Concurrency,
 		}
 		if s := running.get(); s != nil {
@@ -93,7 +94,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcileDependencies{
 			Inventory: adapter, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims, Clusters: p.clusters.list,
 		})
-		stop, err := conn.ServeReconcile(ctx, cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
+		stop, err := control.ServeReconcile(ctx, conn.NATS(), cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
 			if of := cfg.Syncer.Clusters; len(of) > 0 && !slices.Contains(of, cluster) {
 				return target.Reconciliation{}, fmt.Errorf("target %q takes no components of cluster %q, only of %s: see SYNC_CLUSTERS", cfg.Syncer.Target, cluster, strings.Join(of, ", "))
 			}
@@ -236,7 +237,7 @@ func (c *clusters) list(ctx context.Context) ([]string, error) {
 }
 
 // tellFlow fills in how messages flow to the registry.
-func tellFlow(status *stream.SyncerStatus, flow syncer.Flow) {
+func tellFlow(status *control.SyncerStatus, flow syncer.Flow) {
 	status.Breaker, status.BreakerSince = string(flow.Breaker.State), flow.Breaker.Since
 	if flow.Breaker.Reason != nil {
 		status.BreakerReason = flow.Breaker.Reason.Error()

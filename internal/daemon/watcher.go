@@ -12,6 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/config"
+	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/kube"
 	"odasync/internal/manifests"
@@ -38,7 +39,7 @@ func (c *WatcherConfig) Sections() []config.Section {
 // Watch publishes a cluster's Components until the context ends, as the leader or standing by. Whatever is missing at
 // first or fails later is waited for.
 func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
-	conn, log, err := connect(ctx, cfg.Stream, stream.ProcessWatcher, env)
+	conn, log, err := connect(ctx, cfg.Stream, control.ProcessWatcher, env)
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 
 // WatchFolder publishes the Components in a folder of manifests until the context ends.
 func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env) error {
-	conn, log, err := connect(ctx, cfg.Stream, stream.ProcessWatcher, env)
+	conn, log, err := connect(ctx, cfg.Stream, control.ProcessWatcher, env)
 	if err != nil {
 		return err
 	}
@@ -146,8 +147,8 @@ func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election elec
 // run takes part in the election until the context ends.
 func (l *leader) run(ctx context.Context, env Env) error {
 	tell := teller(l.election.Identity(), env)
-	stop, err := l.conn.ServeStatus(stream.ProcessWatcher, func(ctx context.Context) any {
-		return stream.WatcherStatus{ProcessStatus: tell(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), PendingDeletion: l.watcher.PendingDeletion()}
+	stop, err := control.ServeStatus(l.conn.NATS(), control.ProcessWatcher, func(ctx context.Context) any {
+		return control.WatcherStatus{ProcessStatus: tell(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), PendingDeletion: l.watcher.PendingDeletion()}
 	})
 	if err != nil {
 		return err
@@ -194,7 +195,7 @@ func (l *leader) lead(ctx context.Context) error {
 			l.log.Debug().Err(err).Msg("claim on the cluster's name not released: the server will expire it")
 		}
 	}()
-	stop, err := l.conn.ServeLeader(held, l.cluster, l)
+	stop, err := control.ServeLeader(held, l.conn.NATS(), l.cluster, l)
 	if err != nil {
 		return err
 	}
@@ -202,7 +203,7 @@ func (l *leader) lead(ctx context.Context) error {
 	return l.watcher.Lead(held, components, records)
 }
 
-// Verify implements stream.Leader. It refuses while the leader is not up to date, and says why.
+// Verify implements control.Leader. It refuses while the leader is not up to date, and says why.
 func (l *leader) Verify(ctx context.Context, namespace, component string) (int, error) {
 	if err := l.upToDate(); err != nil {
 		return 0, err
@@ -210,7 +211,7 @@ func (l *leader) Verify(ctx context.Context, namespace, component string) (int, 
 	return l.watcher.Verify(ctx, namespace, component)
 }
 
-// FullSync implements stream.Leader. A namespace that cannot be listed, as is known from the comparison before, and a cluster
+// FullSync implements control.Leader. A namespace that cannot be listed, as is known from the comparison before, and a cluster
 // that nobody has accepted do not keep it from comparing: what is approved is done by a full sync.
 func (l *leader) FullSync(ctx context.Context) (event.Marker, error) {
 	err := l.ready()

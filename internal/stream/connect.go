@@ -139,6 +139,9 @@ func (c *Conn) Close() {
 	c.nc.Close()
 }
 
+// NATS returns the underlying connection.
+func (c *Conn) NATS() *nats.Conn { return c.nc }
+
 // Server returns the connected server's address and version, without credentials.
 func (c *Conn) Server() string {
 	return fmt.Sprintf("%s, version %s", c.nc.ConnectedUrlRedacted(), c.nc.ConnectedServerVersion())

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"odasync/internal/control"
 	"odasync/internal/refregistry"
 	"odasync/internal/stream"
 	"odasync/internal/target"
@@ -58,8 +59,8 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 			}
 			return nil
 		})
-		r, err := conn.Reconcile(l.Within(lab.Patience), "default", stream.ReconcileRequest{Cluster: l.Mapping.Cluster})
-		if refused := new(stream.RefusedError); errors.As(err, &refused) && refused.Reason == target.ErrClaimed.Error() {
+		r, err := control.NewClient(conn.NATS()).Reconcile(l.Within(lab.Patience), "default", control.ReconcileRequest{Cluster: l.Mapping.Cluster})
+		if refused := new(control.RequestError); errors.As(err, &refused) && refused.Reason == target.ErrClaimed.Error() {
 			continue // the other one is at it
 		}
 		l.Must(err)

@@ -1,0 +1,71 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"odasync/internal/event"
+	"odasync/internal/target"
+)
+
+// ErrNoResponders is returned where no process serves a request.
+var ErrNoResponders = errors.New("no process answers")
+
+// RequestError is the error with which a process answered a request.
+type RequestError struct{ Reason string }
+
+// Error returns the reason.
+func (e *RequestError) Error() string { return e.Reason }
+
+// Client sends requests to running processes and waits for the results.
+type Client struct{ nc *nats.Conn }
+
+// NewClient returns a client that uses the connection.
+func NewClient(nc *nats.Conn) *Client { return &Client{nc} }
+
+// Verify asks the leader of a cluster to publish components again. It returns [ErrNoResponders] where no watcher leads.
+func (c *Client) Verify(ctx context.Context, cluster string, r VerifyRequest) (VerifyResult, error) {
+	return request[VerifyResult](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "verify"), r)
+}
+
+// FullSync asks the leader of a cluster for a full sync and returns its snapshot marker. It returns [ErrNoResponders] where
+// no watcher leads.
+func (c *Client) FullSync(ctx context.Context, cluster string) (event.Marker, error) {
+	return request[event.Marker](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "fullsync"), struct{}{})
+}
+
+// Reconcile asks a syncer of the target for a reconcile and returns its result. It returns [ErrNoResponders] where no
+// syncer runs.
+func (c *Client) Reconcile(ctx context.Context, name string, r ReconcileRequest) (target.Reconciliation, error) {
+	return request[target.Reconciliation](ctx, c.nc, ProcessSyncer, event.TargetSubject(name, "reconcile"), r)
+}
+
+func request[Result any](ctx context.Context, nc *nats.Conn, process, subject string, body any) (result Result, err error) {
+	fail := func(err error) error { return fmt.Errorf("ask the %s: %w", process, err) }
+	data, err := json.Marshal(body)
+	if err != nil {
+		return result, fail(err)
+	}
+	reply, err := nc.RequestWithContext(ctx, subject, data)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return result, fail(ErrNoResponders)
+	case err != nil:
+		return result, fail(err)
+	}
+	var r response
+	if err := json.Unmarshal(reply.Data, &r); err != nil {
+		return result, fail(fmt.Errorf("decode the response: %w", err))
+	}
+	if r.Error != "" {
+		return result, &RequestError{r.Error}
+	}
+	if err := json.Unmarshal(r.Result, &result); err != nil {
+		return result, fail(fmt.Errorf("decode the response: %w", err))
+	}
+	return result, nil
+}
