@@ -15,7 +15,7 @@ import (
 	"odasync/internal/cli"
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/kube"
+	"odasync/internal/normalize"
 	"odasync/internal/target"
 )
 
@@ -93,7 +93,7 @@ func (c *compared) change(t *testing.T, namespace, name, version string) {
 	if err := json.Unmarshal([]byte(object(namespace, name, fmt.Sprintf("%q", version))), &raw); err != nil {
 		t.Fatal(err)
 	}
-	seen := kube.Normalize(raw)
+	seen := normalize.Component(raw)
 	seen.Seen = time.Now()
 	key := component.Key{Cluster: "default", Namespace: namespace, Name: name}
 	c.events[name] = c.append(t, event.Upserted(key, seen), c.events[name].Sequence)

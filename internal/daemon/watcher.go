@@ -93,7 +93,7 @@ func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env) e
 	if err != nil {
 		return err
 	}
-	source := manifests.New(dir, cfg.Kube.Group, scope, kube.Normalize, manifests.NewMetrics(env.Metrics), log)
+	source := manifests.New(dir, cfg.Kube.Group, scope, manifests.NewMetrics(env.Metrics), log)
 	election := newAlone(log)
 	l := newLeader(cfg, conn, source, election, env, log)
 	env.Health.Ready(checkManifests, func(context.Context) error { return l.check() })

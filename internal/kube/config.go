@@ -12,6 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/config"
+	"odasync/internal/normalize"
 )
 
 // Config is what an operator sets.
@@ -65,8 +66,8 @@ func (c Config) Validate() error {
 	}
 	named("ODA_COMPONENT_GROUP", c.Group, "allowed is an API group such as oda.tmforum.org", validation.IsDNS1123Subdomain)
 	named("ODA_COMPONENT_PLURAL", c.Plural, "allowed is a plural resource name such as components", validation.IsDNS1123Label)
-	if c.Version != "" && !slices.Contains(versions, c.Version) {
-		bad("ODA_COMPONENT_VERSION", c.Version, "allowed are "+strings.Join(versions, ", ")+", or nothing for the best that is served")
+	if c.Version != "" && !slices.Contains(normalize.Versions, c.Version) {
+		bad("ODA_COMPONENT_VERSION", c.Version, "allowed are "+strings.Join(normalize.Versions, ", ")+", or nothing for the best that is served")
 	}
 	if c.LeaseNamespace != "" {
 		named("LEASE_NAMESPACE", c.LeaseNamespace, "allowed is one namespace", validation.IsDNS1123Label)

@@ -8,11 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"odasync/internal/normalize"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
-
-// versions are those that Normalize reads, the best first.
-var versions = []string{"v1", "v1beta4", "v1beta3", "v1beta2"}
 
 // NotInstalledError says that the cluster has no Components yet. It goes away once someone installs the CRD.
 type NotInstalledError struct{ CRD string }
@@ -56,12 +55,12 @@ func (c *Client) choose(crd string, served []string) (string, error) {
 		}
 		return c.cfg.Version, nil
 	}
-	for _, version := range versions {
+	for _, version := range normalize.Versions {
 		if slices.Contains(served, version) {
 			return version, nil
 		}
 	}
-	return "", fmt.Errorf("CRD %s serves %q, none of which is known here: known are %s", crd, strings.Join(served, ", "), strings.Join(versions, ", "))
+	return "", fmt.Errorf("CRD %s serves %q, none of which is known here: known are %s", crd, strings.Join(served, ", "), strings.Join(normalize.Versions, ", "))
 }
 
 func (c *Client) notKubernetes() error {

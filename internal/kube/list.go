@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"odasync/internal/component"
+	"odasync/internal/normalize"
 )
 
 const (
@@ -105,7 +106,7 @@ func (r *reading) add(scope component.Scope, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	seen := Normalize(object)
+	seen := normalize.Component(object)
 	seen.Seen = time.Now()
 	if scope.Contains(seen.Namespace) && (r.name == "" || seen.Name == r.name) {
 		r.seen = append(r.seen, seen)

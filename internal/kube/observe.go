@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"odasync/internal/component"
+	"odasync/internal/normalize"
 )
 
 // malformed is a Component that cannot be read, and the round that saw it last.
@@ -46,7 +47,7 @@ func (w *scopeWatch) observe(ctx context.Context, next event) (string, error) {
 			UID: string(meta.GetUID()), ResourceVersion: meta.GetResourceVersion(), Deleted: true,
 		}
 	} else {
-		seen = Normalize(object)
+		seen = normalize.Component(object)
 	}
 	seen.Seen = received
 	w.note(seen)

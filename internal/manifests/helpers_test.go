@@ -38,27 +38,6 @@ func manifest(name, version string) string {
 	return fmt.Sprintf("apiVersion: oda.tmforum.org/v1\nkind: Component\nmetadata:\n  name: %s\nspec:\n  version: %q\n", name, version)
 }
 
-// normalize reads as little as the tests need.
-func normalize(object map[string]any) component.Observation {
-	meta, _ := object["metadata"].(map[string]any)
-	spec, _ := object["spec"].(map[string]any)
-	var seen component.Observation
-	seen.Namespace, _ = meta["namespace"].(string)
-	seen.Name, _ = meta["name"].(string)
-	seen.UID, _ = meta["uid"].(string)
-	seen.ResourceVersion, _ = meta["resourceVersion"].(string)
-	switch {
-	case seen.Name == "":
-		seen.Err = &component.FieldError{Field: "metadata.name", Problem: "is missing"}
-	case spec == nil:
-		seen.Err = &component.FieldError{Field: "spec", Problem: "is missing"}
-	default:
-		seen.Component = &component.Component{Namespace: seen.Namespace, Name: seen.Name}
-		seen.Component.Metadata.Version = fmt.Sprint(spec["version"])
-	}
-	return seen
-}
-
 // observer keeps what a watcher would hold to be there: by namespace/name the version, or ! and the problem.
 type observer struct {
 	mu     sync.Mutex
@@ -170,7 +149,7 @@ func newFixture(t *testing.T, dir string) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{dir: dir, logs: &logs{}, registry: prometheus.NewPedanticRegistry()}
-	f.source = manifests.New(dir, group, scope, normalize, manifests.NewMetrics(f.registry), zerolog.New(f.logs))
+	f.source = manifests.New(dir, group, scope, manifests.NewMetrics(f.registry), zerolog.New(f.logs))
 	f.source.Tuning = manifests.Tuning{Settle: 10 * time.Millisecond, Poll: 100 * time.Millisecond}
 	return f
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"odasync/internal/component"
+	"odasync/internal/normalize"
 )
 
 // kind is that of the resource that is looked for, whatever its version.
@@ -131,7 +132,7 @@ func (s *Source) collect(value any, where string, each func(string, component.Ob
 	if meta, ok := object["metadata"].(map[string]any); ok && (meta["namespace"] == nil || meta["namespace"] == "") {
 		meta["namespace"] = defaultNamespace
 	}
-	seen := s.normalize(object)
+	seen := normalize.Component(object)
 	if seen.Err != nil && (seen.Namespace == "" || seen.Name == "") {
 		return seen.Err
 	}

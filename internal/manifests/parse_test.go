@@ -139,7 +139,7 @@ func TestSource_ReadsTheConfiguredGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := manifests.New("none", "oda.example.org", scope, normalize, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	source := manifests.New("none", "oda.example.org", scope, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	content := manifest("other", "1") + "---\n" + strings.Replace(manifest("ours", "1"), group, "oda.example.org", 1)
 	seen, err := manifests.Parse(source, "a.yaml", []byte(content))
 	if err != nil || len(seen) != 1 || seen[0].Name != "ours" {
@@ -159,7 +159,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	source := manifests.New("none", group, scope, normalize, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	source := manifests.New("none", group, scope, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	f.Fuzz(func(t *testing.T, content []byte) {
 		seen, err := manifests.Parse(source, "a.yaml", content)
 		if err != nil && len(seen) > 0 {

@@ -32,13 +32,12 @@ func DefaultTuning() Tuning { return Tuning{Settle: 50 * time.Millisecond, Poll:
 type Source struct {
 	Tuning Tuning // may be changed before Watch
 
-	refresh   broadcast.Signal
-	dir       string
-	group     string // of the Component resource
-	scope     component.Scope
-	normalize func(map[string]any) component.Observation
-	metrics   *Metrics
-	log       zerolog.Logger
+	refresh broadcast.Signal
+	dir     string
+	group   string // of the Component resource
+	scope   component.Scope
+	metrics *Metrics
+	log     zerolog.Logger
 
 	// What is known of the folder is kept from one Watch to the next: a file that broke meanwhile keeps what it gave.
 	files     map[string]*file
@@ -67,11 +66,11 @@ func Check(dir string) error {
 	return nil
 }
 
-// New returns a source of the Components of the API group in the folder whose namespaces are in the scope. normalize reads a resource
-// as unstructured content holds it, as kube.Normalize does. The metrics' watch age is this source's from now on.
-func New(dir, group string, scope component.Scope, normalize func(map[string]any) component.Observation, metrics *Metrics, log zerolog.Logger) *Source {
+// New returns a source of the Components of the API group in the folder whose namespaces are in the scope. The
+// metrics' watch age is this source's from now on.
+func New(dir, group string, scope component.Scope, metrics *Metrics, log zerolog.Logger) *Source {
 	s := &Source{
-		Tuning: DefaultTuning(), dir: filepath.Clean(dir), group: group, scope: scope, normalize: normalize, metrics: metrics, log: log,
+		Tuning: DefaultTuning(), dir: filepath.Clean(dir), group: group, scope: scope, metrics: metrics, log: log,
 		files: map[string]*file{}, malformed: map[component.Key]string{}, missing: errUnread, lookedAt: time.Now(),
 	}
 	metrics.age.Store(s)

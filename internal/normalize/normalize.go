@@ -1,4 +1,4 @@
-package kube
+package normalize
 
 import (
 	"slices"
@@ -22,7 +22,7 @@ var plainLabels = []string{"domain", "team", "version"}
 // An absent field, null, "", [] and {} are all the same where a field has a usual reading. Numbers and booleans
 // stand for their text, and one value for a list of one. Anything else is an error that names the field, since a
 // guess would reach a registry as truth. The status is different: what cannot be read there counts as not yet written.
-func Normalize(object map[string]any) component.Observation {
+func Component(object map[string]any) component.Observation {
 	var r reader
 	var seen component.Observation
 	content := &component.Component{}

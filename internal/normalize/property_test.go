@@ -1,4 +1,4 @@
-package kube
+package normalize
 
 import (
 	"bytes"
@@ -75,7 +75,7 @@ func drawResource(t *rapid.T) map[string]any {
 }
 
 func hashOf(t *rapid.T, object map[string]any) string {
-	seen := Normalize(object)
+	seen := Component(object)
 	if seen.Err != nil {
 		t.Fatalf("normalize: %v", seen.Err)
 	}
@@ -83,7 +83,7 @@ func hashOf(t *rapid.T, object map[string]any) string {
 }
 
 // What the operators and the API server write about a resource while it runs is not content.
-func TestNormalizeHashIgnoresChurn(t *testing.T) {
+func TestComponent_HashIgnoresChurn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		object := drawResource(t)
 		want := hashOf(t, object)
@@ -107,7 +107,7 @@ func TestNormalizeHashIgnoresChurn(t *testing.T) {
 	})
 }
 
-func TestNormalizeHashIgnoresOrder(t *testing.T) {
+func TestComponent_HashIgnoresOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		object := drawResource(t)
 		want := hashOf(t, object)
@@ -131,7 +131,7 @@ func TestNormalizeHashIgnoresOrder(t *testing.T) {
 }
 
 // The content moves the hash: a hash that never moves would pass the tests above.
-func TestNormalizeHashFollowsContent(t *testing.T) {
+func TestComponent_HashFollowsContent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		object := drawResource(t)
 		before := hashOf(t, object)
@@ -151,7 +151,7 @@ func TestNormalizeHashFollowsContent(t *testing.T) {
 }
 
 // The older shapes of a resource have the hash of the newest, where they can say as much.
-func TestNormalizeHashIgnoresShape(t *testing.T) {
+func TestComponent_HashIgnoresShape(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		object := drawResource(t)
 		want := hashOf(t, object)
@@ -182,8 +182,8 @@ func TestNormalizeHashIgnoresShape(t *testing.T) {
 	})
 }
 
-func FuzzNormalize(f *testing.F) {
-	manifests, err := filepath.Glob(normalizeData + "/*/*.yaml")
+func FuzzComponent(f *testing.F) {
+	manifests, err := filepath.Glob("testdata/*/*.yaml")
 	if err != nil || len(manifests) == 0 {
 		f.Fatalf("no manifest to start from: %v", err)
 	}
@@ -211,7 +211,7 @@ func FuzzNormalize(f *testing.F) {
 		if utiljson.Unmarshal(body, &object) != nil {
 			return // not what the API machinery would hand over
 		}
-		first, second := Normalize(object), Normalize(object)
+		first, second := Component(object), Component(object)
 		if (first.Err == nil) == (first.Component == nil) {
 			t.Fatalf("got the error %v and the component %v, want one of them", first.Err, first.Component)
 		}

@@ -1,4 +1,4 @@
-package kube
+package normalize
 
 import (
 	"strings"
@@ -9,14 +9,7 @@ import (
 	"odasync/internal/component"
 )
 
-// coreAPIs normalizes a component demo with the given core API entries and status, both in YAML.
-func coreAPIs(t *testing.T, entries, status string) []component.ExposedAPI {
-	t.Helper()
-	object := parse(t, resource("{}", "{coreFunction: {exposedAPIs: ["+entries+"]}}")+"status: "+status)
-	return mustNormalize(t, object).ExposedAPIs
-}
-
-func TestNormalizeGroupsVersions(t *testing.T) {
+func TestComponent_GroupsAPIsByVersion(t *testing.T) {
 	spec := func(texts ...string) (list []component.Specification) {
 		for _, text := range texts {
 			url, version, _ := strings.Cut(text, " ")
@@ -115,8 +108,8 @@ func TestNormalizeGroupsVersions(t *testing.T) {
 }
 
 // A name may come back in another segment: each has ExposedAPI objects and a status of its own.
-func TestNormalizeSegments(t *testing.T) {
-	got := mustNormalize(t, parse(t, resource("{}", `
+func TestComponent_KeepsTheSegments(t *testing.T) {
+	got := mustRead(t, parse(t, resource("{}", `
   securityFunction: {exposedAPIs: [{name: a}]}
   managementFunction: {exposedAPIs: [{name: a}]}
   coreFunction: {exposedAPIs: [{name: a}]}`)+`
@@ -134,7 +127,7 @@ status:
 	}
 }
 
-func TestNormalizeInClusterURL(t *testing.T) {
+func TestComponent_InClusterURL(t *testing.T) {
 	tests := []struct{ name, fields, want string }{
 		{"all parts", "implementation: orders, port: 8080, path: /o/v4", "http://orders.components.svc:8080/o/v4"},
 		{"no port", "implementation: orders, path: /o/v4", "http://orders.components.svc/o/v4"},

@@ -1,4 +1,7 @@
-package kube
+package normalize
+
+// Versions are the API versions that Component reads, the preferred one first.
+var Versions = []string{"v1", "v1beta4", "v1beta3", "v1beta2"}
 
 // urlMarks are what stands before and after a major version in the URL of a specification. The Canvas operators look
 // for them in this order, and for each from the left.

@@ -1,8 +1,7 @@
-package kube
+package normalize
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -11,18 +10,8 @@ import (
 	"odasync/internal/component"
 )
 
-// resource is a Component with the given labels and spec, both in YAML.
-func resource(labels, spec string) string {
-	return fmt.Sprintf("metadata: {namespace: components, name: demo, labels: %s}\nspec: %s\n", labels, spec)
-}
-
-// coreAPI is a spec with one core API of the given fields.
-func coreAPI(fields string) string {
-	return fmt.Sprintf("{coreFunction: {exposedAPIs: [{name: orders, %s}]}}", fields)
-}
-
 // What is odd reads as what is plain.
-func TestNormalizeTolerates(t *testing.T) {
+func TestComponent_AcceptsEquivalentForms(t *testing.T) {
 	const v4, v5 = "https://specs.example.org/O-v4.0.0.json", "https://specs.example.org/O-v5.0.0.json"
 	tests := []struct{ name, odd, plain string }{
 		{"a number for a text", "{version: 1.5}", `{version: "1.5"}`},
@@ -78,8 +67,8 @@ func TestNormalizeTolerates(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			plain := mustNormalize(t, parse(t, resource("{}", test.plain)))
-			odd := mustNormalize(t, parse(t, resource("{}", test.odd)))
+			plain := mustRead(t, parse(t, resource("{}", test.plain)))
+			odd := mustRead(t, parse(t, resource("{}", test.odd)))
 			if diff := cmp.Diff(plain, odd); diff != "" {
 				t.Errorf("-plain +odd:\n%s", diff)
 			}
@@ -87,7 +76,7 @@ func TestNormalizeTolerates(t *testing.T) {
 	}
 }
 
-func TestNormalizeLabels(t *testing.T) {
+func TestComponent_Labels(t *testing.T) {
 	tests := []struct {
 		name   string
 		labels string
@@ -104,7 +93,7 @@ func TestNormalizeLabels(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := mustNormalize(t, parse(t, resource(test.labels, "{}")))
+			got := mustRead(t, parse(t, resource(test.labels, "{}")))
 			if diff := cmp.Diff(test.want, got.Labels); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -112,7 +101,7 @@ func TestNormalizeLabels(t *testing.T) {
 	}
 }
 
-func TestNormalizeRefuses(t *testing.T) {
+func TestComponent_RejectsUnreadableFields(t *testing.T) {
 	const meta = "metadata: {namespace: components, name: demo}\n"
 	spec := func(text string) string { return meta + "spec: " + text }
 	api := func(text string) string { return spec("{coreFunction: {exposedAPIs: [" + text + "]}}") }
@@ -165,7 +154,7 @@ func TestNormalizeRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			seen := Normalize(parse(t, test.object))
+			seen := Component(parse(t, test.object))
 			var got *component.FieldError
 			if !errors.As(seen.Err, &got) || seen.Component != nil {
 				t.Fatalf("got the error %v and the component %v, want a field error alone", seen.Err, seen.Component)
@@ -178,18 +167,18 @@ func TestNormalizeRefuses(t *testing.T) {
 }
 
 // Maps have no order; a problem that changed with every look would be logged with every look.
-func TestNormalizeReportsTheSameOfSeveralLabels(t *testing.T) {
+func TestComponent_ReportsTheFirstUnreadableLabel(t *testing.T) {
 	object := parse(t, resource("{version: {a: 1}, team: {a: 1}, domain: {a: 1}}", "{}"))
 	for range 50 {
-		if got := Normalize(object).Err; got == nil || !strings.HasPrefix(got.Error(), "metadata.labels.domain:") {
+		if got := Component(object).Err; got == nil || !strings.HasPrefix(got.Error(), "metadata.labels.domain:") {
 			t.Fatalf("got the error %v", got)
 		}
 	}
 }
 
 // A resource that cannot be read is still known by name.
-func TestNormalizeRefusedKeepsIdentity(t *testing.T) {
-	seen := Normalize(parse(t, "metadata: {namespace: components, name: demo, uid: u1, resourceVersion: 7}\nspec: none"))
+func TestComponent_KeepsTheIdentityOnError(t *testing.T) {
+	seen := Component(parse(t, "metadata: {namespace: components, name: demo, uid: u1, resourceVersion: 7}\nspec: none"))
 	if seen.Namespace != "components" || seen.Name != "demo" || seen.UID != "u1" || seen.ResourceVersion != "7" || seen.Err == nil {
 		t.Errorf("got %+v", seen)
 	}
@@ -197,7 +186,7 @@ func TestNormalizeRefusedKeepsIdentity(t *testing.T) {
 
 // Every version of an entry repeats its defaults, and the one status of the entry: 20,000 of them with a long path or
 // URL would come to gigabytes.
-func TestNormalizeRefusesGrowth(t *testing.T) {
+func TestComponent_LimitsTheSizeOfAPIs(t *testing.T) {
 	versions := make([]any, 20_000)
 	for i := range versions {
 		versions[i] = map[string]any{"version": int64(i)}
@@ -210,7 +199,7 @@ func TestNormalizeRefusesGrowth(t *testing.T) {
 		"status":      {"name": "orders", "specification": versions},
 	} {
 		t.Run(name, func(t *testing.T) {
-			seen := Normalize(map[string]any{
+			seen := Component(map[string]any{
 				"metadata": map[string]any{"namespace": "components", "name": "demo"},
 				"spec":     map[string]any{"coreFunction": map[string]any{"exposedAPIs": []any{api}}},
 				"status": map[string]any{"coreAPIs": []any{
@@ -226,10 +215,10 @@ func TestNormalizeRefusesGrowth(t *testing.T) {
 }
 
 // A caller may build objects by hand; nothing that an object holds may stop the others.
-func TestNormalizeSurvivesForeignTypes(t *testing.T) {
+func TestComponent_AcceptsForeignTypes(t *testing.T) {
 	for name, value := range map[string]any{"int": 5, "struct": struct{}{}, "typed map": map[string]string{"a": "b"}} {
 		t.Run(name, func(t *testing.T) {
-			seen := Normalize(map[string]any{
+			seen := Component(map[string]any{
 				"metadata": map[string]any{"namespace": "components", "name": "demo", "labels": map[string]any{"team": value}},
 				"spec":     value,
 				"status":   value,
@@ -239,7 +228,7 @@ func TestNormalizeSurvivesForeignTypes(t *testing.T) {
 			}
 		})
 	}
-	if seen := Normalize(nil); seen.Err == nil {
+	if seen := Component(nil); seen.Err == nil {
 		t.Error("nothing at all was read as a component")
 	}
 }

@@ -1,4 +1,4 @@
-package kube
+package normalize
 
 import (
 	"bytes"
@@ -11,65 +11,28 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"sigs.k8s.io/yaml"
 
 	"odasync/internal/component"
 )
 
 var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 
-const normalizeData = "testdata/normalize"
-
-// parse reads YAML or JSON into what unstructured holds: integers are int64, other numbers float64.
-func parse(t testing.TB, document string) map[string]any {
-	t.Helper()
-	body, err := yaml.YAMLToJSON([]byte(document))
-	if err != nil {
-		t.Fatalf("read YAML: %v", err)
-	}
-	var object map[string]any
-	if err := utiljson.Unmarshal(body, &object); err != nil {
-		t.Fatalf("decode: %v", err)
-	}
-	return object
-}
-
-func parseFile(t testing.TB, path string) map[string]any {
-	t.Helper()
-	document, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parse(t, string(document))
-}
-
-// mustNormalize fails the test where the object cannot be read.
-func mustNormalize(t testing.TB, object map[string]any) *component.Component {
-	t.Helper()
-	seen := Normalize(object)
-	if seen.Err != nil {
-		t.Fatalf("normalize: %v", seen.Err)
-	}
-	return seen.Component
-}
-
 // Every resource in a folder of the test data, whatever its version, has the content of the folder's golden file.
-func TestNormalizeGolden(t *testing.T) {
-	golden, err := filepath.Glob(normalizeData + "/*/component.golden.json")
+func TestComponent_Golden(t *testing.T) {
+	golden, err := filepath.Glob("testdata/*/component.golden.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(golden) == 0 && !*updateGolden {
-		t.Fatalf("%s has no golden file", normalizeData)
+		t.Fatal("testdata has no golden file")
 	}
-	manifests, err := filepath.Glob(normalizeData + "/*/*.yaml")
+	manifests, err := filepath.Glob("testdata/*/*.yaml")
 	if err != nil || len(manifests) == 0 {
-		t.Fatalf("%s has no manifest: %v", normalizeData, err)
+		t.Fatalf("testdata has no manifest: %v", err)
 	}
 	for _, path := range manifests {
-		t.Run(filepath.ToSlash(strings.TrimPrefix(path, normalizeData+"/")), func(t *testing.T) {
-			canonical := mustNormalize(t, parseFile(t, path)).Canonical()
+		t.Run(filepath.ToSlash(strings.TrimPrefix(path, "testdata/")), func(t *testing.T) {
+			canonical := mustRead(t, parseFile(t, path)).Canonical()
 			var got bytes.Buffer
 			if err := json.Indent(&got, canonical, "", "  "); err != nil {
 				t.Fatal(err)
@@ -92,14 +55,14 @@ func TestNormalizeGolden(t *testing.T) {
 	}
 }
 
-func TestNormalizeOneContentInFourVersions(t *testing.T) {
+func TestComponent_HashIsTheSameInFourVersions(t *testing.T) {
 	hashes := map[string][]string{}
 	for _, version := range []string{"v1beta2", "v1beta3", "v1beta4", "v1"} {
-		object := parseFile(t, filepath.Join(normalizeData, "offers", version+".yaml"))
+		object := parseFile(t, filepath.Join("testdata", "offers", version+".yaml"))
 		if got := object["apiVersion"]; got != "oda.tmforum.org/"+version {
 			t.Fatalf("%s.yaml has the apiVersion %v", version, got)
 		}
-		hash := component.Hash(mustNormalize(t, object).Canonical())
+		hash := component.Hash(mustRead(t, object).Canonical())
 		hashes[hash] = append(hashes[hash], version)
 	}
 	if len(hashes) != 1 {
@@ -108,14 +71,14 @@ func TestNormalizeOneContentInFourVersions(t *testing.T) {
 }
 
 // The shape decides, not the apiVersion: without a conversion webhook a stored shape is served under every version.
-func TestNormalizeIgnoresAPIVersion(t *testing.T) {
+func TestComponent_IgnoresTheAPIVersion(t *testing.T) {
 	for _, shape := range []string{"v1beta2", "v1"} {
-		object := parseFile(t, filepath.Join(normalizeData, "offers", shape+".yaml"))
-		want := mustNormalize(t, object)
+		object := parseFile(t, filepath.Join("testdata", "offers", shape+".yaml"))
+		want := mustRead(t, object)
 		for _, version := range []any{"oda.tmforum.org/v1beta2", "oda.tmforum.org/v1beta3", "oda.tmforum.org/v1beta4",
 			"oda.tmforum.org/v1", "oda.tmforum.org/v2", nil} {
 			object["apiVersion"] = version
-			if diff := cmp.Diff(want, mustNormalize(t, object)); diff != "" {
+			if diff := cmp.Diff(want, mustRead(t, object)); diff != "" {
 				t.Errorf("the shape of %s served as %v (-want +got):\n%s", shape, version, diff)
 			}
 		}
@@ -125,7 +88,7 @@ func TestNormalizeIgnoresAPIVersion(t *testing.T) {
 // sampleFolders are the folders with whole manifests: those of the project and, where ODASYNC_SHARED names a folder,
 // the real ones in its samples.
 func sampleFolders(t *testing.T) []string {
-	folders, err := filepath.Glob(normalizeData + "/*")
+	folders, err := filepath.Glob("testdata/*")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +98,7 @@ func sampleFolders(t *testing.T) []string {
 	return folders
 }
 
-func TestNormalizeSamples(t *testing.T) {
+func TestComponent_Samples(t *testing.T) {
 	for _, folder := range sampleFolders(t) {
 		files, err := os.ReadDir(folder)
 		if err != nil {
@@ -165,7 +128,7 @@ func checkSample(t *testing.T, object map[string]any) {
 		meta["namespace"] = "components" // what applying it would add
 	}
 	before := runtime.DeepCopyJSON(object)
-	got := mustNormalize(t, object)
+	got := mustRead(t, object)
 	if diff := cmp.Diff(before, object); diff != "" {
 		t.Errorf("the resource was changed (-before +after):\n%s", diff)
 	}
@@ -215,7 +178,7 @@ func hasAPI(c *component.Component, url string, ready bool) bool {
 	return false
 }
 
-func TestNormalizeIdentity(t *testing.T) {
+func TestComponent_Identity(t *testing.T) {
 	object := parse(t, `
 metadata: {namespace: components, name: demo, uid: 1111-2222, resourceVersion: 1759077720544655003}
 spec: {}
@@ -227,12 +190,12 @@ spec: {}
 		ResourceVersion: "1759077720544655003",
 		Component:       &component.Component{Namespace: "components", Name: "demo"},
 	}
-	if diff := cmp.Diff(want, Normalize(object)); diff != "" {
+	if diff := cmp.Diff(want, Component(object)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-func TestNormalizeTerminating(t *testing.T) {
+func TestComponent_Terminating(t *testing.T) {
 	for name, test := range map[string]struct {
 		meta string
 		want bool
@@ -242,7 +205,7 @@ func TestNormalizeTerminating(t *testing.T) {
 		"a null time":                          {", deletionTimestamp: null", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := mustNormalize(t, parse(t, "metadata: {namespace: components, name: demo"+test.meta+"}\nspec: {}\n"))
+			got := mustRead(t, parse(t, "metadata: {namespace: components, name: demo"+test.meta+"}\nspec: {}\n"))
 			if got.Terminating != test.want {
 				t.Errorf("Terminating is %v, want %v", got.Terminating, test.want)
 			}
@@ -255,9 +218,9 @@ func TestNormalizeTerminating(t *testing.T) {
 }
 
 // A watch drops and reuses what it decoded; the component must not change with it.
-func TestNormalizeKeepsNothingOfTheObject(t *testing.T) {
-	object := parseFile(t, normalizeData+"/running/v1.yaml")
-	got := mustNormalize(t, object)
+func TestComponent_RetainsNothingOfTheObject(t *testing.T) {
+	object := parseFile(t, "testdata/running/v1.yaml")
+	got := mustRead(t, object)
 	want := got.Canonical()
 	wipe(object)
 	if diff := cmp.Diff(string(want), string(got.Canonical())); diff != "" {
@@ -280,18 +243,18 @@ func wipe(value any) {
 	}
 }
 
-func BenchmarkNormalize(b *testing.B) {
-	object := parseFile(b, normalizeData+"/running/v1.yaml")
+func BenchmarkComponent(b *testing.B) {
+	object := parseFile(b, "testdata/running/v1.yaml")
 	b.Run("content", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			Normalize(object)
+			Component(object)
 		}
 	})
 	b.Run("content and hash", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			component.Hash(Normalize(object).Component.Canonical())
+			component.Hash(Component(object).Component.Canonical())
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package kube
+package normalize
 
 import (
 	"testing"
@@ -12,7 +12,7 @@ type joined struct {
 	Ready            bool
 }
 
-func TestNormalizeJoinsStatus(t *testing.T) {
+func TestComponent_JoinsTheStatus(t *testing.T) {
 	const (
 		one    = "{name: Orders, implementation: o, specification: u-v4.0.json}"
 		two    = "{name: orders, implementation: o, specification: [u-v4.0.json, u-v5.0.json]}"
@@ -87,7 +87,7 @@ func TestNormalizeJoinsStatus(t *testing.T) {
 	}
 }
 
-func TestNormalizeDeploymentStatus(t *testing.T) {
+func TestComponent_DeploymentStatus(t *testing.T) {
 	tests := []struct{ name, status, want string }{
 		{"none", "", ""},
 		{"complete", "{summary/status: {deployment_status: Complete}}", "Complete"},
@@ -99,7 +99,7 @@ func TestNormalizeDeploymentStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := mustNormalize(t, parse(t, resource("{}", "{}")+"status: "+test.status))
+			got := mustRead(t, parse(t, resource("{}", "{}")+"status: "+test.status))
 			if got.DeploymentStatus != test.want {
 				t.Errorf("got %q, want %q", got.DeploymentStatus, test.want)
 			}
