@@ -22,8 +22,6 @@ echo '{{range .}}{{.Name}} {{.LicenseName}}
 # It also looks for the address of each licence file in the internet. That is not used and may fail.
 go run github.com/google/go-licenses@v1.6.0 report --ignore odasync --template "$scratch/template" ./cmd/... \
   >"$scratch/found" 2>"$scratch/said" || { cat "$scratch/said" >&2; exit 1; }
-# Read by a person, where the program does not recognise the text.
-echo 'modernc.org/mathutil BSD-3-Clause' >>"$scratch/found"
 modules >"$scratch/modules"
 
 cat <<'END'

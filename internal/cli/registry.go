@@ -22,12 +22,12 @@ func registryCommand() *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name:  "serve",
 			Usage: "serve a reference Component Registry (v1), for trying odasync and for tests",
-			Description: "Its address shows the components to people, too.\n" +
+			Description: "The content is in memory and ends with the process: odasync fills an empty registry again.\n" +
+				"Its address shows the components to people, too.\n" +
 				"With a key, from --api-key-file, COMPONENT_REGISTRY_API_KEY or COMPONENT_REGISTRY_API_KEY_FILE, requests\n" +
 				"must carry it as a bearer token, and a browser as the password to any user name.",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8000", Usage: "`ADDRESS` to listen on"},
-				&cli.StringFlag{Name: "db", Usage: "keep the content in the SQLite `FILE`, made when missing (default: in memory)"},
 				&cli.StringFlag{Name: "api-key-file", Usage: "`FILE` with the key that requests must carry"},
 			},
 			Action: serveRegistry,
@@ -35,33 +35,22 @@ func registryCommand() *cli.Command {
 	}
 }
 
-func serveRegistry(c *cli.Context) (err error) {
+func serveRegistry(c *cli.Context) error {
 	if c.Args().Present() {
 		return fmt.Errorf("unexpected argument %q: see ctl registry serve --help", c.Args().First())
-	}
-	if c.IsSet("db") && c.String("db") == "" {
-		return errors.New("--db is empty: give a file, or leave it out for a registry in memory")
 	}
 	key, err := registryKey(c)
 	if err != nil {
 		return err
 	}
 	log := ops.NewLogger(ops.Config{LogLevel: "INFO", LogFormat: "console"}, c.App.ErrWriter)
-	served, err := refregistry.Open(refregistry.Config{APIKey: key.Reveal(), Log: log}, c.String("db"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, served.Close()) }()
+	served := refregistry.New(refregistry.Config{APIKey: key.Reveal(), Log: log})
 	listener, err := net.Listen("tcp", c.String("listen"))
 	if err != nil {
 		return fmt.Errorf("serve the registry: %w: choose a free address with --listen", err)
 	}
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c.App.ErrWriter, format+"\n", args...) }
-	kept := "in memory: it ends with this process (--db FILE keeps it)"
-	if file := c.String("db"); file != "" {
-		kept = "content in " + file
-	}
-	say("reference registry at http://%s, %s", listener.Addr(), kept)
+	say("reference registry at http://%s, content in memory", listener.Addr())
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() && key == "" {
 		say("whoever reaches this address can change the registry: set a key with --api-key-file")
 	}

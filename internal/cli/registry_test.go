@@ -79,29 +79,9 @@ func (s *servedRegistry) do(method, path, key, body string) (int, string) {
 	return res.StatusCode, string(answer)
 }
 
-const newLabel = `{"key":"team","value":"blue"}`
-
-func TestRegistryServeKeepsItsContent(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "registry.db")
-	first := serveRegistry(t, "--db", file)
-	if !strings.Contains(first.words, "content in "+file) {
-		t.Errorf("said %q, which does not name the file", first.words)
-	}
-	if status, body := first.do("POST", "/labels/", "", newLabel); status != 201 {
-		t.Fatalf("answer %d %s", status, body)
-	}
-	if code := first.stop(); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
-	second := serveRegistry(t, "--db", file)
-	if _, body := second.do("GET", "/labels/", "", ""); !strings.Contains(body, `"value":"blue"`) {
-		t.Errorf("the label is gone: %s", body)
-	}
-}
-
 func TestRegistryServeInMemory(t *testing.T) {
 	s := serveRegistry(t)
-	if !strings.Contains(s.words, "in memory: it ends with this process (--db FILE keeps it)") {
+	if !strings.Contains(s.words, "content in memory") {
 		t.Errorf("said %q, which does not tell that nothing is kept", s.words)
 	}
 	if status, body := s.do("GET", "/", "", ""); status != 200 || !strings.Contains(body, "No components yet") {
@@ -155,17 +135,12 @@ func TestRegistryServeRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	used := filepath.Join(dir, "used.db")
-	serveRegistry(t, "--db", used)
 	tests := []struct {
 		name string
 		args []string
 		want string
 	}{
 		{"an argument", []string{"here"}, `unexpected argument "here": see ctl registry serve --help`},
-		{"an empty file name", []string{"--db", ""}, "--db is empty: give a file, or leave it out"},
-		{"a file of another kind", []string{"--db", file("notes", "just notes")}, "it is no database: name another file"},
-		{"a file in use", []string{"--db", used}, "another process uses it: stop that one, or name another file"},
 		{"an address in use", []string{"--listen", taken.Addr().String()}, "choose a free address with --listen"},
 		{"a key file that is missing", []string{"--api-key-file", filepath.Join(dir, "none")}, "give a readable file that holds the secret"},
 		{"an empty key file", []string{"--api-key-file", file("empty", "\n")}, "give one that holds the secret"},

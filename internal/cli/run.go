@@ -22,7 +22,8 @@ func runCommand() *cli.Command {
 		Name:  "run",
 		Usage: "run watcher and syncer in one process",
 		Description: "Without NATS_URL it embeds a NATS server with JetStream, whose data stands in the data directory.\n" +
-			"Without COMPONENT_REGISTRY_URL it embeds the reference registry, its data in the same directory.\n" +
+			"Without COMPONENT_REGISTRY_URL it embeds the reference registry, in memory: after a restart it is filled again from the\n" +
+			"stream within SYNC_INTERVAL.\n" +
 			"Everything else is configured by the environment variables of watcher and syncer.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data-dir", Value: defaultDataDir(), Usage: "`DIR` for what is embedded"},
@@ -43,18 +44,6 @@ func defaultDataDir() string {
 		return "odasync-data"
 	}
 	return filepath.Join(home, ".local", "share", "odasync")
-}
-
-// openRegistry keeps the embedded registry beside the embedded NATS: the sync state there tells what the registry shows.
-func openRegistry(dir string, cfg refregistry.Config) (*refregistry.Server, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("embed the registry: %w: choose another --data-dir", err)
-	}
-	registry, err := refregistry.Open(cfg, filepath.Join(dir, "registry.db"))
-	if err != nil {
-		return nil, fmt.Errorf("embed the registry: %w", err)
-	}
-	return registry, nil
 }
 
 // run starts what is embedded, then both daemons, and stops them in reverse.
@@ -104,14 +93,10 @@ func run(c *cli.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("embed the registry: %w: give another --registry-listen, or set COMPONENT_REGISTRY_URL to use the one that runs there", err)
 		}
-		registry, openErr := openRegistry(c.String("data-dir"), refregistry.Config{APIKey: syncing.Registry.APIKey.Reveal(), Log: env.Log})
-		if openErr != nil {
-			return errors.Join(openErr, listener.Close())
-		}
-		defer func() { err = errors.Join(err, registry.Close()) }()
+		registry := refregistry.New(refregistry.Config{APIKey: syncing.Registry.APIKey.Reveal(), Log: env.Log})
 		background.Go(func() error { return refregistry.Serve(embedded, listener, registry, env.Log) })
 		syncing.Registry.URL = "http://" + listener.Addr().String()
-		say("embedded reference registry at %s, data in %s", syncing.Registry.URL, c.String("data-dir"))
+		say("embedded reference registry at %s, content in memory", syncing.Registry.URL)
 	}
 
 	work, ctx := errgroup.WithContext(c.Context)

@@ -54,7 +54,7 @@ func TestRunWhereTheMonitoringPortIsTaken(t *testing.T) {
 
 func TestRunFollowsAFolder(t *testing.T) {
 	address := nobody(t)
-	environment(t, map[string]string{"MONITORING_ENABLED": "false", "KUBERNETES_NAMESPACE": "all", "LOG_LEVEL": "WARNING"})
+	environment(t, map[string]string{"MONITORING_ENABLED": "false", "KUBERNETES_NAMESPACE": "all", "LOG_LEVEL": "WARNING", "SYNC_INTERVAL": "1s"})
 	dir, data := t.TempDir(), t.TempDir()
 	catalog := manifest(t, dir, "shop", "catalog", "1.0.0")
 	manifest(t, dir, "shop", "orders", "1.0.0")

@@ -1,14 +1,10 @@
 package refregistry
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -62,72 +58,6 @@ func BenchmarkUpdateComponent(b *testing.B) {
 	for b.Loop() {
 		serveOnce(b, s, http.StatusOK, "PUT", "/components/5000", `{"label_ids":[1,2,3]}`)
 	}
-}
-
-// With a file behind it, a write is answered when it is on disk; writers share
-// the commits.
-func BenchmarkCreateAPIOnDisk(b *testing.B) {
-	for _, writers := range []int{1, 16, 64} {
-		b.Run(fmt.Sprintf("%d writers", writers), func(b *testing.B) {
-			s, err := Open(Config{}, filepath.Join(b.TempDir(), "registry.db"))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer func() {
-				if err := s.Close(); err != nil {
-					b.Error(err)
-				}
-			}()
-			serveOnce(b, s, http.StatusCreated, "POST", "/registries/", `{"name":"self","type":"self","url":"u"}`)
-			for i := range writers {
-				serveOnce(b, s, http.StatusCreated, "POST", "/components/", fmt.Sprintf(`{"registry_name":"self","name":"component-%d"}`, i))
-			}
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			var all sync.WaitGroup
-			b.ResetTimer()
-			for w := range writers {
-				all.Go(func() {
-					body := fmt.Sprintf(`{"registry_name":"self","component_name":"component-%d","name":"a","url":"http://example.org/a"}`, w)
-					for left.Add(-1) >= 0 {
-						serveOnce(b, s, http.StatusCreated, "POST", "/exposed-apis/", body)
-					}
-				})
-			}
-			all.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
-		})
-	}
-}
-
-func BenchmarkOpen(b *testing.B) {
-	path := filepath.Join(b.TempDir(), "registry.db")
-	s, err := Open(Config{}, path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	err = s.store.update(b.Context(), func(t *tables) error {
-		for i := range 100_000 {
-			if _, err := t.components.insert(componentRow{Registry: "self", Name: fmt.Sprintf("component-%d", i), LabelIDs: []int64{1, 2, 3}}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err := errors.Join(err, s.Close()); err != nil {
-		b.Fatal(err)
-	}
-	b.Run("100000 components", func(b *testing.B) {
-		for b.Loop() {
-			s, err := Open(Config{}, path)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if err := s.Close(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }
 
 // The page works on everything that there is.

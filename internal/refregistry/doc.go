@@ -12,9 +12,8 @@
 // for a mandatory column, a second registry of one name by PUT), this server
 // answers 422 or 400: a client that provokes it is told what is wrong.
 //
-// Rules live in one file per kind and work on tables; a store supplies the
-// tables: in memory (New), or in memory with a SQLite file behind it (Open),
-// where nothing is answered that a crash could take back.
+// The content is in memory and ends with the process: odasync fills an empty
+// registry again by itself.
 //
 // At / and /components-gui it shows the components to people, without scripts.
 //

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,14 +15,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(servedFile); path != "" {
-		serveFile(path) // this process is the child of TestKilledProcess
-	}
 	goleak.VerifyTestMain(m)
 }
-
-// opened makes the registry that start serves; TestOnDisk puts a file behind it.
-var opened = func(_ *testing.T, cfg Config) *Server { return New(cfg) }
 
 // client calls one server and does not follow redirects, so that they show.
 type client struct {
@@ -41,7 +34,7 @@ type response struct {
 
 func start(t *testing.T, cfg Config) (*Server, *client) {
 	t.Helper()
-	s := opened(t, cfg)
+	s := New(cfg)
 	return s, serving(t, s)
 }
 

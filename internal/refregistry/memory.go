@@ -62,33 +62,19 @@ type memoryTable[R record[R]] struct {
 	order   []int64
 	byFirst map[string][]int64 // by the pair's first half
 	byPair  map[pair][]int64
-
-	// onStore and onRemove are told of every change, for a store that keeps
-	// them elsewhere too.
-	onStore  func(R)
-	onRemove func(id int64)
 }
 
 func newMemoryTable[R record[R]](rank func(int64) uint64) *memoryTable[R] {
-	return &memoryTable[R]{
-		rank: rank, rows: map[int64]R{}, byFirst: map[string][]int64{}, byPair: map[pair][]int64{},
-		onStore: func(R) {}, onRemove: func(int64) {},
-	}
+	return &memoryTable[R]{rank: rank, rows: map[int64]R{}, byFirst: map[string][]int64{}, byPair: map[pair][]int64{}}
 }
 
 func (t *memoryTable[R]) insert(row R) (R, error) {
 	t.last++
 	row = row.withID(t.last)
-	t.restore(row)
-	t.onStore(row)
-	return row, nil
-}
-
-// restore takes a row that has its id already.
-func (t *memoryTable[R]) restore(row R) {
-	t.rows[row.rowID()] = row
-	t.order = t.include(t.order, row.rowID())
+	t.rows[t.last] = row
+	t.order = t.include(t.order, t.last)
 	t.link(row)
+	return row, nil
 }
 
 func (t *memoryTable[R]) get(id int64) (R, error) {
@@ -118,7 +104,6 @@ func (t *memoryTable[R]) replace(row R) error {
 		t.link(row)
 	}
 	t.rows[row.rowID()] = row
-	t.onStore(row)
 	return nil
 }
 
@@ -130,7 +115,6 @@ func (t *memoryTable[R]) remove(id int64) error {
 	delete(t.rows, id)
 	t.order = t.exclude(t.order, id)
 	t.unlink(row)
-	t.onRemove(id)
 	return nil
 }
 

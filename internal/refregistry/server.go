@@ -52,29 +52,6 @@ type Server struct {
 // New returns an empty registry that keeps its content in memory.
 func New(cfg Config) *Server { return newServer(cfg, newMemoryStore(cfg.ShuffleLists)) }
 
-// Open returns a registry that keeps its content in the SQLite file of that
-// path, which it creates when missing; with an empty path it is New. What was
-// answered survives a crash of the process, and of the machine as far as the
-// disk keeps its word. One process at a time may have the file open.
-func Open(cfg Config, path string) (*Server, error) {
-	if path == "" {
-		return New(cfg), nil
-	}
-	store, err := openDiskStore(path, ranking(cfg.ShuffleLists))
-	if err != nil {
-		return nil, err
-	}
-	return newServer(cfg, store), nil
-}
-
-// Close releases the file of Open. Requests that come later get a 500.
-func (s *Server) Close() error {
-	if closer, ok := s.store.(io.Closer); ok {
-		return closer.Close()
-	}
-	return nil
-}
-
 func newServer(cfg Config, content store) *Server {
 	if cfg.Now == nil {
 		cfg.Now = time.Now

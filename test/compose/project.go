@@ -46,7 +46,8 @@ func newProject(ctx context.Context) (*project, error) {
 	if err := os.WriteFile(p.settings(), nil, 0o600); err != nil {
 		return nil, fmt.Errorf("make the test's settings: %w", err)
 	}
-	p.env = []string{"ODASYNC_IMAGE=" + imageName, fmt.Sprintf("REGISTRY_PORT=%d", port), "MANIFESTS=" + p.manifests.dir}
+	p.env = []string{"ODASYNC_IMAGE=" + imageName, fmt.Sprintf("REGISTRY_PORT=%d", port), "MANIFESTS=" + p.manifests.dir,
+		"SYNC_INTERVAL=5"} // a restarted registry is empty until the next reconcile
 	// What the person has set for odasync does not count here.
 	for _, name := range []string{"PATH", "HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "VERSION", "COMMIT"} {
 		if value, set := os.LookupEnv(name); set {

@@ -14,7 +14,6 @@ var client = &http.Client{Timeout: 5 * time.Second}
 
 // entry is what the registry shows of a component.
 type entry struct {
-	ID      int64
 	Version string
 	APIs    int
 }
@@ -22,7 +21,6 @@ type entry struct {
 // entries asks the registry for everything that it has.
 func (p *project) entries(ctx context.Context) (map[string]entry, error) {
 	var components []struct {
-		ID     int64
 		Name   string
 		Labels []struct{ Key, Value string }
 	}
@@ -37,7 +35,7 @@ func (p *project) entries(ctx context.Context) (map[string]entry, error) {
 	}
 	all := map[string]entry{}
 	for _, c := range components {
-		shown := entry{ID: c.ID}
+		var shown entry
 		for _, label := range c.Labels {
 			if label.Key == "component-version" {
 				shown.Version = label.Value

@@ -109,13 +109,9 @@ func restartEach(ctx context.Context, p *project) error {
 	return nil
 }
 
-// goDownAndUp changes components while there is not a single container. What did not change keeps its entry of the
-// registry, and the stream goes on where it was: both data volumes were kept.
+// goDownAndUp changes components while there is no container. The stream continues where it was, since its volume is kept,
+// and the registry, which is in memory, is filled again from it.
 func goDownAndUp(ctx context.Context, p *project) error {
-	before, err := p.entries(ctx)
-	if err != nil {
-		return err
-	}
 	stream, err := p.sequences(ctx)
 	if err != nil {
 		return err
@@ -137,10 +133,6 @@ func goDownAndUp(ctx context.Context, p *project) error {
 	if err := errors.Join(p.right(ctx, "down and up"), p.demo(ctx, 1)); err != nil {
 		return err
 	}
-	after, err := p.entries(ctx)
-	if err != nil {
-		return err
-	}
 	later, err := p.sequences(ctx)
 	if err != nil {
 		return err
@@ -148,9 +140,6 @@ func goDownAndUp(ctx context.Context, p *project) error {
 	for name := range maps.Keys(p.manifests.versions) {
 		if name == componentName(11) || name == componentName(24) {
 			continue
-		}
-		if before[name] != after[name] {
-			return fmt.Errorf("%s is another entry after down and up: %v, was %v", name, after[name], before[name])
 		}
 		if stream[name] == 0 || stream[name] != later[name] {
 			return fmt.Errorf("%s has sequence %d after down and up, had %d", name, later[name], stream[name])

@@ -171,7 +171,7 @@ func natsImage(name string) standIn {
 		settings: []string{"ENV PATH=/usr/local/bin:/bin", `CMD ["nats-server"]`},
 		key:      func() (string, error) { return digestFiles("nats", server) },
 		fill: func(l *layer) error {
-			return errors.Join(l.busybox("sh", "wget", "touch"), l.folder("tmp", 0o1777), l.file("usr/local/bin/nats-server", server))
+			return errors.Join(l.busybox("sh", "wget"), l.folder("tmp", 0o1777), l.file("usr/local/bin/nats-server", server))
 		},
 	}
 }

@@ -34,6 +34,7 @@ func TestRunEmbedded(t *testing.T) {
 	data := t.TempDir()
 	env := map[string]string{
 		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": namespace, "LEASE_NAMESPACE": namespace, "CLUSTER_NAME": "lab",
+		"SYNC_INTERVAL": "2", // the registry is in memory: a reconcile fills it again after each restart
 	}
 	l.change(namespace, "1", 10)
 	run := l.Start(procs.Run("run", data, embedded, env))
