@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 // names are the registry's components.
@@ -22,7 +22,7 @@ func (l *place) names() string {
 // showsOnly waits until the registry has exactly these components, in alphabetical order.
 func (l *place) showsOnly(names ...string) {
 	l.Helper()
-	l.Eventually(lab.Patience, "components in the registry", func() error {
+	l.Eventually(testenv.Timeout, "components in the registry", func() error {
 		if have, want := l.names(), strings.Join(names, " "); have != want {
 			return fmt.Errorf("it has %q, want %q", have, want)
 		}
@@ -35,14 +35,14 @@ func TestMalformedComponent(t *testing.T) {
 	t.Parallel()
 	const namespace = "e2e-malformed"
 	l := newLab(t, namespace)
-	bad := lab.Component(namespace, "bad", "1", "first")
+	bad := testenv.Component(namespace, "bad", "1", "first")
 	l.Must(unstructured.SetNestedField(bad.Object, "none", "spec", "coreFunction", "exposedAPIs"))
-	l.Apply(lab.Component(namespace, "good-1", "1", "first"), bad)
-	watcher, _ := l.Pair()
-	l.Apply(lab.Component(namespace, "good-2", "1", "first"))
+	l.Apply(testenv.Component(namespace, "good-1", "1", "first"), bad)
+	watcher, _ := l.StartPair()
+	l.Apply(testenv.Component(namespace, "good-2", "1", "first"))
 	l.showsOnly("good-1", "good-2")
 
-	_, err := watcher.AwaitEntry(l.Within(lab.Patience), lab.Logs("Component cannot be read", map[string]string{
+	_, err := watcher.AwaitEntry(l.Within(testenv.Timeout), testenv.Logs("Component cannot be read", map[string]string{
 		"level": "warn", "namespace": namespace, "component": "bad", "field": "spec.coreFunction.exposedAPIs", "error": "must be a list, not text",
 	}))
 	l.Must(err)
@@ -51,15 +51,15 @@ func TestMalformedComponent(t *testing.T) {
 	}
 
 	// A Component that could be read before keeps its last readable state, and is not taken for deleted.
-	spoiled := lab.Component(namespace, "good-2", "2", "first")
+	spoiled := testenv.Component(namespace, "good-2", "2", "first")
 	l.Must(unstructured.SetNestedField(spoiled.Object, []any{map[string]any{"path": "/nameless"}}, "spec", "coreFunction", "exposedAPIs"))
 	l.Apply(spoiled)
-	_, err = watcher.AwaitEntry(l.Within(lab.Patience), lab.Logs("Component cannot be read", map[string]string{
+	_, err = watcher.AwaitEntry(l.Within(testenv.Timeout), testenv.Logs("Component cannot be read", map[string]string{
 		"component": "good-2", "field": "spec.coreFunction.exposedAPIs[0].name", "error": "is missing",
 	}))
 	l.Must(err)
-	l.Apply(lab.Component(namespace, "good-1", "2", "first"))
-	l.Eventually(lab.Patience, "the others go on", func() error {
+	l.Apply(testenv.Component(namespace, "good-1", "2", "first"))
+	l.Eventually(testenv.Timeout, "the others go on", func() error {
 		for _, c := range l.Registry.Snapshot().Components {
 			if want := map[string]string{"good-1": "2", "good-2": "1"}[c.Name]; c.Labels["component-version"] != want {
 				return fmt.Errorf("%s shows version %q, want %q", c.Name, c.Labels["component-version"], want)
@@ -68,8 +68,8 @@ func TestMalformedComponent(t *testing.T) {
 		return nil
 	})
 
-	l.Apply(lab.Component(namespace, "bad", "2", "first"), lab.Component(namespace, "good-2", "3", "first"))
-	l.Equal(lab.Patience)
+	l.Apply(testenv.Component(namespace, "bad", "2", "first"), testenv.Component(namespace, "good-2", "3", "first"))
+	l.AwaitInSync(testenv.Timeout)
 }
 
 // TestRejectedComponent has Components that the registry refuses for good: each fails with the registry's words, and its
@@ -78,20 +78,20 @@ func TestRejectedComponent(t *testing.T) {
 	t.Parallel()
 	const namespace = "e2e-rejected"
 	l := newLab(t, namespace)
-	watcher, syncer := l.Pair()
-	long := lab.Component(namespace, strings.Repeat("x", 101), "1", "first")
+	watcher, syncer := l.StartPair()
+	long := testenv.Component(namespace, strings.Repeat("x", 101), "1", "first")
 	long.SetLabels(nil) // whose values Kubernetes limits to 63 characters
-	address := lab.Component(namespace, "address", "1", "first")
+	address := testenv.Component(namespace, "address", "1", "first")
 	l.Must(unstructured.SetNestedSlice(address.Object, []any{map[string]any{
 		"name": "address-first", "ready": true, "url": "https://oda.example.org/" + strings.Repeat("x", 500),
 	}}, "status", "coreAPIs"))
-	l.Apply(lab.Component(namespace, "good-1", "1", "first"), long, address, lab.Component(namespace, "good-2", "1", "first"))
+	l.Apply(testenv.Component(namespace, "good-1", "1", "first"), long, address, testenv.Component(namespace, "good-2", "1", "first"))
 
 	for name, words := range map[string]string{
 		long.GetName(): "at most 100 characters",
 		"address":      "at most 500 characters",
 	} {
-		_, err := syncer.AwaitEntry(l.Within(lab.Patience), lab.Logs(lab.AnyMessage, map[string]string{
+		_, err := syncer.AwaitEntry(l.Within(testenv.Timeout), testenv.Logs(testenv.AnyMessage, map[string]string{
 			"level": "error", "namespace": namespace, "component": name, "error": words,
 		}))
 		l.Must(err)
@@ -101,27 +101,27 @@ func TestRejectedComponent(t *testing.T) {
 	}
 	// The component whose API has no valid address is there without that API.
 	l.showsOnly("address", "good-1", "good-2")
-	l.Ready(watcher, syncer) // one component's failure is not the registry's
+	l.AwaitReady(watcher, syncer) // one component's failure is not the registry's
 
 	l.Delete(long)
-	l.Apply(lab.Component(namespace, "address", "2", "first"), lab.Component(namespace, "good-2", "2", "second"))
-	l.Equal(lab.Patience)
-	l.Drained(lab.Patience)
+	l.Apply(testenv.Component(namespace, "address", "2", "first"), testenv.Component(namespace, "good-2", "2", "second"))
+	l.AwaitInSync(testenv.Timeout)
+	l.AwaitAllAcked(testenv.Timeout)
 }
 
 // TestOneNameInTwoNamespaces never overwrites the first with the second; naming entries by namespace has room for both.
 func TestOneNameInTwoNamespaces(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-twins-a", "e2e-twins-b")
-	_, syncer := l.Pair()
-	first := lab.Component("e2e-twins-a", "twin", "1", "first")
+	_, syncer := l.StartPair()
+	first := testenv.Component("e2e-twins-a", "twin", "1", "first")
 	l.Apply(first)
-	l.Equal(lab.Patience)
-	kept := lab.ContentOf(l.Registry.Snapshot())
+	l.AwaitInSync(testenv.Timeout)
+	kept := testenv.ContentOf(l.Registry.Snapshot())
 
-	second := lab.Component("e2e-twins-b", "twin", "2", "second")
+	second := testenv.Component("e2e-twins-b", "twin", "2", "second")
 	l.Apply(second)
-	refusal, err := syncer.AwaitEntry(l.Within(lab.Patience), lab.Logs(lab.AnyMessage, map[string]string{
+	refusal, err := syncer.AwaitEntry(l.Within(testenv.Timeout), testenv.Logs(testenv.AnyMessage, map[string]string{
 		"level": "error", "namespace": "e2e-twins-b", "component": "twin",
 		"error": `is taken by the component of namespace "e2e-twins-a"`,
 	}))
@@ -129,23 +129,23 @@ func TestOneNameInTwoNamespaces(t *testing.T) {
 	if text := refusal.Text("error"); !strings.Contains(text, "COMPONENT_NAME_FORMAT=namespace.name") {
 		t.Errorf("the refusal does not name the remedy: %s", text)
 	}
-	l.Drained(lab.Patience)
-	l.Must(l.Differs(kept))
+	l.AwaitAllAcked(testenv.Timeout)
+	l.Must(l.CheckInSync(kept))
 
 	// The loser's deletion takes nothing from the winner.
 	l.Delete(second)
-	l.Eventually(lab.Patience, "the deletion handled", func() error {
+	l.Eventually(testenv.Timeout, "the deletion handled", func() error {
 		if done := l.Metric(syncer, `odasync_events_handled_total{outcome="deleted"}`); done != 1 {
 			return fmt.Errorf("%v deletions", done)
 		}
 		return nil
 	})
-	l.Must(l.Differs(kept))
+	l.Must(l.CheckInSync(kept))
 
 	l.Apply(second)
-	both := lab.NewRegistry(t)
+	both := testenv.NewRegistry(t)
 	l.Registry, l.Mapping.Namespaced = both, true
 	l.Start(l.SyncerSpec("syncer-namespaced", map[string]string{"SYNC_TARGET": "namespaced", "COMPONENT_NAME_FORMAT": "namespace.name"}))
-	l.Equal(lab.Patience)
+	l.AwaitInSync(testenv.Timeout)
 	l.showsOnly("e2e-twins-a.twin", "e2e-twins-b.twin")
 }

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 // TestRequestCounts counts what 1000 Components cost the registry: at the first sync, and when all of them change in a
@@ -37,14 +37,14 @@ func TestRequestCounts(t *testing.T) {
 	}
 	objects := make([]*unstructured.Unstructured, count)
 	for i := range objects {
-		objects[i] = lab.Component("e2e-counts", fmt.Sprintf("count-%d", i), "1.0.0", "first", "second")
+		objects[i] = testenv.Component("e2e-counts", fmt.Sprintf("count-%d", i), "1.0.0", "first", "second")
 	}
 	each("create", func(i int) error { return shared.Apply(t.Context(), objects[i]) })
 
-	watcher, _ := l.Pair()
+	watcher, _ := l.StartPair()
 	began := time.Now()
-	l.Equal(2 * time.Minute)
-	l.Drained(time.Minute)
+	l.AwaitInSync(2 * time.Minute)
+	l.AwaitAllAcked(time.Minute)
 	calls := l.Registry.Calls()
 	t.Logf("first sync of %d Components with 2 APIs: %d requests in %.1f s: %v", count, calls, time.Since(began).Seconds(), l.Registry.Requests())
 	if calls > atMost {
@@ -65,7 +65,7 @@ func TestRequestCounts(t *testing.T) {
 		}
 		return nil
 	})
-	l.Drained(lab.Patience)
+	l.AwaitAllAcked(testenv.Timeout)
 	if calls := l.Registry.Calls(); calls != 0 {
 		t.Errorf("annotations of %d Components caused %d requests, want none: %v", count, calls, l.Registry.Requests())
 	}

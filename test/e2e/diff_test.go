@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 // said fails unless each of the words is in the text.
@@ -23,18 +23,18 @@ func (l *place) said(text string, words ...string) {
 func TestDiffNamesWhatIsBehind(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-diff", "e2e-diff-too")
-	first, second := lab.Component("e2e-diff", "first", "1", "orders"), lab.Component("e2e-diff-too", "second.too", "1")
+	first, second := testenv.Component("e2e-diff", "first", "1", "orders"), testenv.Component("e2e-diff-too", "second.too", "1")
 	l.Apply(first, second)
-	watcher, syncer := l.Pair()
-	l.Equal(lab.Patience)
-	l.Drained(lab.Patience)
+	watcher, syncer := l.StartPair()
+	l.AwaitInSync(testenv.Timeout)
+	l.AwaitAllAcked(testenv.Timeout)
 	l.said(l.MustCTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
 	l.said(l.MustCTL(0, "diff second.too"), ": 1, differing: 0")
 
 	l.Must(syncer.Stop())
-	l.Apply(lab.Component("e2e-diff", "first", "2", "orders", "offers"))
+	l.Apply(testenv.Component("e2e-diff", "first", "2", "orders", "offers"))
 	js := l.JetStream()
-	l.Eventually(lab.Patience, "the watcher publishes the change", func() error {
+	l.Eventually(testenv.Timeout, "the watcher publishes the change", func() error {
 		log, err := js.Stream(l.Context(), "ODA_COMPONENTS")
 		if err != nil {
 			return err

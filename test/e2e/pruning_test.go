@@ -10,14 +10,14 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // pending waits until ctl status shows a deletion of that many components, and returns the id that approves it.
 func (l *place) pending(gone, of int) (id string) {
 	l.Helper()
-	l.Eventually(lab.Patience, fmt.Sprintf("%d of %d to be pending approval", gone, of), func() error {
+	l.Eventually(testenv.Timeout, fmt.Sprintf("%d of %d to be pending approval", gone, of), func() error {
 		printed, _ := l.CTL("status")
 		words := fmt.Sprintf("deletion pending approval: cluster %s: %d of %d components", l.Mapping.Cluster, gone, of)
 		if found := approval.FindStringSubmatch(printed); found != nil && strings.Contains(printed, words) {
@@ -39,28 +39,28 @@ func TestEmptiedNamespacesWithEightRestarts(t *testing.T) {
 		name := fmt.Sprintf("e2e-emptied-%02d", n)
 		names = append(names, name)
 		for i := range each {
-			objects = append(objects, lab.Component(name, fmt.Sprintf("team-%d-item-%d", n, i), "1", "first"))
+			objects = append(objects, testenv.Component(name, fmt.Sprintf("team-%d-item-%d", n, i), "1", "first"))
 		}
 	}
 	l := newLab(t, names...)
-	watcher, syncer := l.Pair()
+	watcher, syncer := l.StartPair()
 	l.createAll(objects)
-	l.Equal(lab.Patience)
-	l.Drained(lab.Patience)
-	before := lab.ContentOf(l.Registry.Snapshot())
+	l.AwaitInSync(testenv.Timeout)
+	l.AwaitAllAcked(testenv.Timeout)
+	before := testenv.ContentOf(l.Registry.Snapshot())
 	l.Must(watcher.Stop())
 	l.Delete(objects...)
 	id := ""
 	for restart := range 8 {
 		watcher = l.Start(watcher.Spec)
-		l.Ready(watcher)
+		l.AwaitReady(watcher)
 		now := l.pending(namespaces*each, namespaces*each)
 		if id != "" && now != id {
 			t.Errorf("restart %d: the approval id is %s, and was %s", restart, now, id)
 		}
 		id = now
 		l.reconcile(0, "")
-		l.Must(l.Differs(before))
+		l.Must(l.CheckInSync(before))
 		if restart == 7 {
 			break
 		}
@@ -71,8 +71,8 @@ func TestEmptiedNamespacesWithEightRestarts(t *testing.T) {
 		}
 	}
 	l.MustCTL(0, "reconcile --approve "+id)
-	l.Equal(lab.Patience)
-	l.Ready(watcher, syncer)
+	l.AwaitInSync(testenv.Timeout)
+	l.AwaitReady(watcher, syncer)
 	l.says(l.MustCTL(0, "status"), "all is well")
 }
 
@@ -80,19 +80,19 @@ func TestEmptiedNamespacesWithEightRestarts(t *testing.T) {
 func TestEverythingOfAFewIsPending(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-three")
-	watcher, _ := l.Pair()
+	watcher, _ := l.StartPair()
 	objects := many("e2e-three", 3)
 	l.Apply(objects...)
-	l.Equal(lab.Patience)
-	before := lab.ContentOf(l.Registry.Snapshot())
+	l.AwaitInSync(testenv.Timeout)
+	before := testenv.ContentOf(l.Registry.Snapshot())
 	l.Must(watcher.Stop())
 	l.Delete(objects...)
 	l.Start(watcher.Spec)
 	id := l.pending(3, 3)
 	l.reconcile(0, "")
-	l.Must(l.Differs(before))
+	l.Must(l.CheckInSync(before))
 	l.MustCTL(0, "reconcile --approve "+id)
-	l.Equal(lab.Patience)
+	l.AwaitInSync(testenv.Timeout)
 	l.MustCTL(1, "reconcile --approve "+id) // is used up
 }
 
@@ -104,7 +104,7 @@ func TestEmptiedFolder(t *testing.T) {
 	const count = 20
 	path := func(i int) string { return filepath.Join(dir, fmt.Sprintf("item-%02d.yaml", i)) }
 	for i := range count {
-		text, err := lab.Component("e2e-folder", fmt.Sprintf("item-%02d", i), "1", "first").MarshalJSON()
+		text, err := testenv.Component("e2e-folder", fmt.Sprintf("item-%02d", i), "1", "first").MarshalJSON()
 		l.Must(err)
 		l.Must(os.WriteFile(path(i), text, 0o600))
 	}
@@ -115,7 +115,7 @@ func TestEmptiedFolder(t *testing.T) {
 	run := l.Start(spec)
 	shows := func(want int) {
 		t.Helper()
-		l.Eventually(lab.Patience, fmt.Sprintf("the registry to show %d", want), func() error {
+		l.Eventually(testenv.Timeout, fmt.Sprintf("the registry to show %d", want), func() error {
 			if got := len(l.Registry.Snapshot().Components); got != want {
 				return fmt.Errorf("it shows %d", got)
 			}
@@ -123,8 +123,8 @@ func TestEmptiedFolder(t *testing.T) {
 		})
 	}
 	shows(count)
-	l.Ready(run)
-	l.Drained(lab.Patience)
+	l.AwaitReady(run)
+	l.AwaitAllAcked(testenv.Timeout)
 	began := time.Now()
 	l.Must(os.Remove(path(0)))
 	shows(count - 1)
@@ -141,7 +141,7 @@ func TestEmptiedFolder(t *testing.T) {
 	for range 2 {
 		l.Must(run.Stop())
 		run = l.Start(spec)
-		l.Ready(run)
+		l.AwaitReady(run)
 		if again := l.pending(count-1, count-1); again != id {
 			t.Errorf("after a restart the approval id is %s, and was %s", again, id)
 		}
@@ -157,19 +157,19 @@ func TestEmptiedFolder(t *testing.T) {
 func TestDeletedDuringALongNATSOutage(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-reported")
-	watcher, syncer := l.Pair()
+	watcher, syncer := l.StartPair()
 	objects := many("e2e-reported", 3)
 	l.Apply(objects...)
-	l.Equal(lab.Patience)
-	l.Drained(lab.Patience)
+	l.AwaitInSync(testenv.Timeout)
+	l.AwaitAllAcked(testenv.Timeout)
 	l.NATS[0].Kill()
-	l.Must(watcher.AwaitNotReady(l.Within(lab.Patience), "nats: not connected"))
+	l.Must(watcher.AwaitNotReady(l.Within(testenv.Timeout), "nats: not connected"))
 	l.Delete(objects...)
-	_, err := watcher.AwaitEntry(l.Within(2*lab.Patience), lab.Logs("not leading, campaigning again", nil))
+	_, err := watcher.AwaitEntry(l.Within(2*testenv.Timeout), testenv.Logs("not leading, campaigning again", nil))
 	l.Must(err)
-	l.NATSAgain()
-	l.Equal(2 * lab.Patience)
-	l.Ready(watcher, syncer)
+	l.RestartNATS()
+	l.AwaitInSync(2 * testenv.Timeout)
+	l.AwaitReady(watcher, syncer)
 	l.MustCTL(0, "status")
 }
 
@@ -208,32 +208,32 @@ func TestOneNamespaceForbidden(t *testing.T) {
 
 	spec := l.WatcherSpec("watcher", map[string]string{"KUBECONFIG": shared.WatcherKubeconfig, "SYNC_INTERVAL": "2s"})
 	watcher := l.Start(spec)
-	l.Ready(watcher, l.Start(l.SyncerSpec("syncer", nil)))
-	stays, objects := lab.Component("e2e-forbidden", "stays", "1", "first"), many("e2e-allowed", 5)
+	l.AwaitReady(watcher, l.Start(l.SyncerSpec("syncer", nil)))
+	stays, objects := testenv.Component("e2e-forbidden", "stays", "1", "first"), many("e2e-allowed", 5)
 	l.Apply(append(objects, stays)...)
-	l.Equal(lab.Patience)
+	l.AwaitInSync(testenv.Timeout)
 	want := l.Mapping.Of([]unstructured.Unstructured{*objects[0], *objects[1], *objects[2], *stays})
 	l.Must(watcher.Stop())
 	l.Delete(append(both, objects[3])...)
 	watcher = l.Start(spec)
 	began := time.Now()
-	l.Eventually(2*lab.Patience, "the deletion in the other namespace", func() error {
-		return l.Differs(l.Mapping.Of(l.Objects()))
+	l.Eventually(2*testenv.Timeout, "the deletion in the other namespace", func() error {
+		return l.CheckInSync(l.Mapping.Of(l.Objects()))
 	})
 	t.Logf("deleted %.1f s after the start, with one namespace forbidden", time.Since(began).Seconds())
 	l.Delete(objects[4])
-	l.Eventually(lab.Patience, "the marker and the next deletion", func() error {
+	l.Eventually(testenv.Timeout, "the marker and the next deletion", func() error {
 		if printed, _ := l.CTL("status"); !strings.Contains(printed, "the last full sync could not list e2e-forbidden") {
 			return fmt.Errorf("ctl status says:\n%s", printed)
 		}
-		return l.Differs(want)
+		return l.CheckInSync(want)
 	})
 	l.MustCTL(0, "sync --all")
 	l.reconcile(0, "")
-	l.Must(l.Differs(want))
+	l.Must(l.CheckInSync(want))
 	l.Apply(both...)
-	l.Ready(watcher)
+	l.AwaitReady(watcher)
 	l.MustCTL(0, "sync --all")
 	l.MustCTL(0, "status")
-	l.Must(l.Differs(want))
+	l.Must(l.CheckInSync(want))
 }

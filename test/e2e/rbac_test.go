@@ -7,8 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/test/cluster"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestLeastPrivilege runs the watcher as the service account of deploy/rbac.yaml: first without any right, then with
@@ -19,7 +19,7 @@ func TestLeastPrivilege(t *testing.T) {
 	l.Must(err)
 	rules, err := cluster.Manifest(filepath.Join(root, "deploy", "rbac.yaml"))
 	l.Must(err)
-	shown := lab.Component("components", "least", "1", "first")
+	shown := testenv.Component("components", "least", "1", "first")
 	l.Apply(shown)
 	l.DeleteAfterwards(func() []*unstructured.Unstructured { return append(rules, shown) })
 
@@ -29,17 +29,17 @@ func TestLeastPrivilege(t *testing.T) {
 		`get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`,
 		`update leases.coordination.k8s.io "odasync-watcher" in namespace "canvas"`,
 	} {
-		_, err := watcher.AwaitEntry(l.Within(lab.Patience), lab.Logs("missing permission", map[string]string{"level": "error", "permission": rule}))
+		_, err := watcher.AwaitEntry(l.Within(testenv.Timeout), testenv.Logs("missing permission", map[string]string{"level": "error", "permission": rule}))
 		l.Must(err)
 	}
-	l.Must(watcher.AwaitNotReady(l.Within(lab.Patience), "missing permission"))
+	l.Must(watcher.AwaitNotReady(l.Within(testenv.Timeout), "missing permission"))
 
 	l.Apply(rules...)
 	l.Start(l.SyncerSpec("syncer", nil))
-	l.Must(watcher.AwaitReady(l.Within(2 * lab.Patience)))
-	l.Equal(lab.Patience)
+	l.Must(watcher.AwaitReady(l.Within(2 * testenv.Timeout)))
+	l.AwaitInSync(testenv.Timeout)
 	l.Must(watcher.Stop()) // the lease's release needs a right, too
-	if released := watcher.Logged(lab.Logs("Lease released", nil)); len(released) != 1 {
+	if released := watcher.Logged(testenv.Logs("Lease released", nil)); len(released) != 1 {
 		t.Errorf("the lease was not released: %s", watcher.Tail(5))
 	}
 }

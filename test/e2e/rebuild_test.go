@@ -8,18 +8,18 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // often is a syncer that reconciles all the time.
 var often = map[string]string{"SYNC_INTERVAL": "2"}
 
 // rebuilt wipes the registry and waits until it shows the same again, which nobody asks for.
-func (l *place) rebuilt(want lab.Content) {
+func (l *place) rebuilt(want testenv.Content) {
 	l.Helper()
 	l.Registry.Wipe()
-	l.Eventually(2*lab.Patience, "the registry to be rebuilt", func() error { return l.Differs(want) })
+	l.Eventually(2*testenv.Timeout, "the registry to be rebuilt", func() error { return l.CheckInSync(want) })
 }
 
 // TestWipedRegistry_IsRebuiltWithoutTheAPIServer wipes the registry while the watcher's API server is away: the stream has
@@ -30,9 +30,9 @@ func TestWipedRegistry_IsRebuiltWithoutTheAPIServer(t *testing.T) {
 	watcher := l.Start(l.WatcherSpec("watcher", nil))
 	syncer := l.Start(l.SyncerSpec("syncer", often))
 	l.createAll(many("e2e-rebuilt", 20))
-	l.Ready(watcher, syncer)
-	l.Equal(lab.Patience)
-	l.Drained(lab.Patience)
+	l.AwaitReady(watcher, syncer)
+	l.AwaitInSync(testenv.Timeout)
+	l.AwaitAllAcked(testenv.Timeout)
 	want := l.Mapping.Of(l.Objects())
 	l.Must(watcher.Stop())
 
@@ -46,9 +46,9 @@ func TestWipedRegistry_IsRebuiltWithoutTheAPIServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	l.Must(clientcmd.WriteToFile(*config, path))
 	away := l.Start(l.WatcherSpec("watcher-away", map[string]string{"KUBECONFIG": path}))
-	l.Must(away.AwaitNotReady(l.Within(lab.Patience), "API server unreachable"))
+	l.Must(away.AwaitNotReady(l.Within(testenv.Timeout), "API server unreachable"))
 	l.rebuilt(want)
-	l.Ready(syncer)
+	l.AwaitReady(syncer)
 }
 
 // TestWipedRegistry_IsRebuiltBesideAForbiddenNamespace wipes the registry while one of the watcher's namespaces may not be
@@ -63,9 +63,9 @@ func TestWipedRegistry_IsRebuiltBesideAForbiddenNamespace(t *testing.T) {
 	l.createAll(many(allowed, 20))
 	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBECONFIG": shared.WatcherKubeconfig, "ODA_COMPONENT_VERSION": "v1"}))
 	syncer := l.Start(l.SyncerSpec("syncer", often))
-	l.Ready(syncer)
-	l.Equal(2 * lab.Patience)
-	l.Must(watcher.AwaitNotReady(l.Within(lab.Patience), forbidden))
+	l.AwaitReady(syncer)
+	l.AwaitInSync(2 * testenv.Timeout)
+	l.Must(watcher.AwaitNotReady(l.Within(testenv.Timeout), forbidden))
 	l.rebuilt(l.Mapping.Of(l.Objects()))
 }
 

@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // onDemand leaves out the full syncs and reconciles that come by themselves, after the first.
@@ -23,7 +23,7 @@ var onDemand = map[string]string{"SYNC_INTERVAL": "1h"}
 func many(namespace string, count int) []*unstructured.Unstructured {
 	objects := make([]*unstructured.Unstructured, count)
 	for i := range objects {
-		objects[i] = lab.Component(namespace, fmt.Sprintf("item-%d", i), "1", "first", "second")
+		objects[i] = testenv.Component(namespace, fmt.Sprintf("item-%d", i), "1", "first", "second")
 	}
 	return objects
 }
@@ -93,8 +93,8 @@ func (l *place) foreign(count int) (check func()) {
 }
 
 // own leaves out of a content what foreign put there.
-func own(c lab.Content) lab.Content {
-	var mine lab.Content
+func own(c testenv.Content) testenv.Content {
+	var mine testenv.Content
 	for _, one := range c.Components {
 		if !strings.HasPrefix(one.Name, "foreign-") {
 			mine.Components = append(mine.Components, one)
@@ -112,7 +112,7 @@ func own(c lab.Content) lab.Content {
 func (l *place) equalButForeign() {
 	l.Helper()
 	want := l.Mapping.Of(l.Objects())
-	l.Eventually(lab.Patience, "registry equals cluster", func() error { return l.Same(want, own(lab.ContentOf(l.Registry.Snapshot()))) })
+	l.Eventually(testenv.Timeout, "registry equals cluster", func() error { return l.CheckContent(want, own(testenv.ContentOf(l.Registry.Snapshot()))) })
 }
 
 // TestReconcileOfAThousand shows what a cycle costs when nothing is wrong, that damage is mended with writes in proportion,
@@ -124,12 +124,12 @@ func TestReconcileOfAThousand(t *testing.T) {
 	check := l.foreign(9)
 	l.createAll(many("e2e-reconcile", count))
 	watcher := l.Start(l.WatcherSpec("watcher", onDemand))
-	l.Ready(watcher)
+	l.AwaitReady(watcher)
 	l.Registry.ResetRequests()
 	began := time.Now()
 	syncer := l.Start(l.SyncerSpec("syncer", onDemand))
-	l.Ready(syncer)
-	l.Drained(2 * lab.Patience)
+	l.AwaitReady(syncer)
+	l.AwaitAllAcked(2 * testenv.Timeout)
 	first, firstCalls := time.Since(began), l.Registry.Calls()
 	l.equalButForeign()
 
@@ -172,7 +172,7 @@ func TestReconcileOfAThousand(t *testing.T) {
 		began := time.Now()
 		r := l.reconcile(0, "")
 		again, calls := time.Since(began), l.Registry.Calls()
-		l.Must(l.Differs(want))
+		l.Must(l.CheckInSync(want))
 		t.Logf("first sync: %d requests in %.2f s; rebuilt from the stream: %d requests in %.2f s", firstCalls, first.Seconds(), calls, again.Seconds())
 		if r.Missing != count || r.Repaired != count {
 			t.Errorf("reconciliation %+v", r)
@@ -181,7 +181,7 @@ func TestReconcileOfAThousand(t *testing.T) {
 		if atMost := firstCalls * 12 / 10; calls > atMost {
 			t.Errorf("rebuilt with %d requests, want at most %d, 1.2 times those of the first sync", calls, atMost)
 		}
-		l.Ready(syncer)
+		l.AwaitReady(syncer)
 	})
 	l.TB = t
 }
@@ -205,7 +205,7 @@ func (l *place) damage(random *rand.Rand, count int) map[string]int {
 		apis[a.Component] = append(apis[a.Component], a)
 	}
 	kinds := map[string]int{}
-	mine := own(lab.Content{Components: now.Components}).Components
+	mine := own(testenv.Content{Components: now.Components}).Components
 	for n, i := range random.Perm(len(mine))[:count] {
 		c := mine[i]
 		component, one := fmt.Sprintf("/components/%d", c.ID), fmt.Sprintf("/exposed-apis/%d", apis[c.Name][0].ID)
@@ -241,20 +241,20 @@ func (l *place) damage(random *rand.Rand, count int) map[string]int {
 func TestDeletedWhileEverythingWasDown(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "e2e-all-down")
-	watcher, syncer := l.Pair()
+	watcher, syncer := l.StartPair()
 	objects := many("e2e-all-down", 100)
 	l.createAll(objects)
-	l.Equal(lab.Patience)
+	l.AwaitInSync(testenv.Timeout)
 	check := l.foreign(6)
 	for _, p := range []*procs.Process{syncer, watcher, l.NATS[0]} {
 		l.Must(p.Stop())
 	}
 	l.Delete(objects[10:30]...)
 	l.equalAfterStart(func() {
-		l.NATSAgain()
+		l.RestartNATS()
 		watcher, syncer = l.Start(watcher.Spec), l.Start(syncer.Spec)
 	})
-	l.Ready(watcher, syncer)
+	l.AwaitReady(watcher, syncer)
 	check()
 	if r := l.reconcile(0, ""); r.Orphans != 0 || r.Entries != 80 {
 		t.Errorf("reconciliation %+v", r)

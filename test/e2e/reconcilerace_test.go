@@ -15,7 +15,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/stream"
 	"odasync/internal/target"
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 // TestReconcilesBesideATightLoop creates, changes and deletes Components without a pause while two syncers do 100 reconciles
@@ -24,16 +24,16 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	t.Parallel()
 	const reconciles, between = 100, 8 // acts between the ends of two reconciles, at least
 	l := newLab(t, "e2e-tight-loop")
-	watcher, one := l.Pair()
+	watcher, one := l.StartPair()
 	two := l.Start(l.SyncerSpec("syncer-2", nil))
-	l.Ready(two)
+	l.AwaitReady(two)
 	conn, err := stream.Dial(stream.Config{URL: l.NATSURL, Replicas: 1, History: 32}, "odasync-test", func(err error) { t.Error(err) })
 	l.Must(err)
 	t.Cleanup(conn.Close)
 
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	zoo := lab.NewZoo(shared, rand.New(rand.NewPCG(seed, 0)), l.Namespaces, 25)
+	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 0)), l.Namespaces, 25)
 	ctx, stop := context.WithCancel(t.Context())
 	l.Registry.SetFault(func(*http.Request) *refregistry.Fault { // so that more is under way at a time
 		return &refregistry.Fault{Delay: 3 * time.Millisecond}
@@ -44,7 +44,7 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	defer stop()
 	loop.Go(func() {
 		for ctx.Err() == nil {
-			if err := zoo.Act(ctx); err != nil && ctx.Err() == nil {
+			if err := zoo.Step(ctx); err != nil && ctx.Err() == nil {
 				t.Error(err)
 				return
 			}
@@ -53,13 +53,13 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	})
 	var sum target.Reconciliation
 	for done := 0; done < reconciles; {
-		l.Eventually(lab.Patience, "the loop to go on", func() error {
+		l.Eventually(testenv.Timeout, "the loop to go on", func() error {
 			if seen := acts.Load(); seen < int64(between*(done+1)) {
 				return fmt.Errorf("%d acts", seen)
 			}
 			return nil
 		})
-		r, err := control.NewClient(conn.NATS()).Reconcile(l.Within(lab.Patience), "default", control.ReconcileRequest{Cluster: l.Mapping.Cluster})
+		r, err := control.NewClient(conn.NATS()).Reconcile(l.Within(testenv.Timeout), "default", control.ReconcileRequest{Cluster: l.Mapping.Cluster})
 		if refused := new(control.RequestError); errors.As(err, &refused) && refused.Reason == target.ErrClaimed.Error() {
 			continue // the other one is at it
 		}
@@ -70,10 +70,10 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	}
 	stop()
 	loop.Wait()
-	l.Equal(lab.Patience)
-	l.Drained(lab.Patience)
-	l.Equal(time.Second) // and stays so: nothing is resurrected by what was under way
-	l.Ready(watcher, one, two)
+	l.AwaitInSync(testenv.Timeout)
+	l.AwaitAllAcked(testenv.Timeout)
+	l.AwaitInSync(time.Second) // and stays so: nothing is resurrected by what was under way
+	l.AwaitReady(watcher, one, two)
 	t.Logf("%d created, %d changed, %d deleted; %d reconciles found %d missing, %d different, %d unsettled, %d orphans; %d mended, %d deleted",
 		zoo.Created, zoo.Changed, zoo.Deleted, reconciles, sum.Missing, sum.Different, sum.Unacknowledged, sum.Orphans, sum.Repaired, sum.Deleted)
 	if sum.Orphans != 0 || sum.Deleted != 0 {
@@ -88,12 +88,12 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	if deletions > zoo.Deleted {
 		t.Errorf("%d entries were deleted for %d Components", deletions, zoo.Deleted)
 	}
-	f, err := lab.Examine(l.Registry.Server)
+	f, err := testenv.Examine(l.Registry.Server)
 	l.Must(err)
 	if zoo.Deleted < reconciles || f.Versions == 0 {
 		t.Errorf("only %d Components were deleted beside %d reconciles: %d writes", zoo.Deleted, reconciles, f.Writes)
 	}
-	if found := len(f.Overlaps) + len(f.Stale) + len(f.Lasting) + len(f.Doubled) + len(f.Duplicates); found != 0 {
+	if found := len(f.Overlaps) + len(f.Stale) + len(f.StaleNow) + len(f.CreatedTwice) + len(f.Duplicates); found != 0 {
 		t.Errorf("the history shows %+v", f)
 	}
 }

@@ -11,12 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // created counts the components that were created in a registry.
-func created(in *lab.Registry) int {
+func created(in *testenv.Registry) int {
 	count := 0
 	for _, write := range in.History() {
 		if write.Kind == refregistry.KindComponent && write.Method == http.MethodPost {
@@ -33,17 +33,17 @@ func TestReplayIsKilled(t *testing.T) {
 	l := newLab(t, namespace)
 	var objects []*unstructured.Unstructured
 	for n := range count {
-		objects = append(objects, lab.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first", "second"))
+		objects = append(objects, testenv.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first", "second"))
 	}
 	l.Apply(objects...)
 	l.DeleteAfterwards(func() []*unstructured.Unstructured { return objects[gone:] })
-	l.Pair()
-	l.Equal(lab.Patience)
+	l.StartPair()
+	l.AwaitInSync(testenv.Timeout)
 	l.Delete(objects[:gone]...)
-	l.Equal(lab.Patience)
+	l.AwaitInSync(testenv.Timeout)
 	calls := l.Registry.Calls()
 
-	built := lab.NewRegistry(t)
+	built := testenv.NewRegistry(t)
 	built.SetFault(func(r *http.Request) *refregistry.Fault {
 		if r.Method == http.MethodGet {
 			return nil
@@ -56,7 +56,7 @@ func TestReplayIsKilled(t *testing.T) {
 		Env:  map[string]string{"NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": l.Registry.URL(), "CLUSTER_NAME": l.Mapping.Cluster},
 	}
 	first := l.Start(replay)
-	l.Eventually(lab.Patience, "the replay is in its middle", func() error {
+	l.Eventually(testenv.Timeout, "the replay is in its middle", func() error {
 		if have := created(built); have < count/3 {
 			return fmt.Errorf("%d components were created", have)
 		}
@@ -70,18 +70,18 @@ func TestReplayIsKilled(t *testing.T) {
 
 	replay.Name, replay.Args = "resumed", append(replay.Args, "--resume")
 	second := l.Start(replay)
-	code, err := second.Wait(l.Within(lab.Patience))
+	code, err := second.Wait(l.Within(testenv.Timeout))
 	l.Must(err)
 	if code != 0 {
 		t.Fatalf("the resumed replay ended with %d:\n%s", code, second.Tail(10))
 	}
-	l.Must(l.Differs(lab.ContentOf(built.Snapshot())))
+	l.Must(l.CheckInSync(testenv.ContentOf(built.Snapshot())))
 	if have := created(built); have != count-gone {
 		t.Errorf("%d components were created, want each of %d once", have, count-gone)
 	}
 	// What was being applied when it was killed is looked at again, and nothing else of what was there. A deletion finds
 	// nothing there: the killed replay may have come to some or none of them.
-	line, err := second.Await(l.Within(lab.Patience), built.URL())
+	line, err := second.Await(l.Within(testenv.Timeout), built.URL())
 	l.Must(err)
 	applied, err := strconv.Atoi(strings.Fields(line)[1])
 	l.Must(err)

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestRunEmbedded runs everything but the API server in one process, restarts it, and refuses a second one on its data.
@@ -26,10 +26,10 @@ func TestRunEmbedded(t *testing.T) {
 	}
 	embedded := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	const namespace = "e2e-run"
-	lab.MakeNamespace(t, shared, namespace)
-	l := &place{&lab.Lab{
+	testenv.MakeNamespace(t, shared, namespace)
+	l := &place{&testenv.Env{
 		TB: t, Cluster: shared, Namespaces: []string{namespace}, Group: procs.ForTest(t),
-		Mapping: lab.Mapping{Cluster: "lab", Segments: []string{"core"}},
+		Mapping: testenv.Mapping{Cluster: "lab", Segments: []string{"core"}},
 	}}
 	data := t.TempDir()
 	env := map[string]string{
@@ -38,21 +38,21 @@ func TestRunEmbedded(t *testing.T) {
 	}
 	l.change(namespace, "1", 10)
 	run := l.Start(procs.Run("run", data, embedded, env))
-	l.Ready(run)
+	l.AwaitReady(run)
 	for _, words := range []string{"embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://" + embedded} {
-		_, err := run.Await(l.Within(lab.Patience), words)
+		_, err := run.Await(l.Within(testenv.Timeout), words)
 		l.Must(err)
 	}
 	l.equalEmbedded(embedded)
 
 	second := l.Start(procs.Run("second", data, embedded, env))
-	code, err := second.Wait(l.Within(lab.Patience))
+	code, err := second.Wait(l.Within(testenv.Timeout))
 	l.Must(err)
 	if code != 2 || !strings.Contains(second.Tail(5), "another process uses "+data) {
 		t.Errorf("a second ctl run on the same data ends with exit code %d and says: %s", code, second.Tail(5))
 	}
 	elsewhere := l.Start(procs.Run("elsewhere", t.TempDir(), embedded, env))
-	code, err = elsewhere.Wait(l.Within(lab.Patience))
+	code, err = elsewhere.Wait(l.Within(testenv.Timeout))
 	l.Must(err)
 	if code != 2 || !strings.Contains(elsewhere.Tail(5), "COMPONENT_REGISTRY_URL") {
 		t.Errorf("a ctl run without its port ends with exit code %d and says: %s", code, elsewhere.Tail(5))
@@ -61,11 +61,11 @@ func TestRunEmbedded(t *testing.T) {
 	for i, stop := range []func(){func() { l.Must(run.Stop()) }, func() { run.Kill() }} {
 		stop()
 		l.change(namespace, strconv.Itoa(i+2), 5)
-		l.Delete(lab.Component(namespace, "item-"+strconv.Itoa(9-i), ""))
+		l.Delete(testenv.Component(namespace, "item-"+strconv.Itoa(9-i), ""))
 		run = l.Start(run.Spec)
-		l.Ready(run)
+		l.AwaitReady(run)
 		l.equalEmbedded(embedded)
-		if created := run.Logged(lab.Logs("created stream", map[string]string{"stream": "ODA_COMPONENTS"})); len(created) != 0 {
+		if created := run.Logged(testenv.Logs("created stream", map[string]string{"stream": "ODA_COMPONENTS"})); len(created) != 0 {
 			t.Error("the stream of before is lost")
 		}
 	}
@@ -75,7 +75,7 @@ func TestRunEmbedded(t *testing.T) {
 func (l *place) equalEmbedded(address string) {
 	l.Helper()
 	want := l.Mapping.Of(l.Objects())
-	l.Eventually(2*lab.Patience, "embedded registry equals cluster", func() error {
+	l.Eventually(2*testenv.Timeout, "embedded registry equals cluster", func() error {
 		have, err := readEmbedded(l.Context(), address)
 		if err != nil {
 			return err
@@ -106,8 +106,8 @@ func (l labelled) labels() map[string]string {
 	return labels
 }
 
-func readEmbedded(ctx context.Context, address string) (lab.Content, error) {
-	var c lab.Content
+func readEmbedded(ctx context.Context, address string) (testenv.Content, error) {
+	var c testenv.Content
 	var components, apis []labelled
 	for path, into := range map[string]*[]labelled{"/components/": &components, "/exposed-apis/": &apis} {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path+"?limit=1000", nil)

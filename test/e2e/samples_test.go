@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/test/cluster"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestSamples takes every sample the whole way, in the version in which it is written, with the APIs of all segments. No
@@ -23,7 +23,7 @@ func TestSamples(t *testing.T) {
 	l.Mapping.Segments = []string{"core", "management", "security"}
 	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBERNETES_NAMESPACE": "components,odacompns-*"}))
 	syncer := l.Start(l.SyncerSpec("syncer", map[string]string{"EXPOSED_API_SEGMENTS": "core,management,security"}))
-	l.Ready(watcher, syncer)
+	l.AwaitReady(watcher, syncer)
 	root, err := procs.Root()
 	l.Must(err)
 
@@ -39,7 +39,7 @@ func TestSamples(t *testing.T) {
 			}
 			all = append(all, objects...)
 			l.Apply(objects...)
-			l.Equal(lab.Patience)
+			l.AwaitInSync(testenv.Timeout)
 		}
 	}
 	walk(filepath.Join(root, "deploy", "samples"))
@@ -63,7 +63,7 @@ func TestSamples(t *testing.T) {
 		t.Errorf("%v samples could not be read", malformed)
 	}
 	l.Delete(all...)
-	l.Equal(lab.Patience)
+	l.AwaitInSync(testenv.Timeout)
 	l.showsOnly()
 }
 

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 // shortTries lets a component that fails use up its tries soon, and reconciles come often.
@@ -39,17 +39,17 @@ func TestPoison_OneComponentAlone(t *testing.T) {
 			env := maps.Clone(shortTries)
 			env["SYNC_CONCURRENCY"] = test.concurrency
 			f.sync(1, env)
-			f.poison(test.fault)
+			f.failOne(test.fault)
 		})
 	}
 }
 
 // poison has the fault strike whatever creates one component or an API of it.
-func (f *fleet) poison(fault refregistry.Fault) {
+func (f *fleet) failOne(fault refregistry.Fault) {
 	f.Helper()
 	const others, atMost = 30, 30 * time.Second
 	f.apply("before", "1")
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 
 	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
 		if subject(r) != "sick" {
@@ -68,27 +68,27 @@ func (f *fleet) poison(fault refregistry.Fault) {
 			f.Fatalf("the breaker opens for one component: %v", err)
 		}
 		for i := range others {
-			if err := f.shows(fmt.Sprintf("other-%d", i), "1"); err != nil {
+			if err := f.expectVersion(fmt.Sprintf("other-%d", i), "1"); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	f.Logf("%d others are applied after %s", others, time.Since(began).Round(10*time.Millisecond))
-	f.lettersWithin(2*time.Minute, func() {
+	f.expectDeadLettersWithin(2*time.Minute, func() {
 		if err := f.breaker(f.syncers[0], "closed"); err != nil {
 			f.Fatalf("the breaker opens for one component: %v", err)
 		}
 	}, f.Namespaces[0]+"/sick")
 	f.Logf("it is parked after %s", time.Since(began).Round(10*time.Millisecond))
 	f.apply("other-0", "2")
-	f.Eventually(lab.Patience, "another is applied", func() error { return f.shows("other-0", "2") })
+	f.Eventually(testenv.Timeout, "another is applied", func() error { return f.expectVersion("other-0", "2") })
 
 	f.Registry.SetFault(nil)
-	took := f.Equal(2 * time.Minute)
+	took := f.AwaitInSync(2 * time.Minute)
 	f.Logf("it is taken %s after the registry takes it again", took.Round(10*time.Millisecond))
-	f.letters()
-	f.Ready(f.syncers...)
+	f.expectDeadLetters()
+	f.AwaitReady(f.syncers...)
 }
 
 // TestRetryAfter_IsCapped has a registry ask one of two replicas to stay away for an hour. That replica says so at /readyz;
@@ -100,7 +100,7 @@ func TestRetryAfter_IsCapped(t *testing.T) {
 	f.watch(1, nil)
 	f.sync(1, nil)
 	f.apply("before", "1")
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 
 	asked := newNames()
 	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
@@ -115,8 +115,8 @@ func TestRetryAfter_IsCapped(t *testing.T) {
 	for i := range components {
 		f.apply(fmt.Sprintf("item-%d", i), "1")
 	}
-	f.Must(f.syncers[0].AwaitNotReady(f.Within(lab.Patience), "429"))
-	words, _, err := f.syncers[0].Readyz(f.Within(lab.Patience))
+	f.Must(f.syncers[0].AwaitNotReady(f.Within(testenv.Timeout), "429"))
+	words, _, err := f.syncers[0].Readyz(f.Within(testenv.Timeout))
 	f.Must(err)
 	t.Logf("/readyz says: %s", words)
 	f.sync(1, nil)
@@ -126,7 +126,7 @@ func TestRetryAfter_IsCapped(t *testing.T) {
 		for i := range components {
 			name := fmt.Sprintf("item-%d", i)
 			if !asked.has(name) {
-				missing = append(missing, f.shows(name, "1"))
+				missing = append(missing, f.expectVersion(name, "1"))
 			}
 		}
 		return errors.Join(missing...)
@@ -136,12 +136,12 @@ func TestRetryAfter_IsCapped(t *testing.T) {
 	if asked.count() >= components {
 		t.Errorf("all %d components were answered with 429: there is nothing to hand back", components)
 	}
-	took := f.Equal(atMost - time.Since(began))
+	took := f.AwaitInSync(atMost - time.Since(began))
 	t.Logf("all are applied after another %s", took.Round(10*time.Millisecond))
 	f.Registry.SetFault(nil)
 	f.apply("after", "1")
-	f.Equal(lab.Patience)
-	f.unharmed()
+	f.AwaitInSync(testenv.Timeout)
+	f.expectNoAnomalies()
 }
 
 // names is a set of components that requests were about.

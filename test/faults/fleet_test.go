@@ -7,20 +7,20 @@ import (
 	"testing"
 	"time"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // fleet is a lab with the watchers and syncers that run in it; what was killed is replaced in its place.
 type fleet struct {
-	*lab.Lab
+	*testenv.Env
 	watchers, syncers []*procs.Process
 }
 
 // newFleet makes a lab with one NATS server and starts nothing else.
 func newFleet(t *testing.T, namespaces ...string) *fleet {
 	t.Helper()
-	return &fleet{Lab: lab.New(t, shared, namespaces...)}
+	return &fleet{Env: testenv.New(t, shared, namespaces...)}
 }
 
 // watch starts watchers, with more variables, and waits until these are ready.
@@ -30,7 +30,7 @@ func (f *fleet) watch(count int, env map[string]string) {
 	for range count {
 		f.watchers = append(f.watchers, f.Start(f.WatcherSpec(fmt.Sprintf("watcher-%d", len(f.watchers)+1), env)))
 	}
-	f.Ready(f.watchers[before:]...)
+	f.AwaitReady(f.watchers[before:]...)
 }
 
 // sync starts more syncers, with more variables, and waits until these are ready.
@@ -40,11 +40,11 @@ func (f *fleet) sync(count int, env map[string]string) {
 	for range count {
 		f.syncers = append(f.syncers, f.Start(f.SyncerSpec(fmt.Sprintf("syncer-%d", len(f.syncers)+1), env)))
 	}
-	f.Ready(f.syncers[before:]...)
+	f.AwaitReady(f.syncers[before:]...)
 }
 
 // again replaces a process that has ended by one of the same spec.
-func (f *fleet) again(p **procs.Process) error {
+func (f *fleet) restart(p **procs.Process) error {
 	next, err := f.Group.Start((*p).Spec)
 	if err == nil {
 		*p = next
@@ -54,7 +54,7 @@ func (f *fleet) again(p **procs.Process) error {
 
 // freezeFor stops a process for a while.
 func (f *fleet) freezeFor(p *procs.Process, lasts time.Duration) error {
-	err := p.Freeze(f.Within(lab.Patience))
+	err := p.Freeze(f.Within(testenv.Timeout))
 	return errors.Join(err, procs.Pause(f.Context(), lasts), p.Thaw())
 }
 
@@ -80,7 +80,7 @@ func (f *fleet) leader() (leads, other **procs.Process, err error) {
 // mustLeader waits until one leads.
 func (f *fleet) mustLeader() (leads, other **procs.Process) {
 	f.Helper()
-	f.Eventually(lab.Patience, "a leader", func() (err error) {
+	f.Eventually(testenv.Timeout, "a leader", func() (err error) {
 		leads, other, err = f.leader()
 		return err
 	})
@@ -88,7 +88,7 @@ func (f *fleet) mustLeader() (leads, other **procs.Process) {
 }
 
 // shows says whether the registry shows a version of a component.
-func (f *fleet) shows(name, version string) error {
+func (f *fleet) expectVersion(name, version string) error {
 	for _, c := range f.Registry.Snapshot().Components {
 		if c.Name == name {
 			if have := c.Labels["component-version"]; have != version {
@@ -103,29 +103,29 @@ func (f *fleet) shows(name, version string) error {
 // apply gives a component a version in the cluster's first namespace.
 func (f *fleet) apply(name, version string) {
 	f.Helper()
-	f.Apply(lab.Component(f.Namespaces[0], name, version, "first"))
+	f.Apply(testenv.Component(f.Namespaces[0], name, version, "first"))
 }
 
 // findings searches the registry's history; duplicates and lasting stale versions fail the test.
-func (f *fleet) findings() lab.Findings {
+func (f *fleet) findings() testenv.Findings {
 	f.Helper()
-	found, err := lab.Examine(f.Registry.Server)
+	found, err := testenv.Examine(f.Registry.Server)
 	if err != nil {
 		f.Error(err)
 	}
 	none(f, "duplicates", found.Duplicates)
-	none(f, "lasting stale versions", found.Lasting)
+	none(f, "lasting stale versions", found.StaleNow)
 	return found
 }
 
 // unharmed is findings where nothing was frozen: no write may have overlapped another, come late or doubled anything,
 // not even for a moment.
-func (f *fleet) unharmed() lab.Findings {
+func (f *fleet) expectNoAnomalies() testenv.Findings {
 	f.Helper()
 	found := f.findings()
 	none(f, "overlapping writes", found.Overlaps)
 	none(f, "stale writes", found.Stale)
-	none(f, "APIs created twice", found.Doubled)
+	none(f, "APIs created twice", found.CreatedTwice)
 	return found
 }
 

@@ -8,30 +8,30 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // injector performs a plan.
 type injector struct {
 	*fleet
-	weather *weather
+	registry *registryFaults
 
-	mu     sync.Mutex
-	struck []strike
+	mu       sync.Mutex
+	injected []injectedFault
 }
 
 // strike is a fault that was there.
-type strike struct {
+type injectedFault struct {
 	step
 	from, to time.Time
 }
 
 // during returns the faults that were there at some time between two.
-func (in *injector) during(from, to time.Time) (found []strike) {
+func (in *injector) during(from, to time.Time) (found []injectedFault) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for _, s := range in.struck {
+	for _, s := range in.injected {
 		if s.from.Before(to) && s.to.After(from) {
 			found = append(found, s)
 		}
@@ -54,17 +54,17 @@ func (in *injector) run(ctx context.Context, p plan) (struck map[string]int, err
 				}
 				counts[s.kind]++
 				in.mu.Lock()
-				in.struck = append(in.struck, strike{s, began, time.Now()})
+				in.injected = append(in.injected, injectedFault{s, began, time.Now()})
 				in.mu.Unlock()
 			}
 			return nil
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(lane(p.processes, processes, in.strike))
+	group.Go(lane(p.processes, processes, in.inject))
 	group.Go(lane(p.registry, registry, func(s step) error {
-		in.weather.now.Store(&s)
-		defer in.weather.now.Store(nil)
+		in.registry.current.Store(&s)
+		defer in.registry.current.Store(nil)
 		return procs.Pause(ctx, s.lasts)
 	}))
 	err = group.Wait()
@@ -74,7 +74,7 @@ func (in *injector) run(ctx context.Context, p plan) (struck map[string]int, err
 	return processes, err
 }
 
-func (in *injector) strike(s step) error {
+func (in *injector) inject(s step) error {
 	server := s.target % len(in.NATS)
 	switch s.kind {
 	case killLeader, killStandby, freezeLeader:
@@ -102,7 +102,7 @@ func (in *injector) strike(s step) error {
 		}
 		_ = procs.Pause(in.Context(), s.lasts) // what was stopped is started again in any case
 		for i := range in.NATS {
-			if err := in.again(&in.NATS[i]); err != nil {
+			if err := in.restart(&in.NATS[i]); err != nil {
 				return err
 			}
 		}
@@ -116,12 +116,12 @@ func (in *injector) strike(s step) error {
 func (in *injector) killFor(p **procs.Process, lasts time.Duration) error {
 	(*p).Kill()
 	_ = procs.Pause(in.Context(), lasts) // what was killed is started again in any case
-	return in.again(p)
+	return in.restart(p)
 }
 
 // watcher finds the leader or the standby. It waits: nobody may lead for a moment, as after an outage of NATS.
 func (in *injector) watcher(leading bool) (**procs.Process, error) {
-	ctx := in.Within(lab.Patience)
+	ctx := in.Within(testenv.Timeout)
 	for {
 		leads, other, err := in.leader()
 		switch {

@@ -13,8 +13,8 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/stream"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // leaseDuration is above the time to live of the claim on the cluster's name (6 s), so that it alone decides.
@@ -33,20 +33,20 @@ func TestWatcherHandOver(t *testing.T) {
 	f.watch(2, leaseEnv)
 	f.sync(1, nil)
 	f.apply("baton", "1")
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 
 	leader, _ := f.mustLeader()
 	(*leader).Kill()
 	began := time.Now()
 	f.apply("baton", "2")
-	f.Eventually(lab.Patience, "the standby publishes", func() error { return f.shows("baton", "2") })
+	f.Eventually(testenv.Timeout, "the standby publishes", func() error { return f.expectVersion("baton", "2") })
 	took := time.Since(began)
 	t.Logf("killed: the registry shows the next change after %.1f s, with a lease of %s", took.Seconds(), leaseDuration)
 	if took > leaseDuration+margin {
 		t.Errorf("the standby published after %s, want at most %s", took, leaseDuration+margin)
 	}
-	f.Must(f.again(leader))
-	f.Ready(f.watchers...)
+	f.Must(f.restart(leader))
+	f.AwaitReady(f.watchers...)
 
 	var handOvers []time.Duration
 	for version := range 3 {
@@ -57,8 +57,8 @@ func TestWatcherHandOver(t *testing.T) {
 	if handOvers[1] > time.Second { // the median: other tests keep the machine busy
 		t.Errorf("handed over after %s, want at most a second", handOvers[1])
 	}
-	f.Equal(lab.Patience)
-	f.unharmed()
+	f.AwaitInSync(testenv.Timeout)
+	f.expectNoAnomalies()
 }
 
 // handOver stops the leader in good order and returns how long it takes until the standby has published a change. The
@@ -68,16 +68,16 @@ func (f *fleet) handOver(version string) time.Duration {
 	leader, _ := f.mustLeader()
 	began := time.Now()
 	f.Must((*leader).Signal(syscall.SIGTERM))
-	code, err := (*leader).Wait(f.Within(lab.Patience))
+	code, err := (*leader).Wait(f.Within(testenv.Timeout))
 	f.Must(err)
 	if code != 0 {
 		f.Errorf("%s ended with exit code %d", (*leader).Spec.Name, code)
 	}
 	f.apply("baton", version)
-	f.Eventually(lab.Patience, "the standby publishes", func() error { return f.shows("baton", version) })
+	f.Eventually(testenv.Timeout, "the standby publishes", func() error { return f.expectVersion("baton", version) })
 	took := time.Since(began)
-	f.Must(f.again(leader))
-	f.Ready(f.watchers...)
+	f.Must(f.restart(leader))
+	f.AwaitReady(f.watchers...)
 	return took
 }
 
@@ -99,7 +99,7 @@ func TestFrozenLeader(t *testing.T) {
 		version := 0
 		for working.Err() == nil {
 			version++
-			object := lab.Component(f.Namespaces[0], fmt.Sprintf("moving-%d", version%components), strconv.Itoa(version), "first")
+			object := testenv.Component(f.Namespaces[0], fmt.Sprintf("moving-%d", version%components), strconv.Itoa(version), "first")
 			if err := shared.Apply(t.Context(), object); err != nil {
 				failures <- err
 				break
@@ -110,10 +110,10 @@ func TestFrozenLeader(t *testing.T) {
 	}()
 	defer done()
 	leader, standby := f.mustLeader()
-	f.Eventually(lab.Patience, "changes are published", func() error { return f.published(*leader, 50) })
-	f.Must((*leader).Freeze(f.Within(lab.Patience)))
+	f.Eventually(testenv.Timeout, "changes are published", func() error { return f.published(*leader, 50) })
+	f.Must((*leader).Freeze(f.Within(testenv.Timeout)))
 	began := time.Now()
-	f.Eventually(lab.Patience, "the standby publishes", func() error { return f.published(*standby, 1) })
+	f.Eventually(testenv.Timeout, "the standby publishes", func() error { return f.published(*standby, 1) })
 	took := time.Since(began)
 	t.Logf("frozen: the standby publishes after %.1f s, with a lease of %s", took.Seconds(), leaseDuration)
 	if took > leaseDuration+margin {
@@ -130,7 +130,7 @@ func TestFrozenLeader(t *testing.T) {
 	})
 	t.Logf("thawed: it steps down within %.0f ms", time.Since(began).Seconds()*1000)
 	published := f.Metric(*standby, upserted)
-	f.Eventually(lab.Patience, "the new leader goes on", func() error { return f.published(*standby, published+50) })
+	f.Eventually(testenv.Timeout, "the new leader goes on", func() error { return f.published(*standby, published+50) })
 	done()
 	total := <-written
 	select {
@@ -141,8 +141,8 @@ func TestFrozenLeader(t *testing.T) {
 	if leads := f.Metric(*leader, "odasync_leader"); leads != 0 {
 		t.Errorf("odasync_leader of the late leader is %v", leads)
 	}
-	f.Equal(lab.Patience)
-	f.unharmed()
+	f.AwaitInSync(testenv.Timeout)
+	f.expectNoAnomalies()
 	f.ordered(total)
 }
 
@@ -160,7 +160,7 @@ func (f *fleet) published(w *procs.Process, atLeast float64) error {
 // ordered reads the whole stream: no component's version may go backwards. newest is the last version of all.
 func (f *fleet) ordered(newest int) {
 	f.Helper()
-	ctx := f.Within(lab.Patience)
+	ctx := f.Within(testenv.Timeout)
 	js := f.JetStream()
 	consumer, err := js.OrderedConsumer(ctx, stream.StreamName, jetstream.OrderedConsumerConfig{FilterSubjects: []string{event.ComponentPrefix + ".>"}})
 	f.Must(err)

@@ -8,27 +8,27 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestStorageFull fills the disk of NATS: the watcher says so in words, and goes on by itself when there is room.
 func TestStorageFull(t *testing.T) {
 	t.Parallel()
 	const filler = "FILLER"
-	f := &fleet{Lab: lab.Bare(t, shared, "faults-storage")}
+	f := &fleet{Env: testenv.NewWithoutNATS(t, shared, "faults-storage")}
 	f.StartNATS(1, "jetstream { max_file_store: 4MB }")
 	f.watch(1, nil)
 	f.sync(1, nil)
 	f.apply("early", "1")
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 
 	js := f.JetStream()
-	_, err := js.CreateStream(f.Within(lab.Patience), jetstream.StreamConfig{Name: filler, Subjects: []string{"filler"}})
+	_, err := js.CreateStream(f.Within(testenv.Timeout), jetstream.StreamConfig{Name: filler, Subjects: []string{"filler"}})
 	f.Must(err)
 	for _, size := range []int{100_000, 1_000, 10} { // to the last bytes
 		for err == nil {
-			_, err = js.Publish(f.Within(lab.Patience), "filler", make([]byte, size))
+			_, err = js.Publish(f.Within(testenv.Timeout), "filler", make([]byte, size))
 		}
 		if !strings.Contains(err.Error(), "insufficient resources") {
 			t.Fatalf("fill the storage: %v", err)
@@ -37,20 +37,20 @@ func TestStorageFull(t *testing.T) {
 	}
 	f.apply("early", "2")
 	f.apply("late", "1")
-	f.Must(f.watchers[0].AwaitNotReady(f.Within(lab.Patience), "publish to the stream: "))
-	words, _, err := f.watchers[0].Readyz(f.Within(lab.Patience))
+	f.Must(f.watchers[0].AwaitNotReady(f.Within(testenv.Timeout), "publish to the stream: "))
+	words, _, err := f.watchers[0].Readyz(f.Within(testenv.Timeout))
 	f.Must(err)
 	if !strings.Contains(words, "insufficient resources") {
 		t.Errorf("/readyz does not say that the storage is full: %s", words)
 	}
 	t.Logf("/readyz says: %s", words)
 
-	f.Must(js.DeleteStream(f.Within(lab.Patience), filler))
-	f.Equal(lab.Patience)
-	f.Ready(f.watchers...)
-	f.Ready(f.syncers...)
-	f.Drained(lab.Patience)
-	f.unharmed()
+	f.Must(js.DeleteStream(f.Within(testenv.Timeout), filler))
+	f.AwaitInSync(testenv.Timeout)
+	f.AwaitReady(f.watchers...)
+	f.AwaitReady(f.syncers...)
+	f.AwaitAllAcked(testenv.Timeout)
+	f.expectNoAnomalies()
 }
 
 // TestStreamFull reaches the limit of STREAM_MAX_BYTES, which is raised while the watcher waits.
@@ -63,8 +63,8 @@ func TestStreamFull(t *testing.T) {
 	for i := range 40 {
 		f.apply(fmt.Sprintf("full-%d", i), "1")
 	}
-	f.Must(f.watchers[0].AwaitNotReady(f.Within(lab.Patience), "publish to the stream: "))
-	words, _, err := f.watchers[0].Readyz(f.Within(lab.Patience))
+	f.Must(f.watchers[0].AwaitNotReady(f.Within(testenv.Timeout), "publish to the stream: "))
+	words, _, err := f.watchers[0].Readyz(f.Within(testenv.Timeout))
 	f.Must(err)
 	if !strings.Contains(words, "maximum bytes exceeded") {
 		t.Errorf("/readyz does not say that the stream is full: %s", words)
@@ -72,22 +72,22 @@ func TestStreamFull(t *testing.T) {
 	t.Logf("/readyz says: %s", words)
 
 	js := f.JetStream()
-	stream, err := js.Stream(f.Within(lab.Patience), "ODA_COMPONENTS")
+	stream, err := js.Stream(f.Within(testenv.Timeout), "ODA_COMPONENTS")
 	f.Must(err)
 	config := stream.CachedInfo().Config
 	config.MaxBytes = 100 * limit
-	_, err = js.UpdateStream(f.Within(lab.Patience), config)
+	_, err = js.UpdateStream(f.Within(testenv.Timeout), config)
 	f.Must(err)
-	f.Equal(lab.Patience)
-	f.Ready(f.watchers...)
-	f.Drained(lab.Patience)
-	f.unharmed()
+	f.AwaitInSync(testenv.Timeout)
+	f.AwaitReady(f.watchers...)
+	f.AwaitAllAcked(testenv.Timeout)
+	f.expectNoAnomalies()
 }
 
 // TestMessageTooLarge has a Component over the server's max_payload: it is reported, and the others go on.
 func TestMessageTooLarge(t *testing.T) {
 	t.Parallel()
-	f := &fleet{Lab: lab.Bare(t, shared, "faults-payload")}
+	f := &fleet{Env: testenv.NewWithoutNATS(t, shared, "faults-payload")}
 	f.StartNATS(1, "max_payload: 64KB")
 	f.watch(1, nil)
 	f.sync(1, nil)
@@ -96,31 +96,31 @@ func TestMessageTooLarge(t *testing.T) {
 	for i := range 1000 {
 		apis = append(apis, fmt.Sprintf("api-%d-of-a-component-that-exposes-a-lot", i))
 	}
-	large := lab.Component(f.Namespaces[0], "large", "1", apis...)
+	large := testenv.Component(f.Namespaces[0], "large", "1", apis...)
 	f.Apply(large)
 	f.apply("small-2", "1")
-	_, err := f.watchers[0].AwaitEntry(f.Within(lab.Patience), lab.Logs("component cannot be published", map[string]string{
+	_, err := f.watchers[0].AwaitEntry(f.Within(testenv.Timeout), testenv.Logs("component cannot be published", map[string]string{
 		"level": "error", "namespace": f.Namespaces[0], "component": "large",
 	}))
 	f.Must(err)
 	if count := f.Metric(f.watchers[0], "odasync_events_too_large_total"); count < 1 {
 		t.Errorf("odasync_events_too_large_total is %v", count)
 	}
-	f.Eventually(lab.Patience, "the others go on", func() error {
+	f.Eventually(testenv.Timeout, "the others go on", func() error {
 		for _, name := range []string{"small-1", "small-2"} {
-			if err := f.shows(name, "1"); err != nil {
+			if err := f.expectVersion(name, "1"); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err := f.shows("large", "1"); err == nil {
+	if err := f.expectVersion("large", "1"); err == nil {
 		t.Error("the registry shows a component that does not fit into a message")
 	}
-	f.Ready(f.watchers...) // one component's trouble is not the watcher's
-	f.Apply(lab.Component(f.Namespaces[0], "large", "2", apis[:2]...))
-	f.Equal(lab.Patience)
-	f.unharmed()
+	f.AwaitReady(f.watchers...) // one component's trouble is not the watcher's
+	f.Apply(testenv.Component(f.Namespaces[0], "large", "2", apis[:2]...))
+	f.AwaitInSync(testenv.Timeout)
+	f.expectNoAnomalies()
 }
 
 // TestWithoutJetStream restarts NATS without JetStream and then with it: both daemons say so in words and go on by
@@ -131,7 +131,7 @@ func TestWithoutJetStream(t *testing.T) {
 	f.watch(1, nil)
 	f.sync(1, nil)
 	f.apply("early", "1")
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 
 	with := f.NATS[0].Spec
 	without := with
@@ -140,19 +140,19 @@ func TestWithoutJetStream(t *testing.T) {
 		t.Helper()
 		f.Must(f.NATS[0].Stop())
 		var err error
-		f.NATS[0], _, err = f.Group.RestartNATS(f.Within(lab.Patience), spec)
+		f.NATS[0], _, err = f.Group.RestartNATS(f.Within(testenv.Timeout), spec)
 		f.Must(err)
 	}
 	restart(without)
 	for _, p := range []*procs.Process{f.watchers[0], f.syncers[0]} {
-		f.Must(p.AwaitNotReady(f.Within(lab.Patience), "jetstream: "))
+		f.Must(p.AwaitNotReady(f.Within(testenv.Timeout), "jetstream: "))
 	}
 	f.apply("early", "2")
 	f.apply("late", "1")
 	restart(with)
-	f.Equal(lab.Patience)
-	f.Ready(f.watchers...)
-	f.Ready(f.syncers...)
-	f.Drained(lab.Patience)
-	f.unharmed()
+	f.AwaitInSync(testenv.Timeout)
+	f.AwaitReady(f.watchers...)
+	f.AwaitReady(f.syncers...)
+	f.AwaitAllAcked(testenv.Timeout)
+	f.expectNoAnomalies()
 }

@@ -15,8 +15,8 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/stream"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestStream_LostUnderLoad has NATS lose all its data three times while Components change and applies are under way. For a
@@ -31,7 +31,7 @@ func TestStream_LostUnderLoad(t *testing.T) {
 	for i := range components {
 		f.apply(fmt.Sprintf("steady-%d", i), "0")
 	}
-	f.Equal(2 * lab.Patience)
+	f.AwaitInSync(2 * testenv.Timeout)
 
 	for loss := range losses {
 		load := f.load(components, 1+loss*1_000_000)
@@ -40,22 +40,22 @@ func TestStream_LostUnderLoad(t *testing.T) {
 			return r.Method == http.MethodPut && user != "syncer-3" // which is free to open the new stream
 		})
 		f.Registry.SetFault(held.fault)
-		held.await(f.Within(lab.Patience), 4) // a syncer begins with four components at a time
-		f.Must(f.watchers[0].Freeze(f.Within(lab.Patience)))
+		held.await(f.Within(testenv.Timeout), 4) // a syncer begins with four components at a time
+		f.Must(f.watchers[0].Freeze(f.Within(testenv.Timeout)))
 		f.loseNATS()
 		f.emptyStream()
 		f.Registry.SetFault(nil) // for requests to come: what is held back stays so
-		f.Eventually(2*lab.Patience, "a syncer has opened the new stream", f.anyConsumer)
+		f.Eventually(2*testenv.Timeout, "a syncer has opened the new stream", f.anyConsumer)
 		held.open()
 		// What was under way ends now, and its outcome has to be decided beside an empty stream. Nothing tells that nothing is
 		// decided wrongly: this is how long a claim and a wait for an acknowledgement last, which end before.
 		f.Must(procs.Pause(t.Context(), 2*stream.AckWait))
 		f.Must(f.watchers[0].Thaw())
 		load()
-		f.Equal(2 * time.Minute)
+		f.AwaitInSync(2 * time.Minute)
 	}
-	f.Ready(f.watchers...)
-	f.Ready(f.syncers...)
+	f.AwaitReady(f.watchers...)
+	f.AwaitReady(f.syncers...)
 	f.findings()
 	var deleted []string
 	for _, write := range f.Registry.History() {
@@ -74,7 +74,7 @@ func (f *fleet) load(components, version int) (end func()) {
 	var work sync.WaitGroup
 	work.Go(func() {
 		for ; working.Err() == nil; version++ {
-			object := lab.Component(f.Namespaces[0], fmt.Sprintf("steady-%d", version%components), fmt.Sprint(version), "first")
+			object := testenv.Component(f.Namespaces[0], fmt.Sprintf("steady-%d", version%components), fmt.Sprint(version), "first")
 			if err := shared.Apply(f.Context(), object); err != nil {
 				f.Errorf("change a Component: %v", err)
 				return
@@ -91,7 +91,7 @@ func (f *fleet) loseNATS() {
 	f.Helper()
 	f.NATS[0].Kill()
 	f.Must(os.RemoveAll(f.Group.DataDir(f.NATS[0].Spec.Name)))
-	f.NATSAgain()
+	f.RestartNATS()
 }
 
 // emptyStream makes the stream anew, as a watcher does before it publishes.
@@ -100,15 +100,15 @@ func (f *fleet) emptyStream() {
 	conn, err := stream.Connect(stream.Config{URL: f.NATSURL, Replicas: 1, History: 32}, "odasync-watcher", zerolog.Nop())
 	f.Must(err)
 	defer conn.Close()
-	f.Eventually(lab.Patience, "the stream is made anew", func() error {
-		_, err := conn.EnsureLog(f.Within(lab.Patience))
+	f.Eventually(testenv.Timeout, "the stream is made anew", func() error {
+		_, err := conn.EnsureLog(f.Within(testenv.Timeout))
 		return err
 	})
 }
 
 // anyConsumer says whether the target's consumer stands on the stream.
 func (f *fleet) anyConsumer() error {
-	_, err := f.JetStream().Consumer(f.Within(lab.Patience), stream.StreamName, "syncer-default")
+	_, err := f.JetStream().Consumer(f.Within(testenv.Timeout), stream.StreamName, "syncer-default")
 	return err
 }
 
@@ -125,8 +125,8 @@ func TestStream_OlderThanSyncState(t *testing.T) {
 		for i := from; i < to; i++ {
 			f.apply(fmt.Sprintf("steady-%d", i), version)
 		}
-		f.Equal(lab.Patience)
-		f.Drained(lab.Patience)
+		f.AwaitInSync(testenv.Timeout)
+		f.AwaitAllAcked(testenv.Timeout)
 	}
 	change("1", 0, components)
 	created := f.streamCreated()
@@ -135,7 +135,7 @@ func TestStream_OlderThanSyncState(t *testing.T) {
 	older := filepath.Join(t.TempDir(), "older")
 	f.Must(f.NATS[0].Stop())
 	f.Must(os.CopyFS(older, os.DirFS(folder)))
-	f.NATSAgain()
+	f.RestartNATS()
 	for version := 2; version < 7; version++ {
 		change(fmt.Sprint(version), 0, components)
 	}
@@ -144,7 +144,7 @@ func TestStream_OlderThanSyncState(t *testing.T) {
 	f.Must(f.NATS[0].Stop())
 	f.Must(os.RemoveAll(folder))
 	f.Must(os.CopyFS(folder, os.DirFS(older)))
-	f.NATSAgain()
+	f.RestartNATS()
 	if now := f.streamCreated(); !now.Equal(created) {
 		t.Fatalf("the stream was created at %s, want %s: this is another stream", now, created)
 	}
@@ -155,20 +155,20 @@ func TestStream_OlderThanSyncState(t *testing.T) {
 	for i := range components / 2 { // the others keep what they had when the copy was restored
 		f.apply(fmt.Sprintf("steady-%d", i), "7")
 	}
-	took := f.Equal(3*interval + lab.Patience)
+	took := f.AwaitInSync(3*interval + testenv.Timeout)
 	t.Logf("the stream went back from %d to %d; the registry equals the cluster %.1f s after the changes", newest, restored, took.Seconds())
 	if last := f.lastSequence(); last >= newest {
 		t.Errorf("the stream has reached %d again, want less than %d: nothing was published with a lower sequence", last, newest)
 	}
-	f.Delete(lab.Component(f.Namespaces[0], "steady-0", ""))
-	f.Equal(3*interval + lab.Patience)
-	f.Drained(lab.Patience)
+	f.Delete(testenv.Component(f.Namespaces[0], "steady-0", ""))
+	f.AwaitInSync(3*interval + testenv.Timeout)
+	f.AwaitAllAcked(testenv.Timeout)
 	f.findings()
 }
 
 func (f *fleet) streamCreated() time.Time {
 	f.Helper()
-	log, err := f.JetStream().Stream(f.Within(lab.Patience), stream.StreamName)
+	log, err := f.JetStream().Stream(f.Within(testenv.Timeout), stream.StreamName)
 	f.Must(err)
 	return log.CachedInfo().Created
 }
@@ -176,7 +176,7 @@ func (f *fleet) streamCreated() time.Time {
 // lastSequence is that of the stream's newest message.
 func (f *fleet) lastSequence() uint64 {
 	f.Helper()
-	log, err := f.JetStream().Stream(f.Within(lab.Patience), stream.StreamName)
+	log, err := f.JetStream().Stream(f.Within(testenv.Timeout), stream.StreamName)
 	f.Must(err)
 	return log.CachedInfo().State.LastSeq
 }

@@ -5,10 +5,10 @@ import (
 	"testing"
 
 	"odasync/test/cluster"
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 // shared is the API server of all tests; each works in namespaces of its own.
 var shared *cluster.Cluster
 
-func TestMain(m *testing.M) { os.Exit(lab.Main(m, &shared)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m, &shared)) }

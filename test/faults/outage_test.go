@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 const (
@@ -28,36 +28,36 @@ func TestRegistryOutage(t *testing.T) {
 	settling := min(20*time.Second, lasts/2)
 	for _, test := range []struct {
 		name        string
-		goes, comes func(*lab.Registry)
+		goes, comes func(*testenv.Registry)
 		counted     bool // requests arrive and can be counted
 	}{
-		{"refused", (*lab.Registry).Stop, (*lab.Registry).Start, false},
-		{"503", func(r *lab.Registry) {
+		{"refused", (*testenv.Registry).Stop, (*testenv.Registry).Start, false},
+		{"503", func(r *testenv.Registry) {
 			r.SetFault(func(*http.Request) *refregistry.Fault {
 				return &refregistry.Fault{Status: http.StatusServiceUnavailable}
 			})
-		}, func(r *lab.Registry) { r.SetFault(nil) }, true},
+		}, func(r *testenv.Registry) { r.SetFault(nil) }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t, "faults-outage-"+test.name)
 			f.watch(1, nil)
 			f.sync(2, map[string]string{"COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1", "COMPONENT_REGISTRY_TIMEOUT": "2s"})
-			zoo := lab.NewZoo(shared, rand.New(rand.NewPCG(1, 1)), f.Namespaces, 200)
+			zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(1, 1)), f.Namespaces, 200)
 			load := func(lasts time.Duration) {
 				t.Helper()
 				for end := time.Now().Add(lasts); time.Now().Before(end); {
-					f.Must(zoo.Act(t.Context()))
+					f.Must(zoo.Step(t.Context()))
 					f.Must(procs.Pause(t.Context(), 20*time.Millisecond))
 				}
 			}
 			load(2 * time.Second)
-			f.Equal(lab.Patience)
+			f.AwaitInSync(testenv.Timeout)
 
 			test.goes(f.Registry)
 			load(settling)
 			for _, s := range f.syncers {
-				f.Eventually(lab.Patience, "the breaker of "+s.Spec.Name+" opens", func() error { return f.breaker(s, "open") })
+				f.Eventually(testenv.Timeout, "the breaker of "+s.Spec.Name+" opens", func() error { return f.breaker(s, "open") })
 			}
 			before := f.memory()
 			f.Registry.ResetRequests()
@@ -83,24 +83,24 @@ func TestRegistryOutage(t *testing.T) {
 			}
 
 			test.comes(f.Registry)
-			took := f.Equal(catchUp)
+			took := f.AwaitInSync(catchUp)
 			t.Logf("caught up %.1f s after the registry came back", took.Seconds())
-			f.Drained(lab.Patience)
+			f.AwaitAllAcked(testenv.Timeout)
 			for _, s := range f.syncers {
-				f.Eventually(lab.Patience, "the breaker of "+s.Spec.Name+" closes", func() error { return f.breaker(s, "closed") })
+				f.Eventually(testenv.Timeout, "the breaker of "+s.Spec.Name+" closes", func() error { return f.breaker(s, "closed") })
 			}
-			f.Ready(f.syncers...)
+			f.AwaitReady(f.syncers...)
 			if letters := f.deadLetters(); letters != 0 {
 				t.Errorf("%d dead letters, want none", letters)
 			}
-			f.unharmed()
+			f.expectNoAnomalies()
 		})
 	}
 }
 
 // breaker says whether a syncer's circuit breaker is in a state.
 func (f *fleet) breaker(s *procs.Process, state string) error {
-	value, err := s.Metric(f.Within(lab.Patience), fmt.Sprintf("odasync_breaker_state{state=%q}", state))
+	value, err := s.Metric(f.Within(testenv.Timeout), fmt.Sprintf("odasync_breaker_state{state=%q}", state))
 	if err == nil && value != 1 {
 		err = errors.New("it is in another state")
 	}

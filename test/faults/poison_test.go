@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 // TestPoison_ClearsItself has the registry answer 500 to one component for half a minute, long enough for a dead letter,
@@ -29,18 +29,18 @@ func TestPoison_ClearsItself(t *testing.T) {
 		}
 		return &refregistry.Fault{Status: http.StatusInternalServerError, Body: `{"detail":"integrity error"}`}
 	})
-	f.Apply(lab.Component(namespace, "bad", "1", "poisonous"))
+	f.Apply(testenv.Component(namespace, "bad", "1", "poisonous"))
 	f.apply("good", "1")
 	f.watch(1, nil)
 	f.sync(2, map[string]string{"SYNC_INTERVAL": "2", "COMPONENT_REGISTRY_RETRY_DELAY": "100ms"})
-	f.letters(namespace + "/bad")
+	f.expectDeadLetters(namespace + "/bad")
 	if !time.Now().Before(well) {
 		t.Fatal("the registry was well before the dead letter was there: the test shows nothing")
 	}
 	f.apply("good", "2")
-	f.Eventually(lab.Patience, "another component is applied meanwhile", func() error { return f.shows("good", "2") })
+	f.Eventually(testenv.Timeout, "another component is applied meanwhile", func() error { return f.expectVersion("good", "2") })
 
-	f.Equal(4 * lab.Patience) // the first retry comes half a minute after the last try
-	f.letters()
-	f.unharmed()
+	f.AwaitInSync(4 * testenv.Timeout) // the first retry comes half a minute after the last try
+	f.expectDeadLetters()
+	f.expectNoAnomalies()
 }

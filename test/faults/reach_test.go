@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"odasync/internal/testproxy"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestLeaderWithoutNATS cuts the leader off from NATS, and from nothing else, at the start of its term and during it. The
@@ -21,14 +21,14 @@ func TestLeaderWithoutNATS(t *testing.T) {
 	env := map[string]string{"LEASE_DURATION": lease.String()}
 	cutOff := f.Start(f.WatcherSpec("cut-off", env).With(map[string]string{"NATS_URL": link.URL}))
 	f.watchers = append(f.watchers, cutOff)
-	f.Ready(cutOff)
+	f.AwaitReady(cutOff)
 	f.sync(1, nil)
 
 	takesOver := func(other *procs.Process, version string) {
 		t.Helper()
 		began := time.Now()
 		f.apply("baton", version)
-		f.Eventually(lab.Patience, "the other watcher publishes", func() error { return f.shows("baton", version) })
+		f.Eventually(testenv.Timeout, "the other watcher publishes", func() error { return f.expectVersion("baton", version) })
 		took := time.Since(began)
 		t.Logf("the registry shows version %s after %.1f s, with a lease of %s", version, took.Seconds(), lease)
 		if took > atMost {
@@ -38,39 +38,39 @@ func TestLeaderWithoutNATS(t *testing.T) {
 			t.Errorf("odasync_leader of the other watcher is %v", leads)
 		}
 		link.SetCut(false)
-		f.Ready(cutOff)
+		f.AwaitReady(cutOff)
 		if leads := f.Metric(cutOff, "odasync_leader"); leads != 0 {
 			t.Errorf("odasync_leader of the watcher that was cut off is %v once it is back", leads)
 		}
-		f.Equal(lab.Patience)
+		f.AwaitInSync(testenv.Timeout)
 	}
 
 	t.Log("during a term")
 	other := f.Start(f.WatcherSpec("other", env))
 	f.watchers = append(f.watchers, other)
-	f.Ready(other)
+	f.AwaitReady(other)
 	f.apply("baton", "1")
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 	link.SetCut(true)
 	takesOver(other, "2")
 
 	t.Log("at the start of a term")
 	link.SetCut(true)
-	before := len(cutOff.Logged(lab.Logs("leading", nil)))
+	before := len(cutOff.Logged(testenv.Logs("leading", nil)))
 	f.Must(other.Stop())
-	f.Eventually(lab.Patience, "the watcher that is cut off has the lead", func() error {
-		if leads := len(cutOff.Logged(lab.Logs("leading", nil))); leads == before {
+	f.Eventually(testenv.Timeout, "the watcher that is cut off has the lead", func() error {
+		if leads := len(cutOff.Logged(testenv.Logs("leading", nil))); leads == before {
 			return fmt.Errorf("it won the Lease %d times", leads)
 		}
 		return nil
 	})
 	other = f.Start(other.Spec)
 	f.watchers[1] = other
-	f.Ready(other)
+	f.AwaitReady(other)
 	takesOver(other, "3")
-	gave := cutOff.Logged(lab.Logs("not leading, campaigning again", map[string]string{"error": "giving up the lead"}))
+	gave := cutOff.Logged(testenv.Logs("not leading, campaigning again", map[string]string{"error": "giving up the lead"}))
 	if len(gave) == 0 {
 		t.Error("nothing in the log says why the lead was given up")
 	}
-	f.unharmed()
+	f.expectNoAnomalies()
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 // TestRejectedAmongMany has the registry refuse one component of 500. It alone becomes a dead letter, the others go on as
@@ -32,60 +32,60 @@ func TestRejectedAmongMany(t *testing.T) {
 		}
 		return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":[{"loc":["body","name"],"msg":"` + words + `"}]}`}
 	})
-	f.Apply(lab.Component(namespace, "bad", "1", "offending"))
+	f.Apply(testenv.Component(namespace, "bad", "1", "offending"))
 	for i := range count - 1 {
 		f.apply(fmt.Sprintf("good-%d", i), "1")
 	}
 	began := time.Now()
 	f.watch(1, nil)
 	f.sync(2, nil)
-	f.Eventually(2*lab.Patience, "the others are applied", func() error {
+	f.Eventually(2*testenv.Timeout, "the others are applied", func() error {
 		if have := len(f.Registry.Snapshot().APIs); have != count-1 {
 			return fmt.Errorf("%d exposed APIs, want %d", have, count-1)
 		}
 		return nil
 	})
 	t.Logf("%d components applied in %s beside one that is rejected", count-1, time.Since(began).Round(10*time.Millisecond))
-	f.letters(namespace + "/bad")
+	f.expectDeadLetters(namespace + "/bad")
 	if list := f.MustCTL(0, "dlq list"); !strings.Contains(list, words) || !strings.Contains(list, "422") {
 		t.Errorf("ctl dlq list lacks the registry's words:\n%s", list)
 	}
 
 	var slowest time.Duration
 	for version := 2; version < 12; version++ {
-		f.Apply(lab.Component(namespace, "bad", fmt.Sprint(version), "offending"))
+		f.Apply(testenv.Component(namespace, "bad", fmt.Sprint(version), "offending"))
 		began := time.Now()
 		f.apply("good-1", fmt.Sprint(version))
-		f.Eventually(lab.Patience, "another component is applied", func() error { return f.shows("good-1", fmt.Sprint(version)) })
+		f.Eventually(testenv.Timeout, "another component is applied", func() error { return f.expectVersion("good-1", fmt.Sprint(version)) })
 		slowest = max(slowest, time.Since(began))
 	}
 	t.Logf("the slowest change of another component took %s", slowest.Round(time.Millisecond))
 	if slowest > atMost {
 		t.Errorf("another component took %s, at most %s", slowest, atMost)
 	}
-	f.letters(namespace + "/bad")
+	f.expectDeadLetters(namespace + "/bad")
 
-	f.Apply(lab.Component(namespace, "bad", "20", "inoffensive"))
-	f.Equal(lab.Patience)
-	f.letters()
+	f.Apply(testenv.Component(namespace, "bad", "20", "inoffensive"))
+	f.AwaitInSync(testenv.Timeout)
+	f.expectDeadLetters()
 
-	f.Apply(lab.Component(namespace, "bad", "21", "offending"))
-	f.letters(namespace + "/bad")
+	f.Apply(testenv.Component(namespace, "bad", "21", "offending"))
+	f.expectDeadLetters(namespace + "/bad")
 	f.MustCTL(1, "dlq retry bad")
 	tolerant.Store(true)
 	f.MustCTL(0, "dlq retry bad")
-	f.letters()
-	f.Equal(lab.Patience)
+	f.expectDeadLetters()
+	f.AwaitInSync(testenv.Timeout)
 }
 
 // letters waits until ctl lists the dead letters of these components and no others.
-func (f *fleet) letters(want ...string) {
+func (f *fleet) expectDeadLetters(want ...string) {
 	f.Helper()
-	f.lettersWithin(lab.Patience, func() {}, want...)
+	f.expectDeadLettersWithin(testenv.Timeout, func() {}, want...)
 }
 
 // lettersWithin is letters with a limit, and with something that is looked at meanwhile.
-func (f *fleet) lettersWithin(limit time.Duration, meanwhile func(), want ...string) {
+func (f *fleet) expectDeadLettersWithin(limit time.Duration, meanwhile func(), want ...string) {
 	f.Helper()
 	f.Eventually(limit, "the dead letters", func() error {
 		meanwhile()

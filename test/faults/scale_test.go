@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestScale works off a backlog with one syncer, then with four, then with two, against a registry that takes 20 ms for
@@ -28,7 +28,7 @@ func TestScale(t *testing.T) {
 	filling.SetLimit(16)
 	for i := range components {
 		filling.Go(func() error {
-			return shared.Apply(t.Context(), lab.Component(f.Namespaces[0], fmt.Sprintf("scale-%d", i), "1", "first", "second", "third", "fourth"))
+			return shared.Apply(t.Context(), testenv.Component(f.Namespaces[0], fmt.Sprintf("scale-%d", i), "1", "first", "second", "third", "fourth"))
 		})
 	}
 	f.Must(filling.Wait())
@@ -51,9 +51,9 @@ func TestScale(t *testing.T) {
 	}
 
 	f.Registry.SetFault(nil) // the rest is not measured
-	f.Equal(2 * time.Minute)
-	f.Drained(lab.Patience)
-	f.unharmed()
+	f.AwaitInSync(2 * time.Minute)
+	f.AwaitAllAcked(testenv.Timeout)
+	f.expectNoAnomalies()
 }
 
 // bestRate returns the writes a second in the best window of 2 s within the time. That leaves out what other programs of
@@ -77,7 +77,7 @@ func (f *fleet) bestRate(lasts time.Duration) float64 {
 // backlogged fails the test where the backlog was too small to measure with.
 func (f *fleet) backlogged() {
 	f.Helper()
-	consumer, err := f.JetStream().Consumer(f.Within(lab.Patience), "ODA_COMPONENTS", "syncer-default")
+	consumer, err := f.JetStream().Consumer(f.Within(testenv.Timeout), "ODA_COMPONENTS", "syncer-default")
 	f.Must(err)
 	if left := consumer.CachedInfo().NumPending; left < 50 {
 		f.Fatalf("only %d messages were left at the end of the measurement: the backlog was too small", left)

@@ -14,8 +14,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestSoak changes a cluster at random while everything breaks that can break. In the end the registry equals the
@@ -26,7 +26,7 @@ func TestSoak(t *testing.T) {
 	plan := newPlan(seed, duration, freezes(t))
 	t.Logf("FAULTS_SEED=%d FAULTS_DURATION=%s FAULTS_NODES=%d FAULTS_FREEZES=%t\n%s", seed, duration, servers, plan.freezes(), plan)
 
-	f := &fleet{Lab: lab.Bare(t, shared, "faults-soak-a", "faults-soak-b")}
+	f := &fleet{Env: testenv.NewWithoutNATS(t, shared, "faults-soak-a", "faults-soak-b")}
 	f.StartNATS(servers)
 	replicas := map[string]string{"STREAM_REPLICAS": fmt.Sprint(servers), "LEASE_DURATION": "5s"}
 	f.watch(2, replicas)
@@ -34,11 +34,11 @@ func TestSoak(t *testing.T) {
 		"STREAM_REPLICAS":            fmt.Sprint(servers),
 		"COMPONENT_REGISTRY_TIMEOUT": "2s", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "2", "COMPONENT_REGISTRY_RETRY_DELAY": "500ms",
 	})
-	weather := &weather{}
+	weather := &registryFaults{}
 	f.Registry.SetFault(weather.fault)
-	in := &injector{fleet: f, weather: weather}
+	in := &injector{fleet: f, registry: weather}
 
-	zoo := lab.NewZoo(shared, rand.New(rand.NewPCG(seed, 2)), f.Namespaces, 200)
+	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 2)), f.Namespaces, 200)
 	working, done := context.WithCancel(t.Context())
 	defer done()
 	var struck map[string]int
@@ -52,7 +52,7 @@ func TestSoak(t *testing.T) {
 	began, failed := time.Now(), 0
 	for working.Err() == nil {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		err := zoo.Act(ctx)
+		err := zoo.Step(ctx)
 		cancel()
 		pause := 10 * time.Millisecond
 		if err != nil { // the API server is restarting
@@ -65,16 +65,16 @@ func TestSoak(t *testing.T) {
 	worked := time.Since(began)
 	f.Registry.SetFault(nil)
 
-	took := f.Equal(2 * time.Minute)
-	f.Drained(time.Minute)
-	if err := f.Differs(f.Mapping.Of(f.Objects())); err != nil {
+	took := f.AwaitInSync(2 * time.Minute)
+	f.AwaitAllAcked(time.Minute)
+	if err := f.CheckInSync(f.Mapping.Of(f.Objects())); err != nil {
 		t.Errorf("after the last message: %v", err)
 	}
-	f.Ready(f.watchers...)
-	f.Ready(f.syncers...)
+	f.AwaitReady(f.watchers...)
+	f.AwaitReady(f.syncers...)
 	examine := f.findings
 	if !plan.freezes() {
-		examine = f.unharmed
+		examine = f.expectNoAnomalies
 	}
 	found, letters := examine(), f.deadLetters()
 	if letters != 0 {
@@ -96,11 +96,11 @@ func TestSoak(t *testing.T) {
 	row("Components created, changed, deleted", fmt.Sprint(zoo.Created, ", ", zoo.Changed, ", ", zoo.Deleted))
 	row("requests that the API server did not answer", failed)
 	row("writes to the registry", found.Writes)
-	row("applies done again after a race", f.races())
+	row("applies done again after a race", f.applyConflicts())
 	row("overlapping writes", len(found.Overlaps))
-	row("stale writes, mended", len(found.Stale)-len(found.Lasting))
-	row("stale writes, lasting", len(found.Lasting))
-	row("APIs doubled for a moment", len(found.Doubled))
+	row("stale writes, mended", len(found.Stale)-len(found.StaleNow))
+	row("stale writes, lasting", len(found.StaleNow))
+	row("APIs doubled for a moment", len(found.CreatedTwice))
 	row("duplicates", len(found.Duplicates))
 	row("dead letters", letters)
 	row("right after the end", took.Round(100*time.Millisecond))
@@ -109,7 +109,7 @@ func TestSoak(t *testing.T) {
 }
 
 // explain shows an overlap with the faults that were there at the time, and how long before that.
-func (in *injector) explain(overlap lab.Overlap) {
+func (in *injector) explain(overlap testenv.Overlap) {
 	in.Helper()
 	const before = 10 * time.Second // a claim, an AckWait and a pull's expiry end within
 	const clock = "15:04:05.000"
@@ -123,7 +123,7 @@ func (in *injector) explain(overlap lab.Overlap) {
 // deadLetters counts the messages of the dead-letter stream; none where there is no such stream.
 func (f *fleet) deadLetters() uint64 {
 	f.Helper()
-	stream, err := f.JetStream().Stream(f.Within(lab.Patience), "ODA_DEAD_LETTERS")
+	stream, err := f.JetStream().Stream(f.Within(testenv.Timeout), "ODA_DEAD_LETTERS")
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return 0
 	}
@@ -132,7 +132,7 @@ func (f *fleet) deadLetters() uint64 {
 }
 
 // races sums the applies that the running syncers did again.
-func (f *fleet) races() (sum float64) {
+func (f *fleet) applyConflicts() (sum float64) {
 	f.Helper()
 	for _, s := range f.syncers {
 		sum += f.Metric(s, "odasync_apply_conflicts_total")

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 const pollInterval = 10 * time.Millisecond
@@ -24,7 +24,7 @@ func TestTakeOver(t *testing.T) {
 	f.sync(1, nil)
 	first := f.syncers[0]
 	f.apply("known", "1") // which creates the registry's own entry
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 
 	arrived := make(chan struct{}, 100)
 	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
@@ -37,7 +37,7 @@ func TestTakeOver(t *testing.T) {
 	for i := range count {
 		f.apply(fmt.Sprintf("held-%d", i), "1")
 	}
-	limit := f.Within(lab.Patience)
+	limit := f.Within(testenv.Timeout)
 	for i := range count {
 		select {
 		case <-arrived:
@@ -54,11 +54,11 @@ func TestTakeOver(t *testing.T) {
 	for round, missing := 0, count; missing > 0; round++ {
 		began, name := time.Now(), fmt.Sprintf("other-%d", round)
 		f.apply(name, "1")
-		f.Eventually(lab.Patience, "another component is applied", func() error { return f.shows(name, "1") })
+		f.Eventually(testenv.Timeout, "another component is applied", func() error { return f.expectVersion(name, "1") })
 		slowest = max(slowest, time.Since(began))
 		missing = 0
 		for i := range count {
-			if f.shows(fmt.Sprintf("held-%d", i), "1") != nil {
+			if f.expectVersion(fmt.Sprintf("held-%d", i), "1") != nil {
 				missing++
 			}
 		}
@@ -76,8 +76,8 @@ func TestTakeOver(t *testing.T) {
 	if slowest > others {
 		t.Errorf("another component took %s meanwhile, want at most %s", slowest, others)
 	}
-	f.Equal(lab.Patience)
-	f.unharmed()
+	f.AwaitInSync(testenv.Timeout)
+	f.expectNoAnomalies()
 }
 
 // TestFrozenSyncer freezes a syncer whose write is on its way, for longer than its claim lives. Another replica writes a
@@ -94,18 +94,18 @@ func TestFrozenSyncer(t *testing.T) {
 	f.sync(1, never)
 	frozen := f.syncers[0]
 	f.apply("late", "1")
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 
 	late := newGate(t, func(r *http.Request) bool { return r.Method == http.MethodPut })
 	f.Registry.SetFault(late.fault)
 	f.apply("late", "2")
-	late.await(f.Within(lab.Patience), 1)
-	f.Must(frozen.Freeze(f.Within(lab.Patience)))
+	late.await(f.Within(testenv.Timeout), 1)
+	f.Must(frozen.Freeze(f.Within(testenv.Timeout)))
 	began := time.Now()
 	f.Registry.SetFault(nil) // for requests to come: the one that is held back stays so
 	f.sync(1, never)
 	f.apply("late", "3")
-	f.Eventually(lab.Patience, "another replica writes the newer version", func() error { return f.shows("late", "3") })
+	f.Eventually(testenv.Timeout, "another replica writes the newer version", func() error { return f.expectVersion("late", "3") })
 	taken := time.Since(began)
 	if taken > atMost {
 		t.Errorf("taken over after %s, want at most %s", taken, atMost)
@@ -113,15 +113,15 @@ func TestFrozenSyncer(t *testing.T) {
 
 	// Version 2 comes back to life, or there would be nothing to mend.
 	late.open()
-	f.Eventually(lab.Patience, "the late write takes effect", func() error { return f.shows("late", "2") })
+	f.Eventually(testenv.Timeout, "the late write takes effect", func() error { return f.expectVersion("late", "2") })
 	f.Must(frozen.Thaw())
 	began = time.Now()
-	f.Equal(5 * time.Second)
+	f.AwaitInSync(5 * time.Second)
 	t.Logf("taken over %.1f s after the freeze; right %.0f ms after the late writer went on", taken.Seconds(), time.Since(began).Seconds()*1000)
 	if races := f.Metric(frozen, "odasync_apply_conflicts_total"); races < 1 {
 		t.Errorf("the late writer counts %v races, want at least one", races)
 	}
-	f.Drained(lab.Patience)
+	f.AwaitAllAcked(testenv.Timeout)
 	found := f.findings()
 	if len(found.Stale) == 0 || len(found.Overlaps) == 0 {
 		t.Errorf("%d stale and %d overlapping writes: the late write did not happen, so nothing was shown", len(found.Stale), len(found.Overlaps))
@@ -138,7 +138,7 @@ func TestFrozenSyncer_LostAnswer(t *testing.T) {
 	f.sync(1, nil)
 	frozen := f.syncers[0]
 	f.apply("late", "1")
-	f.Equal(lab.Patience)
+	f.AwaitInSync(testenv.Timeout)
 
 	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
 		if user, _, _ := r.BasicAuth(); r.Method != http.MethodPut || user != frozen.Spec.Name {
@@ -147,14 +147,14 @@ func TestFrozenSyncer_LostAnswer(t *testing.T) {
 		return &refregistry.Fault{Hang: true, After: true}
 	})
 	f.apply("late", "2")
-	f.Eventually(lab.Patience, "the write takes effect", func() error { return f.shows("late", "2") })
-	f.Must(frozen.Freeze(f.Within(lab.Patience)))
+	f.Eventually(testenv.Timeout, "the write takes effect", func() error { return f.expectVersion("late", "2") })
+	f.Must(frozen.Freeze(f.Within(testenv.Timeout)))
 	f.sync(1, nil)
 	f.apply("late", "3")
-	f.Eventually(lab.Patience, "another replica writes the newer version", func() error { return f.shows("late", "3") })
+	f.Eventually(testenv.Timeout, "another replica writes the newer version", func() error { return f.expectVersion("late", "3") })
 	f.Registry.SetFault(nil)
 	f.Must(frozen.Thaw())
-	f.Equal(lab.Patience)
-	f.Drained(lab.Patience)
-	f.unharmed()
+	f.AwaitInSync(testenv.Timeout)
+	f.AwaitAllAcked(testenv.Timeout)
+	f.expectNoAnomalies()
 }

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"odasync/test/cluster"
-	"odasync/test/lab"
+	"odasync/test/testenv"
 )
 
 var shared *cluster.Cluster
 
-func TestMain(m *testing.M) { os.Exit(lab.Main(m, &shared)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m, &shared)) }
 
 // workingTime is how long the cluster changes while things break.
 func workingTime(t *testing.T) time.Duration {

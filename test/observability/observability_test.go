@@ -14,17 +14,17 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // TestPrometheusAnswers is the whole of it: the parts look at one Prometheus that has scraped one run.
 func TestPrometheusAnswers(t *testing.T) {
 	const namespace = "observed"
-	l := &pipeline{Lab: lab.New(t, shared, namespace), namespace: namespace}
+	l := &pipeline{Env: testenv.New(t, shared, namespace), namespace: namespace}
 	targets := l.start()
-	p := startPrometheus(l.Lab, t, targets)
-	l.Eventually(lab.Patience, "every process is scraped", func() error {
+	p := startPrometheus(l.Env, t, targets)
+	l.Eventually(testenv.Timeout, "every process is scraped", func() error {
 		answers, err := p.now("up == 1")
 		if err == nil && answers != len(targets) {
 			err = fmt.Errorf("%d of %d are", answers, len(targets))
@@ -34,7 +34,7 @@ func TestPrometheusAnswers(t *testing.T) {
 	began := time.Now()
 	l.work(workingTime(t))
 	// The registry was spoilt last; when that was found and mended, and scraped, everything has shown.
-	l.Eventually(lab.Patience, "the drift shows", func() error {
+	l.Eventually(testenv.Timeout, "the drift shows", func() error {
 		answers, err := p.now(`sum(odasync_drift_total{problem="missing"}) > 0`)
 		if err == nil && answers == 0 {
 			err = fmt.Errorf("no drift is counted")

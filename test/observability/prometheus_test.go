@@ -16,8 +16,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // scrapeEvery is the time between two scrapes and between two evaluations of the rules.
@@ -35,14 +35,14 @@ type prometheus struct {
 }
 
 // startPrometheus runs a server that scrapes the targets and evaluates the chart's rules, until the test ends.
-func startPrometheus(l *lab.Lab, t *testing.T, targets []target) *prometheus {
+func startPrometheus(env *testenv.Env, t *testing.T, targets []target) *prometheus {
 	t.Helper()
 	program, err := exec.LookPath("prometheus")
 	if err != nil {
 		t.Fatalf("%v: install it (Debian and Ubuntu: apt-get install prometheus)", err)
 	}
 	root, err := procs.Root()
-	l.Must(err)
+	env.Must(err)
 	type node = map[string]any
 	var scrapes []node
 	for _, to := range targets {
@@ -57,18 +57,18 @@ func startPrometheus(l *lab.Lab, t *testing.T, targets []target) *prometheus {
 		"global":     node{"scrape_interval": scrapeEvery.String(), "scrape_timeout": scrapeEvery.String(), "evaluation_interval": scrapeEvery.String()},
 		"rule_files": []string{filepath.Join(root, "deploy", "chart", "files", "alerts.yaml")}, "scrape_configs": scrapes,
 	})
-	l.Must(err)
+	env.Must(err)
 	folder := t.TempDir()
 	file := filepath.Join(folder, "prometheus.yaml")
-	l.Must(os.WriteFile(file, config, 0o600))
+	env.Must(os.WriteFile(file, config, 0o600))
 	port, err := procs.FreePort()
-	l.Must(err)
+	env.Must(err)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	output, err := os.Create(filepath.Join(folder, "log"))
-	l.Must(err)
+	env.Must(err)
 	server := exec.Command(program, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+address)
 	server.Stdout, server.Stderr = output, output
-	l.Must(server.Start())
+	env.Must(server.Start())
 	t.Cleanup(func() {
 		_ = server.Process.Signal(syscall.SIGTERM) // it may have ended
 		if err := server.Wait(); err != nil || t.Failed() {
@@ -78,7 +78,7 @@ func startPrometheus(l *lab.Lab, t *testing.T, targets []target) *prometheus {
 		_ = output.Close() // all is written
 	})
 	p := &prometheus{t: t, url: "http://" + address}
-	l.Eventually(lab.Patience, "prometheus is ready", func() error { return p.ask("/-/ready", nil, nil) })
+	env.Eventually(testenv.Timeout, "prometheus is ready", func() error { return p.ask("/-/ready", nil, nil) })
 	return p
 }
 

@@ -15,13 +15,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/internal/refregistry"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // pipeline is a lab with two watchers and two syncers, each at an address that it keeps when it is started again.
 type pipeline struct {
-	*lab.Lab
+	*testenv.Env
 	namespace         string
 	watchers, syncers []*procs.Process
 	away              atomic.Bool // the registry
@@ -52,8 +52,8 @@ func (l *pipeline) start() (targets []target) {
 		}).With(at("syncer", i))))
 	}
 	l.Registry.SetFault(l.fault)
-	l.Ready(l.watchers...)
-	l.Ready(l.syncers...)
+	l.AwaitReady(l.watchers...)
+	l.AwaitReady(l.syncers...)
 	return targets
 }
 
@@ -71,9 +71,9 @@ func (l *pipeline) fault(r *http.Request) *refregistry.Fault {
 // work changes the cluster for a while, and breaks one thing after the other.
 func (l *pipeline) work(duration time.Duration) {
 	l.Helper()
-	bad := lab.Component(l.namespace, "unreadable.x", "1", "first")
+	bad := testenv.Component(l.namespace, "unreadable.x", "1", "first")
 	l.Must(unstructured.SetNestedField(bad.Object, "none", "spec", "coreFunction", "exposedAPIs"))
-	l.Apply(lab.Component(l.namespace, refused, "1", "first"), lab.Component(l.namespace, kept, "1", "first"), bad)
+	l.Apply(testenv.Component(l.namespace, refused, "1", "first"), testenv.Component(l.namespace, kept, "1", "first"), bad)
 	broken := make(chan error, 1)
 	working, done := context.WithCancel(l.Context())
 	defer done()
@@ -81,9 +81,9 @@ func (l *pipeline) work(duration time.Duration) {
 		defer done()
 		broken <- l.breakThings(duration)
 	}()
-	zoo := lab.NewZoo(shared, rand.New(rand.NewPCG(1, 1)), l.Namespaces, 40)
+	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(1, 1)), l.Namespaces, 40)
 	for working.Err() == nil {
-		l.Must(zoo.Act(l.Context()))
+		l.Must(zoo.Step(l.Context()))
 		_ = procs.Pause(working, 40*time.Millisecond) // its end is the loop's
 	}
 	l.Must(<-broken)
@@ -125,7 +125,7 @@ func (l *pipeline) breakThings(duration time.Duration) error {
 // leader finds the watcher that leads.
 func (l *pipeline) leader() (**procs.Process, error) {
 	for i, w := range l.watchers {
-		leads, err := w.Metric(l.Within(lab.Patience), "odasync_leader")
+		leads, err := w.Metric(l.Within(testenv.Timeout), "odasync_leader")
 		if err != nil {
 			return nil, err
 		}

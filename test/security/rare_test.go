@@ -18,8 +18,8 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/target"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // otherSettings has streams whose settings are not as they should be, and two watchers of one cluster.
@@ -34,12 +34,12 @@ func (w *worker) otherSettings(watcher, syncer *procs.Process) {
 	}
 	alone := map[string]string{"LEADER_ELECTION": "false"}
 	first := w.Start(watcher.Spec.With(alone))
-	w.Ready(first)
+	w.AwaitReady(first)
 	second := watcher.Spec.With(alone)
 	second.Name = "second"
-	w.Must(w.Start(second).AwaitNotReady(w.Within(lab.Patience), "is published by watcher"))
+	w.Must(w.Start(second).AwaitNotReady(w.Within(testenv.Timeout), "is published by watcher"))
 	w.disturb("syncer", "KV_ODA_CLAIMS", "KV_ODA_RECORDS")
-	w.Ready(w.Start(syncer.Spec))
+	w.AwaitReady(w.Start(syncer.Spec))
 }
 
 // disturb changes settings of streams that odasync owns, as the role.
@@ -63,7 +63,7 @@ func (w *worker) disturb(role string, names ...string) {
 // byHand does what the programs come to only after a while or with very many Components, through their own code.
 func (w *worker) byHand() {
 	w.Helper()
-	ctx := w.Within(lab.Patience)
+	ctx := w.Within(testenv.Timeout)
 	log, _ := w.as(ctx, "watcher")
 	key := component.Key{Cluster: w.Mapping.Cluster, Namespace: w.namespace, Name: "part-00"}
 	gone, found, err := log.Newest(ctx, key)
@@ -125,7 +125,7 @@ func (w *worker) as(ctx context.Context, role string) (*stream.Log, *stream.Conn
 // restart restarts the server while every role reads. A reading that is lost goes on through another consumer.
 func (w *worker) restart() *procs.Process {
 	w.Helper()
-	ctx, stop := context.WithCancel(w.Within(lab.Patience))
+	ctx, stop := context.WithCancel(w.Within(testenv.Timeout))
 	var reading sync.WaitGroup
 	var started [3]atomic.Bool
 	for i, role := range roles {
@@ -141,9 +141,9 @@ func (w *worker) restart() *procs.Process {
 		})
 	}
 	version := 10
-	w.Eventually(lab.Patience, "everybody reads what is new", func() error {
+	w.Eventually(testenv.Timeout, "everybody reads what is new", func() error {
 		version++
-		w.Apply(lab.Component(w.namespace, "part-13", strconv.Itoa(version), "first"))
+		w.Apply(testenv.Component(w.namespace, "part-13", strconv.Itoa(version), "first"))
 		for i, role := range roles {
 			if !started[i].Load() {
 				return fmt.Errorf("%s has read nothing", role)
@@ -152,8 +152,8 @@ func (w *worker) restart() *procs.Process {
 		return nil
 	})
 	w.Must(w.NATS[0].Stop())
-	w.NATSAgain()
-	w.Eventually(lab.Patience, "the readings go on", func() error {
+	w.RestartNATS()
+	w.Eventually(testenv.Timeout, "the readings go on", func() error {
 		var rules []rule
 		for _, role := range roles {
 			rules = append(rules, rule{role, publish, "$JS.API.CONSUMER.DELETE.ODA_COMPONENTS.*"})
@@ -171,13 +171,13 @@ func (w *worker) restart() *procs.Process {
 // syncerFirst has a syncer make what it shares with the watcher, which usually is faster.
 func (w *worker) syncerFirst(t *testing.T) *procs.Process {
 	t.Helper()
-	fresh := &worker{Lab: lab.Bare(t, shared, w.namespace), authority: w.authority, namespace: w.namespace}
-	fresh.start(fresh.Lab)
+	fresh := &worker{Env: testenv.NewWithoutNATS(t, shared, w.namespace), authority: w.authority, namespace: w.namespace}
+	fresh.start(fresh.Env)
 	conn, err := stream.Dial(fresh.clientConfig(fresh.NATSURL, "watcher"), "odasync-watcher", func(err error) { t.Error(err) })
 	must(t, err)
 	defer conn.Close()
-	_, err = conn.EnsureLog(fresh.Within(lab.Patience))
+	_, err = conn.EnsureLog(fresh.Within(testenv.Timeout))
 	must(t, err)
-	fresh.Ready(fresh.Start(fresh.SyncerSpec("first", fresh.clientEnv(fresh.NATSURL, "syncer"))))
+	fresh.AwaitReady(fresh.Start(fresh.SyncerSpec("first", fresh.clientEnv(fresh.NATSURL, "syncer"))))
 	return fresh.NATS[0]
 }

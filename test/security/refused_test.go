@@ -7,16 +7,16 @@ import (
 	"strings"
 	"testing"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // newWorker starts a server that knows the three roles.
 func newWorker(t *testing.T, namespace string) *worker {
 	t.Helper()
-	w := &worker{Lab: lab.Bare(t, shared, namespace), authority: newAuthority(t), namespace: namespace}
+	w := &worker{Env: testenv.NewWithoutNATS(t, shared, namespace), authority: newAuthority(t), namespace: namespace}
 	w.server()
-	w.start(w.Lab)
+	w.start(w.Env)
 	return w
 }
 
@@ -47,9 +47,9 @@ func TestAnotherRolesCredential(t *testing.T) {
 		w.Start(w.WatcherSpec("watcher", w.clientEnv(w.NATSURL, "syncer"))): "_INBOX_watcher.",
 		w.Start(w.SyncerSpec("syncer", w.clientEnv(w.NATSURL, "watcher"))):  "_INBOX_syncer.",
 	} {
-		_, err := p.AwaitEntry(w.Within(lab.Patience), lab.Logs("nats server refused something", map[string]string{"error": words}))
+		_, err := p.AwaitEntry(w.Within(testenv.Timeout), testenv.Logs("nats server refused something", map[string]string{"error": words}))
 		w.Must(err)
-		w.Must(p.AwaitNotReady(w.Within(lab.Patience), "the server does not let this user"))
+		w.Must(p.AwaitNotReady(w.Within(testenv.Timeout), "the server does not let this user"))
 	}
 }
 
@@ -62,16 +62,16 @@ func TestPasswordsAreChanged(t *testing.T) {
 	right := w.NATS[0].Spec
 	w.Must(w.NATS[0].Stop())
 	w.NATS[0].Spec = right.With(map[string]string{"ODASYNC_WATCHER_PASSWORD": "another"})
-	w.NATSAgain()
-	_, err := watcher.AwaitEntry(w.Within(lab.Patience), lab.Logs("nats server refused something", map[string]string{"error": "check NATS_USER"}))
+	w.RestartNATS()
+	_, err := watcher.AwaitEntry(w.Within(testenv.Timeout), testenv.Logs("nats server refused something", map[string]string{"error": "check NATS_USER"}))
 	w.Must(err)
 	late := watcher.Spec
 	late.Name = "late"
 	standby := w.Start(late)
 	for _, p := range []*procs.Process{watcher, standby} {
-		w.Must(p.AwaitNotReady(w.Within(lab.Patience), "does not accept the credential"))
+		w.Must(p.AwaitNotReady(w.Within(testenv.Timeout), "does not accept the credential"))
 	}
-	w.Eventually(lab.Patience, "the watcher goes on trying", func() error {
+	w.Eventually(testenv.Timeout, "the watcher goes on trying", func() error {
 		// The client library by itself would give up after the second.
 		if tries := strings.Count(w.NATS[0].Tail(1<<30), "authentication error"); tries < 4 {
 			return fmt.Errorf("it has tried %d times", tries)
@@ -80,16 +80,16 @@ func TestPasswordsAreChanged(t *testing.T) {
 	})
 	w.Must(w.NATS[0].Stop())
 	w.NATS[0].Spec = w.NATS[0].Spec.With(map[string]string{"ODASYNC_WATCHER_PASSWORD": password("watcher")})
-	w.NATSAgain()
-	w.Ready(watcher, standby)
-	w.Apply(lab.Component(w.namespace, "after", "1", "first"))
-	w.Equal(lab.Patience)
+	w.RestartNATS()
+	w.AwaitReady(watcher, standby)
+	w.Apply(testenv.Component(w.namespace, "after", "1", "first"))
+	w.AwaitInSync(testenv.Timeout)
 }
 
 // TestMutualTLS switches on what odasync.conf has as comments.
 func TestMutualTLS(t *testing.T) {
 	t.Parallel()
-	w := &worker{Lab: lab.Bare(t, shared, "security-mutual"), authority: newAuthority(t), namespace: "security-mutual"}
+	w := &worker{Env: testenv.NewWithoutNATS(t, shared, "security-mutual"), authority: newAuthority(t), namespace: "security-mutual"}
 	w.server()
 	w.client("watcher")
 	w.client("syncer")
@@ -104,11 +104,11 @@ func TestMutualTLS(t *testing.T) {
 		w.Must(os.WriteFile(filepath.Join(folder, name), []byte(changed), 0o600))
 	}
 	w.config = filepath.Join(folder, "odasync.conf")
-	w.start(w.Lab)
+	w.start(w.Env)
 	with := func(role string) map[string]string {
 		return map[string]string{"NATS_TLS_CERT": w.file(role + ".crt"), "NATS_TLS_KEY": w.file(role + ".key")}
 	}
-	w.Ready(
+	w.AwaitReady(
 		w.Start(w.WatcherSpec("watcher", w.clientEnv(w.NATSURL, "watcher")).With(with("watcher"))),
 		w.Start(w.SyncerSpec("syncer", w.clientEnv(w.NATSURL, "syncer")).With(with("syncer"))),
 	)

@@ -18,8 +18,8 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/stream"
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // roles are the users of deploy/nats/accounts.conf.
@@ -114,19 +114,19 @@ func configFile(t testing.TB) string {
 }
 
 // start runs a nats-server with the configuration, and writes down every message of every connection.
-func (a *authority) start(l *lab.Lab, more ...string) {
-	l.Helper()
+func (a *authority) start(env *testenv.Env, more ...string) {
+	env.Helper()
 	port, err := procs.FreePort()
-	l.Must(err)
+	env.Must(err)
 	monitor, err := procs.FreePort()
-	l.Must(err)
+	env.Must(err)
 	spec := procs.Spec{
-		Name: "nats", Program: "nats-server", Env: a.serverEnv(filepath.Join(l.Group.Dir, "data")),
+		Name: "nats", Program: "nats-server", Env: a.serverEnv(filepath.Join(env.Group.Dir, "data")),
 		Args: append([]string{"-V", "-c", a.config, "-a", "127.0.0.1", "-p", fmt.Sprint(port), "-m", fmt.Sprint(monitor)}, more...),
 	}
-	server, url, err := l.Group.RestartNATS(l.Within(lab.Patience), spec)
-	l.Must(err)
-	l.NATS, l.NATSURL = []*procs.Process{server}, strings.Replace(url, "nats://", "tls://", 1)
+	server, url, err := env.Group.RestartNATS(env.Within(testenv.Timeout), spec)
+	env.Must(err)
+	env.NATS, env.NATSURL = []*procs.Process{server}, strings.Replace(url, "nats://", "tls://", 1)
 }
 
 func must(t testing.TB, err error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // line is one of the tables in docs/nats-security.md.
@@ -77,7 +77,7 @@ func TestTables(t *testing.T) {
 	must(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(lab.Patience) {
+	if !s.ReadyForConnections(testenv.Timeout) {
 		t.Fatal("the server does not start")
 	}
 	for _, l := range lines(t) {

@@ -9,13 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"odasync/test/lab"
 	"odasync/test/procs"
+	"odasync/test/testenv"
 )
 
 // worker is a lab whose NATS server knows the three roles.
 type worker struct {
-	*lab.Lab
+	*testenv.Env
 	*authority
 	namespace string
 	commands  int
@@ -26,7 +26,7 @@ func (w *worker) daemons(settings map[string]string) (watcher, syncer *procs.Pro
 	w.Helper()
 	watcher = w.Start(w.WatcherSpec("watcher", w.clientEnv(w.NATSURL, "watcher")).With(settings))
 	syncer = w.Start(w.SyncerSpec("syncer", w.clientEnv(w.NATSURL, "syncer")).With(settings))
-	w.Ready(watcher, syncer)
+	w.AwaitReady(watcher, syncer)
 	return watcher, syncer
 }
 
@@ -47,7 +47,7 @@ func (w *worker) run(role string, args ...string) (code int, out string) {
 		"KUBECONFIG": w.Cluster.Kubeconfig, "KUBERNETES_NAMESPACE": w.namespace, "LEASE_NAMESPACE": w.namespace,
 		"CLUSTER_NAME": w.Mapping.Cluster, "COMPONENT_REGISTRY_URL": w.Registry.URL(), "XDG_STATE_HOME": w.dir,
 	}}.With(w.clientEnv(w.NATSURL, role)))
-	code, err := p.Wait(w.Within(lab.Patience))
+	code, err := p.Wait(w.Within(testenv.Timeout))
 	w.Must(err)
 	return code, p.Tail(1000)
 }
@@ -55,7 +55,7 @@ func (w *worker) run(role string, args ...string) (code int, out string) {
 // letters waits until there are so many dead letters.
 func (w *worker) letters(count int) {
 	w.Helper()
-	w.Eventually(lab.Patience, "dead letters", func() error {
+	w.Eventually(testenv.Timeout, "dead letters", func() error {
 		if have := len(strings.Fields(w.ctl("ctl", 0, "dlq", "list", "-o", "name"))); have != count {
 			return fmt.Errorf("there are %d, want %d", have, count)
 		}
@@ -74,14 +74,14 @@ func TestEveryRoleCanWork(t *testing.T) {
 	// Changes and deletions come through, and a Component that the registry refuses becomes a dead letter.
 	var parts []*unstructured.Unstructured
 	for n := range 14 {
-		parts = append(parts, lab.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first"))
+		parts = append(parts, testenv.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first"))
 	}
 	w.Apply(parts...)
 	w.DeleteAfterwards(func() []*unstructured.Unstructured { return parts[12:] })
-	w.Equal(lab.Patience)
-	w.Apply(lab.Component(namespace, "part-13", "2", "first"))
-	w.Equal(lab.Patience)
-	long := lab.Component(namespace, strings.Repeat("x", 101), "1", "first")
+	w.AwaitInSync(testenv.Timeout)
+	w.Apply(testenv.Component(namespace, "part-13", "2", "first"))
+	w.AwaitInSync(testenv.Timeout)
+	long := testenv.Component(namespace, strings.Repeat("x", 101), "1", "first")
 	long.SetLabels(nil) // whose values Kubernetes limits to 63 characters
 	w.Apply(long)
 	w.letters(1)
@@ -133,15 +133,15 @@ func (w *worker) everyCommand() {
 	w.ctl("ctl", 0, "dlq", "drop", "--all")
 	w.ctl("ctl", 1, "replay", "--all") // its dead letter is ctl's
 	w.letters(1)
-	w.ctl("ctl", 1, "replay", "--all", "--every-event", "--to", lab.NewRegistry(w).URL())
+	w.ctl("ctl", 1, "replay", "--all", "--every-event", "--to", testenv.NewRegistry(w).URL())
 	w.ctl("ctl", 0, "replay", "--since", "1h", "part-01")
 
 	follow := w.Start(procs.Spec{Name: "follow", Program: "ctl", Args: []string{"events", "--follow", "--since", "1h"},
 		Env: map[string]string{"CLUSTER_NAME": w.Mapping.Cluster}}.With(w.clientEnv(w.NATSURL, "ctl")))
-	_, err := follow.Await(w.Within(lab.Patience), "version 1 -> 2")
+	_, err := follow.Await(w.Within(testenv.Timeout), "version 1 -> 2")
 	w.Must(err)
-	w.Apply(lab.Component(w.namespace, "part-12", "3", "first"))
-	_, err = follow.Await(w.Within(lab.Patience), "version 1 -> 3")
+	w.Apply(testenv.Component(w.namespace, "part-12", "3", "first"))
+	_, err = follow.Await(w.Within(testenv.Timeout), "version 1 -> 3")
 	w.Must(err)
 	w.Must(follow.Stop())
 }
@@ -155,7 +155,7 @@ func (w *worker) heldBack(watcher *procs.Process, gone []*unstructured.Unstructu
 	w.Delete(gone...)
 	watcher = w.Start(watcher.Spec)
 	id := ""
-	w.Eventually(lab.Patience, "the watcher holds back the deletions", func() error {
+	w.Eventually(testenv.Timeout, "the watcher holds back the deletions", func() error {
 		_, out := w.run("ctl", "status")
 		found := refusal.FindStringSubmatch(out)
 		if found == nil {
@@ -165,6 +165,6 @@ func (w *worker) heldBack(watcher *procs.Process, gone []*unstructured.Unstructu
 		return nil
 	})
 	w.ctl("ctl", 0, "reconcile", "--approve", id)
-	w.Equal(lab.Patience)
+	w.AwaitInSync(testenv.Timeout)
 	w.Must(watcher.Stop())
 }

@@ -13,13 +13,13 @@ import (
 )
 
 // weather decides what the registry does to a request: always a little slow and lossy, and at times a fault.
-type weather struct {
-	now atomic.Pointer[step] // nil for no fault
+type registryFaults struct {
+	current atomic.Pointer[step] // nil for no fault
 }
 
 // fault is what refregistry.Server.SetFault asks.
-func (w *weather) fault(r *http.Request) *refregistry.Fault {
-	if s := w.now.Load(); s != nil && s.meets(r) {
+func (w *registryFaults) fault(r *http.Request) *refregistry.Fault {
+	if s := w.current.Load(); s != nil && s.meets(r) {
 		switch s.kind {
 		case unavailable:
 			return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}

@@ -1,4 +1,4 @@
-package lab
+package testenv
 
 import (
 	"encoding/json"
@@ -18,9 +18,9 @@ type Findings struct {
 	// Stale are writes of a version after a newer one on the same component.
 	Stale []string
 	// Lasting are components and APIs that show an older version than what was written to their component.
-	Lasting []string
+	StaleNow []string
 	// Doubled are names of which there were two at any time: components, or APIs of one component.
-	Doubled []string
+	CreatedTwice []string
 	// Duplicates are those of which there are two now.
 	Duplicates []string
 }
@@ -79,10 +79,10 @@ func Examine(registry *refregistry.Server) (Findings, error) {
 			}
 			newest[name] = max(newest[name], version)
 		}
-		f.Doubled = append(f.Doubled, doubled(name, writes)...)
+		f.CreatedTwice = append(f.CreatedTwice, createdTwice(name, writes)...)
 		f.Overlaps = append(f.Overlaps, overlaps(name, writes)...)
 	}
-	f.Lasting, f.Duplicates = lasting(now, newest), duplicates(now)
+	f.StaleNow, f.Duplicates = staleNow(now, newest), duplicates(now)
 	if f.Versions == 0 {
 		return f, fmt.Errorf("the registry's history of %d writes shows no versions: nothing was checked", f.Writes)
 	}
@@ -127,7 +127,7 @@ func overlaps(name string, writes []refregistry.Write) (found []Overlap) {
 }
 
 // doubled follows which APIs of a component there were, and finds the moments when one was there twice.
-func doubled(component string, writes []refregistry.Write) (found []string) {
+func createdTwice(component string, writes []refregistry.Write) (found []string) {
 	there := map[string]map[int64]bool{}
 	for _, write := range writes {
 		if write.Kind != refregistry.KindAPI {
@@ -152,7 +152,7 @@ func doubled(component string, writes []refregistry.Write) (found []string) {
 }
 
 // lasting finds what shows an older version than its component was given.
-func lasting(now refregistry.Snapshot, newest map[string]int) (found []string) {
+func staleNow(now refregistry.Snapshot, newest map[string]int) (found []string) {
 	check := func(component, what string, labels map[string]string) {
 		if shown, _ := strconv.Atoi(labels[versionLabel]); shown < newest[component] {
 			found = append(found, fmt.Sprintf("%s shows version %d, though %d was written", what, shown, newest[component]))

@@ -1,4 +1,4 @@
-package lab
+package testenv
 
 import (
 	"context"
@@ -18,10 +18,10 @@ import (
 )
 
 // Patience is how long something may take that should take a moment, on a machine that is busy with other tests.
-const Patience = 30 * time.Second
+const Timeout = 30 * time.Second
 
 // Lab is the surroundings of one test: namespaces of an API server that tests share, and NATS and a registry of its own.
-type Lab struct {
+type Env struct {
 	testing.TB
 	Cluster    *cluster.Cluster
 	Namespaces []string
@@ -35,17 +35,17 @@ type Lab struct {
 }
 
 // New makes namespaces of the given names, and starts a NATS server and the registry.
-func New(t testing.TB, on *cluster.Cluster, namespaces ...string) *Lab {
+func New(t testing.TB, on *cluster.Cluster, namespaces ...string) *Env {
 	t.Helper()
-	l := Bare(t, on, namespaces...)
-	l.StartNATS(1)
-	return l
+	env := NewWithoutNATS(t, on, namespaces...)
+	env.StartNATS(1)
+	return env
 }
 
 // Bare is New without NATS.
-func Bare(t testing.TB, on *cluster.Cluster, namespaces ...string) *Lab {
+func NewWithoutNATS(t testing.TB, on *cluster.Cluster, namespaces ...string) *Env {
 	t.Helper()
-	l := &Lab{
+	env := &Env{
 		TB: t, Cluster: on, Namespaces: namespaces, Group: procs.ForTest(t), Registry: NewRegistry(t),
 		Mapping: Mapping{Cluster: "lab", Segments: []string{"core"}},
 	}
@@ -56,119 +56,119 @@ func Bare(t testing.TB, on *cluster.Cluster, namespaces ...string) *Lab {
 			t.Fatal(err)
 		}
 	}
-	return l
+	return env
 }
 
 // StartNATS starts one server, or a cluster of several. Settings are lines of a single server's configuration.
-func (l *Lab) StartNATS(servers int, settings ...string) {
-	l.Helper()
+func (env *Env) StartNATS(servers int, settings ...string) {
+	env.Helper()
 	var err error
 	if servers > 1 {
-		l.NATS, l.NATSURL, err = l.Group.NATSCluster(l.Within(Patience), "nats", servers)
+		env.NATS, env.NATSURL, err = env.Group.NATSCluster(env.Within(Timeout), "nats", servers)
 	} else {
-		l.NATS = make([]*procs.Process, 1)
-		l.NATS[0], l.NATSURL, err = l.Group.NATS(l.Within(Patience), "nats", 0, settings...)
+		env.NATS = make([]*procs.Process, 1)
+		env.NATS[0], env.NATSURL, err = env.Group.NATS(env.Within(Timeout), "nats", 0, settings...)
 	}
-	l.Must(err)
+	env.Must(err)
 }
 
 // NATSAgain starts the NATS server where it was, with the data that it had.
-func (l *Lab) NATSAgain() {
-	l.Helper()
+func (env *Env) RestartNATS() {
+	env.Helper()
 	var err error
-	l.NATS[0], _, err = l.Group.RestartNATS(l.Within(Patience), l.NATS[0].Spec)
-	l.Must(err)
+	env.NATS[0], _, err = env.Group.RestartNATS(env.Within(Timeout), env.NATS[0].Spec)
+	env.Must(err)
 }
 
 // Within returns a context that ends after a while.
-func (l *Lab) Within(limit time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(l.Context(), limit)
-	l.Cleanup(cancel)
+func (env *Env) Within(limit time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(env.Context(), limit)
+	env.Cleanup(cancel)
 	return ctx
 }
 
 // Must fails the test on an error.
-func (l *Lab) Must(err error) {
-	l.Helper()
+func (env *Env) Must(err error) {
+	env.Helper()
 	if err != nil {
-		l.Fatal(err)
+		env.Fatal(err)
 	}
 }
 
 // WatcherSpec is a watcher of the lab's namespaces; more variables are added.
-func (l *Lab) WatcherSpec(name string, more map[string]string) procs.Spec {
+func (env *Env) WatcherSpec(name string, more map[string]string) procs.Spec {
 	return procs.Watcher(name, map[string]string{
-		"KUBECONFIG": l.Cluster.Kubeconfig, "KUBERNETES_NAMESPACE": strings.Join(l.Namespaces, ","),
-		"LEASE_NAMESPACE": l.Namespaces[0], "CLUSTER_NAME": l.Mapping.Cluster, "NATS_URL": l.NATSURL,
+		"KUBECONFIG": env.Cluster.Kubeconfig, "KUBERNETES_NAMESPACE": strings.Join(env.Namespaces, ","),
+		"LEASE_NAMESPACE": env.Namespaces[0], "CLUSTER_NAME": env.Mapping.Cluster, "NATS_URL": env.NATSURL,
 	}).With(more)
 }
 
 // SyncerSpec is a syncer into the lab's registry; more variables are added. It gives its name as a user, which the registry
 // keeps with every write.
-func (l *Lab) SyncerSpec(name string, more map[string]string) procs.Spec {
+func (env *Env) SyncerSpec(name string, more map[string]string) procs.Spec {
 	return procs.Syncer(name, map[string]string{
-		"NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": strings.Replace(l.Registry.URL(), "://", "://"+name+":lab@", 1),
+		"NATS_URL": env.NATSURL, "COMPONENT_REGISTRY_URL": strings.Replace(env.Registry.URL(), "://", "://"+name+":lab@", 1),
 	}).With(more)
 }
 
 // Start runs a program in the lab.
-func (l *Lab) Start(spec procs.Spec) *procs.Process {
-	l.Helper()
-	p, err := l.Group.Start(spec)
-	l.Must(err)
+func (env *Env) Start(spec procs.Spec) *procs.Process {
+	env.Helper()
+	p, err := env.Group.Start(spec)
+	env.Must(err)
 	return p
 }
 
 // Pair starts a watcher and a syncer and waits until both are ready.
-func (l *Lab) Pair() (watcher, syncer *procs.Process) {
-	l.Helper()
-	watcher = l.Start(l.WatcherSpec("watcher", nil))
-	syncer = l.Start(l.SyncerSpec("syncer", nil))
-	l.Ready(watcher, syncer)
+func (env *Env) StartPair() (watcher, syncer *procs.Process) {
+	env.Helper()
+	watcher = env.Start(env.WatcherSpec("watcher", nil))
+	syncer = env.Start(env.SyncerSpec("syncer", nil))
+	env.AwaitReady(watcher, syncer)
 	return watcher, syncer
 }
 
 // Ready waits until processes say that they are ready.
-func (l *Lab) Ready(processes ...*procs.Process) {
-	l.Helper()
+func (env *Env) AwaitReady(processes ...*procs.Process) {
+	env.Helper()
 	for _, p := range processes {
-		l.Must(p.AwaitReady(l.Within(Patience)))
+		env.Must(p.AwaitReady(env.Within(Timeout)))
 	}
 }
 
 // Metric reads a metric of a process.
-func (l *Lab) Metric(p *procs.Process, series string) float64 {
-	l.Helper()
-	value, err := p.Metric(l.Within(Patience), series)
-	l.Must(err)
+func (env *Env) Metric(p *procs.Process, series string) float64 {
+	env.Helper()
+	value, err := p.Metric(env.Within(Timeout), series)
+	env.Must(err)
 	return value
 }
 
 // Eventually polls until the check returns no error.
-func (l *Lab) Eventually(limit time.Duration, what string, check func() error) {
-	l.Helper()
-	testwait.NoErrorWithin(l, limit, what, check)
+func (env *Env) Eventually(limit time.Duration, what string, check func() error) {
+	env.Helper()
+	testwait.NoErrorWithin(env, limit, what, check)
 }
 
 // Apply creates objects, or replaces them where they exist.
-func (l *Lab) Apply(objects ...*unstructured.Unstructured) {
-	l.Helper()
-	l.Must(l.Cluster.Apply(l.Within(Patience), objects...))
+func (env *Env) Apply(objects ...*unstructured.Unstructured) {
+	env.Helper()
+	env.Must(env.Cluster.Apply(env.Within(Timeout), objects...))
 }
 
 // Delete removes objects; one that does not exist is no error.
-func (l *Lab) Delete(objects ...*unstructured.Unstructured) {
-	l.Helper()
-	l.Must(l.Cluster.Delete(l.Within(Patience), objects...))
+func (env *Env) Delete(objects ...*unstructured.Unstructured) {
+	env.Helper()
+	env.Must(env.Cluster.Delete(env.Within(Timeout), objects...))
 }
 
 // DeleteAfterwards removes objects at the end of the test, when its context is over.
-func (l *Lab) DeleteAfterwards(objects func() []*unstructured.Unstructured) {
-	l.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+func (env *Env) DeleteAfterwards(objects func() []*unstructured.Unstructured) {
+	env.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 		defer cancel()
-		if err := l.Cluster.Delete(ctx, objects()...); err != nil {
-			l.Error(err)
+		if err := env.Cluster.Delete(ctx, objects()...); err != nil {
+			env.Error(err)
 		}
 	})
 }

@@ -5,4 +5,4 @@
 //
 // NATS, watchers and syncers are real processes; the registry runs within the test's own process, so that everything that
 // was written to it can be looked at.
-package lab
+package testenv

@@ -1,4 +1,4 @@
-package lab
+package testenv
 
 import (
 	"fmt"
@@ -24,7 +24,7 @@ func TestExamine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		have := [5]int{len(f.Overlaps), len(f.Stale), len(f.Lasting), len(f.Doubled), len(f.Duplicates)}
+		have := [5]int{len(f.Overlaps), len(f.Stale), len(f.StaleNow), len(f.CreatedTwice), len(f.Duplicates)}
 		if have != want {
 			t.Errorf("%s: overlaps, stale, lasting, doubled, duplicates: %v, want %v: %+v", when, have, want, f)
 		}

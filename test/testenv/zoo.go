@@ -1,4 +1,4 @@
-package lab
+package testenv
 
 import (
 	"context"
@@ -17,50 +17,50 @@ import (
 
 // Zoo is a set of Components that live and die at random. Its writes follow each other, and each carries a version
 // number above all before it.
-type Zoo struct {
+type Workload struct {
 	// Created, Changed and Deleted count what the API server confirmed.
 	Created, Changed, Deleted int
 
 	on      *cluster.Cluster
 	random  *rand.Rand
 	version int
-	animals []*animal
+	members []*member
 }
 
 // animal is one Component; object is nil while it does not exist. After an error nobody knows whether the write took
 // effect: it is looked at before the next one.
-type animal struct {
+type member struct {
 	namespace, name string
 	object          *unstructured.Unstructured
 	unknown         bool
 }
 
 // busy is how many animals get half of the attention.
-const busy = 10
+const hotMembers = 10
 
 // NewZoo returns a zoo of Components that do not exist yet.
-func NewZoo(on *cluster.Cluster, random *rand.Rand, namespaces []string, size int) *Zoo {
-	z := &Zoo{on: on, random: random}
+func NewWorkload(on *cluster.Cluster, random *rand.Rand, namespaces []string, size int) *Workload {
+	z := &Workload{on: on, random: random}
 	for i := range size {
-		z.animals = append(z.animals, &animal{namespace: namespaces[i%len(namespaces)], name: fmt.Sprintf("zoo-%d.x", i)})
+		z.members = append(z.members, &member{namespace: namespaces[i%len(namespaces)], name: fmt.Sprintf("zoo-%d.x", i)})
 	}
 	return z
 }
 
 // Act does one thing to one Component; half of the time to one of a busy few. After an error the zoo can go on.
-func (z *Zoo) Act(ctx context.Context) error {
-	a := z.animals[z.random.IntN(len(z.animals))]
+func (z *Workload) Step(ctx context.Context) error {
+	a := z.members[z.random.IntN(len(z.members))]
 	if z.chance(2) {
-		a = z.animals[z.random.IntN(busy)]
+		a = z.members[z.random.IntN(hotMembers)]
 	}
-	if err := z.act(ctx, a); err != nil {
+	if err := z.change(ctx, a); err != nil {
 		a.unknown = true
 		return fmt.Errorf("act on %s/%s: %w", a.namespace, a.name, err)
 	}
 	return nil
 }
 
-func (z *Zoo) act(ctx context.Context, a *animal) (err error) {
+func (z *Workload) change(ctx context.Context, a *member) (err error) {
 	target := z.on.Components(a.namespace)
 	if a.unknown {
 		a.object, err = target.Get(ctx, a.name, metav1.GetOptions{})
@@ -101,7 +101,7 @@ func (z *Zoo) act(ctx context.Context, a *animal) (err error) {
 }
 
 // draw makes up a Component's next state.
-func (z *Zoo) draw(a *animal) *unstructured.Unstructured {
+func (z *Workload) draw(a *member) *unstructured.Unstructured {
 	z.version++
 	object := Component(a.namespace, a.name, strconv.Itoa(z.version))
 	labels := object.GetLabels()
@@ -134,7 +134,7 @@ func (z *Zoo) draw(a *animal) *unstructured.Unstructured {
 }
 
 // api makes up an entry in one or two versions, with an address in the cluster or none, and its status if it has one.
-func (z *Zoo) api(a *animal, name string) (entry map[string]any, states []any) {
+func (z *Workload) api(a *member, name string) (entry map[string]any, states []any) {
 	entry = map[string]any{"name": name, "apiType": "openapi", "path": "/" + name, "port": int64(8080)}
 	if z.chance(4) {
 		entry["implementation"] = a.name + "-" + z.pick("blue", "green")
@@ -163,6 +163,6 @@ func (z *Zoo) api(a *animal, name string) (entry map[string]any, states []any) {
 }
 
 // chance is true in all but one of n cases.
-func (z *Zoo) chance(n int) bool { return z.random.IntN(n) > 0 }
+func (z *Workload) chance(n int) bool { return z.random.IntN(n) > 0 }
 
-func (z *Zoo) pick(words ...string) string { return words[z.random.IntN(len(words))] }
+func (z *Workload) pick(words ...string) string { return words[z.random.IntN(len(words))] }

@@ -1,4 +1,4 @@
-package lab
+package testenv
 
 import (
 	"context"
@@ -14,24 +14,24 @@ import (
 )
 
 // Objects reads the Components of the lab's namespaces.
-func (l *Lab) Objects() []unstructured.Unstructured {
-	l.Helper()
+func (env *Env) Objects() []unstructured.Unstructured {
+	env.Helper()
 	var all []unstructured.Unstructured
-	for _, namespace := range l.Namespaces {
-		list, err := l.Cluster.Components(namespace).List(l.Within(Patience), metav1.ListOptions{})
-		l.Must(err)
+	for _, namespace := range env.Namespaces {
+		list, err := env.Cluster.Components(namespace).List(env.Within(Timeout), metav1.ListOptions{})
+		env.Must(err)
 		all = append(all, list.Items...)
 	}
 	return all
 }
 
 // Differs compares the registry with what it should show.
-func (l *Lab) Differs(want Content) error {
-	return l.Same(want, ContentOf(l.Registry.Snapshot()))
+func (env *Env) CheckInSync(want Content) error {
+	return env.CheckContent(want, ContentOf(env.Registry.Snapshot()))
 }
 
 // Same compares what a registry shows with what it should show.
-func (l *Lab) Same(want, shown Content) error {
+func (env *Env) CheckContent(want, shown Content) error {
 	if diff := cmp.Diff(want, shown, cmpopts.EquateEmpty()); diff != "" {
 		if len(diff) > 4000 {
 			diff = diff[:4000] + "\n..."
@@ -42,31 +42,31 @@ func (l *Lab) Same(want, shown Content) error {
 }
 
 // Equal waits until the registry shows exactly what the cluster has now, and returns how long that took.
-func (l *Lab) Equal(limit time.Duration) time.Duration {
-	l.Helper()
-	want := l.Mapping.Of(l.Objects())
+func (env *Env) AwaitInSync(limit time.Duration) time.Duration {
+	env.Helper()
+	want := env.Mapping.Of(env.Objects())
 	began := time.Now()
-	l.Eventually(limit, "registry equals cluster", func() error { return l.Differs(want) })
+	env.Eventually(limit, "registry equals cluster", func() error { return env.CheckInSync(want) })
 	return time.Since(began)
 }
 
 // JetStream connects the test itself to the lab's NATS.
-func (l *Lab) JetStream() jetstream.JetStream {
-	l.Helper()
-	conn, err := nats.Connect(l.NATSURL)
-	l.Must(err)
-	l.Cleanup(conn.Close)
+func (env *Env) JetStream() jetstream.JetStream {
+	env.Helper()
+	conn, err := nats.Connect(env.NATSURL)
+	env.Must(err)
+	env.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
-	l.Must(err)
+	env.Must(err)
 	return js
 }
 
 // Drained waits until every message has been handled and acknowledged.
-func (l *Lab) Drained(limit time.Duration) {
-	l.Helper()
-	js := l.JetStream()
-	l.Eventually(limit, "all messages acknowledged", func() error {
-		ctx, cancel := context.WithTimeout(l.Context(), 5*time.Second)
+func (env *Env) AwaitAllAcked(limit time.Duration) {
+	env.Helper()
+	js := env.JetStream()
+	env.Eventually(limit, "all messages acknowledged", func() error {
+		ctx, cancel := context.WithTimeout(env.Context(), 5*time.Second)
 		defer cancel()
 		consumer, err := js.Consumer(ctx, "ODA_COMPONENTS", "syncer-default")
 		if err != nil {
