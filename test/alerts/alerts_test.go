@@ -62,7 +62,7 @@ func read(t *testing.T, path string, into any) {
 	}
 }
 
-func TestEveryAlertIsTested(t *testing.T) {
+func TestAlerts_Tested(t *testing.T) {
 	var file struct {
 		Tests []struct {
 			Name     string
@@ -101,7 +101,7 @@ func TestEveryAlertIsTested(t *testing.T) {
 // heading begins what a runbook says of an alert.
 var heading = regexp.MustCompile(`(?m)^## (Odasync\w+)$`)
 
-func TestEveryAlertHasARunbook(t *testing.T) {
+func TestAlerts_HaveRunbooks(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(root, "docs", "runbooks", "alerts-*.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestGenerated_Alerts(t *testing.T) {
 }
 
 // TestCommandsOfRunbooks asks ctl whether it knows each command and flag that the pages print.
-func TestCommandsOfRunbooks(t *testing.T) {
+func TestRunbooks_Commands(t *testing.T) {
 	bin, err := procs.BinDir()
 	if err != nil {
 		t.Fatal(err)

@@ -105,8 +105,8 @@ func (r *registry) handler() http.Handler {
 		handle("POST "+path+"{$}", func(w http.ResponseWriter, request *http.Request) { r.create(w, request, rows) })
 	}
 	// What a probe of the registry writes.
-	handle("GET /registries/{id}", r.theRegistry)
-	handle("PUT /registries/{id}", r.theRegistry)
+	handle("GET /registries/{id}", r.getRegistry)
+	handle("PUT /registries/{id}", r.getRegistry)
 	handle("/", func(w http.ResponseWriter, request *http.Request) {
 		r.mu.Lock()
 		r.stats.Unexpected++
@@ -199,7 +199,7 @@ func (r *registry) create(w http.ResponseWriter, request *http.Request, rows *[]
 }
 
 // theRegistry answers with the one registry entry, as it stands.
-func (r *registry) theRegistry(w http.ResponseWriter, _ *http.Request) {
+func (r *registry) getRegistry(w http.ResponseWriter, _ *http.Request) {
 	r.mu.Lock()
 	entries := r.registries
 	r.mu.Unlock()

@@ -36,7 +36,7 @@ type panel struct {
 	unit         string // in Grafana's words
 	stat         bool   // the last value, large; otherwise lines over time
 	steps        []step // colours by value; none for lines in colours of their own
-	words        map[string]string
+	texts        map[string]string
 	queries      []query
 }
 
@@ -137,8 +137,8 @@ func (p panel) model() object {
 		color = object{"mode": "thresholds"}
 	}
 	mappings := []object{}
-	for _, value := range slices.Sorted(maps.Keys(p.words)) {
-		mappings = append(mappings, object{"type": "value", "options": object{value: object{"text": p.words[value], "index": len(mappings)}}})
+	for _, value := range slices.Sorted(maps.Keys(p.texts)) {
+		mappings = append(mappings, object{"type": "value", "options": object{value: object{"text": p.texts[value], "index": len(mappings)}}})
 	}
 	defaults := object{
 		"unit": p.unit, "min": 0, "color": color, "thresholds": object{"mode": "absolute", "steps": steps}, "mappings": mappings,

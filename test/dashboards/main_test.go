@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestDashboardsAreCurrent(t *testing.T) {
+func TestDashboards_Current(t *testing.T) {
 	folder := filepath.Join("..", "..", "deploy", "chart", "files", "dashboards")
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -33,7 +33,7 @@ func TestDashboardsAreCurrent(t *testing.T) {
 }
 
 // TestEveryPanelIsExplained sees to titles, descriptions, units and legends, and to variables in every query.
-func TestEveryPanelIsExplained(t *testing.T) {
+func TestDashboards_PanelsExplained(t *testing.T) {
 	for _, b := range []board{overview(), watchers(), syncers()} {
 		for _, r := range b.rows {
 			if len(r.panels) == 0 || 24%len(r.panels) != 0 {
@@ -57,7 +57,7 @@ func TestEveryPanelIsExplained(t *testing.T) {
 }
 
 // TestEveryMetricIsShown compares the dashboards with the table in docs/observability.md.
-func TestEveryMetricIsShown(t *testing.T) {
+func TestDashboards_CoverEveryMetric(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "observability.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ func overview() board {
 				{title: "Components", about: "Components of the cluster that are published.", stat: true, unit: "short",
 					queries: []query{{"sum(oda_collector_components_current" + w + ")", ""}}},
 				{title: "Registry", about: "Whether any syncer can write it.", stat: true, unit: "short", steps: oneIsGood,
-					words:   map[string]string{"0": "away", "1": "takes writes"},
+					texts:   map[string]string{"0": "away", "1": "takes writes"},
 					queries: []query{{`min(max by (namespace, job) (odasync_breaker_state` + chosen("$syncer", `state="closed"`) + `))`, ""}}},
 				{title: "Dead letters", about: "Components that the registry does not take: ctl dlq list.", stat: true, unit: "short", steps: zeroIsGood,
 					queries: []query{{"sum(" + aTarget("odasync_dead_letters", s) + ")", ""}}},

@@ -18,7 +18,7 @@ var workloads = []string{"Deployment odasync-watcher", "Deployment odasync-synce
 
 // TestManifestsUnderRestrictedPodSecurity applies deploy/manifests, and a Pod of each template: the server accepts all
 // and warns of nothing.
-func TestManifestsUnderRestrictedPodSecurity(t *testing.T) {
+func TestPodSecurity_Manifests(t *testing.T) {
 	s := newServer(t)
 	all := manifests(t)
 	s.install(t, all)
@@ -42,7 +42,7 @@ func TestManifestsUnderRestrictedPodSecurity(t *testing.T) {
 
 // TestPodSecurityIsEnforced shows that the server of these tests would refuse: each line of the security context that
 // is taken away is missed.
-func TestPodSecurityIsEnforced(t *testing.T) {
+func TestPodSecurity_Enforced(t *testing.T) {
 	all := manifests(t)
 	s := newServer(t)
 	var account *unstructured.Unstructured
@@ -74,7 +74,7 @@ func TestPodSecurityIsEnforced(t *testing.T) {
 }
 
 // TestContainersAreLockedDown looks at what Pod Security does not ask for.
-func TestContainersAreLockedDown(t *testing.T) {
+func TestContainers_Hardened(t *testing.T) {
 	all := manifests(t)
 	for _, id := range workloads {
 		pod := all.pod(t, id).Spec

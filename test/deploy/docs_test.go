@@ -18,7 +18,7 @@ import (
 
 // TestInstallAsPrinted runs the helm commands of docs/install-kubernetes.md in their order, and looks at the cluster
 // after those that change it. The kubectl commands between them wait for Pods, which nothing runs here.
-func TestInstallAsPrinted(t *testing.T) {
+func TestReadme_Install(t *testing.T) {
 	deployments := shared.Admin.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).Namespace(namespace)
 	replicas := func(want int64) func() error {
 		return func() error {

@@ -39,7 +39,7 @@ func variables(t *testing.T, all objects, id string, want map[string]string) {
 }
 
 // sees checks the entries of Secrets that a Deployment's container can read, and where.
-func sees(t *testing.T, all objects, id string, want ...string) {
+func expectEnvironment(t *testing.T, all objects, id string, want ...string) {
 	t.Helper()
 	pod := all.pod(t, id).Spec
 	var got []string

@@ -125,7 +125,7 @@ func (s natsServer) monitors(t *testing.T, account, stream, consumer string) err
 
 // TestFromOneServerToThree changes nats.replicas on the volume of one server: the cluster begins with no streams, and the
 // watcher fills a new one. docs/install-kubernetes.md says so.
-func TestFromOneServerToThree(t *testing.T) {
+func TestNATS_FromOneServerToThree(t *testing.T) {
 	component := cluster.Component("components", "moved", "1")
 	must(t, shared.Apply(t.Context(), component))
 	t.Cleanup(func() {

@@ -6,7 +6,7 @@ import (
 )
 
 // TestRefusedValues gives values that cannot work: nothing is rendered, and what is wrong is named.
-func TestRefusedValues(t *testing.T) {
+func TestValues_Invalid(t *testing.T) {
 	const secret = "s3cret"
 	for value, says := range map[string]string{
 		"registry.url=":                                    "registry.url is empty: set it to the Component Registry's URL",

@@ -21,7 +21,7 @@ import (
 
 // TestManifestsRunThePipeline runs the programs with the variables of deploy/manifests, NATS with its configuration,
 // and the watchers as its service account, which may do nothing else. Only addresses are exchanged.
-func TestManifestsRunThePipeline(t *testing.T) {
+func TestManifests_RunThePipeline(t *testing.T) {
 	all := manifests(t)
 	newServer(t).install(t, all)
 	component := cluster.Component("components", "shown", "1")
@@ -90,7 +90,7 @@ func TestManifestsRunThePipeline(t *testing.T) {
 
 // TestOnlyTheWatcherHasRights looks at who is granted anything, and that the rules, which test/kube takes apart one by
 // one in deploy/rbac.yaml, are the same here.
-func TestOnlyTheWatcherHasRights(t *testing.T) {
+func TestRBAC_OnlyTheWatcher(t *testing.T) {
 	for _, object := range manifests(t) {
 		subjects, found, err := unstructured.NestedSlice(object.Object, "subjects")
 		if err != nil || !found {

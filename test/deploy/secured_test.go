@@ -16,7 +16,7 @@ import (
 )
 
 // TestSecuredValues renders the chart with passwords and TLS. A process sees its own password alone.
-func TestSecuredValues(t *testing.T) {
+func TestValues_Secured(t *testing.T) {
 	const watcher, syncer, nats = "Deployment odasync-watcher", "Deployment odasync-syncer", "StatefulSet odasync-nats"
 	accounts, err := os.ReadFile(filepath.Join(chart(), "files", "nats-accounts.conf"))
 	must(t, err)
@@ -34,9 +34,9 @@ func TestSecuredValues(t *testing.T) {
 	}{
 		"passwords": {own, func(t *testing.T, all objects) {
 			users(t, all)
-			sees(t, all, watcher, "passwords watcher as /etc/odasync/nats-password/password")
-			sees(t, all, syncer, "passwords other as /etc/odasync/nats-password/password")
-			sees(t, all, nats)
+			expectEnvironment(t, all, watcher, "passwords watcher as /etc/odasync/nats-password/password")
+			expectEnvironment(t, all, syncer, "passwords other as /etc/odasync/nats-password/password")
+			expectEnvironment(t, all, nats)
 			same(t, "accounts.conf", all.configuration(t, "accounts.conf"), strings.TrimSpace(string(accounts))+"\n")
 			contains(t, all.configuration(t, "nats.conf"), "include accounts.conf")
 			variables(t, all, watcher, map[string]string{"NATS_URL": "nats://odasync-nats.canvas.svc:4222"})
@@ -47,12 +47,12 @@ func TestSecuredValues(t *testing.T) {
 		}},
 		"TLS": {[]string{"nats.tls.serverSecret=nats-tls", "nats.tls.caSecret=ca"}, func(t *testing.T, all objects) {
 			variables(t, all, watcher, map[string]string{"NATS_URL": "tls://odasync-nats.canvas.svc:4222", "NATS_TLS_CA": "/etc/odasync/nats-ca/ca.crt"})
-			sees(t, all, nats, "nats-tls tls.crt as /etc/nats-tls/tls.crt", "nats-tls tls.key as /etc/nats-tls/tls.key")
+			expectEnvironment(t, all, nats, "nats-tls tls.crt as /etc/nats-tls/tls.crt", "nats-tls tls.key as /etc/nats-tls/tls.key")
 			contains(t, all.configuration(t, "nats.conf"), "cert_file: /etc/nats-tls/tls.crt", "key_file: /etc/nats-tls/tls.key")
 		}},
 		"mutual TLS of three servers": {[]string{"nats.tls.serverSecret=nats-tls", "nats.tls.caSecret=ca", "nats.tls.verifyClients=true", "nats.replicas=3"},
 			func(t *testing.T, all objects) {
-				sees(t, all, nats, "ca ca.crt as /etc/nats-ca/ca.crt", "nats-tls tls.crt as /etc/nats-tls/tls.crt", "nats-tls tls.key as /etc/nats-tls/tls.key")
+				expectEnvironment(t, all, nats, "ca ca.crt as /etc/nats-ca/ca.crt", "nats-tls tls.crt as /etc/nats-tls/tls.crt", "nats-tls tls.key as /etc/nats-tls/tls.key")
 				config := all.configuration(t, "nats.conf")
 				contains(t, config, "verify: true")
 				if count := strings.Count(config, "ca_file: /etc/nats-ca/ca.crt"); count != 2 { // of clients, and of the routes
@@ -86,7 +86,7 @@ func contains(t *testing.T, text string, words ...string) {
 
 // TestPasswordsOfTheChart runs three servers as the chart configures them: each role has its user, and nobody else comes
 // in. What each may do is the same file as in test/security.
-func TestPasswordsOfTheChart(t *testing.T) {
+func TestNATS_PasswordsOfTheChart(t *testing.T) {
 	all := render(t, chart(), set("nats.auth.secret=passwords", "nats.replicas=3")...)
 	servers := startNATS(t, procs.ForTest(t), t.TempDir(), all)
 	cfg := stream.Config{URL: servers[0].url, User: "watcher", Password: config.Secret("passwords-watcher"), Replicas: 3, History: 32}

@@ -152,10 +152,10 @@ func TestValues(t *testing.T) {
 				variables(t, all, syncer, files)
 				variables(t, all, watcher, map[string]string{"COMPONENT_REGISTRY_API_KEY_FILE": ""})
 				variables(t, all, syncer, map[string]string{"COMPONENT_REGISTRY_API_KEY_FILE": "/etc/odasync/registry/api-key"})
-				sees(t, all, watcher, "nats-creds watcher.creds as /etc/odasync/nats-creds/nats.creds",
+				expectEnvironment(t, all, watcher, "nats-creds watcher.creds as /etc/odasync/nats-creds/nats.creds",
 					"nats-ca ca.crt as /etc/odasync/nats-ca/ca.crt", "watcher-cert tls.crt as /etc/odasync/nats-tls/tls.crt",
 					"watcher-cert tls.key as /etc/odasync/nats-tls/tls.key")
-				sees(t, all, syncer, "nats-creds syncer.creds as /etc/odasync/nats-creds/nats.creds",
+				expectEnvironment(t, all, syncer, "nats-creds syncer.creds as /etc/odasync/nats-creds/nats.creds",
 					"nats-ca ca.crt as /etc/odasync/nats-ca/ca.crt", "syncer-cert tls.crt as /etc/odasync/nats-tls/tls.crt",
 					"syncer-cert tls.key as /etc/odasync/nats-tls/tls.key", "registry-key api-key as /etc/odasync/registry/api-key")
 			},

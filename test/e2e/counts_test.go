@@ -17,13 +17,13 @@ import (
 
 // TestRequestCounts counts what 1000 Components cost the registry: at the first sync, and when all of them change in a
 // way that no registry shows.
-func TestRequestCounts(t *testing.T) {
+func TestRegistry_RequestCounts(t *testing.T) {
 	const (
 		count    = 1000
 		atMost   = 4100
 		inFlight = 16
 	)
-	l := newLab(t, "e2e-counts")
+	env := newEnv(t, "e2e-counts")
 	each := func(what string, do func(i int) error) {
 		t.Helper()
 		var group errgroup.Group
@@ -41,32 +41,32 @@ func TestRequestCounts(t *testing.T) {
 	}
 	each("create", func(i int) error { return shared.Apply(t.Context(), objects[i]) })
 
-	watcher, _ := l.StartPair()
+	watcher, _ := env.StartPair()
 	began := time.Now()
-	l.AwaitInSync(2 * time.Minute)
-	l.AwaitAllAcked(time.Minute)
-	calls := l.Registry.Calls()
-	t.Logf("first sync of %d Components with 2 APIs: %d requests in %.1f s: %v", count, calls, time.Since(began).Seconds(), l.Registry.Requests())
+	env.AwaitInSync(2 * time.Minute)
+	env.AwaitAllAcked(time.Minute)
+	calls := env.Registry.Calls()
+	t.Logf("first sync of %d Components with 2 APIs: %d requests in %.1f s: %v", count, calls, time.Since(began).Seconds(), env.Registry.Requests())
 	if calls > atMost {
 		t.Errorf("the first sync sent %d requests, want at most %d", calls, atMost)
 	}
 
-	before := l.Metric(watcher, "odasync_events_suppressed_total")
-	l.Registry.ResetRequests()
+	before := env.Metric(watcher, "odasync_events_suppressed_total")
+	env.Registry.ResetRequests()
 	var number atomic.Int64
 	each("annotate", func(i int) error {
 		patch := fmt.Sprintf(`{"metadata":{"annotations":{"e2e.example.org/noise":"%d"}}}`, number.Add(1))
 		_, err := shared.Components("e2e-counts").Patch(t.Context(), objects[i].GetName(), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 		return err
 	})
-	l.Eventually(time.Minute, "every annotation suppressed", func() error {
-		if seen := l.Metric(watcher, "odasync_events_suppressed_total") - before; seen < count {
+	env.Eventually(time.Minute, "every annotation suppressed", func() error {
+		if seen := env.Metric(watcher, "odasync_events_suppressed_total") - before; seen < count {
 			return fmt.Errorf("%.0f of %d", seen, count)
 		}
 		return nil
 	})
-	l.AwaitAllAcked(testenv.Timeout)
-	if calls := l.Registry.Calls(); calls != 0 {
-		t.Errorf("annotations of %d Components caused %d requests, want none: %v", count, calls, l.Registry.Requests())
+	env.AwaitAllAcked(testenv.Timeout)
+	if calls := env.Registry.Calls(); calls != 0 {
+		t.Errorf("annotations of %d Components caused %d requests, want none: %v", count, calls, env.Registry.Requests())
 	}
 }

@@ -12,23 +12,23 @@ import (
 // TestLatency prints how long a Component takes from its creation in the cluster to the registry. It asserts only that
 // it arrives: the machine decides the rest.
 func TestLatency(t *testing.T) {
-	l := newLab(t, "e2e-latency")
-	l.StartPair()
+	env := newEnv(t, "e2e-latency")
+	env.StartPair()
 	var took []time.Duration
 	for i := range 20 {
 		began := time.Now()
-		l.Apply(testenv.Component("e2e-latency", fmt.Sprintf("latency-%d", i), "1", "first", "second"))
+		env.Apply(testenv.Component("e2e-latency", fmt.Sprintf("latency-%d", i), "1", "first", "second"))
 		want := i + 1
-		l.Eventually(testenv.Timeout, "component visible", func() error {
-			if s := l.Registry.Snapshot(); len(s.Components) != want || len(s.APIs) != 2*want {
+		env.Eventually(testenv.Timeout, "component visible", func() error {
+			if s := env.Registry.Snapshot(); len(s.Components) != want || len(s.APIs) != 2*want {
 				return fmt.Errorf("%d components with %d APIs, want %d and %d", len(s.Components), len(s.APIs), want, 2*want)
 			}
 			return nil
 		})
-		writes := l.Registry.History()
+		writes := env.Registry.History()
 		took = append(took, writes[len(writes)-1].Time.Sub(began))
 	}
-	l.AwaitInSync(testenv.Timeout)
+	env.AwaitInSync(testenv.Timeout)
 	slices.Sort(took)
 	t.Logf("from the request to the cluster to the registry's last write: median %.1f ms, fastest %.1f ms, slowest %.1f ms",
 		ms(took[len(took)/2]), ms(took[0]), ms(took[len(took)-1]))

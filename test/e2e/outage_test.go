@@ -10,63 +10,63 @@ import (
 )
 
 // TestNATSRestart restarts NATS in good order and after a crash.
-func TestNATSRestart(t *testing.T) {
+func TestNATS_Restart(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, "e2e-nats-restart")
-	watcher, syncer := l.StartPair()
-	l.change("e2e-nats-restart", "1", 20)
-	l.AwaitInSync(testenv.Timeout)
+	env := newEnv(t, "e2e-nats-restart")
+	watcher, syncer := env.StartPair()
+	env.change("e2e-nats-restart", "1", 20)
+	env.AwaitInSync(testenv.Timeout)
 
-	l.Must(l.NATS[0].Stop())
-	l.change("e2e-nats-restart", "2", 15)
-	l.RestartNATS()
-	l.AwaitInSync(testenv.Timeout)
+	env.Must(env.NATS[0].Stop())
+	env.change("e2e-nats-restart", "2", 15)
+	env.RestartNATS()
+	env.AwaitInSync(testenv.Timeout)
 
-	l.NATS[0].Kill()
-	l.change("e2e-nats-restart", "3", 10)
-	l.Delete(testenv.Component("e2e-nats-restart", "item-19", ""))
-	l.RestartNATS()
-	l.AwaitInSync(testenv.Timeout)
-	l.AwaitReady(watcher, syncer)
+	env.NATS[0].Kill()
+	env.change("e2e-nats-restart", "3", 10)
+	env.Delete(testenv.Component("e2e-nats-restart", "item-19", ""))
+	env.RestartNATS()
+	env.AwaitInSync(testenv.Timeout)
+	env.AwaitReady(watcher, syncer)
 }
 
 // TestNATSAway takes NATS away for 30 s, longer than every claim and acknowledgement wait.
-func TestNATSAway(t *testing.T) {
+func TestNATS_Outage(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, "e2e-nats-away")
-	watcher, syncer := l.StartPair()
-	l.change("e2e-nats-away", "1", 20)
-	l.AwaitInSync(testenv.Timeout)
+	env := newEnv(t, "e2e-nats-away")
+	watcher, syncer := env.StartPair()
+	env.change("e2e-nats-away", "1", 20)
+	env.AwaitInSync(testenv.Timeout)
 
-	l.NATS[0].Kill()
+	env.NATS[0].Kill()
 	gone := time.Now()
-	l.Must(watcher.AwaitNotReady(l.Within(testenv.Timeout), "nats: not connected"))
-	l.Must(syncer.AwaitNotReady(l.Within(testenv.Timeout), "nats: not connected"))
+	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "nats: not connected"))
+	env.Must(syncer.AwaitNotReady(env.Within(testenv.Timeout), "nats: not connected"))
 	for round := 2; time.Since(gone) < 30*time.Second; round++ {
-		l.change("e2e-nats-away", strconv.Itoa(round), 10)
-		l.Must(procs.Pause(t.Context(), 2*time.Second)) // the outage's length is the point
+		env.change("e2e-nats-away", strconv.Itoa(round), 10)
+		env.Must(procs.Pause(t.Context(), 2*time.Second)) // the outage's length is the point
 	}
-	l.Delete(testenv.Component("e2e-nats-away", "item-19", ""))
-	l.RestartNATS()
-	took := l.AwaitInSync(testenv.Timeout)
-	l.AwaitReady(watcher, syncer)
+	env.Delete(testenv.Component("e2e-nats-away", "item-19", ""))
+	env.RestartNATS()
+	took := env.AwaitInSync(testenv.Timeout)
+	env.AwaitReady(watcher, syncer)
 	t.Logf("right %.1f s after NATS came back", took.Seconds())
 }
 
 // TestRegistryAway takes the registry away for a while.
-func TestRegistryAway(t *testing.T) {
+func TestRegistry_Outage(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, "e2e-registry-away")
-	_, syncer := l.StartPair()
-	l.change("e2e-registry-away", "1", 20)
-	l.AwaitInSync(testenv.Timeout)
+	env := newEnv(t, "e2e-registry-away")
+	_, syncer := env.StartPair()
+	env.change("e2e-registry-away", "1", 20)
+	env.AwaitInSync(testenv.Timeout)
 
-	l.Registry.Stop()
-	l.change("e2e-registry-away", "2", 10)
-	l.Delete(testenv.Component("e2e-registry-away", "item-19", ""))
-	l.Must(syncer.AwaitNotReady(l.Within(testenv.Timeout), "registry"))
-	l.Registry.Start()
-	took := l.AwaitInSync(testenv.Timeout)
-	l.AwaitReady(syncer)
+	env.Registry.Stop()
+	env.change("e2e-registry-away", "2", 10)
+	env.Delete(testenv.Component("e2e-registry-away", "item-19", ""))
+	env.Must(syncer.AwaitNotReady(env.Within(testenv.Timeout), "registry"))
+	env.Registry.Start()
+	took := env.AwaitInSync(testenv.Timeout)
+	env.AwaitReady(syncer)
 	t.Logf("right %.1f s after the registry came back", took.Seconds())
 }

@@ -16,57 +16,57 @@ import (
 var often = map[string]string{"SYNC_INTERVAL": "2"}
 
 // rebuilt wipes the registry and waits until it shows the same again, which nobody asks for.
-func (l *place) rebuilt(want testenv.Content) {
-	l.Helper()
-	l.Registry.Wipe()
-	l.Eventually(2*testenv.Timeout, "the registry to be rebuilt", func() error { return l.CheckInSync(want) })
+func (env *environment) wipeAndAwaitRebuild(want testenv.Content) {
+	env.Helper()
+	env.Registry.Wipe()
+	env.Eventually(2*testenv.Timeout, "the registry to be rebuilt", func() error { return env.CheckInSync(want) })
 }
 
 // TestWipedRegistry_IsRebuiltWithoutTheAPIServer wipes the registry while the watcher's API server is away: the stream has
 // all that is needed, and no command is given.
-func TestWipedRegistry_IsRebuiltWithoutTheAPIServer(t *testing.T) {
+func TestWipedRegistry_RebuiltWithoutAPIServer(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, "e2e-rebuilt")
-	watcher := l.Start(l.WatcherSpec("watcher", nil))
-	syncer := l.Start(l.SyncerSpec("syncer", often))
-	l.createAll(many("e2e-rebuilt", 20))
-	l.AwaitReady(watcher, syncer)
-	l.AwaitInSync(testenv.Timeout)
-	l.AwaitAllAcked(testenv.Timeout)
-	want := l.Mapping.Of(l.Objects())
-	l.Must(watcher.Stop())
+	env := newEnv(t, "e2e-rebuilt")
+	watcher := env.Start(env.WatcherSpec("watcher", nil))
+	syncer := env.Start(env.SyncerSpec("syncer", often))
+	env.applyAll(components("e2e-rebuilt", 20))
+	env.AwaitReady(watcher, syncer)
+	env.AwaitInSync(testenv.Timeout)
+	env.AwaitAllAcked(testenv.Timeout)
+	want := env.Mapping.Of(env.Objects())
+	env.Must(watcher.Stop())
 
 	config, err := clientcmd.LoadFromFile(shared.Kubeconfig)
-	l.Must(err)
+	env.Must(err)
 	port, err := procs.FreePort()
-	l.Must(err)
+	env.Must(err)
 	for _, server := range config.Clusters {
 		server.Server = "https://127.0.0.1:" + strconv.Itoa(port)
 	}
 	path := filepath.Join(t.TempDir(), "config")
-	l.Must(clientcmd.WriteToFile(*config, path))
-	away := l.Start(l.WatcherSpec("watcher-away", map[string]string{"KUBECONFIG": path}))
-	l.Must(away.AwaitNotReady(l.Within(testenv.Timeout), "API server unreachable"))
-	l.rebuilt(want)
-	l.AwaitReady(syncer)
+	env.Must(clientcmd.WriteToFile(*config, path))
+	away := env.Start(env.WatcherSpec("watcher-away", map[string]string{"KUBECONFIG": path}))
+	env.Must(away.AwaitNotReady(env.Within(testenv.Timeout), "API server unreachable"))
+	env.wipeAndAwaitRebuild(want)
+	env.AwaitReady(syncer)
 }
 
 // TestWipedRegistry_IsRebuiltBesideAForbiddenNamespace wipes the registry while one of the watcher's namespaces may not be
 // read, from its first start on.
-func TestWipedRegistry_IsRebuiltBesideAForbiddenNamespace(t *testing.T) {
+func TestWipedRegistry_RebuiltWithForbiddenNamespace(t *testing.T) {
 	t.Parallel()
 	const allowed, forbidden = "e2e-allowed", "e2e-forbidden"
-	l := newLab(t, allowed, forbidden)
+	env := newEnv(t, allowed, forbidden)
 	rights := rightsIn(allowed)
-	l.Apply(rights...)
-	l.DeleteAfterwards(func() []*unstructured.Unstructured { return rights })
-	l.createAll(many(allowed, 20))
-	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBECONFIG": shared.WatcherKubeconfig, "ODA_COMPONENT_VERSION": "v1"}))
-	syncer := l.Start(l.SyncerSpec("syncer", often))
-	l.AwaitReady(syncer)
-	l.AwaitInSync(2 * testenv.Timeout)
-	l.Must(watcher.AwaitNotReady(l.Within(testenv.Timeout), forbidden))
-	l.rebuilt(l.Mapping.Of(l.Objects()))
+	env.Apply(rights...)
+	env.DeleteAfterwards(func() []*unstructured.Unstructured { return rights })
+	env.applyAll(components(allowed, 20))
+	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": shared.WatcherKubeconfig, "ODA_COMPONENT_VERSION": "v1"}))
+	syncer := env.Start(env.SyncerSpec("syncer", often))
+	env.AwaitReady(syncer)
+	env.AwaitInSync(2 * testenv.Timeout)
+	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), forbidden))
+	env.wipeAndAwaitRebuild(env.Mapping.Of(env.Objects()))
 }
 
 // rightsIn lets the watcher's service account read the Components of a namespace, and elect a leader there.

@@ -20,22 +20,22 @@ import (
 
 // TestReconcilesBesideATightLoop creates, changes and deletes Components without a pause while two syncers do 100 reconciles
 // in a row. None of them may delete what exists, or bring back what does not.
-func TestReconcilesBesideATightLoop(t *testing.T) {
+func TestReconcile_DuringConstantChanges(t *testing.T) {
 	t.Parallel()
 	const reconciles, between = 100, 8 // acts between the ends of two reconciles, at least
-	l := newLab(t, "e2e-tight-loop")
-	watcher, one := l.StartPair()
-	two := l.Start(l.SyncerSpec("syncer-2", nil))
-	l.AwaitReady(two)
-	conn, err := stream.Dial(stream.Config{URL: l.NATSURL, Replicas: 1, History: 32}, "odasync-test", func(err error) { t.Error(err) })
-	l.Must(err)
+	env := newEnv(t, "e2e-tight-loop")
+	watcher, one := env.StartPair()
+	two := env.Start(env.SyncerSpec("syncer-2", nil))
+	env.AwaitReady(two)
+	conn, err := stream.Dial(stream.Config{URL: env.NATSURL, Replicas: 1, History: 32}, "odasync-test", func(err error) { t.Error(err) })
+	env.Must(err)
 	t.Cleanup(conn.Close)
 
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 0)), l.Namespaces, 25)
+	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 0)), env.Namespaces, 25)
 	ctx, stop := context.WithCancel(t.Context())
-	l.Registry.SetFault(func(*http.Request) *refregistry.Fault { // so that more is under way at a time
+	env.Registry.SetFault(func(*http.Request) *refregistry.Fault { // so that more is under way at a time
 		return &refregistry.Fault{Delay: 3 * time.Millisecond}
 	})
 	var acts atomic.Int64
@@ -53,34 +53,34 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	})
 	var sum target.Reconciliation
 	for done := 0; done < reconciles; {
-		l.Eventually(testenv.Timeout, "the loop to go on", func() error {
+		env.Eventually(testenv.Timeout, "the loop to go on", func() error {
 			if seen := acts.Load(); seen < int64(between*(done+1)) {
 				return fmt.Errorf("%d acts", seen)
 			}
 			return nil
 		})
-		r, err := control.NewClient(conn.NATS()).Reconcile(l.Within(testenv.Timeout), "default", control.ReconcileRequest{Cluster: l.Mapping.Cluster})
+		r, err := control.NewClient(conn.NATS()).Reconcile(env.Within(testenv.Timeout), "default", control.ReconcileRequest{Cluster: env.Mapping.Cluster})
 		if refused := new(control.RequestError); errors.As(err, &refused) && refused.Reason == target.ErrClaimed.Error() {
 			continue // the other one is at it
 		}
-		l.Must(err)
+		env.Must(err)
 		done++
 		sum.Orphans, sum.Deleted, sum.Repaired, sum.Missing, sum.Different, sum.Unacknowledged =
 			sum.Orphans+r.Orphans, sum.Deleted+r.Deleted, sum.Repaired+r.Repaired, sum.Missing+r.Missing, sum.Different+r.Different, sum.Unacknowledged+r.Unacknowledged
 	}
 	stop()
 	loop.Wait()
-	l.AwaitInSync(testenv.Timeout)
-	l.AwaitAllAcked(testenv.Timeout)
-	l.AwaitInSync(time.Second) // and stays so: nothing is resurrected by what was under way
-	l.AwaitReady(watcher, one, two)
+	env.AwaitInSync(testenv.Timeout)
+	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitInSync(time.Second) // and stays so: nothing is resurrected by what was under way
+	env.AwaitReady(watcher, one, two)
 	t.Logf("%d created, %d changed, %d deleted; %d reconciles found %d missing, %d different, %d unsettled, %d orphans; %d mended, %d deleted",
 		zoo.Created, zoo.Changed, zoo.Deleted, reconciles, sum.Missing, sum.Different, sum.Unacknowledged, sum.Orphans, sum.Repaired, sum.Deleted)
 	if sum.Orphans != 0 || sum.Deleted != 0 {
 		t.Errorf("reconciles found %d orphans and deleted %d components, all of which were the events' to delete", sum.Orphans, sum.Deleted)
 	}
 	deletions := 0
-	for _, write := range l.Registry.History() {
+	for _, write := range env.Registry.History() {
 		if write.Kind == "component" && write.Method == "DELETE" {
 			deletions++
 		}
@@ -88,8 +88,8 @@ func TestReconcilesBesideATightLoop(t *testing.T) {
 	if deletions > zoo.Deleted {
 		t.Errorf("%d entries were deleted for %d Components", deletions, zoo.Deleted)
 	}
-	f, err := testenv.Examine(l.Registry.Server)
-	l.Must(err)
+	f, err := testenv.Examine(env.Registry.Server)
+	env.Must(err)
 	if zoo.Deleted < reconciles || f.Versions == 0 {
 		t.Errorf("only %d Components were deleted beside %d reconciles: %d writes", zoo.Deleted, reconciles, f.Writes)
 	}

@@ -27,21 +27,21 @@ func created(in *testenv.Registry) int {
 }
 
 // TestReplayIsKilled kills ctl with SIGKILL while it builds a second registry from the stream, and lets it go on.
-func TestReplayIsKilled(t *testing.T) {
+func TestReplay_ResumesAfterKill(t *testing.T) {
 	t.Parallel()
 	const namespace, count, gone, concurrency = "e2e-replay", 80, 8, 4
-	l := newLab(t, namespace)
+	env := newEnv(t, namespace)
 	var objects []*unstructured.Unstructured
 	for n := range count {
 		objects = append(objects, testenv.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first", "second"))
 	}
-	l.Apply(objects...)
-	l.DeleteAfterwards(func() []*unstructured.Unstructured { return objects[gone:] })
-	l.StartPair()
-	l.AwaitInSync(testenv.Timeout)
-	l.Delete(objects[:gone]...)
-	l.AwaitInSync(testenv.Timeout)
-	calls := l.Registry.Calls()
+	env.Apply(objects...)
+	env.DeleteAfterwards(func() []*unstructured.Unstructured { return objects[gone:] })
+	env.StartPair()
+	env.AwaitInSync(testenv.Timeout)
+	env.Delete(objects[:gone]...)
+	env.AwaitInSync(testenv.Timeout)
+	calls := env.Registry.Calls()
 
 	built := testenv.NewRegistry(t)
 	built.SetFault(func(r *http.Request) *refregistry.Fault {
@@ -53,10 +53,10 @@ func TestReplayIsKilled(t *testing.T) {
 	replay := procs.Spec{
 		Name: "replay", Program: "ctl",
 		Args: []string{"replay", "--all", "--to", built.URL(), "--concurrency", strconv.Itoa(concurrency)},
-		Env:  map[string]string{"NATS_URL": l.NATSURL, "COMPONENT_REGISTRY_URL": l.Registry.URL(), "CLUSTER_NAME": l.Mapping.Cluster},
+		Env:  map[string]string{"NATS_URL": env.NATSURL, "COMPONENT_REGISTRY_URL": env.Registry.URL(), "CLUSTER_NAME": env.Mapping.Cluster},
 	}
-	first := l.Start(replay)
-	l.Eventually(testenv.Timeout, "the replay is in its middle", func() error {
+	first := env.Start(replay)
+	env.Eventually(testenv.Timeout, "the replay is in its middle", func() error {
 		if have := created(built); have < count/3 {
 			return fmt.Errorf("%d components were created", have)
 		}
@@ -69,26 +69,26 @@ func TestReplayIsKilled(t *testing.T) {
 	}
 
 	replay.Name, replay.Args = "resumed", append(replay.Args, "--resume")
-	second := l.Start(replay)
-	code, err := second.Wait(l.Within(testenv.Timeout))
-	l.Must(err)
+	second := env.Start(replay)
+	code, err := second.Wait(env.Within(testenv.Timeout))
+	env.Must(err)
 	if code != 0 {
 		t.Fatalf("the resumed replay ended with %d:\n%s", code, second.Tail(10))
 	}
-	l.Must(l.CheckInSync(testenv.ContentOf(built.Snapshot())))
+	env.Must(env.CheckInSync(testenv.ContentOf(built.Snapshot())))
 	if have := created(built); have != count-gone {
 		t.Errorf("%d components were created, want each of %d once", have, count-gone)
 	}
 	// What was being applied when it was killed is looked at again, and nothing else of what was there. A deletion finds
 	// nothing there: the killed replay may have come to some or none of them.
-	line, err := second.Await(l.Within(testenv.Timeout), built.URL())
-	l.Must(err)
+	line, err := second.Await(env.Within(testenv.Timeout), built.URL())
+	env.Must(err)
 	applied, err := strconv.Atoi(strings.Fields(line)[1])
-	l.Must(err)
+	env.Must(err)
 	if rest := count - gone - killed; applied < rest || applied > rest+concurrency+gone {
 		t.Errorf("the resumed replay applied %d where %d were missing: %s", applied, rest, line)
 	}
-	if asked := l.Registry.Calls() - calls; asked != 0 {
+	if asked := env.Registry.Calls() - calls; asked != 0 {
 		t.Errorf("the live registry was asked %d times", asked)
 	}
 }

@@ -27,44 +27,44 @@ func TestRunEmbedded(t *testing.T) {
 	embedded := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	const namespace = "e2e-run"
 	testenv.MakeNamespace(t, shared, namespace)
-	l := &place{&testenv.Env{
+	env := &environment{&testenv.Env{
 		TB: t, Cluster: shared, Namespaces: []string{namespace}, Group: procs.ForTest(t),
 		Mapping: testenv.Mapping{Cluster: "lab", Segments: []string{"core"}},
 	}}
 	data := t.TempDir()
-	env := map[string]string{
+	settings := map[string]string{
 		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": namespace, "LEASE_NAMESPACE": namespace, "CLUSTER_NAME": "lab",
 		"SYNC_INTERVAL": "2", // the registry is in memory: a reconcile fills it again after each restart
 	}
-	l.change(namespace, "1", 10)
-	run := l.Start(procs.Run("run", data, embedded, env))
-	l.AwaitReady(run)
+	env.change(namespace, "1", 10)
+	run := env.Start(procs.Run("run", data, embedded, settings))
+	env.AwaitReady(run)
 	for _, words := range []string{"embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://" + embedded} {
-		_, err := run.Await(l.Within(testenv.Timeout), words)
-		l.Must(err)
+		_, err := run.Await(env.Within(testenv.Timeout), words)
+		env.Must(err)
 	}
-	l.equalEmbedded(embedded)
+	env.awaitEmbeddedInSync(embedded)
 
-	second := l.Start(procs.Run("second", data, embedded, env))
-	code, err := second.Wait(l.Within(testenv.Timeout))
-	l.Must(err)
+	second := env.Start(procs.Run("second", data, embedded, settings))
+	code, err := second.Wait(env.Within(testenv.Timeout))
+	env.Must(err)
 	if code != 2 || !strings.Contains(second.Tail(5), "another process uses "+data) {
 		t.Errorf("a second ctl run on the same data ends with exit code %d and says: %s", code, second.Tail(5))
 	}
-	elsewhere := l.Start(procs.Run("elsewhere", t.TempDir(), embedded, env))
-	code, err = elsewhere.Wait(l.Within(testenv.Timeout))
-	l.Must(err)
+	elsewhere := env.Start(procs.Run("elsewhere", t.TempDir(), embedded, settings))
+	code, err = elsewhere.Wait(env.Within(testenv.Timeout))
+	env.Must(err)
 	if code != 2 || !strings.Contains(elsewhere.Tail(5), "COMPONENT_REGISTRY_URL") {
 		t.Errorf("a ctl run without its port ends with exit code %d and says: %s", code, elsewhere.Tail(5))
 	}
 
-	for i, stop := range []func(){func() { l.Must(run.Stop()) }, func() { run.Kill() }} {
+	for i, stop := range []func(){func() { env.Must(run.Stop()) }, func() { run.Kill() }} {
 		stop()
-		l.change(namespace, strconv.Itoa(i+2), 5)
-		l.Delete(testenv.Component(namespace, "item-"+strconv.Itoa(9-i), ""))
-		run = l.Start(run.Spec)
-		l.AwaitReady(run)
-		l.equalEmbedded(embedded)
+		env.change(namespace, strconv.Itoa(i+2), 5)
+		env.Delete(testenv.Component(namespace, "item-"+strconv.Itoa(9-i), ""))
+		run = env.Start(run.Spec)
+		env.AwaitReady(run)
+		env.awaitEmbeddedInSync(embedded)
 		if created := run.Logged(testenv.Logs("created stream", map[string]string{"stream": "ODA_COMPONENTS"})); len(created) != 0 {
 			t.Error("the stream of before is lost")
 		}
@@ -72,11 +72,11 @@ func TestRunEmbedded(t *testing.T) {
 }
 
 // equalEmbedded waits until the registry embedded at the address shows exactly what the cluster has now.
-func (l *place) equalEmbedded(address string) {
-	l.Helper()
-	want := l.Mapping.Of(l.Objects())
-	l.Eventually(2*testenv.Timeout, "embedded registry equals cluster", func() error {
-		have, err := readEmbedded(l.Context(), address)
+func (env *environment) awaitEmbeddedInSync(address string) {
+	env.Helper()
+	want := env.Mapping.Of(env.Objects())
+	env.Eventually(2*testenv.Timeout, "embedded registry equals cluster", func() error {
+		have, err := readEmbedded(env.Context(), address)
 		if err != nil {
 			return err
 		}

@@ -19,34 +19,34 @@ import (
 // TestSamples takes every sample the whole way, in the version in which it is written, with the APIs of all segments. No
 // other test may use the samples' namespaces meanwhile.
 func TestSamples(t *testing.T) {
-	l := newLab(t, "components", "odacompns-a")
-	l.Mapping.Segments = []string{"core", "management", "security"}
-	watcher := l.Start(l.WatcherSpec("watcher", map[string]string{"KUBERNETES_NAMESPACE": "components,odacompns-*"}))
-	syncer := l.Start(l.SyncerSpec("syncer", map[string]string{"EXPOSED_API_SEGMENTS": "core,management,security"}))
-	l.AwaitReady(watcher, syncer)
+	env := newEnv(t, "components", "odacompns-a")
+	env.Mapping.Segments = []string{"core", "management", "security"}
+	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBERNETES_NAMESPACE": "components,odacompns-*"}))
+	syncer := env.Start(env.SyncerSpec("syncer", map[string]string{"EXPOSED_API_SEGMENTS": "core,management,security"}))
+	env.AwaitReady(watcher, syncer)
 	root, err := procs.Root()
-	l.Must(err)
+	env.Must(err)
 
 	var all []*unstructured.Unstructured
-	l.DeleteAfterwards(func() []*unstructured.Unstructured { return all })
+	env.DeleteAfterwards(func() []*unstructured.Unstructured { return all })
 	walk := func(folder string) {
 		t.Helper()
 		for _, file := range sampleFiles(t, folder) {
 			objects, err := cluster.Manifest(file)
-			l.Must(err)
+			env.Must(err)
 			for _, object := range objects {
-				live(object)
+				strip(object)
 			}
 			all = append(all, objects...)
-			l.Apply(objects...)
-			l.AwaitInSync(testenv.Timeout)
+			env.Apply(objects...)
+			env.AwaitInSync(testenv.Timeout)
 		}
 	}
 	walk(filepath.Join(root, "deploy", "samples"))
 
 	// The comparison above rests on a mapping; this is what a person reads in the files.
 	var shown []string
-	for _, api := range l.Registry.Snapshot().APIs {
+	for _, api := range env.Registry.Snapshot().APIs {
 		shown = append(shown, fmt.Sprintf("%s %s %s %s", api.Component, api.Name, api.Status, api.URL))
 	}
 	slices.Sort(shown)
@@ -59,12 +59,12 @@ func TestSamples(t *testing.T) {
 	} else {
 		t.Log("ODASYNC_SHARED is not set: only deploy/samples")
 	}
-	if malformed := l.Metric(watcher, "odasync_components_malformed_total"); malformed != 0 {
+	if malformed := env.Metric(watcher, "odasync_components_malformed_total"); malformed != 0 {
 		t.Errorf("%v samples could not be read", malformed)
 	}
-	l.Delete(all...)
-	l.AwaitInSync(testenv.Timeout)
-	l.showsOnly()
+	env.Delete(all...)
+	env.AwaitInSync(testenv.Timeout)
+	env.awaitComponents()
 }
 
 const wantSamples = `acme-faultmanagement alarm pending http://acme-alarm-api.components.svc:8080/acme-faultmanagement/tmf-api/alarmManagement/v4
@@ -109,7 +109,7 @@ func sampleFiles(t *testing.T, folder string) []string {
 }
 
 // live makes an object that can be created from one that was read from a cluster or rendered by a chart.
-func live(object *unstructured.Unstructured) {
+func strip(object *unstructured.Unstructured) {
 	if object.GetNamespace() == "" {
 		object.SetNamespace("components")
 	}

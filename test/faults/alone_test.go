@@ -93,7 +93,7 @@ func (f *fleet) failOne(fault refregistry.Fault) {
 
 // TestRetryAfter_IsCapped has a registry ask one of two replicas to stay away for an hour. That replica says so at /readyz;
 // what it had not begun goes back meanwhile, so that the other replica applies it, and the rest within little more than a minute.
-func TestRetryAfter_IsCapped(t *testing.T) {
+func TestRetryAfter_Capped(t *testing.T) {
 	t.Parallel()
 	const components, soon, atMost = 40, 20 * time.Second, 90 * time.Second
 	f := newFleet(t, "faults-retry-after")

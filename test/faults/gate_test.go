@@ -15,9 +15,9 @@ import (
 // gate holds back requests in the registry, before they take effect, until it is opened. A request whose client has left
 // is performed all the same: a slow service does not notice.
 type gate struct {
-	t      *testing.T
-	held   func(*http.Request) bool
-	opened chan struct{}
+	t       *testing.T
+	matches func(*http.Request) bool
+	opened  chan struct{}
 
 	mu      sync.Mutex
 	waiting []string
@@ -26,14 +26,14 @@ type gate struct {
 
 // newGate holds back what the function says.
 func newGate(t *testing.T, held func(*http.Request) bool) *gate {
-	g := &gate{t: t, held: held, opened: make(chan struct{})}
+	g := &gate{t: t, matches: held, opened: make(chan struct{})}
 	t.Cleanup(g.open) // or the registry's shutdown would wait for what is held back
 	return g
 }
 
 // fault is what refregistry.Server.SetFault asks.
 func (g *gate) fault(r *http.Request) *refregistry.Fault {
-	if !g.held(r) {
+	if !g.matches(r) {
 		return nil
 	}
 	select {

@@ -27,7 +27,7 @@ var leaseEnv = map[string]string{"LEASE_DURATION": leaseDuration.String()}
 
 // TestWatcherHandOver kills the leading watcher: the standby publishes within the lease's duration. Stopped in good order
 // it hands over within a second.
-func TestWatcherHandOver(t *testing.T) {
+func TestLeader_HandOver(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "faults-handover")
 	f.watch(2, leaseEnv)
@@ -83,7 +83,7 @@ func (f *fleet) handOver(version string) time.Duration {
 
 // TestFrozenLeader freezes the leading watcher past its lease, under load. The standby publishes within the lease's
 // duration; when the frozen one goes on it steps down, and nothing older stands in the stream after something newer.
-func TestFrozenLeader(t *testing.T) {
+func TestLeader_Frozen(t *testing.T) {
 	t.Parallel()
 	const components = 20
 	f := newFleet(t, "faults-frozen-leader")

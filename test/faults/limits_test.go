@@ -13,7 +13,7 @@ import (
 )
 
 // TestStorageFull fills the disk of NATS: the watcher says so in words, and goes on by itself when there is room.
-func TestStorageFull(t *testing.T) {
+func TestNATS_StorageFull(t *testing.T) {
 	t.Parallel()
 	const filler = "FILLER"
 	f := &fleet{Env: testenv.NewWithoutNATS(t, shared, "faults-storage")}
@@ -54,7 +54,7 @@ func TestStorageFull(t *testing.T) {
 }
 
 // TestStreamFull reaches the limit of STREAM_MAX_BYTES, which is raised while the watcher waits.
-func TestStreamFull(t *testing.T) {
+func TestStream_Full(t *testing.T) {
 	t.Parallel()
 	const limit = 20_000
 	f := newFleet(t, "faults-stream")
@@ -85,7 +85,7 @@ func TestStreamFull(t *testing.T) {
 }
 
 // TestMessageTooLarge has a Component over the server's max_payload: it is reported, and the others go on.
-func TestMessageTooLarge(t *testing.T) {
+func TestStream_MessageTooLarge(t *testing.T) {
 	t.Parallel()
 	f := &fleet{Env: testenv.NewWithoutNATS(t, shared, "faults-payload")}
 	f.StartNATS(1, "max_payload: 64KB")
@@ -125,7 +125,7 @@ func TestMessageTooLarge(t *testing.T) {
 
 // TestWithoutJetStream restarts NATS without JetStream and then with it: both daemons say so in words and go on by
 // themselves.
-func TestWithoutJetStream(t *testing.T) {
+func TestNATS_WithoutJetStream(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "faults-jetstream")
 	f.watch(1, nil)

@@ -22,7 +22,7 @@ const (
 
 // TestRegistryOutage takes the registry away under load. It is left alone but for a probe now and then; nothing is given
 // up, nothing grows, and when it is back everything catches up.
-func TestRegistryOutage(t *testing.T) {
+func TestRegistry_Outage(t *testing.T) {
 	t.Parallel()
 	lasts := duration(t, "FAULTS_OUTAGE", 20*time.Second)
 	settling := min(20*time.Second, lasts/2)

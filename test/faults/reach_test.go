@@ -12,7 +12,7 @@ import (
 
 // TestLeaderWithoutNATS cuts the leader off from NATS, and from nothing else, at the start of its term and during it. The
 // other watcher takes over within twice the lease's duration, and the one that was cut off stands by once it is back.
-func TestLeaderWithoutNATS(t *testing.T) {
+func TestLeader_WithoutNATS(t *testing.T) {
 	t.Parallel()
 	// Beside the margin there is the pause before the leader campaigns again, and the end of its claim on the cluster's name.
 	const lease, atMost = 4 * time.Second, 2*4*time.Second + 6*time.Second + margin

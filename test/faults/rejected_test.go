@@ -17,7 +17,7 @@ import (
 
 // TestRejectedAmongMany has the registry refuse one component of 500. It alone becomes a dead letter, the others go on as
 // if nothing were, and it is taken once it is mended in the cluster, or retried after a mending on the registry's side.
-func TestRejectedAmongMany(t *testing.T) {
+func TestRejected_OneAmongMany(t *testing.T) {
 	t.Parallel()
 	const count, namespace, words, atMost = 500, "faults-rejected", "the registry takes no such name", 2 * time.Second
 	f := newFleet(t, namespace)

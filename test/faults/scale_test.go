@@ -16,7 +16,7 @@ import (
 
 // TestScale works off a backlog with one syncer, then with four, then with two, against a registry that takes 20 ms for
 // a request. Four do at least 3.5 times the work of one, nothing is lost, and no two write one component at a time.
-func TestScale(t *testing.T) {
+func TestSyncers_Scale(t *testing.T) {
 	const (
 		components = 1600
 		latency    = 20 * time.Millisecond

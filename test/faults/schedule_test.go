@@ -127,7 +127,7 @@ func lane(random *rand.Rand, kinds map[string]spread, pause spread, duration tim
 }
 
 // TestPlanRepeats shows that a seed gives one plan, that another gives another, and that nothing is left out.
-func TestPlanRepeats(t *testing.T) {
+func TestPlan_SameSeedSamePlan(t *testing.T) {
 	t.Parallel()
 	one, again, other := newPlan(1, 0, true), newPlan(1, 0, true), newPlan(2, 0, true)
 	if one.String() != again.String() {

@@ -16,7 +16,7 @@ const pollInterval = 10 * time.Millisecond
 
 // TestTakeOver kills a syncer that holds claims for certain: its requests hang in the registry. Another replica applies
 // those components within 10 s of the kill, and other components are not delayed meanwhile.
-func TestTakeOver(t *testing.T) {
+func TestSyncer_TakesOverClaims(t *testing.T) {
 	t.Parallel()
 	const count, atMost, others = 4, 10 * time.Second, 2 * time.Second // a syncer begins with four components at a time
 	f := newFleet(t, "faults-takeover")
@@ -83,7 +83,7 @@ func TestTakeOver(t *testing.T) {
 // TestFrozenSyncer freezes a syncer whose write is on its way, for longer than its claim lives. Another replica writes a
 // newer version, and then the late write takes effect. The frozen one notices when it goes on, and mends it: there is no
 // full sync, and nobody asks for one.
-func TestFrozenSyncer(t *testing.T) {
+func TestSyncer_Frozen(t *testing.T) {
 	t.Parallel()
 	// A message may reach the frozen one first, while its last request for messages stands, and waits for its
 	// acknowledgement then; meanwhile the claim ends.
@@ -131,7 +131,7 @@ func TestFrozenSyncer(t *testing.T) {
 // TestFrozenSyncer_LostAnswer freezes a syncer whose write has taken effect and whose answer does not come. Another replica
 // writes a newer version while the frozen one's connection still stands: the two writes do not overlap, since nothing comes of
 // the first any more.
-func TestFrozenSyncer_LostAnswer(t *testing.T) {
+func TestSyncer_FrozenWithLostResponse(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "faults-lost-answer")
 	f.watch(1, map[string]string{"SYNC_INTERVAL": "0"})

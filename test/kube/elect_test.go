@@ -44,7 +44,7 @@ func runFrozen() {
 }
 
 // A process that was stopped for longer than its Lease lasts must know before it does anything else.
-func TestFrozenLeader(t *testing.T) {
+func TestElector_FrozenLeader(t *testing.T) {
 	cfg := configure(t, admin("LEASE_NAMESPACE", "canvas", "LEASE_NAME", "frozen", "LEASE_DURATION", "3s"))
 	frozen := exec.Command(os.Args[0])
 	frozen.Env = append(os.Environ(), frozenVariable+"=1", "KUBECONFIG="+shared.Kubeconfig, "LEASE_NAMESPACE=canvas", "LEASE_NAME=frozen", "LEASE_DURATION=3s")
@@ -114,7 +114,7 @@ func TestFrozenLeader(t *testing.T) {
 	}
 }
 
-func TestHandOver(t *testing.T) {
+func TestElector_HandOver(t *testing.T) {
 	env := admin("LEASE_NAMESPACE", "canvas", "LEASE_NAME", "hand-over")
 	first, cfg := watcherClient(t, env)
 	second, _ := watcherClient(t, env)

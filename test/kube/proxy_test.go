@@ -18,7 +18,7 @@ import (
 )
 
 // network stands between the source and the API server.
-type network struct {
+type unreliableProxy struct {
 	*httptest.Server
 
 	mu       sync.Mutex
@@ -29,7 +29,7 @@ type network struct {
 	requests []url.Values // those for Components
 }
 
-func newNetwork(t testing.TB) *network {
+func newUnreliableProxy(t testing.TB) *unreliableProxy {
 	t.Helper()
 	target, err := url.Parse(shared.Server)
 	if err != nil {
@@ -39,7 +39,7 @@ func newNetwork(t testing.TB) *network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &network{thawed: make(chan struct{})}
+	n := &unreliableProxy{thawed: make(chan struct{})}
 	proxy := &httputil.ReverseProxy{
 		Transport:     transport,
 		FlushInterval: -1,
@@ -58,7 +58,7 @@ func newNetwork(t testing.TB) *network {
 			r.Out.URL.RawQuery = query.Encode()
 		},
 		ModifyResponse: func(answer *http.Response) error {
-			answer.Body = &freezer{ReadCloser: answer.Body, network: n, closed: answer.Request.Context().Done()}
+			answer.Body = &pausableBody{ReadCloser: answer.Body, network: n, closed: answer.Request.Context().Done()}
 			return nil
 		},
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
@@ -83,7 +83,7 @@ func newNetwork(t testing.TB) *network {
 }
 
 // kubeconfig writes one that leads through this network, with the credentials of another, or another token.
-func (n *network) kubeconfig(t testing.TB, credentials string, token ...string) string {
+func (n *unreliableProxy) kubeconfig(t testing.TB, credentials string, token ...string) string {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(credentials)
 	if err != nil {
@@ -105,19 +105,19 @@ func (n *network) kubeconfig(t testing.TB, credentials string, token ...string) 
 	return path
 }
 
-func (n *network) set(change func()) {
+func (n *unreliableProxy) set(change func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	change()
 }
 
 // cut breaks every connection; down also refuses new ones.
-func (n *network) cut(down bool) {
+func (n *unreliableProxy) cut(down bool) {
 	n.set(func() { n.down = down })
 	n.CloseClientConnections()
 }
 
-func (n *network) freeze(frozen bool) {
+func (n *unreliableProxy) freeze(frozen bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.frozen && !frozen {
@@ -128,14 +128,14 @@ func (n *network) freeze(frozen bool) {
 }
 
 // count returns the number of requests for Components.
-func (n *network) count() int {
+func (n *unreliableProxy) count() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.requests)
 }
 
 // asked says whether a request had the query.
-func (n *network) asked(name, value string) string {
+func (n *unreliableProxy) asked(name, value string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, query := range n.requests {
@@ -147,13 +147,13 @@ func (n *network) asked(name, value string) string {
 }
 
 // freezer lets nothing through while the network is frozen.
-type freezer struct {
+type pausableBody struct {
 	io.ReadCloser
-	network *network
+	network *unreliableProxy
 	closed  <-chan struct{}
 }
 
-func (f *freezer) Read(p []byte) (int, error) {
+func (f *pausableBody) Read(p []byte) (int, error) {
 	read, err := f.ReadCloser.Read(p)
 	for {
 		f.network.mu.Lock()

@@ -77,7 +77,7 @@ func watcherClient(t *testing.T, env map[string]string) (*kube.Client, kube.Conf
 }
 
 // denied waits until the API server knows the rules: they take effect a moment after they are written.
-func denied(t *testing.T, client *kube.Client, want []string) {
+func expectDenied(t *testing.T, client *kube.Client, want []string) {
 	t.Helper()
 	testwait.Empty(t, func() string {
 		permissions, err := client.Permissions(t.Context())
@@ -127,15 +127,15 @@ func elect(t *testing.T, client *kube.Client, cfg kube.Config) (*kube.Elector, <
 	return e, leads
 }
 
-func TestExactlyTheRulesOfDeploy(t *testing.T) {
+func TestRBAC_RulesOfDeploy(t *testing.T) {
 	manifest(t, "rbac.yaml", nil)
 	apply(t, "components", "1", "x")
 	client, cfg := watcherClient(t, leastPrivilege())
-	denied(t, client, nil)
+	expectDenied(t, client, nil)
 	s := watch(t, leastPrivilege())
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	apply(t, "components", "2", "x")
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	e, leads := elect(t, client, cfg)
 	select {
 	case <-leads:
@@ -154,24 +154,24 @@ func TestExactlyTheRulesOfDeploy(t *testing.T) {
 	}
 }
 
-func TestExactlyTheRulesOfDeployClusterWide(t *testing.T) {
+func TestRBAC_RulesOfDeployClusterWide(t *testing.T) {
 	manifest(t, "rbac.yaml", nil)
 	apply(t, "odacompns-a", "1", "x")
 	env := leastPrivilege("KUBERNETES_NAMESPACE", "odacompns-*")
 	client, _ := watcherClient(t, env)
 	s := watch(t, env)
 	const rule = "components.oda.tmforum.org cluster-wide"
-	denied(t, client, []string{"get " + rule, "list " + rule, "watch " + rule})
+	expectDenied(t, client, []string{"get " + rule, "list " + rule, "watch " + rule})
 	testwait.Empty(t, func() string {
 		return missing(fmt.Sprint(s.State()), "missing permission: watch "+rule+": grant get, list and watch, see deploy/rbac-cluster.yaml")
 	})
 	manifest(t, "rbac-cluster.yaml", nil)
-	denied(t, client, nil)
-	s.agrees(t, "odacompns-a")
+	expectDenied(t, client, nil)
+	s.awaitAgreement(t, "odacompns-a")
 }
 
 // Without one of the rules the error names it.
-func TestMissingRules(t *testing.T) {
+func TestRBAC_MissingRules(t *testing.T) {
 	const components = ` components.oda.tmforum.org in namespace "components"`
 	const crd = `get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`
 	const lease = ` leases.coordination.k8s.io "odasync-watcher" in namespace "canvas"`
@@ -222,7 +222,7 @@ func TestMissingRules(t *testing.T) {
 			}
 			manifest(t, "rbac.yaml", without(test.verb, test.resource))
 			client, cfg := watcherClient(t, leastPrivilege())
-			denied(t, client, []string{test.named})
+			expectDenied(t, client, []string{test.named})
 			s := watch(t, leastPrivilege())
 			e, _ := elect(t, client, cfg)
 			testwait.Empty(t, func() string { return test.check(s, e) })
@@ -230,10 +230,10 @@ func TestMissingRules(t *testing.T) {
 	}
 	t.Run("list without streamed lists", func(t *testing.T) {
 		manifest(t, "rbac.yaml", without("list", "components"))
-		n := newNetwork(t)
+		n := newUnreliableProxy(t)
 		n.change = refuseStreams
 		client, _ := watcherClient(t, leastPrivilege())
-		denied(t, client, []string{"list" + components})
+		expectDenied(t, client, []string{"list" + components})
 		s := watch(t, leastPrivilege("KUBECONFIG", n.kubeconfig(t, shared.WatcherKubeconfig)))
 		testwait.Empty(t, func() string {
 			return missing(fmt.Sprint(s.State()), "missing permission: list"+components+": grant get, list and watch, see deploy/rbac.yaml")
@@ -241,8 +241,8 @@ func TestMissingRules(t *testing.T) {
 	})
 }
 
-func TestNoValidToken(t *testing.T) {
-	n := newNetwork(t)
+func TestSource_InvalidToken(t *testing.T) {
+	n := newUnreliableProxy(t)
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig, "wrong")))
 	testwait.Empty(t, func() string {
 		return missing(fmt.Sprint(s.State()), "the API server does not accept the credentials (401): check the token")

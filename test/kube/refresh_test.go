@@ -94,16 +94,16 @@ func TestSource_IdentityIsThatOfTheCRD(t *testing.T) {
 	manifest(t, "rbac.yaml", nil)
 	want := string(readCRD(t, shared).GetUID())
 	s := watch(t, leastPrivilege())
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	if got := s.Identity(); got != want {
 		t.Errorf("Identity is %q, want %q", got, want)
 	}
 	t.Run("may not be read", func(t *testing.T) {
 		manifest(t, "rbac.yaml", without("get", "customresourcedefinitions"))
 		client, _ := watcherClient(t, leastPrivilege())
-		denied(t, client, []string{`get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`})
+		expectDenied(t, client, []string{`get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`})
 		s := watch(t, leastPrivilege("ODA_COMPONENT_VERSION", "v1"))
-		s.agrees(t, "components")
+		s.awaitAgreement(t, "components")
 		if got := s.Identity(); got != "" {
 			t.Errorf("Identity is %q, want none", got)
 		}
@@ -113,7 +113,7 @@ func TestSource_IdentityIsThatOfTheCRD(t *testing.T) {
 // TestClient_FollowsTheKubeconfig begins with a token that the API server does not know, and gets the right one in place.
 func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	apply(t, "components", "1", "x")
-	n := newNetwork(t)
+	n := newUnreliableProxy(t)
 	path := n.kubeconfig(t, shared.Kubeconfig, "expired")
 	env := admin("KUBECONFIG", path, "LEASE_NAMESPACE", "canvas", "LEASE_NAME", "follows", "LEASE_DURATION", "3s")
 	s := watch(t, env)
@@ -129,7 +129,7 @@ func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	if err := os.WriteFile(path, good, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	select {
 	case <-leads:
 	case <-time.After(testwait.Limit):

@@ -23,9 +23,9 @@ func admin(extra ...string) map[string]string {
 }
 
 // agrees waits until the source believes what the cluster holds, and is ready.
-func (s *source) agrees(t testing.TB, namespaces ...string) {
+func (s *source) awaitAgreement(t testing.TB, namespaces ...string) {
 	t.Helper()
-	want := truth(t, namespaces...)
+	want := clusterState(t, namespaces...)
 	testwait.Empty(t, func() string {
 		if err := s.State(); err != nil {
 			return err.Error()
@@ -34,15 +34,15 @@ func (s *source) agrees(t testing.TB, namespaces ...string) {
 	})
 }
 
-func TestChangesArriveAtOnce(t *testing.T) {
+func TestSource_ReportsChangesAtOnce(t *testing.T) {
 	apply(t, "components", "1", "x", "y")
 	s := watch(t, admin())
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	apply(t, "components", "1", "z")
 	apply(t, "components", "2", "x")
 	remove(t, "components", "y")
 	changed := time.Now()
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	if took := time.Since(changed); took > time.Second {
 		t.Errorf("took %v", took)
 	}
@@ -51,12 +51,12 @@ func TestChangesArriveAtOnce(t *testing.T) {
 	}
 }
 
-func TestEveryVersion(t *testing.T) {
+func TestSource_EveryVersion(t *testing.T) {
 	apply(t, "components", "1", "x")
 	for _, version := range []string{"", "v1", "v1beta4", "v1beta3", "v1beta2"} {
 		t.Run(version, func(t *testing.T) {
 			s := watch(t, admin("ODA_COMPONENT_VERSION", version))
-			s.agrees(t, "components")
+			s.awaitAgreement(t, "components")
 			if wrong := missing(s.log.String(), fmt.Sprintf(`"version":%q`, max(version, "v1"))); wrong != "" {
 				t.Error(wrong)
 			}
@@ -64,7 +64,7 @@ func TestEveryVersion(t *testing.T) {
 	}
 }
 
-func TestScopes(t *testing.T) {
+func TestSource_Scopes(t *testing.T) {
 	apply(t, "odacompns-a", "1", "x")
 	apply(t, "odacompns-b", "1", "x")
 	apply(t, "components", "1", "x")
@@ -76,23 +76,23 @@ func TestScopes(t *testing.T) {
 	} {
 		t.Run(scope, func(t *testing.T) {
 			s := watch(t, admin("KUBERNETES_NAMESPACE", scope))
-			s.agrees(t, namespaces...)
+			s.awaitAgreement(t, namespaces...)
 			apply(t, "odacompns-a", "2", "x")
 			apply(t, "components", "2", "x")
-			s.agrees(t, namespaces...)
+			s.awaitAgreement(t, namespaces...)
 		})
 	}
 }
 
-func TestServerTimeout(t *testing.T) {
+func TestSource_ServerTimeout(t *testing.T) {
 	apply(t, "components", "1", "x")
-	n := newNetwork(t)
+	n := newUnreliableProxy(t)
 	n.change = func(query url.Values) { query.Set("timeoutSeconds", "1") }
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	for version := range 4 {
 		apply(t, "components", fmt.Sprint(version), "x")
-		s.agrees(t, "components")
+		s.awaitAgreement(t, "components")
 		before := n.count()
 		testwait.Empty(t, func() string { // the next change is for another watch
 			if n.count() == before {
@@ -106,27 +106,27 @@ func TestServerTimeout(t *testing.T) {
 	}
 }
 
-func TestRestartOfTheServer(t *testing.T) {
+func TestSource_ServerRestart(t *testing.T) {
 	apply(t, "components", "1", "x", "y")
 	s := watch(t, admin())
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	for name, restart := range map[string]func() error{"restart": shared.Restart, "compaction": shared.Compact} {
 		t.Run(name, func(t *testing.T) {
 			if err := restart(); err != nil {
 				t.Fatal(err)
 			}
 			apply(t, "components", name, "x")
-			s.agrees(t, "components")
+			s.awaitAgreement(t, "components")
 			testwait.Empty(t, func() string { return missing(s.log.String(), "watching again") })
 		})
 	}
 }
 
-func TestForgottenPast(t *testing.T) {
+func TestSource_ExpiredHistory(t *testing.T) {
 	apply(t, "components", "1", "x", "y", "z")
-	n := newNetwork(t)
+	n := newUnreliableProxy(t)
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	n.cut(true)
 	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), "API server unreachable: ") })
 	remove(t, "components", "y")
@@ -138,45 +138,45 @@ func TestForgottenPast(t *testing.T) {
 	}
 	deleted := s.view.deleted
 	n.cut(false)
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	if s.view.deleted != deleted || s.view.rounds() != 2 {
 		t.Errorf("%d explicit deletions, %d rounds: the past was not forgotten", s.view.deleted-deleted, s.view.rounds())
 	}
 }
 
-func TestSilentConnection(t *testing.T) {
+func TestSource_SilentConnection(t *testing.T) {
 	apply(t, "components", "1", "x")
-	n := newNetwork(t)
+	n := newUnreliableProxy(t)
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	n.freeze(true)
 	apply(t, "components", "2", "x")
 	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), "neither an event nor a bookmark for too long") })
 	n.freeze(false)
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 }
 
 // A server restored from a backup has not reached the resourceVersion that is asked for.
-func TestServerFromTheBackup(t *testing.T) {
+func TestSource_ServerRestoredFromBackup(t *testing.T) {
 	apply(t, "components", "1", "x")
-	n := newNetwork(t)
+	n := newUnreliableProxy(t)
 	n.change = func(query url.Values) {
 		if query.Has("resourceVersion") {
 			query.Set("resourceVersion", "99999999")
 		}
 	}
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig), "KUBERNETES_WATCH_TIMEOUT", "1s"))
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	n.cut(false)
 	testwait.Empty(t, func() string { return n.asked("resourceVersion", "99999999") })
 	apply(t, "components", "2", "x") // nobody tells
-	s.agrees(t, "components")
+	s.awaitAgreement(t, "components")
 	if s.view.rounds() < 2 {
 		t.Error("no new round")
 	}
 }
 
-func TestNoStreamedLists(t *testing.T) {
+func TestSource_WithoutStreamedLists(t *testing.T) {
 	var names []string
 	for i := range 45 { // three pages
 		names = append(names, fmt.Sprintf("x%02d", i))
@@ -192,20 +192,20 @@ func TestNoStreamedLists(t *testing.T) {
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
-			n := newNetwork(t)
+			n := newUnreliableProxy(t)
 			n.change = change
 			s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
-			s.agrees(t, "components")
+			s.awaitAgreement(t, "components")
 			if wrong := n.asked("limit", "20"); wrong != "" {
 				t.Error(wrong)
 			}
 			apply(t, "components", name, "x00")
-			s.agrees(t, "components")
+			s.awaitAgreement(t, "components")
 			if err := shared.Compact(); err != nil {
 				t.Fatal(err)
 			}
 			apply(t, "components", name+" again", "x00")
-			s.agrees(t, "components")
+			s.awaitAgreement(t, "components")
 		})
 	}
 }
@@ -217,7 +217,7 @@ func refuseStreams(query url.Values) {
 	}
 }
 
-func TestServerWithoutStreamedLists(t *testing.T) {
+func TestSource_ServerWithoutStreamedLists(t *testing.T) {
 	old := cluster.Start(t, "--versions=v1", "--apiserver-arg=--feature-gates=WatchList=false")
 	object := cluster.Component("components", "x", "1")
 	if err := old.Apply(t.Context(), object); err != nil {
@@ -236,8 +236,8 @@ func TestServerWithoutStreamedLists(t *testing.T) {
 }
 
 // Whatever happens to the connections, in the end the source believes what the cluster holds.
-func TestChangesThroughABadNetwork(t *testing.T) {
-	n := newNetwork(t)
+func TestSource_UnreliableNetwork(t *testing.T) {
+	n := newUnreliableProxy(t)
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig), "KUBERNETES_NAMESPACE", "components,odacompns-*"))
 	random := rand.New(rand.NewPCG(1, 2))
 	for step := range 400 {
@@ -263,5 +263,5 @@ func TestChangesThroughABadNetwork(t *testing.T) {
 	}
 	n.freeze(false)
 	n.cut(false)
-	s.agrees(t, "components", "odacompns-a", "odacompns-b")
+	s.awaitAgreement(t, "components", "odacompns-a", "odacompns-b")
 }

@@ -19,12 +19,12 @@ import (
 )
 
 // TestPrometheusAnswers is the whole of it: the parts look at one Prometheus that has scraped one run.
-func TestPrometheusAnswers(t *testing.T) {
+func TestPrometheus_AnswersEveryQuery(t *testing.T) {
 	const namespace = "observed"
-	l := &pipeline{Env: testenv.New(t, shared, namespace), namespace: namespace}
-	targets := l.start()
-	p := startPrometheus(l.Env, t, targets)
-	l.Eventually(testenv.Timeout, "every process is scraped", func() error {
+	env := &pipeline{Env: testenv.New(t, shared, namespace), namespace: namespace}
+	targets := env.start()
+	p := startPrometheus(env.Env, t, targets)
+	env.Eventually(testenv.Timeout, "every process is scraped", func() error {
 		answers, err := p.now("up == 1")
 		if err == nil && answers != len(targets) {
 			err = fmt.Errorf("%d of %d are", answers, len(targets))
@@ -32,9 +32,9 @@ func TestPrometheusAnswers(t *testing.T) {
 		return err
 	})
 	began := time.Now()
-	l.work(workingTime(t))
+	env.work(workingTime(t))
 	// The registry was spoilt last; when that was found and mended, and scraped, everything has shown.
-	l.Eventually(testenv.Timeout, "the drift shows", func() error {
+	env.Eventually(testenv.Timeout, "the drift shows", func() error {
 		answers, err := p.now(`sum(odasync_drift_total{problem="missing"}) > 0`)
 		if err == nil && answers == 0 {
 			err = fmt.Errorf("no drift is counted")
@@ -43,7 +43,7 @@ func TestPrometheusAnswers(t *testing.T) {
 	})
 	ended := time.Now()
 	names, err := p.values("__name__")
-	l.Must(err)
+	env.Must(err)
 
 	t.Run("dashboards", func(t *testing.T) { testDashboards(t, p, began, ended) })
 	t.Run("alerts", func(t *testing.T) { testAlerts(t, p, names) })

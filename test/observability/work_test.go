@@ -32,34 +32,34 @@ const (
 	kept    = "kept.x"    // never changes in the cluster
 )
 
-func (l *pipeline) start() (targets []target) {
-	l.Helper()
+func (env *pipeline) start() (targets []target) {
+	env.Helper()
 	at := func(job string, number int) map[string]string {
 		port, err := procs.FreePort()
-		l.Must(err)
+		env.Must(err)
 		pod := fmt.Sprintf("odasync-%s-%d", job, number)
 		targets = append(targets, target{"odasync-" + job, pod, fmt.Sprintf("127.0.0.1:%d", port)})
 		return map[string]string{"MONITORING_PORT": strconv.Itoa(port)}
 	}
 	for i := range 2 {
-		l.watchers = append(l.watchers, l.Start(l.WatcherSpec(fmt.Sprintf("watcher-%d", i), map[string]string{
+		env.watchers = append(env.watchers, env.Start(env.WatcherSpec(fmt.Sprintf("watcher-%d", i), map[string]string{
 			"SYNC_INTERVAL": "5", "LEASE_DURATION": "5s",
 		}).With(at("watcher", i))))
 	}
 	for i := range 2 {
-		l.syncers = append(l.syncers, l.Start(l.SyncerSpec(fmt.Sprintf("syncer-%d", i), map[string]string{
+		env.syncers = append(env.syncers, env.Start(env.SyncerSpec(fmt.Sprintf("syncer-%d", i), map[string]string{
 			"SYNC_INTERVAL": "5", "COMPONENT_REGISTRY_TIMEOUT": "2s", "COMPONENT_REGISTRY_RETRY_DELAY": "200ms", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "2",
 		}).With(at("syncer", i))))
 	}
-	l.Registry.SetFault(l.fault)
-	l.AwaitReady(l.watchers...)
-	l.AwaitReady(l.syncers...)
+	env.Registry.SetFault(env.fault)
+	env.AwaitReady(env.watchers...)
+	env.AwaitReady(env.syncers...)
 	return targets
 }
 
 // fault makes the registry a little slow, and answers 503 while it is away.
-func (l *pipeline) fault(r *http.Request) *refregistry.Fault {
-	if l.away.Load() {
+func (env *pipeline) fault(r *http.Request) *refregistry.Fault {
+	if env.away.Load() {
 		return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
 	}
 	if body, err := io.ReadAll(r.Body); err == nil && r.Method == http.MethodPost && strings.Contains(string(body), refused) {
@@ -69,49 +69,49 @@ func (l *pipeline) fault(r *http.Request) *refregistry.Fault {
 }
 
 // work changes the cluster for a while, and breaks one thing after the other.
-func (l *pipeline) work(duration time.Duration) {
-	l.Helper()
-	bad := testenv.Component(l.namespace, "unreadable.x", "1", "first")
-	l.Must(unstructured.SetNestedField(bad.Object, "none", "spec", "coreFunction", "exposedAPIs"))
-	l.Apply(testenv.Component(l.namespace, refused, "1", "first"), testenv.Component(l.namespace, kept, "1", "first"), bad)
+func (env *pipeline) work(duration time.Duration) {
+	env.Helper()
+	bad := testenv.Component(env.namespace, "unreadable.x", "1", "first")
+	env.Must(unstructured.SetNestedField(bad.Object, "none", "spec", "coreFunction", "exposedAPIs"))
+	env.Apply(testenv.Component(env.namespace, refused, "1", "first"), testenv.Component(env.namespace, kept, "1", "first"), bad)
 	broken := make(chan error, 1)
-	working, done := context.WithCancel(l.Context())
+	working, done := context.WithCancel(env.Context())
 	defer done()
 	go func() {
 		defer done()
-		broken <- l.breakThings(duration)
+		broken <- env.injectFaults(duration)
 	}()
-	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(1, 1)), l.Namespaces, 40)
+	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(1, 1)), env.Namespaces, 40)
 	for working.Err() == nil {
-		l.Must(zoo.Step(l.Context()))
+		env.Must(zoo.Step(env.Context()))
 		_ = procs.Pause(working, 40*time.Millisecond) // its end is the loop's
 	}
-	l.Must(<-broken)
+	env.Must(<-broken)
 }
 
-func (l *pipeline) breakThings(duration time.Duration) error {
+func (env *pipeline) injectFaults(duration time.Duration) error {
 	part := duration / 10
-	pause := func(parts time.Duration) error { return procs.Pause(l.Context(), parts*part) }
+	pause := func(parts time.Duration) error { return procs.Pause(env.Context(), parts*part) }
 	again := func(p **procs.Process) (err error) {
 		(*p).Kill()
-		*p, err = l.Group.Start((*p).Spec)
+		*p, err = env.Group.Start((*p).Spec)
 		return err
 	}
 	steps := []func() error{
 		func() error { return pause(1) },
-		func() error { l.away.Store(true); return pause(2) },
-		func() error { l.away.Store(false); return pause(1) },
-		func() error { return again(&l.syncers[0]) },
+		func() error { env.away.Store(true); return pause(2) },
+		func() error { env.away.Store(false); return pause(1) },
+		func() error { return again(&env.syncers[0]) },
 		func() error { return pause(1) },
 		func() error {
-			leads, err := l.leader()
+			leads, err := env.leader()
 			if err != nil {
 				return err
 			}
 			return again(leads)
 		},
 		func() error { return pause(2) },
-		l.spoil,
+		env.corruptEntry,
 		func() error { return pause(3) },
 	}
 	for _, step := range steps {
@@ -123,26 +123,26 @@ func (l *pipeline) breakThings(duration time.Duration) error {
 }
 
 // leader finds the watcher that leads.
-func (l *pipeline) leader() (**procs.Process, error) {
-	for i, w := range l.watchers {
-		leads, err := w.Metric(l.Within(testenv.Timeout), "odasync_leader")
+func (env *pipeline) leader() (**procs.Process, error) {
+	for i, w := range env.watchers {
+		leads, err := w.Metric(env.Within(testenv.Timeout), "odasync_leader")
 		if err != nil {
 			return nil, err
 		}
 		if leads == 1 {
-			return &l.watchers[i], nil
+			return &env.watchers[i], nil
 		}
 	}
 	return nil, errors.New("no watcher says that it leads")
 }
 
 // spoil deletes a component from the registry, as somebody else might.
-func (l *pipeline) spoil() error {
-	for _, c := range l.Registry.Snapshot().Components {
+func (env *pipeline) corruptEntry() error {
+	for _, c := range env.Registry.Snapshot().Components {
 		if c.Name != kept {
 			continue
 		}
-		request, err := http.NewRequestWithContext(l.Context(), http.MethodDelete, fmt.Sprintf("%s/components/%d", l.Registry.URL(), c.ID), nil)
+		request, err := http.NewRequestWithContext(env.Context(), http.MethodDelete, fmt.Sprintf("%s/components/%d", env.Registry.URL(), c.ID), nil)
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func limited(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestOutputAndEnvironment(t *testing.T) {
+func TestProcess_OutputAndEnvironment(t *testing.T) {
 	t.Setenv("E2E_LEAK", "leaked")
 	spec := script(t, `echo "says $WORD and '$E2E_LEAK' in $HOME" >&2; echo '{"level":"warn","message":"told","field":"x"}'; exec sleep 60`)
 	g := group(t)
@@ -82,7 +82,7 @@ func TestOutputAndEnvironment(t *testing.T) {
 	}
 }
 
-func TestEnds(t *testing.T) {
+func TestProcess_Stop(t *testing.T) {
 	for _, test := range []struct {
 		name, script string
 		end          func(*Process) error
@@ -113,7 +113,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-func TestExitCode(t *testing.T) {
+func TestProcess_Wait(t *testing.T) {
 	p := started(t, `echo last words; exit 7`)
 	code, err := p.Wait(limited(t))
 	if err != nil || code != 7 {
@@ -128,7 +128,7 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-func TestMissingProgram(t *testing.T) {
+func TestGroup_MissingProgram(t *testing.T) {
 	spec := script(t, "")
 	spec.Program = "absent"
 	if _, err := group(t).Start(spec); err == nil || !strings.Contains(err.Error(), "make build servers") {
@@ -136,7 +136,7 @@ func TestMissingProgram(t *testing.T) {
 	}
 }
 
-func TestMonitor(t *testing.T) {
+func TestProcess_Monitor(t *testing.T) {
 	ready := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -174,7 +174,7 @@ func TestMonitor(t *testing.T) {
 	}
 }
 
-func TestFreeze(t *testing.T) {
+func TestProcess_Freeze(t *testing.T) {
 	p := started(t, `while :; do echo turn; sleep 0.01; done`)
 	if _, err := p.Await(limited(t), "turn"); err != nil {
 		t.Fatal(err)

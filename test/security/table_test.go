@@ -47,7 +47,7 @@ func lines(t *testing.T) []line {
 }
 
 // TestTablesAreComplete looks for each line of accounts.conf in the tables, and for roles without refusals.
-func TestTablesAreComplete(t *testing.T) {
+func TestPermissionTables_Complete(t *testing.T) {
 	all := lines(t)
 	for kind, allowed := range map[string]bool{"allow": true, "deny": false} {
 		for _, r := range rulesOf(t, kind) {
@@ -64,7 +64,7 @@ func TestTablesAreComplete(t *testing.T) {
 }
 
 // TestTables tries every line on a real server with the configuration that people start from.
-func TestTables(t *testing.T) {
+func TestPermissionTables(t *testing.T) {
 	a := newAuthority(t)
 	a.server()
 	for name, value := range a.serverEnv(t.TempDir()) {

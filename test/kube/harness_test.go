@@ -60,13 +60,13 @@ func configure(t testing.TB, env map[string]string) kube.Config {
 // the Component's own metadata states.
 type view struct {
 	mu      sync.Mutex
-	known   map[string]believed
+	known   map[string]observed
 	round   uint64
 	ends    int
 	deleted int // explicit deletions
 }
 
-type believed struct {
+type observed struct {
 	version string
 	round   uint64
 }
@@ -87,9 +87,9 @@ func (v *view) Observe(_ context.Context, round uint64, seen component.Observati
 		v.deleted++
 		delete(v.known, key)
 	case seen.Err != nil:
-		v.known[key] = believed{version: seen.Err.Error(), round: round}
+		v.known[key] = observed{version: seen.Err.Error(), round: round}
 	default:
-		v.known[key] = believed{version: seen.Component.Metadata.Version, round: round}
+		v.known[key] = observed{version: seen.Component.Metadata.Version, round: round}
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func watch(t testing.TB, env map[string]string) *source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &source{view: &view{known: map[string]believed{}}, log: new(logtest.Buffer), registry: prometheus.NewRegistry()}
+	s := &source{view: &view{known: map[string]observed{}}, log: new(logtest.Buffer), registry: prometheus.NewRegistry()}
 	if s.Source, err = kube.NewSource(cfg, client, kube.NewMetrics(s.registry), zerolog.New(s.log).With().Timestamp().Logger()); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func watch(t testing.TB, env map[string]string) *source {
 }
 
 // truth returns what the namespaces hold, in the view's terms.
-func truth(t testing.TB, namespaces ...string) map[string]string {
+func clusterState(t testing.TB, namespaces ...string) map[string]string {
 	t.Helper()
 	versions := map[string]string{}
 	for _, namespace := range namespaces {

@@ -8,18 +8,18 @@ import (
 )
 
 // place is a lab on the shared API server, with what only these tests need.
-type place struct{ *testenv.Env }
+type environment struct{ *testenv.Env }
 
 // newLab makes namespaces of the given names, and starts NATS and the registry.
-func newLab(t *testing.T, namespaces ...string) *place {
+func newEnv(t *testing.T, namespaces ...string) *environment {
 	t.Helper()
-	return &place{testenv.New(t, shared, namespaces...)}
+	return &environment{testenv.New(t, shared, namespaces...)}
 }
 
 // change gives a new state to Components 0 to count-1 of a namespace, with fewer in each later round.
-func (l *place) change(namespace, version string, count int) {
-	l.Helper()
+func (env *environment) change(namespace, version string, count int) {
+	env.Helper()
 	for i := range count {
-		l.Apply(testenv.Component(namespace, fmt.Sprintf("item-%d", i), version, "api-"+version))
+		env.Apply(testenv.Component(namespace, fmt.Sprintf("item-%d", i), version, "api-"+version))
 	}
 }
