@@ -112,7 +112,9 @@ func withoutForeign(c testenv.Content) testenv.Content {
 func (env *environment) awaitInSyncBesideForeign() {
 	env.Helper()
 	want := env.Mapping.Of(env.Objects())
-	env.Eventually(testenv.Timeout, "registry equals cluster", func() error { return env.CheckContent(want, withoutForeign(testenv.ContentOf(env.Registry.Snapshot()))) })
+	env.Eventually(testenv.Timeout, "registry equals cluster", func() error {
+		return env.CheckContent(want, withoutForeign(testenv.ContentOf(env.Registry.Snapshot())))
+	})
 }
 
 // TestReconcileOfAThousand shows what a cycle costs when nothing is wrong, that damage is mended with writes in proportion,
