@@ -17,6 +17,7 @@ import (
 	"odasync/internal/kube"
 	"odasync/internal/ops"
 	"odasync/internal/registry"
+	v1 "odasync/internal/registry/v1"
 )
 
 func diffCommand() *cli.Command {
@@ -168,7 +169,7 @@ func (d *comparison) compareContent(key component.Key, content *component.Compon
 
 // compareRegistry compares stream and registry: all of it in pages, or the entries of one name.
 func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) error {
-	target := registry.NewV1(cfg, registry.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	target := v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	defer target.Close()
 	if d.name == "" || len(d.compared) == 0 { // what only the registry has is found by reading all of it
 		all, err := target.Actual(ctx)
@@ -196,7 +197,7 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 	return nil
 }
 
-func (d *comparison) compareEntry(key component.Key, shown *registry.Actual) {
+func (d *comparison) compareEntry(key component.Key, shown *v1.Actual) {
 	if !d.desired(key) || d.broken[key] != nil {
 		return
 	}
@@ -212,7 +213,7 @@ func (d *comparison) compareEntry(key component.Key, shown *registry.Actual) {
 	}
 }
 
-func (d *comparison) addOrphans(shown *registry.Actual) {
+func (d *comparison) addOrphans(shown *v1.Actual) {
 	for _, orphan := range shown.Orphans(d.session.cluster, d.desired) {
 		key := orphan.Key
 		if d.name != "" && key.Name != d.name || d.namespace != "" && key.Namespace != d.namespace {
@@ -221,7 +222,7 @@ func (d *comparison) addOrphans(shown *registry.Actual) {
 		d.compared[key] = true
 		d.add(key, streamRegistry, Difference{
 			Field: wholeComponent, Right: component.Present,
-			Detail: fmt.Sprintf("only in registry (orphan %q, managed-by %s)", orphan.Entry, registry.Owner(d.session.cluster)),
+			Detail: fmt.Sprintf("only in registry (orphan %q, managed-by %s)", orphan.Entry, registry.ManagedBy(d.session.cluster)),
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/kube"
 	"odasync/internal/ops"
 	"odasync/internal/registry"
+	v1 "odasync/internal/registry/v1"
 	"odasync/internal/stream"
 	"odasync/internal/target"
 )
@@ -105,7 +106,7 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 
 func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 	const reachable, auth, contract = "registry", "registry auth", "registry contract"
-	adapter := registry.NewV1(cfg, registry.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	adapter := v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	defer adapter.Close()
 	if !e.check(ctx, reachable, "check COMPONENT_REGISTRY_URL and that the registry runs", func(ctx context.Context) (string, error) {
 		return cfg.Address(), adapter.Health(ctx)

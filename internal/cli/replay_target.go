@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/registry"
+	v1 "odasync/internal/registry/v1"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 )
@@ -23,7 +24,7 @@ type replayTarget struct {
 	*session
 	syncer   syncer.Config
 	address  string
-	registry *registry.V1
+	registry *v1.Adapter
 	ports    syncer.Dependencies
 	steps    *steps // the states to apply one by one; nil for the newest
 	live     bool
@@ -57,7 +58,7 @@ func openReplayTarget(ctx context.Context, c *cli.Context, chosen choice) (_ *re
 		err = t.refuseFed(ctx, live)
 	}
 	if err == nil {
-		t.registry = registry.NewV1(cfg, registry.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+		t.registry = v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 		err = t.open(ctx, chosen)
 	}
 	if err != nil {

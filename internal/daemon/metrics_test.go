@@ -16,7 +16,7 @@ import (
 
 	"odasync/internal/kube"
 	"odasync/internal/ops"
-	"odasync/internal/registry"
+	v1 "odasync/internal/registry/v1"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 	"odasync/internal/watcher"
@@ -39,7 +39,7 @@ func ofWatcher(r prometheus.Registerer) {
 
 func ofSyncer(r prometheus.Registerer) {
 	syncer.NewMetrics(r)
-	registry.NewMetrics(r)
+	v1.NewMetrics(r)
 	stream.NewBacklogMetrics(r)
 }
 

@@ -17,6 +17,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/prune"
 	"odasync/internal/registry"
+	v1 "odasync/internal/registry/v1"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 	"odasync/internal/target"
@@ -62,7 +63,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
 	env.Health.Ready(checkRegistry, running.check((*syncer.Syncer).Check))
 
-	adapter := registry.NewV1(cfg.Registry, registry.NewMetrics(env.Metrics), log)
+	adapter := v1.New(cfg.Registry, v1.NewMetrics(env.Metrics), log)
 	metrics, backlog := syncer.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
 	tell := teller(owner, env)

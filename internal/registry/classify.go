@@ -35,17 +35,17 @@ type answer struct {
 //
 // A class that ends in a dead letter is given only to answers that judge the content. An answer that is not listed
 // says nothing about the content, so it is the registry's or the configuration's trouble.
-func classify(request string, kind pathKind, a answer, now time.Time) *target.Failure {
+func classify(api, request string, kind pathKind, a answer, now time.Time) *target.Failure {
 	f := &target.Failure{Class: target.ClassUnauthorized, Request: request, Status: a.status, Err: a.err}
 	if a.err != nil {
 		f.Class = target.ClassUnavailable
 		return f
 	}
 	if a.unreadable != nil {
-		f.Detail = fmt.Sprintf("the answer is not what a v1 Component Registry sends (%v): check COMPONENT_REGISTRY_URL", a.unreadable)
+		f.Detail = fmt.Sprintf("the answer is not what a %s Component Registry sends (%v): check COMPONENT_REGISTRY_URL", api, a.unreadable)
 		return f
 	}
-	f.Detail = words(a.body)
+	f.Detail = detail(a.body)
 	switch status := a.status; {
 	case status == http.StatusTooManyRequests:
 		f.Class = target.ClassRateLimited

@@ -95,7 +95,7 @@ func TestClassify(t *testing.T) {
 				test.given.header = http.Header{"Retry-After": {test.retry}}
 			}
 			test.want.Request, test.want.Status = "GET /x/", test.given.status
-			got := classify("GET /x/", test.kind, test.given, now)
+			got := classify("v1", "GET /x/", test.kind, test.given, now)
 			if diff := cmp.Diff(test.want, *got, cmpopts.EquateErrors()); diff != "" {
 				t.Error(diff)
 			}
@@ -128,7 +128,7 @@ func TestEveryAnswerHasItsClass(t *testing.T) {
 	}
 	for status := 300; status < 600; status++ {
 		for _, kind := range []pathKind{path, id} {
-			got := classify("GET /x/", kind, answer{status: status}, time.Time{})
+			got := classify("v1", "GET /x/", kind, answer{status: status}, time.Time{})
 			if want := expected(kind, status); got.Class != want || got.Status != status {
 				t.Errorf("HTTP %d, kind %d: %s (HTTP %d), want %s", status, kind, got.Class, got.Status, want)
 			}
@@ -141,7 +141,7 @@ func TestEveryAnswerHasItsClass(t *testing.T) {
 		"TLS": tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
 	} {
 		for _, kind := range []pathKind{path, id} {
-			if got := classify("GET /x/", kind, answer{err: err}, time.Time{}); got.Class != target.ClassUnavailable || !errors.Is(got, err) {
+			if got := classify("v1", "GET /x/", kind, answer{err: err}, time.Time{}); got.Class != target.ClassUnavailable || !errors.Is(got, err) {
 				t.Errorf("%s, kind %d: %s (%v)", name, kind, got.Class, got)
 			}
 		}
@@ -168,11 +168,11 @@ func TestWords(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := words([]byte(test.body))
+			got := detail([]byte(test.body))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if len(got) > maxWords {
+			if len(got) > maxDetail {
 				t.Errorf("%d bytes", len(got))
 			}
 		})
@@ -183,8 +183,8 @@ func FuzzWords(f *testing.F) {
 	f.Add([]byte(`{"detail":[{"loc":["body",0],"msg":"m"}]}`))
 	f.Add([]byte("\xe2\x82"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got := words(body)
-		if len(got) > maxWords || strings.ToValidUTF8(got, "") != got || strings.ContainsAny(got, "\n\r\x00\x1b") {
+		got := detail(body)
+		if len(got) > maxDetail || strings.ToValidUTF8(got, "") != got || strings.ContainsAny(got, "\n\r\x00\x1b") {
 			t.Errorf("%q", got)
 		}
 	})

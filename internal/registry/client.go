@@ -28,33 +28,34 @@ const (
 	// on a connection that is just being closed fails with its outcome unknown.
 	idleTimeout = 4 * time.Second
 	// maxItem bounds an answer, and of a page each row.
-	maxItem = 1 << 20
+	MaxItem = 1 << 20
 	// maxErrorBody bounds what words are looked for in.
 	maxErrorBody = 64 << 10
 )
 
 // request is one call of the registry.
-type request struct {
-	method   string
-	endpoint string // a path template, such as /components/{id}
-	id       int64  // stands for {id}
-	query    url.Values
-	body     any
+type Request struct {
+	Method string
+	Path   string // a path template, such as /components/{id}
+	ID     int64  // stands for {id}
+	Query  url.Values
+	Body   any
 	// row takes the next row off an answer that is a list; nil where the answer is one item.
-	row func(*jsontext.Decoder) error
+	Row func(*jsontext.Decoder) error
 }
 
-func (r request) String() string { return r.method + " " + r.endpoint }
+func (r Request) String() string { return r.Method + " " + r.Path }
 
-func (r request) kind() pathKind {
-	if strings.Contains(r.endpoint, "{id}") {
+func (r Request) kind() pathKind {
+	if strings.Contains(r.Path, "{id}") {
 		return item
 	}
 	return collection
 }
 
 // client sends requests, times them and turns whatever is not success into a failure.
-type client struct {
+type Client struct {
+	api     string // what the registry speaks, for messages
 	http    *http.Client
 	base    *url.URL // without user
 	auth    string   // the Authorization header; empty for none
@@ -65,18 +66,19 @@ type client struct {
 	now     func() time.Time
 }
 
-func newClient(cfg Config, metrics *Metrics, log zerolog.Logger) *client {
+// newClient expects a configuration that has passed Validate. The API names what the registry speaks, for messages.
+func NewClient(cfg Config, api string, metrics *Metrics, log zerolog.Logger) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = maxConnections
 	transport.MaxIdleConnsPerHost = maxConnections
 	transport.IdleConnTimeout = idleTimeout
-	c := &client{
+	c := &Client{
 		http: &http.Client{
 			Transport: transport,
 			// A redirect turns a POST into a GET, or carries the key to another host. It is a wrong URL: say so.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		timeout: cfg.timeout(), metrics: metrics, log: log, now: time.Now,
+		api: api, timeout: time.Duration(cfg.Timeout), metrics: metrics, log: log, now: time.Now,
 	}
 	base, err := url.Parse(cfg.URL)
 	if err != nil { // Validate has refused it
@@ -95,9 +97,12 @@ func newClient(cfg Config, metrics *Metrics, log zerolog.Logger) *client {
 	return c
 }
 
+// close gives up idle connections. Call it when no request is under way any more.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // do sends the request and decodes the answer into out, unless that is nil. Its error is a *syncer.Failure or, once the
 // caller's context has ended, that context's error. After such an end nothing is sent.
-func (c *client) do(ctx context.Context, r request, out any) error {
+func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s: %w", r, err)
 	}
@@ -111,9 +116,9 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 	if a.status != 0 {
 		status = strconv.Itoa(a.status)
 	}
-	c.metrics.calls.WithLabelValues(r.method, r.endpoint, status).Inc()
-	c.metrics.duration.WithLabelValues(r.method, r.endpoint).Observe(took.Seconds())
-	tracing.Log(spanning, c.log.Debug()).Str("method", r.method).Str("endpoint", r.endpoint).Int64("id", r.id).Str("status", status).
+	c.metrics.calls.WithLabelValues(r.Method, r.Path, status).Inc()
+	c.metrics.duration.WithLabelValues(r.Method, r.Path).Observe(took.Seconds())
+	tracing.Log(spanning, c.log.Debug()).Str("method", r.Method).Str("endpoint", r.Path).Int64("id", r.ID).Str("status", status).
 		Dur("took", took).Msg("registry request")
 
 	if a.err == nil && a.unreadable == nil && a.status >= 200 && a.status < 300 {
@@ -122,11 +127,11 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 	if a.err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", r, ctx.Err())
 	}
-	return classify(r.String(), r.kind(), a, c.now())
+	return classify(c.api, r.String(), r.kind(), a, c.now())
 }
 
 // send does the round trip within the time limit.
-func (c *client) send(ctx context.Context, r request, out any) answer {
+func (c *Client) send(ctx context.Context, r Request, out any) answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, &timeoutError{c.timeout})
 	defer cancel()
 	req, err := c.build(ctx, r)
@@ -145,9 +150,9 @@ func (c *client) send(ctx context.Context, r request, out any) answer {
 		a.body = c.redact(body)
 		return a
 	}
-	body := &bounded{from: response.Body, left: maxItem}
-	if r.row != nil {
-		err = decodeRows(body, r.row)
+	body := &bounded{from: response.Body, left: MaxItem}
+	if r.Row != nil {
+		err = decodeRows(body, r.Row)
 	} else {
 		var whole []byte
 		if whole, err = io.ReadAll(body); err == nil && out != nil {
@@ -173,7 +178,7 @@ func decodeRows(body *bounded, row func(*jsontext.Decoder) error) error {
 		return errors.New("it is no list")
 	}
 	for decoder.PeekKind() != ']' {
-		body.left = maxItem
+		body.left = MaxItem
 		if err := row(decoder); err != nil {
 			return err
 		}
@@ -192,7 +197,7 @@ type bounded struct {
 	failure error // of the transport
 }
 
-var errTooLong = fmt.Errorf("an item of it is larger than %d MiB", maxItem>>20)
+var errTooLong = fmt.Errorf("an item of it is larger than %d MiB", MaxItem>>20)
 
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
@@ -207,16 +212,16 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *client) build(ctx context.Context, r request) (*http.Request, error) {
+func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {
 	var body io.Reader
-	if r.body != nil {
-		encoded, err := json.Marshal(r.body)
+	if r.Body != nil {
+		encoded, err := json.Marshal(r.Body)
 		if err != nil {
 			return nil, fmt.Errorf("encode %s: %w", r, err)
 		}
 		body = bytes.NewReader(encoded)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, "", body)
+	req, err := http.NewRequestWithContext(ctx, r.Method, "", body)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +229,7 @@ func (c *client) build(ctx context.Context, r request) (*http.Request, error) {
 	req.Host = req.URL.Host
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", userAgent)
-	if r.body != nil {
+	if r.Body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.auth != "" {
@@ -235,16 +240,16 @@ func (c *client) build(ctx context.Context, r request) (*http.Request, error) {
 }
 
 // target is the request's URL, without user.
-func (c *client) target(r request) *url.URL {
+func (c *Client) target(r Request) *url.URL {
 	target := *c.base
-	target.Path += strings.ReplaceAll(r.endpoint, "{id}", strconv.FormatInt(r.id, 10))
+	target.Path += strings.ReplaceAll(r.Path, "{id}", strconv.FormatInt(r.ID, 10))
 	target.RawPath = ""
-	target.RawQuery = r.query.Encode()
+	target.RawQuery = r.Query.Encode()
 	return &target
 }
 
 // redact keeps the key out of words that quote the request.
-func (c *client) redact(body []byte) []byte {
+func (c *Client) redact(body []byte) []byte {
 	if c.secret == "" {
 		return body
 	}
@@ -275,7 +280,7 @@ func transportError(ctx context.Context, err error) error {
 }
 
 // contextEnded says whether an error is the end of a caller's context: everything else is a failure.
-func contextEnded(err error) bool {
+func ContextEnded(err error) bool {
 	var failure *target.Failure
 	return err != nil && !errors.As(err, &failure) &&
 		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"odasync/internal/component"
@@ -94,4 +93,26 @@ func publicURL(base *url.URL) string {
 	return strings.TrimRight(shown.String(), "/")
 }
 
-func (c Config) timeout() time.Duration { return time.Duration(c.Timeout) }
+// Address is the registry's URL without user and password: what may be shown and remembered.
+func (c Config) Address() string {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return "" // Validate has refused it
+	}
+	return publicURL(u)
+}
+
+// componentName is the inverse of entryName. An entry that was named in another format keeps its name.
+func (c Config) ComponentName(namespace, entry string) string {
+	if c.NameFormat == FormatNamespaceName {
+		return strings.TrimPrefix(entry, namespace+".")
+	}
+	return entry
+}
+
+func (c Config) EntryName(key component.Key) string {
+	if c.NameFormat == FormatNamespaceName {
+		return key.Namespace + "." + key.Name
+	}
+	return key.Name
+}

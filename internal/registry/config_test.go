@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/component"
@@ -99,19 +97,4 @@ func TestConfigValidate(t *testing.T) {
 			t.Errorf("error = %v, want one line for each of the 5 variables that must be set", err)
 		}
 	})
-}
-
-func TestMetricsFollowTheConventions(t *testing.T) {
-	gatherer := prometheus.NewRegistry()
-	NewMetrics(gatherer)
-	problems, err := testutil.GatherAndLint(gatherer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range problems {
-		t.Errorf("%s: %s", p.Metric, p.Text)
-	}
-	if n, err := testutil.GatherAndCount(gatherer, "oda_collector_registry_api_calls_total"); err != nil || n != 34 {
-		t.Errorf("%d counters exist at the start (%v), want 34", n, err)
-	}
 }

@@ -6,40 +6,37 @@ import (
 	"odasync/internal/target"
 )
 
-// maxRounds bounds how often an apply reads again and starts over because the registry changed underneath.
-const maxRounds = 3
-
-func moved(request, reason string) *target.Failure {
-	return &target.Failure{Class: target.ClassConflict, Request: request, Detail: clean(reason)}
+func Conflict(request, reason string) *target.Failure {
+	return &target.Failure{Class: target.ClassConflict, Request: request, Detail: Clean(reason)}
 }
 
-func asFailure(err error) (*target.Failure, bool) {
+func AsFailure(err error) (*target.Failure, bool) {
 	var failure *target.Failure
 	return failure, errors.As(err, &failure)
 }
 
-func isMoved(err error) bool    { return target.ClassOf(err) == target.ClassConflict }
-func isRejected(err error) bool { return target.ClassOf(err) == target.ClassInvalid }
+func IsConflict(err error) bool { return target.ClassOf(err) == target.ClassConflict }
+func IsInvalid(err error) bool  { return target.ClassOf(err) == target.ClassInvalid }
 
-func hasStatus(err error, status int) bool {
-	failure, ok := asFailure(err)
+func HasStatus(err error, status int) bool {
+	failure, ok := AsFailure(err)
 	return ok && failure.Status == status
 }
 
 // about puts what a request was about before the words of the registry, which seldom tell.
-func about(err error, what string) error {
-	failure, ok := asFailure(err)
+func About(err error, what string) error {
+	failure, ok := AsFailure(err)
 	if !ok {
 		return err
 	}
 	named := *failure
-	named.Detail = clean(what + ": " + failure.Detail)
+	named.Detail = Clean(what + ": " + failure.Detail)
 	return &named
 }
 
 // refused makes a rejection one of odasync's configuration, where no component's content was in the request.
-func refused(err error) error {
-	failure, ok := asFailure(err)
+func Misconfigured(err error) error {
+	failure, ok := AsFailure(err)
 	if !ok || failure.Class != target.ClassInvalid {
 		return err
 	}

@@ -17,7 +17,7 @@ const noAnswer = "error"
 
 // NewMetrics registers the metrics. The counters exist from the start with the status of success and with "error",
 // which stands for no answer at all.
-func NewMetrics(registerer prometheus.Registerer) *Metrics {
+func NewMetrics(registerer prometheus.Registerer, known ...Request) *Metrics {
 	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "oda_collector_registry_api_calls_total",
@@ -33,28 +33,10 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	success := map[string]string{
 		http.MethodGet: "200", http.MethodPost: "201", http.MethodPut: "200", http.MethodPatch: "200", http.MethodDelete: "204",
 	}
-	for _, known := range []struct{ method, endpoint string }{
-		{http.MethodGet, pathHealth},
-		{http.MethodGet, pathRegistries},
-		{http.MethodPost, pathRegistries},
-		{http.MethodGet, pathRegistry},
-		{http.MethodPut, pathRegistry},
-		{http.MethodGet, pathLabels},
-		{http.MethodPost, pathLabels},
-		{http.MethodGet, pathComponents},
-		{http.MethodPost, pathComponents},
-		{http.MethodGet, pathComponent},
-		{http.MethodPut, pathComponent},
-		{http.MethodDelete, pathComponent},
-		{http.MethodGet, pathAPIs},
-		{http.MethodPost, pathAPIs},
-		{http.MethodPut, pathAPI},
-		{http.MethodDelete, pathAPI},
-		{http.MethodPatch, pathAPIStatus},
-	} {
-		m.calls.WithLabelValues(known.method, known.endpoint, success[known.method])
-		m.calls.WithLabelValues(known.method, known.endpoint, noAnswer)
-		m.duration.WithLabelValues(known.method, known.endpoint)
+	for _, r := range known {
+		m.calls.WithLabelValues(r.Method, r.Path, success[r.Method])
+		m.calls.WithLabelValues(r.Method, r.Path, noAnswer)
+		m.duration.WithLabelValues(r.Method, r.Path)
 	}
 	return m
 }

@@ -15,31 +15,31 @@ import (
 )
 
 // pageSize is the most that the registry gives at once; it gives 100 when not asked.
-const pageSize = 1000
+const PageSize = 1000
 
 // listTries is how often a collection that changes while it is read is read again from its start.
 const listTries = 3
 
 // rows receives a collection while it is read. A row is not kept once row has returned, so a collection of any size takes
 // the memory of one row.
-type rows[T any] struct {
+type Rows[T any] struct {
 	// begin is called before each reading from the start: what came before is void.
-	begin func()
-	row   func(*T)
+	Begin func()
+	Row   func(*T)
 }
 
 // list reads a whole collection. The registry pages by position and keeps no order, so a row that leaves while the pages
 // are read shifts the others past the reader unseen. Each page therefore begins with the last row of the page before:
 // where another row stands there, the rows have moved, and the reading starts again. Steady is false when they moved
 // each time; rows may then be missing. No row comes twice.
-func list[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64, to ...rows[T]) (steady bool, err error) {
+func List[T any](ctx context.Context, s *Session, endpoint string, query url.Values, id func(*T) int64, to ...Rows[T]) (steady bool, err error) {
 	for range listTries {
 		for _, each := range to {
-			each.begin()
+			each.Begin()
 		}
 		steady, err = listOnce(ctx, s, endpoint, query, id, func(row *T) {
 			for _, each := range to {
-				each.row(row)
+				each.Row(row)
 			}
 		})
 		if err != nil || steady {
@@ -50,21 +50,21 @@ func list[T any](ctx context.Context, s *session, endpoint string, query url.Val
 }
 
 // collect is list for a collection, or a part of one, that is small enough to be kept.
-func collect[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64) (all []T, steady bool, err error) {
-	steady, err = list(ctx, s, endpoint, query, id, rows[T]{begin: func() { all = nil }, row: func(row *T) { all = append(all, *row) }})
+func Collect[T any](ctx context.Context, s *Session, endpoint string, query url.Values, id func(*T) int64) (all []T, steady bool, err error) {
+	steady, err = List(ctx, s, endpoint, query, id, Rows[T]{Begin: func() { all = nil }, Row: func(row *T) { all = append(all, *row) }})
 	return all, steady, err
 }
 
-func listOnce[T any](ctx context.Context, s *session, endpoint string, query url.Values, id func(*T) int64, each func(*T)) (steady bool, err error) {
+func listOnce[T any](ctx context.Context, s *Session, endpoint string, query url.Values, id func(*T) int64, each func(*T)) (steady bool, err error) {
 	steady = true
 	seen := idSet{}
-	params := url.Values{"limit": {strconv.Itoa(pageSize)}}
+	params := url.Values{"limit": {strconv.Itoa(PageSize)}}
 	maps.Copy(params, query)
 	var last int64
 	for skip := 0; ; {
 		params.Set("skip", strconv.Itoa(skip))
 		count, fresh, first, previous := 0, 0, int64(0), last
-		err := s.do(ctx, request{method: http.MethodGet, endpoint: endpoint, query: params, row: func(decoder *jsontext.Decoder) error {
+		err := s.Do(ctx, Request{Method: http.MethodGet, Path: endpoint, Query: params, Row: func(decoder *jsontext.Decoder) error {
 			var row T
 			if err := json.UnmarshalDecode(decoder, &row); err != nil {
 				return err
@@ -73,8 +73,8 @@ func listOnce[T any](ctx context.Context, s *session, endpoint string, query url
 			if count++; count == 1 {
 				first = last
 			}
-			if count > pageSize {
-				return fmt.Errorf("more than the %d rows that were asked for: the parameter limit is ignored", pageSize)
+			if count > PageSize {
+				return fmt.Errorf("more than the %d rows that were asked for: the parameter limit is ignored", PageSize)
 			}
 			if seen.add(last) {
 				fresh++
@@ -85,7 +85,7 @@ func listOnce[T any](ctx context.Context, s *session, endpoint string, query url
 		if err != nil {
 			return false, err
 		}
-		if skip > 0 && count == pageSize && fresh == 0 {
+		if skip > 0 && count == PageSize && fresh == 0 {
 			return false, &target.Failure{
 				Class: target.ClassUnauthorized, Request: http.MethodGet + " " + endpoint,
 				Detail: fmt.Sprintf("the registry ignores the parameter skip: rows %d to %d are rows that came before: check COMPONENT_REGISTRY_URL and any proxy before it", skip, skip+count-1),
@@ -94,7 +94,7 @@ func listOnce[T any](ctx context.Context, s *session, endpoint string, query url
 		if skip > 0 && (count == 0 || first != previous) {
 			steady = false
 		}
-		if count < pageSize {
+		if count < PageSize {
 			return steady, nil
 		}
 		skip += count - 1

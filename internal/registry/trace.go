@@ -11,12 +11,12 @@ import (
 )
 
 // traced begins the span of a request for whatever is traced in the context.
-func (c *client) traced(ctx context.Context, r request) (context.Context, tracing.Span) {
+func (c *Client) traced(ctx context.Context, r Request) (context.Context, tracing.Span) {
 	ctx, span := tracing.Child(ctx, r.String(), trace.SpanKindClient)
 	if span.Recording() {
 		target := c.target(r)
 		span.Set(
-			semconv.HTTPRequestMethodKey.String(r.method), semconv.URLTemplate(r.endpoint),
+			semconv.HTTPRequestMethodKey.String(r.Method), semconv.URLTemplate(r.Path),
 			semconv.URLFull(target.String()), // the base is without user and password
 			semconv.ServerAddress(c.base.Hostname()), semconv.ServerPort(port(c.base.Port(), c.base.Scheme)),
 		)

@@ -1,0 +1,99 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxWords is the length of a failure's words in bytes.
+const maxDetail = 500
+
+// words takes the readable part of an error's body: the detail of FastAPI, a sentence or a list of problems; the message
+// that proxies put into their JSON; else the body as it is.
+func detail(body []byte) string {
+	var object struct {
+		Detail  json.RawMessage `json:"detail"`
+		Message string          `json:"message"`
+		Error   json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(body, &object) != nil {
+		return Clean(string(body))
+	}
+	var sentence string
+	var problems []struct {
+		Loc []any  `json:"loc"`
+		Msg string `json:"msg"`
+	}
+	switch {
+	case json.Unmarshal(object.Detail, &sentence) == nil && sentence != "":
+		return Clean(sentence)
+	case json.Unmarshal(object.Detail, &problems) == nil && len(problems) > 0:
+		var text strings.Builder
+		for i, problem := range problems {
+			if i > 0 {
+				text.WriteString("; ")
+			}
+			text.WriteString(location(problem.Loc))
+			text.WriteString(problem.Msg)
+			if text.Len() > maxDetail {
+				break
+			}
+		}
+		return Clean(text.String())
+	case object.Message != "":
+		return Clean(object.Message)
+	case json.Unmarshal(object.Error, &sentence) == nil && sentence != "":
+		return Clean(sentence)
+	}
+	return Clean(string(body))
+}
+
+// location writes a path such as [body label_ids 0] as "body.label_ids.0: ".
+func location(parts []any) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	text := make([]string, len(parts))
+	for i, part := range parts {
+		text[i] = fmt.Sprint(part)
+	}
+	return strings.Join(text, ".") + ": "
+}
+
+// clean makes one line of printable text of at most maxWords bytes, cut between characters.
+func Clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) <= maxDetail {
+		return text
+	}
+	const ellipsis = "…"
+	end := maxDetail - len(ellipsis)
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + ellipsis
+}
+
+// redirectTarget shows where a redirect leads without what might be secret in it.
+func redirectTarget(header http.Header) string {
+	target, err := url.Parse(header.Get("Location"))
+	if err != nil || target.String() == "" {
+		return "an unknown place"
+	}
+	target.RawQuery, target.Fragment = "", ""
+	return Clean(publicURL(target))
+}

@@ -1,0 +1,476 @@
+package v1
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/component"
+	"odasync/internal/refregistry"
+	"odasync/internal/registry"
+	"odasync/internal/target"
+)
+
+func TestApplyCreatesThenWritesNothing(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	c := sample("catalog", "products", "offers")
+	result := b.apply(v, c, target.Previous{})
+	if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
+		t.Error(diff)
+	}
+	want := target.Ref{Registry: "self", Name: "catalog", ID: "1", Digest: result.Ref.Digest}
+	if result.Ref != want || want.Digest == "" {
+		t.Errorf("record = %+v, want %+v with a digest", result.Ref, want)
+	}
+	if result.Writes != 11 { // 8 labels, the component, 2 APIs; the registry entry is not its own
+		t.Errorf("writes = %d, want 11", result.Writes)
+	}
+	for name, prior := range map[string]target.Previous{
+		"with its record": recordOf(result), "in doubt": {InDoubt: true}, "without anything": {},
+	} {
+		b.resetRequests()
+		again := b.apply(v, c, prior)
+		if _, writes := b.requests(); writes != 0 || again.Writes != 0 {
+			t.Errorf("repeat %s: %d writes, reported %d, want none", name, writes, again.Writes)
+		}
+		if again.Ref != result.Ref {
+			t.Errorf("repeat %s: record = %+v", name, again.Ref)
+		}
+	}
+	if reads, _ := b.requests(); reads != 2 {
+		t.Errorf("a repeat takes %d requests, want 2", reads)
+	}
+}
+
+func TestApplyWritesOnlyDifferences(t *testing.T) {
+	tests := map[string]struct {
+		change func(c *component.Component)
+		want   map[string]int
+		shown  string
+	}{
+		"a state": {
+			change: func(c *component.Component) { c.ExposedAPIs[0].Ready = false },
+			want:   map[string]int{"PATCH /exposed-apis/{id}/status": 1},
+			shown:  "/products spec=http://specs.example.org/products.json pending",
+		},
+		"an address": {
+			change: func(c *component.Component) { c.ExposedAPIs[0].URL = "http://new.example.org/" },
+			want:   map[string]int{"PUT /exposed-apis/{id}": 1},
+			shown:  "api products http://new.example.org/ spec=http://specs.example.org/products.json ready",
+		},
+		"a specification gone": {
+			change: func(c *component.Component) { c.ExposedAPIs[0].Specifications = nil },
+			want:   map[string]int{"PUT /exposed-apis/{id}": 1},
+			shown:  "/products spec= ready",
+		},
+		"a component that terminates": {
+			change: func(c *component.Component) { c.Terminating = true },
+			want:   map[string]int{},
+			shown:  "/products spec=http://specs.example.org/products.json ready",
+		},
+		"an API removed": {
+			change: func(c *component.Component) { c.ExposedAPIs = c.ExposedAPIs[1:] },
+			want:   map[string]int{"DELETE /exposed-apis/{id}": 1},
+			shown:  "api offers",
+		},
+		"an API that lost its address": {
+			change: func(c *component.Component) { c.ExposedAPIs[0].URL = "" },
+			want:   map[string]int{"DELETE /exposed-apis/{id}": 1},
+			shown:  "api offers",
+		},
+		"an API added": {
+			change: func(c *component.Component) {
+				c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
+			},
+			want:  map[string]int{"POST /labels/": 1, "POST /exposed-apis/": 1},
+			shown: "api prices http://catalog.example.org/prices",
+		},
+		"a label": {
+			change: func(c *component.Component) { c.Labels["team"] = "blue" },
+			want:   map[string]int{"POST /labels/": 1, "PUT /components/{id}": 1, "PUT /exposed-apis/{id}": 2},
+			shown:  "namespace:components team:blue]",
+		},
+		"a label gone": {
+			change: func(c *component.Component) { c.Labels = nil },
+			want:   map[string]int{"PUT /components/{id}": 1, "PUT /exposed-apis/{id}": 2},
+			shown:  "component catalog map[component-version:1.0.0 functionalBlock",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			v := b.adapter()
+			c := sample("catalog", "products", "offers")
+			first := b.apply(v, c, target.Previous{})
+			test.change(c)
+			b.resetRequests()
+			result := b.apply(v, c, recordOf(first))
+
+			got, writes := map[string]int{}, 0
+			for request, n := range b.server.Load().Requests() {
+				if !strings.HasPrefix(request, "GET ") {
+					got[request] = n
+					writes += n
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if result.Writes != writes {
+				t.Errorf("reported %d writes of %d", result.Writes, writes)
+			}
+			if shown := b.shown("self", "catalog"); !strings.Contains(shown, test.shown) {
+				t.Errorf("the registry shows\n%s\nwithout %q", shown, test.shown)
+			}
+			b.resetRequests()
+			b.apply(v, c, recordOf(result))
+			if _, writes := b.requests(); writes != 0 {
+				t.Errorf("the repeat writes %d times", writes)
+			}
+		})
+	}
+}
+
+func TestApplyFindsWhatIsBeyondTheFirstPages(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		count   int
+		shuffle bool
+	}{
+		{name: "100", count: 130},
+		{name: "1000", count: 1005},
+		{name: "1000 in no order", count: 1005, shuffle: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{ShuffleLists: test.shuffle})
+			for i := range test.count {
+				b.rawRegistry(fmt.Sprintf("other-%d", i))
+				b.rawLabel("filler", fmt.Sprint(i))
+			}
+			b.rawRegistry("self")
+			label := b.rawLabel("componentName", "catalog")
+			for i := range test.count {
+				b.rawComponent("self", fmt.Sprintf("filler-%d", i))
+			}
+			b.rawComponent("self", "catalog", label)
+			b.rawAPI("self", "filler-0", "other")
+			b.rawAPI("self", "catalog", "products")
+			b.resetRequests()
+
+			b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
+			if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+				t.Error(diff)
+			}
+			sent := b.server.Load().Requests()
+			if sent["POST /registries/"]+sent["POST /components/"]+sent["POST /exposed-apis/"] != 0 {
+				t.Errorf("created what was there: %v", sent)
+			}
+			if n := len(b.snapshot().Registries); n != test.count+1 {
+				t.Errorf("%d registries, want %d", n, test.count+1)
+			}
+			seen := map[string]int{}
+			for _, l := range b.snapshot().Labels {
+				seen[l.Key+"="+l.Value]++
+			}
+			if seen["componentName=catalog"] != 1 {
+				t.Errorf("the label exists %d times", seen["componentName=catalog"])
+			}
+		})
+	}
+}
+
+func TestApplyKeepsManyLabels(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	c := sample("catalog")
+	for i := range 150 {
+		c.Labels[fmt.Sprintf("%slabel-%d", labelPrefix, i)] = "x"
+	}
+	b.apply(b.adapter(), c, target.Previous{})
+	// A second adapter knows the ids from the list only.
+	v := b.adapter()
+	b.apply(v, c, target.Previous{})
+	if got := len(b.snapshot().Components[0].Labels); got != 156 {
+		t.Errorf("%d labels, want 156", got)
+	}
+}
+
+func TestApplyCollapsesDuplicates(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	c := sample("catalog", "products", "offers")
+	first := b.apply(v, c, target.Previous{})
+	b.rawAPI("self", "catalog", "products")
+	b.rawAPI("self", "catalog", "products")
+	b.rawAPI("self", "catalog", "gone")
+	b.apply(v, c, recordOf(first))
+	if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
+		t.Error(diff)
+	}
+	if got := b.snapshot().APIs[1].ID; got != 1 {
+		t.Errorf("API %d of three stayed, want the one that was right, 1", got)
+	}
+}
+
+func TestApplyDoesNotDoubleLeftoverAPIs(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	b.rawRegistry("self")
+	id := b.rawComponent("self", "catalog")
+	b.rawAPI("self", "catalog", "products")
+	b.rawAPI("self", "catalog", "gone")
+	b.raw("DELETE", fmt.Sprintf("/components/%d", id), nil)
+	b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
+	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestApplyAdoptsTheEntriesOfOlderCollectors(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	b.rawRegistry("self")
+	old := b.rawLabel("componentName", "catalog")
+	stale := b.rawLabel("team", "nobody")
+	id := b.rawComponent("self", "catalog", old, stale)
+	b.rawAPI("self", "catalog", "products", old, stale, b.rawLabel("api-name", "products"))
+	b.rawAPI("self", "catalog", "dropped-long-ago", old)
+	result := b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
+	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+		t.Error(diff)
+	}
+	if result.Ref.ID != fmt.Sprint(id) {
+		t.Errorf("record %+v, want the collector's entry %d", result.Ref, id)
+	}
+}
+
+func TestApplyFollowsAnotherNameFormat(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	c := sample("catalog", "products")
+	before := b.apply(b.adapter(), c, target.Previous{})
+	v := b.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
+	after := b.apply(v, c, recordOf(before))
+	if shown := b.shown("self", "catalog"); shown != "" {
+		t.Errorf("the old name still shows\n%s", shown)
+	}
+	if shown := b.shown("self", "components.catalog"); strings.Count(shown, "\n") != 1 {
+		t.Errorf("the new name shows\n%s", shown)
+	}
+	if after.Ref.Name != "components.catalog" {
+		t.Errorf("record = %+v", after.Ref)
+	}
+}
+
+func TestApplyFollowsAnotherRegistryName(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	c := sample("catalog", "products")
+	before := b.apply(b.adapter(), c, target.Previous{})
+	v := b.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
+	b.apply(v, c, recordOf(before))
+	if shown := b.shown("self", "catalog"); shown != "" {
+		t.Errorf("the old registry still shows\n%s", shown)
+	}
+	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("north", "catalog")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestApplyLeavesAnOldNameThatIsAnotherOwnersNow(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	c := sample("catalog", "products")
+	before := b.apply(b.adapter(), c, target.Previous{})
+	namespaced := b.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
+	if _, err := namespaced.Delete(t.Context(), keyOf(c), recordOf(before)); err != nil {
+		t.Fatal(err)
+	}
+	other := sample("catalog", "theirs")
+	other.Namespace = "elsewhere"
+	b.apply(b.adapter(), other, target.Previous{})
+	b.apply(namespaced, c, recordOf(before))
+	if shown := b.shown("self", "catalog"); !strings.Contains(shown, "namespace:elsewhere") || !strings.Contains(shown, "api theirs") {
+		t.Errorf("the other owner's entry became\n%s", shown)
+	}
+}
+
+func TestApplyRefusesAnotherOwnersEntry(t *testing.T) {
+	c := sample("catalog", "products")
+	tests := map[string]struct {
+		key   component.Key
+		words []string
+	}{
+		"another namespace": {
+			key:   component.Key{Cluster: testCluster, Namespace: "other", Name: "catalog"},
+			words: []string{`namespace "components"`, "east/other/catalog", "COMPONENT_NAME_FORMAT=namespace.name", "COMPONENT_REGISTRY_NAME"},
+		},
+		"another cluster": {
+			key:   component.Key{Cluster: "west", Namespace: testNamespace, Name: "catalog"},
+			words: []string{`"odasync/east"`, "west/components/catalog", "COMPONENT_REGISTRY_NAME"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			b.apply(b.adapter(), c, target.Previous{})
+			before := b.snapshot()
+			for which, v := range map[string]*Adapter{"a new adapter": b.adapter(), "with a record": b.adapter()} {
+				prior := target.Previous{}
+				if which == "with a record" {
+					prior.Ref = target.Ref{Registry: "self", Name: "catalog", ID: "1"}
+				}
+				result, err := v.Apply(t.Context(), test.key, sample("catalog", "mine"), prior)
+				fails(t, err, target.ClassNameConflict, test.words...)
+				if result.Writes != 0 || result.Ref != (target.Ref{}) {
+					t.Errorf("%s: result = %+v, want nothing", which, result)
+				}
+			}
+			if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+				t.Errorf("the entry changed: %s", diff)
+			}
+		})
+	}
+}
+
+func TestApplyShowsTwoNamespacesApart(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
+	for _, namespace := range []string{"blue", "green"} {
+		c := sample("catalog", namespace)
+		c.Namespace = namespace
+		b.apply(v, c, target.Previous{})
+	}
+	for _, namespace := range []string{"blue", "green"} {
+		if shown := b.shown("self", namespace+".catalog"); !strings.Contains(shown, "api "+namespace) {
+			t.Errorf("%s shows\n%s", namespace, shown)
+		}
+	}
+}
+
+func TestApplyPassesOnTheRegistrysWords(t *testing.T) {
+	long := strings.Repeat("n", 101)
+	tests := map[string]struct {
+		component *component.Component
+		words     []string
+	}{
+		"a name too long": {
+			component: sample(long),
+			words:     []string{"POST /components/: HTTP 422", "body.name: ensure this value has at most 100 characters"},
+		},
+		"an API name too long": {
+			component: sample("catalog", long, "short"),
+			words:     []string{"POST /exposed-apis/: HTTP 422", "API " + long, "body.name: ensure this value has at most 100 characters"},
+		},
+		"an address too long": {
+			component: func() *component.Component {
+				c := sample("catalog", "long", "short")
+				c.ExposedAPIs[0].URL = "http://example.org/" + strings.Repeat("x", 500)
+				return c
+			}(),
+			words: []string{"API long: body.url: ensure this value has at most 500 characters"},
+		},
+		"a label too long": {
+			component: func() *component.Component {
+				c := sample("catalog")
+				c.Metadata.Version = strings.Repeat("9", 201)
+				return c
+			}(),
+			words: []string{"POST /labels/: HTTP 422", `label "component-version"`, "body.value: ensure this value has at most 200 characters"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			v := b.adapter()
+			_, err := v.Apply(t.Context(), keyOf(test.component), test.component, target.Previous{})
+			fails(t, err, target.ClassInvalid, test.words...)
+			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(b.shown("self", "catalog"), "api short") {
+				t.Errorf("the other API is missing:\n%s", b.shown("self", "catalog"))
+			}
+			b.apply(v, sample("other", "products"), target.Previous{})
+		})
+	}
+}
+
+func TestApplyCreatesTheRegistryEntry(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter(func(cfg *registry.Config) {
+		cfg.URL = strings.Replace(cfg.URL, "http://", "http://user:word@", 1) + "/"
+	})
+	b.apply(v, sample("catalog"), target.Previous{})
+	want := []refregistry.Registry{{ID: 1, Name: "self", Type: "self", URL: b.url, Labels: map[string]string{}}}
+	if diff := cmp.Diff(want, b.snapshot().Registries); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestApplyMendsWhatVanishedUnderneath(t *testing.T) {
+	tests := map[string]func(b *bench, id string){
+		"the component":      func(b *bench, id string) { b.raw(http.MethodDelete, "/components/"+id, nil) },
+		"an API":             func(b *bench, _ string) { b.raw(http.MethodDelete, "/exposed-apis/1", nil) },
+		"the registry entry": func(b *bench, _ string) { b.raw(http.MethodDelete, "/registries/1", nil) },
+		"the component's labels": func(b *bench, id string) {
+			b.raw(http.MethodPut, "/components/"+id, componentUpdate{LabelIDs: []int64{}})
+		},
+		"a label":         func(b *bench, _ string) { b.raw(http.MethodDelete, "/labels/1", nil) },
+		"a label's words": func(b *bench, _ string) { b.raw(http.MethodPut, "/labels/1", labelCreate{"renamed", "label"}) },
+		"the component with its entry": func(b *bench, id string) {
+			b.raw(http.MethodDelete, "/components/"+id, nil)
+			b.raw(http.MethodDelete, "/registries/1", nil)
+		},
+	}
+	for name, harm := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			v := b.adapter()
+			c := sample("catalog", "products", "offers")
+			first := b.apply(v, c, target.Previous{})
+			harm(b, first.Ref.ID)
+			// Another API to create shows whether the registry entry is there.
+			c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
+			second := b.apply(v, c, recordOf(first))
+			if diff := cmp.Diff(sampleShown("catalog", "offers", "prices", "products"), b.shown("self", "catalog")); diff != "" {
+				t.Error(diff)
+			}
+			b.resetRequests()
+			b.apply(v, c, recordOf(second))
+			if _, writes := b.requests(); writes != 0 {
+				t.Errorf("the repeat writes %d times", writes)
+			}
+		})
+	}
+}
+
+func TestApplyTakesWhatAnotherReplicaCreated(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	early := b.adapter()
+	b.apply(early, sample("warm-up"), target.Previous{})
+	c := sample("catalog", "products")
+	late := b.adapter()
+	b.apply(late, c, target.Previous{})
+	// The first adapter has no record, no doubt and an index from before: the registry's refusal tells.
+	b.apply(early, c, target.Previous{})
+	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+		t.Error(diff)
+	}
+	// What the other has deleted and created again stands under an id that this one does not know.
+	if _, err := late.Delete(t.Context(), keyOf(c), target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}}); err != nil {
+		t.Fatal(err)
+	}
+	b.apply(late, sample("between"), target.Previous{})
+	b.apply(late, c, target.Previous{})
+	b.apply(early, c, target.Previous{})
+	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestApplySurvivesARecordOfAnotherAdapter(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	c := sample("catalog", "products")
+	b.apply(v, c, target.Previous{})
+	result := b.apply(v, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "self:catalog"}})
+	if result.Ref.ID != "1" || result.Writes != 0 {
+		t.Errorf("result = %+v", result)
+	}
+}

@@ -1,0 +1,102 @@
+package v1
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/target"
+)
+
+func TestAThousandComponentsWithinBudget(t *testing.T) {
+	const count, workers = 1000, 16
+	b := newBench(t, refregistry.Config{})
+	results := make([]target.Result, count)
+	each := func(v *Adapter, prior func(i int) target.Previous) {
+		t.Helper()
+		b.resetRequests()
+		var group sync.WaitGroup
+		for worker := range workers {
+			group.Go(func() {
+				for i := worker; i < count; i += workers {
+					c := sample(fmt.Sprint("component-", i), "products", "offers")
+					result, err := v.Apply(t.Context(), keyOf(c), c, prior(i))
+					if err != nil {
+						t.Error(err)
+					}
+					results[i] = result
+				}
+			})
+		}
+		group.Wait()
+	}
+	known := func(i int) target.Previous { return recordOf(results[i]) }
+	unknown := func(int) target.Previous { return target.Previous{} }
+
+	v := b.adapter()
+	each(v, unknown)
+	all, writes := b.requests()
+	t.Logf("first sync: %d requests, %d of them writes", all, writes)
+	if all > 4100 {
+		t.Errorf("the first sync takes %d requests, want at most 4100", all)
+	}
+	if s := b.snapshot(); len(s.Components) != count || len(s.APIs) != 2*count {
+		t.Errorf("%d components and %d APIs", len(s.Components), len(s.APIs))
+	}
+
+	for name, prior := range map[string]func(int) target.Previous{"with records": known, "without records": unknown} {
+		for which, adapter := range map[string]*Adapter{"the same adapter": v, "a new one": b.adapter()} {
+			each(adapter, prior)
+			all, writes := b.requests()
+			t.Logf("repeat %s by %s: %d requests, %d of them writes", name, which, all, writes)
+			if writes != 0 {
+				t.Errorf("the repeat %s by %s writes %d times", name, which, writes)
+			}
+			if all > 2*count+10 {
+				t.Errorf("the repeat %s by %s takes %d requests", name, which, all)
+			}
+		}
+	}
+	if t.Failed() {
+		t.Log(b.server.Load().Requests())
+	}
+}
+
+// Two replicas start at once on components that share their labels.
+func TestConcurrentCreatorsOfOneLabel(t *testing.T) {
+	const count = 40
+	b := newBench(t, refregistry.Config{})
+	var group sync.WaitGroup
+	for replica := range 2 {
+		v := b.adapter()
+		for worker := range 8 {
+			group.Go(func() {
+				for i := worker; i < count; i += 8 {
+					c := sample(fmt.Sprintf("component-%d-%d", replica, i), "products")
+					c.Labels["team"] = fmt.Sprint("team-", i)
+					if _, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	group.Wait()
+	s := b.snapshot()
+	if len(s.Registries) != 1 || len(s.Components) != 2*count || len(s.APIs) != 2*count {
+		t.Errorf("%d registries, %d components, %d APIs", len(s.Registries), len(s.Components), len(s.APIs))
+	}
+	seen := map[string]bool{}
+	for _, l := range s.Labels {
+		if seen[l.Key+"="+l.Value] {
+			t.Errorf("label %s=%s twice", l.Key, l.Value)
+		}
+		seen[l.Key+"="+l.Value] = true
+	}
+	for _, c := range s.Components {
+		if len(c.Labels) != 7 {
+			t.Errorf("%s has the labels %v", c.Name, c.Labels)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package v1
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/registry"
+	"odasync/internal/target"
+)
+
+func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
+	b := newBench(t, refregistry.Config{RecordHistory: true})
+	v := b.adapter()
+	c := sample("catalog", "products", "offers")
+	if empty, err := v.Delete(t.Context(), keyOf(c), target.Previous{}); err != nil || empty.Writes != 0 {
+		t.Errorf("delete from an empty registry: %d writes, %v; the registry entry is not the component's", empty.Writes, err)
+	}
+	first := b.apply(v, c, target.Previous{})
+	b.apply(v, sample("other", "stays"), target.Previous{})
+	result, err := v.Delete(t.Context(), keyOf(c), recordOf(first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (target.Result{Requests: 5, Writes: 3}); result != want {
+		t.Errorf("result = %+v, want %+v", result, want)
+	}
+	var order []string
+	for _, w := range b.server.Load().History() {
+		if w.Method == "DELETE" {
+			order = append(order, strings.TrimSpace(w.Kind+" "+w.Component+" "+w.API))
+		}
+	}
+	want := []string{"exposed-api catalog products", "exposed-api catalog offers", "component catalog"}
+	if diff := cmp.Diff(want, order); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(sampleShown("other", "stays"), b.shown("self", "other")); diff != "" {
+		t.Errorf("the other component: %s", diff)
+	}
+
+	b.resetRequests()
+	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{}); err != nil {
+		t.Errorf("delete what is gone: %v", err)
+	}
+	if all, _ := b.requests(); all != 0 {
+		t.Errorf("deleting what is known to be gone takes %d requests", all)
+	}
+	b.apply(v, c, target.Previous{})
+	if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
+		t.Errorf("created again: %s", diff)
+	}
+}
+
+func TestDelete(t *testing.T) {
+	tests := map[string]struct {
+		prepare func(b *bench)
+		prior   func(record target.Ref) target.Previous
+		gone    bool
+	}{
+		"by the record": {
+			prior: func(r target.Ref) target.Previous { return target.Previous{Ref: r} }, gone: true,
+		},
+		"by the index, without a record": {
+			prior: func(target.Ref) target.Previous { return target.Previous{} }, gone: true,
+		},
+		"by the list, when the record's id is wrong": {
+			prior: func(r target.Ref) target.Previous { r.ID = "77"; return target.Previous{Ref: r} }, gone: true,
+		},
+		"by the record alone, when its labels are gone": {
+			prepare: func(b *bench) { b.raw("PUT", "/components/1", componentUpdate{LabelIDs: []int64{}}) },
+			prior:   func(r target.Ref) target.Previous { return target.Previous{Ref: r} }, gone: true,
+		},
+		"nothing without owner that no record knows": {
+			prepare: func(b *bench) { b.raw("PUT", "/components/1", componentUpdate{LabelIDs: []int64{}}) },
+			prior:   func(target.Ref) target.Previous { return target.Previous{} },
+		},
+		"nothing of another cluster": {
+			prepare: func(b *bench) {
+				b.raw("PUT", "/components/1", componentUpdate{LabelIDs: []int64{b.rawLabel("managed-by", "odasync/west")}})
+			},
+			prior: func(r target.Ref) target.Previous { return target.Previous{Ref: r} },
+		},
+		"nothing of another namespace": {
+			prepare: func(b *bench) {
+				b.raw("PUT", "/components/1", componentUpdate{LabelIDs: []int64{b.rawLabel("namespace", "elsewhere")}})
+			},
+			prior: func(r target.Ref) target.Previous { return target.Previous{Ref: r, InDoubt: true} },
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			c := sample("catalog", "products")
+			record := b.apply(b.adapter(), c, target.Previous{}).Ref
+			if test.prepare != nil {
+				test.prepare(b)
+			}
+			before := b.snapshot()
+			result, err := b.adapter().Delete(t.Context(), keyOf(c), test.prior(record))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result.Ref != (target.Ref{}) {
+				t.Errorf("record = %+v, want none", result.Ref)
+			}
+			if !test.gone {
+				if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+					t.Error(diff)
+				}
+				return
+			}
+			if shown := b.shown("self", "catalog"); shown != "" {
+				t.Errorf("still shown:\n%s", shown)
+			}
+		})
+	}
+}
+
+func TestDeleteRemovesTheLeftoverAPIsOfAComponentThatIsGone(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	c := sample("catalog", "products")
+	record := b.apply(v, c, target.Previous{}).Ref
+	b.rawAPI("self", "catalog", "of-somebody-else")
+	b.raw("DELETE", "/components/"+record.ID, nil)
+	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{Ref: record}); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, a := range b.snapshot().APIs {
+		left = append(left, a.Name)
+	}
+	if diff := cmp.Diff([]string{"of-somebody-else"}, left); diff != "" {
+		t.Error(diff)
+	}
+	// They belong to whoever has the name next.
+	b.apply(v, c, target.Previous{})
+	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDeleteCountsWhatAnotherDeletedAsDone(t *testing.T) {
+	for _, path := range []string{"/exposed-apis/", "/components/"} {
+		b := newBench(t, refregistry.Config{})
+		v := b.adapter()
+		c := sample("catalog", "products")
+		first := b.apply(v, c, target.Previous{})
+		b.server.Load().SetFault(on(1, "DELETE", path, refregistry.Fault{After: true, Status: 404, Body: `{"detail":"not found"}`}))
+		if _, err := v.Delete(t.Context(), keyOf(c), recordOf(first)); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if s := b.snapshot(); len(s.Components)+len(s.APIs) != 0 {
+			t.Errorf("%s: left %+v %+v", path, s.Components, s.APIs)
+		}
+	}
+}
+
+func TestDeleteUnderAnEarlierRegistryNameReadsItsList(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	c := sample("catalog", "products")
+	b.apply(b.adapter(), c, target.Previous{})
+	v := b.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
+	record := target.Ref{Registry: "self", Name: "catalog", ID: "99"} // the registry was restored under other ids
+	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{Ref: record}); err != nil {
+		t.Fatal(err)
+	}
+	if shown := b.shown("self", "catalog"); shown != "" {
+		t.Errorf("still shown:\n%s", shown)
+	}
+}
+
+func TestDeleteInDoubtFindsWhatWasCreatedUnnoticed(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	late := b.adapter()
+	b.apply(late, sample("warm-up"), target.Previous{})
+	c := sample("catalog", "products")
+	b.apply(b.adapter(), c, target.Previous{}) // by a replica that died before it could record that
+	if _, err := late.Delete(t.Context(), keyOf(c), target.Previous{InDoubt: true}); err != nil {
+		t.Fatal(err)
+	}
+	if shown := b.shown("self", "catalog"); shown != "" {
+		t.Errorf("still shown:\n%s", shown)
+	}
+}
+
+func TestDeleteAfterAnUnfinishedChangeOfTheNameRemovesBoth(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	c := sample("catalog", "products")
+	record := b.apply(b.adapter(), c, target.Previous{}).Ref
+	namespaced := func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName }
+	b.apply(b.adapter(namespaced), c, target.Previous{})
+	if _, err := b.adapter(namespaced).Delete(t.Context(), keyOf(c), target.Previous{Ref: record, InDoubt: true}); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.snapshot(); len(s.Components)+len(s.APIs) != 0 {
+		t.Errorf("left: %+v %+v", s.Components, s.APIs)
+	}
+}
+
+func TestDeleteOfManyThatAreGoneSharesTheListing(t *testing.T) {
+	const count = 60
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	priors := make([]target.Previous, count)
+	for i := range count {
+		priors[i] = recordOf(b.apply(v, sample(fmt.Sprint("c", i)), target.Previous{}))
+	}
+	for i := range count {
+		b.raw("DELETE", "/components/"+priors[i].Ref.ID, nil)
+	}
+	b.resetRequests()
+	for i := range count {
+		if _, err := v.Delete(t.Context(), keyOf(sample(fmt.Sprint("c", i))), priors[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if listings := b.server.Load().Requests()["GET /components/"]; listings != 1 {
+		t.Errorf("%d listings, want 1", listings)
+	}
+}

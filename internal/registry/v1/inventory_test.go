@@ -1,0 +1,345 @@
+package v1
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/component"
+	"odasync/internal/refregistry"
+	"odasync/internal/registry"
+	"odasync/internal/target"
+)
+
+// inventory lists the registry as the adapter sees it for a cluster, by name.
+func (b *bench) inventory(v *Adapter, cluster string) map[string]target.Entry {
+	b.t.Helper()
+	entries := map[string]target.Entry{}
+	err := v.Inventory(b.t.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return entries
+}
+
+// TestWhatWasAppliedHasTheRecordedDigest is what a reconcile rests on: what an apply leaves behind looks to the inventory
+// exactly as the apply recorded it, for every kind of component.
+func TestWhatWasAppliedHasTheRecordedDigest(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]func(c *component.Component){
+		"plain":          func(*component.Component) {},
+		"without APIs":   func(c *component.Component) { c.ExposedAPIs = nil },
+		"without labels": func(c *component.Component) { c.Labels, c.Metadata = nil, component.Metadata{} },
+		"an API that has no address yet": func(c *component.Component) {
+			c.ExposedAPIs[0].URL = ""
+		},
+		"no specification, pending": func(c *component.Component) {
+			c.ExposedAPIs[0].Specifications, c.ExposedAPIs[0].Ready = nil, false
+		},
+		"APIs in another order": func(c *component.Component) { slices.Reverse(c.ExposedAPIs) },
+		"one name in two segments": func(c *component.Component) {
+			c.ExposedAPIs[1].Name, c.ExposedAPIs[1].Segment = c.ExposedAPIs[0].Name, component.SegmentManagement
+		},
+		"a segment that is not registered": func(c *component.Component) { c.ExposedAPIs[1].Segment = component.SegmentSecurity },
+		"labels of all origins": func(c *component.Component) {
+			c.Labels["team"], c.Labels["oda.tmforum.org/team"], c.Labels["domain"] = "red", "blue", "north"
+			c.Metadata.Maintainers = []component.Person{{Name: "Ada"}, {Name: "Ben"}, {Name: "Carla"}, {Name: "Dan"}}
+		},
+		"words in other scripts": func(c *component.Component) { c.Labels["team"] = "Zürich 東京 <b>&\"" },
+	}
+	for name, change := range kinds {
+		for _, format := range []string{registry.FormatName, registry.FormatNamespaceName} {
+			t.Run(name+", "+format, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t, refregistry.Config{ShuffleLists: true})
+				v := b.adapter(func(c *registry.Config) {
+					c.NameFormat, c.Segments = format, []component.Segment{component.SegmentCore, component.SegmentManagement}
+				})
+				c := sample("cata.log", "products", "offers")
+				change(c)
+				result := b.apply(v, c, target.Previous{})
+				got := b.inventory(v, testCluster)
+				want := map[string]target.Entry{result.Ref.Name + " " + result.Ref.ID: {Key: keyOf(c), Ref: result.Ref}}
+				if diff := cmp.Diff(want, got); diff != "" || result.Ref.Digest == "" {
+					t.Errorf("inventory (-applied +listed):\n%s", diff)
+				}
+				if place := v.Place(keyOf(c)); place.Name != result.Ref.Name || place.Registry != result.Ref.Registry {
+					t.Errorf("place %+v, the record is %+v", place, result.Ref)
+				}
+			})
+		}
+	}
+}
+
+// Every single edit by hand changes the digest.
+func TestEveryEditChangesTheDigest(t *testing.T) {
+	t.Parallel()
+	type ids struct {
+		component, api int64
+		labels         []int64
+		apiLabels      []int64
+	}
+	edits := map[string]func(b *bench, at ids){
+		"label added":    func(b *bench, at ids) { b.relabel(at.component, append(at.labels, b.rawLabel("stray", "x"))) },
+		"label removed":  func(b *bench, at ids) { b.relabel(at.component, at.labels[1:]) },
+		"label changed":  func(b *bench, at ids) { b.relabel(at.component, append(at.labels[1:], b.rawLabel("id", "TMFC999"))) },
+		"key twice":      func(b *bench, at ids) { b.relabel(at.component, append(at.labels, b.rawLabel("id", "TMFC999"))) },
+		"all labels off": func(b *bench, at ids) { b.relabel(at.component, nil) },
+		"renamed": func(b *bench, at ids) {
+			b.raw("PUT", fmt.Sprintf("/components/%d", at.component), map[string]any{"name": "other"})
+		},
+		"API's label added":   func(b *bench, at ids) { b.edit(at.api, "label_ids", append(at.apiLabels, b.rawLabel("stray", "x"))) },
+		"API's label removed": func(b *bench, at ids) { b.edit(at.api, "label_ids", at.apiLabels[1:]) },
+		"API's address":       func(b *bench, at ids) { b.edit(at.api, "url", "http://elsewhere.example.org") },
+		"API's specification": func(b *bench, at ids) { b.edit(at.api, "oas_specification", "http://elsewhere.example.org") },
+		"API's state":         func(b *bench, at ids) { b.edit(at.api, "status", "pending") },
+		"API renamed":         func(b *bench, at ids) { b.edit(at.api, "name", "other") },
+		"API moved away":      func(b *bench, at ids) { b.edit(at.api, "component_name", "other") },
+		"API deleted":         func(b *bench, at ids) { b.raw("DELETE", fmt.Sprintf("/exposed-apis/%d", at.api), nil) },
+		"API added":           func(b *bench, _ ids) { b.rawAPI("self", "catalog", "stray") },
+		"API doubled": func(b *bench, at ids) {
+			for _, a := range b.snapshot().APIs {
+				if a.ID == at.api {
+					b.raw("POST", pathAPIs, apiCreate{
+						RegistryName: a.Registry, ComponentName: a.Component, Name: a.Name, URL: a.URL,
+						Specification: a.Specification, Status: a.Status, LabelIDs: at.apiLabels,
+					})
+				}
+			}
+		},
+	}
+	for name, edit := range edits {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, refregistry.Config{})
+			v := b.adapter()
+			result := b.apply(v, sample("catalog", "products", "offers"), target.Previous{})
+			var at ids
+			pairs := map[string]int64{}
+			for _, l := range b.snapshot().Labels {
+				pairs[l.Key+"="+l.Value] = l.ID
+			}
+			for _, c := range b.snapshot().Components {
+				at.component = c.ID
+				at.labels = append(at.labels, pairs["id="+c.Labels["id"]]) // first, so that it can be left out
+				for key, value := range c.Labels {
+					if key != "id" {
+						at.labels = append(at.labels, pairs[key+"="+value])
+					}
+				}
+			}
+			a := b.snapshot().APIs[0]
+			at.api = a.ID
+			for key, value := range a.Labels {
+				at.apiLabels = append(at.apiLabels, pairs[key+"="+value])
+			}
+			if got := b.entry(v, at.component).Ref; got != result.Ref {
+				t.Fatalf("before the edit: %+v, recorded %+v", got, result.Ref)
+			}
+			edit(b, at)
+			if got := b.entry(v, at.component); got.Ref.Digest == result.Ref.Digest {
+				t.Errorf("the digest does not show it: %+v", got)
+			}
+		})
+	}
+}
+
+// relabel gives a component other labels.
+func (b *bench) relabel(id int64, labels []int64) {
+	b.t.Helper()
+	b.raw("PUT", fmt.Sprintf("/components/%d", id), map[string]any{"label_ids": append([]int64{}, labels...)})
+}
+
+// edit changes one field of an API.
+func (b *bench) edit(id int64, field string, value any) {
+	b.t.Helper()
+	b.raw("PUT", fmt.Sprintf("/exposed-apis/%d", id), map[string]any{field: value})
+}
+
+// entry returns the inventory's entry with the registry's id.
+func (b *bench) entry(v *Adapter, id int64) target.Entry {
+	b.t.Helper()
+	for _, e := range b.inventory(v, testCluster) {
+		if e.Ref.ID == fmt.Sprint(id) {
+			return e
+		}
+	}
+	b.t.Fatalf("no entry with id %d", id)
+	return target.Entry{}
+}
+
+// A changed configuration asks for other entries, although nobody touched the registry.
+func TestAnotherConfigurationChangesTheDigest(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, refregistry.Config{})
+	c := sample("catalog", "products")
+	result := b.apply(b.adapter(), c, target.Previous{})
+	for name, change := range map[string]func(*registry.Config){
+		"segments":    func(c *registry.Config) { c.Segments = append(c.Segments, component.SegmentSecurity) },
+		"name format": func(c *registry.Config) { c.NameFormat = registry.FormatNamespaceName },
+	} {
+		if got := b.entry(b.adapter(change), 1); got.Ref.Digest == result.Ref.Digest {
+			t.Errorf("%s: the digest is the same", name)
+		}
+	}
+	same := b.adapter(func(c *registry.Config) { c.Timeout++ })
+	if got := b.entry(same, 1); got.Ref != result.Ref {
+		t.Errorf("another time limit changes the record: %+v, want %+v", got.Ref, result.Ref)
+	}
+}
+
+func TestInventoryTellsWhoseAnEntryIs(t *testing.T) {
+	t.Parallel()
+	const ours, others = "odasync/" + testCluster, "odasync/west"
+	key := func(name string) component.Key {
+		return component.Key{Cluster: testCluster, Namespace: "ns", Name: name}
+	}
+	for _, test := range []struct {
+		name, format, entry string
+		labels              map[string]string
+		want                target.Entry // without its record
+	}{
+		{"ours", registry.FormatName, "a", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a")}},
+		{"ours with namespace", registry.FormatNamespaceName, "ns.a", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a")}},
+		{"ours with a dotted name", registry.FormatNamespaceName, "ns.a.b", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a.b")}},
+		{"ours in the other format", registry.FormatNamespaceName, "a", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a")}},
+		{"no namespace", registry.FormatName, "a", map[string]string{"managed-by": ours}, target.Entry{}},
+		{"unowned", registry.FormatName, "a", map[string]string{"namespace": "ns"}, target.Entry{}},
+		{"no labels", registry.FormatName, "a", nil, target.Entry{}},
+		{"another cluster's", registry.FormatName, "a", map[string]string{"managed-by": others, "namespace": "ns"}, target.Entry{Foreign: true}},
+		{"another program's", registry.FormatName, "a", map[string]string{"managed-by": "helm"}, target.Entry{Foreign: true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, refregistry.Config{})
+			b.rawRegistry("self")
+			b.rawRegistry("theirs")
+			var ids []int64
+			for k, value := range test.labels {
+				ids = append(ids, b.rawLabel(k, value))
+			}
+			b.rawComponent("self", test.entry, ids...)
+			b.rawComponent("theirs", "elsewhere", ids...) // under another registry name: nothing of ours
+			b.rawBare(test.entry+"-gone", ids)
+			got := b.inventory(b.adapter(func(c *registry.Config) { c.NameFormat = test.format }), testCluster)
+			if len(got) != 2 {
+				t.Fatalf("inventory %+v, want the entry and the APIs without one", got)
+			}
+			entry, bare := got[test.entry+" 1"], got[test.entry+"-gone "]
+			if entry.Key != test.want.Key || entry.Foreign != test.want.Foreign || entry.Ref.Digest == "" {
+				t.Errorf("entry %+v, want %+v", entry, test.want)
+			}
+			if owned := bare.Key != (component.Key{}); owned != (test.want.Key != component.Key{}) || bare.Foreign != test.want.Foreign || bare.Ref.ID != "" {
+				t.Errorf("APIs without a component %+v", bare)
+			}
+		})
+	}
+}
+
+// rawBare leaves APIs with these labels behind, whose component is gone.
+func (b *bench) rawBare(name string, apis ...[]int64) {
+	b.t.Helper()
+	id := b.rawComponent("self", name)
+	for _, labels := range apis {
+		b.rawAPI("self", name, "api", labels...)
+	}
+	b.raw("DELETE", fmt.Sprintf("/components/%d", id), nil)
+}
+
+// Several owners may have left APIs under one name; each is told of once.
+func TestInventoryTellsEveryOwnerOfAPIsWithoutAComponent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, refregistry.Config{})
+	b.rawRegistry("self")
+	ours, theirs := b.rawLabel("managed-by", "odasync/"+testCluster), b.rawLabel("managed-by", "odasync/west")
+	one, two := b.rawLabel("namespace", "one"), b.rawLabel("namespace", "two")
+	b.rawBare("gone", []int64{theirs, one}, nil, []int64{ours, one}, []int64{ours, two}, []int64{ours, one})
+	var got []string
+	err := b.adapter().Inventory(t.Context(), testCluster, func(e target.Entry) {
+		if e.Key != (component.Key{}) {
+			got = append(got, e.Key.String())
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{testCluster + "/one/gone", testCluster + "/two/gone"}, got); diff != "" {
+		t.Errorf("owners (-want +got):\n%s", diff)
+	}
+}
+
+// A second entry of one name, which the registry lets somebody make by renaming, does not make the first look damaged.
+func TestASecondEntryOfOneNameDoesNotChangeTheFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	before := b.rawRegistry("self")
+	other := b.rawComponent("self", "other")
+	result := b.apply(v, sample("catalog", "products"), target.Previous{})
+	b.raw("PUT", fmt.Sprintf("/components/%d", other), map[string]any{"name": "catalog"})
+	entries := b.inventory(v, testCluster)
+	if got := entries["catalog "+result.Ref.ID]; got.Ref != result.Ref || len(entries) != 2 {
+		t.Errorf("inventory %+v, recorded %+v (registry entry %d)", entries, result.Ref, before)
+	}
+}
+
+func TestAnInventoryTakesFewRequests(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ count, apis, atMost int }{{1000, 2, 10}, {10000, 2, 60}} {
+		t.Run(fmt.Sprint(test.count), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, refregistry.Config{ShuffleLists: true})
+			b.rawRegistry("self")
+			labels := []int64{b.rawLabel("managed-by", "odasync/"+testCluster), b.rawLabel("namespace", testNamespace)}
+			inParallel(16, test.count, func(i int) {
+				name := fmt.Sprint("component-", i)
+				b.rawComponent("self", name, labels...)
+				for a := range test.apis {
+					b.rawAPI("self", name, fmt.Sprint("api-", a), labels...)
+				}
+			})
+			v := b.adapter()
+			b.resetRequests()
+			entries := b.inventory(v, testCluster)
+			all, writes := b.requests()
+			t.Logf("inventory of %d components with %d APIs: %d requests", test.count, test.apis, all)
+			if len(entries) != test.count || all > test.atMost || writes != 0 {
+				t.Errorf("%d entries by %d requests, %d of them writes: want at most %d, and none", len(entries), all, writes, test.atMost)
+			}
+		})
+	}
+}
+
+// After an error nothing is known: no entry is missing because of it.
+func TestAnInventoryFailsWhole(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{pathComponents, pathAPIs} {
+		t.Run(strings.Trim(path, "/"), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, refregistry.Config{})
+			v := b.adapter()
+			b.apply(v, sample("catalog", "products"), target.Previous{})
+			b.server.Load().SetFault(on(100, "GET", path, refregistry.Fault{Status: 503}))
+			err := v.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("told of %+v before the failure", e) })
+			fails(t, err, target.ClassUnavailable)
+		})
+	}
+}
+
+// inParallel calls do for each number below count.
+func inParallel(workers, count int, do func(i int)) {
+	var group sync.WaitGroup
+	for worker := range workers {
+		group.Go(func() {
+			for i := worker; i < count; i += workers {
+				do(i)
+			}
+		})
+	}
+	group.Wait()
+}

@@ -1,0 +1,168 @@
+package v1
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"odasync/internal/config"
+	"odasync/internal/refregistry"
+	"odasync/internal/registry"
+	"odasync/internal/target"
+)
+
+func TestTrialWritesAndChangesNothing(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
+	b.rawRegistry("neighbour")
+	before := b.snapshot()
+	for name, v := range map[string]*Adapter{"an adapter that has just started": b.adapter(), "one that has written": b.adapter()} {
+		if name == "one that has written" {
+			b.apply(v, sample("catalog", "products"), target.Previous{})
+		}
+		b.resetRequests()
+		if err := v.WriteProbe(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if all, writes := b.requests(); writes != 1 || all > 3 {
+			t.Errorf("%s: %d requests, %d of them write, want one", name, all, writes)
+		}
+	}
+	if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+		t.Errorf("the content (-before +after):\n%s", diff)
+	}
+}
+
+// Somebody set another address for the entry: a trial does not set it back.
+func TestTrialKeepsTheAddressThatStands(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	b.apply(v, sample("catalog"), target.Previous{})
+	id := b.snapshot().Registries[0].ID
+	b.raw("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
+	if err := v.WriteProbe(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := b.snapshot().Registries[0]; got.ID != id || got.URL != "http://elsewhere.example.org/" {
+		t.Errorf("the entry is %+v", got)
+	}
+}
+
+func TestTrialTellsOfFaults(t *testing.T) {
+	tests := map[string]struct {
+		fault  refregistry.Fault
+		of     string // the method; empty for every request
+		class  target.Class
+		words  []string
+		health bool // is well all the same
+	}{
+		"an internal error":            {fault: refregistry.Fault{Status: 500}, class: target.ClassUnavailable, words: []string{"HTTP 500"}},
+		"an internal error of a write": {fault: refregistry.Fault{Status: 500}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
+		"a wrong key":                  {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, words: []string{"HTTP 401: no"}},
+		"a key that may not write":     {fault: refregistry.Fault{Status: 403}, of: "PUT", class: target.ClassUnauthorized, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
+		"too many requests":            {fault: refregistry.Fault{Status: 429, RetryAfter: "3"}, class: target.ClassRateLimited, words: []string{"HTTP 429"}},
+		"no answer":                    {fault: refregistry.Fault{Hang: true}, class: target.ClassUnavailable, words: []string{"no answer within 1s"}},
+		"no answer to a write":         {fault: refregistry.Fault{Hang: true}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: no answer"}, health: true},
+		"a reset":                      {fault: refregistry.Fault{Reset: true}, class: target.ClassUnavailable, words: []string{"reset"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
+			v := b.adapter(func(cfg *registry.Config) {
+				if test.fault.Hang {
+					cfg.Timeout = config.Duration(time.Second)
+				}
+			})
+			before := b.snapshot()
+			b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
+				if test.of != "" && r.Method != test.of {
+					return nil
+				}
+				return &test.fault
+			})
+			err := v.WriteProbe(t.Context())
+			fails(t, err, test.class, test.words...)
+			if failure, _ := registry.AsFailure(err); test.class == target.ClassRateLimited && failure.RetryAfter != 3*time.Second {
+				t.Errorf("wait = %s, want 3s", failure.RetryAfter)
+			}
+			if err := v.Health(t.Context()); test.health && err != nil {
+				t.Errorf("health: %v", err)
+			} else if !test.health {
+				fails(t, err, test.class, "GET /health")
+			}
+			b.server.Load().SetFault(nil)
+			if err := v.WriteProbe(t.Context()); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+			if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+				t.Errorf("the content (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An entry that is not where it was is created once more, and nothing else is touched.
+func TestTrialWithoutItsEntry(t *testing.T) {
+	tests := map[string]func(b *bench){
+		"missing": func(b *bench) { b.raw("DELETE", "/registries/1", nil) },
+		"renamed": func(b *bench) { b.raw("PUT", "/registries/1", map[string]string{"name": "another"}) },
+		"wiped":   func(b *bench) { b.wipe() },
+	}
+	for name, take := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, refregistry.Config{})
+			v := b.adapter()
+			b.apply(v, sample("catalog", "products"), target.Previous{})
+			take(b)
+			before := b.snapshot()
+			for range 2 {
+				if err := v.WriteProbe(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			after := b.snapshot()
+			if diff := cmp.Diff(before, after, cmpopts.IgnoreFields(refregistry.Snapshot{}, "Registries")); diff != "" {
+				t.Errorf("the content (-before +after):\n%s", diff)
+			}
+			if n := len(after.Registries) - len(before.Registries); n != 1 || after.Registries[len(after.Registries)-1].Name != "self" {
+				t.Errorf("the registry entries are %+v", after.Registries)
+			}
+		})
+	}
+}
+
+func TestProbesEndWithTheirContext(t *testing.T) {
+	b := newBench(t, refregistry.Config{})
+	v := b.adapter()
+	b.server.Load().SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Hang: true} })
+	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "trial": v.WriteProbe} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- ask(ctx) }()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A registry whose certificate nobody vouches for is as one that is away.
+func TestProbesOfAnUnknownCertificate(t *testing.T) {
+	web := httptest.NewUnstartedServer(http.NotFoundHandler())
+	web.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of each handshake that fails
+	web.StartTLS()
+	t.Cleanup(web.Close)
+	v := newBench(t, refregistry.Config{}).adapter(func(cfg *registry.Config) { cfg.URL = web.URL })
+	fails(t, v.Health(t.Context()), target.ClassUnavailable, "certificate")
+	fails(t, v.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
+}
