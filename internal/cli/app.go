@@ -94,3 +94,9 @@ func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
 		return help(c)
 	}
 }
+
+// negative prints why the answer is no.
+func negative(c *cli.Context, reason error) error {
+	_, _ = fmt.Fprintf(c.App.ErrWriter, "ctl: %v\n", reason) // the exit code says it too
+	return errNegative
+}

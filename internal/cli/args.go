@@ -1,7 +1,13 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -68,4 +74,83 @@ func takesValue(flags []cli.Flag, arg string) bool {
 		}
 	}
 	return false
+}
+
+// sinceFlag is --since, which sinceTime reads.
+func sinceFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "since", Usage: usage, Action: func(_ *cli.Context, text string) error {
+		_, err := parseSince(text, time.Now())
+		return err
+	}}
+}
+
+// sinceTime returns the time that --since means; zero where it is not given.
+func sinceTime(c *cli.Context) (time.Time, error) {
+	if !c.IsSet("since") {
+		return time.Time{}, nil
+	}
+	return parseSince(c.String("since"), time.Now())
+}
+
+var days = regexp.MustCompile(`^([0-9]{1,5})d`)
+
+// parseSince reads a time in RFC 3339, or how long ago: a Go duration that may begin with days, such as 90s, 2h, 7d or
+// 1d12h.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		if at.After(now) {
+			return time.Time{}, fmt.Errorf("--since is %q: that is still to come", text)
+		}
+		return at, nil
+	}
+	var ago time.Duration
+	rest := text
+	if match := days.FindStringSubmatch(text); match != nil {
+		number, _ := strconv.Atoi(match[1]) // at most five digits
+		ago, rest = time.Duration(number)*24*time.Hour, text[len(match[0]):]
+	}
+	if rest != "" || ago == 0 {
+		more, err := time.ParseDuration(rest)
+		if err != nil || more < 0 || ago+more <= 0 {
+			return time.Time{}, fmt.Errorf("--since is %q: give a time such as 2026-01-02T15:04:05Z, or how long ago, such as 90s, 15m, 2h or 7d", text)
+		}
+		ago += more
+	}
+	return now.Add(-ago), nil
+}
+
+func timeoutFlag(value time.Duration) cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", Value: value, Usage: "give up after this `DURATION`", Action: func(_ *cli.Context, d time.Duration) error {
+		if d <= 0 {
+			return errors.New("--timeout must be more than 0, such as 30s")
+		}
+		return nil
+	}}
+}
+
+// outputFlag is -o with the forms that a command offers; the first is the default.
+func outputFlag(forms ...string) cli.Flag {
+	return &cli.StringFlag{
+		Name: "output", Aliases: []string{"o"}, Value: forms[0], Usage: "`FORM` of the output: " + strings.Join(forms, ", "),
+		Action: func(_ *cli.Context, form string) error {
+			if !slices.Contains(forms, form) {
+				return fmt.Errorf("--output is %q: %s", form, strings.Join(forms, ", "))
+			}
+			return nil
+		},
+	}
+}
+
+func namespaceFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: usage}
+}
+
+func dryRunFlag(usage string) cli.Flag { return &cli.BoolFlag{Name: "dry-run", Usage: usage} }
+
+// noArgs refuses arguments of a command that takes none.
+func noArgs(c *cli.Context) error {
+	if c.Args().Present() {
+		return fmt.Errorf("unexpected argument %q: see %s --help", c.Args().First(), c.Command.HelpName)
+	}
+	return nil
 }

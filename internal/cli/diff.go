@@ -1,23 +1,19 @@
 package cli
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/component"
 	"odasync/internal/config"
-	"odasync/internal/event"
 	"odasync/internal/kube"
-	"odasync/internal/ops"
 	"odasync/internal/registry"
-	v1 "odasync/internal/registry/v1"
 )
 
 func diffCommand() *cli.Command {
@@ -71,162 +67,6 @@ func diffAction(c *cli.Context) error {
 	return d.conclude(c)
 }
 
-// comparison compares each two neighbours of cluster, stream and registry.
-type comparison struct {
-	*session
-	name, namespace string // empty for any
-
-	scope    component.Scope // what of the cluster was read
-	cluster  map[component.Key]component.Observation
-	stream   map[component.Key]event.Event
-	broken   map[component.Key]error // events that cannot be read
-	found    []Difference
-	compared map[component.Key]bool // what there is, or was
-}
-
-// readCluster reads what the watcher would: the configured namespaces, and of these the chosen ones.
-func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
-	scope, err := component.ParseScope(cfg.Namespaces)
-	if err != nil {
-		return err
-	}
-	if d.namespace != "" {
-		if !scope.Contains(d.namespace) {
-			return fmt.Errorf("namespace %q is not among those that are watched: KUBERNETES_NAMESPACE is %s: add it there", d.namespace, scope)
-		}
-		if scope, err = component.ParseScope(d.namespace); err != nil {
-			return fmt.Errorf("--namespace: %w", err)
-		}
-	}
-	client, err := kube.NewClient(cfg, ops.Version(), zerolog.Nop())
-	if err != nil {
-		return err
-	}
-	all, err := client.Components(ctx, scope, d.name)
-	if err != nil {
-		return err
-	}
-	d.scope, d.cluster = scope, map[component.Key]component.Observation{}
-	for _, seen := range all {
-		d.cluster[component.Key{Cluster: d.session.cluster, Namespace: seen.Namespace, Name: seen.Name}] = seen
-	}
-	return nil
-}
-
-func (d *comparison) readStream(ctx context.Context) error {
-	d.stream, d.broken, d.compared = map[component.Key]event.Event{}, map[component.Key]error{}, map[component.Key]bool{}
-	err := d.log.Newests(ctx, event.Subjects(d.session.cluster, d.namespace, d.name), func(e event.Event, err error) {
-		delete(d.broken, e.Key) // a key may come twice
-		d.stream[e.Key] = e
-		if err != nil {
-			d.broken[e.Key] = err
-		}
-	})
-	for key := range d.cluster {
-		d.compared[key] = true
-	}
-	for key := range d.stream {
-		d.compared[key] = true
-	}
-	return err
-}
-
-// desired says whether the stream wants the component to be there.
-func (d *comparison) desired(key component.Key) bool {
-	e, ok := d.stream[key]
-	return ok && (!e.Deleted() || d.broken[key] != nil)
-}
-
-// compareCluster compares cluster and stream. A component of a namespace that was not read is not missing in the cluster.
-func (d *comparison) compareCluster() {
-	for key := range d.compared {
-		seen, exists := d.cluster[key]
-		switch {
-		case d.broken[key] != nil: // the registry keeps what was readable last
-			d.add(key, clusterStream, Difference{Field: wholeComponent, Detail: "the newest event cannot be read: " + d.broken[key].Error()})
-		case d.cluster == nil:
-		case seen.Err != nil:
-			d.add(key, clusterStream, Difference{Field: wholeComponent, Detail: "cannot be read in the cluster, the stream keeps its last readable state: " + seen.Err.Error()})
-		case exists && !d.desired(key):
-			d.add(key, clusterStream, Difference{Field: wholeComponent, Left: component.Present})
-		case exists:
-			d.compareContent(key, seen.Component)
-		case d.desired(key) && d.scope.Contains(key.Namespace):
-			d.add(key, clusterStream, Difference{Field: wholeComponent, Right: component.Present})
-		}
-	}
-}
-
-func (d *comparison) compareContent(key component.Key, content *component.Component) {
-	e := d.stream[key]
-	if component.Hash(content.Canonical()) == e.Hash {
-		return
-	}
-	for _, change := range component.Changes(content, e.Component) {
-		d.add(key, clusterStream, Difference{Field: change.Field, Left: change.Before, Right: change.After})
-	}
-}
-
-// compareRegistry compares stream and registry: all of it in pages, or the entries of one name.
-func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) error {
-	target := v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
-	defer target.Close()
-	if d.name == "" || len(d.compared) == 0 { // what only the registry has is found by reading all of it
-		all, err := target.Actual(ctx)
-		if err != nil {
-			return fmt.Errorf("read the registry at %s: %w", cfg.Address(), err)
-		}
-		for key := range d.stream {
-			d.compareEntry(key, all)
-		}
-		d.addOrphans(all)
-		return nil
-	}
-	for key := range d.compared {
-		state, err := d.states.Load(ctx, key)
-		if err != nil {
-			return err
-		}
-		one, err := target.ActualOf(ctx, key, state.Ref)
-		if err != nil {
-			return fmt.Errorf("read %s in the registry at %s: %w", key, cfg.Address(), err)
-		}
-		d.compareEntry(key, one)
-		d.addOrphans(one)
-	}
-	return nil
-}
-
-func (d *comparison) compareEntry(key component.Key, shown *v1.Actual) {
-	if !d.desired(key) || d.broken[key] != nil {
-		return
-	}
-	standing, differences := shown.Compare(key, d.stream[key].Component)
-	switch standing {
-	case registry.Missing:
-		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present})
-	case registry.TakenByOther:
-		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present, Detail: "missing in registry: its name there belongs to another owner"})
-	}
-	for _, difference := range differences {
-		d.add(key, streamRegistry, Difference{Field: difference.Field, Left: difference.Want, Right: difference.Actual})
-	}
-}
-
-func (d *comparison) addOrphans(shown *v1.Actual) {
-	for _, orphan := range shown.Orphans(d.session.cluster, d.desired) {
-		key := orphan.Key
-		if d.name != "" && key.Name != d.name || d.namespace != "" && key.Namespace != d.namespace {
-			continue
-		}
-		d.compared[key] = true
-		d.add(key, streamRegistry, Difference{
-			Field: wholeComponent, Right: component.Present,
-			Detail: fmt.Sprintf("only in registry (orphan %q, managed-by %s)", orphan.Entry, registry.ManagedBy(d.session.cluster)),
-		})
-	}
-}
-
 // conclude prints what differs, and says in a line how much that is.
 func (d *comparison) conclude(c *cli.Context) error {
 	slices.SortStableFunc(d.found, compareDifferences)
@@ -256,4 +96,63 @@ func (d *comparison) sides() string {
 		return "stream and registry"
 	}
 	return "cluster, stream and registry"
+}
+
+// Difference is a field in which two neighbours differ, as `ctl diff` prints it. The shape is stable; see docs/api.md.
+type Difference struct {
+	Cluster   string `json:"cluster"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Between is cluster/stream or stream/registry: what is on the left and what is on the right.
+	Between string `json:"between"`
+	// Field is component for the whole of it, a path such as metadata.version, "label KEY", "api NAME", or "api NAME FIELD".
+	Field string `json:"field"`
+	// Left and Right are the values; empty on a side that has none.
+	Left  string `json:"left"`
+	Right string `json:"right"`
+	// Words say the same, for people.
+	Detail string `json:"detail"`
+}
+
+// The words for Difference.Between, and for the field that is the whole component.
+const (
+	clusterStream  = "cluster/stream"
+	streamRegistry = "stream/registry"
+	wholeComponent = "component"
+)
+
+func (d *Difference) key() component.Key {
+	return component.Key{Cluster: d.Cluster, Namespace: d.Namespace, Name: d.Name}
+}
+
+func compareDifferences(a, b Difference) int {
+	return cmp.Or(a.key().Compare(b.key()), cmp.Compare(a.Between, b.Between))
+}
+
+// add notes a difference, and puts it into words where it has none.
+func (d *comparison) add(key component.Key, between string, f Difference) {
+	f.Cluster, f.Namespace, f.Name, f.Between = key.Cluster, key.Namespace, key.Name, between
+	_, right, _ := strings.Cut(between, "/")
+	switch {
+	case f.Detail != "":
+	case f.Left == component.Present && f.Right == "":
+		f.Detail = "missing in " + right
+	case f.Left == "" && f.Right == component.Present:
+		f.Detail = "only in " + right
+	default:
+		f.Detail = dash(brief(f.Left)) + " <> " + dash(brief(f.Right))
+	}
+	d.found = append(d.found, f)
+}
+
+func printDifferences(c *cli.Context, found []Difference) error {
+	done, err := printAs(c.App.Writer, c.String("output"), found)
+	if done || len(found) == 0 {
+		return err
+	}
+	rows := make([][]string, len(found))
+	for n, f := range found {
+		rows[n] = []string{dash(f.Namespace), f.Name, f.Between, f.Field, f.Detail}
+	}
+	return table(c.App.Writer, []string{"NAMESPACE", "NAME", "BETWEEN", "FIELD", "DIFFERENCE"}, rows)
 }

@@ -75,7 +75,7 @@ func dlqShow(c *cli.Context) error {
 	}
 	return withLetters(c, func(_ context.Context, s *session, _ *stream.DeadLetters, found []stream.DeadLetter) error {
 		if len(found) > 1 {
-			return s.say(c, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(found), c.Args().First()))
+			return negative(c, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(found), c.Args().First()))
 		}
 		_, err := printAs(c.App.Writer, c.String("output"), found[0])
 		return err
@@ -130,7 +130,7 @@ func withLetters(c *cli.Context, do func(context.Context, *session, *stream.Dead
 	err = letters.All(ctx, func(d stream.DeadLetter, err error) {
 		switch {
 		case err != nil:
-			unreadable = s.say(c, err)
+			unreadable = negative(c, err)
 		case d.Cluster == s.cluster && (name == "" || d.Name == name) && (namespace == "" || d.Namespace == namespace) &&
 			(reason == "" || string(d.Reason) == reason):
 			found = append(found, d)
@@ -140,7 +140,7 @@ func withLetters(c *cli.Context, do func(context.Context, *session, *stream.Dead
 		return err
 	}
 	if name != "" && len(found) == 0 {
-		return s.say(c, fmt.Errorf("no dead letter of %q: `ctl dlq list` shows which there are", name))
+		return negative(c, fmt.Errorf("no dead letter of %q: `ctl dlq list` shows which there are", name))
 	}
 	slices.SortFunc(found, func(a, b stream.DeadLetter) int { return a.Key().Compare(b.Key()) })
 	return errors.Join(do(ctx, s, letters, found), unreadable)

@@ -90,7 +90,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, si
 		namespaces[e.Key.Namespace] = true
 	}
 	if len(namespaces) > 1 {
-		return s.say(c, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(namespaces), c.Args().First()))
+		return negative(c, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(namespaces), c.Args().First()))
 	}
 	if len(found) == 0 && unreadable == nil {
 		known := false
@@ -98,7 +98,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, si
 			return err
 		}
 		if !known {
-			return s.say(c, fmt.Errorf("no event of a component %q: `ctl list` shows what the watcher has published, `ctl events --follow` what it publishes", c.Args().First()))
+			return negative(c, fmt.Errorf("no event of a component %q: `ctl list` shows what the watcher has published, `ctl events --follow` what it publishes", c.Args().First()))
 		}
 	}
 	story := &story{session: s}
@@ -117,7 +117,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, si
 func (s *session) past(ctx context.Context, c *cli.Context, filter string, since time.Time) (found []event.Event, unreadable, err error) {
 	err = s.log.History(ctx, filter, since, func(e event.Event, err error) {
 		if err != nil {
-			unreadable = s.say(c, err)
+			unreadable = negative(c, err)
 			return
 		}
 		found = append(found, e)
@@ -130,7 +130,7 @@ func (s *session) follow(c *cli.Context, filter string, since time.Time) error {
 	printer, story := newEventPrinter(c), &story{session: s}
 	return s.log.Follow(c.Context, filter, since, func(e event.Event, err error) error {
 		if err != nil {
-			_ = s.say(c, err) // one of many: go on
+			_ = negative(c, err) // one of many: go on
 			return nil
 		}
 		told, err := story.tell(c.Context, e)

@@ -5,6 +5,6 @@ var (
 	Execute    = execute
 	FlagsFirst = func(args []string) []string { return flagsFirst(newApp(), args) }
 	ParseSince = parseSince
-	Pace       = pace
-	ShellWord  = shellWord
+	Rate       = rate
+	ShellQuote = shellQuote
 )

@@ -77,7 +77,7 @@ func listCommand() *cli.Command {
 			items, err := s.items(ctx, func(k component.Key) bool {
 				return !c.IsSet("namespace") || k.Namespace == c.String("namespace")
 			}, func(err error) {
-				unreadable = s.say(c, fmt.Errorf("%w: the watcher writes over it at its next start", err))
+				unreadable = negative(c, fmt.Errorf("%w: the watcher writes over it at its next start", err))
 			})
 			if err != nil {
 				return err
@@ -86,15 +86,6 @@ func listCommand() *cli.Command {
 			return errors.Join(printItems(c, items), unreadable)
 		},
 	}
-}
-
-func timeoutFlag(value time.Duration) cli.Flag {
-	return &cli.DurationFlag{Name: "timeout", Value: value, Usage: "give up after this `DURATION`", Action: func(_ *cli.Context, d time.Duration) error {
-		if d <= 0 {
-			return errors.New("--timeout must be more than 0, such as 30s")
-		}
-		return nil
-	}}
 }
 
 // items joins the stream's newest events with the sync state, sorted by key. What cannot be read is told and left out.

@@ -4,26 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"sigs.k8s.io/yaml"
-)
 
-// outputFlag is -o with the forms that a command offers; the first is the default.
-func outputFlag(forms ...string) cli.Flag {
-	return &cli.StringFlag{
-		Name: "output", Aliases: []string{"o"}, Value: forms[0], Usage: "`FORM` of the output: " + strings.Join(forms, ", "),
-		Action: func(_ *cli.Context, form string) error {
-			if !slices.Contains(forms, form) {
-				return fmt.Errorf("--output is %q: %s", form, strings.Join(forms, ", "))
-			}
-			return nil
-		},
-	}
-}
+	"odasync/internal/ops"
+)
 
 // printAs writes a value as json or yaml, and says whether the form was one of them.
 func printAs(out io.Writer, form string, value any) (bool, error) {
@@ -75,4 +64,52 @@ func table(out io.Writer, header []string, rows [][]string) error {
 		}
 	}
 	return w.Flush()
+}
+
+// progress is a bar on a terminal, and nothing elsewhere.
+type progress struct {
+	out   io.Writer
+	drawn bool
+}
+
+func newProgress(out io.Writer) *progress {
+	if !ops.IsTerminal(out) {
+		out = nil
+	}
+	return &progress{out: out}
+}
+
+// draw draws the bar; a single step needs none.
+func (p *progress) draw(done, total int) { p.drawRate(done, total, 0) }
+
+// drawRate is draw with the rate and the remaining time.
+func (p *progress) drawRate(done, total int, elapsed time.Duration) {
+	if p.out == nil || total < 2 {
+		return
+	}
+	_, _ = fmt.Fprintf(p.out, "\r%s%-30s", bar(done, total), rate(done, total, elapsed)) // blanks over a longer text
+	p.drawn = true
+}
+
+func bar(done, total int) string {
+	const width = 30
+	filled := width * done / total
+	return fmt.Sprintf("[%s%s] %d/%d", strings.Repeat("=", filled), strings.Repeat(" ", width-filled), done, total)
+}
+
+// rate is the number of steps a second and the time for the rest at that rate; empty before the first is done.
+func rate(done, total int, elapsed time.Duration) string {
+	if done == 0 || elapsed <= 0 {
+		return ""
+	}
+	left := time.Duration(float64(elapsed) / float64(done) * float64(total-done))
+	return fmt.Sprintf(", %.1f/s, %s left", float64(done)/elapsed.Seconds(), left.Round(time.Second))
+}
+
+// end leaves the bar's line.
+func (p *progress) end() {
+	if p.drawn {
+		_, _ = fmt.Fprintln(p.out)
+		p.drawn = false
+	}
 }

@@ -82,7 +82,7 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 		return w.Cluster == s.cluster && w.PendingDeletion != nil && w.PendingDeletion.ID == id
 	})
 	if !watcher && (last.PendingDeletion == nil || last.PendingDeletion.ID != id) {
-		return s.say(c, fmt.Errorf("nothing waits for an approval under %q: `ctl status` shows what does; it is another set of components by now if the id was right before", id))
+		return negative(c, fmt.Errorf("nothing waits for an approval under %q: `ctl status` shows what does; it is another set of components by now if the id was right before", id))
 	}
 	if err := records.Approve(ctx, id); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 		return err
 	}
 	if waits := marker.PendingDeletion; waits != nil {
-		return s.say(c, fmt.Errorf("after %s something else waits for an approval: %w", id, waits))
+		return negative(c, fmt.Errorf("after %s something else waits for an approval: %w", id, waits))
 	}
 	return nil
 }
@@ -126,11 +126,11 @@ func (s *session) refused(c *cli.Context, err error) error {
 	refusal := new(control.RequestError)
 	switch {
 	case errors.As(err, &refusal):
-		return s.say(c, refusal)
+		return negative(c, refusal)
 	case errors.Is(err, control.ErrNoResponders) && strings.Contains(err.Error(), control.ProcessWatcher):
-		return s.say(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to the name of the cluster that is meant", s.cluster))
+		return negative(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to the name of the cluster that is meant", s.cluster))
 	case errors.Is(err, control.ErrNoResponders):
-		return s.say(c, fmt.Errorf("no syncer of target %q runs: start one, or set SYNC_TARGET to the name of the target that is meant", s.target))
+		return negative(c, fmt.Errorf("no syncer of target %q runs: start one, or set SYNC_TARGET to the name of the target that is meant", s.target))
 	}
 	return err
 }

@@ -65,11 +65,11 @@ func registryKey(c *cli.Context) (config.Secret, error) {
 		_, err := load(c.Context, &fed)
 		return fed.APIKey, err
 	}
-	return keyIn(c.Context, "api-key-file", c.String("api-key-file"))
+	return keyFromFile(c.Context, "api-key-file", c.String("api-key-file"))
 }
 
-// keyIn reads a registry's key from the file that a flag names.
-func keyIn(ctx context.Context, flag, file string) (config.Secret, error) {
+// keyFromFile reads a registry's key from the file that a flag names.
+func keyFromFile(ctx context.Context, flag, file string) (config.Secret, error) {
 	var holder registry.Config
 	err := config.Load(ctx, envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY" + config.FileSuffix: file}), &holder)
 	if err == nil && holder.APIKey == "" {

@@ -1,40 +1,48 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"odasync/internal/replay"
 )
 
-// openTimeout bounds how long a replay looks for what it works with.
+// openTimeout bounds how long a replay takes to connect.
 const openTimeout = 30 * time.Second
 
 func replayCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "replay",
-		Usage:     "apply what the stream holds again: to the live registry, or with --to to another one",
+		Usage:     "apply recorded states again, to the live registry or to another one",
 		ArgsUsage: "[NAME] | -n NAMESPACE | --since WHEN | --from-seq N | --all",
-		Description: "The newest state of every chosen component, deletions included, is compared with the registry, and what differs is\n" +
-			"written. That is safe beside running syncers. What chooses may be combined, and then narrows the choice.\n" +
-			"With --to an empty or half-built registry becomes what the stream says; Kubernetes, the live registry and the sync\n" +
-			"state are left alone. What is interrupted goes on with --resume.\n" +
-			"The exit code is 0 when everything was applied, 1 when the registry did not take some, and 2 after an error.",
+		Description: "Compares the newest state of every selected component, deletions included, with the registry and writes the\n" +
+			"differences. This is safe beside running syncers. Several selections together narrow the choice.\n\n" +
+			"With --to, ctl builds another registry from the stream; Kubernetes, the live registry and the sync state are not\n" +
+			"touched. An interrupted replay continues with --resume.\n\n" +
+			"Exit code 1: the registry rejects some states, or no component or more than one has the NAME.\n\n" +
+			"Examples:\n" +
+			"  ctl replay catalog -n shop\n" +
+			"  ctl replay --since 2h --dry-run\n" +
+			"  ctl replay --all --to http://registry.example:8000 --to-api-key-file key",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "only components of this `NAMESPACE`"},
-			&cli.BoolFlag{Name: "all", Usage: "every component of the cluster"},
+			&cli.BoolFlag{Name: "all", Usage: "all components of the cluster"},
 			&cli.StringFlag{Name: "since", Usage: "only components that changed since `WHEN`: a time such as 2026-01-02T15:04:05Z, or a duration such as 30m or 7d"},
 			&cli.Uint64Flag{Name: "from-seq", Usage: "only components that changed with message `N` of the stream or later"},
-			&cli.BoolFlag{Name: "every-event", Usage: "apply every recorded state in order, the newest last; only with --to, since older states show for a moment"},
+			&cli.BoolFlag{Name: "every-event", Usage: "apply every recorded state in order, the newest last; needs --to, as the registry shows older states meanwhile"},
 			&cli.StringFlag{Name: "to", Usage: "build the registry at `URL` instead of writing to the live one"},
-			&cli.StringFlag{Name: "to-api-key-file", Usage: "`FILE` with the key for the registry of --to (default: no key)"},
-			&cli.BoolFlag{Name: "dry-run", Usage: "only print what would be applied"},
+			&cli.StringFlag{Name: "to-api-key-file", Usage: "`FILE` with the API key of the registry of --to (default: no key)"},
+			dryRunFlag("print the plan and change nothing"),
 			&cli.IntFlag{Name: "concurrency", Usage: "apply at most `N` components at a time, 1 to 1024 (default: SYNC_CONCURRENCY)"},
-			&cli.BoolFlag{Name: "resume", Usage: "go on where the same replay was interrupted"},
-			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up when the registry takes nothing for this `DURATION`"},
+			&cli.BoolFlag{Name: "resume", Usage: "continue the same replay where it was interrupted"},
+			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up when nothing can be applied for this `DURATION`"},
 			outputFlag("table", "json", "yaml"),
 		},
 		Action: replayAction,
@@ -42,54 +50,101 @@ func replayCommand() *cli.Command {
 }
 
 func replayAction(c *cli.Context) error {
-	chosen, err := choose(c)
+	chosen, err := parseReplay(c)
 	if err != nil {
 		return err
 	}
 	opening, cancel := context.WithTimeout(c.Context, openTimeout)
 	defer cancel()
-	target, err := openReplayTarget(opening, c, chosen)
+	d, err := openReplay(opening, c, chosen)
 	if err != nil {
 		return err
 	}
-	defer target.close()
-	progress, err := openReplayJournal(c, chosen, target)
+	defer d.close()
+	open := d.replay.OpenJournal
+	if c.Bool("dry-run") {
+		open = d.replay.ReadJournal
+	}
+	journal, err := open(stateDir(), c.Bool("resume"))
 	if err != nil {
 		return err
 	}
-	defer progress.close()
-	plan, err := planReplay(c.Context, target, chosen, progress)
+	defer journal.Close()
+	if journal.Restarted() {
+		_, _ = fmt.Fprintln(c.App.ErrWriter, "starting over: an earlier run of this replay was not completed, --resume would continue it")
+	}
+	plan, err := d.replay.Plan(c.Context, journal)
+	unselected := new(replay.SelectionError)
 	switch {
-	case errors.Is(err, errNotOne):
-		return target.say(c, err)
+	case errors.As(err, &unselected):
+		return negative(c, err)
 	case err != nil:
 		return err
 	case c.Bool("dry-run"):
-		return printPlan(c, plan.ReplayPlan)
+		return printPlan(c, plan)
 	case plan.Components == 0:
-		_, _ = fmt.Fprintln(c.App.ErrWriter, "nothing in the stream matches: there is nothing to replay")
+		_, _ = fmt.Fprintln(c.App.ErrWriter, "nothing to replay: no message in the stream matches")
 	}
-	if err := progress.begin(plan.from); err != nil {
+	if err := journal.Begin(plan); err != nil {
 		return err
 	}
-	r := newReplayer(target, plan, progress, cmp.Or(c.Int("concurrency"), target.syncer.Concurrency), c.Duration("timeout"))
-	result, stopped := r.run(c.Context, newProgress(c.App.ErrWriter))
+	bar := newProgress(c.App.ErrWriter)
+	d.cfg.Patience, d.cfg.Progress = c.Duration("timeout"), bar.drawRate
+	result, stopped := d.replay.Run(c.Context, plan, journal, d.cfg)
+	bar.end()
 	if err := printReplay(c, result); err != nil {
 		return err
 	}
 	if stopped != nil {
-		return fmt.Errorf("%w: %d of %d are done; go on with\n  %s", stopped, plan.Done+result.Applied, plan.Events, chosen.command(true))
+		return fmt.Errorf("%w: %d of %d states are applied; continue with\n  %s", stopped, plan.Done+result.Applied, plan.Events, chosen.command(true))
 	}
-	return concludeReplay(c, target, progress, chosen, result)
-}
-
-// concludeReplay says what the registry did not take; the journal of a replay without failures has done its work.
-func concludeReplay(c *cli.Context, target *replayTarget, progress *replayJournal, chosen choice, result Replay) error {
 	for _, failure := range result.Failures {
-		_ = target.say(c, fmt.Errorf("%s/%s: %s", failure.Namespace, failure.Name, failure.Error)) // the exit code says it once, below
+		_ = negative(c, fmt.Errorf("%s/%s: %s", failure.Namespace, failure.Name, failure.Error)) // the exit code is set once, below
 	}
 	if result.Failed == 0 {
-		return progress.remove()
+		return journal.Remove()
 	}
-	return target.say(c, fmt.Errorf("the registry did not take %d: mend what the words name, and try these again with\n  %s", result.Failed, chosen.command(true)))
+	return negative(c, fmt.Errorf("the registry rejected %d states: fix the reported causes and retry with\n  %s", result.Failed, chosen.command(true)))
+}
+
+// stateDir is the folder of the journals.
+func stateDir() string {
+	if base := os.Getenv("XDG_STATE_HOME"); base != "" {
+		return filepath.Join(base, "odasync")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return filepath.Join(os.TempDir(), "odasync")
+	}
+	return filepath.Join(home, ".local", "state", "odasync")
+}
+
+func printPlan(c *cli.Context, plan *replay.Plan) error {
+	if done, err := printAs(c.App.Writer, c.String("output"), plan); done {
+		return err
+	}
+	return table(c.App.Writer, []string{"REGISTRY", "COMPONENTS", "UPSERTS", "DELETIONS", "MALFORMED", "EVENTS", "DONE", "FIRST", "LAST"}, [][]string{{
+		plan.Registry, strconv.Itoa(plan.Components), strconv.Itoa(plan.Upserts), strconv.Itoa(plan.Deletions),
+		strconv.Itoa(plan.Malformed), strconv.Itoa(plan.Events), strconv.Itoa(plan.Done), position(plan.First), position(plan.Last),
+	}})
+}
+
+func position(p *replay.Position) string {
+	switch {
+	case p == nil:
+		return "-"
+	case p.Seen.IsZero():
+		return strconv.FormatUint(p.Sequence, 10)
+	}
+	return fmt.Sprintf("%d (%s)", p.Sequence, p.Seen.Local().Format(time.DateTime))
+}
+
+func printReplay(c *cli.Context, result replay.Result) error {
+	if done, err := printAs(c.App.Writer, c.String("output"), result); done {
+		return err
+	}
+	return table(c.App.Writer, []string{"REGISTRY", "APPLIED", "CHANGED", "UNCHANGED", "FAILED", "WRITES", "SECONDS", "RATE"}, [][]string{{
+		result.Plan.Registry, strconv.Itoa(result.Applied), strconv.Itoa(result.Changed), strconv.Itoa(result.Unchanged),
+		strconv.Itoa(result.Failed), strconv.Itoa(result.Writes), fmt.Sprintf("%.1f", result.Seconds), fmt.Sprintf("%.1f/s", result.Rate),
+	}})
 }

@@ -8,67 +8,63 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"odasync/internal/replay"
 )
 
-// choice is which components are replayed, and where to. The same choice, in the same life of the stream, is the same
-// replay, which --resume continues.
-type choice struct {
-	Name, Namespace string
-	All             bool
-	Since           string
-	FromSeq         uint64
-	EveryEvent      bool
-	To              string
-
-	since       time.Time // zero where Since is empty
+// replayFlags are the flags of a replay that make up its command line.
+type replayFlags struct {
+	replay.Choice
 	toKeyFile   string
 	concurrency int
 	timeout     string // empty for the default
 }
 
-// choose reads the flags; nothing is chosen by default.
-func choose(c *cli.Context) (choice, error) {
-	chosen := choice{
-		Name: c.Args().First(), Namespace: c.String("namespace"), All: c.Bool("all"), Since: c.String("since"),
-		FromSeq: c.Uint64("from-seq"), EveryEvent: c.Bool("every-event"), To: c.String("to"),
+// parseReplay reads the flags; nothing is selected by default.
+func parseReplay(c *cli.Context) (replayFlags, error) {
+	x := replayFlags{
+		Choice: replay.Choice{
+			Name: c.Args().First(), Namespace: c.String("namespace"), All: c.Bool("all"), Since: c.String("since"),
+			FromSeq: c.Uint64("from-seq"), EveryEvent: c.Bool("every-event"), To: c.String("to"),
+		},
 		toKeyFile: c.String("to-api-key-file"), concurrency: c.Int("concurrency"),
 	}
 	if c.IsSet("timeout") {
-		chosen.timeout = c.Duration("timeout").String()
+		x.timeout = c.Duration("timeout").String()
 	}
-	if chosen.Since != "" {
+	if x.Since != "" {
 		var err error
-		if chosen.since, err = parseSince(chosen.Since, time.Now()); err != nil {
-			return choice{}, err
+		if x.SinceTime, err = parseSince(x.Since, time.Now()); err != nil {
+			return x, err
 		}
 	}
 	switch {
 	case c.NArg() > 1:
-		return choice{}, fmt.Errorf("unexpected argument %q: give one name, or choose more with -n, --since, --from-seq or --all", c.Args().Get(1))
-	case chosen.Name != "" && chosen.All:
-		return choice{}, errors.New("give the name of a component, or --all")
-	case chosen.Name == "" && chosen.Namespace == "" && chosen.Since == "" && chosen.FromSeq == 0 && !chosen.All:
-		return choice{}, errors.New("say what to replay: the name of a component, -n, --since, --from-seq, or --all")
-	case c.IsSet("to") && chosen.To == "":
-		return choice{}, errors.New("--to is empty: give the address of the registry to build, or leave it out for the live one")
-	case chosen.EveryEvent && chosen.To == "":
-		return choice{}, errors.New("--every-event would show older states in the live registry for a moment: it is only for another one, give --to URL")
-	case c.IsSet("to-api-key-file") && chosen.To == "":
-		return choice{}, errors.New("--to-api-key-file is for the registry of --to, which is not given")
-	case c.IsSet("concurrency") && (chosen.concurrency < 1 || chosen.concurrency > 1024):
-		return choice{}, fmt.Errorf("--concurrency is %d: 1 to 1024", chosen.concurrency)
+		return x, fmt.Errorf("unexpected argument %q: give one name, or select more with -n, --since, --from-seq or --all", c.Args().Get(1))
+	case x.Name != "" && x.All:
+		return x, errors.New("give the name of a component, or --all")
+	case x.Name == "" && x.Namespace == "" && x.Since == "" && x.FromSeq == 0 && !x.All:
+		return x, errors.New("select what to replay: the name of a component, -n, --since, --from-seq, or --all")
+	case c.IsSet("to") && x.To == "":
+		return x, errors.New("--to is empty: give the address of the registry to build, or omit it for the live one")
+	case x.EveryEvent && x.To == "":
+		return x, errors.New("--every-event would show older states in the live registry: give another one with --to URL")
+	case c.IsSet("to-api-key-file") && x.To == "":
+		return x, errors.New("--to-api-key-file needs --to")
+	case c.IsSet("concurrency") && (x.concurrency < 1 || x.concurrency > 1024):
+		return x, fmt.Errorf("--concurrency is %d: 1 to 1024", x.concurrency)
 	case c.Duration("timeout") <= 0:
-		return choice{}, errors.New("--timeout must be more than 0, such as 30s")
+		return x, errors.New("--timeout must be more than 0, such as 30s")
 	}
-	return chosen, nil
+	return x, nil
 }
 
-// command is the line that replays the choice, or goes on with it.
-func (x *choice) command(resume bool) string {
-	words := []string{"ctl", "replay"}
+// command is the line that runs the replay, or resumes it.
+func (x *replayFlags) command(resume bool) string {
+	args := []string{"ctl", "replay"}
 	add := func(given bool, more ...string) {
 		if given {
-			words = append(words, more...)
+			args = append(args, more...)
 		}
 	}
 	add(x.Name != "", x.Name)
@@ -82,19 +78,19 @@ func (x *choice) command(resume bool) string {
 	add(x.concurrency != 0, "--concurrency", strconv.Itoa(x.concurrency))
 	add(x.timeout != "", "--timeout", x.timeout)
 	add(resume, "--resume")
-	for n, word := range words {
-		words[n] = shellWord(word)
+	for n, arg := range args {
+		args[n] = shellQuote(arg)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(args, " ")
 }
 
-// shellWord quotes what a shell would not take as it stands.
-func shellWord(word string) string {
+// shellQuote quotes an argument where a shell would change it.
+func shellQuote(arg string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=+,@%", r)
 	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
+	if arg != "" && strings.IndexFunc(arg, func(r rune) bool { return !plain(r) }) < 0 {
+		return arg
 	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }

@@ -19,6 +19,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/refregistry"
+	"odasync/internal/replay"
 	"odasync/internal/stream"
 )
 
@@ -73,11 +74,11 @@ func another(t *testing.T, cfg refregistry.Config) (*refregistry.Server, string)
 }
 
 // replayed runs ctl replay -o json and reads what it prints.
-func replayed(t *testing.T, code int, args ...string) (cli.Replay, result) {
+func replayed(t *testing.T, code int, args ...string) (replay.Result, result) {
 	t.Helper()
 	got := ctl(t, append([]string{"replay", "-o", "json"}, args...)...)
 	got.expect(t, code)
-	var replay cli.Replay
+	var replay replay.Result
 	if err := json.Unmarshal([]byte(got.stdout), &replay); err != nil {
 		t.Fatalf("no JSON: %v\n%s%s", err, got.stdout, got.stderr)
 	}
@@ -87,9 +88,9 @@ func replayed(t *testing.T, code int, args ...string) (cli.Replay, result) {
 // counts are what most tests look at.
 type counts struct{ Applied, Changed, Unchanged, Failed int }
 
-func countsOf(r cli.Replay) counts { return counts{r.Applied, r.Changed, r.Unchanged, r.Failed} }
+func countsOf(r replay.Result) counts { return counts{r.Applied, r.Changed, r.Unchanged, r.Failed} }
 
-func sameCounts(t *testing.T, what string, want counts, got cli.Replay) {
+func sameCounts(t *testing.T, what string, want counts, got replay.Result) {
 	t.Helper()
 	if diff := cmp.Diff(want, countsOf(got)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)

@@ -13,10 +13,11 @@ import (
 	"odasync/internal/cli"
 	"odasync/internal/logtest"
 	"odasync/internal/refregistry"
+	"odasync/internal/replay"
 )
 
 // interrupted runs ctl replay and stops it, as Ctrl-C does, once the condition holds.
-func interrupted(t *testing.T, args []string, when func() bool) (cli.Replay, result) {
+func interrupted(t *testing.T, args []string, when func() bool) (replay.Result, result) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -34,7 +35,7 @@ func interrupted(t *testing.T, args []string, when func() bool) (cli.Replay, res
 	stop()
 	got := result{<-ended, stdout.String(), stderr.String()}
 	got.expect(t, 2, "interrupted: ", "go on with", "--resume")
-	var replay cli.Replay
+	var replay replay.Result
 	if err := json.Unmarshal([]byte(got.stdout), &replay); err != nil {
 		t.Fatalf("no JSON: %v\n%s%s", err, got.stdout, got.stderr)
 	}
@@ -66,7 +67,7 @@ func TestReplayGoesOnAfterAnInterruption(t *testing.T) {
 		t.Fatalf("the state files are %q", files)
 	}
 	got := ctl(t, append([]string{"replay", "--dry-run", "-o", "json"}, cut.goOn(t)...)...)
-	var plan cli.ReplayPlan
+	var plan replay.Plan
 	if err := json.Unmarshal([]byte(got.stdout), &plan); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestReplayStartsOverWithoutResume(t *testing.T) {
 	writeFile(t, file, string(journal)+"9999 default.shop.c-059")
 	got := ctl(t, append([]string{"replay", "--dry-run", "-o", "json"}, cut.goOn(t)...)...)
 	got.expect(t, 0)
-	var plan cli.ReplayPlan
+	var plan replay.Plan
 	if err := json.Unmarshal([]byte(got.stdout), &plan); err != nil {
 		t.Fatal(err)
 	}

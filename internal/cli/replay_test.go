@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odasync/internal/cli"
 	"odasync/internal/refregistry"
+	"odasync/internal/replay"
 )
 
 func TestReplayPlansWhatIsChosen(t *testing.T) {
@@ -53,17 +53,17 @@ func TestReplayPlansWhatIsChosen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := ctl(t, append([]string{"replay", "--to", url, "--dry-run", "-o", "json"}, test.args...)...)
 			got.expect(t, 0)
-			var plan cli.ReplayPlan
+			var plan replay.Plan
 			if err := json.Unmarshal([]byte(got.stdout), &plan); err != nil {
 				t.Fatal(err)
 			}
-			want := cli.ReplayPlan{
+			want := replay.Plan{
 				Cluster: "default", Registry: url, EveryEvent: strings.Contains(name, "every event"), Components: test.upserts + test.deletions,
 				Upserts: test.upserts, Deletions: test.deletions, Events: test.events,
 			}
 			if test.first != 0 {
 				sameShape(t, "replay plan", got.stdout)
-				want.First, want.Last = &cli.ReplayMark{Sequence: test.first, Seen: plan.First.Seen}, &cli.ReplayMark{Sequence: test.last, Seen: plan.Last.Seen}
+				want.First, want.Last = &replay.Position{Sequence: test.first, Seen: plan.First.Seen}, &replay.Position{Sequence: test.last, Seen: plan.Last.Seen}
 				if age := time.Since(plan.First.Seen); age < 0 || age > time.Hour || plan.Last.Seen.Before(plan.First.Seen) {
 					t.Errorf("seen %s and %s", plan.First.Seen, plan.Last.Seen)
 				}

@@ -255,7 +255,7 @@ func TestReplayOfWhatCannotBeRead(t *testing.T) {
 	replay, got := replayed(t, 1, "--all", "--to", url)
 	sameCounts(t, "newest", counts{Applied: 1, Changed: 1, Failed: 1}, replay)
 	got.expect(t, 1, "shop/catalog: ", "unreadable")
-	if replay.Plan.Unreadable != 1 || replay.Failures[0].Sequence != 3 {
+	if replay.Plan.Malformed != 1 || replay.Failures[0].Sequence != 3 {
 		t.Errorf("printed %+v", replay)
 	}
 	replay, _ = replayed(t, 1, "--all", "--to", url, "--every-event")

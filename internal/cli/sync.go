@@ -58,7 +58,7 @@ func syncAction(c *cli.Context) error {
 		}
 		found, err := theOne(items, name, namespace)
 		if err != nil {
-			return s.say(c, err)
+			return negative(c, err)
 		}
 		request = control.VerifyRequest{Namespace: found.Namespace, Name: found.Name}
 		read, interval = func(ctx context.Context) ([]Item, error) { return s.one(ctx, found.key()) }, pollInterval
@@ -116,7 +116,7 @@ func (s *session) await(ctx context.Context, c *cli.Context, read func(context.C
 					open++
 				}
 			}
-			progress.show(len(items)-open, len(items))
+			progress.draw(len(items)-open, len(items))
 			if open == 0 {
 				progress.end()
 				return s.conclude(c, items)
@@ -144,22 +144,16 @@ func (s *session) conclude(c *cli.Context, items []Item) error {
 	if err := printItems(c, items); err != nil {
 		return err
 	}
-	var negative error
+	var failed error
 	for _, i := range items {
 		switch i.Registry.State {
 		case stateFailed:
-			negative = s.say(c, fmt.Errorf("%s/%s: the registry refuses it: %s: change the component, it is then applied again, or mend the registry's side and run `ctl dlq retry %s`", i.Namespace, i.Name, i.Registry.Error, i.Name))
+			failed = negative(c, fmt.Errorf("%s/%s: the registry refuses it: %s: change the component, it is then applied again, or mend the registry's side and run `ctl dlq retry %s`", i.Namespace, i.Name, i.Registry.Error, i.Name))
 		case stateRetrying:
-			negative = s.say(c, fmt.Errorf("%s/%s: not in sync after %s, the syncer keeps trying: %s", i.Namespace, i.Name, c.Duration("timeout"), i.Registry.Error))
+			failed = negative(c, fmt.Errorf("%s/%s: not in sync after %s, the syncer keeps trying: %s", i.Namespace, i.Name, c.Duration("timeout"), i.Registry.Error))
 		case statePending:
-			negative = s.say(c, fmt.Errorf("%s/%s: no outcome after %s: is a syncer of target %q running?", i.Namespace, i.Name, c.Duration("timeout"), s.target))
+			failed = negative(c, fmt.Errorf("%s/%s: no outcome after %s: is a syncer of target %q running?", i.Namespace, i.Name, c.Duration("timeout"), s.target))
 		}
 	}
-	return negative
-}
-
-// say writes why the answer is no.
-func (s *session) say(c *cli.Context, reason error) error {
-	_, _ = fmt.Fprintf(c.App.ErrWriter, "ctl: %v\n", reason) // the exit code says it too
-	return errNegative
+	return failed
 }

@@ -1,4 +1,4 @@
-package cli
+package replay
 
 import (
 	"context"
@@ -8,37 +8,37 @@ import (
 	"odasync/internal/event"
 )
 
-// steps lets the applier take a chosen state of a component for its newest.
+// steps presents a recorded state of a component to the applier as its newest one.
 type steps struct {
-	mu  sync.Mutex
-	now map[component.Key]step
+	mu      sync.Mutex
+	current map[component.Key]step
 }
 
 type step struct {
-	event      event.Event
-	unreadable error
+	event     event.Event
+	malformed error
 }
 
-func newSteps() *steps { return &steps{now: map[component.Key]step{}} }
+func newSteps() *steps { return &steps{current: map[component.Key]step{}} }
 
-func (s *steps) set(e event.Event, unreadable error) {
+func (s *steps) set(e event.Event, malformed error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now[e.Key] = step{e, unreadable}
+	s.current[e.Key] = step{e, malformed}
 }
 
 func (s *steps) drop(key component.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.now, key)
+	delete(s.current, key)
 }
 
 // Newest implements syncer.Heads.
 func (s *steps) Newest(_ context.Context, key component.Key) (event.Event, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, found := s.now[key]
-	return at.event, found, at.unreadable
+	at, found := s.current[key]
+	return at.event, found, at.malformed
 }
 
 // Restored implements syncer.Heads: the steps of one replay only go forward.

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
+
+	"odasync/internal/registry"
+	v1 "odasync/internal/registry/v1"
+	"odasync/internal/replay"
+	"odasync/internal/stream"
+	"odasync/internal/syncer"
+)
+
+// openedReplay is a replay with its connections.
+type openedReplay struct {
+	*session
+	replay   *replay.Replay
+	cfg      replay.Config
+	registry *v1.Adapter
+	sessions *stream.Sessions // nil where no syncer feeds the registry
+}
+
+// openReplay connects, and refuses a registry that the replay must not write to. It writes nothing.
+func openReplay(ctx context.Context, c *cli.Context, x replayFlags) (_ *openedReplay, err error) {
+	var (
+		cfg  registry.Config
+		fed  syncer.Config
+		live string // COMPONENT_REGISTRY_URL where it is set
+	)
+	variables, err := load(ctx, &fed, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	if _, set := variables.Lookup("COMPONENT_REGISTRY_URL"); set {
+		live = cfg.Address()
+	}
+	if x.To != "" {
+		if cfg, err = otherRegistry(ctx, x, cfg); err != nil {
+			return nil, err
+		}
+	}
+	o := &openedReplay{cfg: replay.Config{Syncer: fed}}
+	o.cfg.Syncer.Concurrency = cmp.Or(x.concurrency, fed.Concurrency)
+	if o.session, err = openStream(ctx); err != nil {
+		return nil, err
+	}
+	if x.To == "" {
+		err = o.log.CheckFeeds(ctx, o.target, cfg.Address())
+	} else {
+		err = o.checkNotLive(ctx, cfg.Address(), live)
+	}
+	if err == nil {
+		o.registry = v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+		o.replay = &replay.Replay{Source: o.log, Cluster: o.cluster, Choice: x.Choice, Command: x.command(false)}
+		o.replay.Destination, err = o.destination(ctx, x.To == "", cfg.Address())
+	}
+	if err != nil {
+		o.close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// destination is the target's registry, beside its syncers, or one that no target feeds.
+func (o *openedReplay) destination(ctx context.Context, live bool, address string) (d replay.Destination, err error) {
+	d = replay.Destination{Address: address, Dependencies: syncer.InMemory(o.log, o.registry, o.registry)}
+	if !live {
+		return d, nil
+	}
+	d.Target = o.target
+	if o.sessions, err = o.conn.OpenSessions(ctx, o.target); err != nil {
+		return d, err
+	}
+	d.Dependencies.Sessions = o.sessions
+	if d.Dependencies.States, err = o.log.OpenStates(ctx, o.target); err != nil {
+		return d, err
+	}
+	d.Dependencies.DeadLetters, err = o.conn.OpenDeadLetters(ctx, o.target)
+	return d, err
+}
+
+func (o *openedReplay) close() {
+	if o.sessions != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = o.sessions.Close(ctx) // or the server expires it
+	}
+	if o.registry != nil {
+		o.registry.Close()
+	}
+	o.conn.Close()
+}
+
+// otherRegistry is the configuration of --to: the live one's, with an address and a key of its own.
+func otherRegistry(ctx context.Context, x replayFlags, cfg registry.Config) (registry.Config, error) {
+	if u, err := url.Parse(x.To); err == nil && u.User != nil {
+		return cfg, errors.New("--to contains a user or a password, which every user of this machine can read: give a key with --to-api-key-file")
+	}
+	cfg.URL, cfg.APIKey = x.To, ""
+	if err := cfg.Validate(); err != nil { // the rest of it has been validated
+		return cfg, errors.New(strings.ReplaceAll(err.Error(), "COMPONENT_REGISTRY_URL", "--to"))
+	}
+	if x.toKeyFile != "" {
+		var err error
+		if cfg.APIKey, err = keyFromFile(ctx, "to-api-key-file", x.toKeyFile); err != nil {
+			return cfg, err
+		}
+	}
+	return cfg, nil
+}
+
+// checkNotLive refuses to build a registry that syncers write to: claims and sync state would not protect it.
+func (o *openedReplay) checkNotLive(ctx context.Context, address, live string) error {
+	feeds, err := o.log.Feeds(ctx)
+	if err != nil {
+		return err
+	}
+	for target, fed := range feeds {
+		if sameAddress(fed, address) {
+			return fmt.Errorf("--to is the live registry of target %q: omit --to to replay to it (SYNC_TARGET=%s)", target, target)
+		}
+	}
+	if live != "" && sameAddress(live, address) {
+		return errors.New("--to is the live registry of COMPONENT_REGISTRY_URL: omit --to to replay to it")
+	}
+	return nil
+}
+
+// sameAddress compares the servers and paths of two addresses, without resolving names.
+func sameAddress(a, b string) bool { return canonicalAddress(a) == canonicalAddress(b) }
+
+func canonicalAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		host = "localhost"
+	}
+	scheme := strings.ToLower(u.Scheme)
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[scheme]
+	}
+	return scheme + "://" + net.JoinHostPort(host, port) + strings.TrimRight(u.Path, "/")
+}
