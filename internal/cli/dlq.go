@@ -14,7 +14,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/control"
-	"odasync/internal/stream"
+	"odasync/internal/store"
 	"odasync/internal/target"
 )
 
@@ -64,7 +64,7 @@ func dlqList(c *cli.Context) error {
 	if c.Args().Present() {
 		return fmt.Errorf("unexpected argument %q: see ctl dlq list --help", c.Args().First())
 	}
-	return withLetters(c, func(_ context.Context, _ *session, _ *stream.DeadLetters, found []stream.DeadLetter) error {
+	return withLetters(c, func(_ context.Context, _ *session, _ *store.DeadLetters, found []store.DeadLetter) error {
 		return printLetters(c, found)
 	})
 }
@@ -73,7 +73,7 @@ func dlqShow(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return errors.New("give the name of one component")
 	}
-	return withLetters(c, func(_ context.Context, s *session, _ *stream.DeadLetters, found []stream.DeadLetter) error {
+	return withLetters(c, func(_ context.Context, s *session, _ *store.DeadLetters, found []store.DeadLetter) error {
 		if len(found) > 1 {
 			return negative(c, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(found), c.Args().First()))
 		}
@@ -83,7 +83,7 @@ func dlqShow(c *cli.Context) error {
 }
 
 func dlqDrop(c *cli.Context) error {
-	return chosenLetters(c, "drop", func(ctx context.Context, s *session, letters *stream.DeadLetters, found []stream.DeadLetter) error {
+	return chosenLetters(c, "drop", func(ctx context.Context, s *session, letters *store.DeadLetters, found []store.DeadLetter) error {
 		for _, d := range found {
 			if err := letters.Remove(ctx, d.Key(), d.Sequence); err != nil {
 				return err
@@ -97,7 +97,7 @@ func dlqDrop(c *cli.Context) error {
 }
 
 func dlqRetry(c *cli.Context) error {
-	return chosenLetters(c, "retry", func(ctx context.Context, s *session, _ *stream.DeadLetters, found []stream.DeadLetter) error {
+	return chosenLetters(c, "retry", func(ctx context.Context, s *session, _ *store.DeadLetters, found []store.DeadLetter) error {
 		keys := map[component.Key]bool{}
 		for _, d := range found {
 			keys[d.Key()] = true
@@ -114,20 +114,20 @@ func dlqRetry(c *cli.Context) error {
 
 // withLetters calls do with the cluster's dead letters that the name, the namespace and the reason select. Where a name
 // is given and has none, that is a negative answer.
-func withLetters(c *cli.Context, do func(context.Context, *session, *stream.DeadLetters, []stream.DeadLetter) error) error {
+func withLetters(c *cli.Context, do func(context.Context, *session, *store.DeadLetters, []store.DeadLetter) error) error {
 	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
 	defer end()
-	letters, err := s.conn.OpenDeadLetters(ctx, s.target)
+	letters, err := store.OpenDeadLetters(ctx, s.conn, s.target)
 	if err != nil {
 		return err
 	}
 	name, namespace, reason := c.Args().First(), c.String("namespace"), c.String("reason")
-	found := []stream.DeadLetter{}
+	found := []store.DeadLetter{}
 	var unreadable error
-	err = letters.All(ctx, func(d stream.DeadLetter, err error) {
+	err = letters.All(ctx, func(d store.DeadLetter, err error) {
 		switch {
 		case err != nil:
 			unreadable = negative(c, err)
@@ -142,19 +142,19 @@ func withLetters(c *cli.Context, do func(context.Context, *session, *stream.Dead
 	if name != "" && len(found) == 0 {
 		return negative(c, fmt.Errorf("no dead letter of %q: `ctl dlq list` shows which there are", name))
 	}
-	slices.SortFunc(found, func(a, b stream.DeadLetter) int { return a.Key().Compare(b.Key()) })
+	slices.SortFunc(found, func(a, b store.DeadLetter) int { return a.Key().Compare(b.Key()) })
 	return errors.Join(do(ctx, s, letters, found), unreadable)
 }
 
 // chosenLetters is withLetters for what changes something: the choice must be explicit, and a dry run only names it.
-func chosenLetters(c *cli.Context, verb string, do func(context.Context, *session, *stream.DeadLetters, []stream.DeadLetter) error) error {
+func chosenLetters(c *cli.Context, verb string, do func(context.Context, *session, *store.DeadLetters, []store.DeadLetter) error) error {
 	switch {
 	case c.NArg() > 1:
 		return fmt.Errorf("unexpected argument %q: give one name, --reason, or --all", c.Args().Get(1))
 	case !c.Args().Present() && !c.Bool("all") && !c.IsSet("reason"), c.Args().Present() && c.Bool("all"):
 		return errors.New("give the name of a component, --reason, or --all")
 	}
-	return withLetters(c, func(ctx context.Context, s *session, letters *stream.DeadLetters, found []stream.DeadLetter) error {
+	return withLetters(c, func(ctx context.Context, s *session, letters *store.DeadLetters, found []store.DeadLetter) error {
 		switch {
 		case len(found) == 0:
 			_, err := fmt.Fprintln(c.App.ErrWriter, "no dead letters")
@@ -171,8 +171,8 @@ func chosenLetters(c *cli.Context, verb string, do func(context.Context, *sessio
 	})
 }
 
-func printLetters(c *cli.Context, found []stream.DeadLetter) error {
-	if done, err := printList(c, found, "no dead letters", func(d stream.DeadLetter) string { return d.Namespace + "/" + d.Name }); done {
+func printLetters(c *cli.Context, found []store.DeadLetter) error {
+	if done, err := printList(c, found, "no dead letters", func(d store.DeadLetter) string { return d.Namespace + "/" + d.Name }); done {
 		return err
 	}
 	header := []string{"NAMESPACE", "NAME", "REASON", "STATUS", "SINCE", "WORDS"}

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"odasync/internal/refregistry"
-	"odasync/internal/stream"
+	"odasync/internal/store"
 )
 
 // refusing makes the registry refuse components whose name begins with bad, until it is told otherwise.
@@ -69,7 +69,7 @@ func TestDeadLettersAreListedRetriedAndDropped(t *testing.T) {
 	list := ctl(t, "dlq", "list", "-n", "shop", "-o", "json")
 	list.expect(t, 0)
 	sameShape(t, "dead letters", list.stdout)
-	var found []stream.DeadLetter
+	var found []store.DeadLetter
 	if err := json.Unmarshal([]byte(list.stdout), &found); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"odasync/internal/logtest"
 	"odasync/internal/ops"
 	"odasync/internal/refregistry"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
@@ -86,7 +87,7 @@ func environment(t *testing.T, env map[string]string) {
 type pipeline struct {
 	nats     *streamtest.Server
 	log      *stream.Log
-	states   *stream.States
+	states   *store.States
 	registry *refregistry.Server
 	url      string // of the registry
 }
@@ -100,7 +101,7 @@ func newPipeline(t *testing.T) *pipeline {
 	if p.log, err = conn.EnsureLog(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if p.states, err = p.log.States(t.Context(), "default"); err != nil {
+	if p.states, err = store.EnsureStates(t.Context(), p.log, "default"); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(p.registry.Handler())

@@ -12,6 +12,7 @@ import (
 
 	"odasync/internal/control"
 	"odasync/internal/event"
+	"odasync/internal/store"
 	"odasync/internal/target"
 )
 
@@ -66,7 +67,7 @@ func reconcileAction(c *cli.Context) error {
 
 // approve allows what waits under the id, which must be known, and lets the watcher act on it.
 func (s *session) approve(ctx context.Context, c *cli.Context, id string) error {
-	records, err := s.conn.OpenRecords(ctx)
+	records, err := store.OpenRecords(ctx, s.conn)
 	if err != nil {
 		return err
 	}

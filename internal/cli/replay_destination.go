@@ -17,7 +17,7 @@ import (
 	"odasync/internal/registry"
 	v1 "odasync/internal/registry/v1"
 	"odasync/internal/replay"
-	"odasync/internal/stream"
+	"odasync/internal/store"
 	"odasync/internal/syncer"
 )
 
@@ -27,7 +27,7 @@ type openedReplay struct {
 	replay   *replay.Replay
 	cfg      replay.Config
 	registry *v1.Adapter
-	sessions *stream.Sessions // nil where no syncer feeds the registry
+	sessions *store.Sessions // nil where no syncer feeds the registry
 }
 
 // openReplay connects, and refuses a registry that the replay must not write to. It writes nothing.
@@ -78,14 +78,14 @@ func (o *openedReplay) destination(ctx context.Context, live bool, address strin
 		return d, nil
 	}
 	d.Target = o.target
-	if o.sessions, err = o.conn.OpenSessions(ctx, o.target); err != nil {
+	if o.sessions, err = store.OpenSessions(ctx, o.conn, o.target); err != nil {
 		return d, err
 	}
 	d.Dependencies.Sessions = o.sessions
-	if d.Dependencies.States, err = o.log.OpenStates(ctx, o.target); err != nil {
+	if d.Dependencies.States, err = store.OpenStates(ctx, o.log, o.target); err != nil {
 		return d, err
 	}
-	d.Dependencies.DeadLetters, err = o.conn.OpenDeadLetters(ctx, o.target)
+	d.Dependencies.DeadLetters, err = store.OpenDeadLetters(ctx, o.conn, o.target)
 	return d, err
 }
 

@@ -20,7 +20,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/refregistry"
 	"odasync/internal/replay"
-	"odasync/internal/stream"
+	"odasync/internal/store"
 )
 
 func of(namespace, name string) component.Key {
@@ -125,11 +125,11 @@ func (p *pipeline) brokerState(t *testing.T) map[string]uint64 {
 	if err := streams.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if last["KV_"+stream.StatesBucket] == 0 || last["KV_"+stream.ClaimsBucket] == 0 {
+	if last["KV_"+store.StatesBucket] == 0 || last["KV_"+store.ClaimsBucket] == 0 {
 		t.Fatalf("the broker holds %v: nothing to compare", last)
 	}
 	// The syncer renews its session all the time: of the claims only their number counts.
-	claims, err := js.KeyValue(t.Context(), stream.ClaimsBucket)
+	claims, err := js.KeyValue(t.Context(), store.ClaimsBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func (p *pipeline) brokerState(t *testing.T) map[string]uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last["KV_"+stream.ClaimsBucket] = uint64(len(keys))
+	last["KV_"+store.ClaimsBucket] = uint64(len(keys))
 	return last
 }
 

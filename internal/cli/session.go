@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/control"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 	"odasync/internal/watcher"
@@ -19,7 +20,7 @@ import (
 type session struct {
 	conn    *stream.Conn
 	log     *stream.Log
-	states  *stream.States
+	states  *store.States
 	cluster string
 	target  string
 }
@@ -56,7 +57,7 @@ func openSession(ctx context.Context, more ...config.Section) (*session, error) 
 	if err != nil {
 		return nil, err
 	}
-	if s.states, err = s.log.OpenStates(ctx, s.target); err != nil {
+	if s.states, err = store.OpenStates(ctx, s.log, s.target); err != nil {
 		s.conn.Close()
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"odasync/internal/control"
 	"odasync/internal/event"
-	"odasync/internal/stream"
+	"odasync/internal/store"
 	"odasync/internal/target"
 )
 
@@ -82,9 +82,9 @@ func (s *session) status(ctx context.Context) (Status, error) {
 		return status, err
 	}
 	status.Pending, status.AckPending = backlog.Pending, backlog.AckPending
-	letters, err := s.conn.OpenDeadLetters(ctx, s.target)
+	letters, err := store.OpenDeadLetters(ctx, s.conn, s.target)
 	if err == nil {
-		err = letters.All(ctx, func(stream.DeadLetter, error) { status.DeadLetters++ })
+		err = letters.All(ctx, func(store.DeadLetter, error) { status.DeadLetters++ })
 	}
 	if err != nil {
 		return status, err
@@ -105,7 +105,7 @@ func (s *session) lastComparisons(ctx context.Context, status *Status) error {
 	if found && err == nil {
 		status.FullSync = &marker
 	}
-	records, err := s.conn.OpenRecords(ctx)
+	records, err := store.OpenRecords(ctx, s.conn)
 	if err != nil {
 		return err
 	}

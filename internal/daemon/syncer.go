@@ -18,6 +18,7 @@ import (
 	"odasync/internal/prune"
 	"odasync/internal/registry"
 	v1 "odasync/internal/registry/v1"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 	"odasync/internal/target"
@@ -123,11 +124,11 @@ type pipeline struct {
 	log      *stream.Log
 	consumer *stream.Consumer
 	clusters *clusters
-	claims   *stream.Claims
-	sessions *stream.Sessions
-	states   *stream.States
-	letters  *stream.DeadLetters
-	records  *stream.Records
+	claims   *store.Claims
+	sessions *store.Sessions
+	states   *store.States
+	letters  *store.DeadLetters
+	records  *store.Records
 }
 
 func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, owner string) (p pipeline, err error) {
@@ -139,19 +140,19 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 		return p, err
 	}
 	p.clusters = &clusters{Deliveries: p.consumer, log: p.log, configured: cfg.Syncer.Clusters, seen: map[string]bool{}}
-	if p.claims, err = conn.Claims(ctx, stream.TargetScope(cfg.Syncer.Target), owner); err != nil {
+	if p.claims, err = store.EnsureClaims(ctx, conn, store.TargetScope(cfg.Syncer.Target), owner); err != nil {
 		return p, err
 	}
-	if p.sessions, err = conn.Sessions(ctx, cfg.Syncer.Target); err != nil {
+	if p.sessions, err = store.EnsureSessions(ctx, conn, cfg.Syncer.Target); err != nil {
 		return p, err
 	}
-	if p.states, err = p.log.States(ctx, cfg.Syncer.Target); err != nil {
+	if p.states, err = store.EnsureStates(ctx, p.log, cfg.Syncer.Target); err != nil {
 		return p, err
 	}
-	if p.letters, err = conn.Letters(ctx, cfg.Syncer.Target); err != nil {
+	if p.letters, err = store.EnsureDeadLetters(ctx, conn, cfg.Syncer.Target); err != nil {
 		return p, err
 	}
-	p.records, err = conn.Records(ctx)
+	p.records, err = store.EnsureRecords(ctx, conn)
 	return p, err
 }
 
@@ -173,7 +174,7 @@ func (p *pipeline) stands(ctx context.Context, target string, metrics *syncer.Me
 		if last, err := p.records.Reconciles(ctx, target); err == nil { // else what was noted before stays
 			metrics.Noted(last)
 		}
-		if err := p.conn.Stands(ctx); errors.Is(err, stream.ErrTopologyMissing) {
+		if err := store.CheckPresence(ctx, p.conn); errors.Is(err, store.ErrRemoved) {
 			return err
 		}
 		select {

@@ -18,6 +18,7 @@ import (
 	"odasync/internal/manifests"
 	"odasync/internal/ops"
 	"odasync/internal/prune"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/target"
 	"odasync/internal/watcher"
@@ -161,7 +162,7 @@ func (l *leader) run(ctx context.Context, env Env) error {
 // each other, from publishing under one name.
 func (l *leader) lead(ctx context.Context) error {
 	var components *stream.Log
-	var records *stream.Records
+	var records *store.Records
 	held, release := ctx, func(context.Context) error { return nil }
 	defer l.waiting.Store(nil)
 	err := retry(ctx, l.log, "cannot publish yet", func(ctx context.Context) (err error) {
@@ -170,11 +171,11 @@ func (l *leader) lead(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		claims, err := l.conn.Claims(ctx, "watchers", l.election.Identity())
+		claims, err := store.EnsureClaims(ctx, l.conn, "watchers", l.election.Identity())
 		if err != nil {
 			return err
 		}
-		if records, err = l.conn.Records(ctx); err != nil {
+		if records, err = store.EnsureRecords(ctx, l.conn); err != nil {
 			return err
 		}
 		held, release, err = claims.Acquire(ctx, l.cluster)

@@ -20,7 +20,12 @@ type BacklogMetrics struct {
 // followed is what a target has in the broker.
 type followed struct {
 	consumer *Consumer
-	letters  *DeadLetters
+	letters  counter
+}
+
+// counter counts the dead letters of a target.
+type counter interface {
+	Count(ctx context.Context) (int, error)
 }
 
 // NewBacklogMetrics registers the metrics; they appear once a target is followed.
@@ -40,7 +45,7 @@ func NewBacklogMetrics(registry prometheus.Registerer) *BacklogMetrics {
 }
 
 // Follow makes the metrics those of a target.
-func (m *BacklogMetrics) Follow(c *Consumer, l *DeadLetters) { m.target.Store(&followed{c, l}) }
+func (m *BacklogMetrics) Follow(c *Consumer, l counter) { m.target.Store(&followed{c, l}) }
 
 // Describe implements prometheus.Collector.
 func (m *BacklogMetrics) Describe(to chan<- *prometheus.Desc) {

@@ -7,15 +7,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/target"
 )
 
 func TestBacklogMetrics(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
-	log, letters := ensureLog(t, conn), lettersOf(t, conn, "default")
+	log, letters := ensureLog(t, conn), must(store.EnsureDeadLetters(within(t), conn, "default"))
 	registry := prometheus.NewPedanticRegistry()
 	metrics := stream.NewBacklogMetrics(registry)
 	gather := func() map[string]float64 {
@@ -43,9 +45,12 @@ func TestBacklogMetrics(t *testing.T) {
 
 	consumer := consumerOf(t, log)
 	metrics.Follow(consumer, letters)
-	put(t, letters, rejected("default", keyOf("a")))
-	put(t, letters, rejected("default", keyOf("b")))
-	put(t, lettersOf(t, conn, "another"), rejected("another", keyOf("c")))
+	for name, of := range map[string]string{"a": "default", "b": "default", "c": "another"} {
+		d := target.DeadLetter{Target: of, Event: upsert(keyOf(name), "A"), Reason: target.ClassInvalid}
+		if err := must(store.EnsureDeadLetters(within(t), conn, of)).Put(within(t), d); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		publish(t, log, upsert(keyOf(name), "A"), 0)
 	}
@@ -78,7 +83,7 @@ func TestBacklogMetrics(t *testing.T) {
 	})
 
 	s.Shutdown()
-	eventually(t, "the lost connection shows", func() bool { return !conn.Connected() })
+	eventually(t, "the lost connection shows", func() bool { return !conn.NATS().IsConnected() })
 	if diff := cmp.Diff(map[string]float64{}, gather()); diff != "" {
 		t.Errorf("without a server (-want +got):\n%s", diff)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
@@ -24,7 +25,7 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	cluster := streamtest.StartCluster(t, 3)
 	conn := cluster.Conn(t)
-	conn.SetTiming(3*ttl, 3*time.Second, time.Second)
+	conn.SetTiming(3*time.Second, time.Second)
 
 	one := cluster.Conn(t, func(c *stream.Config) { c.Replicas = 1 })
 	first := publish(t, ensureLog(t, one), upsert(keyOf("a"), "A"), 0)
@@ -39,11 +40,11 @@ func TestCluster(t *testing.T) {
 		return err == nil && current(info.Cluster)
 	})
 
-	claims, err := conn.Claims(within(t), "target-default", "one")
+	claims, err := store.EnsureClaims(within(t), conn, "target-default", "one")
 	if err != nil {
 		t.Fatal(err)
 	}
-	states, consumer := statesOf(t, log, "default"), open(t, consumerOf(t, log), 8)
+	states, consumer := must(store.EnsureStates(within(t), log, "default")), open(t, consumerOf(t, log), 8)
 
 	t.Run("compare and set", func(t *testing.T) {
 		head := superseded(t, 0, secondOf(log.Publish(within(t), upsert(keyOf("a"), "B"), 0)))
@@ -59,7 +60,10 @@ func TestCluster(t *testing.T) {
 				t.Errorf("state saved as %s: %v, want ErrConflict", name, err)
 			}
 		}
-		_, release := acquire(t, t.Context(), claims, "a")
+		_, release, err := claims.Acquire(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 			t.Errorf("claimed twice: %v", err)
 		}
@@ -67,7 +71,7 @@ func TestCluster(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, what := range []string{stream.StreamName, "KV_" + stream.ClaimsBucket} {
+	for _, what := range []string{stream.StreamName, "KV_" + store.ClaimsBucket} {
 		t.Run("loss of the leader of "+what, func(t *testing.T) {
 			loseLeader(t, cluster, what, log, claims, consumer)
 		})
@@ -83,7 +87,7 @@ func current(info *jetstream.ClusterInfo) bool {
 
 // loseLeader publishes all the time while the server that leads the stream stops and comes back. Every event must
 // stand in the log once, and the consumer must be given each component's newest.
-func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stream.Log, claims *stream.Claims, consumer *stream.Consumer) {
+func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stream.Log, claims *store.Claims, consumer *stream.Consumer) {
 	const keys, rounds = 4, 30
 	ctx := within(t)
 	var publishing errgroup.Group

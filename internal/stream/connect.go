@@ -35,8 +35,6 @@ type Conn struct {
 
 // timing is how long things take that tests would wait for.
 type timing struct {
-	// claimTTL is how long the server keeps a claim that is not renewed. A replica that dies holds its keys no longer.
-	claimTTL time.Duration
 	// idle bounds the wait for the next of the heads that the server has still to send.
 	idle time.Duration
 	// heartbeat is how often the server tells a waiting consumer that it is there. After two are missing the consumer
@@ -44,7 +42,7 @@ type timing struct {
 	heartbeat time.Duration
 }
 
-var standard = timing{claimTTL: 6 * time.Second, idle: 10 * time.Second, heartbeat: time.Second}
+var standard = timing{idle: 10 * time.Second, heartbeat: time.Second}
 
 // Connect returns a connection that reaches the server when it can and comes back for ever. name is the role's behind
 // odasync-; it shows in the server's lists, and the role's answers come to subjects of its own. opts are added, such as
@@ -141,6 +139,9 @@ func (c *Conn) Close() {
 
 // NATS returns the underlying connection.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
+
+// JetStream returns the client library's JetStream of the connection.
+func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 
 // Server returns the connected server's address and version, without credentials.
 func (c *Conn) Server() string {

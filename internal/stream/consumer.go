@@ -219,13 +219,13 @@ func (c *Consumer) age(ctx context.Context, now *jetstream.ConsumerInfo) (time.D
 	if now.NumPending == 0 && now.NumAckPending == 0 {
 		return 0, nil
 	}
-	m, found, err := c.conn.get(ctx, StreamName, "the oldest message without an outcome", map[string]any{
-		"seq": now.AckFloor.Stream + 1, "next_by_subj": event.ComponentPrefix + ".>",
+	m, found, err := c.conn.get(ctx, StreamName, "the oldest message without an outcome", query{
+		Sequence: now.AckFloor.Stream + 1, Next: event.ComponentPrefix + ".>",
 	})
 	if err != nil || !found {
 		return 0, err
 	}
-	return max(time.Since(m.time), 0), nil
+	return max(time.Since(m.Time), 0), nil
 }
 
 // Backlog asks the server for what waits for a target.

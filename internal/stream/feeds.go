@@ -54,6 +54,3 @@ func (l *Log) Feeds(ctx context.Context) (map[string]string, error) {
 	}
 	return feeds, nil
 }
-
-// TargetScope is the scope of the claims of a target.
-func TargetScope(target string) string { return "target-" + target }

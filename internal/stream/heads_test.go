@@ -88,11 +88,11 @@ func TestHeads(t *testing.T) {
 
 	reader := s.Conn(t)
 	log = ensureLog(t, reader)
-	before := reader.InBytes()
+	before := reader.NATS().Stats().InBytes
 	if diff := cmp.Diff(want, heads(t, log, "test")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if read := reader.InBytes() - before; read > components*size/2 {
+	if read := reader.NATS().Stats().InBytes - before; read > components*size/2 {
 		t.Errorf("reading the heads took %d bytes: bodies were sent", read)
 	}
 	if diff := cmp.Diff(others, heads(t, log, "test2")); diff != "" {

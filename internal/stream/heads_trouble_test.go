@@ -48,7 +48,7 @@ func TestHeadsPurgedMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
-	conn.SetTiming(6*time.Second, time.Second, time.Second)
+	conn.SetTiming(time.Second, time.Second)
 	log := ensureLog(t, conn)
 	var events []event.Event
 	for i := range 2000 {
@@ -96,7 +96,7 @@ func TestHeadsOverARestart(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
-	conn.SetTiming(6*time.Second, 3*time.Second, time.Second)
+	conn.SetTiming(3*time.Second, time.Second)
 	log := ensureLog(t, conn)
 	var events []event.Event
 	for i := range 2000 {

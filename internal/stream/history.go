@@ -118,8 +118,7 @@ func (f *follower) read(ctx context.Context, messages jetstream.MessagesContext)
 
 // Before returns the event that the given one was published after, if the stream still has it and it can be read.
 func (l *Log) Before(ctx context.Context, e event.Event) (event.Event, bool, error) {
-	what := event.Subject(e.Key)
-	m, found, err := l.conn.get(ctx, StreamName, what, map[string]any{"seq": e.Sequence})
+	m, found, err := l.conn.At(ctx, StreamName, e.Sequence)
 	if err != nil || !found {
 		return event.Event{}, false, err
 	}
@@ -127,7 +126,7 @@ func (l *Log) Before(ctx context.Context, e event.Event) (event.Event, bool, err
 	if sequence == 0 {
 		return event.Event{}, false, nil
 	}
-	m, found, err = l.conn.get(ctx, StreamName, what, map[string]any{"seq": sequence})
+	m, found, err = l.conn.At(ctx, StreamName, sequence)
 	if err != nil || !found {
 		return event.Event{}, false, err
 	}

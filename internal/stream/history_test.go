@@ -56,7 +56,7 @@ func past(t *testing.T) (*streamtest.Server, *stream.Log, []time.Time) {
 	t.Helper()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
-	conn.SetTiming(6*time.Second, time.Second, time.Second)
+	conn.SetTiming(time.Second, time.Second)
 	log := ensureLog(t, conn)
 	a, b := keyOf("a"), component.Key{Cluster: "test", Namespace: "other", Name: "a"}
 	publish(t, log, upsert(a, "A"), 0)

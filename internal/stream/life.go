@@ -27,7 +27,7 @@ type life struct {
 // back older than it was. False where that is not certain; whoever asked tries again later.
 func (l *Log) Restored(ctx context.Context, key component.Key, sequence uint64) (bool, error) {
 	subject := event.Subject(key)
-	m, found, err := l.conn.get(ctx, StreamName, subject, map[string]any{"seq": sequence})
+	m, found, err := l.conn.At(ctx, StreamName, sequence)
 	if err != nil {
 		return false, err
 	}
@@ -39,8 +39,8 @@ func (l *Log) Restored(ctx context.Context, key component.Key, sequence uint64) 
 		return err == nil, err
 	}
 	// It was removed. Messages are removed oldest first, so that one that stands before it was never its predecessor.
-	_, newest, found, err := l.conn.last(ctx, StreamName, subject)
-	return err == nil && found && newest < sequence, err
+	newest, found, err := l.conn.Last(ctx, StreamName, subject)
+	return err == nil && found && newest.Sequence < sequence, err
 }
 
 // endsPause is the time between two readings of the stream's end, and endsFor how long their agreement holds.
@@ -98,11 +98,11 @@ func (l *Log) Complete(ctx context.Context, cluster string) (event.Marker, bool,
 	if err != nil {
 		return event.Marker{}, false, err
 	}
-	m, sequence, found, err := l.conn.last(ctx, StreamName, event.SnapshotSubject(cluster))
-	if err != nil || !found || sequence <= floor {
+	m, found, err := l.conn.Last(ctx, StreamName, event.SnapshotSubject(cluster))
+	if err != nil || !found || m.Sequence <= floor {
 		return event.Marker{}, false, err
 	}
-	marker, err := event.DecodeMarker(m)
+	marker, err := event.DecodeMarker(m.Message)
 	return marker, err == nil, nil // one that cannot be read proves nothing
 }
 

@@ -21,6 +21,9 @@ type Log struct {
 	life    life
 }
 
+// Conn returns the connection of the log.
+func (l *Log) Conn() *Conn { return l.conn }
+
 // newLog expects the reconnects of the connection from before the stream was asked for.
 func newLog(c *Conn, s jetstream.Stream, reconnects uint64) *Log {
 	info := s.CachedInfo()
@@ -77,9 +80,9 @@ func (l *Log) append(ctx context.Context, key component.Key, m event.Message, ex
 		return l.repeated(ctx, key, m.MessageID())
 	case err == nil:
 		return ack.Sequence, nil
-	case errors.Is(err, nats.ErrMaxPayload), isCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum):
+	case errors.Is(err, nats.ErrMaxPayload), HasCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum):
 		return 0, fmt.Errorf("publish %s (%d bytes): %w", key, len(m.Data), ErrTooLarge)
-	case isCode(err, jetstream.JSErrCodeStreamWrongLastSequence), isCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
+	case HasCode(err, jetstream.JSErrCodeStreamWrongLastSequence), HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
 		return l.settle(ctx, key, m.MessageID(), expected, err)
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
 		if _, infoErr := l.conn.js.Stream(ctx, StreamName); errors.Is(infoErr, jetstream.ErrStreamNotFound) {
@@ -92,19 +95,19 @@ func (l *Log) append(ctx context.Context, key component.Key, m event.Message, ex
 // settle finds out after a refused publish whether the message that stands there is our own. Where it is the expected
 // one, a new leader of the stream refused before it had caught up: that passes.
 func (l *Log) settle(ctx context.Context, key component.Key, id string, expected uint64, refusal error) (uint64, error) {
-	m, sequence, found, err := l.conn.last(ctx, StreamName, event.Subject(key))
+	m, found, err := l.conn.Last(ctx, StreamName, event.Subject(key))
 	switch {
 	case err != nil:
 		return 0, err
-	case sequence == expected:
+	case m.Sequence == expected:
 		return 0, fmt.Errorf("publish %s: %w", key, refusal)
 	case !found:
 		// The expected message was purged: the subject is empty again.
 		return 0, &SupersededError{Head: event.Head{Key: key, Deleted: true}}
 	case m.MessageID() == id:
-		return sequence, nil
+		return m.Sequence, nil
 	}
-	head, _ := l.head(m, sequence)
+	head, _ := l.head(m.Message, m.Sequence)
 	return 0, &SupersededError{Head: head}
 }
 
@@ -123,13 +126,13 @@ func (l *Log) head(m event.Message, sequence uint64) (event.Head, bool) {
 // Newest reads the last message of the key's subject from the stream's leader. Where that cannot be decoded, the error is
 // event.ErrUnreadable and the event has only its key and sequence.
 func (l *Log) Newest(ctx context.Context, key component.Key) (event.Event, bool, error) {
-	m, sequence, found, err := l.conn.last(ctx, StreamName, event.Subject(key))
+	m, found, err := l.conn.Last(ctx, StreamName, event.Subject(key))
 	if err != nil || !found {
 		return event.Event{}, false, err
 	}
-	e, err := event.Decode(m, sequence)
+	e, err := event.Decode(m.Message, m.Sequence)
 	if err != nil {
-		return event.Event{Key: key, Sequence: sequence}, true, fmt.Errorf("%w: %w", event.ErrMalformed, err)
+		return event.Event{Key: key, Sequence: m.Sequence}, true, fmt.Errorf("%w: %w", event.ErrMalformed, err)
 	}
 	return e, true, nil
 }
@@ -138,7 +141,7 @@ func (l *Log) Newest(ctx context.Context, key component.Key) (event.Event, bool,
 // come again with a newer message that was published meanwhile. A message that is no component event gives a head
 // without hash.
 func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
-	return l.conn.scan(ctx, l.stream, event.ClusterSubjects(cluster), true, func(m event.Message, sequence uint64) {
+	return l.conn.Scan(ctx, l.stream, event.ClusterSubjects(cluster), true, func(m event.Message, sequence uint64) {
 		if head, ok := l.head(m, sequence); ok {
 			each(head)
 		}
@@ -148,7 +151,7 @@ func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) 
 // Newests calls each with the newest event of every component that the filter matches, tombstones included, oldest first.
 // One that cannot be decoded is reported with the error, and has its key and sequence.
 func (l *Log) Newests(ctx context.Context, filter string, each func(event.Event, error)) error {
-	return l.conn.scan(ctx, l.stream, filter, false, func(m event.Message, sequence uint64) {
+	return l.conn.Scan(ctx, l.stream, filter, false, func(m event.Message, sequence uint64) {
 		each(decode(m, sequence))
 	})
 }
@@ -162,7 +165,8 @@ func (l *Log) Messages(ctx context.Context) (uint64, error) {
 	return info.State.Msgs, nil
 }
 
-func isCode(err error, code jetstream.ErrorCode) bool {
+// HasCode reports whether the error is an answer of JetStream with the code.
+func HasCode(err error, code jetstream.ErrorCode) bool {
 	var apiErr *jetstream.APIError
 	return errors.As(err, &apiErr) && apiErr.ErrorCode == code
 }

@@ -28,11 +28,11 @@ func (l *Log) Mark(ctx context.Context, marker event.Marker) error {
 
 // LastMark reads a cluster's last marker from the stream's leader; false where it has none.
 func (l *Log) LastMark(ctx context.Context, cluster string) (event.Marker, bool, error) {
-	m, _, found, err := l.conn.last(ctx, StreamName, event.SnapshotSubject(cluster))
+	m, found, err := l.conn.Last(ctx, StreamName, event.SnapshotSubject(cluster))
 	if err != nil || !found {
 		return event.Marker{}, false, err
 	}
-	marker, err := event.DecodeMarker(m)
+	marker, err := event.DecodeMarker(m.Message)
 	return marker, true, err
 }
 
@@ -55,7 +55,7 @@ func (l *Log) Clusters(ctx context.Context) ([]string, error) {
 // ComponentClusters lists those that have messages of components. It reads the head of every one.
 func (l *Log) ComponentClusters(ctx context.Context) ([]string, error) {
 	seen := map[string]bool{}
-	err := l.conn.scan(ctx, l.stream, event.ComponentPrefix+".>", true, func(m event.Message, _ uint64) {
+	err := l.conn.Scan(ctx, l.stream, event.ComponentPrefix+".>", true, func(m event.Message, _ uint64) {
 		token, _, _ := strings.Cut(strings.TrimPrefix(m.Subject, event.ComponentPrefix+"."), ".")
 		seen[token] = true
 	})

@@ -3,9 +3,11 @@ package stream_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
@@ -87,4 +89,23 @@ func TestPurgeTakesWhatCameUpToThere(t *testing.T) {
 		t.Errorf("a repeat: %v", err)
 	}
 	publish(t, log, upsert(a, "4"), 0)
+}
+
+func TestLog_ListsClusters(t *testing.T) {
+	t.Parallel()
+	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	if err := log.Mark(within(t), event.Marker{ID: "1", Cluster: "marked.1", Time: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b"} {
+		if _, err := log.Publish(within(t), event.Tombstone(component.Key{Cluster: "published.1", Namespace: "ns", Name: name}, "", "", time.Now()), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := log.Clusters(within(t)); err != nil || !cmp.Equal(got, []string{"marked.1"}) {
+		t.Errorf("with a marker: %q, %v", got, err)
+	}
+	if got, err := log.ComponentClusters(within(t)); err != nil || !cmp.Equal(got, []string{"published.1"}) {
+		t.Errorf("with messages: %q, %v", got, err)
+	}
 }

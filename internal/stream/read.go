@@ -13,26 +13,37 @@ import (
 	"odasync/internal/event"
 )
 
-// placed is a message with its place in the stream and the server's time of it.
-type placed struct {
+// Message is a message of a stream.
+type Message struct {
 	event.Message
-	sequence uint64
-	time     time.Time
+	Sequence uint64
+	Time     time.Time // when the server stored it
 }
 
-// last reads the newest message that the filter matches.
-func (c *Conn) last(ctx context.Context, stream, filter string) (event.Message, uint64, bool, error) {
-	m, found, err := c.get(ctx, stream, filter, map[string]any{"last_by_subj": filter})
-	return m.Message, m.sequence, found, err
+// query selects a message: the one of a sequence, the first of a subject from a sequence on, or the last of a subject.
+type query struct {
+	Sequence uint64 `json:"seq,omitempty"`
+	Next     string `json:"next_by_subj,omitempty"`
+	Last     string `json:"last_by_subj,omitempty"`
+}
+
+// Last reads the last message of a subject from the stream's leader; false where there is none.
+func (c *Conn) Last(ctx context.Context, stream, subject string) (Message, bool, error) {
+	return c.get(ctx, stream, subject, query{Last: subject})
+}
+
+// At reads the message of a sequence from the stream's leader; false where there is none.
+func (c *Conn) At(ctx context.Context, stream string, sequence uint64) (Message, bool, error) {
+	return c.get(ctx, stream, fmt.Sprintf("message %d of stream %s", sequence, stream), query{Sequence: sequence})
 }
 
 // get asks the leader for one message: the client library would use direct get, which a lagging replica may answer.
-// what names it in errors.
-func (c *Conn) get(ctx context.Context, stream, what string, query map[string]any) (placed, bool, error) {
-	fail := func(err error) (placed, bool, error) { return placed{}, false, fmt.Errorf("read %s: %w", what, err) }
+// what is the name for errors.
+func (c *Conn) get(ctx context.Context, stream, what string, q query) (Message, bool, error) {
+	fail := func(err error) (Message, bool, error) { return Message{}, false, fmt.Errorf("read %s: %w", what, err) }
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	request, err := json.Marshal(query)
+	request, err := json.Marshal(q)
 	if err != nil {
 		return fail(err)
 	}
@@ -55,7 +66,7 @@ func (c *Conn) get(ctx context.Context, stream, what string, query map[string]an
 	}
 	switch {
 	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
-		return placed{}, false, nil
+		return Message{}, false, nil
 	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound && stream == StreamName:
 		return fail(ErrLogMissing)
 	case response.Error != nil:
@@ -63,9 +74,9 @@ func (c *Conn) get(ctx context.Context, stream, what string, query map[string]an
 	case response.Message == nil:
 		return fail(errors.New("the answer holds no message"))
 	}
-	m := placed{
+	m := Message{
 		Message:  event.Message{Subject: response.Message.Subject, Data: response.Message.Data},
-		sequence: response.Message.Sequence, time: response.Message.Time,
+		Sequence: response.Message.Sequence, Time: response.Message.Time,
 	}
 	if len(response.Message.Header) > 0 {
 		header, err := nats.DecodeHeadersMsg(response.Message.Header)
@@ -77,8 +88,8 @@ func (c *Conn) get(ctx context.Context, stream, what string, query map[string]an
 	return m, true, nil
 }
 
-// scan reads the last message of every subject that the filter matches.
-func (c *Conn) scan(ctx context.Context, s jetstream.Stream, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
+// Scan calls each with the last message of every subject that the filter matches, oldest first.
+func (c *Conn) Scan(ctx context.Context, s jetstream.Stream, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
 	return c.read(ctx, s, filter, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: headersOnly,
 	}, each)
@@ -88,8 +99,9 @@ func (c *Conn) scan(ctx context.Context, s jetstream.Stream, filter string, head
 // the leader is asked for the newest message first, and the reading does not end before that one or a newer one has come.
 // It does not wait for ever: the caller begins anew after any error.
 func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig, each func(m event.Message, sequence uint64)) error {
-	newest, found, err := c.get(ctx, s.CachedInfo().Config.Name, filter, map[string]any{"last_by_subj": filter})
-	if err != nil || !found || what.OptStartTime != nil && newest.time.Before(*what.OptStartTime) {
+	name := s.CachedInfo().Config.Name
+	newest, found, err := c.Last(ctx, name, filter)
+	if err != nil || !found || what.OptStartTime != nil && newest.Time.Before(*what.OptStartTime) {
 		return err
 	}
 	fail := func(err error) error { return fmt.Errorf("read %s: %w", filter, err) }
@@ -101,7 +113,7 @@ func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what
 	for seen := uint64(0); ; {
 		msg, err := next(ctx, messages, c.timing.idle)
 		if err != nil {
-			if _, now, _, lastErr := c.last(ctx, s.CachedInfo().Config.Name, filter); lastErr == nil && now <= seen {
+			if now, _, lastErr := c.Last(ctx, name, filter); lastErr == nil && now.Sequence <= seen {
 				return nil // what was waited for has been purged meanwhile
 			}
 			return fail(err)
@@ -114,10 +126,10 @@ func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what
 		if seen = max(seen, meta.Sequence.Stream); meta.NumPending > 0 {
 			continue
 		}
-		if seen >= newest.sequence {
+		if seen >= newest.Sequence {
 			return nil
 		}
-		if _, newest.sequence, _, err = c.last(ctx, s.CachedInfo().Config.Name, filter); err != nil || newest.sequence <= seen {
+		if newest, _, err = c.Last(ctx, name, filter); err != nil || newest.Sequence <= seen {
 			return err
 		}
 	}

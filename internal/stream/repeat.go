@@ -23,15 +23,15 @@ func renamed(m event.Message) event.Message {
 
 // repeated finds out whether a message that the server has taken before is still there: it may have been purged.
 func (l *Log) repeated(ctx context.Context, key component.Key, id string) (uint64, error) {
-	m, sequence, found, err := l.conn.last(ctx, StreamName, event.Subject(key))
+	m, found, err := l.conn.Last(ctx, StreamName, event.Subject(key))
 	switch {
 	case err != nil:
 		return 0, err
 	case !found:
 		return 0, fmt.Errorf("publish %s: %w", key, errRemoved)
 	case m.MessageID() == id:
-		return sequence, nil
+		return m.Sequence, nil
 	}
-	head, _ := l.head(m, sequence)
+	head, _ := l.head(m.Message, m.Sequence)
 	return 0, &SupersededError{Head: head}
 }

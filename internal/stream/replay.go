@@ -37,9 +37,9 @@ func (l *Log) After(ctx context.Context, key component.Key, sequence uint64) (ev
 	raw, err := l.stream.GetMsg(ctx, sequence+1, jetstream.WithGetMsgSubject(subject))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		// A replica that lags may have answered: the leader knows.
-		_, last, found, err := l.conn.last(ctx, StreamName, subject)
-		if err == nil && found && last > sequence {
-			err = fmt.Errorf("read %s: a replica of the stream lacks message %d yet", subject, last)
+		last, found, err := l.conn.Last(ctx, StreamName, subject)
+		if err == nil && found && last.Sequence > sequence {
+			err = fmt.Errorf("read %s: a replica of the stream lacks message %d yet", subject, last.Sequence)
 		}
 		return event.Event{}, false, err
 	}

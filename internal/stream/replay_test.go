@@ -11,7 +11,6 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream/streamtest"
-	"odasync/internal/target"
 )
 
 func TestAfterReadsAKeysHistory(t *testing.T) {
@@ -94,23 +93,5 @@ func TestFeedsAreReadAndNotCreated(t *testing.T) {
 	says(t, log.CheckFeeds(within(t), "lab", "http://b"), refusal.Error(), `target "lab" feeds the registry at http://a, not http://b`)
 	if diff := cmp.Diff(map[string]string{"lab": "http://a", "the.other": "http://b"}, must(log.Feeds(within(t)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestOpenedSessionsAreTheSyncers(t *testing.T) {
-	conn := streamtest.Start(t).Conn(t)
-	_, err := conn.OpenSessions(within(t), "lab")
-	says(t, err, "does not exist yet: start a syncer")
-	syncers := must(conn.Sessions(within(t), "lab"))
-	opened := must(conn.OpenSessions(within(t), "lab"))
-	session := must(syncers.Open(within(t)))
-	if err := opened.End(within(t), session.Name()); !errors.Is(err, target.ErrClaimed) {
-		t.Errorf("the session of a syncer: %v, want ErrClaimed", err)
-	}
-	if err := syncers.Close(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	if err := opened.End(within(t), session.Name()); err != nil {
-		t.Errorf("a session that was closed: %v", err)
 	}
 }

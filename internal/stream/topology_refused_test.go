@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 )
@@ -32,13 +33,16 @@ func TestForeignTopologyIsRefusedAndLeftAlone(t *testing.T) {
 	}
 	openStream := func(ctx context.Context, c *stream.Conn) error { _, err := c.OpenLog(ctx); return err }
 	ensureStream := func(ctx context.Context, c *stream.Conn) error { _, err := c.EnsureLog(ctx); return err }
-	claims := func(ctx context.Context, c *stream.Conn) error { _, err := c.Claims(ctx, "x", "y"); return err }
+	claims := func(ctx context.Context, c *stream.Conn) error {
+		_, err := store.EnsureClaims(ctx, c, "x", "y")
+		return err
+	}
 	states := func(ctx context.Context, c *stream.Conn) error {
 		log, err := c.EnsureLog(ctx)
 		if err != nil {
 			return err
 		}
-		_, err = log.States(ctx, "default")
+		_, err = store.EnsureStates(ctx, log, "default")
 		return err
 	}
 	tests := map[string]struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 )
@@ -22,8 +23,8 @@ func ensureAll(ctx context.Context, conn *stream.Conn) error {
 	if err != nil {
 		return err
 	}
-	_, claimsErr := conn.Claims(ctx, "target-default", "owner")
-	_, statesErr := log.States(ctx, "default")
+	_, claimsErr := store.EnsureClaims(ctx, conn, "target-default", "owner")
+	_, statesErr := store.EnsureStates(ctx, log, "default")
 	_, consumerErr := log.EnsureConsumer(ctx, "default", "http://registry:8000")
 	return errors.Join(claimsErr, statesErr, consumerErr)
 }

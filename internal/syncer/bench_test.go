@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
@@ -39,7 +40,7 @@ type bench struct {
 	conn     *stream.Conn
 	js       jetstream.JetStream
 	log      *stream.Log
-	states   *stream.States
+	states   *store.States
 	consumer *stream.Consumer // only to look at
 	registry *fakeRegistry
 }
@@ -63,7 +64,7 @@ func (b *bench) open() {
 	if b.log, err = b.conn.EnsureLog(context.Background()); err != nil {
 		b.t.Fatal(err)
 	}
-	if b.states, err = b.log.States(context.Background(), fed); err != nil {
+	if b.states, err = store.EnsureStates(context.Background(), b.log, fed); err != nil {
 		b.t.Fatal(err)
 	}
 	if b.consumer, err = b.log.EnsureConsumer(context.Background(), fed, "http://registry"); err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/stream"
+	"odasync/internal/store"
 	"odasync/internal/syncer"
 	"odasync/internal/target"
 )
@@ -521,7 +521,7 @@ func (nobody) Next(ctx context.Context) (event.Delivery, error) {
 // loseStates empties the bucket of sync states.
 func (l *library) loseStates() {
 	l.t.Helper()
-	kv, err := l.js.Stream(context.Background(), "KV_"+stream.StatesBucket)
+	kv, err := l.js.Stream(context.Background(), "KV_"+store.StatesBucket)
 	if err == nil {
 		err = kv.Purge(context.Background())
 	}

@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/store"
 	"odasync/internal/syncer"
 	"odasync/internal/target"
 )
@@ -72,7 +73,7 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 			b := newBench(t)
 			b.registry.rejects()
 			e := b.put("a", content)
-			letters, err := b.conn.Letters(t.Context(), fed)
+			letters, err := store.EnsureDeadLetters(t.Context(), b.conn, fed)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,8 +9,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/store"
+	"odasync/internal/store/storetest"
 	"odasync/internal/stream"
-	"odasync/internal/stream/streamtest"
 	"odasync/internal/syncer"
 	"odasync/internal/target"
 )
@@ -61,16 +62,16 @@ func (b *bench) quiet(r *replica) {
 // letters reads all dead letters of the target.
 func (b *bench) letters(fed string) []target.DeadLetter {
 	b.t.Helper()
-	letters, err := b.conn.OpenDeadLetters(context.Background(), fed)
+	letters, err := store.OpenDeadLetters(context.Background(), b.conn, fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	var all []target.DeadLetter
-	err = letters.All(context.Background(), func(l stream.DeadLetter, err error) {
+	err = letters.All(context.Background(), func(l store.DeadLetter, err error) {
 		if err != nil {
 			b.t.Error(err)
 		}
-		all = append(all, streamtest.DeadLetter(l))
+		all = append(all, storetest.DeadLetter(l))
 	})
 	if err != nil {
 		b.t.Fatal(err)

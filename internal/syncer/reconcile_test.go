@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/event"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 	"odasync/internal/target"
@@ -335,7 +336,7 @@ func TestAReconcileThatLosesItsClaimEnds(t *testing.T) {
 		ended <- err
 	}()
 	<-g.inside
-	claims, err := l.js.KeyValue(t.Context(), stream.ClaimsBucket)
+	claims, err := l.js.KeyValue(t.Context(), store.ClaimsBucket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/config"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 )
@@ -65,18 +66,18 @@ func (b *bench) start(s setup) *replica {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	sessions, err := conn.Sessions(ctx, fed)
+	sessions, err := store.EnsureSessions(ctx, conn, fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	states, err := log.States(ctx, fed)
+	states, err := store.EnsureStates(ctx, log, fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	cfg := syncer.Config{
 		Target: fed, Concurrency: max(s.concurrency, 1), Batch: max(s.concurrency, 1), Tries: max(s.tries, 1), Pause: config.Duration(s.pause),
 	}
-	letters, err := conn.Letters(ctx, fed)
+	letters, err := store.EnsureDeadLetters(ctx, conn, fed)
 	if err != nil {
 		b.t.Fatal(err)
 	}

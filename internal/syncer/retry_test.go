@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/event"
+	"odasync/internal/store"
 	"odasync/internal/target"
 )
 
@@ -193,7 +194,7 @@ func TestBusyRegistryIsLeftAlone(t *testing.T) {
 func TestKeyOfALivingReplicaIsTriedAgainShortly(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	sessions, err := b.conn.Sessions(t.Context(), fed)
+	sessions, err := store.EnsureSessions(t.Context(), b.conn, fed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/prune"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
 	"odasync/internal/target"
@@ -99,14 +100,14 @@ type plan struct {
 type library struct {
 	*bench
 	shelf   *shelf
-	records *stream.Records
+	records *store.Records
 	marked  bool
 }
 
 func newLibrary(t testing.TB) *library {
 	t.Helper()
 	b := newBench(t)
-	records, err := b.conn.Records(t.Context())
+	records, err := store.EnsureRecords(t.Context(), b.conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func (l *library) mark(id string, unlisted ...string) {
 // reconciler returns one that mends through the replica.
 func (l *library) reconciler(r *replica, p plan) *syncer.Reconciler {
 	l.t.Helper()
-	claims, err := l.conn.Claims(context.Background(), stream.TargetScope(fed), "reconciler")
+	claims, err := store.EnsureClaims(context.Background(), l.conn, store.TargetScope(fed), "reconciler")
 	if err != nil {
 		l.t.Fatal(err)
 	}

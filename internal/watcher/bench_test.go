@@ -17,6 +17,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/prune"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 )
@@ -46,7 +47,7 @@ type bench struct {
 	source  *script
 	watcher *Watcher
 
-	approvals *stream.Records
+	approvals *store.Records
 
 	mu    sync.Mutex
 	stale bool // the lease is not fresh
@@ -68,7 +69,7 @@ func newBenchOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, clus
 	if b.log, err = conn.EnsureLog(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if b.approvals, err = conn.Records(context.Background()); err != nil {
+	if b.approvals, err = store.EnsureRecords(context.Background(), conn); err != nil {
 		t.Fatal(err)
 	}
 	refusals := PublishErrors{

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/test/cluster"
 	"odasync/test/procs"
@@ -103,11 +104,11 @@ func TestRunbook_SyncStateLost(t *testing.T) {
 			env.Registry.Send("DELETE", fmt.Sprintf("/components/%d", c.ID), nil)
 		}
 	}
-	env.Must(env.JetStream().DeleteKeyValue(t.Context(), stream.StatesBucket))
+	env.Must(env.JetStream().DeleteKeyValue(t.Context(), store.StatesBucket))
 	_, err := syncer.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("syncer is not running", map[string]string{"error": "stream KV_ODA_SYNC_STATE was removed from the nats server"}))
 	env.Must(err)
 	env.Eventually(testenv.Timeout, "the bucket to be made anew", func() error {
-		_, err := env.JetStream().KeyValue(t.Context(), stream.StatesBucket)
+		_, err := env.JetStream().KeyValue(t.Context(), store.StatesBucket)
 		return err
 	})
 	env.AwaitReady(syncer)

@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/target"
 	"odasync/test/procs"
@@ -77,11 +78,11 @@ func (env *environment) changeByHand() {
 
 	// An approval is used up by the watcher.
 	_, conn := env.as(ctx, "ctl")
-	given, err := conn.OpenRecords(ctx)
+	given, err := store.OpenRecords(ctx, conn)
 	env.Must(err)
 	env.Must(given.Approve(ctx, "by hand"))
 	_, conn = env.as(ctx, "watcher")
-	used, err := conn.OpenRecords(ctx)
+	used, err := store.OpenRecords(ctx, conn)
 	env.Must(err)
 	if approved, err := used.Consume(ctx, "by hand"); err != nil || !approved {
 		env.Errorf("the watcher uses an approval: %v, %v", approved, err)
@@ -91,12 +92,12 @@ func (env *environment) changeByHand() {
 	const many = 3000
 	for _, role := range []string{"syncer", "ctl"} {
 		log, conn := env.as(ctx, role)
-		records, err := conn.OpenRecords(ctx)
+		records, err := store.OpenRecords(ctx, conn)
 		env.Must(err)
 		if approved, err := records.Approved(ctx, "never"); err != nil || approved {
 			env.Errorf("%s reads an approval that nobody gave: %v, %v", role, approved, err)
 		}
-		states, err := log.OpenStates(ctx, "many-"+role)
+		states, err := store.OpenStates(ctx, log, "many-"+role)
 		env.Must(err)
 		for n := range many {
 			key := component.Key{Cluster: "many", Namespace: "n", Name: fmt.Sprint(n)}

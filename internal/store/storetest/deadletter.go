@@ -1,13 +1,14 @@
-package streamtest
+// Package storetest helps tests that read what the store holds.
+package storetest
 
 import (
 	"odasync/internal/event"
-	"odasync/internal/stream"
+	"odasync/internal/store"
 	"odasync/internal/target"
 )
 
-// Letter is what was put for a stored dead letter.
-func DeadLetter(d stream.DeadLetter) target.DeadLetter {
+// DeadLetter returns the dead letter that was stored.
+func DeadLetter(d store.DeadLetter) target.DeadLetter {
 	return target.DeadLetter{
 		Event: event.Event{
 			Key: d.Key(), Component: d.Event.Component, Hash: d.Event.Hash, UID: d.Event.UID,

@@ -1,4 +1,4 @@
-package stream_test
+package store_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/prune"
-	"odasync/internal/stream"
+	"odasync/internal/store"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 )
@@ -29,20 +29,20 @@ func TestRecords(t *testing.T) {
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
 	waitConnected(t, conn)
-	if _, err := conn.OpenRecords(within(t)); err == nil {
+	if _, err := store.OpenRecords(within(t), conn); err == nil {
 		t.Error("a bucket that does not exist was opened")
 	} else {
-		says(t, err, stream.RecordsBucket, "start a watcher or a syncer")
+		says(t, err, store.RecordsBucket, "start a watcher or a syncer")
 	}
-	records, err := conn.Records(within(t))
+	records, err := store.EnsureRecords(within(t), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kv := must(js(t, s).Stream(t.Context(), "KV_"+stream.RecordsBucket)).CachedInfo().Config
+	kv := must(js(t, s).Stream(t.Context(), "KV_"+store.RecordsBucket)).CachedInfo().Config
 	if kv.MaxAge != 24*time.Hour || kv.MaxMsgsPerSubject != 1 || kv.AllowDirect {
 		t.Errorf("the bucket keeps values for %s, %d a key, direct get %t", kv.MaxAge, kv.MaxMsgsPerSubject, kv.AllowDirect)
 	}
-	opened, err := s.Conn(t).OpenRecords(within(t))
+	opened, err := store.OpenRecords(within(t), s.Conn(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestRecords(t *testing.T) {
 			t.Errorf("%t, %v (-want +got):\n%s", found, err, diff)
 		}
 	}
-	if _, err := must(js(t, s).KeyValue(t.Context(), stream.RecordsBucket)).PutString(t.Context(), "reconcile.t.c", "{"); err != nil {
+	if _, err := must(js(t, s).KeyValue(t.Context(), store.RecordsBucket)).PutString(t.Context(), "reconcile.t.c", "{"); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = records.LastReconcile(within(t), "t", "c")

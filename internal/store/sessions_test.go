@@ -1,4 +1,4 @@
-package stream_test
+package store_test
 
 import (
 	"context"
@@ -9,18 +9,18 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 )
 
 // sessionsOf returns the sessions of a process with its own connection.
-func sessionsOf(t testing.TB, s *streamtest.Server) (*stream.Sessions, *stream.Conn) {
+func sessionsOf(t testing.TB, s *streamtest.Server) (*store.Sessions, *stream.Conn) {
 	t.Helper()
 	conn := s.Conn(t)
-	conn.SetTiming(ttl, time.Second, time.Second)
 	waitConnected(t, conn)
-	sessions, err := conn.Sessions(within(t), "default")
+	sessions, err := store.EnsureSessionsFor(within(t), conn, "default", ttl)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,14 +94,14 @@ func TestSession_OfAProcessThatIsCutOff(t *testing.T) {
 
 func TestSession_IsLost(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(ctx context.Context, bucket jetstream.KeyValue, other *stream.Sessions, session target.Session) error{
-		"deleted": func(ctx context.Context, bucket jetstream.KeyValue, _ *stream.Sessions, session target.Session) error {
+	tests := map[string]func(ctx context.Context, bucket jetstream.KeyValue, other *store.Sessions, session target.Session) error{
+		"deleted": func(ctx context.Context, bucket jetstream.KeyValue, _ *store.Sessions, session target.Session) error {
 			return bucket.Delete(ctx, sessionKey(session))
 		},
-		"purged": func(ctx context.Context, bucket jetstream.KeyValue, _ *stream.Sessions, session target.Session) error {
+		"purged": func(ctx context.Context, bucket jetstream.KeyValue, _ *store.Sessions, session target.Session) error {
 			return bucket.Purge(ctx, sessionKey(session))
 		},
-		"ended by another after it was purged": func(ctx context.Context, bucket jetstream.KeyValue, other *stream.Sessions, session target.Session) error {
+		"ended by another after it was purged": func(ctx context.Context, bucket jetstream.KeyValue, other *store.Sessions, session target.Session) error {
 			return errors.Join(bucket.Purge(ctx, sessionKey(session)), other.End(ctx, session.Name()))
 		},
 	}
@@ -222,5 +222,23 @@ func TestSession_ExpiredIsNeverRenewed(t *testing.T) {
 	})
 	if _, err := bucket.Update(within(t), "target-default.session.x", []byte("x"), revision); err == nil {
 		t.Error("an expired key was renewed")
+	}
+}
+
+func TestOpenedSessionsAreTheSyncers(t *testing.T) {
+	conn := streamtest.Start(t).Conn(t)
+	_, err := store.OpenSessions(within(t), conn, "lab")
+	says(t, err, "does not exist yet: start a syncer")
+	syncers := must(store.EnsureSessions(within(t), conn, "lab"))
+	opened := must(store.OpenSessions(within(t), conn, "lab"))
+	session := must(syncers.Open(within(t)))
+	if err := opened.End(within(t), session.Name()); !errors.Is(err, target.ErrClaimed) {
+		t.Errorf("the session of a syncer: %v, want ErrClaimed", err)
+	}
+	if err := syncers.Close(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := opened.End(within(t), session.Name()); err != nil {
+		t.Errorf("a session that was closed: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package stream
+package store
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"odasync/internal/event"
+	"odasync/internal/stream"
 )
 
 // Claims are names that one holder at a time has: keys in a bucket whose values the server expires; no clocks are compared.
@@ -21,14 +22,24 @@ type Claims struct {
 	owner  string
 }
 
-// Claims returns the claims of a scope (a target, or the watchers) for one process. owner names the process in the
-// values, for people.
-func (c *Conn) Claims(ctx context.Context, scope, owner string) (*Claims, error) {
-	kv, err := c.ensureBucket(ctx, ClaimsBucket, "claims", c.timing.claimTTL)
+// claimTTL is how long the server keeps a key in the bucket of claims that is not renewed.
+const claimTTL = 6 * time.Second
+
+// TargetScope is the scope of the claims and sessions of a target.
+func TargetScope(target string) string { return "target-" + target }
+
+// EnsureClaims returns the claims of a scope (a target, or the watchers) for one process and creates their bucket where it
+// is missing. owner names the process in the values, for people.
+func EnsureClaims(ctx context.Context, conn *stream.Conn, scope, owner string) (*Claims, error) {
+	return ensureClaims(ctx, conn, scope, owner, claimTTL)
+}
+
+func ensureClaims(ctx context.Context, conn *stream.Conn, scope, owner string, ttl time.Duration) (*Claims, error) {
+	kv, err := ensureBucket(ctx, conn, ClaimsBucket, "claims", ttl)
 	if err != nil {
 		return nil, err
 	}
-	return &Claims{kv: kv, ttl: c.timing.claimTTL, prefix: event.Token(scope) + ".", owner: owner}, nil
+	return &Claims{kv: kv, ttl: ttl, prefix: event.Token(scope) + ".", owner: owner}, nil
 }
 
 // ownerMark stands between the owner and what tells its claims apart.

@@ -1,4 +1,4 @@
-package stream_test
+package store_test
 
 import (
 	"errors"
@@ -10,22 +10,22 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
-	"odasync/internal/event"
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 )
 
-func statesOf(t testing.TB, log *stream.Log, target string) *stream.States {
+func statesOf(t testing.TB, log *stream.Log, target string) *store.States {
 	t.Helper()
-	states, err := log.States(within(t), target)
+	states, err := store.EnsureStates(within(t), log, target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return states
 }
 
-func load(t *testing.T, states *stream.States, key component.Key) target.State {
+func load(t *testing.T, states *store.States, key component.Key) target.State {
 	t.Helper()
 	state, err := states.Load(within(t), key)
 	if err != nil {
@@ -144,7 +144,7 @@ func TestCorruptedEntryIsDoubt(t *testing.T) {
 			t.Parallel()
 			s := streamtest.Start(t)
 			states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
-			bucket := must(js(t, s).KeyValue(within(t), stream.StatesBucket))
+			bucket := must(js(t, s).KeyValue(within(t), store.StatesBucket))
 			revision := must(bucket.Put(within(t), "default.test.components.a", []byte(value)))
 			want := target.State{Key: keyOf("a"), Intent: 1, Revision: revision}
 			if diff := cmp.Diff(want, load(t, states, keyOf("a"))); diff != "" {
@@ -221,7 +221,7 @@ func TestAllStates(t *testing.T) {
 		}
 		want[state.Key] = state
 	}
-	bucket := must(js(t, s).KeyValue(within(t), stream.StatesBucket))
+	bucket := must(js(t, s).KeyValue(within(t), store.StatesBucket))
 	must(bucket.Put(within(t), "default.not-a-key", []byte("{}")))
 	if err := bucket.Delete(within(t), "default.test.components.c=2E7"); err != nil {
 		t.Fatal(err)
@@ -238,7 +238,7 @@ func TestStatesWhileTheServerIsAway(t *testing.T) {
 	conn := s.Conn(t)
 	states := statesOf(t, ensureLog(t, conn), "default")
 	s.Shutdown()
-	eventually(t, "the lost connection shows", func() bool { return !conn.Connected() })
+	eventually(t, "the lost connection shows", func() bool { return !conn.NATS().IsConnected() })
 	began := time.Now()
 	if _, err := states.Load(within(t), keyOf("a")); err == nil {
 		t.Error("load: no error")
@@ -294,24 +294,5 @@ func TestStates_DeleteIsACompareAndSet(t *testing.T) {
 	}
 	if _, err := states.Save(within(t), applied(keyOf("a"))); err != nil { // a component of that name comes again
 		t.Errorf("saving it anew: %v", err)
-	}
-}
-
-func TestLog_ListsClusters(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
-	if err := log.Mark(within(t), event.Marker{ID: "1", Cluster: "marked.1", Time: time.Now()}); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"a", "b"} {
-		if _, err := log.Publish(within(t), event.Tombstone(component.Key{Cluster: "published.1", Namespace: "ns", Name: name}, "", "", time.Now()), 0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := log.Clusters(within(t)); err != nil || !cmp.Equal(got, []string{"marked.1"}) {
-		t.Errorf("with a marker: %q, %v", got, err)
-	}
-	if got, err := log.ComponentClusters(within(t)); err != nil || !cmp.Equal(got, []string{"published.1"}) {
-		t.Errorf("with messages: %q, %v", got, err)
 	}
 }

@@ -1,4 +1,4 @@
-package stream_test
+package store_test
 
 import (
 	"context"
@@ -16,15 +16,17 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/store"
+	"odasync/internal/store/storetest"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 )
 
-func lettersOf(t testing.TB, conn *stream.Conn, target string) *stream.DeadLetters {
+func lettersOf(t testing.TB, conn *stream.Conn, target string) *store.DeadLetters {
 	t.Helper()
 	waitConnected(t, conn)
-	letters, err := conn.Letters(within(t), target)
+	letters, err := store.EnsureDeadLetters(within(t), conn, target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +43,7 @@ func rejected(of string, key component.Key) target.DeadLetter {
 	}
 }
 
-func put(t testing.TB, letters *stream.DeadLetters, l target.DeadLetter) {
+func put(t testing.TB, letters *store.DeadLetters, l target.DeadLetter) {
 	t.Helper()
 	if err := letters.Put(within(t), l); err != nil {
 		t.Fatal(err)
@@ -49,15 +51,15 @@ func put(t testing.TB, letters *stream.DeadLetters, l target.DeadLetter) {
 }
 
 // all reads the target's letters by their components, and what could not be decoded.
-func all(t testing.TB, letters *stream.DeadLetters) (found map[component.Key]target.DeadLetter, errs []error) {
+func all(t testing.TB, letters *store.DeadLetters) (found map[component.Key]target.DeadLetter, errs []error) {
 	t.Helper()
 	found = make(map[component.Key]target.DeadLetter)
-	err := letters.All(within(t), func(d stream.DeadLetter, err error) {
+	err := letters.All(within(t), func(d store.DeadLetter, err error) {
 		if err != nil {
 			errs = append(errs, err)
 			return
 		}
-		l := streamtest.DeadLetter(d)
+		l := storetest.DeadLetter(d)
 		if _, twice := found[l.Event.Key]; twice {
 			t.Errorf("%s comes twice", l.Event.Key)
 		}
@@ -70,7 +72,7 @@ func all(t testing.TB, letters *stream.DeadLetters) (found map[component.Key]tar
 }
 
 // holds wants exactly these letters.
-func holds(t testing.TB, letters *stream.DeadLetters, want ...target.DeadLetter) {
+func holds(t testing.TB, letters *store.DeadLetters, want ...target.DeadLetter) {
 	t.Helper()
 	wanted := make(map[component.Key]target.DeadLetter)
 	for _, l := range want {
@@ -112,7 +114,7 @@ func TestLettersOfAComponentReplaceEachOther(t *testing.T) {
 		put(t, letters, a)
 	}
 	holds(t, letters, a, b)
-	if n := must(js(t, s).Stream(within(t), stream.DeadLetterName)).CachedInfo().State.Msgs; n != 2 {
+	if n := must(js(t, s).Stream(within(t), store.DeadLetterStream)).CachedInfo().State.Msgs; n != 2 {
 		t.Errorf("the stream holds %d messages, want one a component", n)
 	}
 	for range 2 { // none is success
@@ -193,9 +195,9 @@ func TestOpenLetters(t *testing.T) {
 		words []string
 	}{
 		"missing": {nil, []string{"stream ODA_DEAD_LETTERS does not exist yet: start a syncer"}},
-		"of another program": {&jetstream.StreamConfig{Name: stream.DeadLetterName, Subjects: []string{"orders.>"}},
+		"of another program": {&jetstream.StreamConfig{Name: store.DeadLetterStream, Subjects: []string{"orders.>"}},
 			[]string{"ODA_DEAD_LETTERS exists but is not odasync's", "orders.>", "nats stream rm ODA_DEAD_LETTERS"}},
-		"of a newer layout": {&jetstream.StreamConfig{Name: stream.DeadLetterName, Metadata: map[string]string{
+		"of a newer layout": {&jetstream.StreamConfig{Name: store.DeadLetterStream, Metadata: map[string]string{
 			"odasync.purpose": "dead letters", "odasync.layout": "2"}}, []string{`layout "2"`}},
 	}
 	for name, test := range tests {
@@ -206,14 +208,14 @@ func TestOpenLetters(t *testing.T) {
 			waitConnected(t, conn)
 			if test.there != nil {
 				before := must(js(t, s).CreateStream(within(t), *test.there)).CachedInfo().Config
-				_, err := conn.Letters(within(t), "default")
+				_, err := store.EnsureDeadLetters(within(t), conn, "default")
 				says(t, err, test.words...)
-				after := must(js(t, s).Stream(within(t), stream.DeadLetterName)).CachedInfo().Config
+				after := must(js(t, s).Stream(within(t), store.DeadLetterStream)).CachedInfo().Config
 				if diff := cmp.Diff(before, after); diff != "" {
 					t.Errorf("the stream was changed:\n%s", diff)
 				}
 			}
-			_, err := conn.OpenDeadLetters(within(t), "default")
+			_, err := store.OpenDeadLetters(within(t), conn, "default")
 			says(t, err, test.words...)
 		})
 	}
@@ -221,7 +223,7 @@ func TestOpenLetters(t *testing.T) {
 		t.Parallel()
 		s := streamtest.Start(t)
 		put(t, lettersOf(t, s.Conn(t), "default"), rejected("default", keyOf("a")))
-		opened, err := s.Conn(t).OpenDeadLetters(within(t), "default")
+		opened, err := store.OpenDeadLetters(within(t), s.Conn(t), "default")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package stream
+package store
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"odasync/internal/event"
+	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
@@ -31,28 +32,32 @@ type Sessions struct {
 // sessionOver is the value of a key that keeps a session which has expired from ever being renewed.
 const sessionOver = "over"
 
-// Sessions returns the sessions of one process that works for a target; the bucket is created where it is missing.
-func (c *Conn) Sessions(ctx context.Context, target string) (*Sessions, error) {
-	kv, err := c.ensureBucket(ctx, ClaimsBucket, "claims", c.timing.claimTTL)
+// EnsureSessions returns the sessions of one process that works for a target and creates their bucket where it is missing.
+func EnsureSessions(ctx context.Context, conn *stream.Conn, target string) (*Sessions, error) {
+	return ensureSessions(ctx, conn, target, claimTTL)
+}
+
+func ensureSessions(ctx context.Context, conn *stream.Conn, target string, ttl time.Duration) (*Sessions, error) {
+	kv, err := ensureBucket(ctx, conn, ClaimsBucket, "claims", ttl)
 	if err != nil {
 		return nil, err
 	}
-	return c.sessionsIn(kv, target), nil
+	return newSessions(kv, target, ttl), nil
 }
 
-// OpenSessions binds to the bucket that a syncer created. A target's replicas and whatever works beside them share one
-// scope.
-func (c *Conn) OpenSessions(ctx context.Context, target string) (*Sessions, error) {
-	kv, err := c.openBucket(ctx, ClaimsBucket, "syncer")
+// OpenSessions is [EnsureSessions] on the bucket that a syncer created. The replicas of a target and the processes that
+// work beside them share one scope.
+func OpenSessions(ctx context.Context, conn *stream.Conn, target string) (*Sessions, error) {
+	kv, err := openBucket(ctx, conn, ClaimsBucket, "syncer")
 	if err != nil {
 		return nil, err
 	}
-	return c.sessionsIn(kv, target), nil
+	return newSessions(kv, target, claimTTL), nil
 }
 
-func (c *Conn) sessionsIn(kv jetstream.KeyValue, target string) *Sessions {
+func newSessions(kv jetstream.KeyValue, target string, ttl time.Duration) *Sessions {
 	return &Sessions{
-		kv: kv, ttl: c.timing.claimTTL, prefix: event.Token(TargetScope(target)) + ".session.",
+		kv: kv, ttl: ttl, prefix: event.Token(TargetScope(target)) + ".session.",
 		turn: make(chan struct{}, 1), own: map[string]*session{},
 	}
 }
@@ -113,7 +118,7 @@ func (s *Sessions) End(ctx context.Context, name string) error {
 			return fail(err)
 		}
 		// The read may have been answered by a leader that is none any more; the mark is stored only where the key is gone.
-		_, err = retryRefused(ctx, func() (uint64, error) { return s.kv.Create(ctx, s.prefix+name, []byte(sessionOver)) })
+		_, err = compareAndSet(ctx, func() (uint64, error) { return s.kv.Create(ctx, s.prefix+name, []byte(sessionOver)) })
 		if err == nil {
 			return nil
 		}

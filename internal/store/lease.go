@@ -1,4 +1,4 @@
-package stream
+package store
 
 import (
 	"context"
@@ -32,7 +32,7 @@ var errEnded = errors.New("it was given back")
 // take creates the key, or returns syncer.ErrClaimed. It is renewed until it is lost, or given back when idle says so.
 func take(ctx context.Context, kv jetstream.KeyValue, ttl time.Duration, key, value string, idle func() bool) (*lease, error) {
 	asked := time.Now()
-	revision, err := retryRefused(ctx, func() (uint64, error) { return kv.Create(ctx, key, []byte(value)) })
+	revision, err := compareAndSet(ctx, func() (uint64, error) { return kv.Create(ctx, key, []byte(value)) })
 	if isConflict(err) {
 		return nil, target.ErrClaimed
 	}
@@ -146,23 +146,4 @@ func (h *heldContext) Err() error {
 		h.cancel(err)
 	}
 	return h.Context.Err()
-}
-
-// isConflict says whether a compare-and-set was refused because another revision stands there.
-func isConflict(err error) bool { return isCode(err, jetstream.JSErrCodeStreamWrongLastSequence) }
-
-// retryRefused repeats a compare-and-set that a replicated stream refuses without a verdict: under load it answers code
-// 10164, "wrong last sequence" without a number, also where the sequence is right. Only code 10071 is a verdict.
-func retryRefused[T any](ctx context.Context, set func() (T, error)) (T, error) {
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		result, err := set()
-		if !isCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
-			return result, err
-		}
-		select {
-		case <-ctx.Done():
-			return result, err
-		case <-time.After(pause):
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package stream
+package store
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
+	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
@@ -19,18 +20,18 @@ type Records struct{ kv jetstream.KeyValue }
 // recordsAge is how long a note stays. An approval is for what is held back now, not for next week.
 const recordsAge = 24 * time.Hour
 
-// Records returns the notes; their bucket is created where it is missing.
-func (c *Conn) Records(ctx context.Context) (*Records, error) {
-	kv, err := c.ensureBucket(ctx, RecordsBucket, "records", recordsAge)
+// EnsureRecords returns the records and creates their bucket where it is missing.
+func EnsureRecords(ctx context.Context, conn *stream.Conn) (*Records, error) {
+	kv, err := ensureBucket(ctx, conn, RecordsBucket, "records", recordsAge)
 	if err != nil {
 		return nil, err
 	}
 	return &Records{kv: kv}, nil
 }
 
-// OpenRecords binds to the bucket that a watcher or a syncer created.
-func (c *Conn) OpenRecords(ctx context.Context) (*Records, error) {
-	kv, err := c.openBucket(ctx, RecordsBucket, "watcher or a syncer")
+// OpenRecords is [EnsureRecords] on the bucket that a watcher or a syncer created.
+func OpenRecords(ctx context.Context, conn *stream.Conn) (*Records, error) {
+	kv, err := openBucket(ctx, conn, RecordsBucket, "watcher or a syncer")
 	if err != nil {
 		return nil, err
 	}

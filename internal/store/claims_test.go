@@ -1,4 +1,4 @@
-package stream_test
+package store_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
@@ -19,18 +20,17 @@ import (
 const ttl = 2 * time.Second
 
 // claimsOf returns the claims of a process with its own connection.
-func claimsOf(t testing.TB, s *streamtest.Server, owner string) *stream.Claims {
+func claimsOf(t testing.TB, s *streamtest.Server, owner string) *store.Claims {
 	t.Helper()
 	claims, _ := claimsConn(t, s, owner)
 	return claims
 }
 
-func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*stream.Claims, *stream.Conn) {
+func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*store.Claims, *stream.Conn) {
 	t.Helper()
 	conn := s.Conn(t)
-	conn.SetTiming(ttl, time.Second, time.Second)
 	waitConnected(t, conn)
-	claims, err := conn.Claims(within(t), "target-default", owner)
+	claims, err := store.EnsureClaimsFor(within(t), conn, "target-default", owner, ttl)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*stream.Claim
 }
 
 // acquire fails the test where the claim is refused.
-func acquire(t testing.TB, ctx context.Context, claims *stream.Claims, name string) (context.Context, func(context.Context) error) {
+func acquire(t testing.TB, ctx context.Context, claims *store.Claims, name string) (context.Context, func(context.Context) error) {
 	t.Helper()
 	held, release, err := claims.Acquire(ctx, name)
 	if err != nil {
@@ -54,7 +54,7 @@ func TestClaimIsExclusive(t *testing.T) {
 	s := streamtest.Start(t)
 	one, two := claimsOf(t, s, "one"), claimsOf(t, s, "two")
 	held, release := acquire(t, t.Context(), one, "a")
-	for name, claims := range map[string]*stream.Claims{"another process": two, "the same process": one} {
+	for name, claims := range map[string]*store.Claims{"another process": two, "the same process": one} {
 		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 			t.Errorf("%s: %v, want ErrClaimed", name, err)
 		}
@@ -81,7 +81,7 @@ func TestClaimsOfScopesAreApart(t *testing.T) {
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	for _, scope := range []string{"target-a", "target-b", "target-a.b", "watchers"} {
-		claims, err := conn.Claims(within(t), scope, "me")
+		claims, err := store.EnsureClaims(within(t), conn, scope, "me")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package stream
+package store
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
 // States is the sync state of one target, one entry a component.
 type States struct {
-	conn   *Conn
+	conn   *stream.Conn
 	kv     jetstream.KeyValue
 	bucket jetstream.Stream // what the bucket stands in
 	prefix string
@@ -30,30 +31,30 @@ type stored struct {
 	target.State
 }
 
-// States returns the sync state of a target; the bucket is created where it is missing. The syncer owns it.
-func (l *Log) States(ctx context.Context, target string) (*States, error) {
-	kv, err := l.conn.ensureBucket(ctx, StatesBucket, "sync state", 0)
+// EnsureStates returns the sync state of a target beside a log and creates its bucket where it is missing. The syncer does.
+func EnsureStates(ctx context.Context, log *stream.Log, target string) (*States, error) {
+	kv, err := ensureBucket(ctx, log.Conn(), StatesBucket, "sync state", 0)
 	if err != nil {
 		return nil, err
 	}
-	return l.statesIn(ctx, kv, target)
+	return newStates(ctx, log, kv, target)
 }
 
-// OpenStates binds to the bucket that a syncer created.
-func (l *Log) OpenStates(ctx context.Context, target string) (*States, error) {
-	kv, err := l.conn.openBucket(ctx, StatesBucket, "syncer")
+// OpenStates is [EnsureStates] on the bucket that a syncer created.
+func OpenStates(ctx context.Context, log *stream.Log, target string) (*States, error) {
+	kv, err := openBucket(ctx, log.Conn(), StatesBucket, "syncer")
 	if err != nil {
 		return nil, err
 	}
-	return l.statesIn(ctx, kv, target)
+	return newStates(ctx, log, kv, target)
 }
 
-func (l *Log) statesIn(ctx context.Context, kv jetstream.KeyValue, target string) (*States, error) {
-	bucket, err := l.conn.js.Stream(ctx, "KV_"+StatesBucket)
+func newStates(ctx context.Context, log *stream.Log, kv jetstream.KeyValue, target string) (*States, error) {
+	bucket, err := log.Conn().JetStream().Stream(ctx, bucketPrefix+StatesBucket)
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", StatesBucket, err)
 	}
-	return &States{conn: l.conn, kv: kv, bucket: bucket, prefix: event.Token(target) + ".", stream: l.stream.CachedInfo().Created.UnixNano()}, nil
+	return &States{conn: log.Conn(), kv: kv, bucket: bucket, prefix: event.Token(target) + ".", stream: log.Created().UnixNano()}, nil
 }
 
 // Load reads the entry from the stream's leader; a key without entry gives a zero State with that key.
@@ -92,7 +93,7 @@ func (s *States) Save(ctx context.Context, state target.State) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("save the sync state of %s: %w", state.Key, err)
 	}
-	revision, err := retryRefused(ctx, func() (uint64, error) {
+	revision, err := compareAndSet(ctx, func() (uint64, error) {
 		if state.Revision == 0 {
 			return s.kv.Create(ctx, name, value)
 		}
@@ -123,7 +124,7 @@ func (s *States) Delete(ctx context.Context, state target.State) error {
 // again. They are pulled in small numbers: a watch of the bucket would have the server send ahead tens of MB.
 func (s *States) All(ctx context.Context, cluster string, each func(target.State)) error {
 	prefix := "$KV." + StatesBucket + "." + s.prefix
-	err := s.conn.scan(ctx, s.bucket, prefix+event.Token(cluster)+".>", false, func(m event.Message, revision uint64) {
+	err := s.conn.Scan(ctx, s.bucket, prefix+event.Token(cluster)+".>", false, func(m event.Message, revision uint64) {
 		if nats.Header(m.Header).Get("KV-Operation") != "" {
 			return // it was deleted
 		}

@@ -1,4 +1,4 @@
-package stream_test
+package store_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
@@ -28,15 +29,15 @@ func ends(t *testing.T, held context.Context) error {
 // claimBucket is the bucket, to look at claims and to disturb them.
 func claimBucket(t *testing.T, s *streamtest.Server) jetstream.KeyValue {
 	t.Helper()
-	return must(js(t, s).KeyValue(within(t), stream.ClaimsBucket))
+	return must(js(t, s).KeyValue(within(t), store.ClaimsBucket))
 }
 
 // TestClaimExpiresWithItsOwner has owners that neither renew nor release.
 func TestClaimExpiresWithItsOwner(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(claims *stream.Claims, conn *stream.Conn){
-		"the work was cut off":     func(*stream.Claims, *stream.Conn) {},
-		"the connection is closed": func(_ *stream.Claims, conn *stream.Conn) { conn.Close() },
+	tests := map[string]func(claims *store.Claims, conn *stream.Conn){
+		"the work was cut off":     func(*store.Claims, *stream.Conn) {},
+		"the connection is closed": func(_ *store.Claims, conn *stream.Conn) { conn.Close() },
 	}
 	for name, die := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -160,9 +161,8 @@ func TestClaimOutlivesAShortRestart(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
-	conn.SetTiming(3*ttl, time.Second, time.Second)
 	waitConnected(t, conn)
-	claims, err := conn.Claims(within(t), "target-default", "one")
+	claims, err := store.EnsureClaimsFor(within(t), conn, "target-default", "one", 3*ttl)
 	if err != nil {
 		t.Fatal(err)
 	}

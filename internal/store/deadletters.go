@@ -1,4 +1,4 @@
-package stream
+package store
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
 // Letters are the dead letters of one target: one message a component, the newest.
 type DeadLetters struct {
-	conn   *Conn
+	conn   *stream.Conn
 	stream jetstream.Stream
 	target string
 }
@@ -57,41 +58,33 @@ type DeadEvent struct {
 	Component *component.Component `json:"component,omitempty"`
 }
 
-// Letters returns the dead letters of a target; their stream is created where it is missing. The syncer owns it.
-func (c *Conn) Letters(ctx context.Context, target string) (*DeadLetters, error) {
-	s, err := c.ensureStream(ctx, jetstream.StreamConfig{
-		Name:              DeadLetterName,
+// deadLetterPurpose is the purpose of the stream of dead letters.
+const deadLetterPurpose = "dead letters"
+
+// EnsureDeadLetters returns the dead letters of a target and creates their stream where it is missing. The syncer does.
+func EnsureDeadLetters(ctx context.Context, conn *stream.Conn, target string) (*DeadLetters, error) {
+	s, err := conn.EnsureStream(ctx, jetstream.StreamConfig{
+		Name:              DeadLetterStream,
 		Description:       "Components that a registry does not take, the newest failure of each",
 		Subjects:          []string{event.DeadPrefix + ".>"},
-		Retention:         jetstream.LimitsPolicy,
-		Storage:           jetstream.FileStorage,
-		Discard:           jetstream.DiscardNew,
 		MaxMsgsPerSubject: 1,
 		MaxBytes:          -1,
-		Replicas:          c.cfg.Replicas,
 		AllowDirect:       true,
 		Duplicates:        2 * time.Minute,
-		Metadata:          map[string]string{metaPurpose: "dead letters"},
-	})
+	}, deadLetterPurpose)
 	if err != nil {
 		return nil, err
 	}
-	return &DeadLetters{conn: c, stream: s, target: target}, nil
+	return &DeadLetters{conn: conn, stream: s, target: target}, nil
 }
 
-// OpenLetters binds to the stream that a syncer created.
-func (c *Conn) OpenDeadLetters(ctx context.Context, target string) (*DeadLetters, error) {
-	s, err := c.js.Stream(ctx, DeadLetterName)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("stream %s does not exist yet: start a syncer, which creates it", DeadLetterName)
-	}
+// OpenDeadLetters is [EnsureDeadLetters] on the stream that a syncer created.
+func OpenDeadLetters(ctx context.Context, conn *stream.Conn, target string) (*DeadLetters, error) {
+	s, err := conn.OpenStream(ctx, DeadLetterStream, deadLetterPurpose, "a syncer")
 	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", DeadLetterName, err)
-	}
-	if err := checkOurs(s.CachedInfo().Config, "dead letters"); err != nil {
 		return nil, err
 	}
-	return &DeadLetters{conn: c, stream: s, target: target}, nil
+	return &DeadLetters{conn: conn, stream: s, target: target}, nil
 }
 
 // Put stores the letter in place of the component's earlier one. Where one of a newer event stands there it returns
@@ -110,14 +103,14 @@ func (l *DeadLetters) Put(ctx context.Context, letter target.DeadLetter) error {
 	if err != nil {
 		return fail(err)
 	}
-	if limit := l.conn.nc.MaxPayload(); limit > 0 && int64(len(data))+1024 > limit { // headers count too
+	if limit := l.conn.NATS().MaxPayload(); limit > 0 && int64(len(data))+1024 > limit { // headers count too
 		stored.Event.Component = nil
 		if data, err = json.Marshal(stored); err != nil {
 			return fail(err)
 		}
 	}
 	err = l.publish(ctx, letter, data, sequence)
-	if isCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum) && stored.Event.Component != nil { // an administrator's limit
+	if stream.HasCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum) && stored.Event.Component != nil { // an administrator's limit
 		stored.Event.Component = nil
 		if data, err = json.Marshal(stored); err == nil {
 			err = l.publish(ctx, letter, data, sequence)
@@ -134,8 +127,8 @@ func (l *DeadLetters) Put(ctx context.Context, letter target.DeadLetter) error {
 
 func (l *DeadLetters) publish(ctx context.Context, letter target.DeadLetter, data []byte, replaces uint64) error {
 	msg := &nats.Msg{Subject: event.DeadSubject(letter.Target, letter.Event.Key), Data: data}
-	_, err := retryRefused(ctx, func() (*jetstream.PubAck, error) {
-		return l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterName), jetstream.WithExpectLastSequencePerSubject(replaces))
+	_, err := compareAndSet(ctx, func() (*jetstream.PubAck, error) {
+		return l.conn.JetStream().PublishMsg(ctx, msg, jetstream.WithExpectStream(DeadLetterStream), jetstream.WithExpectLastSequencePerSubject(replaces))
 	})
 	return err
 }
@@ -144,14 +137,13 @@ func (l *DeadLetters) publish(ctx context.Context, letter target.DeadLetter, dat
 // is of a newer event than the given one. One that cannot be decoded is a letter of no event, and so is one whose event the
 // stream does not have: it came back older, or is another one.
 func (l *DeadLetters) last(ctx context.Context, key component.Key, than uint64) (newer bool, sequence uint64, err error) {
-	m, sequence, found, err := l.conn.last(ctx, DeadLetterName, event.DeadSubject(l.target, key))
+	m, found, err := l.conn.Last(ctx, DeadLetterStream, event.DeadSubject(l.target, key))
 	var d DeadLetter
 	if err != nil || !found || json.Unmarshal(m.Data, &d) != nil || d.Sequence <= than {
-		return false, sequence, err
+		return false, m.Sequence, err
 	}
-	subject := event.Subject(key)
-	of, newer, err := l.conn.get(ctx, StreamName, subject, map[string]any{"seq": d.Sequence})
-	return newer && of.Subject == subject, sequence, err
+	of, newer, err := l.conn.At(ctx, stream.StreamName, d.Sequence)
+	return newer && of.Subject == event.Subject(key), m.Sequence, err
 }
 
 // Remove takes the component's letter away if it is of an event up to the given one; none is success. A letter that is
@@ -169,7 +161,7 @@ func (l *DeadLetters) Remove(ctx context.Context, key component.Key, upTo uint64
 
 // All calls each with every dead letter of the target. What cannot be decoded is reported with the error.
 func (l *DeadLetters) All(ctx context.Context, each func(DeadLetter, error)) error {
-	return l.conn.scan(ctx, l.stream, event.DeadPrefix+"."+event.Token(l.target)+".>", false, func(m event.Message, sequence uint64) {
+	return l.conn.Scan(ctx, l.stream, event.DeadPrefix+"."+event.Token(l.target)+".>", false, func(m event.Message, sequence uint64) {
 		var d DeadLetter
 		err := json.Unmarshal(m.Data, &d)
 		if err == nil && d.Name == "" {

@@ -1,0 +1,7 @@
+package store
+
+// EnsureClaims and EnsureSessions with a life of the keys that suits a test.
+var (
+	EnsureClaimsFor   = ensureClaims
+	EnsureSessionsFor = ensureSessions
+)

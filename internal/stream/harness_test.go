@@ -1,0 +1,27 @@
+package stream_test
+
+import (
+	"testing"
+
+	"odasync/internal/stream/streamtest"
+)
+
+func TestMain(m *testing.M) { streamtest.VerifyTestMain(m) }
+
+// Shorter names for what every test uses.
+var (
+	within        = streamtest.Within
+	eventually    = streamtest.Eventually
+	waitConnected = streamtest.WaitConnected
+	ensureLog     = streamtest.EnsureLog
+	publish       = streamtest.Publish
+	keyOf         = streamtest.Key
+	upsert        = streamtest.Upsert
+	js            = streamtest.JetStream
+	says          = streamtest.ErrorContains
+	seen          = streamtest.Time
+)
+
+const patience = streamtest.Patience
+
+func must[T any](value T, err error) T { return streamtest.Must(value, err) }

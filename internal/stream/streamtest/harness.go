@@ -1,0 +1,108 @@
+package streamtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+	"odasync/internal/stream"
+)
+
+// Patience bounds every wait of a test; nothing takes as long while the code is right.
+const Patience = time.Minute
+
+// Time is the time in every fixture.
+var Time = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// Key returns the key of a component in cluster test.
+func Key(name string) component.Key {
+	return component.Key{Cluster: "test", Namespace: "components", Name: name}
+}
+
+// Upsert returns an event whose content is the status.
+func Upsert(key component.Key, status string) event.Event {
+	return event.Upserted(key, component.Observation{
+		UID: "uid-" + key.Name, ResourceVersion: "1", Seen: Time,
+		Component: &component.Component{Namespace: key.Namespace, Name: key.Name, DeploymentStatus: status},
+	})
+}
+
+// Within returns a context that ends after [Patience].
+func Within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// Eventually polls until the condition holds.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not so after %s", what, Patience)
+		}
+	}
+}
+
+// WaitConnected waits until the connection can be used.
+func WaitConnected(t testing.TB, conn *stream.Conn) {
+	t.Helper()
+	Eventually(t, "the connection", func() bool { return conn.Check(Within(t)) == nil })
+}
+
+// EnsureLog creates the stream. It tries again, as the watcher does: a server that has just deleted a stream may need a
+// moment before it can create it anew.
+func EnsureLog(t testing.TB, conn *stream.Conn) (log *stream.Log) {
+	t.Helper()
+	WaitConnected(t, conn)
+	Eventually(t, "the stream", func() bool {
+		var err error
+		log, err = conn.EnsureLog(Within(t))
+		return err == nil
+	})
+	return log
+}
+
+// Publish fails the test where the event is not accepted.
+func Publish(t testing.TB, log *stream.Log, e event.Event, expected uint64) uint64 {
+	t.Helper()
+	sequence, err := log.Publish(Within(t), e, expected)
+	if err != nil {
+		t.Fatalf("publish after %d: %v", expected, err)
+	}
+	return sequence
+}
+
+// JetStream returns the plain client of a server, to look at it and to disturb it.
+func JetStream(t testing.TB, s *Server) jetstream.JetStream {
+	t.Helper()
+	return Must(jetstream.New(s.NATS(t)))
+}
+
+// ErrorContains fails the test where the error misses one of the texts.
+func ErrorContains(t testing.TB, err error, texts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one that contains %q", texts)
+	}
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("the error does not contain %q: %v", text, err)
+		}
+	}
+}
+
+// Must returns the value of a step of the set-up that cannot fail.
+func Must[T any](value T, err error) T {
+	if err != nil {
+		panic(fmt.Sprintf("test set-up: %v", err))
+	}
+	return value
+}
