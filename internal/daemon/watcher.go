@@ -15,6 +15,7 @@ import (
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/kube"
+	"odasync/internal/kube/elector"
 	"odasync/internal/manifests"
 	"odasync/internal/ops"
 	"odasync/internal/prune"
@@ -63,7 +64,7 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 	var election election = newAlone(log)
 	var patience time.Duration // with a NATS server that cannot be used
 	if cfg.Kube.LeaderElection {
-		election = kube.NewElector(cfg.Kube, client, log)
+		election = elector.New(cfg.Kube, client, log)
 		patience = 2 * time.Duration(cfg.Kube.LeaseDuration)
 	}
 	l := newLeader(cfg, conn, source, election, env, log)

@@ -45,7 +45,7 @@ func (c *Client) connect(read *rest.Config) (*access, error) {
 	})
 	// A hanging renewal must not use up the time in which the next one could still succeed.
 	timely := rest.CopyConfig(settings)
-	timely.Timeout = c.cfg.renewDeadline() / 2
+	timely.Timeout = c.cfg.RenewDeadline() / 2
 
 	transport, err := rest.HTTPClientFor(settings)
 	if err != nil {
@@ -119,10 +119,7 @@ func same(a, b *rest.Config) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// currentLeases are the Leases by whatever access is in use.
-type currentLeases struct{ client *Client }
-
-// Leases implements coordinationclient.LeasesGetter.
-func (l currentLeases) Leases(namespace string) coordinationclient.LeaseInterface {
-	return l.client.current.Load().leases.Leases(namespace)
+// Leases implements coordinationclient.LeasesGetter with the access that is in use.
+func (c *Client) Leases(namespace string) coordinationclient.LeaseInterface {
+	return c.current.Load().leases.Leases(namespace)
 }

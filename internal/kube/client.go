@@ -56,11 +56,14 @@ func NewClient(cfg Config, version string, log zerolog.Logger) (*Client, error) 
 	return c, nil
 }
 
+// LeaseNamespace is the namespace of the Lease: the configured one, else that of the credentials.
+func (c *Client) LeaseNamespace() string { return c.leaseNamespace }
+
 // Server returns the API server's address.
 func (c *Client) Server() string { return c.current.Load().settings.Host }
 
-// quiet keeps client-go from writing to stderr on its own. What goes wrong is in its errors.
-func quiet(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }
+// Quiet keeps client-go from logging to stderr: its errors say what went wrong.
+func Quiet(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }
 
 // load returns how to reach the API server, and the namespace that belongs to these credentials.
 func load(cfg Config) (*rest.Config, string, error) {

@@ -79,11 +79,11 @@ func (c Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// renewDeadline is how old the last renewal may become before the lead is given up.
-func (c Config) renewDeadline() time.Duration { return time.Duration(c.LeaseDuration) * 2 / 3 }
+// RenewDeadline is the age of the last renewal at which the lead ends.
+func (c Config) RenewDeadline() time.Duration { return time.Duration(c.LeaseDuration) * 2 / 3 }
 
-// renewInterval is the time between two renewals.
-func (c Config) renewInterval() time.Duration { return time.Duration(c.LeaseDuration) * 2 / 15 }
+// RenewInterval is the time between two renewals.
+func (c Config) RenewInterval() time.Duration { return time.Duration(c.LeaseDuration) * 2 / 15 }
 
 func (c Config) proxy() (*url.URL, error) {
 	proxy, err := url.Parse(c.Proxy)

@@ -69,7 +69,7 @@ func (c *Client) notKubernetes() error {
 
 // ServerVersion returns the API server's version, such as v1.37.2. It needs credentials but no permission.
 func (c *Client) ServerVersion(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(quiet(ctx), c.timeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(Quiet(ctx), c.timeout, errNoAnswer)
 	defer cancel()
 	body, err := c.current.Load().requests.Get().AbsPath("version").MaxRetries(0).DoRaw(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func (c *Client) ServerVersion(ctx context.Context) (string, error) {
 
 // readCRD returns the uid of the CRD and the versions that it serves.
 func (c *Client) readCRD(ctx context.Context, crd string) (uid string, served []string, err error) {
-	ctx, cancel := context.WithTimeoutCause(quiet(ctx), c.timeout, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(Quiet(ctx), c.timeout, errNoAnswer)
 	defer cancel()
 	result := c.current.Load().requests.Get().AbsPath("apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", crd).
 		MaxRetries(0).Do(ctx)

@@ -103,6 +103,9 @@ func explain(err error, needed rule) *failure {
 	return f
 }
 
+// ExplainLease returns the error of a request for the Lease with what a person can do about it.
+func (c *Client) ExplainLease(verb string, err error) error { return explain(err, c.leaseRule(verb)) }
+
 // isExpired says that a watch cannot go on from its resourceVersion. A server restored from a backup calls it too large.
 func isExpired(err error) bool {
 	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge)

@@ -22,7 +22,7 @@ const (
 // Components reads what exists of a scope now, normalized. Where a name is given, only those of that name are read: one
 // request a namespace, or one for the whole cluster.
 func (c *Client) Components(ctx context.Context, scope component.Scope, name string) ([]component.Observation, error) {
-	ctx = quiet(ctx)
+	ctx = Quiet(ctx)
 	version, err := c.ServedVersion(ctx)
 	if err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ func (c *Client) Permissions(ctx context.Context) ([]Permission, error) {
 	}
 	var permissions []Permission
 	for _, needed := range rules {
-		answer, err := c.current.Load().reviews.SelfSubjectAccessReviews().Create(quiet(ctx), &authorization.SelfSubjectAccessReview{
+		answer, err := c.current.Load().reviews.SelfSubjectAccessReviews().Create(Quiet(ctx), &authorization.SelfSubjectAccessReview{
 			Spec: authorization.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorization.ResourceAttributes{
 				Verb: needed.verb, Group: needed.group, Resource: needed.resource, Name: needed.name, Namespace: needed.namespace,
 			}},

@@ -88,7 +88,7 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	}
 	s.watching.Store(true)
 	defer s.watching.Store(false)
-	ctx = quiet(ctx)
+	ctx = Quiet(ctx)
 	backoff := s.Tuning.Backoff
 	for ctx.Err() == nil {
 		version, err := s.discover(ctx)

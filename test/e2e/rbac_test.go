@@ -39,7 +39,7 @@ func TestWatcher_LeastPrivilege(t *testing.T) {
 	env.Must(watcher.AwaitReady(env.Within(2 * testenv.Timeout)))
 	env.AwaitInSync(testenv.Timeout)
 	env.Must(watcher.Stop()) // the lease's release needs a right, too
-	if released := watcher.Logged(testenv.Logs("Lease released", nil)); len(released) != 1 {
+	if released := watcher.Logged(testenv.Logs("lease released", nil)); len(released) != 1 {
 		t.Errorf("the lease was not released: %s", watcher.Tail(5))
 	}
 }

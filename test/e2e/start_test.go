@@ -64,7 +64,7 @@ func TestStart_WithWrongToken(t *testing.T) {
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
 	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "does not accept the credentials (401)"))
 	env.Must(procs.Pause(t.Context(), missingFor))
-	env.expectLoggedOnce(watcher, "no access to the Lease, retrying", "check the token or client certificate")
+	env.expectLoggedOnce(watcher, "no access to the lease, retrying", "check the token or client certificate")
 
 	env.Must(os.WriteFile(token, []byte(right), 0o600))
 	env.Apply(testenv.Component("e2e-wrong-token", "late", "1", "first"))
@@ -89,7 +89,7 @@ func TestStart_WithoutAPIServer(t *testing.T) {
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
 	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "API server unreachable"))
 	env.Must(procs.Pause(t.Context(), missingFor))
-	env.expectLoggedOnce(watcher, "no access to the Lease, retrying", "connection refused")
+	env.expectLoggedOnce(watcher, "no access to the lease, retrying", "connection refused")
 }
 
 // TestStartWithoutNATS starts both daemons before NATS.

@@ -15,6 +15,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/kube"
+	"odasync/internal/kube/elector"
 	"odasync/internal/testwait"
 )
 
@@ -32,7 +33,7 @@ func runFrozen() {
 	fail(envconfig.Process(context.Background(), &cfg))
 	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	fail(err)
-	e := kube.NewElector(cfg, client, zerolog.Nop())
+	e := elector.New(cfg, client, zerolog.Nop())
 	fail(e.Run(context.Background(), func(ctx context.Context) error {
 		for ctx.Err() == nil {
 			fmt.Println(e.Fresh())

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"odasync/internal/kube"
+	"odasync/internal/kube/elector"
 	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
@@ -105,10 +106,10 @@ func leaseVersion(t *testing.T) string {
 }
 
 // elect starts an Elector that ends with the test, and returns it and the channel of its leads.
-func elect(t *testing.T, client *kube.Client, cfg kube.Config) (*kube.Elector, <-chan struct{}) {
+func elect(t *testing.T, client *kube.Client, cfg kube.Config) (*elector.Elector, <-chan struct{}) {
 	t.Helper()
 	leads := make(chan struct{}, 10)
-	e := kube.NewElector(cfg, client, zerolog.Nop())
+	e := elector.New(cfg, client, zerolog.Nop())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
@@ -176,8 +177,8 @@ func TestRBAC_MissingRules(t *testing.T) {
 	const crd = `get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`
 	const lease = ` leases.coordination.k8s.io "odasync-watcher" in namespace "canvas"`
 	const create = `create leases.coordination.k8s.io in namespace "canvas"`
-	type check func(s *source, e *kube.Elector) string
-	works := func(s *source, e *kube.Elector) string {
+	type check func(s *source, e *elector.Elector) string
+	works := func(s *source, e *elector.Elector) string {
 		if err := s.State(); err != nil {
 			return err.Error()
 		}
@@ -187,12 +188,12 @@ func TestRBAC_MissingRules(t *testing.T) {
 		return ""
 	}
 	ofSource := func(rule string) check {
-		return func(s *source, _ *kube.Elector) string {
+		return func(s *source, _ *elector.Elector) string {
 			return missing(fmt.Sprint(s.State()), "missing permission: "+rule+": grant ")
 		}
 	}
 	ofElector := func(rule string) check {
-		return func(_ *source, e *kube.Elector) string {
+		return func(_ *source, e *elector.Elector) string {
 			return missing(fmt.Sprint(e.State()), "missing permission: "+rule+": grant ")
 		}
 	}

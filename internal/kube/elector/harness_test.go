@@ -1,0 +1,237 @@
+package elector_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/sethvargo/go-envconfig"
+	"go.uber.org/goleak"
+	coordination "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"odasync/internal/kube"
+	"odasync/internal/kube/elector"
+	"odasync/internal/logtest"
+	"odasync/internal/testwait"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// leases is an API server with one Lease. Requests can be made to fail or to hang.
+type leases struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	lease   *coordination.Lease
+	version int
+	fail    map[string]http.HandlerFunc // by verb
+	hang    bool
+	stop    chan struct{}
+}
+
+func newLeases(t *testing.T) *leases {
+	t.Helper()
+	l := &leases{fail: map[string]http.HandlerFunc{}, stop: make(chan struct{})}
+	l.Server = httptest.NewServer(l)
+	t.Cleanup(func() {
+		close(l.stop)
+		l.Close()
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	})
+	return l
+}
+
+func (l *leases) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	verb := map[string]string{"GET": "get", "POST": "create", "PUT": "update"}[r.Method]
+	l.mu.Lock()
+	hang, fail := l.hang, l.fail[verb]
+	l.mu.Unlock()
+	switch {
+	case hang:
+		select {
+		case <-r.Context().Done():
+		case <-l.stop:
+		}
+		return
+	case fail != nil:
+		fail(w, r)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if verb == "get" {
+		if l.lease == nil {
+			fails(404, "NotFound", "not found")(w, r)
+			return
+		}
+		answer(w, http.StatusOK, l.lease)
+		return
+	}
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	decoded, _, err := scheme.Codecs.UniversalDeserializer().Decode(text, nil, nil) // clients send Protobuf
+	if err != nil {
+		fails(400, "BadRequest", err.Error())(w, r)
+		return
+	}
+	sent := decoded.(*coordination.Lease)
+	if verb == "update" && sent.ResourceVersion != strconv.Itoa(l.version) {
+		fails(409, "Conflict", "the object has been modified")(w, r)
+		return
+	}
+	l.put(sent)
+	answer(w, http.StatusOK, l.lease)
+}
+
+func (l *leases) put(lease *coordination.Lease) {
+	l.version++
+	lease.TypeMeta = metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"}
+	lease.ResourceVersion = strconv.Itoa(l.version)
+	l.lease = lease
+}
+
+// holder returns the identity in the Lease, empty for none.
+func (l *leases) holder() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lease == nil || l.lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *l.lease.Spec.HolderIdentity
+}
+
+// steal gives the Lease to another, as if it had run out.
+func (l *leases) steal(holder string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.put(&coordination.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "canvas", Name: "odasync-watcher"},
+		Spec:       coordination.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: new(int32(3))},
+	})
+}
+
+func (l *leases) set(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+}
+
+// candidate is a running Elector. Each lead sends its context to leads, and ends with an error from end or with its context.
+type candidate struct {
+	*elector.Elector
+	log   *logtest.Buffer
+	leads chan context.Context
+	end   chan error
+	slow  chan struct{} // where not nil, a lead only ends once it is closed
+	stop  func()
+}
+
+func campaign(t *testing.T, server, leaseDuration string, slow chan struct{}) *candidate {
+	t.Helper()
+	cfg, client := configure(t, server, leaseDuration)
+	c := &candidate{log: new(logtest.Buffer), leads: make(chan context.Context, 10), end: make(chan error), slow: slow}
+	c.Elector = elector.New(cfg, client, zerolog.New(c.log))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx, c.lead) }()
+	c.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run ended with %v, want nil when its context ends", err)
+		}
+	})
+	t.Cleanup(c.stop)
+	return c
+}
+
+func (c *candidate) lead(ctx context.Context) error {
+	c.leads <- ctx
+	defer func() {
+		if c.slow != nil {
+			<-c.slow
+		}
+	}()
+	select {
+	case err := <-c.end:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// leading waits until the candidate leads and returns the lead's context.
+func (c *candidate) leading(t *testing.T) context.Context {
+	t.Helper()
+	select {
+	case ctx := <-c.leads:
+		return ctx
+	case <-time.After(testwait.Limit):
+		t.Fatalf("not leading:\n%s", c.log)
+		return nil
+	}
+}
+
+// answer sends an object.
+func answer(w http.ResponseWriter, code int, object any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(object)
+}
+
+// fails answers with a Status, as an API server does.
+func fails(code int, reason, message string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, code, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message})
+	}
+}
+
+// configure returns a configuration for the server, and its client.
+func configure(t *testing.T, server, leaseDuration string) (kube.Config, *kube.Client) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "test",
+"clusters": [{"name": "test", "cluster": {"server": %q}}], "users": [{"name": "test", "user": {}}],
+"contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "canvas"}}]}`, server)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var cfg kube.Config
+	variables := envconfig.MapLookuper(map[string]string{"KUBECONFIG": path, "LEASE_DURATION": leaseDuration})
+	if err := envconfig.ProcessWith(t.Context(), &envconfig.Config{Target: &cfg, Lookuper: variables}); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg, client
+}
+
+// logs waits until the candidate has logged the text.
+func (c *candidate) logs(t *testing.T, text string) {
+	t.Helper()
+	testwait.Empty(t, func() string { return missing(c.log.String(), text) })
+}
+
+// missing returns "" if the text contains the part.
+func missing(text, part string) string {
+	if strings.Contains(text, part) {
+		return ""
+	}
+	return fmt.Sprintf("%q lacks %q", text, part)
+}
