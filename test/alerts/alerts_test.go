@@ -119,7 +119,7 @@ func TestAlerts_HaveRunbooks(t *testing.T) {
 				end = sections[i+1][0]
 			}
 			alert, section := string(text[at[2]:at[3]]), string(text[at[1]:end])
-			for _, part := range []string{"**What it means.**", "**What to look at.**", "**What to do.**", "\n    "} {
+			for _, part := range []string{"**Symptoms.**", "**Impact.**", "**Automatic recovery.**", "**What to do.**", "**Verify.**", "\n    "} {
 				if !strings.Contains(section, part) {
 					t.Errorf("%s: %s has no %q", page, alert, part)
 				}
@@ -155,7 +155,7 @@ const (
 // TestGenerated_Alerts compares docs/observability.md with the alerts.
 func TestGenerated_Alerts(t *testing.T) {
 	var table strings.Builder
-	table.WriteString("| alert | severity | after | tells |\n|---|---|---|---|\n")
+	table.WriteString("| alert | severity | after | summary |\n|---|---|---|---|\n")
 	for _, rule := range rules(t) {
 		page := strings.TrimPrefix(rule.Annotations["runbook_url"], "docs/")
 		fmt.Fprintf(&table, "| [%s](%s) | %s | %s | %s |\n", rule.Alert, page, rule.Labels["severity"], rule.For, rule.Annotations["summary"])

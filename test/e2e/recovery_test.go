@@ -178,7 +178,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	env.expectText(restored.next(1), "deletion pending approval: cluster lab: 40 of 40 components would be deleted, such as lab/e2e-refused/item-0")
 	env.Apply(objects[0]) // one is back: the others are still too many
 	restored.next(0)
-	page := env.followRunbook("deletions-refused.md")
+	page := env.followRunbook("deletions-pending-approval.md")
 	printed := page.next(1)
 	env.expectText(printed, "39 of 40 components would be deleted")
 	id := approval.FindStringSubmatch(printed)
@@ -189,7 +189,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	env.Must(env.CheckInSync(before))
 	page.next(0, id[1])
 	env.AwaitInSync(testenv.Timeout)
-	env.expectText(env.MustCTL(0, "status"), "all is well")
+	env.expectText(page.next(0), "all is well")
 }
 
 // TestRunbookClusterRestored replaces the cluster by another one with older Components: its resourceVersions are those of
