@@ -14,78 +14,78 @@ import (
 	"odasync/internal/ops"
 )
 
-// Exit codes of every command.
+// Exit codes of the commands.
 const (
-	exitDone     = 0
+	exitOK       = 0
 	exitNegative = 1
 	exitError    = 2
 )
 
-// errNegative is a command's answer no; the command has said it in words.
+// errNegative is a negative result that the command has reported.
 var errNegative = errors.New("negative answer")
 
-// Main runs ctl and returns its exit code. SIGINT and SIGTERM stop a running command in order, the second at once.
+// Main runs ctl and returns its exit code. The first SIGINT or SIGTERM stops a command in order, the second ends it.
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // gives the second signal its usual effect
+	context.AfterFunc(ctx, stop) // the second signal has its default effect
 	return execute(ctx, args, os.Stdout, os.Stderr)
 }
 
-// execute runs one command line until it is done or the context ends.
+// execute runs a command line until it is done or the context ends.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp()
 	app.Writer, app.ErrWriter = stdout, stderr
-	ctx, cancel := withGiveUp(ctx)
+	ctx, cancel := withAbort(ctx)
 	defer cancel()
-	err := reason(ctx, app.RunContext(ctx, flagsFirst(app, args)))
+	err := abortCause(ctx, app.RunContext(ctx, flagsFirst(app, args)))
 	switch {
 	case err == nil:
-		return exitDone
+		return exitOK
 	case errors.Is(err, errNegative):
 		return exitNegative
 	}
-	_, _ = fmt.Fprintf(stderr, "ctl: %v\n", err) // the exit code says it too
+	_, _ = fmt.Fprintf(stderr, "ctl: %v\n", err) // the exit code reports it too
 	return exitError
 }
 
 func newApp() *cli.App {
 	app := &cli.App{
 		Name:            "ctl",
-		Usage:           "run, test and explain odasync",
+		HelpName:        "ctl",
+		Usage:           "run, inspect and repair odasync",
 		Version:         ops.BuildInfo(),
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
 			syncCommand(), reconcileCommand(), replayCommand(), dlqCommand(), registryCommand(), healthCommand(),
 		},
-		ExitErrHandler: func(*cli.Context, error) {}, // Main decides
-		OnUsageError:   wrongUse("ctl"),
+		ExitErrHandler: func(*cli.Context, error) {}, // execute decides
+		OnUsageError:   usageError("ctl"),
 		Action:         groupAction("ctl", cli.ShowAppHelp),
 	}
-	complete(app.Name, app.Commands)
+	prepare(app.Name, app.Commands)
 	return app
 }
 
-// complete gives every command what the library would otherwise do its own way: on wrong use it prints the whole help
-// to stdout.
-func complete(parent string, commands []*cli.Command) {
+// prepare replaces the library's reaction to wrong usage, which prints the whole help to stdout.
+func prepare(parent string, commands []*cli.Command) {
 	for _, command := range commands {
 		name := parent + " " + command.Name
 		command.HideHelpCommand = true
-		command.OnUsageError = wrongUse(name)
+		command.OnUsageError = usageError(name)
 		if len(command.Subcommands) > 0 {
 			command.Action = groupAction(name, cli.ShowSubcommandHelp)
 		}
-		complete(name, command.Subcommands)
+		prepare(name, command.Subcommands)
 	}
 }
 
-func wrongUse(name string) cli.OnUsageErrorFunc {
+func usageError(name string) cli.OnUsageErrorFunc {
 	return func(_ *cli.Context, err error, _ bool) error { return fmt.Errorf("%w: see %s --help", err, name) }
 }
 
-// groupAction is what a name does that has commands below it.
+// groupAction is the action of a command that only has subcommands.
 func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.Args().Present() {
@@ -95,8 +95,8 @@ func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
 	}
 }
 
-// negative prints why the answer is no.
+// negative reports a negative result on stderr.
 func negative(c *cli.Context, reason error) error {
-	_, _ = fmt.Fprintf(c.App.ErrWriter, "ctl: %v\n", reason) // the exit code says it too
+	_, _ = fmt.Fprintf(c.App.ErrWriter, "ctl: %v\n", reason) // the exit code reports it too
 	return errNegative
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// flagsFirst moves the flags that stand after a command's arguments before them, where the library looks for them.
-// What follows a lone -- stays.
+// flagsFirst moves flags behind a command's arguments before them, where the library expects them. What follows a lone --
+// is not moved.
 func flagsFirst(app *cli.App, args []string) []string {
 	commands, at := app.Commands, 1
 	var flags []cli.Flag
@@ -38,7 +38,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 			others = append(others, arg)
 			continue
 		}
-		if arg == "--help" || arg == "-h" { // the library would look for a command of the argument's name
+		if arg == "--help" || arg == "-h" { // behind an argument the library looks for a command of that name
 			return append(args[:at:at], arg)
 		}
 		options = append(options, arg)
@@ -59,7 +59,7 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// takesValue says whether the argument is a flag whose value is the next argument.
+// takesValue reports whether the argument is a flag whose value is the next argument.
 func takesValue(flags []cli.Flag, arg string) bool {
 	if strings.Contains(arg, "=") {
 		return false
@@ -76,7 +76,7 @@ func takesValue(flags []cli.Flag, arg string) bool {
 	return false
 }
 
-// sinceFlag is --since, which sinceTime reads.
+// sinceFlag is --since; sinceTime parses it.
 func sinceFlag(usage string) cli.Flag {
 	return &cli.StringFlag{Name: "since", Usage: usage, Action: func(_ *cli.Context, text string) error {
 		_, err := parseSince(text, time.Now())
@@ -84,7 +84,7 @@ func sinceFlag(usage string) cli.Flag {
 	}}
 }
 
-// sinceTime returns the time that --since means; zero where it is not given.
+// sinceTime returns the time of --since; zero where it is not given.
 func sinceTime(c *cli.Context) (time.Time, error) {
 	if !c.IsSet("since") {
 		return time.Time{}, nil
@@ -94,12 +94,12 @@ func sinceTime(c *cli.Context) (time.Time, error) {
 
 var days = regexp.MustCompile(`^([0-9]{1,5})d`)
 
-// parseSince reads a time in RFC 3339, or how long ago: a Go duration that may begin with days, such as 90s, 2h, 7d or
+// parseSince parses a time in RFC 3339 or a time before now: a Go duration that may begin with days, such as 90s, 2h, 7d or
 // 1d12h.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		if at.After(now) {
-			return time.Time{}, fmt.Errorf("--since is %q: that is still to come", text)
+			return time.Time{}, fmt.Errorf("--since is %q: it is in the future", text)
 		}
 		return at, nil
 	}
@@ -112,7 +112,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if rest != "" || ago == 0 {
 		more, err := time.ParseDuration(rest)
 		if err != nil || more < 0 || ago+more <= 0 {
-			return time.Time{}, fmt.Errorf("--since is %q: give a time such as 2026-01-02T15:04:05Z, or how long ago, such as 90s, 15m, 2h or 7d", text)
+			return time.Time{}, fmt.Errorf("--since is %q: give a time such as 2026-01-02T15:04:05Z, or a duration such as 90s, 15m, 2h or 7d", text)
 		}
 		ago += more
 	}
@@ -128,13 +128,13 @@ func timeoutFlag(value time.Duration) cli.Flag {
 	}}
 }
 
-// outputFlag is -o with the forms that a command offers; the first is the default.
-func outputFlag(forms ...string) cli.Flag {
+// outputFlag is -o with the formats of a command; the first is the default.
+func outputFlag(formats ...string) cli.Flag {
 	return &cli.StringFlag{
-		Name: "output", Aliases: []string{"o"}, Value: forms[0], Usage: "`FORM` of the output: " + strings.Join(forms, ", "),
-		Action: func(_ *cli.Context, form string) error {
-			if !slices.Contains(forms, form) {
-				return fmt.Errorf("--output is %q: %s", form, strings.Join(forms, ", "))
+		Name: "output", Aliases: []string{"o"}, Value: formats[0], Usage: "output `FORMAT`: " + strings.Join(formats, ", "),
+		Action: func(_ *cli.Context, format string) error {
+			if !slices.Contains(formats, format) {
+				return fmt.Errorf("--output is %q: %s", format, strings.Join(formats, ", "))
 			}
 			return nil
 		},

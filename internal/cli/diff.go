@@ -19,11 +19,16 @@ import (
 func diffCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "diff",
-		Usage:     "compare cluster, stream and registry, field by field: exit code 0 same, 1 differs, 2 error",
+		Usage:     "compare cluster, stream and registry, field by field",
 		ArgsUsage: "[NAME]",
+		Description: "Compares the cluster with the stream and the stream with the registry, and changes nothing.\n\n" +
+			"Exit code 0: no difference. 1: a difference. 2: an error.\n\n" +
+			"Examples:\n" +
+			"  ctl diff\n" +
+			"  ctl diff catalog -n shop --no-cluster",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "only this `NAMESPACE`"},
-			&cli.BoolFlag{Name: "no-cluster", Usage: "leave the cluster out: compare the stream with the registry"},
+			namespaceFlag("only this `NAMESPACE`"),
+			&cli.BoolFlag{Name: "no-cluster", Usage: "compare only the stream with the registry"},
 			outputFlag("table", "json", "yaml"),
 			timeoutFlag(time.Minute),
 		},
@@ -37,8 +42,8 @@ func diffAction(c *cli.Context) error {
 	}
 	var (
 		watched  kube.Config
-		shown    registry.Config
-		sections = []config.Section{&shown}
+		fed      registry.Config
+		sections = []config.Section{&fed}
 	)
 	if !c.Bool("no-cluster") {
 		sections = append(sections, &watched)
@@ -51,38 +56,38 @@ func diffAction(c *cli.Context) error {
 	d := &comparison{session: s, name: c.Args().First(), namespace: c.String("namespace"), found: []Difference{}}
 	if !c.Bool("no-cluster") {
 		if err := d.readCluster(ctx, watched); err != nil {
-			return fmt.Errorf("%w; --no-cluster leaves the cluster out", err)
+			return fmt.Errorf("%w; --no-cluster compares without the cluster", err)
 		}
 	}
 	if err := d.readStream(ctx); err != nil {
 		return err
 	}
 	d.compareCluster()
-	if err := d.compareRegistry(ctx, shown); err != nil {
+	if err := d.compareRegistry(ctx, fed); err != nil {
 		return err
 	}
 	if d.name != "" && len(d.compared) == 0 {
-		return fmt.Errorf("no component %q in %s: `ctl list` shows what the watcher has published", d.name, d.sides())
+		return fmt.Errorf("no component %q in %s: `ctl list` shows the components", d.name, d.sides())
 	}
 	return d.conclude(c)
 }
 
-// conclude prints what differs, and says in a line how much that is.
+// conclude prints the differences and a summary.
 func (d *comparison) conclude(c *cli.Context) error {
 	slices.SortStableFunc(d.found, compareDifferences)
 	differ := map[component.Key]bool{}
 	for _, f := range d.found {
 		differ[f.key()] = true
 	}
-	there := 0
+	existing := 0
 	for key := range d.compared {
 		if _, exists := d.cluster[key]; exists || d.desired(key) || differ[key] {
-			there++
+			existing++
 		}
 	}
-	words := fmt.Sprintf("components compared in %s: %d, differing: %d", d.sides(), there, len(differ))
+	summary := fmt.Sprintf("components compared in %s: %d, differing: %d", d.sides(), existing, len(differ))
 	err := printDifferences(c, d.found)
-	if _, writeErr := fmt.Fprintln(c.App.ErrWriter, words); writeErr != nil || err != nil {
+	if _, writeErr := fmt.Fprintln(c.App.ErrWriter, summary); writeErr != nil || err != nil {
 		return errors.Join(err, writeErr)
 	}
 	if len(differ) > 0 {
@@ -98,23 +103,23 @@ func (d *comparison) sides() string {
 	return "cluster, stream and registry"
 }
 
-// Difference is a field in which two neighbours differ, as `ctl diff` prints it. The shape is stable; see docs/api.md.
+// Difference is a field that differs between two neighbours, as `ctl diff` prints it. The shape is stable; see docs/api.md.
 type Difference struct {
 	Cluster   string `json:"cluster"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// Between is cluster/stream or stream/registry: what is on the left and what is on the right.
+	// Between is cluster/stream or stream/registry: the left and the right side.
 	Between string `json:"between"`
-	// Field is component for the whole of it, a path such as metadata.version, "label KEY", "api NAME", or "api NAME FIELD".
+	// Field is component for the whole component, a path such as metadata.version, "label KEY", "api NAME", or "api NAME FIELD".
 	Field string `json:"field"`
-	// Left and Right are the values; empty on a side that has none.
+	// Left and Right are the values; empty on a side without one.
 	Left  string `json:"left"`
 	Right string `json:"right"`
-	// Words say the same, for people.
+	// Detail describes the difference.
 	Detail string `json:"detail"`
 }
 
-// The words for Difference.Between, and for the field that is the whole component.
+// The values of Difference.Between, and the Field of a whole component.
 const (
 	clusterStream  = "cluster/stream"
 	streamRegistry = "stream/registry"
@@ -129,7 +134,7 @@ func compareDifferences(a, b Difference) int {
 	return cmp.Or(a.key().Compare(b.key()), cmp.Compare(a.Between, b.Between))
 }
 
-// add notes a difference, and puts it into words where it has none.
+// add records a difference, with a detail where it has none.
 func (d *comparison) add(key component.Key, between string, f Difference) {
 	f.Cluster, f.Namespace, f.Name, f.Between = key.Cluster, key.Namespace, key.Name, between
 	_, right, _ := strings.Cut(between, "/")

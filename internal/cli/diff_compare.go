@@ -15,20 +15,20 @@ import (
 	v1 "odasync/internal/registry/v1"
 )
 
-// comparison compares each two neighbours of cluster, stream and registry.
+// comparison compares the cluster with the stream and the stream with the registry.
 type comparison struct {
 	*session
 	name, namespace string // empty for any
 
-	scope    component.Scope // what of the cluster was read
-	cluster  map[component.Key]component.Observation
-	stream   map[component.Key]event.Event
-	broken   map[component.Key]error // events that cannot be read
-	found    []Difference
-	compared map[component.Key]bool // what there is, or was
+	scope     component.Scope // the namespaces read in the cluster
+	cluster   map[component.Key]component.Observation
+	stream    map[component.Key]event.Event
+	malformed map[component.Key]error // newest events that cannot be decoded
+	found     []Difference
+	compared  map[component.Key]bool // every component that exists, or existed
 }
 
-// readCluster reads what the watcher would: the configured namespaces, and of these the chosen ones.
+// readCluster reads the selected namespace, or the watched ones.
 func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 	scope, err := component.ParseScope(cfg.Namespaces)
 	if err != nil {
@@ -36,7 +36,7 @@ func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 	}
 	if d.namespace != "" {
 		if !scope.Contains(d.namespace) {
-			return fmt.Errorf("namespace %q is not among those that are watched: KUBERNETES_NAMESPACE is %s: add it there", d.namespace, scope)
+			return fmt.Errorf("namespace %q is not watched: KUBERNETES_NAMESPACE is %s: add it there", d.namespace, scope)
 		}
 		if scope, err = component.ParseScope(d.namespace); err != nil {
 			return fmt.Errorf("--namespace: %w", err)
@@ -58,12 +58,12 @@ func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 }
 
 func (d *comparison) readStream(ctx context.Context) error {
-	d.stream, d.broken, d.compared = map[component.Key]event.Event{}, map[component.Key]error{}, map[component.Key]bool{}
+	d.stream, d.malformed, d.compared = map[component.Key]event.Event{}, map[component.Key]error{}, map[component.Key]bool{}
 	err := d.log.Newests(ctx, event.Subjects(d.session.cluster, d.namespace, d.name), func(e event.Event, err error) {
-		delete(d.broken, e.Key) // a key may come twice
+		delete(d.malformed, e.Key) // a key may come twice
 		d.stream[e.Key] = e
 		if err != nil {
-			d.broken[e.Key] = err
+			d.malformed[e.Key] = err
 		}
 	})
 	for key := range d.cluster {
@@ -75,22 +75,22 @@ func (d *comparison) readStream(ctx context.Context) error {
 	return err
 }
 
-// desired says whether the stream wants the component to be there.
+// desired reports whether the component exists according to the stream.
 func (d *comparison) desired(key component.Key) bool {
 	e, ok := d.stream[key]
-	return ok && (!e.Deleted() || d.broken[key] != nil)
+	return ok && (!e.Deleted() || d.malformed[key] != nil)
 }
 
-// compareCluster compares cluster and stream. A component of a namespace that was not read is not missing in the cluster.
+// compareCluster compares cluster and stream. A component in a namespace that was not read does not count as missing.
 func (d *comparison) compareCluster() {
 	for key := range d.compared {
 		seen, exists := d.cluster[key]
 		switch {
-		case d.broken[key] != nil: // the registry keeps what was readable last
-			d.add(key, clusterStream, Difference{Field: wholeComponent, Detail: "the newest event cannot be read: " + d.broken[key].Error()})
+		case d.malformed[key] != nil: // the registry keeps the last valid state
+			d.add(key, clusterStream, Difference{Field: wholeComponent, Detail: "the newest event cannot be decoded: " + d.malformed[key].Error()})
 		case d.cluster == nil:
 		case seen.Err != nil:
-			d.add(key, clusterStream, Difference{Field: wholeComponent, Detail: "cannot be read in the cluster, the stream keeps its last readable state: " + seen.Err.Error()})
+			d.add(key, clusterStream, Difference{Field: wholeComponent, Detail: "the resource is invalid, the stream keeps its last valid state: " + seen.Err.Error()})
 		case exists && !d.desired(key):
 			d.add(key, clusterStream, Difference{Field: wholeComponent, Left: component.Present})
 		case exists:
@@ -111,11 +111,11 @@ func (d *comparison) compareContent(key component.Key, content *component.Compon
 	}
 }
 
-// compareRegistry compares stream and registry: all of it in pages, or the entries of one name.
+// compareRegistry compares stream and registry: the whole registry in pages, or the entries of one name.
 func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) error {
 	target := v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	defer target.Close()
-	if d.name == "" || len(d.compared) == 0 { // what only the registry has is found by reading all of it
+	if d.name == "" || len(d.compared) == 0 { // an entry that only the registry has is found by reading all
 		all, err := target.Actual(ctx)
 		if err != nil {
 			return fmt.Errorf("read the registry at %s: %w", cfg.Address(), err)
@@ -141,24 +141,24 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 	return nil
 }
 
-func (d *comparison) compareEntry(key component.Key, shown *v1.Actual) {
-	if !d.desired(key) || d.broken[key] != nil {
+func (d *comparison) compareEntry(key component.Key, actual *v1.Actual) {
+	if !d.desired(key) || d.malformed[key] != nil {
 		return
 	}
-	standing, differences := shown.Compare(key, d.stream[key].Component)
-	switch standing {
+	presence, differences := actual.Compare(key, d.stream[key].Component)
+	switch presence {
 	case registry.Missing:
 		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present})
 	case registry.TakenByOther:
-		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present, Detail: "missing in registry: its name there belongs to another owner"})
+		d.add(key, streamRegistry, Difference{Field: wholeComponent, Left: component.Present, Detail: "missing in registry: another owner has the name"})
 	}
 	for _, difference := range differences {
 		d.add(key, streamRegistry, Difference{Field: difference.Field, Left: difference.Want, Right: difference.Actual})
 	}
 }
 
-func (d *comparison) addOrphans(shown *v1.Actual) {
-	for _, orphan := range shown.Orphans(d.session.cluster, d.desired) {
+func (d *comparison) addOrphans(actual *v1.Actual) {
+	for _, orphan := range actual.Orphans(d.session.cluster, d.desired) {
 		key := orphan.Key
 		if d.name != "" && key.Name != d.name || d.namespace != "" && key.Namespace != d.namespace {
 			continue

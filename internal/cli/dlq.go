@@ -19,39 +19,45 @@ import (
 )
 
 func dlqCommand() *cli.Command {
-	namespace := &cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "only this `NAMESPACE`"}
-	reason := &cli.StringFlag{Name: "reason", Usage: "only these for this `REASON`: " + strings.Join(reasons(), ", "), Action: func(_ *cli.Context, reason string) error {
+	namespace := namespaceFlag("only this `NAMESPACE`")
+	reason := &cli.StringFlag{Name: "reason", Usage: "only dead letters with this `REASON`: " + strings.Join(reasons(), ", "), Action: func(_ *cli.Context, reason string) error {
 		if !slices.Contains(reasons(), reason) {
 			return fmt.Errorf("--reason is %q: %s", reason, strings.Join(reasons(), ", "))
 		}
 		return nil
 	}}
-	all := &cli.BoolFlag{Name: "all", Usage: "every dead letter"}
-	dryRun := &cli.BoolFlag{Name: "dry-run", Usage: "only say what would be done"}
+	all := &cli.BoolFlag{Name: "all", Usage: "all dead letters"}
+	dryRun := dryRunFlag("print the selected dead letters and change nothing")
 	return &cli.Command{
 		Name:  "dlq",
-		Usage: "look at dead letters, the components that the registry does not take",
+		Usage: "inspect and retry dead letters",
 		Subcommands: []*cli.Command{{
 			Name: "list", Usage: "list the dead letters",
 			Flags:  []cli.Flag{namespace, reason, outputFlag("table", "wide", "json", "yaml", "name"), timeoutFlag(10 * time.Second)},
-			Action: dlqList,
+			Action: listDeadLetters,
 		}, {
-			Name: "show", Usage: "show a dead letter whole", ArgsUsage: "NAME",
-			Flags:  []cli.Flag{namespace, outputFlag("yaml", "json"), timeoutFlag(10 * time.Second)},
-			Action: dlqShow,
+			Name: "show", Usage: "show a dead letter with its event", ArgsUsage: "NAME",
+			Description: "Exit code 1: NAME does not select one dead letter.",
+			Flags:       []cli.Flag{namespace, outputFlag("yaml", "json"), timeoutFlag(10 * time.Second)},
+			Action:      showDeadLetter,
 		}, {
-			Name: "retry", Usage: "apply the component's present state again, and wait for the outcome", ArgsUsage: "NAME | --reason REASON | --all",
+			Name: "retry", Usage: "apply the component's current state again, and wait for the outcome", ArgsUsage: "NAME | --reason REASON | --all",
+			Description: "Exit code 1: a component is not in sync within --timeout, or NAME has no dead letter.\n\n" +
+				"Examples:\n" +
+				"  ctl dlq retry catalog -n shop\n" +
+				"  ctl dlq retry --reason invalid",
 			Flags:  []cli.Flag{namespace, reason, all, dryRun, outputFlag("table", "wide", "json", "yaml", "name"), timeoutFlag(time.Minute)},
-			Action: dlqRetry,
+			Action: retryDeadLetters,
 		}, {
-			Name: "drop", Usage: "remove dead letters; the components stay failed until they change", ArgsUsage: "NAME | --reason REASON | --all",
-			Flags:  []cli.Flag{namespace, reason, all, dryRun, timeoutFlag(10 * time.Second)},
-			Action: dlqDrop,
+			Name: "drop", Usage: "delete dead letters; the components stay failed until they change", ArgsUsage: "NAME | --reason REASON | --all",
+			Description: "Exit code 1: NAME has no dead letter.",
+			Flags:       []cli.Flag{namespace, reason, all, dryRun, timeoutFlag(10 * time.Second)},
+			Action:      dropDeadLetters,
 		}},
 	}
 }
 
-// reasons are the classes that a dead letter can have.
+// reasons are the classes of failures that end in a dead letter.
 func reasons() []string {
 	var all []string
 	for _, class := range target.DeadLetterClasses() {
@@ -60,32 +66,32 @@ func reasons() []string {
 	return all
 }
 
-func dlqList(c *cli.Context) error {
-	if c.Args().Present() {
-		return fmt.Errorf("unexpected argument %q: see ctl dlq list --help", c.Args().First())
+func listDeadLetters(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
 	}
-	return withLetters(c, func(_ context.Context, _ *session, _ *store.DeadLetters, found []store.DeadLetter) error {
-		return printLetters(c, found)
+	return withDeadLetters(c, func(_ context.Context, s *selection) error {
+		return printDeadLetters(c, s.found)
 	})
 }
 
-func dlqShow(c *cli.Context) error {
+func showDeadLetter(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return errors.New("give the name of one component")
 	}
-	return withLetters(c, func(_ context.Context, s *session, _ *store.DeadLetters, found []store.DeadLetter) error {
-		if len(found) > 1 {
-			return negative(c, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(found), c.Args().First()))
+	return withDeadLetters(c, func(_ context.Context, s *selection) error {
+		if len(s.found) > 1 {
+			return negative(c, fmt.Errorf("%d components have the name %q: select one with -n NAMESPACE", len(s.found), c.Args().First()))
 		}
-		_, err := printAs(c.App.Writer, c.String("output"), found[0])
+		_, err := printAs(c.App.Writer, c.String("output"), s.found[0])
 		return err
 	})
 }
 
-func dlqDrop(c *cli.Context) error {
-	return chosenLetters(c, "drop", func(ctx context.Context, s *session, letters *store.DeadLetters, found []store.DeadLetter) error {
-		for _, d := range found {
-			if err := letters.Remove(ctx, d.Key(), d.Sequence); err != nil {
+func dropDeadLetters(c *cli.Context) error {
+	return withSelected(c, "drop", func(ctx context.Context, s *selection) error {
+		for _, d := range s.found {
+			if err := s.kept.Remove(ctx, d.Key(), d.Sequence); err != nil {
 				return err
 			}
 			if _, err := fmt.Fprintf(c.App.Writer, "dropped %s/%s\n", d.Namespace, d.Name); err != nil {
@@ -96,10 +102,10 @@ func dlqDrop(c *cli.Context) error {
 	})
 }
 
-func dlqRetry(c *cli.Context) error {
-	return chosenLetters(c, "retry", func(ctx context.Context, s *session, _ *store.DeadLetters, found []store.DeadLetter) error {
+func retryDeadLetters(c *cli.Context) error {
+	return withSelected(c, "retry", func(ctx context.Context, s *selection) error {
 		keys := map[component.Key]bool{}
-		for _, d := range found {
+		for _, d := range s.found {
 			keys[d.Key()] = true
 			if err := s.verify(ctx, c, control.VerifyRequest{Namespace: d.Namespace, Name: d.Name}); err != nil {
 				return err
@@ -112,25 +118,32 @@ func dlqRetry(c *cli.Context) error {
 	})
 }
 
-// withLetters calls do with the cluster's dead letters that the name, the namespace and the reason select. Where a name
-// is given and has none, that is a negative answer.
-func withLetters(c *cli.Context, do func(context.Context, *session, *store.DeadLetters, []store.DeadLetter) error) error {
+// selection are the dead letters that a command selects.
+type selection struct {
+	*session
+	kept  *store.DeadLetters
+	found []store.DeadLetter
+}
+
+// withDeadLetters calls do with the cluster's dead letters that name, namespace and reason select. A name without a dead
+// letter is a negative result.
+func withDeadLetters(c *cli.Context, do func(context.Context, *selection) error) error {
 	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
 	defer end()
-	letters, err := store.OpenDeadLetters(ctx, s.conn, s.target)
+	kept, err := store.OpenDeadLetters(ctx, s.conn, s.target)
 	if err != nil {
 		return err
 	}
 	name, namespace, reason := c.Args().First(), c.String("namespace"), c.String("reason")
 	found := []store.DeadLetter{}
-	var unreadable error
-	err = letters.All(ctx, func(d store.DeadLetter, err error) {
+	var malformed error
+	err = kept.All(ctx, func(d store.DeadLetter, err error) {
 		switch {
 		case err != nil:
-			unreadable = negative(c, err)
+			malformed = negative(c, err)
 		case d.Cluster == s.cluster && (name == "" || d.Name == name) && (namespace == "" || d.Namespace == namespace) &&
 			(reason == "" || string(d.Reason) == reason):
 			found = append(found, d)
@@ -140,44 +153,44 @@ func withLetters(c *cli.Context, do func(context.Context, *session, *store.DeadL
 		return err
 	}
 	if name != "" && len(found) == 0 {
-		return negative(c, fmt.Errorf("no dead letter of %q: `ctl dlq list` shows which there are", name))
+		return negative(c, fmt.Errorf("no dead letter of %q: `ctl dlq list` shows the dead letters", name))
 	}
 	slices.SortFunc(found, func(a, b store.DeadLetter) int { return a.Key().Compare(b.Key()) })
-	return errors.Join(do(ctx, s, letters, found), unreadable)
+	return errors.Join(do(ctx, &selection{s, kept, found}), malformed)
 }
 
-// chosenLetters is withLetters for what changes something: the choice must be explicit, and a dry run only names it.
-func chosenLetters(c *cli.Context, verb string, do func(context.Context, *session, *store.DeadLetters, []store.DeadLetter) error) error {
+// withSelected is withDeadLetters for changes: the selection must be explicit, and a dry run only prints it.
+func withSelected(c *cli.Context, verb string, do func(context.Context, *selection) error) error {
 	switch {
 	case c.NArg() > 1:
 		return fmt.Errorf("unexpected argument %q: give one name, --reason, or --all", c.Args().Get(1))
 	case !c.Args().Present() && !c.Bool("all") && !c.IsSet("reason"), c.Args().Present() && c.Bool("all"):
 		return errors.New("give the name of a component, --reason, or --all")
 	}
-	return withLetters(c, func(ctx context.Context, s *session, letters *store.DeadLetters, found []store.DeadLetter) error {
+	return withDeadLetters(c, func(ctx context.Context, s *selection) error {
 		switch {
-		case len(found) == 0:
+		case len(s.found) == 0:
 			_, err := fmt.Fprintln(c.App.ErrWriter, "no dead letters")
 			return err
 		case c.Bool("dry-run"):
-			for _, d := range found {
+			for _, d := range s.found {
 				if _, err := fmt.Fprintf(c.App.Writer, "would %s %s/%s (%s)\n", verb, d.Namespace, d.Name, d.Reason); err != nil {
 					return err
 				}
 			}
 			return nil
 		}
-		return do(ctx, s, letters, found)
+		return do(ctx, s)
 	})
 }
 
-func printLetters(c *cli.Context, found []store.DeadLetter) error {
+func printDeadLetters(c *cli.Context, found []store.DeadLetter) error {
 	if done, err := printList(c, found, "no dead letters", func(d store.DeadLetter) string { return d.Namespace + "/" + d.Name }); done {
 		return err
 	}
-	header := []string{"NAMESPACE", "NAME", "REASON", "STATUS", "SINCE", "WORDS"}
+	header := []string{"NAMESPACE", "NAME", "REASON", "STATUS", "SINCE", "DETAIL"}
 	if c.String("output") == "wide" {
-		header = []string{"NAMESPACE", "NAME", "REASON", "STATUS", "SINCE", "LAST", "ATTEMPTS", "SEQUENCE", "REQUEST", "WORDS"}
+		header = []string{"NAMESPACE", "NAME", "REASON", "STATUS", "SINCE", "LAST", "ATTEMPTS", "SEQUENCE", "REQUEST", "DETAIL"}
 	}
 	rows := make([][]string, len(found))
 	for n, d := range found {

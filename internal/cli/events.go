@@ -26,15 +26,15 @@ type Event struct {
 	Hash            string `json:"hash"`
 	ResourceVersion string `json:"resourceVersion"`
 	UID             string `json:"uid"`
-	// Terminating says that the resource was being deleted and waited for its finalizers.
+	// Terminating means that the resource was being deleted and waited for its finalizers.
 	Terminating bool `json:"terminating"`
-	// Verify says that the event asked for the registry itself to be compared.
+	// Verify means that the event requests a comparison with the registry itself.
 	Verify bool `json:"verify"`
-	// Changes says in words what differs from the event before it.
+	// Changes describe the differences from the event before it.
 	Changes []string `json:"changes"`
 }
 
-// The words for Event.Event.
+// The values of Event.Event.
 const (
 	eventUpserted = "upserted"
 	eventDeleted  = "deleted"
@@ -43,12 +43,16 @@ const (
 func eventsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "events",
-		Usage:     "show a component's history from the stream, or follow what happens",
+		Usage:     "show a component's history in the stream, or follow new events",
 		ArgsUsage: "NAME | --follow [NAME]",
+		Description: "Exit code 1: NAME does not select one component, or an event cannot be decoded.\n\n" +
+			"Examples:\n" +
+			"  ctl events catalog -n shop --since 2h\n" +
+			"  ctl events --follow -o json",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "the component's `NAMESPACE`"},
-			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events as they come, of all components where no name is given, until Ctrl-C"},
-			sinceFlag("only events since this `TIME`, such as 2026-01-02T15:04:05Z, or this long ago, such as 15m, 2h or 7d"),
+			namespaceFlag("`NAMESPACE` of the component"),
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events until Ctrl-C, of all components without a NAME"},
+			sinceFlag("only events since `WHEN`: a time such as 2026-01-02T15:04:05Z, or a duration such as 15m, 2h or 7d"),
 			outputFlag("table", "wide", "json", "yaml"),
 			timeoutFlag(10 * time.Second),
 		},
@@ -79,9 +83,9 @@ func eventsAction(c *cli.Context) error {
 	return s.history(ctx, c, filter, since)
 }
 
-// history prints the events that are there.
+// history prints the recorded events.
 func (s *session) history(ctx context.Context, c *cli.Context, filter string, since time.Time) error {
-	found, unreadable, err := s.past(ctx, c, filter, since)
+	found, malformed, err := s.past(ctx, c, filter, since)
 	if err != nil {
 		return err
 	}
@@ -90,64 +94,64 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, si
 		namespaces[e.Key.Namespace] = true
 	}
 	if len(namespaces) > 1 {
-		return negative(c, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(namespaces), c.Args().First()))
+		return negative(c, fmt.Errorf("%d components have the name %q: select one with -n NAMESPACE", len(namespaces), c.Args().First()))
 	}
-	if len(found) == 0 && unreadable == nil {
+	if len(found) == 0 && malformed == nil {
 		known := false
 		if err := s.log.Newests(ctx, filter, func(event.Event, error) { known = true }); err != nil {
 			return err
 		}
 		if !known {
-			return negative(c, fmt.Errorf("no event of a component %q: `ctl list` shows what the watcher has published, `ctl events --follow` what it publishes", c.Args().First()))
+			return negative(c, fmt.Errorf("no event of a component %q: `ctl list` shows the components", c.Args().First()))
 		}
 	}
-	story := &story{session: s}
+	comparer := &eventComparer{session: s}
 	events := []Event{}
 	for _, e := range found {
-		told, err := story.tell(ctx, e)
+		described, err := comparer.describe(ctx, e)
 		if err != nil {
 			return err
 		}
-		events = append(events, told)
+		events = append(events, described)
 	}
-	return errors.Join(printEvents(c, events), unreadable)
+	return errors.Join(printEvents(c, events), malformed)
 }
 
-// past reads events; what cannot be read is said, and is a negative answer.
-func (s *session) past(ctx context.Context, c *cli.Context, filter string, since time.Time) (found []event.Event, unreadable, err error) {
+// past reads events; one that cannot be decoded is a negative result.
+func (s *session) past(ctx context.Context, c *cli.Context, filter string, since time.Time) (found []event.Event, malformed, err error) {
 	err = s.log.History(ctx, filter, since, func(e event.Event, err error) {
 		if err != nil {
-			unreadable = negative(c, err)
+			malformed = negative(c, err)
 			return
 		}
 		found = append(found, e)
 	})
-	return found, unreadable, err
+	return found, malformed, err
 }
 
-// follow prints events one by one until the command is told to stop, which is how it is done.
+// follow prints events until the command is interrupted.
 func (s *session) follow(c *cli.Context, filter string, since time.Time) error {
-	printer, story := newEventPrinter(c), &story{session: s}
+	printer, comparer := newEventPrinter(c), &eventComparer{session: s}
 	return s.log.Follow(c.Context, filter, since, func(e event.Event, err error) error {
 		if err != nil {
-			_ = negative(c, err) // one of many: go on
+			_ = negative(c, err) // continue with the next event
 			return nil
 		}
-		told, err := story.tell(c.Context, e)
+		described, err := comparer.describe(c.Context, e)
 		if err != nil {
 			return err
 		}
-		return printer.print(told)
+		return printer.print(described)
 	})
 }
 
-// story tells events one after the other, each against the one of its component before.
-type story struct {
+// eventComparer describes events in order, each by its changes from the component's event before it.
+type eventComparer struct {
 	session *session
 	newest  map[component.Key]event.Event
 }
 
-func (s *story) tell(ctx context.Context, e event.Event) (Event, error) {
+func (s *eventComparer) describe(ctx context.Context, e event.Event) (Event, error) {
 	before, known := s.newest[e.Key]
 	if !known {
 		var err error
@@ -159,20 +163,20 @@ func (s *story) tell(ctx context.Context, e event.Event) (Event, error) {
 		s.newest = map[component.Key]event.Event{}
 	}
 	s.newest[e.Key] = e
-	told := Event{
+	described := Event{
 		Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence, Time: e.Time.UTC(),
 		Event: eventDeleted, Hash: e.Hash, ResourceVersion: e.ResourceVersion, UID: e.UID, Verify: e.Verify,
 		Changes: []string{"first known"},
 	}
 	if !e.Deleted() {
-		told.Event, told.Version = eventUpserted, e.Component.Metadata.Version
-		told.Terminating = e.Component.Terminating
+		described.Event, described.Version = eventUpserted, e.Component.Metadata.Version
+		described.Terminating = e.Component.Terminating
 	}
 	if known {
-		told.Changes = changeWords(before, e)
+		described.Changes = describeChanges(before, e)
 	}
-	if told.Terminating && !slices.Contains(told.Changes, wordTerminating) {
-		told.Changes = append(told.Changes, wordTerminating) // which the table shows nowhere else
+	if described.Terminating && !slices.Contains(described.Changes, terminating) {
+		described.Changes = append(described.Changes, terminating) // the table has no column for it
 	}
-	return told, nil
+	return described, nil
 }

@@ -13,17 +13,17 @@ import (
 	"odasync/internal/event"
 )
 
-// printEvents prints a history that is complete.
+// printEvents prints a complete history.
 func printEvents(c *cli.Context, events []Event) error {
-	form := c.String("output")
-	if done, err := printAs(c.App.Writer, form, events); done {
+	format := c.String("output")
+	if done, err := printAs(c.App.Writer, format, events); done {
 		return err
 	}
 	if len(events) == 0 {
 		_, err := fmt.Fprintln(c.App.ErrWriter, "no events since then")
 		return err
 	}
-	wide := form == "wide"
+	wide := format == "wide"
 	rows := make([][]string, len(events))
 	for n, e := range events {
 		rows[n] = e.row(wide)
@@ -55,20 +55,20 @@ func (e *Event) row(wide bool) []string {
 	return append(row, verify, strings.Join(e.Changes, ", "))
 }
 
-// eventPrinter prints events one by one, each at once: the columns are as wide as values usually are.
+// eventPrinter prints events one by one, in columns as wide as usual values.
 type eventPrinter struct {
-	c     *cli.Context
-	form  string
-	begun bool
+	c      *cli.Context
+	format string
+	begun  bool
 }
 
 func newEventPrinter(c *cli.Context) *eventPrinter {
-	return &eventPrinter{c: c, form: c.String("output")}
+	return &eventPrinter{c: c, format: c.String("output")}
 }
 
 func (p *eventPrinter) print(e Event) error {
 	out := p.c.App.Writer
-	switch p.form {
+	switch p.format {
 	case "json":
 		encoder := json.NewEncoder(out)
 		encoder.SetEscapeHTML(false)
@@ -77,10 +77,10 @@ func (p *eventPrinter) print(e Event) error {
 		if _, err := fmt.Fprintln(out, "---"); err != nil {
 			return err
 		}
-		_, err := printAs(out, p.form, e)
+		_, err := printAs(out, p.format, e)
 		return err
 	}
-	wide := p.form == "wide"
+	wide := p.format == "wide"
 	if !p.begun {
 		p.begun = true
 		if err := p.line(append([]string{"NAMESPACE", "NAME"}, eventHeader(wide)...)); err != nil {
@@ -92,7 +92,7 @@ func (p *eventPrinter) print(e Event) error {
 
 func (p *eventPrinter) line(row []string) error {
 	widths := []int{15, 24, 8, 19, 8, 10, 8, 15, 6}
-	if p.form == "wide" {
+	if p.format == "wide" {
 		widths = []int{15, 24, 8, 19, 8, 10, 64, 15, 36, 6}
 	}
 	var text strings.Builder
@@ -103,35 +103,35 @@ func (p *eventPrinter) line(row []string) error {
 	return err
 }
 
-// wordTerminating is a component's field and what is said of its change.
-const wordTerminating = "terminating"
+// terminating is a component's field and the description of its change.
+const terminating = "terminating"
 
-// changeWords says what an event changed after the one before it.
-func changeWords(before, after event.Event) []string {
-	var words []string
+// describeChanges describes what an event changed.
+func describeChanges(before, after event.Event) []string {
+	var changes []string
 	recreated := before.UID != "" && after.UID != "" && before.UID != after.UID
 	switch {
 	case after.Deleted() && before.Deleted():
 	case after.Deleted():
-		words = append(words, "deleted")
+		changes = append(changes, "deleted")
 	case before.Deleted():
 		return []string{"created again"}
 	default:
 		if recreated {
-			words = append(words, "created anew")
+			changes = append(changes, "recreated")
 		}
 		for _, change := range component.Changes(before.Component, after.Component) {
-			words = append(words, fieldWords(change))
+			changes = append(changes, describeChange(change))
 		}
 	}
-	if len(words) == 0 {
-		words = append(words, "nothing")
+	if len(changes) == 0 {
+		changes = append(changes, "nothing")
 	}
-	return words
+	return changes
 }
 
-// fieldWords says one change, such as: version 1.0 -> 1.1, +api orders, status Complete.
-func fieldWords(change component.Change) string {
+// describeChange describes one change, such as: version 1.0 -> 1.1, +api orders, status Complete.
+func describeChange(change component.Change) string {
 	field := strings.TrimPrefix(change.Field, "metadata.")
 	if field == "deploymentStatus" {
 		field = "status"
@@ -146,8 +146,8 @@ func fieldWords(change component.Change) string {
 		return "api " + api + " ready"
 	case isAPI && readiness:
 		return "api " + api + " pending"
-	case field == wordTerminating && change.After != "":
-		return wordTerminating
+	case field == terminating && change.After != "":
+		return terminating
 	case change.After == "":
 		return "-" + field
 	case change.Before == "":
@@ -156,7 +156,7 @@ func fieldWords(change component.Change) string {
 	return field + " " + brief(change.Before) + " -> " + brief(change.After)
 }
 
-// brief is a value on one line, and not the whole of a long one.
+// brief is a value on one line, cut off where it is long.
 func brief(value string) string {
 	const most = 60
 	text := []rune(strings.Join(strings.Fields(value), " "))

@@ -21,23 +21,23 @@ import (
 	"odasync/internal/ops"
 )
 
-// healthAnswer is how much of an answer is shown, in bytes.
-const healthAnswer = 64 << 10
+// healthLimit bounds the part of a response that is printed, in bytes.
+const healthLimit = 64 << 10
 
-// healthCommand is the health check of a container, whose image has no other program that could ask.
+// healthCommand is the health check of the container image, which has no HTTP client.
 func healthCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "health",
-		Usage: "ask a running watcher, syncer or registry how it is",
-		Description: "Without --url it asks the watcher or syncer that MONITORING_HOST and MONITORING_PORT lead to whether it is\n" +
-			"ready. Exit code 0 says that the answer is good, 1 that it is not or that there is none.",
+		Usage: "check the health of a running watcher, syncer or registry",
+		Description: "Without --url, ctl requests /readyz of the watcher or syncer at MONITORING_HOST and MONITORING_PORT.\n\n" +
+			"Exit code 1: the status of the response is not 2xx, or there is no response.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "url", Usage: "`URL` to ask (default: /readyz of the daemon here)"},
+			&cli.StringFlag{Name: "url", Usage: "`URL` to request (default: /readyz at MONITORING_HOST and MONITORING_PORT)"},
 			timeoutFlag(5 * time.Second),
 		},
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return fmt.Errorf("unexpected argument %q: see ctl health --help", c.Args().First())
+			if err := noArgs(c); err != nil {
+				return err
 			}
 			address, trust, err := healthURL(c)
 			if err != nil {
@@ -45,17 +45,16 @@ func healthCommand() *cli.Command {
 			}
 			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 			defer cancel()
-			if err := askHealth(ctx, address, trust, c.App.Writer); err != nil {
-				_, _ = fmt.Fprintf(c.App.ErrWriter, "ctl: %v\n", err) // the exit code says it too
-				return errNegative
+			if err := requestHealth(ctx, address, trust, c.App.Writer); err != nil {
+				return negative(c, err)
 			}
 			return nil
 		},
 	}
 }
 
-// healthURL is what to ask: the flag's address, or the readiness of the daemon that is configured as this process is. trust
-// is how that proves itself; nil for the machine's authorities.
+// healthURL is the flag's address, or /readyz of the daemon with the same environment. trust verifies the daemon's
+// certificate; nil for the machine's authorities.
 func healthURL(c *cli.Context) (address string, trust *tls.Config, err error) {
 	if !c.IsSet("url") {
 		var daemon ops.Config
@@ -63,7 +62,7 @@ func healthURL(c *cli.Context) (address string, trust *tls.Config, err error) {
 			return "", nil, err
 		}
 		if !daemon.Monitoring || daemon.Port == 0 {
-			return "", nil, fmt.Errorf("nothing to ask: MONITORING_ENABLED is %t and MONITORING_PORT %d: give the address with --url", daemon.Monitoring, daemon.Port)
+			return "", nil, fmt.Errorf("no address: MONITORING_ENABLED is %t and MONITORING_PORT is %d: give the address with --url", daemon.Monitoring, daemon.Port)
 		}
 		if daemon.TLSCert != "" {
 			if trust, err = pinned(daemon.TLSCert); err != nil {
@@ -79,8 +78,8 @@ func healthURL(c *cli.Context) (address string, trust *tls.Config, err error) {
 	return address, nil, nil
 }
 
-// pinned trusts whoever has the certificate in the file, whatever names stand in it: it is made for those who ask from
-// outside, and the daemon here is asked on loopback.
+// pinned trusts the certificate in the file, whatever names it has: they are those that clients outside use, and this
+// request goes to loopback.
 func pinned(path string) (*tls.Config, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -88,22 +87,21 @@ func pinned(path string) (*tls.Config, error) {
 	}
 	block, _ := pem.Decode(content)
 	if block == nil {
-		return nil, fmt.Errorf("MONITORING_TLS_CERT is %q: no PEM certificate in it", path)
+		return nil, fmt.Errorf("MONITORING_TLS_CERT is %q: the file has no PEM certificate", path)
 	}
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		InsecureSkipVerify: true, // in favour of the comparison below
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if !bytes.Equal(state.PeerCertificates[0].Raw, block.Bytes) {
-				return errors.New("it has another certificate than MONITORING_TLS_CERT")
+				return errors.New("the server has another certificate than MONITORING_TLS_CERT")
 			}
 			return nil
 		},
 	}, nil
 }
 
-// readyz is where a daemon of this configuration says whether it is ready. One that listens on every address is asked
-// on loopback.
+// readyz is the readiness endpoint of a daemon with this configuration: on loopback where it listens on every address.
 func readyz(daemon ops.Config) string {
 	host := daemon.Host
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
@@ -116,27 +114,27 @@ func readyz(daemon ops.Config) string {
 	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(daemon.Port)) + "/readyz"
 }
 
-// askHealth copies the answer to out; anything but a 2xx is an error.
-func askHealth(ctx context.Context, address string, trust *tls.Config, out io.Writer) error {
+// requestHealth copies the response to out; a status other than 2xx is an error.
+func requestHealth(ctx context.Context, address string, trust *tls.Config, out io.Writer) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: trust} // without a proxy: the process is near
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: trust} // without a proxy: the process is on this machine or network
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return fmt.Errorf("ask for health: %w: check that it runs and listens there", err)
+		return fmt.Errorf("request health: %w: check that the process is running and listens on this address", err)
 	}
-	defer func() { _ = response.Body.Close() }() // only read
-	answer, err := io.ReadAll(io.LimitReader(response.Body, healthAnswer))
+	defer func() { _ = response.Body.Close() }() // read only
+	body, err := io.ReadAll(io.LimitReader(response.Body, healthLimit))
 	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", address, err)
+		return fmt.Errorf("read the response of %s: %w", address, err)
 	}
-	if _, err := fmt.Fprintln(out, strings.TrimSpace(string(answer))); err != nil {
+	if _, err := fmt.Fprintln(out, strings.TrimSpace(string(body))); err != nil {
 		return err
 	}
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answers %s", address, response.Status)
+		return fmt.Errorf("%s responds with %s", address, response.Status)
 	}
 	return nil
 }

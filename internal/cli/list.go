@@ -23,30 +23,30 @@ type Item struct {
 	Version          string `json:"version"`
 	APIs             APIs   `json:"apis"`
 	DeploymentStatus string `json:"deploymentStatus"`
-	// Terminating says that the resource is being deleted and waits for its finalizers.
+	// Terminating means that the resource is being deleted and waits for its finalizers.
 	Terminating bool       `json:"terminating"`
 	Sequence    uint64     `json:"sequence"`
 	Registry    InRegistry `json:"registry"`
 }
 
-// APIs counts a component's APIs, of all segments.
+// APIs counts a component's APIs in all segments.
 type APIs struct {
 	Ready int `json:"ready"`
 	Total int `json:"total"`
 }
 
-// InRegistry is what the sync state says of a component in the target.
+// InRegistry is the sync state of a component in the target.
 type InRegistry struct {
 	Target string `json:"target"`
 	// State is synced, pending, retrying, failed or deleted.
 	State    string     `json:"state"`
-	Sequence uint64     `json:"sequence"` // of the newest message whose outcome is recorded
+	Sequence uint64     `json:"sequence"` // of the newest message that has an outcome
 	ID       string     `json:"id"`
 	Error    string     `json:"error"`
-	Updated  *time.Time `json:"updated"` // null where nothing is recorded
+	Updated  *time.Time `json:"updated"` // null where there is no sync state
 }
 
-// The words for InRegistry.State.
+// The values of InRegistry.State.
 const (
 	stateSynced   = "synced"
 	statePending  = "pending"
@@ -60,36 +60,37 @@ func listCommand() *cli.Command {
 		Name:  "list",
 		Usage: "list the components and their state in the registry",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "only this `NAMESPACE`"},
+			namespaceFlag("only this `NAMESPACE`"),
 			outputFlag("table", "wide", "json", "yaml", "name"),
 			timeoutFlag(10 * time.Second),
 		},
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return fmt.Errorf("unexpected argument %q: see ctl list --help", c.Args().First())
+			if err := noArgs(c); err != nil {
+				return err
 			}
 			ctx, s, end, err := begin(c)
 			if err != nil {
 				return err
 			}
 			defer end()
-			var unreadable error
+			var malformed error
 			items, err := s.items(ctx, func(k component.Key) bool {
 				return !c.IsSet("namespace") || k.Namespace == c.String("namespace")
 			}, func(err error) {
-				unreadable = negative(c, fmt.Errorf("%w: the watcher writes over it at its next start", err))
+				malformed = negative(c, fmt.Errorf("%w: the watcher replaces it at its next start", err))
 			})
 			if err != nil {
 				return err
 			}
 			items = slices.DeleteFunc(items, func(i Item) bool { return i.Registry.State == stateDeleted })
-			return errors.Join(printItems(c, items), unreadable)
+			return errors.Join(printItems(c, items), malformed)
 		},
 	}
 }
 
-// items joins the stream's newest events with the sync state, sorted by key. What cannot be read is told and left out.
-func (s *session) items(ctx context.Context, wanted func(component.Key) bool, unreadable func(error)) ([]Item, error) {
+// items joins the newest event of each selected component with its sync state, sorted by key. It calls malformed with the
+// error of an event that cannot be decoded, and leaves the component out.
+func (s *session) items(ctx context.Context, selects func(component.Key) bool, malformed func(error)) ([]Item, error) {
 	states := map[component.Key]target.State{}
 	if err := s.states.All(ctx, s.cluster, func(state target.State) { states[state.Key] = state }); err != nil {
 		return nil, err
@@ -98,8 +99,8 @@ func (s *session) items(ctx context.Context, wanted func(component.Key) bool, un
 	err := s.log.Newests(ctx, event.ClusterSubjects(s.cluster), func(e event.Event, err error) {
 		switch {
 		case err != nil:
-			unreadable(err)
-		case wanted(e.Key):
+			malformed(err)
+		case selects(e.Key):
 			newest[e.Key] = e
 		}
 	})
@@ -155,7 +156,7 @@ func (s *session) item(e event.Event, state target.State) Item {
 	return i
 }
 
-// stateIn says in a word what the registry holds of an event.
+// stateIn is the state of an event in the registry.
 func stateIn(e event.Event, state target.State) string {
 	switch {
 	case state.Sequence < e.Sequence && state.Error != "" && state.Intent != 0:
@@ -195,7 +196,7 @@ func printItems(c *cli.Context, items []Item) error {
 	return table(c.App.Writer, header, rows)
 }
 
-// status is the STATUS column: as in kubectl, a deletion under way outweighs what was there before it.
+// status is the STATUS column. As in kubectl, Terminating replaces the deployment status.
 func (i *Item) status() string {
 	if i.Terminating {
 		return "Terminating"

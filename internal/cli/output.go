@@ -14,9 +14,9 @@ import (
 	"odasync/internal/ops"
 )
 
-// printAs writes a value as json or yaml, and says whether the form was one of them.
-func printAs(out io.Writer, form string, value any) (bool, error) {
-	switch form {
+// printAs writes a value as json or yaml, and reports whether the format is one of them.
+func printAs(out io.Writer, format string, value any) (bool, error) {
+	switch format {
 	case "json":
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
@@ -33,14 +33,13 @@ func printAs(out io.Writer, form string, value any) (bool, error) {
 	return false, nil
 }
 
-// printList writes a list as json, yaml or names, or says that there is nothing; false where a table is still to be
-// written.
+// printList writes a list as json, yaml or names, or reports that it is empty; false where the caller has to write a table.
 func printList[T any](c *cli.Context, all []T, none string, name func(T) string) (done bool, err error) {
-	form := c.String("output")
-	if done, err := printAs(c.App.Writer, form, all); done {
+	format := c.String("output")
+	if done, err := printAs(c.App.Writer, format, all); done {
 		return true, err
 	}
-	if form == "name" {
+	if format == "name" {
 		for _, one := range all {
 			if _, err := fmt.Fprintln(c.App.Writer, name(one)); err != nil {
 				return true, err

@@ -19,13 +19,17 @@ import (
 func reconcileCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "reconcile",
-		Usage: "compare the whole registry with the stream now, and mend what differs",
-		Description: "A syncer does so by itself every SYNC_INTERVAL. With --approve, what waits under that id is allowed once, within a day: the\n" +
-			"deletions, or the cluster that has taken the place of another one. The cluster is compared with the stream first, and\n" +
-			"then the registry with the stream.",
+		Usage: "compare the whole registry with the stream now, and repair differences",
+		Description: "A syncer reconciles every SYNC_INTERVAL by itself.\n\n" +
+			"Deletions that exceed the prune limit, and a cluster that replaces another one, need an approval; `ctl status` shows\n" +
+			"them with an ID. --approve ID approves them once, within a day, then runs a full sync and a reconcile.\n\n" +
+			"Exit code 1: deletions are pending approval, a component could not be repaired, or no syncer responds.\n\n" +
+			"Examples:\n" +
+			"  ctl reconcile --dry-run\n" +
+			"  ctl reconcile --approve 3f2a9c01d7e4",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be done"},
-			&cli.StringFlag{Name: "approve", Usage: "allow the deletions, or the changed cluster, that wait under this `ID`"},
+			dryRunFlag("print the differences and change nothing"),
+			&cli.StringFlag{Name: "approve", Usage: "approve the deletions, or the changed cluster, with this `ID`"},
 			outputFlag("table", "json", "yaml"),
 			timeoutFlag(5 * time.Minute),
 		},
@@ -36,11 +40,11 @@ func reconcileCommand() *cli.Command {
 func reconcileAction(c *cli.Context) error {
 	switch {
 	case c.Args().Present():
-		return fmt.Errorf("unexpected argument %q: a reconcile is of all components; `ctl sync NAME` compares one", c.Args().First())
+		return fmt.Errorf("unexpected argument %q: a reconcile covers all components; `ctl sync NAME` compares one", c.Args().First())
 	case c.IsSet("approve") && c.Bool("dry-run"):
 		return errors.New("give --approve or --dry-run, not both")
 	case c.IsSet("approve") && c.String("approve") == "":
-		return errors.New("--approve takes the id of what waits for an approval: `ctl status` shows it")
+		return errors.New("--approve needs the ID of a pending approval: `ctl status` shows it")
 	}
 	ctx, s, end, err := begin(c)
 	if err != nil {
@@ -65,7 +69,7 @@ func reconcileAction(c *cli.Context) error {
 	return nil
 }
 
-// approve allows what waits under the id, which must be known, and lets the watcher act on it.
+// approve records the approval of an ID that is pending, and runs a full sync where the watcher waits for it.
 func (s *session) approve(ctx context.Context, c *cli.Context, id string) error {
 	records, err := store.OpenRecords(ctx, s.conn)
 	if err != nil {
@@ -83,7 +87,7 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 		return w.Cluster == s.cluster && w.PendingDeletion != nil && w.PendingDeletion.ID == id
 	})
 	if !watcher && (last.PendingDeletion == nil || last.PendingDeletion.ID != id) {
-		return negative(c, fmt.Errorf("nothing waits for an approval under %q: `ctl status` shows what does; it is another set of components by now if the id was right before", id))
+		return negative(c, fmt.Errorf("no approval is pending with ID %q: `ctl status` shows the current ID, which changes with the set of components", id))
 	}
 	if err := records.Approve(ctx, id); err != nil {
 		return err
@@ -95,43 +99,43 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 	if err != nil {
 		return err
 	}
-	if waits := marker.PendingDeletion; waits != nil {
-		return negative(c, fmt.Errorf("after %s something else waits for an approval: %w", id, waits))
+	if pending := marker.PendingDeletion; pending != nil {
+		return negative(c, fmt.Errorf("another approval is pending after %s: %w", id, pending))
 	}
 	return nil
 }
 
-// fullSync has the leader compare the cluster with the stream; that it cannot is a negative answer.
+// fullSync requests a full sync from the leader; its refusal is a negative result.
 func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Marker, error) {
 	marker, err := s.control().FullSync(ctx, s.cluster)
 	return marker, s.refused(c, err)
 }
 
-// reconcile has a syncer compare the registry with the stream. Where one does so already, the next turn is waited for.
+// reconcile requests a reconcile from a syncer. It waits while another one is running.
 func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (target.Reconciliation, error) {
 	for {
 		done, err := s.control().Reconcile(ctx, s.target, control.ReconcileRequest{Cluster: s.cluster, DryRun: dryRun})
-		if refusal := new(control.RequestError); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, target.ErrClaimed.Error()) {
+		if failure := new(control.RequestError); !errors.As(err, &failure) || !strings.Contains(failure.Reason, target.ErrClaimed.Error()) {
 			return done, s.refused(c, err)
 		}
 		select {
 		case <-ctx.Done():
-			return done, fmt.Errorf("another reconcile is still under way after %s: try again, or give --timeout", c.Duration("timeout"))
+			return done, fmt.Errorf("another reconcile is still running after %s: try again, or give a longer --timeout", c.Duration("timeout"))
 		case <-time.After(pollInterval):
 		}
 	}
 }
 
-// refused turns a process's answer no, and the lack of a process, into a negative answer in words.
+// refused turns the refusal of a process, and the lack of a process, into a negative result.
 func (s *session) refused(c *cli.Context, err error) error {
-	refusal := new(control.RequestError)
+	failure := new(control.RequestError)
 	switch {
-	case errors.As(err, &refusal):
-		return negative(c, refusal)
+	case errors.As(err, &failure):
+		return negative(c, failure)
 	case errors.Is(err, control.ErrNoResponders) && strings.Contains(err.Error(), control.ProcessWatcher):
-		return negative(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to the name of the cluster that is meant", s.cluster))
+		return negative(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to another cluster", s.cluster))
 	case errors.Is(err, control.ErrNoResponders):
-		return negative(c, fmt.Errorf("no syncer of target %q runs: start one, or set SYNC_TARGET to the name of the target that is meant", s.target))
+		return negative(c, fmt.Errorf("no syncer of target %q is running: start one, or set SYNC_TARGET to another target", s.target))
 	}
 	return err
 }
@@ -143,15 +147,15 @@ func printReconciliation(c *cli.Context, done target.Reconciliation) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "cluster %s, target %s: %d components desired, %d entries in the registry, compared in %.1f s\n",
 		done.Cluster, done.Target, done.Desired, done.Entries, done.Seconds)
-	fmt.Fprintf(&text, "found: %d missing, %d different, %d unsettled, %d orphans; %d on their way, %d with a dead letter\n",
+	fmt.Fprintf(&text, "found: %d missing, %d different, %d unacknowledged, %d orphans; %d pending, %d with a dead letter\n",
 		done.Missing, done.Different, done.Unacknowledged, done.Orphans, done.Pending, done.Failed)
 	if done.DryRun {
 		text.WriteString("dry run: nothing was changed\n")
 	} else {
-		fmt.Fprintf(&text, "done: %d mended, %d deleted, %d not mended\n", done.Repaired, done.Deleted, done.Unrepaired)
+		fmt.Fprintf(&text, "done: %d repaired, %d deleted, %d not repaired\n", done.Repaired, done.Deleted, done.Unrepaired)
 	}
 	if done.PendingDeletion != nil {
-		fmt.Fprintf(&text, "refused: %v\n", done.PendingDeletion)
+		fmt.Fprintf(&text, "deletion pending approval: %v\n", done.PendingDeletion)
 	}
 	if len(done.Findings) > 0 {
 		text.WriteString("\n")

@@ -18,17 +18,19 @@ import (
 func registryCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "registry",
-		Usage: "work with the reference Component Registry",
+		Usage: "run the reference Component Registry",
 		Subcommands: []*cli.Command{{
 			Name:  "serve",
-			Usage: "serve a reference Component Registry (v1), for trying odasync and for tests",
-			Description: "The content is in memory and ends with the process: odasync fills an empty registry again.\n" +
-				"Its address shows the components to people, too.\n" +
-				"With a key, from --api-key-file, COMPONENT_REGISTRY_API_KEY or COMPONENT_REGISTRY_API_KEY_FILE, requests\n" +
-				"must carry it as a bearer token, and a browser as the password to any user name.",
+			Usage: "serve the reference Component Registry (v1), for evaluation and tests",
+			Description: "The content is in memory: after a restart a syncer fills the registry again. A browser shows the components at the\n" +
+				"registry's address.\n\n" +
+				"Requests need the key in --api-key-file, COMPONENT_REGISTRY_API_KEY or COMPONENT_REGISTRY_API_KEY_FILE as a bearer\n" +
+				"token; a browser sends it as the password of any user.\n\n" +
+				"Examples:\n" +
+				"  ctl registry serve --listen 127.0.0.1:8000",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8000", Usage: "`ADDRESS` to listen on"},
-				&cli.StringFlag{Name: "api-key-file", Usage: "`FILE` with the key that requests must carry"},
+				&cli.StringFlag{Name: "api-key-file", Usage: "`FILE` with the API key that requests need (default: COMPONENT_REGISTRY_API_KEY)"},
 			},
 			Action: serveRegistry,
 		}},
@@ -36,8 +38,8 @@ func registryCommand() *cli.Command {
 }
 
 func serveRegistry(c *cli.Context) error {
-	if c.Args().Present() {
-		return fmt.Errorf("unexpected argument %q: see ctl registry serve --help", c.Args().First())
+	if err := noArgs(c); err != nil {
+		return err
 	}
 	key, err := registryKey(c)
 	if err != nil {
@@ -52,13 +54,13 @@ func serveRegistry(c *cli.Context) error {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c.App.ErrWriter, format+"\n", args...) }
 	say("reference registry at http://%s, content in memory", listener.Addr())
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() && key == "" {
-		say("whoever reaches this address can change the registry: set a key with --api-key-file")
+		say("the registry accepts writes from every client that reaches this address: set a key with --api-key-file")
 	}
 	return refregistry.Serve(c.Context, listener, served, log)
 }
 
-// registryKey takes the file before the environment, and there the variables of the syncer that feeds the registry. No
-// flag takes the key itself: everybody on the machine can read a process's arguments.
+// registryKey reads the flag's file, or else the variables of the syncer. No flag takes the key itself: every user of the
+// machine can read a process's arguments.
 func registryKey(c *cli.Context) (config.Secret, error) {
 	var fed registry.Config
 	if !c.IsSet("api-key-file") {
@@ -73,7 +75,7 @@ func keyFromFile(ctx context.Context, flag, file string) (config.Secret, error) 
 	var holder registry.Config
 	err := config.Load(ctx, envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY" + config.FileSuffix: file}), &holder)
 	if err == nil && holder.APIKey == "" {
-		err = errors.New("it holds no key")
+		err = errors.New("the file has no key")
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the file %q of --%s: %w", file, flag, err)

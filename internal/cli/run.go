@@ -23,13 +23,16 @@ import (
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
-		Usage: "run watcher and syncer in one process",
-		Description: "Without NATS_URL it embeds a NATS server with JetStream, whose data stands in the data directory.\n" +
-			"Without COMPONENT_REGISTRY_URL it embeds the reference registry, in memory: after a restart it is filled again from the\n" +
-			"stream within SYNC_INTERVAL.\n" +
-			"Everything else is configured by the environment variables of watcher and syncer.",
+		Usage: "run watcher and syncer in one process, with NATS and a registry where none is configured",
+		Description: "Without NATS_URL, ctl embeds a NATS server with JetStream and keeps its data in the data directory. Without\n" +
+			"COMPONENT_REGISTRY_URL, it embeds the reference registry, in memory: after a restart the syncer fills it again from the\n" +
+			"stream within SYNC_INTERVAL. The environment variables of watcher and syncer configure everything else.\n\n" +
+			"Examples:\n" +
+			"  ctl run\n" +
+			"  ctl run --manifests deploy/samples",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "data-dir", Value: defaultDataDir(), Usage: "`DIR` for what is embedded"},
+			&cli.StringFlag{Name: "data-dir", Value: defaultDataDir(), Usage: "`DIR` for the data of the embedded NATS server",
+				DefaultText: "$XDG_DATA_HOME/odasync or ~/.local/share/odasync"},
 			// The default is the collector's default address of a registry.
 			&cli.StringFlag{Name: "registry-listen", Value: "127.0.0.1:8000", Usage: "`ADDRESS` of the embedded registry"},
 			&cli.StringFlag{Name: "manifests", Usage: "read Components from the YAML and JSON files in `DIR` instead of a cluster"},
@@ -51,8 +54,8 @@ func defaultDataDir() string {
 
 // run starts what is embedded, then both daemons, and stops them in reverse.
 func run(c *cli.Context) (err error) {
-	if c.Args().Present() {
-		return fmt.Errorf("unexpected argument %q: see ctl run --help", c.Args().First())
+	if err := noArgs(c); err != nil {
+		return err
 	}
 	var (
 		watching daemon.WatcherConfig
@@ -85,7 +88,7 @@ func run(c *cli.Context) (err error) {
 		defer func() { err = errors.Join(err, server.stop()) }()
 		watching.Stream.URL, syncing.Stream.URL = server.url(), server.url()
 		say("embedded NATS JetStream at %s, data in %s", server.url(), c.String("data-dir"))
-		say("for ctl list, sync and test in another shell: export NATS_URL=%s", server.url())
+		say("to use ctl in another shell: export NATS_URL=%s", server.url())
 	}
 	embedded, stopEmbedded := context.WithCancel(context.WithoutCancel(c.Context))
 	defer stopEmbedded()
@@ -94,7 +97,7 @@ func run(c *cli.Context) (err error) {
 	if _, set := variables.Lookup("COMPONENT_REGISTRY_URL"); !set {
 		listener, err := net.Listen("tcp", c.String("registry-listen"))
 		if err != nil {
-			return fmt.Errorf("embed the registry: %w: give another --registry-listen, or set COMPONENT_REGISTRY_URL to use the one that runs there", err)
+			return fmt.Errorf("embed the registry: %w: choose another --registry-listen, or set COMPONENT_REGISTRY_URL to use the registry that runs there", err)
 		}
 		registry := refregistry.New(refregistry.Config{APIKey: syncing.Registry.APIKey.Reveal(), Log: env.Log})
 		background.Go(func() error { return refregistry.Serve(embedded, listener, registry, env.Log) })
@@ -103,7 +106,7 @@ func run(c *cli.Context) (err error) {
 	}
 
 	work, ctx := errgroup.WithContext(c.Context)
-	work.Go(func() error { // what is embedded failed: the daemons do not go on without it
+	work.Go(func() error { // the daemons stop when something embedded fails
 		select {
 		case <-embedded.Done():
 			return context.Cause(embedded)
@@ -120,19 +123,19 @@ func run(c *cli.Context) (err error) {
 	work.Go(func() error { return daemon.Sync(ctx, &syncing, env) })
 	err = work.Wait()
 	if c.Context.Err() != nil {
-		err = nil // asked to stop
+		err = nil // a regular stop
 	}
 	stopEmbedded()
 	return errors.Join(err, background.Wait())
 }
 
-// embeddedNATS is a NATS server in this process, on a free loopback port so that other tools can look at it.
+// embeddedNATS is a NATS server in this process, on a free loopback port that other tools can use.
 type embeddedNATS struct {
 	server *server.Server
 	lock   *os.File
 }
 
-// startNATS starts the server with its data under dir, which only one process may use at a time.
+// startNATS starts the server with its data under dir, which one process at a time can use.
 func startNATS(dir string) (*embeddedNATS, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("embed NATS: %w: choose another --data-dir", err)
@@ -156,15 +159,15 @@ func startNATS(dir string) (*embeddedNATS, error) {
 	e := &embeddedNATS{server: s, lock: lock}
 	s.Start()
 	if !s.ReadyForConnections(20 * time.Second) {
-		_ = e.stop() // the cause below says more
-		return nil, fmt.Errorf("embed NATS: the server does not start: look at %s", dir)
+		_ = e.stop() // the error below is the cause
+		return nil, fmt.Errorf("embed NATS: the server did not start: check the files in %s", dir)
 	}
 	return e, nil
 }
 
 func (e *embeddedNATS) url() string { return e.server.ClientURL() }
 
-// stop ends the server once everything it took is on disk.
+// stop ends the server when everything it accepted is on disk.
 func (e *embeddedNATS) stop() error {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()

@@ -16,7 +16,7 @@ import (
 	"odasync/internal/watcher"
 )
 
-// session is what a command needs to look into the pipeline: the broker, and which cluster and target are meant.
+// session is a connection to NATS with the configured cluster and target.
 type session struct {
 	conn    *stream.Conn
 	log     *stream.Log
@@ -25,22 +25,22 @@ type session struct {
 	target  string
 }
 
-// ctlName is ctl's on the broker.
+// ctlName is the name of ctl's connections to NATS.
 const ctlName = "odasync-ctl"
 
-// load fills the sections from the environment and .env, and returns where it looked.
+// load fills the sections from the environment and .env, and returns the variables.
 func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, error) {
 	variables, err := config.Environment()
 	if err != nil {
 		return nil, err
 	}
 	if err := config.Load(ctx, variables, sections...); err != nil {
-		return nil, fmt.Errorf("wrong configuration:\n%w", err)
+		return nil, fmt.Errorf("invalid configuration:\n%w", err)
 	}
 	return variables, nil
 }
 
-// begin is openSession for a command, within its --timeout. The caller calls end when it is done.
+// begin opens the session of a command, within its --timeout. The caller calls end when it is done.
 func begin(c *cli.Context, more ...config.Section) (ctx context.Context, s *session, end func(), err error) {
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	if s, err = openSession(ctx, more...); err != nil {
@@ -50,7 +50,7 @@ func begin(c *cli.Context, more ...config.Section) (ctx context.Context, s *sess
 	return ctx, s, func() { s.conn.Close(); cancel() }, nil
 }
 
-// openSession connects and reads; it creates nothing. More sections are loaded beside its own. The caller closes the
+// openSession connects to what exists; it creates nothing. It loads more sections beside its own. The caller closes the
 // connection.
 func openSession(ctx context.Context, more ...config.Section) (*session, error) {
 	s, err := openStream(ctx, more...)
@@ -77,7 +77,7 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	if _, err := load(ctx, append([]config.Section{&broker, &watched, &fed}, more...)...); err != nil {
 		return nil, err
 	}
-	conn, err := stream.Dial(broker, ctlName, giveUp(ctx))
+	conn, err := stream.Dial(broker, ctlName, abort(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -89,29 +89,29 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	return s, nil
 }
 
-// giveUpKey finds in a command's context what ends it early.
-type giveUpKey struct{}
+// abortKey is the key of a context's abort function.
+type abortKey struct{}
 
-// withGiveUp returns a context that giveUp ends.
-func withGiveUp(ctx context.Context) (context.Context, context.CancelFunc) {
+// withAbort returns a context that abort ends.
+func withAbort(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return context.WithValue(ctx, giveUpKey{}, cancel), func() { cancel(nil) }
+	return context.WithValue(ctx, abortKey{}, cancel), func() { cancel(nil) }
 }
 
-// giveUp ends a command with a reason that whatever it waits for would not tell: a broker that refuses a request is
-// silent to who waits for the answer.
-func giveUp(ctx context.Context) func(error) {
-	if cancel, ok := ctx.Value(giveUpKey{}).(context.CancelCauseFunc); ok {
+// abort returns the function that ends a command with an error. NATS reports a missing permission to the connection alone;
+// the request itself would only time out.
+func abort(ctx context.Context) func(error) {
+	if cancel, ok := ctx.Value(abortKey{}).(context.CancelCauseFunc); ok {
 		return cancel
 	}
 	return func(error) {}
 }
 
-// reason returns why a command was given up, or else its error.
-func reason(ctx context.Context, err error) error {
-	var refused *stream.PermissionError
-	if errors.As(context.Cause(ctx), &refused) {
-		return refused
+// abortCause returns the error that ended the command, or else the given one.
+func abortCause(ctx context.Context, err error) error {
+	var denied *stream.PermissionError
+	if errors.As(context.Cause(ctx), &denied) {
+		return denied
 	}
 	return err
 }

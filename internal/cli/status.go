@@ -18,34 +18,36 @@ import (
 	"odasync/internal/target"
 )
 
-// Status is what `ctl status -o json` prints. Its fields stay; more may come.
+// Status is what `ctl status` prints. The shape is stable; see docs/api.md.
 type Status struct {
 	Cluster string `json:"cluster"`
 	Target  string `json:"target"`
-	// Watchers and Syncers are all that answered, of every cluster and target.
+	// Watchers and Syncers are all that responded, of every cluster and target.
 	Watchers []control.WatcherStatus `json:"watchers"`
 	Syncers  []control.SyncerStatus  `json:"syncers"`
-	// Pending messages wait for a syncer of the target, Unfinished ones have been given to one without an outcome yet.
+	// Pending messages are not delivered to a syncer of the target yet; AckPending ones are delivered and not acknowledged.
 	Pending    uint64 `json:"pending"`
 	AckPending int    `json:"ackPending"`
-	// DeadLetters counts those of the target, of all clusters.
+	// DeadLetters counts the target's, of all clusters.
 	DeadLetters int `json:"deadLetters"`
-	// FullSync is the last comparison of the cluster with the stream, Reconcile the last of the stream with the registry;
-	// null where none is known.
+	// FullSync is the last full sync of the cluster, Reconcile the last reconcile of the target; null where there was none.
 	FullSync  *event.Marker          `json:"fullSync"`
 	Reconcile *target.Reconciliation `json:"reconcile"`
-	// Problems say in words what is not as it should be; none where all is well.
+	// Problems describe what needs attention.
 	Problems []string `json:"problems"`
 }
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "status",
-		Usage: "ask every running process how it is, and say what is wrong",
+		Usage: "show the state of every process, and list problems",
+		Description: "Requests the status of every watcher and syncer and shows it with the target's backlog, the dead letters, and the last\n" +
+			"full sync and reconcile.\n\n" +
+			"Exit code 1: there is a problem.",
 		Flags: []cli.Flag{outputFlag("table", "json", "yaml"), timeoutFlag(15 * time.Second)},
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return fmt.Errorf("unexpected argument %q: see ctl status --help", c.Args().First())
+			if err := noArgs(c); err != nil {
+				return err
 			}
 			ctx, s, end, err := begin(c)
 			if err != nil {
@@ -69,10 +71,10 @@ func statusCommand() *cli.Command {
 
 func (s *session) status(ctx context.Context) (Status, error) {
 	status := Status{Cluster: s.cluster, Target: s.target, Problems: []string{}}
-	asking, asked := errgroup.WithContext(ctx)
-	asking.Go(func() (err error) { status.Watchers, err = s.control().Watchers(asked); return err })
-	asking.Go(func() (err error) { status.Syncers, err = s.control().Syncers(asked); return err })
-	if err := asking.Wait(); err != nil {
+	requests, requested := errgroup.WithContext(ctx)
+	requests.Go(func() (err error) { status.Watchers, err = s.control().Watchers(requested); return err })
+	requests.Go(func() (err error) { status.Syncers, err = s.control().Syncers(requested); return err })
+	if err := requests.Wait(); err != nil {
 		return status, err
 	}
 	slices.SortFunc(status.Watchers, func(a, b control.WatcherStatus) int { return cmp.Compare(a.ID, b.ID) })
@@ -82,9 +84,9 @@ func (s *session) status(ctx context.Context) (Status, error) {
 		return status, err
 	}
 	status.Pending, status.AckPending = backlog.Pending, backlog.AckPending
-	letters, err := store.OpenDeadLetters(ctx, s.conn, s.target)
+	deadLetters, err := store.OpenDeadLetters(ctx, s.conn, s.target)
 	if err == nil {
-		err = letters.All(ctx, func(store.DeadLetter, error) { status.DeadLetters++ })
+		err = deadLetters.All(ctx, func(store.DeadLetter, error) { status.DeadLetters++ })
 	}
 	if err != nil {
 		return status, err
@@ -96,7 +98,7 @@ func (s *session) status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// lastComparisons reads what the last full sync and the last reconcile found.
+// lastComparisons reads the results of the last full sync and the last reconcile.
 func (s *session) lastComparisons(ctx context.Context, status *Status) error {
 	marker, found, err := s.log.LastMark(ctx, s.cluster)
 	if err != nil && !errors.Is(err, event.ErrMalformed) {
@@ -116,20 +118,20 @@ func (s *session) lastComparisons(ctx context.Context, status *Status) error {
 	return err
 }
 
-// problems puts into words what is not as it should be.
+// problems describes what needs attention.
 func (s *Status) problems() []string {
 	problems := []string{}
-	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	leaders, syncers := 0, 0
 	for _, w := range s.Watchers {
 		if w.Cluster == s.Cluster && w.Leader {
 			leaders++
 		}
 		for _, problem := range w.Problems {
-			say("watcher %s: %s", w.ID, problem)
+			add("watcher %s: %s", w.ID, problem)
 		}
 		if w.PendingDeletion != nil {
-			say("deletion pending approval: %v", w.PendingDeletion)
+			add("deletion pending approval: %v", w.PendingDeletion)
 		}
 	}
 	for _, y := range s.Syncers {
@@ -137,31 +139,31 @@ func (s *Status) problems() []string {
 			syncers++
 		}
 		for _, problem := range y.Problems {
-			say("syncer %s: %s", y.ID, problem)
+			add("syncer %s: %s", y.ID, problem)
 		}
 	}
 	if leaders == 0 {
-		say("no watcher leads cluster %q: start one, or set CLUSTER_NAME to the name of the cluster that is meant", s.Cluster)
+		add("no watcher leads cluster %q: start one, or set CLUSTER_NAME to another cluster", s.Cluster)
 	}
 	if leaders > 1 {
-		say("%d watchers say that they lead cluster %q: look again in a moment", leaders, s.Cluster)
+		add("%d watchers lead cluster %q: run `ctl status` again in a moment", leaders, s.Cluster)
 	}
 	if syncers == 0 {
-		say("no syncer of target %q runs: start one, or set SYNC_TARGET to the name of the target that is meant", s.Target)
+		add("no syncer of target %q is running: start one, or set SYNC_TARGET to another target", s.Target)
 	}
 	if m := s.FullSync; m != nil && len(m.Unlisted) > 0 {
-		say("the last full sync could not list %s: nothing is deleted there; the watcher's log tells why", strings.Join(m.Unlisted, ", "))
+		add("the last full sync could not list %s: nothing is deleted there; see the watcher's log", strings.Join(m.Unlisted, ", "))
 	}
 	if r := s.Reconcile; r != nil {
 		if r.PendingDeletion != nil {
-			say("deletion pending approval: %v", r.PendingDeletion)
+			add("deletion pending approval: %v", r.PendingDeletion)
 		}
 		if r.Error != "" {
-			say("the last reconcile was not finished: %s", r.Error)
+			add("the last reconcile failed: %s", r.Error)
 		}
 	}
 	if s.DeadLetters > 0 {
-		say("components that the registry does not take: %d, `ctl dlq list` shows them", s.DeadLetters)
+		add("dead letters: %d, `ctl dlq list` shows them", s.DeadLetters)
 	}
 	return problems
 }
@@ -171,17 +173,17 @@ func printStatus(c *cli.Context, s Status) error {
 		return err
 	}
 	rows := [][]string{}
-	row := func(process string, of control.ProcessStatus, role, breaker, applying string) {
+	row := func(process string, status control.ProcessStatus, role, breaker, applying string) {
 		ready := "no"
-		if of.Ready {
+		if status.Ready {
 			ready = "yes"
 		}
-		rows = append(rows, []string{process, of.ID, of.Version, role, ready, dash(breaker), applying, ago(of.Started)})
+		rows = append(rows, []string{process, status.ID, status.Version, role, ready, dash(breaker), applying, ago(status.Started)})
 	}
 	for _, w := range s.Watchers {
-		role := "stands by for " + w.Cluster
+		role := "standby of " + w.Cluster
 		if w.Leader {
-			role = "leads " + w.Cluster
+			role = "leader of " + w.Cluster
 		}
 		row("watcher", w.ProcessStatus, role, "", "-")
 	}
@@ -190,16 +192,16 @@ func printStatus(c *cli.Context, s Status) error {
 	}
 	var text strings.Builder
 	err := table(&text, []string{"PROCESS", "ID", "VERSION", "ROLE", "READY", "BREAKER", "APPLYING", "AGE"}, rows)
-	fmt.Fprintf(&text, "\ntarget %s: %d messages waiting, %d in hand or to be tried again; dead letters: %d\n", s.Target, s.Pending, s.AckPending, s.DeadLetters)
+	fmt.Fprintf(&text, "\ntarget %s: %d messages pending, %d ack pending; dead letters: %d\n", s.Target, s.Pending, s.AckPending, s.DeadLetters)
 	if m := s.FullSync; m != nil {
-		fmt.Fprintf(&text, "last full sync %s ago: %d components, %d corrections\n", ago(m.Time), m.Count, m.Published+m.Tombstoned)
+		fmt.Fprintf(&text, "last full sync %s ago: %d components, %d corrected\n", ago(m.Time), m.Count, m.Published+m.Tombstoned)
 	}
 	if r := s.Reconcile; r != nil {
-		fmt.Fprintf(&text, "last reconcile %s ago: %d entries, %d were not right, %d mended, %d deleted\n",
+		fmt.Fprintf(&text, "last reconcile %s ago: %d entries, %d differed, %d repaired, %d deleted\n",
 			ago(r.Time), r.Entries, r.Missing+r.Different+r.Unacknowledged+r.Orphans, r.Repaired, r.Deleted)
 	}
 	if len(s.Problems) == 0 {
-		text.WriteString("all is well\n")
+		text.WriteString("no problems found\n")
 	}
 	for _, problem := range s.Problems {
 		text.WriteString("problem: " + problem + "\n")
@@ -208,5 +210,5 @@ func printStatus(c *cli.Context, s Status) error {
 	return errors.Join(err, writeErr)
 }
 
-// ago is the time since then, in whole seconds.
+// ago is the time since then in whole seconds.
 func ago(then time.Time) string { return time.Since(then).Round(time.Second).String() }

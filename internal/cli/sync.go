@@ -12,7 +12,7 @@ import (
 	"odasync/internal/control"
 )
 
-// pollInterval is how often a command looks whether one component's outcome is there; listInterval, where it reads all.
+// A command that waits reads one component every pollInterval, and all components every listInterval.
 const (
 	pollInterval = 100 * time.Millisecond
 	listInterval = 500 * time.Millisecond
@@ -21,11 +21,18 @@ const (
 func syncCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sync",
-		Usage:     "compare a component, or all, with the registry now and wait for the outcome",
+		Usage:     "compare a component, or all, with the registry now, repair differences and wait for the outcome",
 		ArgsUsage: "NAME | --all",
+		Description: "The leading watcher publishes the components again, and the syncers compare them with the registry. With --all and\n" +
+			"without a namespace, a full sync and a reconcile compare everything, deletions included.\n\n" +
+			"Exit code 1: a component is not in sync within --timeout, NAME does not select one component, or no watcher or syncer\n" +
+			"responds.\n\n" +
+			"Examples:\n" +
+			"  ctl sync catalog -n shop\n" +
+			"  ctl sync --all --timeout 5m",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "the component's `NAMESPACE`; with --all only this one"},
-			&cli.BoolFlag{Name: "all", Usage: "every component"},
+			namespaceFlag("`NAMESPACE` of the component; with --all only this one"),
+			&cli.BoolFlag{Name: "all", Usage: "all components"},
 			outputFlag("table", "wide", "json", "yaml", "name"),
 			timeoutFlag(time.Minute),
 		},
@@ -46,11 +53,11 @@ func syncAction(c *cli.Context) error {
 		return err
 	}
 	defer end()
-	wanted := func(k component.Key) bool {
+	selects := func(k component.Key) bool {
 		return (namespace == "" || k.Namespace == namespace) && (name == "" || k.Name == name)
 	}
 	request, interval := control.VerifyRequest{Namespace: namespace}, listInterval
-	read := func(ctx context.Context) ([]Item, error) { return s.items(ctx, wanted, func(error) {}) }
+	read := func(ctx context.Context) ([]Item, error) { return s.items(ctx, selects, func(error) {}) }
 	if name != "" {
 		items, err := read(ctx)
 		if err != nil {
@@ -76,13 +83,13 @@ func syncAction(c *cli.Context) error {
 	return s.await(ctx, c, read, interval)
 }
 
-// verify asks the leader; that it cannot is a negative answer.
+// verify requests that the leader publishes components again; its refusal is a negative result.
 func (s *session) verify(ctx context.Context, c *cli.Context, request control.VerifyRequest) error {
 	_, err := s.control().Verify(ctx, s.cluster, request)
 	return s.refused(c, err)
 }
 
-// theOne returns the only component of that name.
+// theOne returns the only component with the name.
 func theOne(items []Item, name, namespace string) (*Item, error) {
 	var found []*Item
 	for n := range items {
@@ -94,14 +101,14 @@ func theOne(items []Item, name, namespace string) (*Item, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return nil, fmt.Errorf("%d components are called %q: choose one with -n NAMESPACE", len(found), name)
+		return nil, fmt.Errorf("%d components have the name %q: select one with -n NAMESPACE", len(found), name)
 	case namespace != "":
-		return nil, fmt.Errorf("no component %q in namespace %q: `ctl list` shows what the watcher has published", name, namespace)
+		return nil, fmt.Errorf("no component %q in namespace %q: `ctl list` shows the components", name, namespace)
 	}
-	return nil, fmt.Errorf("no component %q: `ctl list` shows what the watcher has published", name)
+	return nil, fmt.Errorf("no component %q: `ctl list` shows the components", name)
 }
 
-// await reads until every component's newest message has an outcome, and prints them.
+// await waits until the newest message of every component has an outcome, and prints the components.
 func (s *session) await(ctx context.Context, c *cli.Context, read func(context.Context) ([]Item, error), interval time.Duration) error {
 	progress := newProgress(c.App.ErrWriter)
 	defer progress.end()
@@ -131,7 +138,7 @@ func (s *session) await(ctx context.Context, c *cli.Context, read func(context.C
 				return errors.New("interrupted before the outcome was known: `ctl list` shows it")
 			}
 			if items == nil {
-				return fmt.Errorf("nothing could be read within %s: `ctl list` shows the outcome, --timeout waits longer", c.Duration("timeout"))
+				return fmt.Errorf("no component could be read within %s: `ctl list` shows the outcome, --timeout waits longer", c.Duration("timeout"))
 			}
 			return s.conclude(c, items)
 		case <-time.After(interval):
@@ -139,7 +146,7 @@ func (s *session) await(ctx context.Context, c *cli.Context, read func(context.C
 	}
 }
 
-// conclude prints the outcomes; anything but in sync is a negative answer.
+// conclude prints the components; a component that is not in sync is a negative result.
 func (s *session) conclude(c *cli.Context, items []Item) error {
 	if err := printItems(c, items); err != nil {
 		return err
@@ -148,9 +155,9 @@ func (s *session) conclude(c *cli.Context, items []Item) error {
 	for _, i := range items {
 		switch i.Registry.State {
 		case stateFailed:
-			failed = negative(c, fmt.Errorf("%s/%s: the registry refuses it: %s: change the component, it is then applied again, or mend the registry's side and run `ctl dlq retry %s`", i.Namespace, i.Name, i.Registry.Error, i.Name))
+			failed = negative(c, fmt.Errorf("%s/%s: rejected by the registry: %s: change the component, or fix the registry and run `ctl dlq retry %s`", i.Namespace, i.Name, i.Registry.Error, i.Name))
 		case stateRetrying:
-			failed = negative(c, fmt.Errorf("%s/%s: not in sync after %s, the syncer keeps trying: %s", i.Namespace, i.Name, c.Duration("timeout"), i.Registry.Error))
+			failed = negative(c, fmt.Errorf("%s/%s: not in sync after %s, the syncer keeps retrying: %s", i.Namespace, i.Name, c.Duration("timeout"), i.Registry.Error))
 		case statePending:
 			failed = negative(c, fmt.Errorf("%s/%s: no outcome after %s: is a syncer of target %q running?", i.Namespace, i.Name, c.Duration("timeout"), s.target))
 		}

@@ -28,17 +28,17 @@ type Report struct {
 // Check is one line of a report.
 type Check struct {
 	Name string `json:"name"`
-	// Status is ok, failed, or skipped where an earlier failure makes it pointless.
+	// Status is ok, failed, or skipped after the failure of another check that it depends on.
 	Status string `json:"status"`
-	// Detail is what was found: of a failure its reason.
+	// Detail is the result, or the error of a failed check.
 	Detail string `json:"detail"`
-	// Hint says what to do about a failure; empty otherwise.
+	// Hint is the remedy for a failure; empty otherwise.
 	Hint string `json:"hint"`
-	// Milliseconds is how long the check took.
+	// Milliseconds is the duration of the check.
 	Milliseconds int64 `json:"milliseconds"`
 }
 
-// The words for Check.Status.
+// The values of Check.Status.
 const (
 	checkOK      = "ok"
 	checkFailed  = "failed"
@@ -48,11 +48,14 @@ const (
 func testCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "test",
-		Usage: "check Kubernetes, NATS and the registry, and say what is wrong",
+		Usage: "check the connections to Kubernetes, NATS and the registry",
+		Description: "Lists every check with its result: connections, permissions, the CRD, JetStream, the stream, and the registry's API\n" +
+			"and key. Prints a remedy for each failing check.\n\n" +
+			"Exit code 1: a check fails.",
 		Flags: []cli.Flag{outputFlag("table", "json", "yaml"), timeoutFlag(10 * time.Second)},
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return fmt.Errorf("unexpected argument %q: see ctl test --help", c.Args().First())
+			if err := noArgs(c); err != nil {
+				return err
 			}
 			examiner := &examiner{timeout: c.Duration("timeout")}
 			if err := examiner.examine(c.Context); err != nil {
@@ -69,7 +72,7 @@ type examiner struct {
 	checks  []Check
 }
 
-// check runs one check and says whether it went well. The error's words are the detail, the hint says what to do.
+// check runs a check and reports whether it succeeded. The hint is the remedy for a failure.
 func (e *examiner) check(ctx context.Context, name, hint string, run func(context.Context) (detail string, err error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
@@ -83,7 +86,7 @@ func (e *examiner) check(ctx context.Context, name, hint string, run func(contex
 	return err == nil
 }
 
-// skip notes checks that an earlier failure makes pointless.
+// skip adds checks that are not run after the failure of another one.
 func (e *examiner) skip(reason string, names ...string) {
 	for _, name := range names {
 		e.checks = append(e.checks, Check{Name: name, Status: checkSkipped, Detail: reason})
@@ -108,7 +111,7 @@ func printReport(c *cli.Context, r Report) error {
 		err = table(c.App.Writer, []string{"CHECK", "STATUS", "DETAIL"}, rows)
 		for _, check := range r.Checks {
 			if check.Hint != "" {
-				_, _ = fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", check.Name, check.Hint) // the table has the failure itself
+				_, _ = fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", check.Name, check.Hint) // the table shows the failure
 			}
 		}
 	}
@@ -137,7 +140,7 @@ func (e *examiner) examine(ctx context.Context) error {
 func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 	const reachable, crd, permissions = "kubernetes", "kubernetes crd", "kubernetes permissions"
 	var client *kube.Client
-	ok := e.check(ctx, reachable, "check KUBECONFIG or KUBERNETES_IN_CLUSTER, the server's address, its certificate and the token", func(ctx context.Context) (string, error) {
+	ok := e.check(ctx, reachable, "check KUBECONFIG or KUBERNETES_IN_CLUSTER, and the server's address, certificate and token", func(ctx context.Context) (string, error) {
 		var err error
 		if client, err = kube.NewClient(cfg, ops.Version(), zerolog.Nop()); err != nil {
 			return "", err
@@ -146,7 +149,7 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 		return fmt.Sprintf("%s, version %s", client.Server(), version), err
 	})
 	if !ok {
-		e.skip("Kubernetes cannot be reached", crd, permissions)
+		e.skip("Kubernetes is not reachable", crd, permissions)
 		return
 	}
 	e.check(ctx, crd, "install the ODA Canvas CRDs, or set ODA_COMPONENT_VERSION to a served version", func(ctx context.Context) (string, error) {
@@ -154,12 +157,12 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 		return "reading version " + version, err
 	})
 	var granted []kube.Permission
-	asked := e.check(ctx, permissions, "the API server must let the user ask for its own permissions (system:basic-user)", func(ctx context.Context) (string, error) {
+	reviewed := e.check(ctx, permissions, "grant the user access to its own permissions (ClusterRole system:basic-user)", func(ctx context.Context) (string, error) {
 		var err error
 		granted, err = client.Permissions(ctx)
-		return fmt.Sprintf("%d asked for", len(granted)), err
+		return fmt.Sprintf("%d permissions reviewed", len(granted)), err
 	})
-	if !asked {
+	if !reviewed {
 		return
 	}
 	for _, p := range granted {
@@ -174,34 +177,34 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 
 func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 	const reachable, jetstream, topology = "nats", "nats jetstream", "nats topology"
-	ctx, cancel := withGiveUp(ctx) // of the checks of NATS alone
+	ctx, cancel := withAbort(ctx) // ends the checks of NATS alone
 	defer cancel()
 	var conn *stream.Conn
-	ok := e.check(ctx, reachable, "check NATS_URL, NATS_USER, NATS_PASSWORD, NATS_CREDS and the NATS_TLS files, and that the server runs", func(context.Context) (string, error) {
+	ok := e.check(ctx, reachable, "check NATS_URL, NATS_USER, NATS_PASSWORD, NATS_CREDS and the NATS_TLS_* files, and that the server is running", func(context.Context) (string, error) {
 		var err error
-		if conn, err = stream.Dial(cfg, ctlName, giveUp(ctx)); err != nil {
+		if conn, err = stream.Dial(cfg, ctlName, abort(ctx)); err != nil {
 			return "", err
 		}
 		return conn.Server(), nil
 	})
 	if !ok {
-		e.skip("NATS cannot be reached", jetstream, topology)
+		e.skip("NATS is not reachable", jetstream, topology)
 		return
 	}
 	defer conn.Close()
-	if !e.check(ctx, jetstream, "start nats-server with -js (2.11 or newer) and let the account use JetStream", func(ctx context.Context) (string, error) {
-		return "available", reason(ctx, conn.Check(ctx))
+	if !e.check(ctx, jetstream, "start nats-server 2.11 or newer with -js and enable JetStream for the account", func(ctx context.Context) (string, error) {
+		return "available", abortCause(ctx, conn.Check(ctx))
 	}) {
 		e.skip("JetStream is not available", topology)
 		return
 	}
-	e.check(ctx, topology, "start the watcher, which creates the stream, or do what the detail says", func(ctx context.Context) (string, error) {
+	e.check(ctx, topology, "start the watcher, which creates the stream, or follow the detail", func(ctx context.Context) (string, error) {
 		log, err := conn.OpenLog(ctx)
 		if err != nil {
-			return "", reason(ctx, err)
+			return "", abortCause(ctx, err)
 		}
 		messages, err := log.Messages(ctx)
-		return fmt.Sprintf("stream %s, %d messages", stream.StreamName, messages), reason(ctx, err)
+		return fmt.Sprintf("stream %s, %d messages", stream.StreamName, messages), abortCause(ctx, err)
 	})
 }
 
@@ -209,13 +212,13 @@ func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 	const reachable, auth, contract = "registry", "registry auth", "registry contract"
 	adapter := v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	defer adapter.Close()
-	if !e.check(ctx, reachable, "check COMPONENT_REGISTRY_URL and that the registry runs", func(ctx context.Context) (string, error) {
+	if !e.check(ctx, reachable, "check COMPONENT_REGISTRY_URL, and that the registry is running", func(ctx context.Context) (string, error) {
 		return cfg.Address(), adapter.Health(ctx)
 	}) {
-		e.skip("the registry cannot be reached", auth, contract)
+		e.skip("the registry is not reachable", auth, contract)
 		return
 	}
-	err := errors.New("not asked")
+	err := errors.New("not checked")
 	accepted := e.check(ctx, auth, "set COMPONENT_REGISTRY_API_KEY (or COMPONENT_REGISTRY_API_KEY_FILE) to the registry's key", func(ctx context.Context) (string, error) {
 		err = adapter.Contract(ctx)
 		var failure *target.Failure
@@ -225,10 +228,10 @@ func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 		return "accepted", nil
 	})
 	if !accepted {
-		e.skip("the registry does not accept the key", contract)
+		e.skip("the registry rejects the key", contract)
 		return
 	}
-	e.check(ctx, contract, "COMPONENT_REGISTRY_URL must be the base address of a Component Registry with the v1 API", func(context.Context) (string, error) {
-		return "labels, registries, components and exposed-apis answer as v1", err
+	e.check(ctx, contract, "set COMPONENT_REGISTRY_URL to the base address of a Component Registry with the v1 API", func(context.Context) (string, error) {
+		return "labels, registries, components and exposed-apis follow v1", err
 	})
 }

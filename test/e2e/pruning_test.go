@@ -73,7 +73,7 @@ func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 	env.MustCTL(0, "reconcile --approve "+id)
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(watcher, syncer)
-	env.expectText(env.MustCTL(0, "status"), "all is well")
+	env.expectText(env.MustCTL(0, "status"), "no problems found")
 }
 
 // TestEverythingOfAFewIsPending has three Components of three deleted while the watcher is down.

@@ -83,7 +83,7 @@ func TestRunbook_RegistryLost(t *testing.T) {
 	env.Registry.Wipe()
 	page := env.followRunbook("registry-lost.md")
 	env.expectText(page.next(0), "found: 30 missing", "dry run: nothing was changed")
-	env.expectText(page.next(0), "done: 30 mended, 0 deleted, 0 not mended")
+	env.expectText(page.next(0), "done: 30 repaired, 0 deleted, 0 not repaired")
 	env.Must(env.CheckInSync(want))
 	env.expectText(page.next(0), "found: 0 missing, 0 different")
 }
@@ -115,7 +115,7 @@ func TestRunbook_SyncStateLost(t *testing.T) {
 	env.Must(procs.Pause(t.Context(), 6*time.Second)) // a message of the last 5 s may be on its way and is left alone
 	env.Registry.ResetRequests()
 	page := env.followRunbook("sync-state-lost.md")
-	env.expectText(page.next(0), "30 unsettled", "done: 1 mended, 0 deleted, 0 not mended")
+	env.expectText(page.next(0), "30 unacknowledged", "done: 1 repaired, 0 deleted, 0 not repaired")
 	env.Must(env.CheckContent(want, withoutForeign(testenv.ContentOf(env.Registry.Snapshot()))))
 	if writes := env.Registry.Writes(); writes > 3 {
 		t.Errorf("%d writes for one lost entry: %v", writes, env.Registry.Requests())
@@ -189,7 +189,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	env.Must(env.CheckInSync(before))
 	page.next(0, id[1])
 	env.AwaitInSync(testenv.Timeout)
-	env.expectText(page.next(0), "all is well")
+	env.expectText(page.next(0), "no problems found")
 }
 
 // TestRunbookClusterRestored replaces the cluster by another one with older Components: its resourceVersions are those of

@@ -36,7 +36,7 @@ func TestCtl_NamesMissingPermission(t *testing.T) {
 		}
 	}
 	_, out := env.run("syncer", "test")
-	expectText(t, out, "the server does not let this user", "labels, registries, components and exposed-apis answer as v1")
+	expectText(t, out, "the server does not let this user", "labels, registries, components and exposed-apis follow v1")
 }
 
 // TestAnotherRolesCredential starts each daemon with the other's.
@@ -116,7 +116,7 @@ func TestMutualTLS(t *testing.T) {
 	if code != 2 {
 		t.Errorf("ctl without a certificate ends with %d", code)
 	}
-	expectText(t, out, "connect to nats", "NATS_TLS files")
+	expectText(t, out, "connect to nats", "NATS_TLS_* files")
 }
 
 func expectText(t *testing.T, out string, words ...string) {
