@@ -3,22 +3,23 @@ package control_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testwait"
 )
 
 func TestMain(m *testing.M) { streamtest.VerifyTestMain(m) }
 
-// patience bounds every wait of the tests.
-const patience = time.Minute
-
-// started is the time in every fixture.
-var started = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+// Shorter names for what every test uses.
+var (
+	within     = streamtest.Within
+	eventually = testwait.Until
+	started    = streamtest.Time
+)
 
 // connect returns a connection of the product, and a client of another one.
 func connect(t *testing.T) (*nats.Conn, *control.Client) {
@@ -30,29 +31,8 @@ func connect(t *testing.T) (*nats.Conn, *control.Client) {
 func connection(t *testing.T, s *streamtest.Server) *nats.Conn {
 	t.Helper()
 	conn := s.Conn(t)
-	var err error
-	eventually(t, "the connection", func() bool {
-		err = conn.Check(within(t))
-		return err == nil
-	})
+	streamtest.WaitConnected(t, conn)
 	return conn.NATS()
-}
-
-func within(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// eventually polls until the condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not so after %s", what, patience)
-		}
-	}
 }
 
 // verifier is a leader that verifies with the function.

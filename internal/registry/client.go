@@ -103,7 +103,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // do sends the request and decodes the answer into out, unless that is nil. Its error is a *syncer.Failure or, once the
 // caller's context has ended, that context's error. After such an end nothing is sent.
 func (c *Client) Do(ctx context.Context, r Request, out any) error {
-	if err := ctx.Err(); err != nil {
+	if err := target.Held(ctx); err != nil {
 		return fmt.Errorf("%s: %w", r, err)
 	}
 	begin := c.now()
@@ -124,7 +124,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if a.err == nil && a.unreadable == nil && a.status >= 200 && a.status < 300 {
 		return nil
 	}
-	if a.err != nil && ctx.Err() != nil {
+	if a.err != nil && target.Held(ctx) != nil {
 		return fmt.Errorf("%s: %w", r, ctx.Err())
 	}
 	return classify(c.api, r.String(), r.kind(), a, c.now())

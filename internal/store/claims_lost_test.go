@@ -63,7 +63,7 @@ func TestClaimExpiresWithItsOwner(t *testing.T) {
 				}
 				return err == nil
 			})
-			if held.Err() == nil {
+			if target.Held(held) == nil {
 				t.Error("the dead owner's context goes on after another took the claim")
 			}
 			if err := release(within(t)); err == nil {
@@ -115,7 +115,7 @@ func TestRenewalWhoseAnswerWasLost(t *testing.T) {
 	eventually(t, "the claim is renewed after the one that nobody told of", func() bool {
 		return must(bucket.Get(within(t), claimName)).Revision() > unknown
 	})
-	if err := errors.Join(held.Err(), release(within(t))); err != nil {
+	if err := errors.Join(target.Held(held), release(within(t))); err != nil {
 		t.Error(err)
 	}
 }
@@ -172,7 +172,7 @@ func TestClaimOutlivesAShortRestart(t *testing.T) {
 	if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("after the restart: %v, want ErrClaimed", err)
 	}
-	if err := errors.Join(held.Err(), release(within(t))); err != nil {
+	if err := errors.Join(target.Held(held), release(within(t))); err != nil {
 		t.Error(err)
 	}
 }

@@ -60,13 +60,13 @@ func TestClaimIsExclusive(t *testing.T) {
 		}
 	}
 	_, releaseB := acquire(t, t.Context(), two, "b")
-	if err := held.Err(); err != nil {
+	if err := target.Held(held); err != nil {
 		t.Errorf("held: %v", err)
 	}
 	if err := release(within(t)); err != nil {
 		t.Errorf("release: %v", err)
 	}
-	if held.Err() == nil {
+	if target.Held(held) == nil {
 		t.Error("the held context goes on after the release")
 	}
 	_, release = acquire(t, t.Context(), two, "a") // at once
@@ -174,7 +174,7 @@ func TestRenewalKeepsTheClaimPastItsLife(t *testing.T) {
 	if n := len(revisions); n < 3 || n > 14 { // every sixth of a life
 		t.Errorf("renewed %d times in two lives", n-1)
 	}
-	if err := errors.Join(held.Err(), release(within(t))); err != nil {
+	if err := errors.Join(target.Held(held), release(within(t))); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testwait"
 )
 
 func TestMain(m *testing.M) { streamtest.VerifyTestMain(m) }
@@ -11,7 +12,7 @@ func TestMain(m *testing.M) { streamtest.VerifyTestMain(m) }
 // Shorter names for what every test uses.
 var (
 	within        = streamtest.Within
-	eventually    = streamtest.Eventually
+	eventually    = testwait.Until
 	waitConnected = streamtest.WaitConnected
 	ensureLog     = streamtest.EnsureLog
 	publish       = streamtest.Publish

@@ -125,25 +125,15 @@ func (l *lease) giveBack(ctx context.Context) error {
 	return err
 }
 
-// hold returns a context that ends with ctx, or as soon as the lease can no longer be relied on, and its end.
-func (l *lease) hold(ctx context.Context) (*heldContext, context.CancelFunc) {
+// hold returns a context that ends with ctx, or as soon as the lease can no longer be relied on, and its end. A timer ends
+// it too late in a process that was frozen: [target.Held] looks at the clock.
+func (l *lease) hold(ctx context.Context) (context.Context, context.CancelFunc) {
 	held, cancel := context.WithCancelCause(ctx)
 	forget := context.AfterFunc(l.life, func() { cancel(context.Cause(l.life)) })
-	return &heldContext{held, l, cancel}, func() { forget(); cancel(nil) }
-}
-
-// heldContext is the context of what is done under a lease. A process that was frozen asks it for errors before a timer has
-// fired: the answer must be right then.
-type heldContext struct {
-	context.Context
-	lease  *lease
-	cancel context.CancelCauseFunc
-}
-
-// Err implements context.Context: a lease that is overdue is lost.
-func (h *heldContext) Err() error {
-	if err := h.lease.lost(); err != nil && h.Context.Err() == nil {
-		h.cancel(err)
+	check := func() {
+		if err := l.lost(); err != nil {
+			cancel(err)
+		}
 	}
-	return h.Context.Err()
+	return target.WithClaim(held, check), func() { forget(); cancel(nil) }
 }

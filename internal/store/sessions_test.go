@@ -52,7 +52,7 @@ func TestSession_IsSharedWhileItLives(t *testing.T) {
 		t.Errorf("a session that lives: %v, want ErrClaimed", err)
 	}
 	held, release := first.Hold(t.Context())
-	if err := held.Err(); err != nil {
+	if err := target.Held(held); err != nil {
 		t.Errorf("held: %v", err)
 	}
 	release()
@@ -82,7 +82,7 @@ func TestSession_OfAProcessThatIsCutOff(t *testing.T) {
 		if err != nil && !errors.Is(err, target.ErrClaimed) {
 			t.Fatal(err)
 		}
-		if err == nil && held.Err() == nil {
+		if err == nil && target.Held(held) == nil {
 			t.Fatal("another process may take over while the session is still relied on")
 		}
 		return err == nil
@@ -142,7 +142,7 @@ func TestSession_OutlivesALostAnswer(t *testing.T) {
 	eventually(t, "the session is renewed after the renewal whose answer was lost", func() bool {
 		return must(bucket.Get(within(t), sessionKey(session))).Revision() > unknown
 	})
-	if err := held.Err(); err != nil {
+	if err := target.Held(held); err != nil {
 		t.Error(err)
 	}
 }
@@ -185,8 +185,8 @@ func TestSession_RetiredIsKeptForWhatIsUnderWay(t *testing.T) {
 	}
 	began := time.Now()
 	eventually(t, "a life to be over", func() bool { return time.Since(began) > ttl+ttl/2 })
-	if err := other.End(within(t), session.Name()); !errors.Is(err, target.ErrClaimed) || held.Err() != nil {
-		t.Errorf("what is under way: %v, another process: %v, want ErrClaimed", held.Err(), err)
+	if err := other.End(within(t), session.Name()); !errors.Is(err, target.ErrClaimed) || target.Held(held) != nil {
+		t.Errorf("what is under way: %v, another process: %v, want ErrClaimed", target.Held(held), err)
 	}
 	release()
 	eventually(t, "the session to be given up", func() bool {

@@ -135,7 +135,7 @@ func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stre
 		if err != nil {
 			return false
 		}
-		return errors.Join(held.Err(), release(ctx)) == nil
+		return errors.Join(target.Held(held), release(ctx)) == nil
 	})
 	got := make(map[component.Key]uint64)
 	want := make(map[component.Key]uint64)

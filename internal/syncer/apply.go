@@ -77,7 +77,7 @@ func (a *Applier) try(ctx context.Context, j job) (v verdict, raced bool) {
 	defer release()
 	t := &attempt{a: a, job: j, ctx: ctx, held: held, session: session}
 	v = t.run()
-	if held.Err() != nil && ctx.Err() == nil {
+	if target.Held(held) != nil && ctx.Err() == nil {
 		a.metrics.lost.Inc()
 	}
 	return v, t.raced
@@ -370,7 +370,7 @@ func (t *attempt) conclude(v verdict, err error) verdict {
 	switch {
 	case err == nil:
 		return v
-	case errors.Is(err, target.ErrConflict), t.held.Err() != nil && t.ctx.Err() == nil:
+	case errors.Is(err, target.ErrConflict), target.Held(t.held) != nil && t.ctx.Err() == nil:
 		t.noteRace()
 	default:
 		t.session.Retire()

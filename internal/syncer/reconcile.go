@@ -220,7 +220,7 @@ func (r *Reconciler) mend(ctx context.Context, done *target.Reconciliation, dama
 	var group errgroup.Group
 	group.SetLimit(r.applier.cfg.Concurrency)
 	for _, f := range damaged {
-		if ctx.Err() != nil {
+		if target.Held(ctx) != nil {
 			break
 		}
 		group.Go(func() error {

@@ -33,7 +33,7 @@ func (a *Applier) once(held context.Context, e *event.Event, prior target.Previo
 	} else {
 		result, err = a.ports.Registry.Apply(held, e.Key, e.Component, prior)
 	}
-	if err != nil && held.Err() != nil {
+	if err != nil && target.Held(held) != nil {
 		return result, err // a request that was cut off tells nothing about the registry
 	}
 	if target.ClassOf(err) == target.ClassUnavailable && !mayBePoison(err) {
@@ -55,7 +55,7 @@ func (a *Applier) once(held context.Context, e *event.Event, prior target.Previo
 // does not let pass and one that it does not answer in time may be about this component alone: then it takes other writes,
 // and the failure is the component's. Where several components meet that, it is the registry's all the same.
 func (a *Applier) weigh(held context.Context, e *event.Event, err error, flow <-chan struct{}) error {
-	if err != nil && held.Err() != nil {
+	if err != nil && target.Held(held) != nil {
 		return err
 	}
 	var failure *target.Failure
@@ -64,7 +64,7 @@ func (a *Applier) weigh(held context.Context, e *event.Event, err error, flow <-
 		a.breaker.succeeded()
 	case mayBePoison(err) && errors.As(err, &failure):
 		probe := a.breaker.trial(held)
-		if held.Err() != nil {
+		if target.Held(held) != nil {
 			return err
 		}
 		if probe == nil && !a.breaker.several(e.Key) {

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream"
+	"odasync/internal/testwait"
 )
 
 // Patience bounds every wait of a test; nothing takes as long while the code is right.
@@ -41,20 +42,10 @@ func Within(t testing.TB) context.Context {
 	return ctx
 }
 
-// Eventually polls until the condition holds.
-func Eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(Patience); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not so after %s", what, Patience)
-		}
-	}
-}
-
 // WaitConnected waits until the connection can be used.
 func WaitConnected(t testing.TB, conn *stream.Conn) {
 	t.Helper()
-	Eventually(t, "the connection", func() bool { return conn.Check(Within(t)) == nil })
+	testwait.NoError(t, "connect", func() error { return conn.Check(Within(t)) })
 }
 
 // EnsureLog creates the stream. It tries again, as the watcher does: a server that has just deleted a stream may need a
@@ -62,10 +53,9 @@ func WaitConnected(t testing.TB, conn *stream.Conn) {
 func EnsureLog(t testing.TB, conn *stream.Conn) (log *stream.Log) {
 	t.Helper()
 	WaitConnected(t, conn)
-	Eventually(t, "the stream", func() bool {
-		var err error
+	testwait.NoError(t, "create the stream", func() (err error) {
 		log, err = conn.EnsureLog(Within(t))
-		return err == nil
+		return err
 	})
 	return log
 }

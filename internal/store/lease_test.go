@@ -20,22 +20,26 @@ func leaseOf(t *testing.T, ttl time.Duration) *lease {
 	return l
 }
 
-// TestOverdueClaimIsNoticedWithoutATimer has nobody renew a claim and no timer fire, as in a process that goes on after
-// it was frozen: whoever asks the held context must hear at once that the claim is lost.
-func TestOverdueClaimIsNoticedWithoutATimer(t *testing.T) {
+// TestLease_OverdueIsNoticedWithoutATimer lets a claim become overdue while no renewal runs and no timer fires, as in a
+// process that goes on after it was frozen: [target.Held] must report the loss at once.
+func TestLease_OverdueIsNoticedWithoutATimer(t *testing.T) {
 	const life = 6 * time.Second
-	overdue := map[string]func(c context.Context) error{
-		"asked itself": func(c context.Context) error { return c.Err() },
-		"asked before its child": func(c context.Context) error {
+	overdue := map[string]func(t *testing.T, c context.Context) error{
+		"of the context itself": func(_ *testing.T, c context.Context) error { return target.Held(c) },
+		"of a child": func(t *testing.T, c context.Context) error {
 			child, cancel := context.WithTimeout(c, time.Hour)
 			defer cancel()
-			_ = c.Err()
-			return child.Err()
+			return errors.Join(target.Held(child), child.Err())
 		},
-		"waited for by a child": func(c context.Context) error {
+		"of a claim inside": func(t *testing.T, c context.Context) error {
+			inner, release := leaseOf(t, 10*life).hold(c)
+			defer release()
+			return target.Held(inner)
+		},
+		"and a child ends": func(t *testing.T, c context.Context) error {
 			child, cancel := context.WithCancel(c)
 			defer cancel()
-			_ = c.Err()
+			_ = target.Held(c)
 			<-child.Done()
 			return child.Err()
 		},
@@ -47,11 +51,11 @@ func TestOverdueClaimIsNoticedWithoutATimer(t *testing.T) {
 				c, release := l.hold(t.Context())
 				defer release()
 				time.Sleep(life * 2 / 3)
-				if err := c.Err(); err != nil {
+				if err := target.Held(c); err != nil {
 					t.Errorf("while it may be relied on: %v", err)
 				}
 				time.Sleep(time.Nanosecond)
-				if err := ask(c); !errors.Is(err, context.Canceled) {
+				if err := ask(t, c); !errors.Is(err, context.Canceled) {
 					t.Errorf("overdue: %v", err)
 				}
 				cause := context.Cause(c)
@@ -65,7 +69,7 @@ func TestOverdueClaimIsNoticedWithoutATimer(t *testing.T) {
 				}
 				now := time.Now()
 				l.renewed.Store(&now) // an answer that comes too late
-				if again, release := l.hold(t.Context()); c.Err() == nil || again.Err() == nil {
+				if again, release := l.hold(t.Context()); target.Held(c) == nil || target.Held(again) == nil {
 					t.Error("a lost claim came back")
 				} else {
 					release()
@@ -75,15 +79,15 @@ func TestOverdueClaimIsNoticedWithoutATimer(t *testing.T) {
 	}
 }
 
-// TestEndOfTheWorkIsNoLostClaim keeps the two apart: after a release, and after the caller's own end.
-func TestEndOfTheWorkIsNoLostClaim(t *testing.T) {
+// TestLease_EndOfTheWorkIsNoLoss keeps the two apart: after a release, and after the caller's own end.
+func TestLease_EndOfTheWorkIsNoLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		c, release := leaseOf(t, time.Second).hold(ctx)
 		defer release()
 		stop()
 		time.Sleep(time.Hour)
-		if err := c.Err(); !errors.Is(err, context.Canceled) || errors.Is(context.Cause(c), target.ErrConflict) {
+		if err := target.Held(c); !errors.Is(err, context.Canceled) || errors.Is(context.Cause(c), target.ErrConflict) {
 			t.Errorf("%v, because of %v", err, context.Cause(c))
 		}
 	})
