@@ -12,21 +12,21 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// maxRefusals is how many answers in a row may refuse the credentials before they are read again.
-const maxRefusals = 3
+// maxUnauthorized is the number of 401 answers in a row after which the credentials are read again.
+const maxUnauthorized = 3
 
-// access is the way to the API server as it was configured when that was read last.
+// access is the set of clients that share one reading of the credentials.
 type access struct {
-	settings *rest.Config   // as read
-	requests rest.Interface // Components and the CRD
-	leases   coordinationclient.LeasesGetter
-	reviews  authorizationclient.SelfSubjectAccessReviewsGetter
-	refusals atomic.Int32 // answers in a row that refused the credentials
+	restConfig   *rest.Config   // as read
+	requests     rest.Interface // Components and the CRD
+	leases       coordinationclient.LeasesGetter
+	reviews      authorizationclient.SelfSubjectAccessReviewsGetter
+	unauthorized atomic.Int32 // 401 answers in a row
 }
 
-// connect sets up the clients. It sends no request.
+// connect creates the clients. It sends no request.
 func (c *Client) connect(read *rest.Config) (*access, error) {
-	a := &access{settings: read}
+	a := &access{restConfig: read}
 	settings := rest.CopyConfig(read)
 	settings.UserAgent = c.agent
 	settings.WarningHandler = rest.NoWarnings{} // of deprecated versions, on every request
@@ -43,7 +43,7 @@ func (c *Client) connect(read *rest.Config) (*access, error) {
 	settings.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &credentialCheck{client: c, access: a, next: next}
 	})
-	// A hanging renewal must not use up the time in which the next one could still succeed.
+	// A renewal that hangs must leave time for another one before the renew deadline.
 	timely := rest.CopyConfig(settings)
 	timely.Timeout = c.cfg.RenewDeadline() / 2
 
@@ -63,7 +63,7 @@ func (c *Client) connect(read *rest.Config) (*access, error) {
 	return a, nil
 }
 
-// credentialCheck counts the answers that refuse the credentials of an access, of all its clients.
+// credentialCheck counts the 401 answers to all clients of an access.
 type credentialCheck struct {
 	client *Client
 	access *access
@@ -76,44 +76,44 @@ func (t *credentialCheck) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil:
 	case answer.StatusCode != http.StatusUnauthorized:
-		t.access.refusals.Store(0)
-	case t.access.refusals.Add(1) >= maxRefusals:
-		t.client.reread(t.access)
+		t.access.unauthorized.Store(0)
+	case t.access.unauthorized.Add(1) >= maxUnauthorized:
+		t.client.reloadCredentials(t.access)
 	}
 	return answer, err
 }
 
-// reread replaces an access whose credentials the server refuses by one of what the configuration holds now. Client-go
-// itself follows the files that a kubeconfig names, but not the kubeconfig.
-func (c *Client) reread(refused *access) {
+// reloadCredentials reads the configuration again and replaces an access whose credentials the server rejects. Client-go itself
+// reloads the files that a kubeconfig names, but not the kubeconfig.
+func (c *Client) reloadCredentials(rejected *access) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current.Load() != refused {
-		return // by an answer to a request that was under way
+	if c.current.Load() != rejected {
+		return // already replaced: the answer is to an older request
 	}
-	refused.refusals.Store(0)
+	rejected.unauthorized.Store(0)
 	settings, _, err := load(c.cfg)
 	var next *access
 	if err == nil {
-		if same(refused.settings, settings) {
+		if sameCredentials(rejected.restConfig, settings) {
 			return
 		}
 		next, err = c.connect(settings)
 	}
 	if err != nil {
-		if text := err.Error(); text != c.trouble {
-			c.trouble = text
-			c.log.Warn().Err(err).Msg("Kubernetes credentials refused and not readable, keeping them")
+		if text := err.Error(); text != c.problem {
+			c.problem = text
+			c.log.Warn().Err(err).Msg("credentials rejected and not readable, keeping them")
 		}
 		return
 	}
-	c.trouble = ""
+	c.problem = ""
 	c.current.Store(next)
-	c.log.Info().Str("server", settings.Host).Msg("Kubernetes credentials refused, using those that were read again")
+	c.log.Info().Str("server", settings.Host).Msg("credentials rejected, reloaded")
 }
 
-// same compares what was read but for the proxy, which is a function.
-func same(a, b *rest.Config) bool {
+// sameCredentials compares all but the proxy, which is a function.
+func sameCredentials(a, b *rest.Config) bool {
 	a, b = rest.CopyConfig(a), rest.CopyConfig(b)
 	a.Proxy, b.Proxy = nil, nil
 	return reflect.DeepEqual(a, b)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"odasync/internal/component"
 	"odasync/internal/kube"
 	"odasync/internal/logtest"
 )
@@ -72,15 +71,11 @@ func (g *guarded) write(t *testing.T, token string) {
 // list is a request for Components; Permissions are others by another of the clients.
 func (g *guarded) list(t *testing.T) error {
 	t.Helper()
-	scope, err := component.ParseScope("shop")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = g.client.Components(t.Context(), scope, "")
+	_, err := g.client.Components(t.Context(), parseScope(t, "shop"), "")
 	return err
 }
 
-const rereadMessage = "Kubernetes credentials refused, using those that were read again"
+const rereadMessage = "credentials rejected, reloaded"
 
 func TestClient_ReadsInlineCredentialsAgain(t *testing.T) {
 	for name, request := range map[string]func(t *testing.T, g *guarded) error{
@@ -89,9 +84,9 @@ func TestClient_ReadsInlineCredentialsAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuarded(t)
-			for range 4 { // one of which reads the kubeconfig again, which has nothing new
+			for range 4 { // the third of which reads the unchanged kubeconfig again
 				if err := request(t, g); err == nil {
-					t.Fatal("a token that the server does not take is good for an answer")
+					t.Fatal("a request with a rejected token succeeds")
 				}
 			}
 			if g.log.String() != "" {
@@ -102,14 +97,14 @@ func TestClient_ReadsInlineCredentialsAgain(t *testing.T) {
 			tries := 0
 			for ; request(t, g) != nil; tries++ {
 				if tries == 3 {
-					t.Fatal("the new token is not used after three more refusals")
+					t.Fatal("the new token is not used after three more answers")
 				}
 			}
 			if err := g.list(t); err != nil {
-				t.Errorf("another client than the one that was refused: %v", err)
+				t.Errorf("another client than the one that was rejected: %v", err)
 			}
 			if _, err := g.client.Permissions(t.Context()); err != nil {
-				t.Errorf("another client than the one that was refused: %v", err)
+				t.Errorf("another client than the one that was rejected: %v", err)
 			}
 			if logged := g.log.String(); strings.Count(logged, "\n") != 1 || !strings.Contains(logged, rereadMessage) || strings.Contains(logged, "secret") {
 				t.Errorf("the log, of which one line without the token is wanted:\n%s", logged)
@@ -118,7 +113,7 @@ func TestClient_ReadsInlineCredentialsAgain(t *testing.T) {
 	}
 }
 
-// Refusals that are not in a row are no reason to read anything: an answer came with these credentials.
+// A 401 that is followed by another answer is no reason to reload the credentials.
 func TestClient_KeepsCredentialsThatWork(t *testing.T) {
 	g := newGuarded(t)
 	g.write(t, "new")
@@ -126,7 +121,7 @@ func TestClient_KeepsCredentialsThatWork(t *testing.T) {
 		g.accept("none")
 		for range 2 {
 			if err := g.list(t); err == nil {
-				t.Fatal("a token that the server does not take is good for an answer")
+				t.Fatal("a request with a rejected token succeeds")
 			}
 		}
 		g.accept("old")
@@ -146,7 +141,7 @@ func TestClient_KeepsCredentialsWhileTheKubeconfigIsBroken(t *testing.T) {
 	}
 	for range 9 {
 		if err := g.list(t); err == nil {
-			t.Fatal("a token that the server does not take is good for an answer")
+			t.Fatal("a request with a rejected token succeeds")
 		}
 	}
 	if logged := g.log.String(); strings.Count(logged, "\n") != 1 || !strings.Contains(logged, "set KUBECONFIG to a readable kubeconfig file") {

@@ -18,27 +18,27 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// requestTimeout is how long the API server may take for an answer, or for the next part of a long one.
+// requestTimeout is the time limit for an answer of the API server, and for the next part of a long answer.
 const requestTimeout = 30 * time.Second
 
-// podNamespaceFile is where a pod finds the name of its own namespace.
+// podNamespaceFile holds the name of the pod's namespace.
 const podNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// Client reaches one API server. Where the server refuses the credentials again and again, the Client reads them anew.
+// Client sends requests to one API server. It reloads the credentials when the server keeps rejecting them.
 type Client struct {
 	cfg            Config
 	agent          string
 	leaseNamespace string
-	timeout        time.Duration // requestTimeout, but in tests
+	timeout        time.Duration // requestTimeout, except in tests
 	log            zerolog.Logger
 
 	current atomic.Pointer[access]
-	mu      sync.Mutex // held while the credentials are read again
-	trouble string     // of the last reading, as logged
+	mu      sync.Mutex // held while the credentials are reloaded
+	problem string     // of the last reload, as logged
 }
 
-// NewClient finds the API server and the credentials. It sends no request. Version is the program's, for the user
-// agent.
+// NewClient reads the address of the API server and the credentials. It sends no request. The version is the program's, for
+// the user agent.
 func NewClient(cfg Config, version string, log zerolog.Logger) (*Client, error) {
 	settings, namespace, err := load(cfg)
 	if err != nil {
@@ -60,12 +60,12 @@ func NewClient(cfg Config, version string, log zerolog.Logger) (*Client, error) 
 func (c *Client) LeaseNamespace() string { return c.leaseNamespace }
 
 // Server returns the API server's address.
-func (c *Client) Server() string { return c.current.Load().settings.Host }
+func (c *Client) Server() string { return c.current.Load().restConfig.Host }
 
 // Quiet keeps client-go from logging to stderr: its errors say what went wrong.
 func Quiet(ctx context.Context) context.Context { return klog.NewContext(ctx, klog.Logger{}) }
 
-// load returns how to reach the API server, and the namespace that belongs to these credentials.
+// load returns the address of the API server, the credentials, and their namespace.
 func load(cfg Config) (*rest.Config, string, error) {
 	if cfg.InCluster {
 		settings, err := rest.InClusterConfig()
@@ -89,7 +89,7 @@ func load(cfg Config) (*rest.Config, string, error) {
 			missing = append(missing, err)
 		}
 	}
-	// Like kubectl, some of several files may be missing.
+	// As with kubectl, some of several files may be missing.
 	if len(missing) == len(paths) {
 		return nil, "", fmt.Errorf("read %s: %w: set KUBECONFIG to a kubeconfig file, or KUBERNETES_IN_CLUSTER=true in a pod", source, errors.Join(missing...))
 	}

@@ -15,30 +15,30 @@ import (
 	"odasync/internal/normalize"
 )
 
-// Config is what an operator sets.
+// Config is the configuration of the access to Kubernetes and of the leader election.
 type Config struct {
 	// Kubeconfig is one path or several, as kubectl reads KUBECONFIG. Empty means ~/.kube/config.
 	Kubeconfig string `env:"KUBECONFIG" help:"kubeconfig file, or several as for kubectl; empty for ~/.kube/config"`
 	InCluster  bool   `env:"KUBERNETES_IN_CLUSTER, default=false" help:"use the service account of the pod: true or false"`
-	// Proxy is the URL of a proxy that leads to the API server.
+	// Proxy is the URL of a proxy to the API server.
 	Proxy string `env:"K8S_PROXY" help:"proxy that leads to the API server: http, https or socks5 URL"`
-	// Namespaces is what component.ParseScope reads.
+	// Namespaces has the syntax of component.ParseScope.
 	Namespaces   string          `env:"KUBERNETES_NAMESPACE, default=default" help:"namespaces to watch: one, a comma list, globs such as odacompns-*, or all"`
 	WatchTimeout config.Duration `env:"KUBERNETES_WATCH_TIMEOUT, default=300" help:"after how long the API server ends a watch, which is then resumed: seconds, or a duration such as 5m"`
 
 	Group string `env:"ODA_COMPONENT_GROUP, default=oda.tmforum.org" help:"API group of the Component resource"`
-	// Version pins the version to read. Empty means the best one that is served.
+	// Version pins the API version. Empty means the preferred one of those that are served.
 	Version string `env:"ODA_COMPONENT_VERSION" help:"API version to read; empty for the best that is served"`
 	Plural  string `env:"ODA_COMPONENT_PLURAL, default=components" help:"plural name of the Component resource"`
 
 	LeaderElection bool `env:"LEADER_ELECTION, default=true" help:"elect a leader among several watchers: true or false"`
-	// LeaseNamespace is empty for the own one: the pod's, else that of the kubeconfig's context, else default.
+	// LeaseNamespace is empty for the namespace of the pod, else of the kubeconfig's context, else default.
 	LeaseNamespace string          `env:"LEASE_NAMESPACE" help:"namespace of the Lease; empty for the own one"`
 	LeaseName      string          `env:"LEASE_NAME, default=odasync-watcher" help:"name of the Lease"`
 	LeaseDuration  config.Duration `env:"LEASE_DURATION, default=15s" help:"how long a dead leader keeps the lead: whole seconds from 3s on"`
 }
 
-// minLeaseDuration leaves the renewals of a third of it room for a slow API server.
+// minLeaseDuration leaves a slow API server enough time for the renewals.
 const minLeaseDuration = 3 * time.Second
 
 // Validate reports every problem at once, each with the variable, its value and what is allowed.
@@ -93,7 +93,7 @@ func (c Config) proxy() (*url.URL, error) {
 	return proxy, nil
 }
 
-// redacted hides what stands before the host of a URL, even of one that cannot be parsed.
+// redacted hides the user information of a URL, even of one that cannot be parsed.
 func redacted(text string) string {
 	at := strings.LastIndex(text, "@")
 	if at < 0 {

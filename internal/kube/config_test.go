@@ -1,7 +1,6 @@
 package kube_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,22 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
-	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/config"
 	"odasync/internal/kube"
 )
 
-func read(t *testing.T, env map[string]string) kube.Config {
-	t.Helper()
-	var cfg kube.Config
-	if err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(env)}); err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
-
-func TestConfigDefaults(t *testing.T) {
+func TestConfig_Defaults(t *testing.T) {
 	got := read(t, nil)
 	want := kube.Config{
 		Namespaces: "default", WatchTimeout: config.Duration(5 * time.Minute), Group: "oda.tmforum.org", Plural: "components",
@@ -41,7 +30,7 @@ func TestConfigDefaults(t *testing.T) {
 	}
 }
 
-func TestConfigProblems(t *testing.T) {
+func TestConfig_ReportsEveryProblem(t *testing.T) {
 	tests := map[string]struct {
 		env  map[string]string
 		want []string // parts of the error; none: valid
@@ -66,7 +55,7 @@ func TestConfigProblems(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := read(t, test.env).Validate()
 			if len(test.want) == 0 && err != nil {
-				t.Errorf("refused: %v", err)
+				t.Errorf("rejected: %v", err)
 			}
 			for _, part := range test.want {
 				if wrong := missing(fmt.Sprint(err), part); wrong != "" {
@@ -80,7 +69,7 @@ func TestConfigProblems(t *testing.T) {
 	}
 }
 
-func TestKubeconfigs(t *testing.T) {
+func TestNewClient_Kubeconfigs(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -129,7 +118,7 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 	}
 }
 
-func TestProxyAndUserAgent(t *testing.T) {
+func TestClient_UsesTheProxyAndTheUserAgent(t *testing.T) {
 	agent := make(chan string, 1)
 	proxy := newAPIServer(t, holds(ends("2")))
 	proxy.set(func(w http.ResponseWriter, r *http.Request) {

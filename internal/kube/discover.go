@@ -13,21 +13,21 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// NotInstalledError says that the cluster has no Components yet. It goes away once someone installs the CRD.
+// NotInstalledError reports that the CRD is not installed yet.
 type NotInstalledError struct{ CRD string }
 
 func (e *NotInstalledError) Error() string {
 	return "CRD " + e.CRD + " is not installed: install the ODA Canvas CRDs; waiting"
 }
 
-// ServedVersion returns the API version to read: the pinned one, else the best that the CRD serves. Where the CRD
-// must not be read, a pinned version is taken at its word.
+// ServedVersion returns the API version to read: the pinned one, else the preferred one of those that the CRD serves. Without
+// permission to read the CRD, it returns a pinned version unchecked.
 func (c *Client) ServedVersion(ctx context.Context) (string, error) {
 	version, _, err := c.discover(ctx)
 	return version, err
 }
 
-// discover is ServedVersion with the uid of the CRD; empty where the CRD must not be read.
+// discover is ServedVersion with the uid of the CRD, which is empty without permission to read it.
 func (c *Client) discover(ctx context.Context) (version, uid string, err error) {
 	crd := c.cfg.Plural + "." + c.cfg.Group
 	uid, served, err := c.readCRD(ctx, crd)
@@ -46,7 +46,7 @@ func (c *Client) discover(ctx context.Context) (version, uid string, err error) 
 	return "", "", explain(err, c.crdRule())
 }
 
-// choose returns the version to read of those that are served.
+// choose returns the version to read out of the served ones.
 func (c *Client) choose(crd string, served []string) (string, error) {
 	if c.cfg.Version != "" {
 		if !slices.Contains(served, c.cfg.Version) {
@@ -88,7 +88,7 @@ func (c *Client) readCRD(ctx context.Context, crd string) (uid string, served []
 	defer cancel()
 	result := c.current.Load().requests.Get().AbsPath("apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", crd).
 		MaxRetries(0).Do(ctx)
-	if err := result.Error(); err != nil { // unlike Raw's error, it has what the server says
+	if err := result.Error(); err != nil { // unlike Raw's error, it has the server's message
 		return "", nil, causeOf(ctx, err)
 	}
 	body, err := result.Raw()

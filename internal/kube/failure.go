@@ -15,22 +15,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// What can go wrong without a word from the server.
+// Failures without an answer from the server.
 var (
 	errNoAnswer = errors.New("no answer from the API server in time")
-	errSilent   = errors.New("neither an event nor a bookmark for too long: the connection is dead or the server lost track")
+	errSilent   = errors.New("no event and no bookmark for too long: the connection or the watch is dead")
 	errUnmarked = errors.New("no end of the initial events: the server or a proxy does not stream lists")
-	errStalled  = errors.New("the initial events came to a halt")
-	errDue      = errors.New("the next full comparison is due")
-	errOutdated = errors.New("another version of the resource is to be read")
+	errStalled  = errors.New("the initial events stalled")
+	errDue      = errors.New("a resync is due")
+	errOutdated = errors.New("another version of the resource is preferred")
 	errLost     = errors.New("connection lost")
 )
 
-// Reasons why a watch ended: the values of a metric's label.
+// Reasons for the end of a watch: the values of a metric's label.
 const (
-	reasonClosed       = "closed" // by the server at its timeout, as it should
+	reasonClosed       = "closed" // by the server at its timeout
 	reasonExpired      = "expired"
-	reasonDue          = "due" // for a full comparison
+	reasonDue          = "due" // for a resync
 	reasonSilent       = "silent"
 	reasonUnmarked     = "unmarked"
 	reasonLost         = "lost"
@@ -47,8 +47,8 @@ var reasons = []string{
 	reasonUnauthorized, reasonForbidden, reasonNotFound, reasonOther,
 }
 
-// failure is an error in the words of a log line. The same trouble always has the same words: nothing in them counts
-// up, such as a port or a resourceVersion.
+// failure is an error with its reason and a text for the log. Repeated failures have the same text: it contains no value that
+// changes, such as a port or a resourceVersion.
 type failure struct {
 	reason string
 	text   string
@@ -58,9 +58,9 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.err }
 
-// explain classifies an error of a request that needs the permission.
+// explain classifies the error of a request that needs the permission.
 func explain(err error, needed rule) *failure {
-	f := &failure{reason: reasonOther, text: plain(err), err: err}
+	f := &failure{reason: reasonOther, text: plainText(err), err: err}
 	var known *failure
 	var certificate *tls.CertificateVerificationError
 	var network net.Error
@@ -106,7 +106,8 @@ func explain(err error, needed rule) *failure {
 // ExplainLease returns the error of a request for the Lease with what a person can do about it.
 func (c *Client) ExplainLease(verb string, err error) error { return explain(err, c.leaseRule(verb)) }
 
-// isExpired says that a watch cannot go on from its resourceVersion. A server restored from a backup calls it too large.
+// isExpired reports whether a watch cannot resume from its resourceVersion. A server restored from a backup reports it as too
+// large.
 func isExpired(err error) bool {
 	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge)
 }
@@ -116,10 +117,10 @@ func isUnavailable(err error) bool {
 		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err)
 }
 
-// isRefused says that the server does not take the request as it stands.
-func isRefused(err error) bool { return apierrors.IsBadRequest(err) || apierrors.IsInvalid(err) }
+// isRejected reports whether the server does not support the request.
+func isRejected(err error) bool { return apierrors.IsBadRequest(err) || apierrors.IsInvalid(err) }
 
-// causeOf returns why the context ended where that explains the error.
+// causeOf returns the cause of the context's end, if there is one, in place of the error.
 func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
@@ -127,8 +128,8 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// plain drops the URL of a request, whose query holds the resourceVersion, and the local port of a connection.
-func plain(err error) string {
+// plainText leaves out the URL of a request, whose query has the resourceVersion, and the local port of a connection.
+func plainText(err error) string {
 	var request *url.Error
 	if errors.As(err, &request) {
 		err = request.Err
@@ -139,5 +140,5 @@ func plain(err error) string {
 		bare.Source = nil
 		return bare.Error()
 	}
-	return cmp.Or(err.Error(), fmt.Sprintf("an answer without words (%s)", apierrors.ReasonForError(err)))
+	return cmp.Or(err.Error(), fmt.Sprintf("an answer without a message (%s)", apierrors.ReasonForError(err)))
 }

@@ -12,14 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"odasync/internal/kube"
+	"odasync/internal/testwait"
+
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// Before the first contact the age counts from the start: a source that never reaches its server must not look young.
-func TestAgeWithoutContact(t *testing.T) {
+// Before the first contact the age counts from the start.
+func TestSource_AgeGrowsWithoutContact(t *testing.T) {
 	server := newAPIServer(t, refuses(503, "ServiceUnavailable", "no"))
 	r := watchServer(t, server.URL, nil)
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		if age := r.Age(); age < 200*time.Millisecond {
 			return fmt.Sprintf("age %v", age)
 		}
@@ -27,43 +30,43 @@ func TestAgeWithoutContact(t *testing.T) {
 	})
 }
 
-// Each failure has words that say what to do, is logged once however often it repeats, and keeps the source unready.
-func TestFailureWords(t *testing.T) {
+// Each failure has a text with the remedy, is logged once however often it repeats, and keeps the source unready.
+func TestSource_ExplainsFailuresOnce(t *testing.T) {
 	tests := map[string]struct {
-		answer answer
-		env    map[string]string
-		words  string
-		reason string
+		answer  answer
+		env     map[string]string
+		message string
+		reason  string
 	}{
 		"no permission to watch": {
-			answer: refuses(403, "Forbidden", `User "ada" cannot watch resource "components"`),
-			words:  `missing permission: watch components.oda.tmforum.org in namespace "a": grant get, list and watch, see deploy/rbac.yaml (User "ada" cannot watch`,
-			reason: "forbidden",
+			answer:  refuses(403, "Forbidden", `User "ada" cannot watch resource "components"`),
+			message: `missing permission: watch components.oda.tmforum.org in namespace "a": grant get, list and watch, see deploy/rbac.yaml (User "ada" cannot watch`,
+			reason:  "forbidden",
 		},
 		"no permission to list": {
-			answer: byVerb(refuses(422, "Invalid", "sendInitialEvents"), refuses(403, "Forbidden", "no")),
-			words:  `missing permission: list components.oda.tmforum.org in namespace "a": grant get, list and watch, see deploy/rbac.yaml`,
-			reason: "forbidden",
+			answer:  byVerb(refuses(422, "Invalid", "sendInitialEvents"), refuses(403, "Forbidden", "no")),
+			message: `missing permission: list components.oda.tmforum.org in namespace "a": grant get, list and watch, see deploy/rbac.yaml`,
+			reason:  "forbidden",
 		},
 		"no permission cluster-wide": {
-			answer: refuses(403, "Forbidden", "no"),
-			env:    map[string]string{"KUBERNETES_NAMESPACE": "all"},
-			words:  `missing permission: watch components.oda.tmforum.org cluster-wide: grant get, list and watch, see deploy/rbac-cluster.yaml`,
-			reason: "forbidden",
+			answer:  refuses(403, "Forbidden", "no"),
+			env:     map[string]string{"KUBERNETES_NAMESPACE": "all"},
+			message: `missing permission: watch components.oda.tmforum.org cluster-wide: grant get, list and watch, see deploy/rbac-cluster.yaml`,
+			reason:  "forbidden",
 		},
-		"credentials refused": {answer: refuses(401, "Unauthorized", "Unauthorized"), words: "does not accept the credentials (401): check the token or client certificate", reason: "unauthorized"},
+		"credentials refused": {answer: refuses(401, "Unauthorized", "Unauthorized"), message: "does not accept the credentials (401): check the token or client certificate", reason: "unauthorized"},
 		"credentials not sent": {
-			answer: refuses(403, "Forbidden", `components is forbidden: User "system:anonymous" cannot watch`),
-			words:  "the API server got no credentials: check the user of the kubeconfig's context",
-			reason: "unauthorized",
+			answer:  refuses(403, "Forbidden", `components is forbidden: User "system:anonymous" cannot watch`),
+			message: "the API server got no credentials: check the user of the kubeconfig's context",
+			reason:  "unauthorized",
 		},
-		"initializing": {answer: refuses(429, "TooManyRequests", "storage is (re)initializing"), words: "storage is (re)initializing", reason: "unavailable"},
+		"initializing": {answer: refuses(429, "TooManyRequests", "storage is (re)initializing"), message: "storage is (re)initializing", reason: "unavailable"},
 		"proxy without API server": {answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
-			words: "bad gateway", reason: "unavailable"},
-		"reset again and again":     {answer: resets, words: "connection reset by peer", reason: "unreachable"},
-		"lists cut again and again": {answer: cuts(), words: "connection lost", reason: "lost"},
+			message: "bad gateway", reason: "unavailable"},
+		"reset again and again":     {answer: resets, message: "connection reset by peer", reason: "unreachable"},
+		"lists cut again and again": {answer: cuts(), message: "connection lost", reason: "lost"},
 		"silence instead of an answer, hung up": {answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-			words: "API server unreachable: EOF", reason: "unreachable"},
+			message: "API server unreachable: EOF", reason: "unreachable"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -73,17 +76,15 @@ func TestFailureWords(t *testing.T) {
 				env[variable] = value
 			}
 			r := watchServer(t, server.URL, env)
-			eventually(t, func() string {
+			testwait.Empty(t, func() string {
 				if n := len(server.seen()); n < 10 {
 					return fmt.Sprintf("%d requests", n)
 				}
-				return missing(fmt.Sprint(r.State()), test.words)
+				return missing(fmt.Sprint(r.State()), test.message)
 			})
 			r.stop()
-			if n := strings.Count(r.log.String(), "not watching, retrying"); n != 1 {
-				t.Errorf("%d lines in the log, want one:\n%s", n, r.log)
-			}
-			if wrong := missing(strings.ReplaceAll(r.log.String(), `\"`, `"`), test.words); wrong != "" {
+			r.logsOnce(t, "not watching, retrying")
+			if wrong := missing(strings.ReplaceAll(r.log.String(), `\"`, `"`), test.message); wrong != "" {
 				t.Error(wrong)
 			}
 			if n, err := testutil.GatherAndCount(r.registry, "odasync_watch_restarts_total"); err != nil || n == 0 {
@@ -96,27 +97,7 @@ func TestFailureWords(t *testing.T) {
 	}
 }
 
-// resets breaks the connection so that the client's error names the local port, another one each time.
-func resets(w http.ResponseWriter, _ *http.Request) {
-	connection, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(err)
-	}
-	_ = connection.(*net.TCPConn).SetLinger(0)
-	connection.Close()
-}
-
-func byVerb(watch, list answer) answer {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("watch") == "true" {
-			watch(w, r)
-		} else {
-			list(w, r)
-		}
-	}
-}
-
-func TestNoServer(t *testing.T) {
+func TestSource_ReportsAMissingServer(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -124,43 +105,32 @@ func TestNoServer(t *testing.T) {
 	address := listener.Addr().String()
 	listener.Close()
 	r := watchServer(t, "http://"+address, nil)
-	eventually(t, func() string {
-		return missing(fmt.Sprint(r.State()), "API server unreachable: dial tcp "+address+": connect: connection refused")
-	})
+	r.awaitState(t, "API server unreachable: dial tcp "+address+": connect: connection refused")
 }
 
-func TestUntrustedServer(t *testing.T) {
+func TestSource_ReportsAnUntrustedServer(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes fail, as they should
 	server.StartTLS()
 	defer server.Close()
 	r := watchServer(t, server.URL, nil)
-	eventually(t, func() string {
-		return missing(fmt.Sprint(r.State()), "check the certificate authority and the server address of the kubeconfig")
-	})
+	r.awaitState(t, "check the certificate authority and the server address of the kubeconfig")
 }
 
-// A watch that is closed at once is a failure like any other: no busy loop, one line in the log.
-func TestClosedAtOnce(t *testing.T) {
+// A watch that closes at once is a failure: it is retried with backoff and logged once.
+func TestSource_RetriesWatchesThatCloseAtOnce(t *testing.T) {
 	server := newAPIServer(t, holds(ends("2"), bookmark("3")), closes())
 	server.answers[0] = closes(ends("2"))
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
-	eventually(t, func() string {
-		if n := len(server.seen()); n < 10 {
-			return fmt.Sprintf("%d requests", n)
-		}
-		return ""
-	})
+	server.awaitRequests(t, 10)
 	r.stop()
-	if n := strings.Count(r.log.String(), "not watching, retrying"); n != 1 {
-		t.Errorf("%d lines in the log, want one:\n%s", n, r.log)
-	}
+	r.logsOnce(t, "not watching, retrying")
 	if strings.Contains(r.log.String(), "watching again") {
 		t.Errorf("recovered though nothing was ever served:\n%s", r.log)
 	}
 }
 
-func TestStateAndAge(t *testing.T) {
+func TestSource_StateAndAge(t *testing.T) {
 	proceed := make(chan struct{})
 	server := newAPIServer(t, func(w http.ResponseWriter, r *http.Request) {
 		send(w, []map[string]any{added("a", "x", "1")})
@@ -173,7 +143,7 @@ func TestStateAndAge(t *testing.T) {
 		t.Error(wrong)
 	}
 	close(proceed)
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		if err := r.State(); err != nil {
 			return err.Error()
 		}
@@ -186,13 +156,13 @@ func TestStateAndAge(t *testing.T) {
 	}
 	// Silent by now, until it is read afresh: the age grows, and the metric with it.
 	before := r.Age()
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		if r.Age() <= before {
 			return "the age does not grow"
 		}
 		return ""
 	})
-	if age := counter(t, r, "odasync_watch_age_seconds", "", ""); age <= 0 || age > patience.Seconds() {
+	if age := counter(t, r, "odasync_watch_age_seconds", "", ""); age <= 0 || age > testwait.Limit.Seconds() {
 		t.Errorf("the age as a metric is %v", age)
 	}
 	r.stop()
@@ -201,7 +171,7 @@ func TestStateAndAge(t *testing.T) {
 	}
 }
 
-func TestMalformedIsLoggedOnce(t *testing.T) {
+func TestSource_LogsMalformedComponentsOnce(t *testing.T) {
 	odd := func(version string, spec any) map[string]any {
 		return map[string]any{"metadata": map[string]any{"namespace": "a", "name": "odd", "uid": "u", "resourceVersion": version}, "spec": spec}
 	}
@@ -216,8 +186,8 @@ func TestMalformedIsLoggedOnce(t *testing.T) {
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
 	expect(t, "reports", []string{"begin 1 a", "1 malformed a/odd@1", "end 1 a", "1 malformed a/odd@3", "1 malformed a/odd@4",
 		"begin 2 a", "2 malformed a/odd@4", "end 2 a", "2 seen a/odd@6", "2 malformed a/odd@7"}, r.recorder.said)
-	eventually(t, func() string { // the first, the changed, and the one that came back
-		if n := strings.Count(r.log.String(), "Component cannot be read"); n != 3 {
+	testwait.Empty(t, func() string { // the first, the changed, and the one that came back
+		if n := strings.Count(r.log.String(), "component cannot be read"); n != 3 {
 			return fmt.Sprintf("%d lines:\n%s", n, r.log)
 		}
 		return ""
@@ -232,12 +202,12 @@ func TestMalformedIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// The whole backoff: a server that is down must not be asked all the time.
-func TestBackoffGrows(t *testing.T) {
-	step := defaultBackoff()
+// A server that is down is not asked all the time.
+func TestDefaultTuning_BackoffGrows(t *testing.T) {
+	backoff := kube.DefaultTuning().Backoff
 	var last time.Duration
 	for i := range 12 {
-		pause := step()
+		pause := backoff.Step()
 		if pause > 30*time.Second || i == 0 && (pause < 500*time.Millisecond || pause > time.Second) {
 			t.Errorf("pause %d is %v", i, pause)
 		}
@@ -248,7 +218,7 @@ func TestBackoffGrows(t *testing.T) {
 	}
 }
 
-func TestFilesThatErrorsPointTo(t *testing.T) {
+func TestErrors_NameFilesThatExist(t *testing.T) {
 	for _, name := range []string{"../../deploy/rbac.yaml", "../../deploy/rbac-cluster.yaml"} {
 		if _, err := os.Stat(name); err != nil {
 			t.Errorf("error texts point to %s: %v", name, err)

@@ -3,7 +3,6 @@ package kube_test
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,34 +11,7 @@ import (
 	"odasync/internal/kube"
 )
 
-func defaultBackoff() func() time.Duration {
-	backoff := kube.DefaultTuning().Backoff
-	return func() time.Duration { return backoff.Step() }
-}
-
-// counter reads one metric, of the label's value if there is a label.
-func counter(t *testing.T, r *running, name, label, value string) float64 {
-	t.Helper()
-	families, err := r.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, family := range families {
-		if family.GetName() != name {
-			continue
-		}
-		for _, metric := range family.GetMetric() {
-			if label != "" && (len(metric.GetLabel()) != 1 || metric.GetLabel()[0].GetName() != label || metric.GetLabel()[0].GetValue() != value) {
-				continue
-			}
-			return metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
-		}
-	}
-	t.Fatalf("no metric %s{%s=%q}", name, label, value)
-	return 0
-}
-
-func TestMetrics(t *testing.T) {
+func TestNewMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	kube.NewMetrics(registry)
 	problems, err := testutil.GatherAndLint(registry)
@@ -75,7 +47,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-func TestEventsAreCounted(t *testing.T) {
+func TestSource_CountsEvents(t *testing.T) {
 	server := newAPIServer(t, closes(added("a", "x", "1"), ends("2"), modified("a", "x", "3"), modified("a", "x", "4"), deleted("a", "x", "5"),
 		bookmark("6"), failed(500, "InternalError", "")), holds())
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})

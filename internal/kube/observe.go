@@ -15,19 +15,19 @@ import (
 	"odasync/internal/normalize"
 )
 
-// malformed is a Component that cannot be read, and the round that saw it last.
+// malformed is a Component that cannot be read.
 type malformed struct {
-	problem string
-	round   uint64
+	problem    string
+	generation uint64 // of the resync that saw it last
 }
 
-// observe reports one event to the observer, if the scope has its namespace, and returns its resourceVersion.
-func (w *scopeWatch) observe(ctx context.Context, next event) (string, error) {
+// observe reports an event to the observer, if its namespace is in the scope, and returns its resourceVersion.
+func (w *scopeWatch) observe(ctx context.Context, next watchEvent) (string, error) {
 	received := time.Now()
 	switch next.Type {
 	case watch.Bookmark:
-		mark, err := bookmark(next.Object)
-		return mark.ResourceVersion, err
+		meta, err := bookmark(next.Object)
+		return meta.ResourceVersion, err
 	case watch.Added, watch.Modified, watch.Deleted:
 	default:
 		return "", nil
@@ -50,12 +50,12 @@ func (w *scopeWatch) observe(ctx context.Context, next event) (string, error) {
 		seen = normalize.Component(object)
 	}
 	seen.Seen = received
-	w.note(seen)
-	return seen.ResourceVersion, w.to.Observe(ctx, w.round, seen)
+	w.noteMalformed(seen)
+	return seen.ResourceVersion, w.to.Observe(ctx, w.generation, seen)
 }
 
-// note counts and logs a Component that cannot be read, when it is first seen and when its problem changes.
-func (w *scopeWatch) note(seen component.Observation) {
+// noteMalformed counts and logs a Component that cannot be read, when it is first seen and when its problem changes.
+func (w *scopeWatch) noteMalformed(seen component.Observation) {
 	key := seen.Namespace + "/" + seen.Name
 	if seen.Err == nil {
 		delete(w.malformed, key)
@@ -70,13 +70,13 @@ func (w *scopeWatch) note(seen component.Observation) {
 		} else {
 			line = line.Str("error", problem)
 		}
-		line.Msg("Component cannot be read")
+		line.Msg("component cannot be read")
 		w.metrics.malformed.Inc()
 	}
-	w.malformed[key] = malformed{problem: problem, round: w.round}
+	w.malformed[key] = malformed{problem: problem, generation: w.generation}
 }
 
-// count counts an event as the server sent it, whatever its namespace; what a paged list holds counts as added.
+// count counts an event of any namespace. The items of a paged list count as added.
 func (w *scopeWatch) count(kind watch.EventType) {
 	switch kind {
 	case watch.Added, watch.Modified, watch.Deleted, watch.Bookmark, watch.Error:
@@ -84,7 +84,7 @@ func (w *scopeWatch) count(kind watch.EventType) {
 	}
 }
 
-// bookmark reads what a bookmark says; its object is empty but for that.
+// bookmark returns the metadata of a bookmark, whose object is otherwise empty.
 func bookmark(raw json.RawMessage) (metav1.ObjectMeta, error) {
 	var object struct{ Metadata metav1.ObjectMeta }
 	if err := json.Unmarshal(raw, &object); err != nil {

@@ -10,7 +10,7 @@ import (
 	"odasync/internal/component"
 )
 
-// rule is one permission that deploy/ grants.
+// rule is a permission that deploy/ grants.
 type rule struct {
 	verb      string
 	group     string
@@ -30,7 +30,7 @@ func (r rule) String() string {
 	return text + fmt.Sprintf(" in namespace %q", r.namespace)
 }
 
-// remedy says what to grant, and which file of the repository does.
+// remedy names the verbs to grant, and the file of the repository that grants them.
 func (r rule) remedy() string {
 	switch {
 	case r.resource == "leases":
@@ -54,21 +54,21 @@ func (c *Client) crdRule() rule {
 func (c *Client) leaseRule(verb string) rule {
 	name := c.cfg.LeaseName
 	if verb == "create" {
-		name = "" // the API server does not know the name when it authorizes a create
+		name = "" // the API server authorizes a create without the name
 	}
 	return rule{verb: verb, group: "coordination.k8s.io", resource: "leases", name: name, namespace: c.leaseNamespace}
 }
 
-// Permission is one that deploy/ grants, and whether the API server grants it to these credentials.
+// Permission is a permission that deploy/ grants, and whether these credentials have it.
 type Permission struct {
 	Rule    string // such as: watch components.oda.tmforum.org in namespace "components"
 	Remedy  string
 	Granted bool
 }
 
-// Permissions asks the API server about each permission that the watcher needs. An error says that the question itself
-// could not be answered: every authenticated user may ask by default, so that it needs no permission of its own, but
-// a cluster may forbid it. What was answered until then is returned with it.
+// Permissions reviews each permission that the watcher needs. By default every authenticated user may ask for its own
+// permissions; an error means that the cluster forbids it or does not answer. The permissions reviewed until then are
+// returned with the error.
 func (c *Client) Permissions(ctx context.Context) ([]Permission, error) {
 	scope, err := component.ParseScope(c.cfg.Namespaces)
 	if err != nil {

@@ -10,10 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/kube"
+	"odasync/internal/testwait"
 )
 
-// Who asks while a round is being read wants one that begins afterwards.
-func TestARoundThatIsUnderWayAnswersNobodyWhoAsksNow(t *testing.T) {
+// A Refresh during a resync starts another one afterwards.
+func TestSource_RefreshStartsAnotherResyncAfterTheCurrentOne(t *testing.T) {
 	asked := make(chan struct{})
 	first := func(w http.ResponseWriter, r *http.Request) {
 		send(w, []map[string]any{added("a", "x", "1")})
@@ -23,19 +24,19 @@ func TestARoundThatIsUnderWayAnswersNobodyWhoAsksNow(t *testing.T) {
 	}
 	server := newAPIServer(t, first, holds(added("a", "x", "1"), ends("6")))
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"}, func(tuning *kube.Tuning) {
-		tuning.InitialIdle, tuning.SilentAfter = patience, patience
+		tuning.InitialIdle, tuning.SilentAfter = testwait.Limit, testwait.Limit
 	})
 	expect(t, "reports", []string{"begin 1 a", "1 seen a/x@1"}, r.recorder.said)
 	r.Refresh()
-	r.Refresh() // two who ask are answered by one round
+	r.Refresh() // both share one resync
 	close(asked)
 	expect(t, "reports", []string{
 		"begin 1 a", "1 seen a/x@1", "end 1 a", "begin 2 a", "2 seen a/x@1", "end 2 a",
 	}, r.recorder.said)
 	r.Refresh()
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		if said := r.recorder.said(); len(said) != 9 || said[6] != "begin 3 a" {
-			return fmt.Sprintf("no third round: %q", said)
+			return fmt.Sprintf("no third resync: %q", said)
 		}
 		return ""
 	})
@@ -44,7 +45,7 @@ func TestARoundThatIsUnderWayAnswersNobodyWhoAsksNow(t *testing.T) {
 	}
 }
 
-func TestSource_IdentityIsKnownBeforeTheFirstRound(t *testing.T) {
+func TestSource_IdentityIsKnownBeforeTheFirstResync(t *testing.T) {
 	for name, test := range map[string]struct {
 		crd  answer
 		want string
@@ -61,7 +62,7 @@ func TestSource_IdentityIsKnownBeforeTheFirstRound(t *testing.T) {
 			})
 			server.set(test.crd)
 			r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a", "ODA_COMPONENT_VERSION": "v1"}, func(tuning *kube.Tuning) {
-				tuning.SilentAfter = patience
+				tuning.SilentAfter = testwait.Limit
 			})
 			started <- r
 			if got := <-known; got != test.want {
@@ -76,16 +77,16 @@ func TestSource_IdentityIsKnownBeforeTheFirstRound(t *testing.T) {
 func refreshed(t *testing.T, server *apiServer, pinned string) *running {
 	t.Helper()
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a,b", "ODA_COMPONENT_VERSION": pinned}, func(tuning *kube.Tuning) {
-		tuning.SilentAfter = patience
+		tuning.SilentAfter = testwait.Limit
 	})
 	r.settled(t, 1)
 	return r
 }
 
-// settled waits until both namespaces have ended so many rounds.
-func (r *running) settled(t *testing.T, rounds int) {
+// settled waits until both namespaces have ended that many resyncs.
+func (r *running) settled(t *testing.T, resyncs int) {
 	t.Helper()
-	eventually(t, func() string {
+	testwait.Empty(t, func() string {
 		ended := map[string]int{}
 		for _, line := range r.recorder.said() {
 			if fields := strings.Fields(line); fields[0] == "end" {
@@ -95,8 +96,8 @@ func (r *running) settled(t *testing.T, rounds int) {
 		if err := r.State(); err != nil {
 			return err.Error()
 		}
-		if ended["a"] < rounds || ended["b"] < rounds {
-			return fmt.Sprintf("%d rounds of a and %d of b, want %d", ended["a"], ended["b"], rounds)
+		if ended["a"] < resyncs || ended["b"] < resyncs {
+			return fmt.Sprintf("%d resyncs of a and %d of b, want %d", ended["a"], ended["b"], resyncs)
 		}
 		return ""
 	})

@@ -17,19 +17,19 @@ import (
 	"odasync/internal/component"
 )
 
-// Tuning holds the times and sizes that nobody needs to set, but tests shorten.
+// Tuning holds times and sizes that only tests change.
 type Tuning struct {
-	// InitialIdle is how long the initial events may pause before their end is held to be missing.
+	// InitialIdle is the longest pause between initial events. After it, their end counts as missing.
 	InitialIdle time.Duration
-	// SilentAfter is how long a watch may bring neither event nor bookmark. Servers send one about once a minute.
+	// SilentAfter is the longest time without an event or a bookmark. Servers send a bookmark about once a minute.
 	SilentAfter time.Duration
-	// Steady is how long a watch must last to be a success where nothing happened.
+	// Steady is the time after which a watch without events counts as a success.
 	Steady   time.Duration
 	PageSize int
 	Backoff  wait.Backoff
 }
 
-// DefaultTuning returns what production uses: retries after half a second at first and 30 seconds at most.
+// DefaultTuning returns the values for production: retries after half a second at first, and after at most 30 seconds.
 func DefaultTuning() Tuning {
 	return Tuning{
 		InitialIdle: 10 * time.Second,
@@ -40,29 +40,29 @@ func DefaultTuning() Tuning {
 	}
 }
 
-// minInitialTimeout is how long a watch that begins with a list may take at least, however short the configured
-// timeout: the list of a large cluster would else be cut again and again.
+// minInitialTimeout is the lower limit for the timeout of a watch that begins with a list. A shorter configured timeout would
+// cut the list of a large cluster every time.
 const minInitialTimeout = 30 * time.Minute
 
 // Source reports the Components of a cluster.
 type Source struct {
 	Tuning Tuning // may be changed before Watch
 
-	client   *Client
-	metrics  *Metrics
-	log      zerolog.Logger
-	refresh  broadcast.Signal
-	watching atomic.Bool
-	finding  *status
-	scopes   []component.Scope
-	statuses []*status // one a scope
+	client      *Client
+	metrics     *Metrics
+	log         zerolog.Logger
+	refresh     broadcast.Signal
+	watching    atomic.Bool
+	discovering *status
+	scopes      []component.Scope
+	statuses    []*status // one for each scope
 
-	found    atomic.Pointer[discovery] // nil before the first
-	mu       sync.Mutex                // held while the version is looked for again
-	answered <-chan struct{}           // the call of Refresh after which that was
+	discovered   atomic.Pointer[discovery] // nil before the first
+	mu           sync.Mutex                // held during the discovery after a Refresh
+	refreshedFor <-chan struct{}           // the last Refresh that was followed by a discovery
 }
 
-// NewSource returns a source of the configured namespaces. The metrics' watch age is this source's from now on.
+// NewSource returns a source of the configured namespaces, whose age the metrics report.
 func NewSource(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger) (*Source, error) {
 	scope, err := component.ParseScope(cfg.Namespaces)
 	if err != nil {
@@ -70,19 +70,18 @@ func NewSource(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger)
 	}
 	s := &Source{
 		Tuning: DefaultTuning(), client: client, metrics: metrics, log: log,
-		finding: &status{log: log}, scopes: scope.Split(),
+		discovering: &status{log: log}, scopes: scope.Split(),
 	}
 	for _, part := range s.scopes {
 		s.statuses = append(s.statuses, &status{log: log.With().Stringer("scope", part).Logger()})
 	}
-	metrics.age.Store(s)
+	metrics.source.Store(s)
 	return s, nil
 }
 
-// Watch reports to the observer until the context ends, and then returns nil. It never gives up. It must not be
-// called twice at a time.
+// Watch reports to the observer until the context ends, then returns nil. Calls must not overlap.
 func (s *Source) Watch(ctx context.Context, to component.Observer) error {
-	s.finding.begin()
+	s.discovering.begin()
 	for _, status := range s.statuses {
 		status.begin()
 	}
@@ -96,9 +95,9 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			s.finding.failed(explain(err, s.client.crdRule()))
+			s.discovering.failed(explain(err, s.client.crdRule()))
 		default:
-			s.finding.complete()
+			s.discovering.complete()
 			s.log.Info().Str("version", version).Str("server", s.client.Server()).Msg("watching Components")
 			began := time.Now()
 			s.watchVersion(ctx, version, to)
@@ -111,43 +110,43 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	return nil
 }
 
-// discovery is what the CRD said when it was read last.
+// discovery is the result of the last reading of the CRD.
 type discovery struct{ version, uid string }
 
-// discover looks for the version to read.
+// discover finds the version to read.
 func (s *Source) discover(ctx context.Context) (string, error) {
 	version, uid, err := s.client.discover(ctx)
 	if err != nil {
 		return "", err
 	}
-	s.found.Store(&discovery{version, cmp.Or(uid, s.Identity())})
+	s.discovered.Store(&discovery{version, cmp.Or(uid, s.Identity())})
 	return version, nil
 }
 
-// outdated says whether another version is to be read by now. It asks the server once for each call of Refresh, however
-// many scopes want to know; asked is what that call closed. Where there is no answer nothing changes.
-func (s *Source) outdated(ctx context.Context, version string, asked <-chan struct{}) bool {
+// outdated reports whether another version is preferred by now. All scopes share one discovery for each Refresh, which is
+// identified by the channel that it closed. A discovery that fails changes nothing.
+func (s *Source) outdated(ctx context.Context, version string, refreshed <-chan struct{}) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.answered != asked {
-		s.answered = asked
+	if s.refreshedFor != refreshed {
+		s.refreshedFor = refreshed
 		if _, err := s.discover(ctx); err != nil {
-			s.log.Debug().Err(err).Msg("version of the resource not looked for again")
+			s.log.Debug().Err(err).Msg("discovery of the resource version failed")
 		}
 	}
-	return s.found.Load().version != version
+	return s.discovered.Load().version != version
 }
 
-// Identity is the uid of the CRD, which tells this cluster from another; empty where the CRD must not be read. It is known
-// before the first round begins.
+// Identity is the uid of the CRD, which identifies the cluster; empty without permission to read the CRD. It is known before
+// the first resync begins.
 func (s *Source) Identity() string {
-	if found := s.found.Load(); found != nil {
-		return found.uid
+	if discovered := s.discovered.Load(); discovered != nil {
+		return discovered.uid
 	}
 	return ""
 }
 
-// watchVersion returns when the context ends, or the version is no longer served or no longer the best.
+// watchVersion returns when the context ends, or the version is no longer served or no longer preferred.
 func (s *Source) watchVersion(ctx context.Context, version string, to component.Observer) {
 	group, ctx := errgroup.WithContext(ctx)
 	for i, scope := range s.scopes {
@@ -158,22 +157,21 @@ func (s *Source) watchVersion(ctx context.Context, version string, to component.
 		}
 		group.Go(func() error { return w.run(ctx) })
 	}
-	_ = group.Wait() // the scope has noted why it ended
+	_ = group.Wait() // the status of the scope has the error
 }
 
-// Scopes are what is watched one by one.
+// Scopes returns the scopes, each with a watch of its own.
 func (s *Source) Scopes() []component.Scope { return s.scopes }
 
-// Refresh makes every scope begin another round, after the one that it may be reading now, of the version that is the
-// best by then.
+// Refresh starts a resync of every scope, after the one that may be under way, in the version that is preferred by then.
 func (s *Source) Refresh() { s.refresh.Broadcast() }
 
-// State returns nil while every scope has been read completely and is connected. Else it says what is missing.
+// State returns nil while every scope has been read completely and is connected, else what is missing.
 func (s *Source) State() error {
 	if !s.watching.Load() {
 		return errors.New("not watching")
 	}
-	if err := s.finding.state(); err != nil {
+	if err := s.discovering.state(); err != nil {
 		return fmt.Errorf("find the version of %s.%s: %w", s.client.cfg.Plural, s.client.cfg.Group, err)
 	}
 	var missing []error
@@ -185,9 +183,8 @@ func (s *Source) State() error {
 	return errors.Join(missing...)
 }
 
-// Age is the time since the last event, bookmark or successful connection of the scope that has heard nothing for
-// longest. Before the first it counts from the call of Watch, and it is 0 while Watch is not running. It grows while
-// the observer does not take what is there.
+// Age is the time since the last event, bookmark or successful connection, of the scope with the longest time. Before the
+// first it counts from the call of Watch; it is 0 while Watch is not running. It grows while the observer blocks.
 func (s *Source) Age() time.Duration {
 	var oldest time.Duration
 	if !s.watching.Load() {
@@ -199,12 +196,10 @@ func (s *Source) Age() time.Duration {
 	return oldest
 }
 
-// sleep waits, but not beyond the context.
+// sleep pauses until the time is over or the context ends.
 func sleep(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(pause):
 	case <-ctx.Done():
 	}
 }

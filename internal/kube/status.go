@@ -8,25 +8,25 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// status is how one part of the work is going. It logs a failure once, when it begins or changes, and its end once.
+// status is the state of the discovery or of one scope's watch. It logs a failure when it begins or changes, and its end.
 type status struct {
 	log zerolog.Logger
 
-	mu      sync.Mutex
-	done    bool      // at least once
-	last    time.Time // of the last word from the server
-	failure *failure  // nil while connected
-	logged  string
+	mu       sync.Mutex
+	done     bool      // complete at least once
+	lastData time.Time // of the last data from the server
+	failure  *failure  // nil while connected
+	logged   string
 }
 
-// begin forgets everything: the work starts over.
+// begin resets the status.
 func (s *status) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.done, s.last, s.failure, s.logged = false, time.Now(), nil, ""
+	s.done, s.lastData, s.failure, s.logged = false, time.Now(), nil, ""
 }
 
-// failed notes that there is no connection, and why.
+// failed records why there is no connection.
 func (s *status) failed(f *failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,35 +37,35 @@ func (s *status) failed(f *failure) {
 	}
 }
 
-// connected notes that the server took a request. Whether it serves it is not known yet: a server that hangs up on
-// every request is not worth a line each time.
+// connected records that the server accepted a request. It logs nothing: a server that closes every watch at once has not
+// recovered.
 func (s *status) connected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failure, s.last = nil, time.Now()
+	s.failure, s.lastData = nil, time.Now()
 }
 
-// heard notes a word from the server that is part of a longer answer, which may yet fail.
-func (s *status) heard() {
+// received records a part of a longer answer, which can still fail.
+func (s *status) received() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last = time.Now()
+	s.lastData = time.Now()
 }
 
-// served notes an answer that is of use by itself.
-func (s *status) served() {
+// recovered records an answer that is complete in itself.
+func (s *status) recovered() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failure, s.last = nil, time.Now()
+	s.failure, s.lastData = nil, time.Now()
 	if s.logged != "" {
 		s.logged = ""
 		s.log.Info().Msg("watching again")
 	}
 }
 
-// complete notes that the part has done its whole work once.
+// complete records that the discovery has succeeded or the scope was read completely.
 func (s *status) complete() {
-	s.served()
+	s.recovered()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = true
@@ -84,9 +84,9 @@ func (s *status) state() error {
 	return nil
 }
 
-// age returns the time since the last word from the server.
+// age returns the time since the last data from the server.
 func (s *status) age() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Since(s.last)
+	return time.Since(s.lastData)
 }

@@ -29,38 +29,37 @@ type scopeWatch struct {
 	metrics *Metrics
 	log     zerolog.Logger
 
-	round     uint64
-	resume    string // the resourceVersion up to which everything was reported; empty means: begin a new round
-	paged     bool   // the server does not stream lists
-	pagedNext bool   // the last streamed list was cut: pages get through where one long answer does not
-	stalls    int    // streamed lists in a row that came to a halt
-	malformed map[string]malformed
-	asked     <-chan struct{} // closed when another round is asked for; from before the present one
+	generation   uint64 // of the last resync
+	resume       string // the resourceVersion up to which everything was reported; empty for a resync
+	paged        bool   // the server does not stream lists
+	pagedNext    bool   // the last streamed list was cut: pages may succeed where one long answer does not
+	stalls       int    // streamed lists in a row that stalled
+	malformed    map[string]malformed
+	refreshAsked <-chan struct{} // closed by a Refresh after the last resync has begun
 
-	quiet time.Duration // how much longer a watch may be silent; connecting anew does not count as a word
+	silenceLeft time.Duration // time left without an event or a bookmark; a reconnect does not reset it
 
 	verb      string    // of the request that was sent last
 	following time.Time // since when events are followed; zero before
-	served    bool      // something was followed
+	delivered bool      // an event was received since then
 }
 
-// maxStalls is how many streamed lists in a row may come to a halt before it counts as the server's nature.
+// maxStalls is the number of streamed lists that stall in a row after which all lists are read in pages.
 const maxStalls = 3
 
-// run returns nil when the context ends, and an error when the resource is no longer served or another version is to be
-// read.
+// run returns nil when the context ends, and an error when the resource is no longer served or another version is preferred.
 func (w *scopeWatch) run(ctx context.Context) error {
 	backoff := w.tuning.Backoff
 	for {
 		resumed := w.resume != ""
-		w.following, w.served = time.Time{}, false
+		w.following, w.delivered = time.Time{}, false
 		err := w.attempt(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		f := explain(err, w.client.componentRule(w.verb, w.scope))
 		w.metrics.restarts.WithLabelValues(f.reason).Inc()
-		healthy := w.served || !w.following.IsZero() && time.Since(w.following) >= w.tuning.Steady
+		healthy := w.delivered || !w.following.IsZero() && time.Since(w.following) >= w.tuning.Steady
 		if healthy {
 			backoff = w.tuning.Backoff
 		}
@@ -70,24 +69,24 @@ func (w *scopeWatch) run(ctx context.Context) error {
 				continue
 			}
 		case reasonUnmarked:
-			// Where nothing came any more, the connection may have stalled: then this list alone is read in pages.
+			// After a stall, which the connection may have caused, only this list is read in pages.
 			w.paged = !errors.Is(err, errStalled) || w.stalls >= maxStalls
-			w.log.Info().Str("error", f.text).Msg("reading lists in pages")
+			w.log.Info().Str("error", f.text).Msg("streamed list incomplete, reading in pages")
 			continue
 		case reasonDue:
-			if w.source.outdated(ctx, w.version, w.asked) {
+			if w.source.outdated(ctx, w.version, w.refreshAsked) {
 				return errOutdated
 			}
 			w.resume = ""
 			continue
 		case reasonExpired:
 			w.resume = ""
-			if resumed { // or else the list just read has expired, and reading on at once could go on for ever
+			if resumed { // without backoff; a list that expires at once could repeat for ever
 				continue
 			}
 		case reasonSilent:
-			// Reconnecting is not enough: asked for what follows a resourceVersion that it has not reached yet, as after
-			// its restoration from a backup, a server sends nothing at all, and closes the watch in good order.
+			// A reconnect is not enough: a server that was restored from a backup and has not reached the resourceVersion
+			// yet sends nothing and closes the watch without an error.
 			w.resume = ""
 		case reasonNotFound:
 			w.status.failed(f)
@@ -98,9 +97,9 @@ func (w *scopeWatch) run(ctx context.Context) error {
 	}
 }
 
-// attempt reads the scope where that is needed, then follows its events. It always ends with an error.
+// attempt reads the scope where that is needed, then follows its conn. It always ends with an error.
 func (w *scopeWatch) attempt(ctx context.Context) error {
-	var events *stream
+	var conn *watchConn
 	var err error
 	switch {
 	case w.resume != "":
@@ -111,14 +110,14 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 		}
 	default:
 		w.verb = "watch"
-		events, err = w.client.watchInitial(ctx, w.version, w.scope)
-		if isRefused(err) {
+		conn, err = w.client.watchInitial(ctx, w.version, w.scope)
+		if isRejected(err) {
 			return fmt.Errorf("%w (%w)", errUnmarked, err)
 		} else if err != nil {
 			return err
 		}
-		defer events.close()
-		if err := w.readInitial(ctx, events); err != nil {
+		defer conn.close()
+		if err := w.readInitial(ctx, conn); err != nil {
 			w.pagedNext = true
 			if errors.Is(err, errStalled) {
 				w.stalls++
@@ -127,30 +126,30 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 		}
 		w.stalls = 0
 	}
-	if events == nil {
+	if conn == nil {
 		w.verb = "watch"
-		events, err = w.client.watchFrom(ctx, w.version, w.scope, w.resume)
-		if isRefused(err) {
+		conn, err = w.client.watchFrom(ctx, w.version, w.scope, w.resume)
+		if isRejected(err) {
 			w.resume = ""
 		}
 		if err != nil {
 			return err
 		}
-		defer events.close()
+		defer conn.close()
 	}
 	w.following = time.Now()
 	w.status.connected()
-	defer events.cancelAfter(w.asked, errDue)()
+	defer conn.cancelAfter(w.refreshAsked, errDue)()
 	for {
 		began := time.Now()
-		next, err := events.next(w.quiet, errSilent)
-		w.quiet -= time.Since(began)
+		next, err := conn.next(w.silenceLeft, errSilent)
+		w.silenceLeft -= time.Since(began)
 		w.count(next.Type)
 		if err != nil {
 			return err
 		}
-		w.served, w.quiet = true, w.tuning.SilentAfter
-		w.status.served()
+		w.delivered, w.silenceLeft = true, w.tuning.SilentAfter
+		w.status.recovered()
 		resourceVersion, err := w.observe(ctx, next)
 		if err != nil {
 			return err
@@ -159,19 +158,19 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 	}
 }
 
-// begin opens a round. What asks for another one from now on is not answered by this one.
-func (w *scopeWatch) begin() {
-	w.asked = w.refresh.Wait()
-	w.round = w.to.Begin(w.scope)
+// beginResync begins a resync. A Refresh from now on starts another one.
+func (w *scopeWatch) beginResync() {
+	w.refreshAsked = w.refresh.Wait()
+	w.generation = w.to.Begin(w.scope)
 }
 
-// readInitial reads a round from a watch that begins with what exists.
-func (w *scopeWatch) readInitial(ctx context.Context, events *stream) error {
-	w.begin()
-	left, overdue := w.tuning.InitialIdle, errStalled // only the waiting counts, not the observer's time
+// readInitial reads a resync from a streamed list.
+func (w *scopeWatch) readInitial(ctx context.Context, conn *watchConn) error {
+	w.beginResync()
+	left, overdue := w.tuning.InitialIdle, errStalled // without the time that the observer takes
 	for {
 		began := time.Now()
-		next, err := events.next(left, overdue)
+		next, err := conn.next(left, overdue)
 		left -= time.Since(began)
 		w.count(next.Type)
 		switch {
@@ -180,12 +179,12 @@ func (w *scopeWatch) readInitial(ctx context.Context, events *stream) error {
 		case err != nil:
 			return err
 		}
-		w.status.heard()
+		w.status.received()
 		if next.Type == watch.Bookmark {
-			if mark, err := bookmark(next.Object); err != nil {
+			if meta, err := bookmark(next.Object); err != nil {
 				return err
-			} else if mark.Annotations[metav1.InitialEventsAnnotationKey] == "true" {
-				return w.end(ctx, mark.ResourceVersion)
+			} else if meta.Annotations[metav1.InitialEventsAnnotationKey] == "true" {
+				return w.endResync(ctx, meta.ResourceVersion)
 			}
 			overdue = errUnmarked
 			continue
@@ -193,7 +192,7 @@ func (w *scopeWatch) readInitial(ctx context.Context, events *stream) error {
 		if _, err := w.observe(ctx, next); err != nil {
 			return err
 		}
-		if next.Type == watch.Added { // others come all the time, even where the end never does
+		if next.Type == watch.Added { // other events arrive also where the end of the list never does
 			left, overdue = w.tuning.InitialIdle, errStalled
 		} else {
 			overdue = errUnmarked
@@ -201,39 +200,39 @@ func (w *scopeWatch) readInitial(ctx context.Context, events *stream) error {
 	}
 }
 
-// readPages reads a round from a paged list, all of one moment.
+// readPages reads a resync from a paged list, which is consistent.
 func (w *scopeWatch) readPages(ctx context.Context) error {
 	w.verb = "list"
-	w.begin()
+	w.beginResync()
 	for token := ""; ; {
 		page, err := w.client.listPage(ctx, w.version, w.scope, w.tuning.PageSize, token)
 		if err != nil {
 			return err // an expired token too: the next attempt lists afresh
 		}
-		w.status.heard()
+		w.status.received()
 		for _, item := range page.Items {
 			w.count(watch.Added)
-			if _, err := w.observe(ctx, event{Type: watch.Added, Object: item}); err != nil {
+			if _, err := w.observe(ctx, watchEvent{Type: watch.Added, Object: item}); err != nil {
 				return err
 			}
 		}
 		if token = page.Metadata.Continue; token == "" {
-			return w.end(ctx, page.Metadata.ResourceVersion)
+			return w.endResync(ctx, page.Metadata.ResourceVersion)
 		}
 	}
 }
 
-// end closes the round. Only then is the resourceVersion one to resume from.
-func (w *scopeWatch) end(ctx context.Context, resourceVersion string) error {
+// endResync ends the resync. Only from now on can a watch resume from the resourceVersion.
+func (w *scopeWatch) endResync(ctx context.Context, resourceVersion string) error {
 	if resourceVersion == "" {
 		return errors.New("the server ended a list without a resourceVersion")
 	}
-	if err := w.to.End(ctx, w.round, w.scope, resourceVersion); err != nil {
+	if err := w.to.End(ctx, w.generation, w.scope, resourceVersion); err != nil {
 		return err
 	}
-	w.resume, w.quiet = resourceVersion, w.tuning.SilentAfter
+	w.resume, w.silenceLeft = resourceVersion, w.tuning.SilentAfter
 	for key, known := range w.malformed {
-		if known.round != w.round {
+		if known.generation != w.generation {
 			delete(w.malformed, key)
 		}
 	}

@@ -1,184 +1,179 @@
 package kube_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"odasync/internal/kube"
+	"odasync/internal/testwait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func TestWatch(t *testing.T) {
+func TestSource_Watch(t *testing.T) {
 	const initial, list = "v1/namespaces/a/components watch initial", "v1/namespaces/a/components list 2"
 	from := func(version string) string { return "v1/namespaces/a/components watch from " + version }
 	tests := map[string]struct {
 		answers  []answer
 		requests []string
-		told     []string
+		reports  []string
 	}{
 		"streamed list, then events": {
 			answers:  []answer{holds(added("a", "x", "3"), added("a", "y", "2"), ends("5"), modified("a", "x", "6"), deleted("a", "y", "7"), added("a", "z", "8"))},
 			requests: []string{initial},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "1 seen a/y@2", "end 1 a", "1 seen a/x@6", "1 gone a/y@7", "1 seen a/z@8"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "1 seen a/y@2", "end 1 a", "1 seen a/x@6", "1 gone a/y@7", "1 seen a/z@8"},
 		},
 		"resumed from the last event after the server's timeout": {
 			answers:  []answer{closes(ends("5"), modified("a", "x", "6")), holds(modified("a", "x", "7"))},
 			requests: []string{initial, from("6")},
-			told:     []string{"begin 1 a", "end 1 a", "1 seen a/x@6", "1 seen a/x@7"},
+			reports:  []string{"begin 1 a", "end 1 a", "1 seen a/x@6", "1 seen a/x@7"},
 		},
 		"resumed from the last bookmark": {
 			answers:  []answer{closes(ends("5"), modified("a", "x", "6"), bookmark("9")), closes(bookmark("12")), holds(modified("a", "x", "13"))},
 			requests: []string{initial, from("9"), from("12")},
-			told:     []string{"begin 1 a", "end 1 a", "1 seen a/x@6", "1 seen a/x@13"},
+			reports:  []string{"begin 1 a", "end 1 a", "1 seen a/x@6", "1 seen a/x@13"},
 		},
 		"resumed after a cut": {
 			answers:  []answer{cuts(ends("5"), modified("a", "x", "6")), holds(modified("a", "x", "7"))},
 			requests: []string{initial, from("6")},
-			told:     []string{"begin 1 a", "end 1 a", "1 seen a/x@6", "1 seen a/x@7"},
+			reports:  []string{"begin 1 a", "end 1 a", "1 seen a/x@6", "1 seen a/x@7"},
 		},
 		"resourceVersions beyond a float": {
 			answers:  []answer{closes(ends("1759077720544655003")), holds(modified("a", "x", "1759077720544655007"))},
 			requests: []string{initial, from("1759077720544655003")},
-			told:     []string{"begin 1 a", "end 1 a", "1 seen a/x@1759077720544655007"},
+			reports:  []string{"begin 1 a", "end 1 a", "1 seen a/x@1759077720544655007"},
 		},
 		"events between the objects and their end": {
 			answers:  []answer{holds(added("a", "x", "3"), modified("a", "x", "4"), deleted("a", "x", "5"), ends("6"))},
 			requests: []string{initial},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "1 seen a/x@4", "1 gone a/x@5", "end 1 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "1 seen a/x@4", "1 gone a/x@5", "end 1 a"},
 		},
 		"410 answer to a resumed watch": {
 			answers:  []answer{closes(ends("5"), bookmark("6")), refuses(410, "Expired", "too old resource version"), holds(added("a", "x", "9"), ends("10"))},
 			requests: []string{initial, from("6"), initial},
-			told:     []string{"begin 1 a", "end 1 a", "begin 2 a", "2 seen a/x@9", "end 2 a"},
+			reports:  []string{"begin 1 a", "end 1 a", "begin 2 a", "2 seen a/x@9", "end 2 a"},
 		},
 		"410 within a watch": {
 			answers:  []answer{closes(ends("5"), bookmark("6"), failed(410, "Expired", "too old")), holds(ends("10"))},
 			requests: []string{initial, initial},
-			told:     []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
 		},
 		"410 with the old reason": {
 			answers:  []answer{closes(ends("5"), failed(410, "Gone", "too old")), holds(ends("10"))},
 			requests: []string{initial, initial},
-			told:     []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
 		},
 		"a resourceVersion that the server does not understand": {
 			answers:  []answer{closes(ends("5"), bookmark("6")), refuses(400, "BadRequest", "invalid resource version"), holds(ends("10"))},
 			requests: []string{initial, from("6"), initial},
-			told:     []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
 		},
 		"a streamed list cut before its end is not ended, and read in pages": {
 			answers:  []answer{cuts(added("a", "x", "3")), pages("7", "", object("a", "x", "3"), object("a", "y", "4")), holds()},
 			requests: []string{initial, list, from("7")},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "2 seen a/x@3", "2 seen a/y@4", "end 2 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "2 seen a/x@3", "2 seen a/y@4", "end 2 a"},
 		},
 		"a streamed list closed before its end is not ended": {
 			answers:  []answer{closes(added("a", "x", "3")), pages("7", ""), holds()},
 			requests: []string{initial, list, from("7")},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a"},
 		},
 		"a streamed list that fails before its end is not ended": {
 			answers:  []answer{closes(added("a", "x", "3"), failed(500, "InternalError", "etcd")), pages("7", ""), holds()},
 			requests: []string{initial, list, from("7")},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a"},
 		},
-		"after a cut list the next round is streamed again": {
+		"after a cut list the next resync is streamed again": {
 			answers:  []answer{cuts(added("a", "x", "3")), pages("7", ""), refuses(410, "Expired", ""), holds(ends("9"))},
 			requests: []string{initial, list, from("7"), initial},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a", "begin 3 a", "end 3 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a", "begin 3 a", "end 3 a"},
 		},
 		"streamed lists refused with 422": {
 			answers:  []answer{refuses(422, "Invalid", "sendInitialEvents: Forbidden"), pages("7", "more", object("a", "x", "3"), object("a", "y", "4")), pages("7", "", object("a", "z", "5")), holds(modified("a", "z", "8"))},
 			requests: []string{initial, list, list + " more", from("7")},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "1 seen a/y@4", "1 seen a/z@5", "end 1 a", "1 seen a/z@8"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "1 seen a/y@4", "1 seen a/z@5", "end 1 a", "1 seen a/z@8"},
 		},
 		"streamed lists refused with 400, for good": {
 			answers:  []answer{refuses(400, "BadRequest", "unknown parameter"), pages("7", ""), refuses(410, "Expired", ""), pages("8", ""), holds()},
 			requests: []string{initial, list, from("7"), list, from("8")},
-			told:     []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
 		},
 		"no end of the initial events": {
 			answers:  []answer{holds(added("a", "x", "3")), pages("7", "", object("a", "x", "3")), holds()},
 			requests: []string{initial, list, from("7")},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "2 seen a/x@3", "end 2 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "2 seen a/x@3", "end 2 a"},
 		},
 		"a streamed list that stalls: the next one is streamed again": {
 			answers:  []answer{holds(added("a", "x", "3")), pages("7", ""), refuses(410, "Expired", ""), holds(ends("9"))},
 			requests: []string{initial, list, from("7"), initial},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a", "begin 3 a", "end 3 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a", "begin 3 a", "end 3 a"},
 		},
 		"streamed lists that stall three times in a row: in pages for good": {
 			answers: []answer{holds(), pages("7", ""), refuses(410, "Expired", ""), holds(), pages("8", ""), refuses(410, "Expired", ""),
 				holds(), pages("9", ""), refuses(410, "Expired", ""), pages("10", ""), holds()},
 			requests: []string{initial, list, from("7"), initial, list, from("8"), initial, list, from("9"), list, from("10")},
-			told:     []string{"begin 1 a"},
+			reports:  []string{"begin 1 a"},
 		},
 		"a streamed list of which parts come slowly": {
 			answers:  []answer{trickles(added("a", "x", "3"), ends("5"))},
 			requests: []string{initial},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "end 1 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "end 1 a"},
 		},
 		"no end of the initial events, but changes and bookmarks all the time: in pages for good": {
 			answers:  []answer{chatters("a", "x"), pages("7", "", object("a", "x", "3")), refuses(410, "Expired", ""), pages("8", ""), holds()},
 			requests: []string{initial, list, from("7"), list, from("8")},
-			told:     []string{"begin 1 a"},
+			reports:  []string{"begin 1 a"},
 		},
-		"a page that fails: the round is not ended": {
+		"a page that fails: the resync is not ended": {
 			answers: []answer{refuses(422, "Invalid", ""), pages("7", "more", object("a", "x", "3")), refuses(500, "InternalError", "etcd"),
 				pages("9", ""), holds()},
 			requests: []string{initial, list, list + " more", list, from("9")},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "end 2 a"},
 		},
 		"an expired page: listed afresh": {
 			answers: []answer{refuses(422, "Invalid", ""), pages("7", "more", object("a", "x", "3")), refuses(410, "Expired", "continue"),
 				pages("9", "", object("a", "y", "8")), holds()},
 			requests: []string{initial, list, list + " more", list, from("9")},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "2 seen a/y@8", "end 2 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "begin 2 a", "2 seen a/y@8", "end 2 a"},
 		},
-		"a silent watch: nothing is taken for granted": {
+		"a silent watch: another resync": {
 			answers:  []answer{holds(ends("5"), bookmark("6")), holds(added("a", "x", "8"), ends("9"))},
 			requests: []string{initial, initial},
-			told:     []string{"begin 1 a", "end 1 a", "begin 2 a", "2 seen a/x@8", "end 2 a"},
+			reports:  []string{"begin 1 a", "end 1 a", "begin 2 a", "2 seen a/x@8", "end 2 a"},
 		},
 		"silent watches that are closed in good order": {
 			answers:  []answer{closes(ends("5"), bookmark("6")), dozes, dozes, dozes, holds(ends("9"))},
 			requests: []string{initial, from("6"), from("6"), from("6"), initial},
-			told:     []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
 		},
 		"storage is initializing, then well": {
 			answers:  []answer{refuses(429, "TooManyRequests", "storage is (re)initializing"), refuses(503, "ServiceUnavailable", ""), holds(ends("5"))},
 			requests: []string{initial, initial, initial},
-			told:     []string{"begin 1 a", "end 1 a"},
+			reports:  []string{"begin 1 a", "end 1 a"},
 		},
 		"unavailable in between: resumed where it stopped": {
 			answers:  []answer{closes(ends("5"), bookmark("6")), refuses(429, "TooManyRequests", ""), refuses(500, "InternalError", ""), holds(modified("a", "x", "7"))},
 			requests: []string{initial, from("6"), from("6"), from("6")},
-			told:     []string{"begin 1 a", "end 1 a", "1 seen a/x@7"},
+			reports:  []string{"begin 1 a", "end 1 a", "1 seen a/x@7"},
 		},
-		"a server ahead of time, restored from a backup": {
+		"a resourceVersion ahead of a server that was restored from a backup": {
 			answers:  []answer{closes(ends("5"), bookmark("6")), tooLarge, holds(ends("3"))},
 			requests: []string{initial, from("6"), initial},
-			told:     []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
+			reports:  []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a"},
 		},
 		"an unreadable object among others": {
 			answers: []answer{holds(added("a", "x", "3"), map[string]any{"type": "ADDED", "object": map[string]any{
 				"metadata": map[string]any{"namespace": "a", "name": "odd", "uid": "u", "resourceVersion": "4"}, "spec": "text"}}, added("a", "y", "5"), ends("6"))},
 			requests: []string{initial},
-			told:     []string{"begin 1 a", "1 seen a/x@3", "1 malformed a/odd@4", "1 seen a/y@5", "end 1 a"},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "1 malformed a/odd@4", "1 seen a/y@5", "end 1 a"},
 		},
 		"event types of the future": {
 			answers:  []answer{holds(ends("5"), map[string]any{"type": "MOVED", "object": object("a", "x", "6")}, modified("a", "x", "7"))},
 			requests: []string{initial},
-			told:     []string{"begin 1 a", "end 1 a", "1 seen a/x@7"},
+			reports:  []string{"begin 1 a", "end 1 a", "1 seen a/x@7"},
 		},
 	}
 	for name, test := range tests {
@@ -186,66 +181,13 @@ func TestWatch(t *testing.T) {
 			server := newAPIServer(t, test.answers...)
 			r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
 			expect(t, "requests", test.requests, server.seen)
-			expect(t, "reports", test.told, r.recorder.said)
+			expect(t, "reports", test.reports, r.recorder.said)
 		})
 	}
 }
 
-// chatters never sends the end of the initial events, but always something.
-func chatters(namespace, name string) answer {
-	return func(w http.ResponseWriter, r *http.Request) {
-		for version := 1; r.Context().Err() == nil; version++ {
-			send(w, []map[string]any{modified(namespace, name, fmt.Sprint(version)), bookmark(fmt.Sprint(version))})
-		}
-	}
-}
-
-// trickles sends each event in four parts, with pauses that come to more than the time that initial events may pause.
-func trickles(events ...map[string]any) answer {
-	return func(w http.ResponseWriter, r *http.Request) {
-		send(w, nil)
-		for _, event := range events {
-			line, err := json.Marshal(event)
-			if err != nil {
-				panic(err)
-			}
-			inParts(w, r, line, 4, 80*time.Millisecond)
-		}
-		<-r.Context().Done()
-	}
-}
-
-// inParts sends the parts of an answer with a pause before each.
-func inParts(w http.ResponseWriter, r *http.Request, text []byte, parts int, pause time.Duration) {
-	for part := range slices.Chunk(text, len(text)/parts+1) {
-		select {
-		case <-time.After(pause):
-		case <-r.Context().Done():
-		}
-		_, _ = w.Write(part)
-		_ = http.NewResponseController(w).Flush()
-	}
-}
-
-// dozes sends nothing and closes the watch after more than a third of the time that a silent one gets.
-func dozes(w http.ResponseWriter, r *http.Request) {
-	send(w, nil)
-	select {
-	case <-time.After(120 * time.Millisecond):
-	case <-r.Context().Done():
-	}
-}
-
-func tooLarge(w http.ResponseWriter, r *http.Request) {
-	answer := status(504, "Timeout", "Too large resource version: 6, current: 3")
-	answer["details"] = map[string]any{"causes": []any{map[string]any{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}}}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(504)
-	body(answer)(w, r)
-}
-
-// A cut round must never be ended, however often it is tried.
-func TestWatchNeverEndsACutRound(t *testing.T) {
+// A resync that is cut never ends, however often it is retried.
+func TestSource_NeverEndsAResyncThatWasCut(t *testing.T) {
 	server := newAPIServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(describe(r), "watch") {
 			cuts(added("a", "x", "3"))(w, r)
@@ -254,25 +196,20 @@ func TestWatchNeverEndsACutRound(t *testing.T) {
 		}
 	})
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
-	eventually(t, func() string {
-		if n := len(server.seen()); n < 12 {
-			return fmt.Sprintf("%d requests", n)
-		}
-		return ""
-	})
+	server.awaitRequests(t, 12)
 	r.stop()
 	for _, line := range r.recorder.said() {
 		if strings.HasPrefix(line, "end") {
-			t.Fatalf("a round was ended: %q", r.recorder.said())
+			t.Fatalf("a resync was ended: %q", r.recorder.said())
 		}
 	}
 	if r.State() == nil {
-		t.Error("ready without one complete round")
+		t.Error("ready without one complete resync")
 	}
 }
 
-// A full comparison is a new round, and no failure: neither silence nor events put it off.
-func TestWatchIsRepeatedWhenAskedFor(t *testing.T) {
+// A resync is no failure, and neither silence nor events delay it.
+func TestSource_RefreshIsNoFailure(t *testing.T) {
 	busy := func(w http.ResponseWriter, r *http.Request) {
 		send(w, []map[string]any{ends("5")})
 		for r.Context().Err() == nil {
@@ -282,11 +219,11 @@ func TestWatchIsRepeatedWhenAskedFor(t *testing.T) {
 	}
 	server := newAPIServer(t, holds(ends("5")), busy)
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"}, func(tuning *kube.Tuning) {
-		tuning.SilentAfter = patience
+		tuning.SilentAfter = testwait.Limit
 	})
-	for round := range 3 {
-		expect(t, "reports", []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a", "begin 3 a", "end 3 a"}[:2+2*round], r.recorder.said)
-		if round < 2 {
+	for resync := range 3 {
+		expect(t, "reports", []string{"begin 1 a", "end 1 a", "begin 2 a", "end 2 a", "begin 3 a", "end 3 a"}[:2+2*resync], r.recorder.said)
+		if resync < 2 {
 			r.Refresh()
 		}
 	}
@@ -299,7 +236,7 @@ func TestWatchIsRepeatedWhenAskedFor(t *testing.T) {
 	}
 }
 
-func TestWatchGlobsAndLists(t *testing.T) {
+func TestSource_Scopes(t *testing.T) {
 	t.Run("a glob filters a cluster-wide watch", func(t *testing.T) {
 		server := newAPIServer(t, holds(added("odacompns-a", "x", "1"), added("kube-system", "y", "2"), ends("3"),
 			deleted("kube-system", "y", "4"), modified("odacompns-b", "z", "5"), deleted("odacompns-a", "x", "6")))
@@ -323,39 +260,27 @@ func TestWatchGlobsAndLists(t *testing.T) {
 		})
 		r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a,b"})
 		expect(t, "reports", []string{"begin 1 a", "1 seen a/x@1", "end 1 a"}, r.recorder.said)
-		eventually(t, func() string {
-			return missing(fmt.Sprint(r.State()), `namespace b: missing permission: watch components.oda.tmforum.org in namespace "b"`)
-		})
+		r.awaitState(t, `namespace b: missing permission: watch components.oda.tmforum.org in namespace "b"`)
 		if state := r.State().Error(); strings.Contains(state, "namespace a") {
-			t.Errorf("state %q complains about a", state)
+			t.Errorf("state %q has an error of a", state)
 		}
 	})
 }
 
-// missing says which part the text lacks.
-func missing(text, part string) string {
-	if strings.Contains(text, part) {
-		return ""
-	}
-	return fmt.Sprintf("%q lacks %q", text, part)
-}
-
-func TestWatchDiscovery(t *testing.T) {
-	t.Run("waits for the CRD and says so once", func(t *testing.T) {
+func TestSource_Discovery(t *testing.T) {
+	t.Run("waits for the CRD and logs it once", func(t *testing.T) {
 		server := newAPIServer(t, holds(ends("2")))
 		server.set(refuses(404, "NotFound", `customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" not found`))
 		r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
-		const words = "CRD components.oda.tmforum.org is not installed: install the ODA Canvas CRDs; waiting"
-		eventually(t, func() string { return missing(fmt.Sprint(r.State()), words) })
+		const message = "CRD components.oda.tmforum.org is not installed: install the ODA Canvas CRDs; waiting"
+		r.awaitState(t, message)
 		server.set(serves("v1beta3", "v1beta4"))
 		expect(t, "reports", []string{"begin 1 a", "end 1 a"}, r.recorder.said)
 		expect(t, "requests", []string{"v1beta4/namespaces/a/components watch initial"}, server.seen)
-		if n := strings.Count(r.log.String(), words); n != 1 {
-			t.Errorf("said %d times that the CRD is missing:\n%s", n, r.log)
-		}
-		eventually(t, func() string { return missing(r.log.String(), "watching again") })
+		r.logsOnce(t, message)
+		testwait.Empty(t, func() string { return missing(r.log.String(), "watching again") })
 	})
-	t.Run("looks for the version again when it is no longer served", func(t *testing.T) {
+	t.Run("discovers the version again when it is no longer served", func(t *testing.T) {
 		var server *apiServer
 		server = newAPIServer(t, closes(ends("2")), func(w http.ResponseWriter, _ *http.Request) {
 			server.set(serves("v1beta3"))
@@ -368,7 +293,7 @@ func TestWatchDiscovery(t *testing.T) {
 	})
 }
 
-func TestServedVersion(t *testing.T) {
+func TestClient_ServedVersion(t *testing.T) {
 	forbidden := refuses(403, "Forbidden", `User "x" cannot get resource`)
 	tests := map[string]struct {
 		crd    answer
@@ -394,11 +319,7 @@ func TestServedVersion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := newAPIServer(t, holds())
 			server.set(test.crd)
-			client, err := kube.NewClient(configure(t, server.URL, map[string]string{"ODA_COMPONENT_VERSION": test.pinned}), "test", zerolog.Nop())
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := client.ServedVersion(t.Context())
+			got, err := newClient(t, configure(t, server.URL, map[string]string{"ODA_COMPONENT_VERSION": test.pinned})).ServedVersion(t.Context())
 			if test.bad != "" {
 				if wrong := missing(fmt.Sprint(err), test.bad); wrong != "" {
 					t.Error(wrong)

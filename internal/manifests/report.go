@@ -97,5 +97,5 @@ func (s *Source) noteMalformed(key component.Key, f *found) {
 	} else {
 		line = line.Str("error", problem)
 	}
-	line.Msg("Component cannot be read")
+	line.Msg("component cannot be read")
 }

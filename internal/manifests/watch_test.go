@@ -371,7 +371,7 @@ func TestMalformedIsCountedOnce(t *testing.T) {
 		if err := testutil.GatherAndCompare(f.registry, strings.NewReader(fmt.Sprintf(metric, want)), "odasync_components_malformed_total"); err != nil {
 			t.Error(err)
 		}
-		if lines := f.logs.with(t, "Component cannot be read", f.path("a.yaml"), "field:spec", "document at line 1"); len(lines) != want {
+		if lines := f.logs.with(t, "component cannot be read", f.path("a.yaml"), "field:spec", "document at line 1"); len(lines) != want {
 			t.Errorf("logged %d times, want %d: %s", len(lines), want, lines)
 		}
 	}

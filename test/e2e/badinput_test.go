@@ -42,7 +42,7 @@ func TestMalformedComponent(t *testing.T) {
 	env.Apply(testenv.Component(namespace, "good-2", "1", "first"))
 	env.awaitComponents("good-1", "good-2")
 
-	_, err := watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("Component cannot be read", map[string]string{
+	_, err := watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("component cannot be read", map[string]string{
 		"level": "warn", "namespace": namespace, "component": "bad", "field": "spec.coreFunction.exposedAPIs", "error": "must be a list, not text",
 	}))
 	env.Must(err)
@@ -54,7 +54,7 @@ func TestMalformedComponent(t *testing.T) {
 	spoiled := testenv.Component(namespace, "good-2", "2", "first")
 	env.Must(unstructured.SetNestedField(spoiled.Object, []any{map[string]any{"path": "/nameless"}}, "spec", "coreFunction", "exposedAPIs"))
 	env.Apply(spoiled)
-	_, err = watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("Component cannot be read", map[string]string{
+	_, err = watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("component cannot be read", map[string]string{
 		"component": "good-2", "field": "spec.coreFunction.exposedAPIs[0].name", "error": "is missing",
 	}))
 	env.Must(err)

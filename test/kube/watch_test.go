@@ -151,7 +151,7 @@ func TestSource_SilentConnection(t *testing.T) {
 	s.awaitAgreement(t, "components")
 	n.freeze(true)
 	apply(t, "components", "2", "x")
-	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), "neither an event nor a bookmark for too long") })
+	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), "no event and no bookmark for too long") })
 	n.freeze(false)
 	s.awaitAgreement(t, "components")
 }
@@ -226,7 +226,7 @@ func TestSource_ServerWithoutStreamedLists(t *testing.T) {
 	s := watch(t, map[string]string{"KUBECONFIG": old.Kubeconfig, "KUBERNETES_NAMESPACE": "components"})
 	want := map[string]string{"components/x": "1"}
 	testwait.Empty(t, func() string { return cmp.Diff(want, s.view.all()) })
-	if wrong := missing(s.log.String(), "reading lists in pages"); wrong != "" {
+	if wrong := missing(s.log.String(), "reading in pages"); wrong != "" {
 		t.Error(wrong)
 	}
 	if err := old.Delete(t.Context(), object); err != nil {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,15 +20,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/sethvargo/go-envconfig"
+	"go.uber.org/goleak"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"odasync/internal/component"
 	"odasync/internal/kube"
 	"odasync/internal/logtest"
+	"odasync/internal/testwait"
 )
-
-// patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
 
 // answer is what the scripted API server does with one request.
 type answer func(w http.ResponseWriter, r *http.Request)
@@ -50,7 +52,7 @@ func newAPIServer(t *testing.T, answers ...answer) *apiServer {
 		defer cancel()
 		go func() {
 			select {
-			case <-stop: // or else Close would wait for the watches that are held open
+			case <-stop: // else Close waits for the watches that are held open
 				cancel()
 			case <-ctx.Done():
 			}
@@ -80,7 +82,7 @@ func (s *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 	next(w, r)
 }
 
-// describe names a request by where it goes and what makes it different.
+// describe returns the path of a request and the parameters that tell requests apart.
 func describe(r *http.Request) string {
 	query := r.URL.Query()
 	where := strings.TrimPrefix(r.URL.Path, "/apis/oda.tmforum.org/")
@@ -137,7 +139,7 @@ func body(object any) answer {
 func refuses(code int, reason, message string) answer {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Retry-After", "1") // which must not make the client wait by itself
+		w.Header().Set("Retry-After", "1") // which client-go would wait for
 		w.WriteHeader(code)
 		_ = json.NewEncoder(w).Encode(status(code, reason, message))
 	}
@@ -219,11 +221,11 @@ func failed(code int, reason, message string) map[string]any {
 	return map[string]any{"type": "ERROR", "object": status(code, reason, message)}
 }
 
-// recorder is an observer that writes down what it is told.
+// recorder is an observer that records the calls, one line each.
 type recorder struct {
-	mu     sync.Mutex
-	rounds uint64
-	lines  []string
+	mu      sync.Mutex
+	resyncs uint64
+	lines   []string
 }
 
 func (r *recorder) add(format string, values ...any) {
@@ -233,12 +235,12 @@ func (r *recorder) add(format string, values ...any) {
 func (r *recorder) Begin(scope component.Scope) uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rounds++
-	r.add("begin %d %s", r.rounds, scope)
-	return r.rounds
+	r.resyncs++
+	r.add("begin %d %s", r.resyncs, scope)
+	return r.resyncs
 }
 
-func (r *recorder) Observe(_ context.Context, round uint64, seen component.Observation) error {
+func (r *recorder) Observe(_ context.Context, generation uint64, seen component.Observation) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	what := "seen"
@@ -252,14 +254,14 @@ func (r *recorder) Observe(_ context.Context, round uint64, seen component.Obser
 	if seen.Seen.IsZero() || seen.UID == "" {
 		what += " incomplete"
 	}
-	r.add("%d %s %s/%s@%s", round, what, seen.Namespace, seen.Name, seen.ResourceVersion)
+	r.add("%d %s %s/%s@%s", generation, what, seen.Namespace, seen.Name, seen.ResourceVersion)
 	return nil
 }
 
-func (r *recorder) End(_ context.Context, round uint64, scope component.Scope, _ string) error {
+func (r *recorder) End(_ context.Context, generation uint64, scope component.Scope, _ string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.add("end %d %s", round, scope)
+	r.add("end %d %s", generation, scope)
 	return nil
 }
 
@@ -269,7 +271,7 @@ func (r *recorder) said() []string {
 	return append([]string(nil), r.lines...)
 }
 
-// running is a Source at work on a scripted server.
+// running is a Source that watches a scripted server.
 type running struct {
 	*kube.Source
 	recorder *recorder
@@ -283,10 +285,8 @@ func watchServer(t *testing.T, server string, env map[string]string, tune ...fun
 	t.Helper()
 	r := &running{recorder: &recorder{}, registry: prometheus.NewRegistry(), log: new(logtest.Buffer)}
 	cfg := configure(t, server, env)
-	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := newClient(t, cfg)
+	var err error
 	r.Source, err = kube.NewSource(cfg, client, kube.NewMetrics(r.registry), zerolog.New(r.log))
 	if err != nil {
 		t.Fatal(err)
@@ -315,7 +315,7 @@ func watchServer(t *testing.T, server string, env map[string]string, tune ...fun
 	return r
 }
 
-// configure returns the configuration for a server without credentials.
+// configure returns a valid configuration for a server without credentials.
 func configure(t *testing.T, server string, env map[string]string) kube.Config {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
@@ -326,43 +326,192 @@ func configure(t *testing.T, server string, env map[string]string) kube.Config {
 		t.Fatal(err)
 	}
 	variables := map[string]string{"KUBECONFIG": path}
-	for name, value := range env {
-		variables[name] = value
-	}
-	var cfg kube.Config
-	if err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(variables)}); err != nil {
-		t.Fatal(err)
-	}
+	maps.Copy(variables, env)
+	cfg := read(t, variables)
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	return cfg
 }
 
-// eventually waits until the check returns "", and fails with what it says last.
-func eventually(t *testing.T, check func() string) {
+// expect waits for the lines.
+func expect(t *testing.T, what string, want []string, got func() []string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		wrong := check()
-		if wrong == "" {
-			return
+	testwait.Empty(t, func() string {
+		lines := got()
+		if diff := cmp.Diff(want, lines[:min(len(lines), len(want))]); diff != "" {
+			return what + " (-want +got):\n" + diff
 		}
-		if time.Now().After(deadline) {
-			t.Fatal(wrong)
+		return ""
+	})
+}
+
+func read(t *testing.T, env map[string]string) kube.Config {
+	t.Helper()
+	var cfg kube.Config
+	if err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(env)}); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// chatters sends changes and bookmarks all the time, but never the end of the initial events.
+func chatters(namespace, name string) answer {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for version := 1; r.Context().Err() == nil; version++ {
+			send(w, []map[string]any{modified(namespace, name, fmt.Sprint(version)), bookmark(fmt.Sprint(version))})
 		}
 	}
 }
 
-// expect waits for as many lines as wanted and compares them.
-func expect(t *testing.T, what string, want []string, got func() []string) {
-	t.Helper()
-	var lines []string
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if lines = got(); len(lines) >= len(want) {
-			break
+// trickles sends each event in four parts, with pauses that come to more than the time that initial events may pause.
+func trickles(events ...map[string]any) answer {
+	return func(w http.ResponseWriter, r *http.Request) {
+		send(w, nil)
+		for _, event := range events {
+			line, err := json.Marshal(event)
+			if err != nil {
+				panic(err)
+			}
+			inParts(w, r, line, 4, 80*time.Millisecond)
+		}
+		<-r.Context().Done()
+	}
+}
+
+// inParts sends the parts of an answer with a pause before each.
+func inParts(w http.ResponseWriter, r *http.Request, text []byte, parts int, pause time.Duration) {
+	for part := range slices.Chunk(text, len(text)/parts+1) {
+		select {
+		case <-time.After(pause):
+		case <-r.Context().Done():
+		}
+		_, _ = w.Write(part)
+		_ = http.NewResponseController(w).Flush()
+	}
+}
+
+// dozes sends nothing and closes the watch after more than a third of the time that a silent one gets.
+func dozes(w http.ResponseWriter, r *http.Request) {
+	send(w, nil)
+	select {
+	case <-time.After(120 * time.Millisecond):
+	case <-r.Context().Done():
+	}
+}
+
+func tooLarge(w http.ResponseWriter, r *http.Request) {
+	answer := status(504, "Timeout", "Too large resource version: 6, current: 3")
+	answer["details"] = map[string]any{"causes": []any{map[string]any{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}}}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(504)
+	body(answer)(w, r)
+}
+
+// missing returns "" if the text contains the part.
+func missing(text, part string) string {
+	if strings.Contains(text, part) {
+		return ""
+	}
+	return fmt.Sprintf("%q lacks %q", text, part)
+}
+
+// resets breaks the connection so that the client's error names the local port, another one each time.
+func resets(w http.ResponseWriter, _ *http.Request) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	_ = connection.(*net.TCPConn).SetLinger(0)
+	connection.Close()
+}
+
+func byVerb(watch, list answer) answer {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("watch") == "true" {
+			watch(w, r)
+		} else {
+			list(w, r)
 		}
 	}
-	if diff := cmp.Diff(want, lines[:min(len(lines), len(want))]); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
+}
+
+// counter reads one metric, of the label's value if there is a label.
+func counter(t *testing.T, r *running, name, label, value string) float64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			if label != "" && (len(metric.GetLabel()) != 1 || metric.GetLabel()[0].GetName() != label || metric.GetLabel()[0].GetValue() != value) {
+				continue
+			}
+			return metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s{%s=%q}", name, label, value)
+	return 0
+}
+
+// list reads the Components of the scope from the server, as <namespace>/<name>@<resourceVersion>.
+func list(t *testing.T, s *apiServer, scope, name string) ([]string, error) {
+	t.Helper()
+	all, err := newClient(t, configure(t, s.URL, nil)).Components(t.Context(), parseScope(t, scope), name)
+	var lines []string
+	for _, seen := range all {
+		line := fmt.Sprintf("%s/%s@%s", seen.Namespace, seen.Name, seen.ResourceVersion)
+		if seen.Err != nil {
+			line += " " + seen.Err.Error()
+		} else if seen.Component == nil || seen.Component.Metadata.Version != "1.0.0" || seen.Seen.IsZero() {
+			line += " incomplete"
+		}
+		lines = append(lines, line)
+	}
+	return lines, err
+}
+
+func newClient(t *testing.T, cfg kube.Config) *kube.Client {
+	t.Helper()
+	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+	return client
+}
+
+func parseScope(t *testing.T, text string) component.Scope {
+	t.Helper()
+	scope, err := component.ParseScope(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scope
+}
+
+// awaitState waits until the State has an error with the text.
+func (r *running) awaitState(t *testing.T, text string) {
+	t.Helper()
+	testwait.Empty(t, func() string { return missing(fmt.Sprint(r.State()), text) })
+}
+
+// logsOnce fails the test unless the log has the text in one line.
+func (r *running) logsOnce(t *testing.T, text string) {
+	t.Helper()
+	if n := strings.Count(r.log.String(), text); n != 1 {
+		t.Errorf("%d lines with %q, want one:\n%s", n, text, r.log)
+	}
+}
+
+// awaitRequests waits for a number of requests for Components.
+func (s *apiServer) awaitRequests(t *testing.T, n int) {
+	t.Helper()
+	testwait.Until(t, fmt.Sprintf("%d requests", n), func() bool { return len(s.seen()) >= n })
 }

@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	// readPage is how many Components one answer of a list holds at most.
-	readPage = 500
-	// readTries is how often a list whose continuation has expired is begun anew.
-	readTries = 3
+	// listPageSize is the largest number of Components in one page.
+	listPageSize = 500
+	// listTries is the number of attempts at a list whose continue token expires.
+	listTries = 3
 )
 
-// Components reads what exists of a scope now, normalized. Where a name is given, only those of that name are read: one
-// request a namespace, or one for the whole cluster.
+// Components reads the existing Components of a scope, normalized. With a name, it reads only those of that name: one request
+// a namespace, or one for the whole cluster.
 func (c *Client) Components(ctx context.Context, scope component.Scope, name string) ([]component.Observation, error) {
 	ctx = Quiet(ctx)
 	version, err := c.ServedVersion(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{client: c, version: version, name: name}
+	r := &listing{client: c, version: version, name: name}
 	for _, part := range scope.Split() {
 		if name != "" && part.Namespace() != "" {
 			err = r.get(ctx, part)
@@ -41,20 +41,20 @@ func (c *Client) Components(ctx context.Context, scope component.Scope, name str
 	return r.seen, nil
 }
 
-// reading collects the Components of one or several scopes.
-type reading struct {
+// listing collects the Components of one or several scopes.
+type listing struct {
 	client  *Client
 	version string
 	name    string // empty for every name
 	seen    []component.Observation
 }
 
-// get reads one Component by its name; that there is none is fine.
-func (r *reading) get(ctx context.Context, scope component.Scope) error {
+// get reads one Component by its name, if it exists.
+func (r *listing) get(ctx context.Context, scope component.Scope) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.client.timeout, errNoAnswer)
 	defer cancel()
-	result := r.client.path(r.version, scope).Suffix(r.name).Do(ctx)
-	err := result.Error() // unlike Raw's error, it has what the server says
+	result := r.client.componentsRequest(r.version, scope).Suffix(r.name).Do(ctx)
+	err := result.Error() // unlike Raw's error, it has the server's message
 	if apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err) {
 		return nil
 	}
@@ -68,25 +68,25 @@ func (r *reading) get(ctx context.Context, scope component.Scope) error {
 	return r.add(scope, body)
 }
 
-// list reads a paged list, all of one moment.
-func (r *reading) list(ctx context.Context, scope component.Scope) error {
+// list reads a paged list, which is consistent.
+func (r *listing) list(ctx context.Context, scope component.Scope) error {
 	before := len(r.seen)
 	for try := 1; ; try++ {
 		err := r.pages(ctx, scope)
-		if err == nil || try == readTries || !isExpired(err) {
+		if err == nil || try == listTries || !isExpired(err) {
 			return err
 		}
-		r.seen = r.seen[:before] // the next list is of another moment
+		r.seen = r.seen[:before] // the next list has another resourceVersion
 	}
 }
 
-func (r *reading) pages(ctx context.Context, scope component.Scope) error {
+func (r *listing) pages(ctx context.Context, scope component.Scope) error {
 	var selectors []string
 	if r.name != "" {
 		selectors = []string{"metadata.name=" + r.name}
 	}
 	for token := ""; ; {
-		page, err := r.client.listPage(ctx, r.version, scope, readPage, token, selectors...)
+		page, err := r.client.listPage(ctx, r.version, scope, listPageSize, token, selectors...)
 		if err != nil {
 			return explain(err, r.client.componentRule("list", scope))
 		}
@@ -101,7 +101,7 @@ func (r *reading) pages(ctx context.Context, scope component.Scope) error {
 	}
 }
 
-func (r *reading) add(scope component.Scope, raw json.RawMessage) error {
+func (r *listing) add(scope component.Scope, raw json.RawMessage) error {
 	object, err := decode(raw)
 	if err != nil {
 		return err

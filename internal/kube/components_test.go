@@ -2,46 +2,15 @@ package kube_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rs/zerolog"
-
-	"odasync/internal/component"
-	"odasync/internal/kube"
 )
 
-// list reads the Components of the scope from the server, as <namespace>/<name>@<resourceVersion>.
-func list(t *testing.T, s *apiServer, scope, name string) ([]string, error) {
-	t.Helper()
-	client, err := kube.NewClient(configure(t, s.URL, nil), "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
-	parsed, err := component.ParseScope(scope)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := client.Components(t.Context(), parsed, name)
-	var lines []string
-	for _, seen := range all {
-		line := fmt.Sprintf("%s/%s@%s", seen.Namespace, seen.Name, seen.ResourceVersion)
-		if seen.Err != nil {
-			line += " " + seen.Err.Error()
-		} else if seen.Component == nil || seen.Component.Metadata.Version != "1.0.0" || seen.Seen.IsZero() {
-			line += " incomplete"
-		}
-		lines = append(lines, line)
-	}
-	return lines, err
-}
-
-func TestComponents(t *testing.T) {
+func TestClient_Components(t *testing.T) {
 	t.Parallel()
 	broken := object("shop", "broken", "9")
 	broken["spec"] = map[string]any{"componentMetadata": map[string]any{"version": []any{"1", "2"}}}
@@ -98,14 +67,14 @@ func TestComponents(t *testing.T) {
 	}
 }
 
-func TestComponentsThatCannotBeRead(t *testing.T) {
+func TestClient_ComponentsReportsWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	forbidden := refuses(403, "Forbidden", "no")
 	tests := map[string]struct {
-		answers []answer
-		crd     answer
-		name    string
-		words   []string
+		answers  []answer
+		crd      answer
+		name     string
+		messages []string
 	}{
 		"may not list":     {[]answer{forbidden}, nil, "", []string{"namespace shop", "missing permission: list components", "deploy/rbac.yaml"}},
 		"may not get":      {[]answer{forbidden}, nil, "x", []string{"namespace shop", "missing permission: get components"}},
@@ -124,17 +93,17 @@ func TestComponentsThatCannotBeRead(t *testing.T) {
 			if err == nil || len(got) != 0 {
 				t.Fatalf("read %v, %v", got, err)
 			}
-			for _, words := range test.words {
-				if !strings.Contains(err.Error(), words) {
-					t.Errorf("the error lacks %q: %v", words, err)
+			for _, message := range test.messages {
+				if !strings.Contains(err.Error(), message) {
+					t.Errorf("the error lacks %q: %v", message, err)
 				}
 			}
 		})
 	}
 }
 
-// TestClient_PagesMayTakeTheirTime bounds the silence of the server, not the time of a large page over a slow line.
-func TestClient_PagesMayTakeTheirTime(t *testing.T) {
+// The timeout limits the silence of the server, not the time of a large page over a slow line.
+func TestClient_WaitsForASlowPage(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 	items, err := json.Marshal(map[string]any{"items": []any{object("shop", "a", "1")}, "metadata": map[string]any{"resourceVersion": "7"}})
 	if err != nil {
@@ -154,17 +123,9 @@ func TestClient_PagesMayTakeTheirTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAPIServer(t, test.answer)
-			client, err := kube.NewClient(configure(t, s.URL, nil), "test", zerolog.Nop())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+			client := newClient(t, configure(t, s.URL, nil))
 			client.SetTimeout(timeout)
-			scope, err := component.ParseScope("shop")
-			if err != nil {
-				t.Fatal(err)
-			}
-			seen, err := client.Components(t.Context(), scope, "")
+			seen, err := client.Components(t.Context(), parseScope(t, "shop"), "")
 			if len(seen) != test.want || (err == nil) != (test.bad == "") || err != nil && !strings.Contains(err.Error(), test.bad) {
 				t.Errorf("read %d Components, %v, want %d and an error with %q", len(seen), err, test.want, test.bad)
 			}
