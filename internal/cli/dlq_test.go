@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/store"
 )
 
@@ -21,7 +21,7 @@ import (
 func (p *pipeline) refusing(t *testing.T) (accept func()) {
 	t.Helper()
 	var accepts atomic.Bool
-	p.registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	p.registry.SetFault(func(r *http.Request) *faults.Fault {
 		if accepts.Load() || r.Method != http.MethodPost || r.URL.Path != "/components/" {
 			return nil
 		}
@@ -30,7 +30,7 @@ func (p *pipeline) refusing(t *testing.T) (accept func()) {
 		if err != nil || !bytes.Contains(body, []byte(`"name":"bad`)) {
 			return nil
 		}
-		return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":"the name offends the registry"}`}
+		return &faults.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":"the name offends the registry"}`}
 	})
 	return func() { accepts.Store(true) }
 }
@@ -141,8 +141,8 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 	said(0, "leads default", "closed", "dead letters: 0", "last full sync", "last reconcile", "all is well")
 	sameShape(t, "status", ctl(t, "status", "-o", "json").stdout)
 
-	p.registry.SetFault(func(*http.Request) *refregistry.Fault {
-		return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for repairs"}`}
+	p.registry.SetFault(func(*http.Request) *faults.Fault {
+		return &faults.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for repairs"}`}
 	})
 	manifest(t, dir, "shop", "catalog", "2.0.0")
 	said(1, "open", "closed for repairs", "circuit breaker open since")

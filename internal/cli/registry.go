@@ -46,7 +46,7 @@ func serveRegistry(c *cli.Context) error {
 		return err
 	}
 	log := ops.NewLogger(ops.Config{LogLevel: "INFO", LogFormat: "console"}, c.App.ErrWriter)
-	served := refregistry.New(refregistry.Config{APIKey: key.Reveal(), Log: log})
+	served := refregistry.New(refregistry.Config{APIKey: key.Reveal()})
 	listener, err := net.Listen("tcp", c.String("listen"))
 	if err != nil {
 		return fmt.Errorf("serve the registry: %w: choose a free address with --listen", err)

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/cli"
 	"odasync/internal/logtest"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/replay"
 )
 
@@ -44,11 +45,11 @@ func interrupted(t *testing.T, args []string, when func() bool) (replay.Result, 
 
 // slow makes every write take a while, so that there is a middle.
 func slow(registry *refregistry.Server) {
-	registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	registry.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == http.MethodGet {
 			return nil
 		}
-		return &refregistry.Fault{Delay: 2 * time.Millisecond}
+		return &faults.Fault{Delay: 2 * time.Millisecond}
 	})
 }
 
@@ -135,7 +136,7 @@ func TestReplayIsRunByOneProcess(t *testing.T) {
 	p.fill(t, 20)
 	built, url := another(t, refregistry.Config{})
 	hang := make(chan struct{})
-	built.SetFault(func(r *http.Request) *refregistry.Fault {
+	built.SetFault(func(r *http.Request) *faults.Fault {
 		<-hang
 		return nil
 	})
@@ -168,8 +169,8 @@ func TestReplayToARegistryThatIsAway(t *testing.T) {
 				registry, url = another(t, refregistry.Config{})
 				args = append(args, "--to", url)
 			}
-			registry.SetFault(func(*http.Request) *refregistry.Fault {
-				return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for today"}`}
+			registry.SetFault(func(*http.Request) *faults.Fault {
+				return &faults.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for today"}`}
 			})
 			t.Setenv("COMPONENT_REGISTRY_RETRY_DELAY", "100ms")
 			first, got := replayed(t, 2, args...)
@@ -196,9 +197,9 @@ func TestReplayOutlivesAShortOutage(t *testing.T) {
 	built, url := another(t, refregistry.Config{})
 	t.Setenv("COMPONENT_REGISTRY_RETRY_DELAY", "100ms")
 	away := time.Now().Add(1500 * time.Millisecond)
-	built.SetFault(func(r *http.Request) *refregistry.Fault {
+	built.SetFault(func(r *http.Request) *faults.Fault {
 		if posted(built) > 10 && time.Now().Before(away) {
-			return &refregistry.Fault{Reset: true, After: r.Method == http.MethodPost} // an answer that is lost
+			return &faults.Fault{Reset: true, After: r.Method == http.MethodPost} // an answer that is lost
 		}
 		return nil
 	})

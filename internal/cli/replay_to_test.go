@@ -15,6 +15,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 )
 
 // TestReplayBuildsAnotherRegistry compares what is built from the stream with the registry that syncers feed.
@@ -32,7 +33,7 @@ func TestReplayBuildsAnotherRegistry(t *testing.T) {
 		t.Fatalf("the live registry shows %d components", len(shown))
 	}
 	built, url := another(t, refregistry.Config{APIKey: "other-s3cr3t"})
-	built.SetFault(func(r *http.Request) *refregistry.Fault {
+	built.SetFault(func(r *http.Request) *faults.Fault {
 		if got := r.Header.Get("Authorization"); got != "Bearer other-s3cr3t" {
 			t.Errorf("a request with the credentials %q", got)
 		}
@@ -126,14 +127,14 @@ func TestReplayOfEveryEvent(t *testing.T) {
 	// Each component is created once and changed five times, four components at a time: the thirtieth change is in the middle
 	// of some. From then on there is time to interrupt.
 	var changes atomic.Int32
-	built.SetFault(func(r *http.Request) *refregistry.Fault {
+	built.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/components/") {
 			changes.Add(1)
 		}
 		if changes.Load() < 30 {
 			return nil
 		}
-		return &refregistry.Fault{Delay: 100 * time.Millisecond}
+		return &faults.Fault{Delay: 100 * time.Millisecond}
 	})
 	args := []string{"--all", "--every-event", "--to", url, "--concurrency", "4"}
 	first, cut := interrupted(t, args, func() bool { return changes.Load() >= 30 })
@@ -177,7 +178,7 @@ func TestReplayKeepsTheLiveKeyToItself(t *testing.T) {
 	p := newPipeline(t)
 	p.fill(t, 1)
 	built, url := another(t, refregistry.Config{})
-	built.SetFault(func(r *http.Request) *refregistry.Fault {
+	built.SetFault(func(r *http.Request) *faults.Fault {
 		if got := r.Header.Get("Authorization"); got != "" {
 			t.Errorf("a request with the credentials %q", got)
 		}

@@ -99,7 +99,7 @@ func run(c *cli.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("embed the registry: %w: choose another --registry-listen, or set COMPONENT_REGISTRY_URL to use the registry that runs there", err)
 		}
-		registry := refregistry.New(refregistry.Config{APIKey: syncing.Registry.APIKey.Reveal(), Log: env.Log})
+		registry := refregistry.New(refregistry.Config{APIKey: syncing.Registry.APIKey.Reveal()})
 		background.Go(func() error { return refregistry.Serve(embedded, listener, registry, env.Log) })
 		syncing.Registry.URL = "http://" + listener.Addr().String()
 		say("embedded reference registry at %s, content in memory", syncing.Registry.URL)

@@ -14,7 +14,7 @@ import (
 	"odasync/internal/cli"
 	"odasync/internal/component"
 	"odasync/internal/logtest"
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 )
 
 // shown lists what the registry shows, as name and version.
@@ -167,9 +167,9 @@ func TestSyncWhereNothingCanBeRead(t *testing.T) {
 
 func TestSyncThatIsNotDone(t *testing.T) {
 	long := strings.Repeat("n", 101)
-	refuse := func(r *http.Request) *refregistry.Fault {
+	refuse := func(r *http.Request) *faults.Fault {
 		if r.Method == http.MethodPost && r.URL.Path == "/components/" {
-			return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":"the name is taboo"}`}
+			return &faults.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":"the name is taboo"}`}
 		}
 		return nil
 	}

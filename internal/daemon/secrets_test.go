@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"odasync/internal/daemon"
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/tracing/tracingtest"
 )
 
@@ -42,13 +42,13 @@ func TestNothingShowsASecret(t *testing.T) {
 				}
 				return 0, ""
 			})
-			p.registry.SetFault(func(r *http.Request) *refregistry.Fault {
+			p.registry.SetFault(func(r *http.Request) *faults.Fault {
 				echo := fmt.Sprintf(`{"detail":"you sent %s"}`, r.Header.Get("Authorization"))
 				if denied.CompareAndSwap(false, true) {
-					return &refregistry.Fault{Status: http.StatusUnauthorized, Body: echo}
+					return &faults.Fault{Status: http.StatusUnauthorized, Body: echo}
 				}
 				if r.Method == http.MethodPost && r.URL.Path == "/components/" {
-					return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: echo}
+					return &faults.Fault{Status: http.StatusUnprocessableEntity, Body: echo}
 				}
 				return nil
 			})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/tracing/tracingtest"
 )
 
@@ -37,9 +37,9 @@ func TestOneTraceFromTheClusterToTheRegistry(t *testing.T) {
 			}
 			// The first write fails, so that the message comes again.
 			var failed atomic.Bool
-			p.registry.SetFault(func(r *http.Request) *refregistry.Fault {
+			p.registry.SetFault(func(r *http.Request) *faults.Fault {
 				if r.Method == http.MethodPost && r.URL.Path == "/components/" && failed.CompareAndSwap(false, true) {
-					return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: "not now"}
+					return &faults.Fault{Status: http.StatusServiceUnavailable, Body: "not now"}
 				}
 				return nil
 			})

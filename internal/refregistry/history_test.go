@@ -1,20 +1,23 @@
-package refregistry
+package refregistry_test
 
 import (
+	"odasync/internal/refregistry/faults"
+	v1 "odasync/internal/refregistry/v1"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/refregistrytest"
+
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestHistoryRecordsWhatTookEffect(t *testing.T) {
-	s, c := start(t, Config{RecordHistory: true})
-	seed(c)
+	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+	c.Seed()
 	before := len(s.History())
 	for _, w := range [][3]string{
 		{"PUT", "/labels/1", `{"value":"red"}`},
@@ -32,23 +35,25 @@ func TestHistoryRecordsWhatTookEffect(t *testing.T) {
 		{"DELETE", "/components/9", ""},
 		{"PUT", "/components/2", `{"name":""}`},
 	} {
-		c.do(w[0], w[1], w[2])
+		c.Do(w[0], w[1], w[2])
 	}
 	writes := s.History()
-	want := []Write{
-		{Method: "PUT", Kind: KindLabel, ID: 1, Body: []byte(`{"value":"red"}`)},
-		{Method: "PUT", Kind: KindRegistry, Registry: "above", ID: 2, Body: []byte(`{"name":"above"}`)},
-		{Method: "PUT", Kind: KindComponent, Registry: "self", Component: "stock", ID: 2, Body: []byte(`{"name":"stock"}`)},
-		{Method: "PUT", Kind: KindAPI, Registry: "self", Component: "catalog", API: "tmf620", ID: 1, Body: []byte(`{"url":"u"}`)},
-		{Method: "PATCH", Kind: KindAPI, Registry: "self", Component: "catalog", API: "metrics", ID: 2, Body: []byte(`{"status":"ready"}`)},
-		{Method: "DELETE", Kind: KindAPI, Registry: "self", Component: "catalog", API: "tmf620", ID: 1},
-		{Method: "DELETE", Kind: KindComponent, Registry: "self", Component: "catalog", ID: 1},
-		{Method: "DELETE", Kind: KindRegistry, Registry: "above", ID: 2},
-		{Method: "DELETE", Kind: KindLabel, ID: 1},
+	want := []v1.Write{
+		{Method: "PUT", Kind: v1.KindLabel, ID: 1, Body: []byte(`{"value":"red"}`)},
+		{Method: "PUT", Kind: v1.KindRegistry, Registry: "above", ID: 2, Body: []byte(`{"name":"above"}`)},
+		{Method: "PUT", Kind: v1.KindComponent, Registry: "self", Component: "stock", ID: 2, Body: []byte(`{"name":"stock"}`)},
+		{Method: "PUT", Kind: v1.KindAPI, Registry: "self", Component: "catalog", API: "tmf620", ID: 1, Body: []byte(`{"url":"u"}`)},
+		{Method: "PATCH", Kind: v1.KindAPI, Registry: "self", Component: "catalog", API: "metrics", ID: 2, Body: []byte(`{"status":"ready"}`)},
+		{Method: "DELETE", Kind: v1.KindAPI, Registry: "self", Component: "catalog", API: "tmf620", ID: 1},
+		{Method: "DELETE", Kind: v1.KindComponent, Registry: "self", Component: "catalog", ID: 1},
+		{Method: "DELETE", Kind: v1.KindRegistry, Registry: "above", ID: 2},
+		{Method: "DELETE", Kind: v1.KindLabel, ID: 1},
 	}
-	if diff := cmp.Diff(want, writes[before:], cmpopts.IgnoreTypes(time.Time{}), cmpopts.IgnoreFields(Write{}, "Writer")); diff != "" {
-		t.Errorf("difference (-want +got):\n%s", diff)
+	var got []v1.Write
+	for _, w := range writes[before:] {
+		got = append(got, w.Write)
 	}
+	refregistrytest.Same(t, want, got)
 	for i, w := range writes {
 		if w.Start.After(w.Time) || w.Time.After(w.End) {
 			t.Errorf("write %d: start %v, time %v and end %v are not in order", i, w.Start, w.Time, w.End)
@@ -61,18 +66,18 @@ func TestHistoryRecordsWhatTookEffect(t *testing.T) {
 
 // TestHistoryNamesTheWriter tells writers apart by the user that they give, and by their connections.
 func TestHistoryNamesTheWriter(t *testing.T) {
-	s, c := start(t, Config{RecordHistory: true})
+	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
 	for i, user := range []string{"", "syncer-1"} {
-		req := c.request("POST", "/labels/", fmt.Sprintf(`{"key":"colour","value":"%d"}`, i))
+		req := c.Request("POST", "/labels/", fmt.Sprintf(`{"key":"colour","value":"%d"}`, i))
 		if user != "" {
 			req.SetBasicAuth(user, "secret")
 		}
-		if _, err := c.send(req); err != nil {
+		if _, err := c.Send(req); err != nil {
 			t.Fatal(err)
 		}
 	}
 	writes := s.History()
-	same(t, 2, len(writes))
+	refregistrytest.Same(t, 2, len(writes))
 	for i, want := range []string{"127.0.0.1:", "syncer-1 at 127.0.0.1:"} {
 		if got := writes[i].Writer; !strings.HasPrefix(got, want) || strings.Contains(got, "secret") {
 			t.Errorf("writer %d is %q, want %q and a port", i, got, want)
@@ -81,19 +86,19 @@ func TestHistoryNamesTheWriter(t *testing.T) {
 }
 
 func TestHistoryIsOff(t *testing.T) {
-	s, c := start(t, Config{})
-	seed(c)
-	same(t, 0, len(s.History()))
+	s, c := refregistrytest.Start(t, refregistry.Config{})
+	c.Seed()
+	refregistrytest.Same(t, 0, len(s.History()))
 }
 
 // A writer that was held up takes effect after a later one, with older
 // content: the history shows the overlap and the order.
 func TestHistoryShowsAStaleWrite(t *testing.T) {
-	s, c := start(t, Config{RecordHistory: true})
-	seed(c)
+	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+	c.Seed()
 	before := len(s.History())
 	held, struck := make(chan struct{}), make(chan struct{})
-	s.SetFault(func(r *http.Request) *Fault {
+	s.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Header.Get("Held") != "" {
 			close(struck)
 			<-held
@@ -102,22 +107,22 @@ func TestHistoryShowsAStaleWrite(t *testing.T) {
 	})
 	var older sync.WaitGroup
 	older.Go(func() {
-		req := c.request("PUT", "/components/1", `{"label_ids":[1]}`)
+		req := c.Request("PUT", "/components/1", `{"label_ids":[1]}`)
 		req.Header.Set("Held", "yes")
-		if _, err := c.send(req); err != nil {
+		if _, err := c.Send(req); err != nil {
 			t.Error(err)
 		}
 	})
 	<-struck
-	must[any](c, 200, "PUT", "/components/1", `{"label_ids":[2]}`)
+	c.Expect(200, "PUT", "/components/1", `{"label_ids":[2]}`)
 	close(held)
 	older.Wait()
 	writes := s.History()[before:]
 	if len(writes) != 2 {
 		t.Fatalf("%d writes, want 2", len(writes))
 	}
-	same(t, `{"label_ids":[2]}`, string(writes[0].Body))
-	same(t, `{"label_ids":[1]}`, string(writes[1].Body))
+	refregistrytest.Same(t, `{"label_ids":[2]}`, string(writes[0].Body))
+	refregistrytest.Same(t, `{"label_ids":[1]}`, string(writes[1].Body))
 	if !writes[0].Overlaps(writes[1]) || !writes[1].Overlaps(writes[0]) {
 		t.Error("the writes are not shown as overlapping")
 	}
@@ -128,20 +133,20 @@ func TestHistoryShowsAStaleWrite(t *testing.T) {
 
 func TestOverlaps(t *testing.T) {
 	at := func(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
-	a := Write{Start: at(10), End: at(20)}
+	a := refregistry.Write{Start: at(10), End: at(20)}
 	tests := []struct {
 		name  string
-		other Write
+		other refregistry.Write
 		want  bool
 	}{
-		{"before", Write{Start: at(1), End: at(9)}, false},
-		{"up to the start", Write{Start: at(1), End: at(10)}, false},
-		{"into it", Write{Start: at(1), End: at(11)}, true},
-		{"within", Write{Start: at(12), End: at(13)}, true},
-		{"around", Write{Start: at(1), End: at(30)}, true},
-		{"from the end", Write{Start: at(20), End: at(30)}, false},
-		{"still under way since before", Write{Start: at(1)}, true},
-		{"still under way since after", Write{Start: at(25)}, false},
+		{"before", refregistry.Write{Start: at(1), End: at(9)}, false},
+		{"up to the start", refregistry.Write{Start: at(1), End: at(10)}, false},
+		{"into it", refregistry.Write{Start: at(1), End: at(11)}, true},
+		{"within", refregistry.Write{Start: at(12), End: at(13)}, true},
+		{"around", refregistry.Write{Start: at(1), End: at(30)}, true},
+		{"from the end", refregistry.Write{Start: at(20), End: at(30)}, false},
+		{"still under way since before", refregistry.Write{Start: at(1)}, true},
+		{"still under way since after", refregistry.Write{Start: at(25)}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,11 @@
-package refregistry
+package refregistry_test
 
 import (
+	"odasync/internal/refregistry/faults"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/refregistrytest"
+
 	"bytes"
 	"context"
 	"errors"
@@ -24,16 +29,16 @@ func listen(t *testing.T) net.Listener {
 
 // serve runs Serve and returns a client of it and its end. Reading the log
 // before the end would be a race.
-func serve(t *testing.T, s *Server) (c *client, stop func(), end <-chan error, log *bytes.Buffer) {
+func serve(t *testing.T, s *refregistry.Server) (c *refregistrytest.Client, stop func(), end <-chan error, log *bytes.Buffer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	l, log := listen(t), &bytes.Buffer{}
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, l, s, zerolog.New(log)) }()
+	go func() { done <- refregistry.Serve(ctx, l, s, zerolog.New(log)) }()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &client{t: t, base: "http://" + l.Addr().String(), http: &http.Client{Transport: transport}}, cancel, done, log
+	return &refregistrytest.Client{TB: t, URL: "http://" + l.Addr().String(), HTTP: &http.Client{Transport: transport}}, cancel, done, log
 }
 
 func awaitEnd(t *testing.T, end <-chan error) error {
@@ -41,23 +46,23 @@ func awaitEnd(t *testing.T, end <-chan error) error {
 	select {
 	case err := <-end:
 		return err
-	case <-time.After(shutdownGrace / 2):
+	case <-time.After(5 * time.Second):
 		t.Fatal("Serve did not return")
 		return nil
 	}
 }
 
 func TestServeUntilTheContextEnds(t *testing.T) {
-	c, stop, end, log := serve(t, New(Config{}))
-	must[any](c, 200, "GET", "/health", "")
+	c, stop, end, log := serve(t, refregistry.New(refregistry.Config{}))
+	c.Expect(200, "GET", "/health", "")
 	stop()
 	if err := awaitEnd(t, end); err != nil {
 		t.Errorf("Serve returned %v", err)
 	}
-	if _, err := c.send(c.request("GET", "/health", "")); err == nil {
+	if _, err := c.Send(c.Request("GET", "/health", "")); err == nil {
 		t.Error("the listener is still open")
 	}
-	for _, word := range []string{"component registry listening", strings.TrimPrefix(c.base, "http://"), "component registry stopped"} {
+	for _, word := range []string{"component registry listening", strings.TrimPrefix(c.URL, "http://"), "component registry stopped"} {
 		if !strings.Contains(log.String(), word) {
 			t.Errorf("the log lacks %q: %s", word, log)
 		}
@@ -65,16 +70,16 @@ func TestServeUntilTheContextEnds(t *testing.T) {
 }
 
 func TestServeLetsRequestsFinish(t *testing.T) {
-	s := New(Config{})
+	s := refregistry.New(refregistry.Config{})
 	c, stop, end, _ := serve(t, s)
 	struck := make(chan struct{})
-	s.SetFault(func(*http.Request) *Fault {
+	s.SetFault(func(*http.Request) *faults.Fault {
 		close(struck)
-		return &Fault{Delay: 100 * time.Millisecond}
+		return &faults.Fault{Delay: 100 * time.Millisecond}
 	})
-	answered := make(chan response, 1)
+	answered := make(chan refregistrytest.Response, 1)
 	go func() {
-		res, err := c.send(c.request("POST", "/labels/", newLabel))
+		res, err := c.Send(c.Request("POST", "/labels/", refregistrytest.NewLabel))
 		if err != nil {
 			t.Error(err)
 		}
@@ -82,23 +87,23 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 	}()
 	<-struck
 	stop()
-	same(t, 201, (<-answered).status)
+	refregistrytest.Same(t, 201, (<-answered).Status)
 	if err := awaitEnd(t, end); err != nil {
 		t.Errorf("Serve returned %v", err)
 	}
 }
 
 func TestServeEndsHangingRequests(t *testing.T) {
-	s := New(Config{})
+	s := refregistry.New(refregistry.Config{})
 	c, stop, end, _ := serve(t, s)
 	struck := make(chan struct{})
-	s.SetFault(func(*http.Request) *Fault {
+	s.SetFault(func(*http.Request) *faults.Fault {
 		close(struck)
-		return &Fault{Hang: true}
+		return &faults.Fault{Hang: true}
 	})
 	failed := make(chan error, 1)
 	go func() {
-		_, err := c.send(c.request("GET", "/labels/", ""))
+		_, err := c.Send(c.Request("GET", "/labels/", ""))
 		failed <- err
 	}()
 	<-struck
@@ -116,7 +121,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	err := Serve(context.Background(), l, New(Config{}), zerolog.Nop())
+	err := refregistry.Serve(context.Background(), l, refregistry.New(refregistry.Config{}), zerolog.Nop())
 	if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), "serve component registry") {
 		t.Errorf("error %v, want that of the closed listener", err)
 	}

@@ -4,83 +4,87 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
+	"odasync/internal/refregistry/faults"
+	v1 "odasync/internal/refregistry/v1"
+	"odasync/internal/refregistry/web"
 )
 
 // maxBody is the largest request body that is read; a larger one gets 413.
 const maxBody = 1 << 20
 
-// Config holds the tunables; its zero value is an open registry in memory.
+// Config holds the tunables; its zero value is a registry without a key.
 type Config struct {
-	// APIKey, when set, is asked for as "Authorization: Bearer <key>" by
-	// everything except /health. The page for people takes it as the password
-	// of HTTP Basic too, with any user name.
+	// APIKey, when set, is required as "Authorization: Bearer <key>" by
+	// everything except /health. The page accepts it also as the password of
+	// HTTP Basic, with any user name.
 	APIKey string
-	// ShuffleLists lists rows in an order that is stable but not by id, as a
-	// database may that is not told to sort.
+	// ShuffleLists lists rows in an order that is stable but not by id, like a
+	// database that is not asked to sort.
 	ShuffleLists bool
 	// RecordHistory keeps every write for History. It grows without bound.
 	RecordHistory bool
-	// Log receives failures of the store; the zero Logger is silent.
-	Log zerolog.Logger
 	// Now dates what is written; nil is the system's clock.
 	Now func() time.Time
+}
+
+// contract is the API that a registry is served through. It brings its own
+// tables, which the store keeps.
+type contract interface {
+	http.Handler
+	// Operation names a request for Requests.
+	Operation(r *http.Request) string
+	// Refuse answers with an error in the contract's format.
+	Refuse(w http.ResponseWriter, status int, detail string)
 }
 
 // Server is a Component Registry. It is safe for concurrent use.
 type Server struct {
 	cfg     Config
-	store   store
-	mux     *http.ServeMux
+	store   *store
+	api     contract
 	handler http.Handler
-	names   map[string]string // from the mux's pattern to the operation's name
-	history *history          // nil unless recorded
-	fault   atomic.Pointer[func(*http.Request) *Fault]
+	history history
+	faults  faults.Injector
 
 	mu       sync.Mutex
 	requests map[string]int
 }
 
-// New returns an empty registry that keeps its content in memory.
-func New(cfg Config) *Server { return newServer(cfg, newMemoryStore(cfg.ShuffleLists)) }
-
-func newServer(cfg Config, content store) *Server {
+// New returns an empty registry.
+func New(cfg Config) *Server {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Server{
-		cfg:      cfg,
-		store:    content,
-		mux:      http.NewServeMux(),
-		names:    map[string]string{},
-		requests: map[string]int{},
+	s := &Server{cfg: cfg, store: newStore(cfg.ShuffleLists), requests: map[string]int{}}
+	s.history.off = !cfg.RecordHistory
+	api := v1.New(s.store, cfg.Now, s.history.record)
+	page := web.New(s.store, cfg.APIKey != "", cfg.Now)
+	for _, path := range web.Paths {
+		api.HandlePage(path, page)
 	}
-	if cfg.RecordHistory {
-		s.history = &history{}
-	}
-	s.register()
-	s.registerPage()
-	s.handler = s.observe(s.authorize(http.HandlerFunc(s.dispatch)))
+	s.api = api
+	s.handler = s.observe(s.faults.Handler(s.authorize(api), s.history.end))
 	return s
 }
 
-// Handler serves the API and the page for people.
+// Handler serves the API and the page.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-func (s *Server) now() time.Time { return s.cfg.Now() }
+// SetFault asks f about every request from now on, before the API key is
+// checked: see faults.Injector.
+func (s *Server) SetFault(f func(r *http.Request) *faults.Fault) { s.faults.Set(f) }
 
-// Requests returns how often each operation was called, by "METHOD /path/{id}";
-// refused and faulted calls count. A call that was redirected for its trailing
-// slash counts under the path it used ("GET /labels"), every other unknown one
-// under "*".
+// Requests returns how often each operation was called, by "METHOD /path/{id}",
+// including failed calls. A call that was redirected for its trailing slash
+// counts under the path it used ("GET /labels"), an unknown one under "*".
 func (s *Server) Requests() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,42 +98,27 @@ func (s *Server) ResetRequests() {
 	clear(s.requests)
 }
 
-// observe counts the request, reads its body, records the write that it may
-// turn into and lets a fault come in between.
+// observe counts the request, reads its body and opens the span of its write.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := s.operation(r)
+		name := s.api.Operation(r)
 		s.mu.Lock()
 		s.requests[name]++
 		s.mu.Unlock()
 
-		over := func() {}
-		if s.history != nil {
-			r, over = s.history.begin(r)
-			defer over()
-		}
-		// The body is read here so that a fault may look into it, and so that
-		// the server notices a client that leaves during a hang.
+		r = s.history.begin(r)
+		defer s.history.end(r)
+		// With the body read, the server notices a client that leaves during a hang.
 		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			var tooLarge *http.MaxBytesError
 			if !errors.As(err, &tooLarge) {
-				panic(http.ErrAbortHandler) // the client left in the middle of its body
+				panic(http.ErrAbortHandler) // the client left before its body was complete
 			}
-			s.answer(w, r, 0, nil, refuse(http.StatusRequestEntityTooLarge, "The request body is larger than %d bytes", maxBody))
+			s.api.Refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("The request body is larger than %d bytes", maxBody))
 			return
 		}
-		restore := func() { r.Body = io.NopCloser(bytes.NewReader(raw)) }
-
-		restore()
-		if choose := s.fault.Load(); choose != nil {
-			fault := (*choose)(r)
-			restore()
-			if fault != nil {
-				fault.strike(w, r, next, over)
-				return
-			}
-		}
+		r.Body = io.NopCloser(bytes.NewReader(raw))
 		next.ServeHTTP(w, r)
 	})
 }
@@ -139,22 +128,22 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 		switch {
 		case s.cfg.APIKey == "" || r.URL.Path == "/health" || s.hasKey(r):
 			next.ServeHTTP(w, r)
-		case isPage(r.URL.Path):
-			refusePage(w)
+		case web.Serves(r.URL.Path):
+			web.RequireKey(w)
 		default:
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			s.answer(w, r, 0, nil, refuse(http.StatusUnauthorized, "A valid API key is required"))
+			s.api.Refuse(w, http.StatusUnauthorized, "A valid API key is required")
 		}
 	})
 }
 
 // hasKey looks for the key as a Bearer token and, for the page alone, as the
-// password of HTTP Basic: were a browser to send it along to the API by itself,
-// any other site could write there.
+// password of HTTP Basic: a browser sends that with every request by itself, so
+// that any other site could write to the API.
 func (s *Server) hasKey(r *http.Request) bool {
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		if !isPage(r.URL.Path) {
+		if !web.Serves(r.URL.Path) {
 			return false
 		}
 		_, key, _ = r.BasicAuth() // without one the key is empty, and wrong

@@ -2,9 +2,11 @@ package refregistry
 
 import (
 	"cmp"
-	"context"
 	"math"
 	"slices"
+
+	v1 "odasync/internal/refregistry/v1"
+	"odasync/internal/refregistry/web"
 )
 
 // Snapshot is the whole content at one moment. Its lists are sorted by
@@ -26,7 +28,7 @@ type Label struct {
 
 // Registry has its labels resolved to key and value, like Component and API:
 // dangling references are left out, and of two values for a key the later in
-// the item's list shows.
+// the item's list is taken.
 type Registry struct {
 	ID              int64
 	Name, Type, URL string
@@ -50,55 +52,71 @@ type API struct {
 }
 
 // Snapshot returns the whole content. It is meant for tests and small
-// registries. A failing store is logged and shows as missing content.
+// registries.
 func (s *Server) Snapshot() Snapshot {
 	var out Snapshot
-	err := s.store.view(context.Background(), func(t *tables) error {
-		v := newViewer(t)
-		named := func(ids []int64) (map[string]string, error) {
-			rows, err := v.labels(ids)
-			labels := make(map[string]string, len(rows))
-			for _, row := range rows {
-				labels[row.Key] = row.Value
+	s.store.View(func(t *v1.Tables) {
+		labels := func(ids []int64) map[string]string {
+			labels := make(map[string]string, len(ids))
+			for _, id := range ids {
+				if row, ok := t.Labels.Get(id); ok {
+					labels[row.Key] = row.Value
+				}
 			}
-			return labels, err
+			return labels
 		}
-		var err error
-		if out.Labels, err = collect(t.labels, func(r labelRow) (Label, error) {
-			return Label{ID: r.ID, Key: r.Key, Value: r.Value}, nil
-		}); err != nil {
-			return err
+		for _, r := range all(t.Labels) {
+			out.Labels = append(out.Labels, Label{ID: r.ID, Key: r.Key, Value: r.Value})
 		}
-		if out.Registries, err = collect(t.registries, func(r registryRow) (Registry, error) {
-			labels, err := named(r.LabelIDs)
-			return Registry{ID: r.ID, Name: r.Name, Type: r.Type, URL: r.URL, Labels: labels}, err
-		}); err != nil {
-			return err
+		for _, r := range all(t.Registries) {
+			out.Registries = append(out.Registries, Registry{ID: r.ID, Name: r.Name, Type: r.Type, URL: r.URL, Labels: labels(r.LabelIDs)})
 		}
-		if out.Components, err = collect(t.components, func(r componentRow) (Component, error) {
-			labels, err := named(r.LabelIDs)
-			return Component{ID: r.ID, Registry: r.Registry, Name: r.Name, Labels: labels}, err
-		}); err != nil {
-			return err
+		for _, r := range all(t.Components) {
+			out.Components = append(out.Components, Component{ID: r.ID, Registry: r.Registry, Name: r.Name, Labels: labels(r.LabelIDs)})
 		}
-		out.APIs, err = collect(t.apis, func(r apiRow) (API, error) {
-			labels, err := named(r.LabelIDs)
-			api := API{
+		for _, r := range all(t.APIs) {
+			out.APIs = append(out.APIs, API{
 				ID: r.ID, Registry: r.Registry, Component: r.Component, Name: r.Name,
-				URL: r.URL, Status: r.Status, Labels: labels,
-			}
-			if r.Specification != nil {
-				api.Specification = *r.Specification
-			}
-			return api, err
-		})
-		return err
+				URL: r.URL, Specification: text(r.Specification), Status: r.Status, Labels: labels(r.LabelIDs),
+			})
+		}
 	})
-	if err != nil {
-		s.cfg.Log.Error().Err(err).Msg("registry snapshot failed")
-	}
 	out.sort()
 	return out
+}
+
+// Content implements web.Registry.
+func (s *store) Content() web.Content {
+	out := web.Content{Labels: map[int64]web.Label{}}
+	s.View(func(t *v1.Tables) {
+		for _, r := range all(t.Labels) {
+			out.Labels[r.ID] = web.Label{ID: r.ID, Key: r.Key, Value: r.Value}
+		}
+		for _, r := range all(t.Registries) {
+			out.Registries = append(out.Registries, r.Name)
+		}
+		for _, r := range all(t.Components) {
+			out.Components = append(out.Components, web.Component{
+				ID: r.ID, Registry: r.Registry, Name: r.Name, LabelIDs: r.LabelIDs, Changed: r.Changed,
+			})
+		}
+		for _, r := range all(t.APIs) {
+			out.APIs = append(out.APIs, web.API{
+				ID: r.ID, Registry: r.Registry, Component: r.Component, Name: r.Name, URL: r.URL,
+				Specification: text(r.Specification), Status: r.Status, LabelIDs: r.LabelIDs, Changed: r.Changed,
+			})
+		}
+	})
+	return out
+}
+
+func all[R any](t v1.Table[R]) []R { return t.Page(v1.Selection{}, 0, math.MaxInt) }
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 func (s Snapshot) sort() {
@@ -115,20 +133,4 @@ func (s Snapshot) sort() {
 		return cmp.Or(cmp.Compare(a.Registry, b.Registry), cmp.Compare(a.Component, b.Component),
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-}
-
-func collect[R, V any](t table[R], show func(R) (V, error)) ([]V, error) {
-	rows, err := t.page(selection{}, 0, math.MaxInt)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]V, 0, len(rows))
-	for _, row := range rows {
-		shown, err := show(row)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, shown)
-	}
-	return out, nil
 }

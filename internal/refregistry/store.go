@@ -1,131 +1,199 @@
 package refregistry
 
 import (
-	"context"
-	"errors"
-	"time"
+	"slices"
+	"sync"
+
+	v1 "odasync/internal/refregistry/v1"
 )
 
-// errNoRow says that a table has no row of the id or pair asked for.
-var errNoRow = errors.New("no such row")
-
-// A store keeps the four tables and isolates transactions: view may run beside
-// other views, update runs alone. The function given to update checks
-// everything before its first write, so a store need not undo for rules' sake;
-// a store that can fail rolls back when the function returns an error.
-type store interface {
-	view(ctx context.Context, fn func(*tables) error) error
-	update(ctx context.Context, fn func(*tables) error) error
+// store keeps everything in maps behind one lock: transactions last
+// microseconds, since answers are encoded after the lock is released. A further
+// contract has its tables beside v1's.
+type store struct {
+	mu sync.RWMutex
+	v1 v1.Tables
 }
 
-// tables are only valid inside the transaction that they were handed to.
-type tables struct {
-	labels     table[labelRow]
-	registries table[registryRow]
-	components table[componentRow]
-	apis       table[apiRow]
+func newStore(shuffled bool) *store {
+	rank := ranking(shuffled)
+	return &store{v1: v1.Tables{
+		Labels:     newTable[v1.LabelRow](rank),
+		Registries: newTable[v1.RegistryRow](rank),
+		Components: newTable[v1.ComponentRow](rank),
+		APIs:       newTable[v1.APIRow](rank),
+	}}
 }
 
-// A table holds the rows of one kind. Rows are values: neither side changes a
-// row, or a slice inside it, after handing it over.
-type table[R any] interface {
-	// insert stores the row under the next id, which it returns with the row.
-	insert(row R) (R, error)
-	// get returns the row, or errNoRow.
-	get(id int64) (R, error)
-	// find returns the row with the lowest id among those of one pair, or
-	// errNoRow.
-	find(p pair) (R, error)
-	// replace stores a new version of an existing row.
-	replace(row R) error
-	remove(id int64) error
-	// page skips and limits the selected rows in the table's own stable order.
-	page(sel selection, skip, limit int) ([]R, error)
-	count() (int, error)
+// View implements v1.Store.
+func (s *store) View(fn func(*v1.Tables)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	fn(&s.v1)
 }
 
-// record is what a store must know about a row to index it.
-type record[R any] interface {
-	rowID() int64
-	withID(id int64) R
-	pair() pair
-	state() string
+// Update implements v1.Store.
+func (s *store) Update(fn func(*v1.Tables)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fn(&s.v1)
 }
 
-// pair is what rows are looked up by: a label's key and value, a registry's
-// name, a component's registry and name, an API's registry and component.
-type pair struct{ first, second string }
-
-// selection narrows a page; an empty field does not. A second without a first
-// is not used by any caller.
-type selection struct{ first, second, state string }
-
-type labelRow struct {
-	Key       string `json:"key"`
-	Value     string `json:"value"`
-	ID        int64  `json:"id"`
-	CreatedAt string `json:"created_at"`
-}
-
-func (r labelRow) rowID() int64             { return r.ID }
-func (r labelRow) withID(id int64) labelRow { r.ID = id; return r }
-func (r labelRow) pair() pair               { return pair{r.Key, r.Value} }
-func (r labelRow) state() string            { return "" }
-
-type registryRow struct {
-	ID        int64
-	Name      string
-	Type      string
-	URL       string
-	LabelIDs  []int64
-	CreatedAt string
-}
-
-func (r registryRow) rowID() int64                { return r.ID }
-func (r registryRow) withID(id int64) registryRow { r.ID = id; return r }
-func (r registryRow) pair() pair                  { return pair{r.Name, ""} }
-func (r registryRow) state() string               { return "" }
-
-type componentRow struct {
-	ID        int64
-	Registry  string
-	Name      string
-	LabelIDs  []int64
-	CreatedAt string
-	// Changed is when the component, or an API of its, changed last, in
-	// microseconds since 1970. v1 does not show it.
-	Changed int64
-}
-
-func (r componentRow) rowID() int64                 { return r.ID }
-func (r componentRow) withID(id int64) componentRow { r.ID = id; return r }
-func (r componentRow) pair() pair                   { return pair{r.Registry, r.Name} }
-func (r componentRow) state() string                { return "" }
-
-type apiRow struct {
-	ID            int64
-	Registry      string
-	Component     string
-	Name          string
-	URL           string
-	Specification *string
-	Status        string
-	LabelIDs      []int64
-	CreatedAt     string
-	Changed       int64
-}
-
-func (r apiRow) rowID() int64           { return r.ID }
-func (r apiRow) withID(id int64) apiRow { r.ID = id; return r }
-func (r apiRow) pair() pair             { return pair{r.Registry, r.Component} }
-func (r apiRow) state() string          { return r.Status }
-
-// timestamp writes a time as v1 does: UTC without a zone, and with
-// microseconds unless they are zero.
-func timestamp(t time.Time) string {
-	t = t.UTC().Truncate(time.Microsecond)
-	if t.Nanosecond() == 0 {
-		return t.Format("2006-01-02T15:04:05")
+// ranking orders rows by id, or, shuffled, in an order that looks random and is
+// stable.
+func ranking(shuffled bool) func(id int64) uint64 {
+	if shuffled {
+		return scatter
 	}
-	return t.Format("2006-01-02T15:04:05.000000")
+	return func(id int64) uint64 { return uint64(id) }
+}
+
+// scatter is the finalizer of splitmix64. It is a bijection, so no two ids
+// share a rank.
+func scatter(id int64) uint64 {
+	x := uint64(id) + 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// table keeps its id lists sorted by rank. With ranks that grow with the ids an
+// insertion is an append.
+type table[R v1.Row[R]] struct {
+	rank    func(int64) uint64
+	last    int64
+	rows    map[int64]R
+	order   []int64
+	byFirst map[string][]int64 // by the pair's first half
+	byPair  map[v1.Pair][]int64
+}
+
+func newTable[R v1.Row[R]](rank func(int64) uint64) *table[R] {
+	return &table[R]{rank: rank, rows: map[int64]R{}, byFirst: map[string][]int64{}, byPair: map[v1.Pair][]int64{}}
+}
+
+// Insert implements v1.Table.
+func (t *table[R]) Insert(row R) R {
+	t.last++
+	row = row.WithID(t.last)
+	t.rows[t.last] = row
+	t.order = t.include(t.order, t.last)
+	t.link(row)
+	return row
+}
+
+// Get implements v1.Table.
+func (t *table[R]) Get(id int64) (R, bool) {
+	row, ok := t.rows[id]
+	return row, ok
+}
+
+// Find implements v1.Table.
+func (t *table[R]) Find(pair v1.Pair) (R, bool) {
+	ids := t.byPair[pair]
+	if len(ids) == 0 {
+		var none R
+		return none, false
+	}
+	return t.Get(slices.Min(ids))
+}
+
+// Replace implements v1.Table.
+func (t *table[R]) Replace(row R) {
+	old, ok := t.Get(row.RowID())
+	if !ok {
+		return
+	}
+	if old.Pair() != row.Pair() {
+		t.unlink(old)
+		t.link(row)
+	}
+	t.rows[row.RowID()] = row
+}
+
+// Remove implements v1.Table.
+func (t *table[R]) Remove(id int64) {
+	row, ok := t.Get(id)
+	if !ok {
+		return
+	}
+	delete(t.rows, id)
+	t.order = t.exclude(t.order, id)
+	t.unlink(row)
+}
+
+// Page implements v1.Table.
+func (t *table[R]) Page(sel v1.Selection, skip, limit int) []R {
+	ids := t.order
+	switch {
+	case sel.Second != "":
+		ids = t.byPair[v1.Pair{First: sel.First, Second: sel.Second}]
+	case sel.First != "":
+		ids = t.byFirst[sel.First]
+	}
+	if sel.State == "" {
+		// Every id is wanted, so that the page is a slice, however far in.
+		ids = ids[min(skip, len(ids)):]
+		skip = 0
+	}
+	page := make([]R, 0, min(limit, len(ids)))
+	for _, id := range ids {
+		if len(page) == limit {
+			break
+		}
+		row := t.rows[id]
+		if sel.State != "" && row.State() != sel.State {
+			continue
+		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		page = append(page, row)
+	}
+	return page
+}
+
+// Count implements v1.Table.
+func (t *table[R]) Count() int { return len(t.rows) }
+
+func (t *table[R]) link(row R) {
+	pair, id := row.Pair(), row.RowID()
+	t.byFirst[pair.First] = t.include(t.byFirst[pair.First], id)
+	t.byPair[pair] = t.include(t.byPair[pair], id)
+}
+
+func (t *table[R]) unlink(row R) {
+	pair, id := row.Pair(), row.RowID()
+	if t.byFirst[pair.First] = t.exclude(t.byFirst[pair.First], id); len(t.byFirst[pair.First]) == 0 {
+		delete(t.byFirst, pair.First)
+	}
+	if t.byPair[pair] = t.exclude(t.byPair[pair], id); len(t.byPair[pair]) == 0 {
+		delete(t.byPair, pair)
+	}
+}
+
+func (t *table[R]) include(ids []int64, id int64) []int64 {
+	at, _ := t.position(ids, id)
+	return slices.Insert(ids, at, id)
+}
+
+func (t *table[R]) exclude(ids []int64, id int64) []int64 {
+	at, found := t.position(ids, id)
+	if !found {
+		return ids
+	}
+	return slices.Delete(ids, at, at+1)
+}
+
+func (t *table[R]) position(ids []int64, id int64) (int, bool) {
+	return slices.BinarySearchFunc(ids, t.rank(id), func(other int64, rank uint64) int {
+		switch r := t.rank(other); {
+		case r < rank:
+			return -1
+		case r > rank:
+			return 1
+		}
+		return 0
+	})
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"odasync/internal/control"
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/stream"
 	"odasync/internal/target"
 	"odasync/test/testenv"
@@ -35,8 +35,8 @@ func TestReconcile_DuringConstantChanges(t *testing.T) {
 	t.Logf("seed %d", seed)
 	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 0)), env.Namespaces, 25)
 	ctx, stop := context.WithCancel(t.Context())
-	env.Registry.SetFault(func(*http.Request) *refregistry.Fault { // so that more is under way at a time
-		return &refregistry.Fault{Delay: 3 * time.Millisecond}
+	env.Registry.SetFault(func(*http.Request) *faults.Fault { // so that more is under way at a time
+		return &faults.Fault{Delay: 3 * time.Millisecond}
 	})
 	var acts atomic.Int64
 	var loop sync.WaitGroup

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -44,11 +45,11 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 	calls := env.Registry.Calls()
 
 	built := testenv.NewRegistry(t)
-	built.SetFault(func(r *http.Request) *refregistry.Fault {
+	built.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == http.MethodGet {
 			return nil
 		}
-		return &refregistry.Fault{Delay: 5 * time.Millisecond} // so that there is a middle
+		return &faults.Fault{Delay: 5 * time.Millisecond} // so that there is a middle
 	})
 	replay := procs.Spec{
 		Name: "replay", Program: "ctl",

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/testenv"
 )
 
@@ -26,11 +26,11 @@ func TestPoison_OneComponentAlone(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, when  string
-		fault       refregistry.Fault
+		fault       faults.Fault
 		concurrency string
 	}{
-		{"timeout", "when its requests hang, with a concurrency of 1", refregistry.Fault{Hang: true}, "1"},
-		{"403", "when a firewall refuses it with 403", refregistry.Fault{Status: http.StatusForbidden, Body: "blocked by the firewall"}, "16"},
+		{"timeout", "when its requests hang, with a concurrency of 1", faults.Fault{Hang: true}, "1"},
+		{"403", "when a firewall refuses it with 403", faults.Fault{Status: http.StatusForbidden, Body: "blocked by the firewall"}, "16"},
 	} {
 		t.Run(test.when, func(t *testing.T) {
 			t.Parallel()
@@ -45,13 +45,13 @@ func TestPoison_OneComponentAlone(t *testing.T) {
 }
 
 // poison has the fault strike whatever creates one component or an API of it.
-func (f *fleet) failOne(fault refregistry.Fault) {
+func (f *fleet) failOne(fault faults.Fault) {
 	f.Helper()
 	const others, atMost = 30, 30 * time.Second
 	f.apply("before", "1")
 	f.AwaitInSync(testenv.Timeout)
 
-	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
 		if subject(r) != "sick" {
 			return nil
 		}
@@ -103,14 +103,14 @@ func TestRetryAfter_Capped(t *testing.T) {
 	f.AwaitInSync(testenv.Timeout)
 
 	asked := newNames()
-	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
 		user, _, _ := r.BasicAuth()
 		name := subject(r)
 		if user != "syncer-1" || name == "" {
 			return nil
 		}
 		asked.add(name)
-		return &refregistry.Fault{Status: http.StatusTooManyRequests, RetryAfter: "3600", Body: "come back in an hour"}
+		return &faults.Fault{Status: http.StatusTooManyRequests, RetryAfter: "3600", Body: "come back in an hour"}
 	})
 	for i := range components {
 		f.apply(fmt.Sprintf("item-%d", i), "1")

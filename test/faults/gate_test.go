@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/procs"
 )
 
@@ -32,7 +32,7 @@ func newGate(t *testing.T, held func(*http.Request) bool) *gate {
 }
 
 // fault is what refregistry.Server.SetFault asks.
-func (g *gate) fault(r *http.Request) *refregistry.Fault {
+func (g *gate) fault(r *http.Request) *faults.Fault {
 	if !g.matches(r) {
 		return nil
 	}

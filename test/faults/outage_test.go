@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -33,8 +33,8 @@ func TestRegistry_Outage(t *testing.T) {
 	}{
 		{"refused", (*testenv.Registry).Stop, (*testenv.Registry).Start, false},
 		{"503", func(r *testenv.Registry) {
-			r.SetFault(func(*http.Request) *refregistry.Fault {
-				return &refregistry.Fault{Status: http.StatusServiceUnavailable}
+			r.SetFault(func(*http.Request) *faults.Fault {
+				return &faults.Fault{Status: http.StatusServiceUnavailable}
 			})
 		}, func(r *testenv.Registry) { r.SetFault(nil) }, true},
 	} {

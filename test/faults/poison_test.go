@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/testenv"
 )
 
@@ -18,7 +18,7 @@ func TestPoison_ClearsItself(t *testing.T) {
 	const namespace, lasts = "faults-poison", 30 * time.Second
 	f := newFleet(t, namespace)
 	well := time.Now().Add(lasts)
-	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
 		if time.Now().After(well) || r.Method != http.MethodPost || r.URL.Path != "/exposed-apis/" {
 			return nil
 		}
@@ -27,7 +27,7 @@ func TestPoison_ClearsItself(t *testing.T) {
 		if err != nil || !bytes.Contains(body, []byte("poisonous")) {
 			return nil
 		}
-		return &refregistry.Fault{Status: http.StatusInternalServerError, Body: `{"detail":"integrity error"}`}
+		return &faults.Fault{Status: http.StatusInternalServerError, Body: `{"detail":"integrity error"}`}
 	})
 	f.Apply(testenv.Component(namespace, "bad", "1", "poisonous"))
 	f.apply("good", "1")

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 )
 
 // weather decides what the registry does to a request: always a little slow and lossy, and at times a fault.
@@ -18,20 +18,20 @@ type registryFaults struct {
 }
 
 // fault is what refregistry.Server.SetFault asks.
-func (w *registryFaults) fault(r *http.Request) *refregistry.Fault {
+func (w *registryFaults) fault(r *http.Request) *faults.Fault {
 	if s := w.current.Load(); s != nil && s.meets(r) {
 		switch s.kind {
 		case unavailable:
-			return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
+			return &faults.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
 		case tooMany:
-			return &refregistry.Fault{Status: http.StatusTooManyRequests, RetryAfter: "1", Body: "slow down"}
+			return &faults.Fault{Status: http.StatusTooManyRequests, RetryAfter: "1", Body: "slow down"}
 		case hanging:
-			return &refregistry.Fault{Hang: true, After: rand.IntN(2) == 0}
+			return &faults.Fault{Hang: true, After: rand.IntN(2) == 0}
 		case unauthorized:
-			return &refregistry.Fault{Status: http.StatusUnauthorized, Body: "who are you"}
+			return &faults.Fault{Status: http.StatusUnauthorized, Body: "who are you"}
 		}
 	}
-	fault := &refregistry.Fault{}
+	fault := &faults.Fault{}
 	if r.Method != http.MethodGet {
 		fault.Delay = rand.N(50 * time.Millisecond) // so that much is under way when somebody is killed
 	}

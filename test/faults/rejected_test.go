@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/testenv"
 )
 
@@ -22,7 +22,7 @@ func TestRejected_OneAmongMany(t *testing.T) {
 	const count, namespace, words, atMost = 500, "faults-rejected", "the registry takes no such name", 2 * time.Second
 	f := newFleet(t, namespace)
 	var tolerant atomic.Bool
-	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
 		if tolerant.Load() || r.Method != http.MethodPost || r.URL.Path != "/exposed-apis/" {
 			return nil
 		}
@@ -30,7 +30,7 @@ func TestRejected_OneAmongMany(t *testing.T) {
 		if err != nil || !bytes.Contains(body, []byte("offending")) {
 			return nil
 		}
-		return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":[{"loc":["body","name"],"msg":"` + words + `"}]}`}
+		return &faults.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":[{"loc":["body","name"],"msg":"` + words + `"}]}`}
 	})
 	f.Apply(testenv.Component(namespace, "bad", "1", "offending"))
 	for i := range count - 1 {

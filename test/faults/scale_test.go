@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -33,7 +33,7 @@ func TestSyncers_Scale(t *testing.T) {
 	}
 	f.Must(filling.Wait())
 	f.Eventually(time.Minute, "the backlog is in the stream", func() error { return f.published(f.watchers[0], components) })
-	f.Registry.SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Delay: latency} })
+	f.Registry.SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Delay: latency} })
 
 	env := map[string]string{"SYNC_CONCURRENCY": "4"}
 	f.sync(1, env)

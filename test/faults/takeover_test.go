@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -27,12 +27,12 @@ func TestSyncer_TakesOverClaims(t *testing.T) {
 	f.AwaitInSync(testenv.Timeout)
 
 	arrived := make(chan struct{}, 100)
-	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
 		if !strings.HasPrefix(subject(r), "held-") {
 			return nil
 		}
 		arrived <- struct{}{}
-		return &refregistry.Fault{Hang: true}
+		return &faults.Fault{Hang: true}
 	})
 	for i := range count {
 		f.apply(fmt.Sprintf("held-%d", i), "1")
@@ -140,11 +140,11 @@ func TestSyncer_FrozenWithLostResponse(t *testing.T) {
 	f.apply("late", "1")
 	f.AwaitInSync(testenv.Timeout)
 
-	f.Registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
 		if user, _, _ := r.BasicAuth(); r.Method != http.MethodPut || user != frozen.Spec.Name {
 			return nil
 		}
-		return &refregistry.Fault{Hang: true, After: true}
+		return &faults.Fault{Hang: true, After: true}
 	})
 	f.apply("late", "2")
 	f.Eventually(testenv.Timeout, "the write takes effect", func() error { return f.expectVersion("late", "2") })

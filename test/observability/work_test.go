@@ -14,7 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -58,14 +58,14 @@ func (env *pipeline) start() (targets []target) {
 }
 
 // fault makes the registry a little slow, and answers 503 while it is away.
-func (env *pipeline) fault(r *http.Request) *refregistry.Fault {
+func (env *pipeline) fault(r *http.Request) *faults.Fault {
 	if env.away.Load() {
-		return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
+		return &faults.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
 	}
 	if body, err := io.ReadAll(r.Body); err == nil && r.Method == http.MethodPost && strings.Contains(string(body), refused) {
-		return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail": "this name is not taken"}`}
+		return &faults.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail": "this name is not taken"}`}
 	}
-	return &refregistry.Fault{Delay: rand.N(20 * time.Millisecond)}
+	return &faults.Fault{Delay: rand.N(20 * time.Millisecond)}
 }
 
 // work changes the cluster for a while, and breaks one thing after the other.

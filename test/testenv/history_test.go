@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 )
 
 // TestExamine does to a registry by hand what must not happen, and sees that it is found.
@@ -51,7 +51,7 @@ func TestExamine(t *testing.T) {
 	send(http.MethodDelete, fmt.Sprintf("/exposed-apis/%d", again), nil)
 	expect("it was mended", [5]int{0, 1, 0, 1, 0})
 
-	registry.SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Delay: 200 * time.Millisecond} })
+	registry.SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Delay: 200 * time.Millisecond} })
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() { send(http.MethodPut, component, map[string]any{"label_ids": []int64{two}}) })

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -133,7 +134,7 @@ func TestListReadsAgainWhenRowsMove(t *testing.T) {
 				b.rawLabel("filler", fmt.Sprint(i))
 			}
 			pages := 0
-			b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
+			b.server.Load().SetFault(func(r *http.Request) *faults.Fault {
 				if r.Method == "GET" && r.URL.Path == pathLabels {
 					pages++
 					if test.harm != nil {
@@ -203,7 +204,7 @@ func TestAPIsOfOthersAreNotTouchedWhenTheFilterDoesNotWork(t *testing.T) {
 	c := sample("catalog", "products")
 	first := b.apply(v, c, target.Previous{})
 	b.apply(v, sample("other", "theirs"), target.Previous{})
-	b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
+	b.server.Load().SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == "GET" && r.URL.Path == pathAPIs {
 			query := r.URL.Query()
 			query.Del("component_name")
@@ -224,9 +225,9 @@ func TestAPIsOfOthersAreNotTouchedWhenTheFilterDoesNotWork(t *testing.T) {
 func TestAnEntryThatNoListShowsIsBelievedOnce(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
-	b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
+	b.server.Load().SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == "GET" && r.URL.Path == pathRegistries {
-			return &refregistry.Fault{Status: 200, Body: `[{"id":1,"name":"self","created_at":"another form"}]`}
+			return &faults.Fault{Status: 200, Body: `[{"id":1,"name":"self","created_at":"another form"}]`}
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -198,7 +199,7 @@ func TestShownReadsPagesAndWritesNothing(t *testing.T) {
 
 func TestShownOfARegistryThatIsAway(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
-	b.server.Load().SetFault(on(10, "GET", pathAPIs, refregistry.Fault{Status: 503}))
+	b.server.Load().SetFault(on(10, "GET", pathAPIs, faults.Fault{Status: 503}))
 	v := b.adapter()
 	_, err := v.Actual(t.Context())
 	fails(t, err, target.ClassUnavailable, "503")

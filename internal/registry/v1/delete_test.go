@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -150,7 +151,7 @@ func TestDeleteCountsWhatAnotherDeletedAsDone(t *testing.T) {
 		v := b.adapter()
 		c := sample("catalog", "products")
 		first := b.apply(v, c, target.Previous{})
-		b.server.Load().SetFault(on(1, "DELETE", path, refregistry.Fault{After: true, Status: 404, Body: `{"detail":"not found"}`}))
+		b.server.Load().SetFault(on(1, "DELETE", path, faults.Fault{After: true, Status: 404, Body: `{"detail":"not found"}`}))
 		if _, err := v.Delete(t.Context(), keyOf(c), recordOf(first)); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -55,7 +56,7 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 			if name == "of a deleted entry" {
 				changes = append(changes, renamed)
 			}
-			b.server.Load().SetFault(on(1, test.method, test.path, refregistry.Fault{After: true, Reset: true}))
+			b.server.Load().SetFault(on(1, test.method, test.path, faults.Fault{After: true, Reset: true}))
 			result, err := b.adapter(changes...).Apply(t.Context(), keyOf(want), want, start)
 			fails(t, err, target.ClassUnavailable, test.method)
 
@@ -82,21 +83,21 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 
 func TestFailuresOverTheWire(t *testing.T) {
 	tests := map[string]struct {
-		fault refregistry.Fault
+		fault faults.Fault
 		class target.Class
 		words []string
 		wait  time.Duration
 	}{
-		"down":      {fault: refregistry.Fault{Status: 503, RetryAfter: "7"}, class: target.ClassUnavailable, words: []string{"HTTP 503"}, wait: 7 * time.Second},
-		"busy":      {fault: refregistry.Fault{Status: 429, RetryAfter: "3", Body: `{"detail":"slow down"}`}, class: target.ClassRateLimited, words: []string{"slow down"}, wait: 3 * time.Second},
-		"wrong key": {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, words: []string{"HTTP 401: no"}},
-		"wrong URL": {fault: refregistry.Fault{Status: 404, Body: `<html>nothing here</html>`}, class: target.ClassUnauthorized, words: []string{"GET /labels/: HTTP 404"}},
+		"down":      {fault: faults.Fault{Status: 503, RetryAfter: "7"}, class: target.ClassUnavailable, words: []string{"HTTP 503"}, wait: 7 * time.Second},
+		"busy":      {fault: faults.Fault{Status: 429, RetryAfter: "3", Body: `{"detail":"slow down"}`}, class: target.ClassRateLimited, words: []string{"slow down"}, wait: 3 * time.Second},
+		"wrong key": {fault: faults.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, words: []string{"HTTP 401: no"}},
+		"wrong URL": {fault: faults.Fault{Status: 404, Body: `<html>nothing here</html>`}, class: target.ClassUnauthorized, words: []string{"GET /labels/: HTTP 404"}},
 		"no registry": {
-			fault: refregistry.Fault{Status: 200, Body: "<html>Welcome</html>"}, class: target.ClassUnauthorized,
+			fault: faults.Fault{Status: 200, Body: "<html>Welcome</html>"}, class: target.ClassUnauthorized,
 			words: []string{"GET /labels/: HTTP 200", "not what a v1 Component Registry sends", "COMPONENT_REGISTRY_URL"},
 		},
-		"reset": {fault: refregistry.Fault{Reset: true}, class: target.ClassUnavailable, words: []string{"GET /labels/", "reset"}},
-		"hang":  {fault: refregistry.Fault{Hang: true}, class: target.ClassUnavailable, words: []string{"no answer within 1s"}},
+		"reset": {fault: faults.Fault{Reset: true}, class: target.ClassUnavailable, words: []string{"GET /labels/", "reset"}},
+		"hang":  {fault: faults.Fault{Hang: true}, class: target.ClassUnavailable, words: []string{"no answer within 1s"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +107,7 @@ func TestFailuresOverTheWire(t *testing.T) {
 					cfg.Timeout = config.Duration(time.Second)
 				}
 			})
-			b.server.Load().SetFault(func(*http.Request) *refregistry.Fault { return &test.fault })
+			b.server.Load().SetFault(func(*http.Request) *faults.Fault { return &test.fault })
 			c := sample("catalog", "products")
 			_, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
 			fails(t, err, test.class, test.words...)
@@ -139,7 +140,7 @@ func TestHealth(t *testing.T) {
 	if err := v.Health(t.Context()); err != nil {
 		t.Error(err)
 	}
-	b.server.Load().SetFault(on(1, "GET", pathHealth, refregistry.Fault{Status: 500}))
+	b.server.Load().SetFault(on(1, "GET", pathHealth, faults.Fault{Status: 500}))
 	fails(t, v.Health(t.Context()), target.ClassUnavailable, "GET /health: HTTP 500")
 	if all := b.server.Load().Requests(); all["GET /health"] != 2 || len(all) != 1 {
 		t.Errorf("requests = %v", all)
@@ -153,7 +154,7 @@ func TestNoRequestStartsAfterTheContextEnded(t *testing.T) {
 		v := b.adapter()
 		ctx, cancel := context.WithCancel(t.Context())
 		var served, after atomic.Int32
-		b.server.Load().SetFault(func(*http.Request) *refregistry.Fault {
+		b.server.Load().SetFault(func(*http.Request) *faults.Fault {
 			switch served.Add(1) {
 			case n + 1:
 				cancel()
@@ -192,11 +193,11 @@ func TestACallerWhoseContextEndsDoesNotHarmThoseWhoWait(t *testing.T) {
 	v := b.adapter()
 	entered := make(chan struct{})
 	var once sync.Once
-	b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
-		var hang *refregistry.Fault
+	b.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+		var hang *faults.Fault
 		once.Do(func() {
 			close(entered)
-			hang = &refregistry.Fault{Hang: true}
+			hang = &faults.Fault{Hang: true}
 		})
 		return hang
 	})
@@ -235,13 +236,13 @@ func TestSecretsStayInside(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapterWith(NewMetrics(prometheus.NewRegistry()), zerolog.New(&logged), change)
 			var sent atomic.Value
-			b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
+			b.server.Load().SetFault(func(r *http.Request) *faults.Fault {
 				sent.Store(r.Header.Get("Authorization"))
-				return &refregistry.Fault{Status: 401, Body: `{"detail":"bad credentials ` + key + password + `"}`}
+				return &faults.Fault{Status: 401, Body: `{"detail":"bad credentials ` + key + password + `"}`}
 			})
 			c := sample("catalog")
 			_, refusal := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
-			b.server.Load().SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Reset: true} })
+			b.server.Load().SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Reset: true} })
 			_, reset := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
 			if refusal == nil || reset == nil {
 				t.Fatal("both should fail")
@@ -292,7 +293,7 @@ func TestMetricsCountByTemplate(t *testing.T) {
 	v := b.adapterWith(NewMetrics(gatherer), zerolog.Nop())
 	c := sample("catalog", "products")
 	first := b.apply(v, c, target.Previous{})
-	b.server.Load().SetFault(on(2, "GET", "/components/1", refregistry.Fault{Reset: true})) // net/http repeats a GET once
+	b.server.Load().SetFault(on(2, "GET", "/components/1", faults.Fault{Reset: true})) // net/http repeats a GET once
 	_, err := v.Apply(t.Context(), keyOf(c), c, recordOf(first))
 	fails(t, err, target.ClassUnavailable)
 	b.apply(v, c, recordOf(first))

@@ -19,6 +19,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -225,10 +226,10 @@ func fails(t *testing.T, err error, class target.Class, words ...string) {
 }
 
 // on makes a fault for the next n requests of a method whose path begins with the prefix.
-func on(n int32, method, prefix string, fault refregistry.Fault) func(*http.Request) *refregistry.Fault {
+func on(n int32, method, prefix string, fault faults.Fault) func(*http.Request) *faults.Fault {
 	var left atomic.Int32
 	left.Store(n)
-	return func(r *http.Request) *refregistry.Fault {
+	return func(r *http.Request) *faults.Fault {
 		if r.Method != method || !strings.HasPrefix(r.URL.Path, prefix) || left.Add(-1) < 0 {
 			return nil
 		}

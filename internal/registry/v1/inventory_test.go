@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -324,7 +325,7 @@ func TestAnInventoryFailsWhole(t *testing.T) {
 			b := newBench(t, refregistry.Config{})
 			v := b.adapter()
 			b.apply(v, sample("catalog", "products"), target.Previous{})
-			b.server.Load().SetFault(on(100, "GET", path, refregistry.Fault{Status: 503}))
+			b.server.Load().SetFault(on(100, "GET", path, faults.Fault{Status: 503}))
 			err := v.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("told of %+v before the failure", e) })
 			fails(t, err, target.ClassUnavailable)
 		})

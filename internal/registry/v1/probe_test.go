@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -59,20 +60,20 @@ func TestTrialKeepsTheAddressThatStands(t *testing.T) {
 
 func TestTrialTellsOfFaults(t *testing.T) {
 	tests := map[string]struct {
-		fault  refregistry.Fault
+		fault  faults.Fault
 		of     string // the method; empty for every request
 		class  target.Class
 		words  []string
 		health bool // is well all the same
 	}{
-		"an internal error":            {fault: refregistry.Fault{Status: 500}, class: target.ClassUnavailable, words: []string{"HTTP 500"}},
-		"an internal error of a write": {fault: refregistry.Fault{Status: 500}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
-		"a wrong key":                  {fault: refregistry.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, words: []string{"HTTP 401: no"}},
-		"a key that may not write":     {fault: refregistry.Fault{Status: 403}, of: "PUT", class: target.ClassUnauthorized, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
-		"too many requests":            {fault: refregistry.Fault{Status: 429, RetryAfter: "3"}, class: target.ClassRateLimited, words: []string{"HTTP 429"}},
-		"no answer":                    {fault: refregistry.Fault{Hang: true}, class: target.ClassUnavailable, words: []string{"no answer within 1s"}},
-		"no answer to a write":         {fault: refregistry.Fault{Hang: true}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: no answer"}, health: true},
-		"a reset":                      {fault: refregistry.Fault{Reset: true}, class: target.ClassUnavailable, words: []string{"reset"}},
+		"an internal error":            {fault: faults.Fault{Status: 500}, class: target.ClassUnavailable, words: []string{"HTTP 500"}},
+		"an internal error of a write": {fault: faults.Fault{Status: 500}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
+		"a wrong key":                  {fault: faults.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, words: []string{"HTTP 401: no"}},
+		"a key that may not write":     {fault: faults.Fault{Status: 403}, of: "PUT", class: target.ClassUnauthorized, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
+		"too many requests":            {fault: faults.Fault{Status: 429, RetryAfter: "3"}, class: target.ClassRateLimited, words: []string{"HTTP 429"}},
+		"no answer":                    {fault: faults.Fault{Hang: true}, class: target.ClassUnavailable, words: []string{"no answer within 1s"}},
+		"no answer to a write":         {fault: faults.Fault{Hang: true}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: no answer"}, health: true},
+		"a reset":                      {fault: faults.Fault{Reset: true}, class: target.ClassUnavailable, words: []string{"reset"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +85,7 @@ func TestTrialTellsOfFaults(t *testing.T) {
 				}
 			})
 			before := b.snapshot()
-			b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
+			b.server.Load().SetFault(func(r *http.Request) *faults.Fault {
 				if test.of != "" && r.Method != test.of {
 					return nil
 				}
@@ -144,7 +145,7 @@ func TestTrialWithoutItsEntry(t *testing.T) {
 func TestProbesEndWithTheirContext(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
-	b.server.Load().SetFault(func(*http.Request) *refregistry.Fault { return &refregistry.Fault{Hang: true} })
+	b.server.Load().SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Hang: true} })
 	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "trial": v.WriteProbe} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/target"
 )
 
@@ -149,9 +150,9 @@ func TestAWipeAmongManyApplies(t *testing.T) {
 func TestARegistryThatKeepsChangingEndsInAFailure(t *testing.T) {
 	b := newBench(t, refregistry.Config{})
 	v := b.adapter()
-	b.server.Load().SetFault(func(r *http.Request) *refregistry.Fault {
+	b.server.Load().SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == "POST" && r.URL.Path == pathComponents {
-			return &refregistry.Fault{Status: 400, Body: `{"detail":"Component 'catalog' already exists"}`}
+			return &faults.Fault{Status: 400, Body: `{"detail":"Component 'catalog' already exists"}`}
 		}
 		return nil
 	})

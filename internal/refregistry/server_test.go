@@ -1,0 +1,108 @@
+package refregistry_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/refregistrytest"
+)
+
+func TestAPIKey(t *testing.T) {
+	const key = "correct horse"
+	tests := []struct {
+		name, path, authorization string
+		status                    int
+	}{
+		{"right key", "/labels/", "Bearer " + key, 200},
+		{"scheme in another case", "/labels/", "bearer " + key, 200},
+		{"no key", "/labels/", "", 401},
+		{"wrong key", "/labels/", "Bearer wrong", 401},
+		{"key without a scheme", "/labels/", key, 401},
+		{"other scheme", "/labels/", "Basic " + key, 401},
+		{"no key on an unknown path", "/nothing", "", 401},
+		{"no key on a redirect", "/labels", "", 401},
+		{"stats without a key", "/stats", "", 401},
+		{"health without a key", "/health", "", 200},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, c := refregistrytest.Start(t, refregistry.Config{APIKey: key})
+			req := c.Request("GET", tt.path, "")
+			req.Header.Set("Authorization", tt.authorization)
+			if tt.authorization == "" {
+				req.Header.Del("Authorization")
+			}
+			got, err := c.Send(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Status != tt.status {
+				t.Errorf("status %d, want %d", got.Status, tt.status)
+			}
+			if tt.status == 401 {
+				refregistrytest.Same(t, `{"detail":"A valid API key is required"}`, got.Body)
+				refregistrytest.Same(t, "Bearer", got.Header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+}
+
+func TestBodyLimit(t *testing.T) {
+	s, c := refregistrytest.Start(t, refregistry.Config{})
+	c.Registry("self")
+	c.Component("self", "catalog")
+	const frame = `{"registry_name":"self","component_name":"catalog","name":"a","url":"u","oas_specification":""}`
+	fill := func(size int) string {
+		return frame[:len(frame)-2] + strings.Repeat("x", size-len(frame)) + frame[len(frame)-2:]
+	}
+	c.Expect(201, "POST", "/exposed-apis/", fill(1<<20))
+	got := c.Do("POST", "/exposed-apis/", fill(1<<20+1))
+	if got.Status != 413 || !strings.Contains(got.Body, `"detail"`) {
+		t.Errorf("answer %d %s, want a 413 with its detail", got.Status, got.Body)
+	}
+	refregistrytest.Same(t, 1, len(s.Snapshot().APIs))
+}
+
+func TestRequests(t *testing.T) {
+	s, c := refregistrytest.Start(t, refregistry.Config{})
+	c.Seed()
+	refregistrytest.Same(t, map[string]int{"POST /labels/": 2, "POST /registries/": 2, "POST /components/": 2, "POST /exposed-apis/": 3}, s.Requests())
+	s.ResetRequests()
+	refregistrytest.Same(t, map[string]int{}, s.Requests())
+
+	for _, path := range []string{"/labels/1", "/labels/2", "/labels/77", "/labels/x", "/labels/?limit=0", "/labels", "/health", "/health/", "/nothing", "/labels/1/2"} {
+		c.Do("GET", path, "")
+	}
+	c.Do("PATCH", "/exposed-apis/1/status", `{"status":"ready"}`)
+	c.Do("PUT", "/components/1", `{}`)
+	c.Do("BREW", "/labels/", "")
+	c.Do("HEAD", "/labels/", "")
+	refregistrytest.Same(t, map[string]int{
+		"GET /labels/{id}": 4, "GET /labels/": 1, "GET /labels": 1, "GET /health": 1, "GET /health/": 1,
+		"PATCH /exposed-apis/{id}/status": 1, "PUT /components/{id}": 1, "*": 4,
+	}, s.Requests())
+}
+
+func TestClientThatLeavesInTheMiddleOfItsBody(t *testing.T) {
+	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "POST /labels/ HTTP/1.1\r\nHost: registry\r\nContent-Length: %d\r\n\r\n%s", len(refregistrytest.NewLabel)+1, refregistrytest.NewLabel); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if answer, _ := io.ReadAll(conn); len(answer) != 0 { // the connection's end is what is waited for
+		t.Errorf("answer %q, want none", answer)
+	}
+	refregistrytest.Same(t, 0, len(s.Snapshot().Labels))
+	c.Expect(201, "POST", "/labels/", refregistrytest.NewLabel)
+}

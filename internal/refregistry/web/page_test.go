@@ -1,0 +1,243 @@
+package web_test
+
+import (
+	"odasync/internal/refregistry/web"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/refregistrytest"
+
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startAt serves a registry whose clock the test moves.
+func startAt(t *testing.T, cfg refregistry.Config) (*refregistrytest.Client, *refregistrytest.Clock) {
+	t.Helper()
+	at := refregistrytest.Noon()
+	cfg.Now = at.Now
+	_, c := refregistrytest.Start(t, cfg)
+	return c, at
+}
+
+// page gets the page at a path and demands its status.
+func page(t *testing.T, c *refregistrytest.Client, want int, path string) string {
+	t.Helper()
+	got := c.Do("GET", path, "")
+	if got.Status != want || got.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Fatalf("GET %s: status %d %s, want %d and HTML", path, got.Status, got.Header.Get("Content-Type"), want)
+	}
+	return got.Body
+}
+
+// matches finds the first group of every match, without space around it.
+func matches(body, expression string) []string {
+	out := []string{}
+	for _, match := range regexp.MustCompile(`(?s)`+expression).FindAllStringSubmatch(body, -1) {
+		out = append(out, strings.Join(strings.Fields(match[1]), " "))
+	}
+	return out
+}
+
+func TestPageShowsComponents(t *testing.T) {
+	for _, path := range web.Paths {
+		t.Run(path, func(t *testing.T) {
+			c, at := startAt(t, refregistry.Config{})
+			c.Seed()
+			docs := c.Label("developerUI", "https://docs.example.org/tmf620")
+			c.Expect(200, "PUT", "/exposed-apis/1", fmt.Sprintf(
+				`{"status":"ready","oas_specification":"https://specs.example.org/620","label_ids":[1,2,%d,%d]}`, docs, c.Label("segment", "core")))
+			at.Advance(3 * time.Minute)
+			body := page(t, c, 200, path)
+			refregistrytest.Same(t, []string{"inventory", "catalog"}, matches(body, `<h2>(.*?)</h2>`))
+			refregistrytest.Same(t, []string{"tmf637", "metrics", "tmf620"}, matches(body, `<h3>(.*?)</h3>`))
+			refregistrytest.Same(t, []string{"pending", "pending", "ready"}, matches(body, `<span class="state \w+">(\w+)</span>`))
+			refregistrytest.Same(t, []string{"3 min ago", "3 min ago"}, matches(body, `<time datetime="2026-05-04T12:00:00Z" title="4 May 2026, 12:00:00 UTC">(.*?)</time>`))
+			refregistrytest.Same(t, []string{"http://example.org/tmf637", "http://example.org/metrics", "http://example.org/tmf620"}, matches(body, `<a class="url" href="(.*?)"`))
+			refregistrytest.Same(t, []string{"https://specs.example.org/620"}, matches(body, `<a href="([^"]*)"[^>]*>specification`))
+			refregistrytest.Same(t, []string{"https://docs.example.org/tmf620"}, matches(body, `<a href="([^"]*)"[^>]*>developer UI`))
+			// Of the API's labels only those that the component lacks; the address of its pages is a link already.
+			refregistrytest.Same(t, []string{"<span>segment=</span>core", "<span>domain=</span>product", "<span>team=</span>blue"}, matches(body, `<li><a href="\?q=[^"]*">(.*?)</a>`))
+			refregistrytest.Same(t, []string{"self", "up"}, matches(body, `<option>(.*?)</option>`))
+			for _, words := range []string{"<b>2</b> components", "<b>3</b> APIs", "<b>1</b> ready", "<b>2</b> pending", "1–2 of 2, newest changes first"} {
+				if !strings.Contains(body, words) {
+					t.Errorf("the page lacks %q", words)
+				}
+			}
+		})
+	}
+}
+
+func TestPaging(t *testing.T) {
+	c, at := startAt(t, refregistry.Config{ShuffleLists: true})
+	c.Registry("self")
+	c.Label("team", "a&b")
+	var want []string
+	for i := range 120 {
+		at.Advance(time.Second)
+		name := fmt.Sprintf("c%03d", i)
+		c.Component("self", name, 1)
+		want = append([]string{name}, want...)
+	}
+	const search = "q=team%3Da%26b&registry=self&follow=on"
+	tests := []struct {
+		query        string
+		first, last  int
+		newer, older []string
+	}{
+		{"", 0, 50, nil, []string{"?page=2"}},
+		{"page=1", 0, 50, nil, []string{"?page=2"}},
+		{"page=2", 50, 100, []string{"?"}, []string{"?page=3"}},
+		{"page=3", 100, 120, []string{"?page=2"}, nil},
+		{"page=99", 100, 120, []string{"?page=2"}, nil},
+		{"page=-1", 0, 50, nil, []string{"?page=2"}},
+		{"page=two", 0, 50, nil, []string{"?page=2"}},
+		{search + "&page=2", 50, 100, []string{"?follow=on&q=team%3Da%26b&registry=self"}, []string{"?follow=on&page=3&q=team%3Da%26b&registry=self"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.query, func(t *testing.T) {
+			body := page(t, c, 200, "/?"+tt.query)
+			refregistrytest.Same(t, want[tt.first:tt.last], matches(body, `<h2>(.*?)</h2>`))
+			refregistrytest.Same(t, append([]string{}, tt.newer...), unescaped(matches(body, `rel="prev" href="(.*?)"`)))
+			refregistrytest.Same(t, append([]string{}, tt.older...), unescaped(matches(body, `rel="next" href="(.*?)"`)))
+			if !strings.Contains(body, fmt.Sprintf("%d–%d of 120", tt.first+1, tt.last)) {
+				t.Error("the page does not tell what it shows")
+			}
+		})
+	}
+}
+
+func unescaped(links []string) []string {
+	out := []string{}
+	for _, link := range links {
+		out = append(out, strings.ReplaceAll(link, "&amp;", "&"))
+	}
+	return out
+}
+
+func TestFollowingReloads(t *testing.T) {
+	_, c := refregistrytest.Start(t, refregistry.Config{})
+	c.Seed()
+	const reload = `<meta http-equiv="refresh" content="5">`
+	for path, follows := range map[string]bool{"/": false, "/?follow=on": true, "/?follow=on&q=none": true} {
+		if body := page(t, c, 200, path); strings.Contains(body, reload) != follows {
+			t.Errorf("%s reloads: %v, want %v", path, !follows, follows)
+		}
+	}
+}
+
+func TestPageEscapes(t *testing.T) {
+	_, c := refregistrytest.Start(t, refregistry.Config{})
+	const code = `<script>alert('"&')</script>`
+	quoted := strings.ReplaceAll(code, `"`, `\"`)
+	c.Expect(201, "POST", "/registries/", `{"name":"`+quoted+`","type":"self","url":"u"}`)
+	c.Expect(201, "POST", "/labels/", `{"key":"`+quoted+`","value":"`+quoted+`"}`)
+	c.Expect(201, "POST", "/components/", `{"registry_name":"`+quoted+`","name":"`+quoted+`","label_ids":[1]}`)
+	c.Expect(201, "POST", "/exposed-apis/", `{"registry_name":"`+quoted+`","component_name":"`+quoted+`","name":"`+quoted+
+		`","url":"javascript:`+quoted+`","oas_specification":"`+quoted+`"}`)
+	for _, path := range []string{"/", "/?q=" + url.QueryEscape(code), "/?q=script&registry=" + url.QueryEscape(code), "/?q=nothing" + url.QueryEscape(code)} {
+		body := page(t, c, 200, path)
+		if strings.Contains(body, "<script") {
+			t.Errorf("%s has a script", path)
+		}
+		if strings.Contains(body, `href="javascript:`) || strings.Contains(body, "ZgotmplZ") {
+			t.Errorf("%s has a link that is code", path)
+		}
+	}
+}
+
+func TestEmptyPage(t *testing.T) {
+	_, c := refregistrytest.Start(t, refregistry.Config{})
+	body := page(t, c, 200, "/")
+	for _, words := range []string{"No components yet", "COMPONENT_REGISTRY_URL=" + c.URL + " bin/ctl run", "post components"} {
+		if !strings.Contains(body, words) {
+			t.Errorf("the page lacks %q", words)
+		}
+	}
+	if strings.Contains(body, "Authorization") {
+		t.Error("the page speaks of a key that is not needed")
+	}
+	_, locked := refregistrytest.Start(t, refregistry.Config{APIKey: "s3cret"})
+	body = page(t, locked, 200, "/")
+	if !strings.Contains(body, "Authorization: Bearer") || strings.Contains(body, "s3cret") {
+		t.Error("the page does not tell how to send the key, or tells the key")
+	}
+}
+
+func TestPageKey(t *testing.T) {
+	const key = "s3cret"
+	basic := func(user, password string) string {
+		req, _ := http.NewRequest("GET", "/", nil) // a valid request
+		req.SetBasicAuth(user, password)
+		return req.Header.Get("Authorization")
+	}
+	tests := []struct {
+		name, path, authorization string
+		status                    int
+	}{
+		{"no key", "/", "", 401},
+		{"key as the password", "/", basic("anybody", key), 200},
+		{"without a user", "/components-gui", basic("", key), 200},
+		{"key as the user", "/", basic(key, ""), 401},
+		{"wrong password", "/", basic("anybody", "wrong"), 401},
+		{"broken", "/", "Basic %", 401},
+		{"token", "/", "Bearer " + key, 200},
+		{"wrong token", "/", "Bearer wrong", 401},
+		{"password for the API", "/components/", basic("anybody", key), 401},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, c := refregistrytest.Start(t, refregistry.Config{APIKey: key})
+			req := c.Request("GET", tt.path, "")
+			req.Header.Set("Authorization", tt.authorization)
+			got, err := c.Send(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refregistrytest.Same(t, tt.status, got.Status)
+			if tt.status == 401 && web.Serves(tt.path) {
+				refregistrytest.Same(t, `Basic realm="Component Registry", charset="UTF-8"`, got.Header.Get("WWW-Authenticate"))
+				if !strings.Contains(got.Body, "any user name, and the API key as the password") {
+					t.Errorf("the page does not tell how to get in: %s", got.Body)
+				}
+			}
+		})
+	}
+}
+
+func TestPageHeaders(t *testing.T) {
+	_, c := refregistrytest.Start(t, refregistry.Config{})
+	got := c.Do("GET", "/", "")
+	policy := got.Header.Get("Content-Security-Policy")
+	for _, part := range []string{"default-src 'none'", "style-src 'sha256-", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
+		if !strings.Contains(policy, part) {
+			t.Errorf("the content policy lacks %q: %s", part, policy)
+		}
+	}
+	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
+		t.Errorf("the content policy allows too much: %s", policy)
+	}
+	refregistrytest.Same(t, []string{"nosniff", "no-referrer", "no-store"}, []string{
+		got.Header.Get("X-Content-Type-Options"), got.Header.Get("Referrer-Policy"), got.Header.Get("Cache-Control"),
+	})
+}
+
+func TestPageRoutes(t *testing.T) {
+	s, c := refregistrytest.Start(t, refregistry.Config{})
+	tests := []struct {
+		method, path string
+		status       int
+	}{
+		{"POST", "/", 405}, {"DELETE", "/components-gui", 405}, {"HEAD", "/", 405}, {"GET", "/components-gui/", 307}, {"GET", "/index.html", 404},
+	}
+	for _, tt := range tests {
+		refregistrytest.Same(t, tt.status, c.Do(tt.method, tt.path, "").Status)
+	}
+	page(t, c, 200, "/")
+	page(t, c, 200, "/components-gui")
+	refregistrytest.Same(t, map[string]int{"GET /": 1, "GET /components-gui": 1, "GET /components-gui/": 1, "*": 4}, s.Requests())
+}

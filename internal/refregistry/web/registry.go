@@ -1,0 +1,45 @@
+package web
+
+import "time"
+
+// Registry is what the page reads.
+type Registry interface {
+	// Content returns everything at one moment. Slices inside it are not
+	// changed afterwards, by neither side.
+	Content() Content
+}
+
+// Content is the whole content of a registry, in any order.
+type Content struct {
+	Labels     map[int64]Label
+	Registries []string // names
+	Components []Component
+	APIs       []API
+}
+
+// Label is referred to by its id. References may dangle.
+type Label struct {
+	ID         int64
+	Key, Value string
+}
+
+// Component has an id other than zero. Its registry may be gone.
+type Component struct {
+	ID             int64
+	Registry, Name string
+	LabelIDs       []int64
+	Changed        time.Time // of the component or one of its APIs
+}
+
+// API belongs to a component, which may be gone. Specification is empty for
+// none.
+type API struct {
+	ID                        int64
+	Registry, Component, Name string
+	URL, Specification        string
+	Status                    string
+	LabelIDs                  []int64
+	Changed                   time.Time
+}
+
+const statusReady = "ready"
