@@ -7,10 +7,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X odasync/internal/ops.version=$(VERSION) -X odasync/internal/ops.commit=$(COMMIT)
 # The programs depend on source, Go version and LDFLAGS alone, not on folder, clone or machine. The Dockerfile has them too.
-# Without grpcnotrace a page of gRPC that nobody serves keeps 12 MB of unused code in each program.
+# Without grpcnotrace a debug page of gRPC, which is never served, keeps 12 MB of unused code in each program.
 REPRODUCIBLE := -trimpath -buildvcs=false -tags=grpcnotrace
 CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 # Where tests and demo find what is built here.
 export DEVCLUSTER_BIN := $(CURDIR)/bin/devcluster
