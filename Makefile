@@ -9,7 +9,32 @@ LDFLAGS := -s -w -X odasync/internal/ops.version=$(VERSION) -X odasync/internal/
 # The programs depend on source, Go version and LDFLAGS alone, not on folder, clone or machine. The Dockerfile has them too.
 # Without grpcnotrace a debug page of gRPC, which is never served, keeps 12 MB of unused code in each program.
 REPRODUCIBLE := -trimpath -buildvcs=false -tags=grpcnotrace
+
+# Tools, at fixed versions. $(call tool,URL) is the stamp of one in bin/tools: another version is installed anew.
+GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+HELM        := helm.sh/helm/v3/cmd/helm@v3.22.0
+KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+PROMTOOL    := github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+# The Kubernetes version that helm renders for without a cluster, as in helm's own releases.
+HELM_KUBERNETES := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37
+
+tool = bin/tools/.$(notdir $(1))
+bin/tools/.%:
+	GOBIN=$(CURDIR)/bin/tools go install -ldflags '$(HELM_KUBERNETES)' $(filter %/$*,$(GOLANGCI) $(HELM) $(KUBECONFORM) $(PROMTOOL) $(CYCLONEDX))
+	touch $@
+
+# $(call system,NAMES,CONDITION,PACKAGES) installs what the condition misses from the distribution's packages. RUNLEVEL keeps
+# packages from starting services.
+define system
+	@{ $(2); } >/dev/null || { \
+		if [ -z "$${NO_INSTALL:-}" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo 'installing $(1) with apt-get'; \
+			apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(3) >/dev/null; \
+		else echo 'install $(1) first (Debian and Ubuntu: apt-get install $(3))'; exit 1; fi; }
+endef
+HAS_CHROMIUM   := command -v chromium chromium-browser google-chrome
+HAS_PROMETHEUS := command -v prometheus
 
 # Where tests and demo find what is built here.
 export DEVCLUSTER_BIN := $(CURDIR)/bin/devcluster
@@ -20,7 +45,7 @@ export CGO_ENABLED    := 0
 ##@ Use
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## static bin/watcher, bin/syncer and bin/ctl
@@ -37,42 +62,48 @@ try: build ## watcher, syncer, NATS and a registry in one process, on the files 
 
 ##@ Check
 .PHONY: test
-test: build servers browser prometheus ## unit, integration and end-to-end tests with the race detector
+test: announce build servers browser prometheus $(call tool,$(HELM)) ## all tests, with the race detector (NO_INSTALL=1: install nothing)
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 	cd test/devcluster && go test -timeout 10m ./...
 
+.PHONY: unit
+unit: ## the tests of the packages alone: nothing is built or installed for them
+	go test ./cmd/... ./internal/...
+
+.PHONY: announce
+announce: # what `make test` is about to install
+	@missing=; { $(HAS_CHROMIUM); } >/dev/null || missing+=' Chromium (test/page, test/observability)'; \
+	{ $(HAS_PROMETHEUS); } >/dev/null || missing+=' Prometheus (test/observability)'; \
+	if [ -n "$$missing" ] && [ -z "$${NO_INSTALL:-}" ]; then \
+		echo "make test installs with apt-get:$$missing."; \
+		echo 'Stop it now, install them yourself, or run `make unit`, which needs neither. NO_INSTALL=1 makes a missing program an error.'; fi
+
 .PHONY: browser
-browser: # the tests of the registry's page look at it through Chromium
-	@command -v chromium chromium-browser google-chrome >/dev/null || { \
-		echo 'installing Chromium for the tests of the registry page'; \
-		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
-		{ echo 'install Chromium first (Debian and Ubuntu: apt-get install chromium)'; exit 1; }
+browser: # for test/page and the pictures of dashboards
+	$(call system,Chromium,$(HAS_CHROMIUM),chromium)
 
 .PHONY: prometheus
-prometheus: # the test of dashboards and alerts asks a real one; RUNLEVEL keeps the package from starting it as a service
-	@command -v prometheus >/dev/null || { \
-		echo 'installing Prometheus for the test of dashboards and alerts'; \
-		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
-			RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; } || \
-		{ echo 'install Prometheus first (Debian and Ubuntu: apt-get install prometheus)'; exit 1; }
+prometheus: # for the queries of dashboards and alerts
+	$(call system,Prometheus,$(HAS_PROMETHEUS),prometheus)
 
 .PHONY: observability
 observability: build servers browser prometheus ## every query of dashboards and alerts against Prometheus, for DURATION (2m); pictures
 	OBSERVABILITY_DURATION=$${DURATION:-2m} go test -count=1 -v ./test/observability -screenshots docs/images
 
 .PHONY: lint
-lint: ## gofmt, vet, staticcheck
-	@test -z "$$(gofmt -l cmd internal test)" || { gofmt -l cmd internal test; echo 'run gofmt -w on these'; exit 1; }
-	go vet ./...
+lint: $(call tool,$(GOLANGCI)) ## golangci-lint (.golangci.yml), vet of test/devcluster, licenses
+	bin/tools/golangci-lint run ./...
 	cd test/devcluster && go vet ./...
-	go run $(STATICCHECK) ./...
 	deploy/licenses.sh check
 
 .PHONY: soak
 soak: build servers ## break everything for DURATION (10m) under load, from SEED, and the registry for OUTAGE (5m)
 	FAULTS_DURATION=$${DURATION:-10m} FAULTS_SEED=$${SEED:-} FAULTS_OUTAGE=$${OUTAGE:-5m} \
 		go test -count=1 -v -timeout 24h ./test/faults
+
+.PHONY: benchmarks
+benchmarks: ## Go benchmarks in the format of benchstat (COUNT: 10, BENCH: a pattern)
+	@go test -run '^$$' -bench "$${BENCH:-.}" -benchmem -count $${COUNT:-10} ./internal/...
 
 .PHONY: scale
 scale: build servers ## memory and idle cost of watcher and syncer at COMPONENTS (20000) Components
@@ -101,18 +132,14 @@ compose-test: build servers docker ## docker-compose.yaml, really run
 	VERSION='$(VERSION)' COMMIT='$(COMMIT)' go run ./test/compose
 
 .PHONY: docker
-docker: # compose-test needs a daemon, Compose, and a busybox for the images that it makes
-	@{ command -v dockerd docker-compose iptables && test -x /bin/busybox; } >/dev/null || { \
-		echo 'installing Docker, Docker Compose, iptables and busybox for the test of docker-compose.yaml'; \
-		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io docker-compose iptables busybox-static >/dev/null; } || \
-		{ echo 'install Docker, Docker Compose, iptables and busybox first (Debian: apt-get install docker.io docker-compose iptables busybox-static)'; exit 1; }
+docker: # a daemon, Compose, and a busybox for the images that compose-test makes
+	$(call system,Docker with Compose plus iptables and busybox,command -v dockerd docker-compose iptables && test -x /bin/busybox,docker.io docker-compose iptables busybox-static)
 
 .PHONY: sbom
-sbom: build ## a CycloneDX bill of materials of each program, in bin/sbom
+sbom: build $(call tool,$(CYCLONEDX)) ## a CycloneDX bill of materials of each program, in bin/sbom
 	@mkdir -p bin/sbom
 	for program in watcher syncer ctl; do \
-		go run $(CYCLONEDX) bin -json -licenses -std -version '$(VERSION)' -output bin/sbom/$$program.cdx.json bin/$$program; done
+		bin/tools/cyclonedx-gomod bin -json -licenses -std -version '$(VERSION)' -output bin/sbom/$$program.cdx.json bin/$$program; done
 
 .PHONY: licenses
 licenses: ## docs/licenses.md
@@ -129,21 +156,6 @@ reproducible: build ## build again, in another folder with an empty cache, and c
 		echo 'the same bytes both times'
 
 ##@ Deploy
-HELM        := helm.sh/helm/v3/cmd/helm@v3.22.0
-KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
-PROMTOOL    := github.com/prometheus/prometheus/cmd/promtool@v0.316.0
-
-# The Kubernetes version that helm renders for without a cluster; its releases set it so, too.
-HELM_KUBERNETES := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37
-
-# A stamp a version, so that another version is installed anew.
-tool = bin/tools/.$(notdir $(1))
-bin/tools/.%:
-	GOBIN=$(CURDIR)/bin/tools go install -ldflags '$(HELM_KUBERNETES)' $(filter %/$*,$(HELM) $(KUBECONFORM) $(PROMTOOL))
-	touch $@
-
-test: $(call tool,$(HELM))
-
 .PHONY: manifests
 manifests: $(call tool,$(HELM)) ## render the chart into deploy/manifests and deploy/rbac*.yaml
 	deploy/render.sh deploy

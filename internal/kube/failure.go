@@ -76,7 +76,7 @@ func explain(err error, needed rule) *failure {
 		f.reason = reasonUnmarked
 	case errors.Is(err, errLost):
 		f.reason, f.text = reasonLost, errLost.Error()+": "+strings.TrimPrefix(f.text, errLost.Error()+": ")
-	case err == io.EOF:
+	case err == io.EOF: //nolint:errorlint // a wrapped EOF is a lost connection, see below
 		f.reason, f.text = reasonClosed, "the server closed the watch"
 	case apierrors.IsUnauthorized(err):
 		f.reason = reasonUnauthorized

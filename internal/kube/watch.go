@@ -174,7 +174,7 @@ func (w *scopeWatch) readInitial(ctx context.Context, conn *watchConn) error {
 		left -= time.Since(began)
 		w.count(next.Type)
 		switch {
-		case err == io.EOF:
+		case err == io.EOF: //nolint:errorlint // a wrapped EOF is a lost connection
 			return fmt.Errorf("%w before the end of the initial events", errLost)
 		case err != nil:
 			return err

@@ -98,16 +98,24 @@ func TestNobodyKeepsTheServerBusy(t *testing.T) {
 		conn := dial(t)
 		fmt.Fprintf(conn, "GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", 64<<10))
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-			t.Errorf("%v, %v", answer, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+			t.Error(answer.Status)
 		}
 	})
 	t.Run("a body that never comes", func(t *testing.T) {
 		conn := dial(t)
 		fmt.Fprint(conn, "PUT /loglevel HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"+strings.Repeat("x", 2000))
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge {
-			t.Errorf("%v, %v", answer, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Error(answer.Status)
 		}
 	})
 	t.Run("headers that never end", func(t *testing.T) {

@@ -109,7 +109,7 @@ func TestFullStreamPassesWhenItIsRaised(t *testing.T) {
 	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.MaxBytes = 8 << 10 }))
 	body := strings.Repeat("x", 1000)
 	var err error
-	published := 0
+	var published int
 	for published = 0; published < 100 && err == nil; published++ {
 		_, err = log.Publish(within(t), upsert(keyOf(fmt.Sprint(published)), body), 0)
 	}

@@ -161,7 +161,7 @@ func (c *Cluster) await(starts int) (ready, error) {
 		select {
 		case err := <-c.ended:
 			c.ended <- err
-			return ready{}, fmt.Errorf("devcluster ended early (%v):\n%s", err, c.log())
+			return ready{}, fmt.Errorf("devcluster ended early (%v):\n%s", err, c.log()) //nolint:errorlint // it may be nil
 		case <-ctx.Done():
 			return ready{}, fmt.Errorf("devcluster is not ready after %s:\n%s", startTimeout, c.log())
 		case <-poll.C:

@@ -89,7 +89,7 @@ func checkHardening(ctx context.Context, p *project) error {
 		// Not even root can write there.
 		err = os.WriteFile(fmt.Sprintf("/proc/%d/root/usr/local/bin/file", pid), nil, 0o644)
 		if !errors.Is(err, syscall.EROFS) {
-			return fmt.Errorf("write to the root filesystem of %s: %v, want: %w", service, err, syscall.EROFS)
+			return fmt.Errorf("write to the root filesystem of %s: %v, want: %w", service, err, syscall.EROFS) //nolint:errorlint // the first may be nil
 		}
 	}
 	say("odasync's processes run as 65532, all of them without capabilities and on a read-only root filesystem")

@@ -91,7 +91,7 @@ func (env *pipeline) work(duration time.Duration) {
 
 func (env *pipeline) injectFaults(duration time.Duration) error {
 	part := duration / 10
-	pause := func(parts time.Duration) error { return procs.Pause(env.Context(), parts*part) }
+	pause := func(parts int) error { return procs.Pause(env.Context(), time.Duration(parts)*part) }
 	again := func(p **procs.Process) (err error) {
 		(*p).Kill()
 		*p, err = env.Group.Start((*p).Spec)

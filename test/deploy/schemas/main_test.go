@@ -34,9 +34,9 @@ func TestSchemasAreClosedAndWhole(t *testing.T) {
 			"owner": map[string]any{"$ref": "#/definitions/Pod"},
 		}},
 		"Spec":   object("image", "additionalProperties", false),
-		"Labels": map[string]any(all["Labels"]),
-		"Open":   map[string]any(all["Open"]),
-		"Kept":   map[string]any(all["Kept"]),
+		"Labels": all["Labels"],
+		"Open":   all["Open"],
+		"Kept":   all["Kept"],
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
