@@ -59,7 +59,7 @@ func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 
 func (d *comparison) readStream(ctx context.Context) error {
 	d.stream, d.malformed, d.compared = map[component.Key]event.Event{}, map[component.Key]error{}, map[component.Key]bool{}
-	err := d.log.Newests(ctx, event.Subjects(d.session.cluster, d.namespace, d.name), func(e event.Event, err error) {
+	err := d.log.NewestOfEach(ctx, event.Subjects(d.session.cluster, d.namespace, d.name), func(e event.Event, err error) {
 		delete(d.malformed, e.Key) // a key may come twice
 		d.stream[e.Key] = e
 		if err != nil {

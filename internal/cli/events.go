@@ -98,7 +98,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, si
 	}
 	if len(found) == 0 && malformed == nil {
 		known := false
-		if err := s.log.Newests(ctx, filter, func(event.Event, error) { known = true }); err != nil {
+		if err := s.log.NewestOfEach(ctx, filter, func(event.Event, error) { known = true }); err != nil {
 			return err
 		}
 		if !known {

@@ -96,7 +96,7 @@ func (s *session) items(ctx context.Context, selects func(component.Key) bool, m
 		return nil, err
 	}
 	newest := map[component.Key]event.Event{}
-	err := s.log.Newests(ctx, event.ClusterSubjects(s.cluster), func(e event.Event, err error) {
+	err := s.log.NewestOfEach(ctx, event.ClusterSubjects(s.cluster), func(e event.Event, err error) {
 		switch {
 		case err != nil:
 			malformed(err)

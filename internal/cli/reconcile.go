@@ -106,7 +106,7 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 }
 
 // fullSync requests a full sync from the leader; its refusal is a negative result.
-func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Marker, error) {
+func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Snapshot, error) {
 	marker, err := s.control().FullSync(ctx, s.cluster)
 	return marker, s.refused(c, err)
 }

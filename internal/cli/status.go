@@ -31,7 +31,7 @@ type Status struct {
 	// DeadLetters counts the target's, of all clusters.
 	DeadLetters int `json:"deadLetters"`
 	// FullSync is the last full sync of the cluster, Reconcile the last reconcile of the target; null where there was none.
-	FullSync  *event.Marker          `json:"fullSync"`
+	FullSync  *event.Snapshot        `json:"fullSync"`
 	Reconcile *target.Reconciliation `json:"reconcile"`
 	// Problems describe what needs attention.
 	Problems []string `json:"problems"`
@@ -100,7 +100,7 @@ func (s *session) status(ctx context.Context) (Status, error) {
 
 // lastComparisons reads the results of the last full sync and the last reconcile.
 func (s *session) lastComparisons(ctx context.Context, status *Status) error {
-	marker, found, err := s.log.LastMark(ctx, s.cluster)
+	marker, found, err := s.log.LastSnapshot(ctx, s.cluster)
 	if err != nil && !errors.Is(err, event.ErrMalformed) {
 		return err
 	}

@@ -34,8 +34,8 @@ func (c *Client) Verify(ctx context.Context, cluster string, r VerifyRequest) (V
 
 // FullSync asks the leader of a cluster for a full sync and returns its snapshot marker. It returns [ErrNoResponders] where
 // no watcher leads.
-func (c *Client) FullSync(ctx context.Context, cluster string) (event.Marker, error) {
-	return request[event.Marker](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "fullsync"), struct{}{})
+func (c *Client) FullSync(ctx context.Context, cluster string) (event.Snapshot, error) {
+	return request[event.Snapshot](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "fullsync"), struct{}{})
 }
 
 // Reconcile asks a syncer of the target for a reconcile and returns its result. It returns [ErrNoResponders] where no

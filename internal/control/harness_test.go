@@ -42,8 +42,8 @@ func (v verifier) Verify(_ context.Context, namespace, name string) (int, error)
 	return v(namespace, name)
 }
 
-func (v verifier) FullSync(context.Context) (event.Marker, error) {
-	return event.Marker{ID: "full"}, nil
+func (v verifier) FullSync(context.Context) (event.Snapshot, error) {
+	return event.Snapshot{ID: "full"}, nil
 }
 
 // serveLeader serves the leader of cluster edge.1.

@@ -67,19 +67,19 @@ func TestClient_Verify(t *testing.T) {
 // slow is a leader whose full sync runs until it is released or stopped.
 type slow struct {
 	verifier
-	marker         event.Marker
+	marker         event.Snapshot
 	began, release chan struct{}
 	stopped        atomic.Bool
 }
 
-func (l *slow) FullSync(ctx context.Context) (event.Marker, error) {
+func (l *slow) FullSync(ctx context.Context) (event.Snapshot, error) {
 	l.began <- struct{}{}
 	select {
 	case <-l.release:
 		return l.marker, nil
 	case <-ctx.Done():
 		l.stopped.Store(true)
-		return event.Marker{}, ctx.Err()
+		return event.Snapshot{}, ctx.Err()
 	}
 }
 
@@ -88,7 +88,7 @@ func TestServeLeader_LongRequest(t *testing.T) {
 	server, client := connect(t)
 	leader := &slow{
 		verifier: func(string, string) (int, error) { return 1, nil }, began: make(chan struct{}), release: make(chan struct{}),
-		marker: event.Marker{ID: "full", Cluster: "edge.1", Time: started, Count: 3, Digest: "abc", Sequence: 7},
+		marker: event.Snapshot{ID: "full", Cluster: "edge.1", Time: started, Count: 3, Digest: "abc", Sequence: 7},
 	}
 	stop := serveLeader(t, server, leader)
 	eventually(t, "the watcher is found", func() bool {
@@ -96,8 +96,8 @@ func TestServeLeader_LongRequest(t *testing.T) {
 		return !errors.Is(err, control.ErrNoResponders)
 	})
 	results := make(chan error, 2)
-	var got [2]event.Marker
-	fullSync := func(into *event.Marker) {
+	var got [2]event.Snapshot
+	fullSync := func(into *event.Snapshot) {
 		go func() {
 			var err error
 			*into, err = client.FullSync(within(t), "edge.1")
@@ -117,12 +117,12 @@ func TestServeLeader_LongRequest(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if diff := cmp.Diff([2]event.Marker{leader.marker, leader.marker}, got); diff != "" {
+	if diff := cmp.Diff([2]event.Snapshot{leader.marker, leader.marker}, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
 
 	leader.release = make(chan struct{})
-	fullSync(new(event.Marker))
+	fullSync(new(event.Snapshot))
 	stop()
 	if !leader.stopped.Load() {
 		t.Error("stop did not wait for the running request")

@@ -18,7 +18,7 @@ type Leader interface {
 	// Verify publishes the components of a namespace again, or the named one, and returns the number of messages.
 	Verify(ctx context.Context, namespace, name string) (int, error)
 	// FullSync compares the cluster with the stream and returns the snapshot marker published after the corrections.
-	FullSync(ctx context.Context) (event.Marker, error)
+	FullSync(ctx context.Context) (event.Snapshot, error)
 }
 
 // ServeLeader serves requests to the leader of a cluster until stop is called.
@@ -28,7 +28,7 @@ func ServeLeader(ctx context.Context, nc *nats.Conn, cluster string, leader Lead
 			published, err := leader.Verify(ctx, r.Namespace, r.Name)
 			return VerifyResult{Published: published}, err
 		})},
-		{"fullsync", event.ControlSubject(cluster, "fullsync"), handler(func(ctx context.Context, _ struct{}) (event.Marker, error) {
+		{"fullsync", event.ControlSubject(cluster, "fullsync"), handler(func(ctx context.Context, _ struct{}) (event.Snapshot, error) {
 			return leader.FullSync(ctx)
 		})},
 	})

@@ -215,13 +215,13 @@ func (l *leader) Verify(ctx context.Context, namespace, component string) (int, 
 
 // FullSync implements control.Leader. A namespace that cannot be listed, as is known from the comparison before, and a cluster
 // that nobody has accepted do not keep it from comparing: what is approved is done by a full sync.
-func (l *leader) FullSync(ctx context.Context) (event.Marker, error) {
+func (l *leader) FullSync(ctx context.Context) (event.Snapshot, error) {
 	err := l.ready()
 	if err == nil && len(l.watcher.Unlisted()) == 0 {
 		err = l.source.State()
 	}
 	if err != nil {
-		return event.Marker{}, fmt.Errorf("the watcher is not up to date: %w", err)
+		return event.Snapshot{}, fmt.Errorf("the watcher is not up to date: %w", err)
 	}
 	return l.watcher.FullSync(ctx)
 }

@@ -45,6 +45,6 @@ func (s *steps) Newest(_ context.Context, key component.Key) (event.Event, bool,
 func (s *steps) Restored(context.Context, component.Key, uint64) (bool, error) { return false, nil }
 
 // Complete implements syncer.Heads: every step is of a component that the stream has.
-func (s *steps) Complete(context.Context, string) (event.Marker, bool, error) {
-	return event.Marker{}, false, nil
+func (s *steps) Complete(context.Context, string) (event.Snapshot, bool, error) {
+	return event.Snapshot{}, false, nil
 }

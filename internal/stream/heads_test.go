@@ -127,7 +127,7 @@ func TestComponents(t *testing.T) {
 	foreign := must(js(t, s).Publish(within(t), event.Subject(keyOf("foreign")), []byte("hello"))).Sequence
 	got := make(map[component.Key]event.Event)
 	var problems []error
-	err := log.Newests(within(t), event.ClusterSubjects("test"), func(e event.Event, err error) {
+	err := log.NewestOfEach(within(t), event.ClusterSubjects("test"), func(e event.Event, err error) {
 		if err != nil {
 			problems = append(problems, err)
 			return

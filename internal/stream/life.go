@@ -93,16 +93,16 @@ func (l *Log) ends(ctx context.Context) (uint64, error) {
 // Complete returns the newest snapshot marker of the cluster if it proves what the stream lacks: what the marker lists and
 // the stream has no message of does not exist. A marker from before this connection proves nothing, since the stream may
 // have come back older than it was.
-func (l *Log) Complete(ctx context.Context, cluster string) (event.Marker, bool, error) {
+func (l *Log) Complete(ctx context.Context, cluster string) (event.Snapshot, bool, error) {
 	floor, err := l.floor(ctx)
 	if err != nil {
-		return event.Marker{}, false, err
+		return event.Snapshot{}, false, err
 	}
 	m, found, err := l.conn.Last(ctx, StreamName, event.SnapshotSubject(cluster))
 	if err != nil || !found || m.Sequence <= floor {
-		return event.Marker{}, false, err
+		return event.Snapshot{}, false, err
 	}
-	marker, err := event.DecodeMarker(m.Message)
+	marker, err := event.DecodeSnapshot(m.Message)
 	return marker, err == nil, nil // one that cannot be read proves nothing
 }
 

@@ -150,7 +150,7 @@ func (l *Log) Heads(ctx context.Context, cluster string, each func(event.Head)) 
 
 // Newests calls each with the newest event of every component that the filter matches, tombstones included, oldest first.
 // One that cannot be decoded is reported with the error, and has its key and sequence.
-func (l *Log) Newests(ctx context.Context, filter string, each func(event.Event, error)) error {
+func (l *Log) NewestOfEach(ctx context.Context, filter string, each func(event.Event, error)) error {
 	return l.conn.Scan(ctx, l.stream, filter, false, func(m event.Message, sequence uint64) {
 		each(decode(m, sequence))
 	})

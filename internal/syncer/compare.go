@@ -278,7 +278,7 @@ func (c *comparing) unsettled(key component.Key, lost bool) {
 }
 
 // unwanted finds entries that are odasync's, by their labels or by the sync state, and that no component stands for.
-func (c *comparing) unwanted(ctx context.Context, marker *event.Marker) error {
+func (c *comparing) unwanted(ctx context.Context, marker *event.Snapshot) error {
 	c.orphans(marker, c.strays, true)
 	c.orphans(marker, c.bare, false)
 	// Which ones they are by the sync state is read once more, rather than to keep every name for what is rare.
@@ -315,7 +315,7 @@ func (r *row) expired() bool {
 }
 
 // orphans adds those of the entries that no component stands for. Where they are components, all of them are counted.
-func (c *comparing) orphans(marker *event.Marker, entries []found, components bool) {
+func (c *comparing) orphans(marker *event.Snapshot, entries []found, components bool) {
 	seen := map[fingerprint.Print]bool{}
 	for _, f := range entries {
 		entry := fingerprint.Of(f.record)

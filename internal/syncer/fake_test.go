@@ -182,8 +182,8 @@ type wholeStream struct{}
 
 func (wholeStream) Restored(context.Context, component.Key, uint64) (bool, error) { return false, nil }
 
-func (wholeStream) Complete(context.Context, string) (event.Marker, bool, error) {
-	return event.Marker{}, true, nil
+func (wholeStream) Complete(context.Context, string) (event.Snapshot, bool, error) {
+	return event.Snapshot{}, true, nil
 }
 
 // sorted orders calls of different names, which run beside each other.

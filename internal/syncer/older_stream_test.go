@@ -156,8 +156,8 @@ func TestMend_KeyWithoutMessages(t *testing.T) {
 	b := newBench(t)
 	mark := func(unlisted ...string) {
 		t.Helper()
-		m := event.Marker{ID: time.Now().String(), Cluster: key("a").Cluster, Time: time.Now(), Unlisted: unlisted}
-		if err := b.log.Mark(t.Context(), m); err != nil {
+		m := event.Snapshot{ID: time.Now().String(), Cluster: key("a").Cluster, Time: time.Now(), Unlisted: unlisted}
+		if err := b.log.PublishSnapshot(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -29,7 +29,7 @@ type Heads interface {
 	Restored(ctx context.Context, key component.Key, sequence uint64) (bool, error)
 	// Complete returns the snapshot marker behind the last full comparison of the cluster with the stream, if it proves
 	// that a component without messages does not exist.
-	Complete(ctx context.Context, cluster string) (event.Marker, bool, error)
+	Complete(ctx context.Context, cluster string) (event.Snapshot, bool, error)
 }
 
 // Sessions are how the replicas of a target know which of them live. A sync state names the session of the replica that

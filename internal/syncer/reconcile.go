@@ -63,7 +63,7 @@ type Snapshot interface {
 	// Heads calls each with the last message of every component, without its body.
 	Heads(ctx context.Context, cluster string, each func(event.Head)) error
 	// Complete is that of Heads.
-	Complete(ctx context.Context, cluster string) (event.Marker, bool, error)
+	Complete(ctx context.Context, cluster string) (event.Snapshot, bool, error)
 }
 
 // Records are the notes that a reconcile needs and leaves.

@@ -135,8 +135,8 @@ func (l *library) keep() {
 // mark puts a marker into the stream; unlisted are scopes that could not be listed.
 func (l *library) mark(id string, unlisted ...string) {
 	l.t.Helper()
-	marker := event.Marker{ID: id, Cluster: key("").Cluster, Time: time.Now(), Unlisted: unlisted}
-	if err := l.log.Mark(context.Background(), marker); err != nil {
+	marker := event.Snapshot{ID: id, Cluster: key("").Cluster, Time: time.Now(), Unlisted: unlisted}
+	if err := l.log.PublishSnapshot(context.Background(), marker); err != nil {
 		l.t.Fatal(err)
 	}
 }

@@ -182,7 +182,7 @@ func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
 			}
 			id = waits.ID
 			eventually(t, "the marker to say so", func() bool {
-				m, _, err := b.log.LastMark(t.Context(), cluster)
+				m, _, err := b.log.LastSnapshot(t.Context(), cluster)
 				return err == nil && m.PendingDeletion != nil && m.PendingDeletion.ID == id
 			})
 		}

@@ -67,7 +67,7 @@ func (p *publisher) unmarked() bool {
 
 // noted returns the marker of a full sync. One that failed is due again after the interval; one that was stopped with the
 // term is no failure.
-func (p *publisher) noted(ctx context.Context, m event.Marker, err error) event.Marker {
+func (p *publisher) noted(ctx context.Context, m event.Snapshot, err error) event.Snapshot {
 	if err != nil {
 		if ctx.Err() == nil {
 			p.syncing.Set(err)
@@ -81,13 +81,13 @@ func (p *publisher) noted(ctx context.Context, m event.Marker, err error) event.
 
 // result is what a full sync answers to whoever asked for it.
 type result struct {
-	marker event.Marker
+	marker event.Snapshot
 	err    error
 }
 
 // due fires when the next full sync is; with a little jitter, so that clusters do not all begin at once. A marker by a
 // watcher whose clock is ahead counts as one of now.
-func (p *publisher) due(last event.Marker) <-chan time.Time {
+func (p *publisher) due(last event.Snapshot) <-chan time.Time {
 	if p.interval == 0 {
 		return nil
 	}
@@ -102,7 +102,7 @@ func (p *publisher) due(last event.Marker) <-chan time.Time {
 // deleted.
 func (p *publisher) readLastMark(ctx context.Context) error {
 	for failures := 1; ; failures++ {
-		last, _, err := p.to.LastMark(ctx, p.cluster)
+		last, _, err := p.to.LastSnapshot(ctx, p.cluster)
 		if err == nil || errors.Is(err, event.ErrMalformed) {
 			p.last, p.clusterUID, p.waits = last, last.ClusterUID, last.PendingDeletion
 			return nil
@@ -117,21 +117,21 @@ func (p *publisher) readLastMark(ctx context.Context) error {
 }
 
 // compare reads the log's heads and the cluster afresh and has the differences published.
-func (p *publisher) compare(ctx context.Context) (event.Marker, error) {
+func (p *publisher) compare(ctx context.Context) (event.Snapshot, error) {
 	began := time.Now()
 	p.counts.published.Store(0)
 	p.counts.tombstoned.Store(0)
 	expired, err := p.reread(ctx)
 	if err != nil {
-		return event.Marker{}, err
+		return event.Snapshot{}, err
 	}
 	mark := p.table.mark()
 	p.source.Refresh()
 	if err := p.awaitRounds(ctx, mark); err != nil {
-		return event.Marker{}, err
+		return event.Snapshot{}, err
 	}
 	if err := p.decide(ctx, mark); err != nil {
-		return event.Marker{}, err
+		return event.Snapshot{}, err
 	}
 	return p.conclude(ctx, began, expired)
 }
@@ -166,15 +166,15 @@ func (p *publisher) reread(ctx context.Context) (expired []tombstone, err error)
 }
 
 // conclude waits until all corrections stand in the log and writes a marker behind them. Then it purges what has expired.
-func (p *publisher) conclude(ctx context.Context, began time.Time, expired []tombstone) (event.Marker, error) {
+func (p *publisher) conclude(ctx context.Context, began time.Time, expired []tombstone) (event.Snapshot, error) {
 	if err := p.lanes.Flush(ctx); err != nil {
-		return event.Marker{}, err
+		return event.Snapshot{}, err
 	}
 	if !p.fresh() {
-		return event.Marker{}, errNotLeading
+		return event.Snapshot{}, errNotLeading
 	}
 	count, digest, sequence := p.table.digest()
-	m := event.Marker{
+	m := event.Snapshot{
 		ID: nuid.Next(), Cluster: p.cluster, Time: time.Now().UTC(), Count: count, Digest: digest, Sequence: sequence,
 		Published: int(p.counts.published.Swap(0)), Tombstoned: int(p.counts.tombstoned.Swap(0)),
 		Seconds: time.Since(began).Seconds(), PendingDeletion: p.pendingDeletion(),
@@ -182,8 +182,8 @@ func (p *publisher) conclude(ctx context.Context, began time.Time, expired []tom
 	p.mu.Lock()
 	m.ResourceVersion, m.ClusterUID, m.Unlisted = p.resourceVersion, p.clusterUID, p.unlisted
 	p.mu.Unlock()
-	if err := p.to.Mark(ctx, m); err != nil {
-		return event.Marker{}, err
+	if err := p.to.PublishSnapshot(ctx, m); err != nil {
+		return event.Snapshot{}, err
 	}
 	p.last = m
 	p.metrics.fullSynced(m)
@@ -209,25 +209,25 @@ func (p *publisher) conclude(ctx context.Context, began time.Time, expired []tom
 
 // FullSync compares the whole cluster with the log now, and returns the marker that stands behind the corrections. Only
 // the leader can; who waits when its term ends gets ErrNotSynced.
-func (w *Watcher) FullSync(ctx context.Context) (event.Marker, error) {
+func (w *Watcher) FullSync(ctx context.Context) (event.Snapshot, error) {
 	p := w.term.Load()
 	if p == nil || !w.Synced() {
-		return event.Marker{}, ErrNotSynced
+		return event.Snapshot{}, ErrNotSynced
 	}
 	answer := make(chan result, 1)
 	select {
 	case p.asked <- answer:
 	case <-p.over:
-		return event.Marker{}, ErrNotSynced
+		return event.Snapshot{}, ErrNotSynced
 	case <-ctx.Done():
-		return event.Marker{}, ctx.Err()
+		return event.Snapshot{}, ctx.Err()
 	}
 	select {
 	case r := <-answer:
 		return r.marker, r.err
 	case <-p.over:
-		return event.Marker{}, ErrNotSynced
+		return event.Snapshot{}, ErrNotSynced
 	case <-ctx.Done():
-		return event.Marker{}, ctx.Err()
+		return event.Snapshot{}, ctx.Err()
 	}
 }

@@ -24,7 +24,7 @@ import (
 
 // placed is a marker and where it stands in the stream.
 type placed struct {
-	event.Marker
+	event.Snapshot
 	at uint64
 }
 
@@ -45,7 +45,7 @@ func (b *bench) markers(t testing.TB) []placed {
 		if err != nil {
 			t.Fatal(err)
 		}
-		marker, err := event.DecodeMarker(event.Message{Subject: m.Subject, Header: m.Header, Data: m.Data})
+		marker, err := event.DecodeSnapshot(event.Message{Subject: m.Subject, Header: m.Header, Data: m.Data})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func (l *term) refreshed() {
 	}
 }
 
-func (l *term) answered(answer <-chan result) event.Marker {
+func (l *term) answered(answer <-chan result) event.Snapshot {
 	l.t.Helper()
 	select {
 	case r := <-answer:
@@ -107,11 +107,11 @@ func (l *term) answered(answer <-chan result) event.Marker {
 	case <-time.After(patience):
 		l.t.Fatal("no answer to the full sync")
 	}
-	return event.Marker{}
+	return event.Snapshot{}
 }
 
 // fullSync has one done on demand, in which the source shows these components.
-func (l *term) fullSync(shows ...component.Observation) event.Marker {
+func (l *term) fullSync(shows ...component.Observation) event.Snapshot {
 	l.t.Helper()
 	answer := l.asks()
 	l.refreshed()
@@ -163,18 +163,18 @@ func (f *faults) Heads(ctx context.Context, cluster string, each func(event.Head
 	return f.Log.Heads(ctx, cluster, each)
 }
 
-func (f *faults) Mark(ctx context.Context, m event.Marker) error {
+func (f *faults) PublishSnapshot(ctx context.Context, m event.Snapshot) error {
 	if err := f.fail("mark"); err != nil {
 		return err
 	}
-	return f.Log.Mark(ctx, m)
+	return f.Log.PublishSnapshot(ctx, m)
 }
 
-func (f *faults) LastMark(ctx context.Context, cluster string) (event.Marker, bool, error) {
+func (f *faults) LastSnapshot(ctx context.Context, cluster string) (event.Snapshot, bool, error) {
 	if err := f.fail("last mark"); err != nil {
-		return event.Marker{}, false, err
+		return event.Snapshot{}, false, err
 	}
-	return f.Log.LastMark(ctx, cluster)
+	return f.Log.LastSnapshot(ctx, cluster)
 }
 
 func (f *faults) Purge(ctx context.Context, key component.Key, sequence uint64) error {
@@ -204,8 +204,8 @@ func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
 			b.watcher.interval = test.interval
 			var want []string
 			if test.last > 0 {
-				earlier := event.Marker{ID: "earlier", Cluster: cluster, Time: time.Now().Add(-test.last)}
-				if err := b.log.Mark(t.Context(), earlier); err != nil {
+				earlier := event.Snapshot{ID: "earlier", Cluster: cluster, Time: time.Now().Add(-test.last)}
+				if err := b.log.PublishSnapshot(t.Context(), earlier); err != nil {
 					t.Fatal(err)
 				}
 				want = append(want, "earlier")
@@ -286,7 +286,7 @@ func TestAMarkerFromTheFutureDelaysNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.watcher.interval = 50 * time.Millisecond
-	if err := b.log.Mark(t.Context(), event.Marker{ID: "ahead", Cluster: cluster, Time: time.Now().Add(time.Hour)}); err != nil {
+	if err := b.log.PublishSnapshot(t.Context(), event.Snapshot{ID: "ahead", Cluster: cluster, Time: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	l := b.lead(t, b.log)
@@ -419,10 +419,10 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 	if len(got) != 1 || got[0].at <= newest {
 		t.Fatalf("markers %+v, the newest event is %d", got, newest)
 	}
-	if diff := cmp.Diff(m, got[0].Marker); diff != "" {
+	if diff := cmp.Diff(m, got[0].Snapshot); diff != "" {
 		t.Errorf("the answer is not what stands in the stream (-answer +stream):\n%s", diff)
 	}
-	want := event.Marker{
+	want := event.Snapshot{
 		ID: m.ID, Cluster: cluster, Time: m.Time, Count: 4, Digest: m.Digest, ResourceVersion: "4711", Sequence: newest,
 		Published: 3, Tombstoned: 1, Seconds: m.Seconds,
 	}

@@ -87,7 +87,7 @@ func of(name string, messages []message) []string {
 func (b *bench) heads(t testing.TB) map[string]string {
 	t.Helper()
 	newest := make(map[string]string)
-	err := b.log.Newests(context.Background(), event.ClusterSubjects(b.watcher.cluster), func(e event.Event, err error) {
+	err := b.log.NewestOfEach(context.Background(), event.ClusterSubjects(b.watcher.cluster), func(e event.Event, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -97,7 +97,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 }
 
 // fullSynced shows the last full sync, which another watcher may have done; the zero marker stands for none.
-func (m *Metrics) fullSynced(last event.Marker) {
+func (m *Metrics) fullSynced(last event.Snapshot) {
 	if last.Time.IsZero() {
 		return
 	}
@@ -106,7 +106,7 @@ func (m *Metrics) fullSynced(last event.Marker) {
 }
 
 // corrected counts what a full sync found.
-func (m *Metrics) corrected(by event.Marker) {
+func (m *Metrics) corrected(by event.Snapshot) {
 	m.drift.WithLabelValues("upserted").Add(float64(by.Published))
 	m.drift.WithLabelValues("deleted").Add(float64(by.Tombstoned))
 }

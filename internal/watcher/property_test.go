@@ -241,7 +241,7 @@ func (l *term) stopWhile(settled bool, letGo func()) {
 
 func (m *model) check(rt *rapid.T, js jetstream.JetStream) {
 	heads := make(map[string]string)
-	err := m.b.log.Newests(m.t.Context(), event.ClusterSubjects(m.b.watcher.cluster), func(e event.Event, err error) {
+	err := m.b.log.NewestOfEach(m.t.Context(), event.ClusterSubjects(m.b.watcher.cluster), func(e event.Event, err error) {
 		heads[e.Key.Name] = gone
 		if !e.Deleted() {
 			heads[e.Key.Name] = e.Component.Metadata.Description + " of " + e.UID

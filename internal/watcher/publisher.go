@@ -34,9 +34,9 @@ type publisher struct {
 	missing  chan struct{}    // a round has not shown something, and nothing is decided yet
 	rounds   broadcast.Signal // rings when a round has ended
 	counts   struct{ published, tombstoned atomic.Int64 }
-	compared atomic.Bool  // the first decision of the term is made
-	touched  atomic.Bool  // what waits for an approval has changed
-	last     event.Marker // used by fullSync alone
+	compared atomic.Bool    // the first decision of the term is made
+	touched  atomic.Bool    // what waits for an approval has changed
+	last     event.Snapshot // used by fullSync alone
 
 	mu              sync.Mutex
 	readings        map[string]*reading // by scope

@@ -43,14 +43,14 @@ type Log interface {
 	Newest(ctx context.Context, key component.Key) (event.Event, bool, error)
 	// Purge removes a component's messages up to a sequence, inclusive.
 	Purge(ctx context.Context, key component.Key, sequence uint64) error
-	Marks
+	Snapshots
 }
 
-// Marks are the markers of full syncs in the log.
-type Marks interface {
-	Mark(ctx context.Context, m event.Marker) error
-	// LastMark returns false where the cluster has none; a zero marker with ErrUnreadable where it cannot be read.
-	LastMark(ctx context.Context, cluster string) (event.Marker, bool, error)
+// Snapshots are the snapshot markers of full syncs in the log.
+type Snapshots interface {
+	PublishSnapshot(ctx context.Context, m event.Snapshot) error
+	// LastSnapshot returns false where the cluster has none, and event.ErrMalformed where it cannot be decoded.
+	LastSnapshot(ctx context.Context, cluster string) (event.Snapshot, bool, error)
 }
 
 // Approvals knows which deletions somebody has approved.

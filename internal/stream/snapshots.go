@@ -13,30 +13,30 @@ import (
 	"odasync/internal/event"
 )
 
-// Mark appends a marker. Repeating one whose answer was lost is safe.
-func (l *Log) Mark(ctx context.Context, marker event.Marker) error {
-	m, err := event.EncodeMarker(marker)
+// PublishSnapshot appends a snapshot marker. A repeat after a lost answer is stored once.
+func (l *Log) PublishSnapshot(ctx context.Context, marker event.Snapshot) error {
+	m, err := event.EncodeSnapshot(marker)
 	if err != nil {
 		return err
 	}
 	msg := &nats.Msg{Subject: m.Subject, Header: nats.Header(m.Header), Data: m.Data}
 	if _, err := l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(StreamName)); err != nil {
-		return fmt.Errorf("publish the marker of cluster %s: %w", marker.Cluster, err)
+		return fmt.Errorf("publish the snapshot marker of cluster %s: %w", marker.Cluster, err)
 	}
 	return nil
 }
 
-// LastMark reads a cluster's last marker from the stream's leader; false where it has none.
-func (l *Log) LastMark(ctx context.Context, cluster string) (event.Marker, bool, error) {
+// LastSnapshot reads the last snapshot marker of a cluster from the leader of the stream; false where there is none.
+func (l *Log) LastSnapshot(ctx context.Context, cluster string) (event.Snapshot, bool, error) {
 	m, found, err := l.conn.Last(ctx, StreamName, event.SnapshotSubject(cluster))
 	if err != nil || !found {
-		return event.Marker{}, false, err
+		return event.Snapshot{}, false, err
 	}
-	marker, err := event.DecodeMarker(m.Message)
+	marker, err := event.DecodeSnapshot(m.Message)
 	return marker, true, err
 }
 
-// Clusters lists those that have a marker in the stream.
+// Clusters lists the clusters that have a snapshot marker in the stream.
 func (l *Log) Clusters(ctx context.Context) ([]string, error) {
 	info, err := l.stream.Info(ctx, jetstream.WithSubjectFilter(event.SnapshotPrefix+".>"))
 	if err != nil {
@@ -52,7 +52,7 @@ func (l *Log) Clusters(ctx context.Context) ([]string, error) {
 	return clusters, nil
 }
 
-// ComponentClusters lists those that have messages of components. It reads the head of every one.
+// ComponentClusters lists the clusters that have messages of components. It reads the head of every component.
 func (l *Log) ComponentClusters(ctx context.Context) ([]string, error) {
 	seen := map[string]bool{}
 	err := l.conn.Scan(ctx, l.stream, event.ComponentPrefix+".>", true, func(m event.Message, _ uint64) {

@@ -14,14 +14,14 @@ import (
 )
 
 // marker is one of a cluster, full enough to be told from others.
-func marker(cluster, id string) event.Marker {
-	return event.Marker{ID: id, Cluster: cluster, Time: seen, Count: 3, Digest: "abc", Sequence: 7}
+func marker(cluster, id string) event.Snapshot {
+	return event.Snapshot{ID: id, Cluster: cluster, Time: seen, Count: 3, Digest: "abc", Sequence: 7}
 }
 
-func mark(t testing.TB, log *stream.Log, markers ...event.Marker) {
+func mark(t testing.TB, log *stream.Log, markers ...event.Snapshot) {
 	t.Helper()
 	for _, m := range markers {
-		if err := log.Mark(within(t), m); err != nil {
+		if err := log.PublishSnapshot(within(t), m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -31,7 +31,7 @@ func TestMarksAreKept(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
-	if m, found, err := log.LastMark(within(t), "edge.1"); found || err != nil || !cmp.Equal(m, event.Marker{}) {
+	if m, found, err := log.LastSnapshot(within(t), "edge.1"); found || err != nil || !cmp.Equal(m, event.Snapshot{}) {
 		t.Errorf("before the first: %+v, %t, %v", m, found, err)
 	}
 	mark(t, log, marker("edge.1", "one"), marker("edge.2", "other"), marker("edge.1", "two"), marker("edge.1", "two"))
@@ -39,11 +39,11 @@ func TestMarksAreKept(t *testing.T) {
 	if err != nil || messages != 3 {
 		t.Errorf("%d messages, %v: a repeated marker must stand there once", messages, err)
 	}
-	m, found, err := log.LastMark(within(t), "edge.1")
+	m, found, err := log.LastSnapshot(within(t), "edge.1")
 	if diff := cmp.Diff(marker("edge.1", "two"), m); diff != "" || !found || err != nil {
 		t.Errorf("%t, %v (-want +got):\n%s", found, err, diff)
 	}
-	if m, _, _ := log.LastMark(within(t), "edge.2"); m.ID != "other" {
+	if m, _, _ := log.LastSnapshot(within(t), "edge.2"); m.ID != "other" {
 		t.Errorf("the other cluster's: %+v", m)
 	}
 }
@@ -55,7 +55,7 @@ func TestAMarkerThatCannotBeRead(t *testing.T) {
 	if _, err := js(t, s).Publish(t.Context(), event.SnapshotSubject("junk"), []byte("junk")); err != nil {
 		t.Fatal(err)
 	}
-	if m, _, err := log.LastMark(within(t), "junk"); !errors.Is(err, event.ErrMalformed) || !cmp.Equal(m, event.Marker{}) {
+	if m, _, err := log.LastSnapshot(within(t), "junk"); !errors.Is(err, event.ErrMalformed) || !cmp.Equal(m, event.Snapshot{}) {
 		t.Errorf("read as %+v, %v", m, err)
 	}
 }
@@ -94,7 +94,7 @@ func TestPurgeTakesWhatCameUpToThere(t *testing.T) {
 func TestLog_ListsClusters(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
-	if err := log.Mark(within(t), event.Marker{ID: "1", Cluster: "marked.1", Time: time.Now()}); err != nil {
+	if err := log.PublishSnapshot(within(t), event.Snapshot{ID: "1", Cluster: "marked.1", Time: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"a", "b"} {

@@ -17,26 +17,26 @@ import (
 )
 
 // snapshot is a marker with something in every field.
-func snapshot() event.Marker {
+func snapshot() event.Snapshot {
 	var gone []component.Key
 	for n := range 11 {
 		gone = append(gone, component.Key{Cluster: "Nürnberg 1", Namespace: "components", Name: fmt.Sprintf("c-%02d", n)})
 	}
 	pending := prune.Changed("cluster Nürnberg 1", prune.ClusterChange{Was: "uid-1", Is: "uid-2"}, gone, 30)
 	pending.Time = seen.UTC()
-	return event.Marker{
+	return event.Snapshot{
 		ID: "Xb9TVUuQ0WkEDGUVhWZ8Aa", Cluster: "Nürnberg 1", Time: seen, Count: 30, Digest: "0a1b2c", ResourceVersion: "18446744073709551616",
 		Sequence: 4711, Published: 2, Tombstoned: 1, Seconds: 0.25, ClusterUID: "uid-1", Unlisted: []string{"far", "near"}, PendingDeletion: pending,
 	}
 }
 
 func TestGoldenMarker(t *testing.T) {
-	for name, marker := range map[string]event.Marker{
+	for name, marker := range map[string]event.Snapshot{
 		"marker":      snapshot(),
 		"marker-bare": {ID: "Xb9TVUuQ0WkEDGUVhWZ8Ab", Cluster: "edge-1", Time: seen},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := event.EncodeMarker(marker)
+			m, err := event.EncodeSnapshot(marker)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +53,7 @@ func TestGoldenMarker(t *testing.T) {
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("the wire form changed, which other programs read (-golden file +now):\n%s", diff)
 			}
-			read, err := event.DecodeMarker(m)
+			read, err := event.DecodeSnapshot(m)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestGoldenMarker(t *testing.T) {
 func TestAMarkerThatCannotBeWritten(t *testing.T) {
 	marker := snapshot()
 	marker.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
-	if m, err := event.EncodeMarker(marker); err == nil {
+	if m, err := event.EncodeSnapshot(marker); err == nil {
 		t.Errorf("encoded as %s", m.Data)
 	}
 }
@@ -88,12 +88,12 @@ func TestDecodeMarkerErrors(t *testing.T) {
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
-			m, err := event.EncodeMarker(snapshot())
+			m, err := event.EncodeSnapshot(snapshot())
 			if err != nil {
 				t.Fatal(err)
 			}
 			change(&m)
-			if got, err := event.DecodeMarker(m); !errors.Is(err, event.ErrMalformed) || !cmp.Equal(got, event.Marker{}) {
+			if got, err := event.DecodeSnapshot(m); !errors.Is(err, event.ErrMalformed) || !cmp.Equal(got, event.Snapshot{}) {
 				t.Errorf("read as %+v, %v", got, err)
 			}
 		})
@@ -101,20 +101,20 @@ func TestDecodeMarkerErrors(t *testing.T) {
 }
 
 func TestDecodeMarkerToleratesNewerWriters(t *testing.T) {
-	m, err := event.EncodeMarker(snapshot())
+	m, err := event.EncodeSnapshot(snapshot())
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Data = append([]byte(`{"unheardOf":[1,{"a":null}],`), m.Data[1:]...)
-	got, err := event.DecodeMarker(m)
+	got, err := event.DecodeSnapshot(m)
 	if diff := cmp.Diff(snapshot(), got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 
 func FuzzDecodeMarker(f *testing.F) {
-	for _, marker := range []event.Marker{snapshot(), {ID: "x", Cluster: "c", Time: seen}} {
-		m, err := event.EncodeMarker(marker)
+	for _, marker := range []event.Snapshot{snapshot(), {ID: "x", Cluster: "c", Time: seen}} {
+		m, err := event.EncodeSnapshot(marker)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -123,15 +123,15 @@ func FuzzDecodeMarker(f *testing.F) {
 	f.Add("oda.snapshots.v1.=", event.TypeSnapshot, []byte(`{"id":"x","pendingDeletion":{"clusterChange":{}}}`))
 	f.Fuzz(func(t *testing.T, subject, kind string, body []byte) {
 		m := event.Message{Subject: subject, Data: body, Header: map[string][]string{event.HeaderType: {kind}}}
-		read, err := event.DecodeMarker(m)
+		read, err := event.DecodeSnapshot(m)
 		if err != nil {
 			return
 		}
-		written, err := event.EncodeMarker(read)
+		written, err := event.EncodeSnapshot(read)
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		again, err := event.DecodeMarker(written)
+		again, err := event.DecodeSnapshot(written)
 		if err != nil {
 			t.Fatalf("what was read cannot be written and read again: %v", err)
 		}

@@ -9,12 +9,12 @@ import (
 	"odasync/internal/prune"
 )
 
-// TypeSnapshot is the CloudEvents type of a marker.
+// TypeSnapshot is the CloudEvents type of a snapshot marker.
 const TypeSnapshot = "org.tmforum.oda.snapshot.v1"
 
-// Marker stands in the stream after the corrections of a full comparison of a cluster with it: all that exists in the
-// cluster at that time stands before it.
-type Marker struct {
+// Snapshot is the marker that a watcher publishes after a full comparison of its cluster with the stream and the
+// corrections: the stream holds a message before it of every component that existed then.
+type Snapshot struct {
 	ID      string    `json:"id"`
 	Cluster string    `json:"cluster"`
 	Time    time.Time `json:"time"`
@@ -39,8 +39,8 @@ type Marker struct {
 	PendingDeletion *prune.PendingDeletion `json:"pendingDeletion"`
 }
 
-// Lists says whether the marker stands for what the namespace holds, too.
-func (m *Marker) Lists(namespace string) bool {
+// Lists reports whether the snapshot covers the namespace.
+func (m *Snapshot) Lists(namespace string) bool {
 	for _, text := range m.Unlisted {
 		if scope, err := component.ParseScope(text); err != nil || scope.Contains(namespace) {
 			return false
@@ -49,11 +49,11 @@ func (m *Marker) Lists(namespace string) bool {
 	return true
 }
 
-// EncodeMarker gives the marker's wire form.
-func EncodeMarker(m Marker) (Message, error) {
+// EncodeSnapshot returns the wire form of a snapshot marker.
+func EncodeSnapshot(m Snapshot) (Message, error) {
 	body, err := json.Marshal(m)
 	if err != nil {
-		return Message{}, fmt.Errorf("encode the marker of cluster %s: %w", m.Cluster, err)
+		return Message{}, fmt.Errorf("encode the snapshot marker of cluster %s: %w", m.Cluster, err)
 	}
 	return Message{Subject: SnapshotSubject(m.Cluster), Data: body, Header: map[string][]string{
 		HeaderMessageID:   {m.ID},
@@ -66,17 +66,17 @@ func EncodeMarker(m Marker) (Message, error) {
 	}}, nil
 }
 
-// DecodeMarker reads a marker's wire form. Its error is ErrUnreadable.
-func DecodeMarker(m Message) (Marker, error) {
-	var marker Marker
+// DecodeSnapshot reads the wire form of a snapshot marker. Its error is [ErrMalformed].
+func DecodeSnapshot(m Message) (Snapshot, error) {
+	var marker Snapshot
 	if kind := m.get(HeaderType); kind != TypeSnapshot {
-		return Marker{}, fmt.Errorf("%w: type %q is not a snapshot marker", ErrMalformed, kind)
+		return Snapshot{}, fmt.Errorf("%w: type %q is not a snapshot marker", ErrMalformed, kind)
 	}
 	if err := json.Unmarshal(m.Data, &marker); err != nil {
-		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: %w", ErrMalformed, m.Subject, err)
+		return Snapshot{}, fmt.Errorf("%w: snapshot marker on %s: %w", ErrMalformed, m.Subject, err)
 	}
 	if marker.ID == "" || SnapshotSubject(marker.Cluster) != m.Subject {
-		return Marker{}, fmt.Errorf("%w: snapshot marker on %s: it is %q of cluster %q", ErrMalformed, m.Subject, marker.ID, marker.Cluster)
+		return Snapshot{}, fmt.Errorf("%w: snapshot marker on %s: it is %q of cluster %q", ErrMalformed, m.Subject, marker.ID, marker.Cluster)
 	}
 	return marker, nil
 }
