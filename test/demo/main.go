@@ -20,43 +20,43 @@ func main() {
 	err := run(ctx, show, os.Getenv("DEMO_EXIT") != "")
 	switch {
 	case ctx.Err() != nil:
-		show.instead("ended what the demo had started")
+		show.instead("stopped everything that the demo started")
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-// errMissing says that the registry does not show what it should.
-var errMissing = errors.New("something did not arrive in the registry")
+// errMissing reports that the registry lacks a change.
+var errMissing = errors.New("a change did not arrive in the registry")
 
-// run is the whole demo; everything that it starts has ended when it returns.
+// run is the whole demo. It stops everything that it starts before it returns.
 func run(ctx context.Context, show *screen, exit bool) (err error) {
-	show.line(show.bold("odasync: Components of a Kubernetes cluster, shown in a Component Registry"))
+	show.line(show.bold("odasync: Components of a Kubernetes cluster in a Component Registry"))
 	show.line("")
 	p, err := startPipeline(ctx, show)
 	defer func() { err = errors.Join(err, p.stop()) }()
 	if err != nil {
 		return err
 	}
-	missing, err := scenario(ctx, show, p)
+	arrived, err := scenario(ctx, show, p)
 	if err != nil {
 		return err
 	}
 	show.line("")
-	if missing {
-		show.line(show.red("Not everything arrived.") + " The last words of watcher and syncer:\n")
+	if !arrived {
+		show.line(show.red("A change did not arrive.") + " The last log lines of watcher and syncer:\n")
 		show.line(p.watcher.Tail(10))
 		show.line(p.syncer.Tail(10))
 	} else {
-		show.line("Everything arrived; the registry shows what the cluster has.")
+		show.line("Every change arrived: the registry equals the cluster.")
 	}
 	if !exit {
 		lookAround(show, p)
 		<-ctx.Done()
 		show.line("")
 	}
-	if missing {
+	if !arrived {
 		return errMissing
 	}
 	return nil
@@ -65,7 +65,7 @@ func run(ctx context.Context, show *screen, exit bool) (err error) {
 // lookAround prints commands to copy.
 func lookAround(show *screen, p *pipeline) {
 	show.line("")
-	show.line(show.bold("Look around") + " (Ctrl-C ends everything that was started here)")
+	show.line(show.bold("Look around") + " (Ctrl-C stops everything that the demo started)")
 	show.line("")
 	for _, hint := range [][2]string{
 		{"the cluster", "export KUBECONFIG=" + p.cluster.Kubeconfig},

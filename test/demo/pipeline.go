@@ -11,7 +11,7 @@ import (
 	"odasync/test/procs"
 )
 
-// pipeline is everything that the demo starts.
+// pipeline is what the demo starts.
 type pipeline struct {
 	dir     string
 	cluster *cluster.Cluster
@@ -19,12 +19,14 @@ type pipeline struct {
 	watcher *procs.Process
 	syncer  *procs.Process
 
-	natsURL     string
-	registryURL string
-	monitors    map[string]string // URLs by process
+	natsURL      string
+	registry     *procs.Process
+	registryPort int
+	registryURL  string
+	monitors     map[string]string // URLs by process
 }
 
-// startPipeline starts one part after the other. What has started is in the result even when there is an error.
+// startPipeline starts one part after the other. The result has what was started even with an error.
 func startPipeline(ctx context.Context, show *screen) (*pipeline, error) {
 	p := &pipeline{monitors: map[string]string{}}
 	dir, err := os.MkdirTemp("", "odasync-demo-")
@@ -45,7 +47,10 @@ func startPipeline(ctx context.Context, show *screen) (*pipeline, error) {
 			return p.natsURL, err
 		}},
 		{"Component Registry", func() (_ string, err error) {
-			_, p.registryURL, err = p.group.Registry(ctx, "registry", 0)
+			if p.registryPort, err = procs.FreePort(); err != nil {
+				return "", err
+			}
+			err = p.startRegistry(ctx)
 			return p.registryURL, err
 		}},
 		{"watcher", func() (_ string, err error) {
@@ -57,7 +62,7 @@ func startPipeline(ctx context.Context, show *screen) (*pipeline, error) {
 		}},
 		{"syncer", func() (_ string, err error) {
 			p.syncer, err = p.startDaemon(ctx, procs.Syncer("syncer", map[string]string{
-				"NATS_URL": p.natsURL, "COMPONENT_REGISTRY_URL": p.registryURL,
+				"NATS_URL": p.natsURL, "COMPONENT_REGISTRY_URL": p.registryURL, "SYNC_INTERVAL": syncInterval.String(),
 			}))
 			return p.monitors["syncer"], err
 		}},
@@ -71,6 +76,11 @@ func startPipeline(ctx context.Context, show *screen) (*pipeline, error) {
 		}
 	}
 	return p, nil
+}
+
+func (p *pipeline) startRegistry(ctx context.Context) (err error) {
+	p.registry, p.registryURL, err = p.group.Registry(ctx, "registry", p.registryPort)
+	return err
 }
 
 func (p *pipeline) startCluster() (string, error) {
@@ -103,7 +113,7 @@ func (p *pipeline) startDaemon(ctx context.Context, spec procs.Spec) (*procs.Pro
 	return process, process.AwaitReady(ctx)
 }
 
-// stop ends what was started, in reverse, and removes its files.
+// stop stops what was started, in reverse, and removes its files.
 func (p *pipeline) stop() error {
 	var problems []error
 	if p.group != nil {

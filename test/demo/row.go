@@ -21,7 +21,7 @@ func row(cells ...string) string {
 	return line.String()
 }
 
-// colour paints the states of APIs in a row.
+// colour paints the statuses of APIs in a row.
 func (s *screen) colour(row string) string {
 	return strings.NewReplacer(" ready", s.green(" ready"), " pending", s.yellow(" pending")).Replace(row)
 }

@@ -36,10 +36,10 @@ func readSamples() ([]*unstructured.Unstructured, error) {
 	return samples, nil
 }
 
-// wanted is what the registry is to show for a sample, with the simple shapes that the samples have: an entry for each
-// specification of each core API, ready where the status says so.
-func wanted(sample *unstructured.Unstructured) shown {
-	want := shown{exists: true}
+// desiredState is what the registry must have of a sample. It knows only the shapes that the samples have: an API for each
+// specification of each core API, ready if the status says so.
+func desiredState(sample *unstructured.Unstructured) state {
+	want := state{exists: true}
 	version, found, _ := unstructured.NestedFieldNoCopy(sample.Object, "spec", "componentMetadata", "version")
 	if !found {
 		version, _, _ = unstructured.NestedFieldNoCopy(sample.Object, "spec", "version")
@@ -52,8 +52,8 @@ func wanted(sample *unstructured.Unstructured) shown {
 		want.pending += max(1, len(specifications))
 	}
 	states, _, _ := unstructured.NestedSlice(sample.Object, "status", "coreAPIs")
-	for _, state := range states {
-		if fields, _ := state.(map[string]any); fields["ready"] == true {
+	for _, status := range states {
+		if fields, _ := status.(map[string]any); fields["ready"] == true {
 			want.ready++
 			want.pending--
 		}
@@ -61,7 +61,7 @@ func wanted(sample *unstructured.Unstructured) shown {
 	return want
 }
 
-// finishDeployment does to a v1beta3 sample what the Canvas operators do when they are through, with a new version.
+// finishDeployment changes a v1beta3 sample as the Canvas operators do when its deployment is complete, and its version.
 func finishDeployment(sample *unstructured.Unstructured) error {
 	var states []any
 	entries, _, err := unstructured.NestedSlice(sample.Object, "spec", "coreFunction", "exposedAPIs")
@@ -83,8 +83,8 @@ func finishDeployment(sample *unstructured.Unstructured) error {
 	)
 }
 
-// warmUp waits until the API server takes Components, which it holds back in the first two seconds of the definition:
-// the times shown are to be those of odasync.
+// warmUp waits until the API server accepts Components, which takes two seconds after their definition: the printed times
+// are those of odasync.
 func warmUp(ctx context.Context, p *pipeline, sample *unstructured.Unstructured) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -95,7 +95,7 @@ func warmUp(ctx context.Context, p *pipeline, sample *unstructured.Unstructured)
 	return nil
 }
 
-// versioned returns a copy in version v1, in which the cluster is reached.
+// versioned returns a copy in version v1, which the cluster client uses.
 func versioned(sample *unstructured.Unstructured) *unstructured.Unstructured {
 	sample = sample.DeepCopy()
 	sample.SetAPIVersion("oda.tmforum.org/v1")

@@ -11,12 +11,16 @@ import (
 	"odasync/test/procs"
 )
 
-// visibleWithin is how long a change may take to be visible before the demo calls it missing. Once something was
-// missing, the others get less time.
+// visibleWithin is how long a change may take until it is visible. After a first change that is missing the others get
+// less time.
 const (
 	visibleWithin     = 20 * time.Second
 	visibleWithinNext = 2 * time.Second
 )
+
+// syncInterval is the time between two reconciles of the syncer, 60 s by default: how long a registry that lost its content
+// can stay empty.
+const syncInterval = 5 * time.Second
 
 // The samples that are changed and deleted in the end.
 const (
@@ -24,57 +28,70 @@ const (
 	deletedSample = "zenith-billgeneration"
 )
 
-// change is one thing done to the cluster, and what the registry is to show then.
+// change is one change of the cluster, and the state of the registry that follows.
 type change struct {
 	sample *unstructured.Unstructured
 	word   string
 	do     func(context.Context, ...*unstructured.Unstructured) error
-	want   shown
+	want   state
 }
 
-// scenario applies the samples, changes one and deletes one, and shows when each is visible in the registry.
-func scenario(ctx context.Context, show *screen, p *pipeline) (missing bool, err error) {
-	samples, err := readSamples()
+// scenario applies the samples, changes one, deletes one and restarts the registry, and prints when the registry has each
+// change.
+func scenario(ctx context.Context, show *screen, p *pipeline) (arrived bool, err error) {
+	changes, err := changes(p)
 	if err != nil {
 		return false, err
 	}
-	if err := warmUp(ctx, p, samples[0]); err != nil {
+	if err := warmUp(ctx, p, changes[0].sample); err != nil {
 		return false, err
+	}
+	show.line("")
+	show.line(show.bold(row("COMPONENT", "NAMESPACE", "APPLIED", "VERSION", "APIS", "VISIBLE")))
+	arrived = true
+	patience := visibleWithin
+	want := map[string]state{}
+	for _, c := range changes {
+		visible, err := c.play(ctx, show, p, patience)
+		if err != nil {
+			return false, err
+		}
+		if !visible {
+			arrived, patience = false, visibleWithinNext
+		}
+		want[c.sample.GetName()] = c.want
+	}
+	show.line("")
+	filled, err := restartRegistry(ctx, show, p, want)
+	return arrived && filled, err
+}
+
+// changes lists what the demo does to the cluster, in order.
+func changes(p *pipeline) ([]change, error) {
+	samples, err := readSamples()
+	if err != nil {
+		return nil, err
 	}
 	var changes []change
 	byName := map[string]*unstructured.Unstructured{}
 	for _, sample := range samples {
 		byName[sample.GetName()] = sample
-		changes = append(changes, change{sample, sample.GroupVersionKind().Version, p.cluster.Apply, wanted(sample)})
+		changes = append(changes, change{sample, sample.GroupVersionKind().Version, p.cluster.Apply, desiredState(sample)})
 	}
 	deployed, deleted := byName[changedSample].DeepCopy(), byName[deletedSample]
 	if deployed == nil || deleted == nil {
-		return false, fmt.Errorf("deploy/samples lacks %s or %s", changedSample, deletedSample)
+		return nil, fmt.Errorf("deploy/samples lacks %s or %s", changedSample, deletedSample)
 	}
 	if err := finishDeployment(deployed); err != nil {
-		return false, err
+		return nil, err
 	}
-	changes = append(changes,
-		change{deployed, "changed", p.cluster.Apply, wanted(deployed)},
-		change{deleted, "deleted", p.cluster.Delete, shown{}},
-	)
-
-	show.line("")
-	show.line(show.bold(row("COMPONENT", "NAMESPACE", "APPLIED", "VERSION", "APIS", "VISIBLE")))
-	patience := visibleWithin
-	for _, c := range changes {
-		arrived, err := c.play(ctx, show, p, patience)
-		if err != nil {
-			return false, err
-		}
-		if !arrived {
-			missing, patience = true, visibleWithinNext
-		}
-	}
-	return missing, nil
+	return append(changes,
+		change{deployed, "changed", p.cluster.Apply, desiredState(deployed)},
+		change{deleted, "deleted", p.cluster.Delete, state{}},
+	), nil
 }
 
-// play makes the change, and shows its row once the registry shows it.
+// play makes the change, and prints its row once the registry has it.
 func (c change) play(ctx context.Context, show *screen, p *pipeline, patience time.Duration) (arrived bool, err error) {
 	name, namespace := c.sample.GetName(), c.sample.GetNamespace()
 	show.waiting(row(name, namespace, c.word, "", "", "..."))
@@ -83,16 +100,55 @@ func (c change) play(ctx context.Context, show *screen, p *pipeline, patience ti
 		show.instead(row(name, namespace, c.word, "", "", show.red("not applied")))
 		return false, err
 	}
+	var actual state
+	arrived, err = await(ctx, patience, func(ctx context.Context) (_ bool, err error) {
+		actual, err = readState(ctx, p.registryURL, name)
+		return actual == c.want, err
+	})
+	took := show.red(fmt.Sprintf("not within %s", patience))
+	if arrived {
+		took = fmt.Sprintf("after %d ms", time.Since(began).Milliseconds())
+		if !actual.exists {
+			took = "gone " + took
+		}
+	}
+	show.instead(show.colour(row(name, namespace, c.word, actual.version, actual.apis(), took)))
+	return arrived, err
+}
+
+// restartRegistry restarts the registry, which is then empty, and prints when it has all components again.
+func restartRegistry(ctx context.Context, show *screen, p *pipeline, want map[string]state) (filled bool, err error) {
+	show.waiting("  registry restarted, empty: waiting for the next reconcile ...")
+	if err := p.registry.Stop(); err != nil {
+		return false, err
+	}
+	if err := p.startRegistry(ctx); err != nil {
+		return false, err
+	}
+	began := time.Now()
+	filled, err = await(ctx, visibleWithin+syncInterval, func(ctx context.Context) (bool, error) {
+		for name, state := range want {
+			if actual, err := readState(ctx, p.registryURL, name); err != nil || actual != state {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	took := show.red(fmt.Sprintf("not filled again within %s", visibleWithin+syncInterval))
+	if filled {
+		took = fmt.Sprintf("filled again after %.1f s", time.Since(began).Seconds())
+	}
+	show.instead(fmt.Sprintf("  registry restarted, empty: %s (a reconcile every %s)", took, syncInterval))
+	return filled, err
+}
+
+// await polls the condition. The error is the condition's last one, if it was not met in time.
+func await(ctx context.Context, patience time.Duration, condition func(context.Context) (bool, error)) (met bool, err error) {
 	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		now, err := look(limit, p.registryURL, name)
-		if err == nil && now == c.want {
-			took := fmt.Sprintf("after %d ms", time.Since(began).Milliseconds())
-			if !now.exists {
-				took = "gone " + took
-			}
-			show.instead(show.colour(row(name, namespace, c.word, now.version, now.states(), took)))
+		met, err := condition(limit)
+		if err == nil && met {
 			return true, nil
 		}
 		if procs.Pause(limit, 2*time.Millisecond) == nil {
@@ -101,10 +157,9 @@ func (c change) play(ctx context.Context, show *screen, p *pipeline, patience ti
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		show.instead(row(name, namespace, c.word, now.version, now.states(), show.red(fmt.Sprintf("not within %s", patience))))
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return false, err
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = nil
 		}
-		return false, nil
+		return false, err
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"odasync/internal/ops"
 )
 
-// screen writes lines, with colours and lines that are written over only on a terminal.
+// screen writes lines; on a terminal with colours, and with lines that the next one replaces.
 type screen struct {
 	out      *os.File
 	terminal bool
@@ -22,7 +22,7 @@ func newScreen(out *os.File) *screen {
 
 func (s *screen) line(text string) { fmt.Fprintln(s.out, text) }
 
-// waiting shows a line that the next one replaces.
+// waiting writes a line that the next one replaces.
 func (s *screen) waiting(text string) {
 	if s.terminal {
 		fmt.Fprint(s.out, text)
@@ -37,7 +37,7 @@ func (s *screen) instead(text string) {
 	s.line(text)
 }
 
-// step shows what is being started, then where it is and how long it took.
+// step writes what is being started, then its address and how long the start took.
 func (s *screen) step(name string, start func() (string, error)) error {
 	s.waiting(fmt.Sprintf("  %-22s starting ...", name))
 	began := time.Now()
