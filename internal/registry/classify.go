@@ -10,39 +10,39 @@ import (
 	"odasync/internal/target"
 )
 
-// pathKind tells what a 404 is about.
+// pathKind decides what a 404 means.
 type pathKind int
 
 const (
-	// collection: a path that every registry of the kind has.
+	// collection: a path that every registry of the API has.
 	collection pathKind = iota
-	// item: a path with an id, behind which there may be nothing any more.
+	// item: a path with an id, which may have been deleted.
 	item
 )
 
-// answer is how a request ended: with a transport error, or with a status.
+// answer is the end of a request: a transport error or a status.
 type answer struct {
 	err    error
 	status int
 	header http.Header
-	body   []byte // as much of it as words are taken from
-	// unreadable says that the status is one of success and the body is not what it should be.
-	unreadable error
+	body   []byte // of an error, as far as it is read
+	// malformed is set when the status is a success and the body cannot be decoded.
+	malformed error
 }
 
-// classify turns an answer that is not success into a failure. It is the only place where a failure's class is decided
-// from what came over the wire; the caller's own context having ended is not its business.
+// classify turns an answer that is not a success into a failure. It is the only place that derives a class from an answer;
+// the end of the caller's context is handled before.
 //
-// A class that ends in a dead letter is given only to answers that judge the content. An answer that is not listed
-// says nothing about the content, so it is the registry's or the configuration's trouble.
-func classify(api, request string, kind pathKind, a answer, now time.Time) *target.Failure {
-	f := &target.Failure{Class: target.ClassUnauthorized, Request: request, Status: a.status, Err: a.err}
+// Only an answer that judges the content gets a class that ends in a dead letter. An answer that is not listed says
+// nothing about the content: it is a problem of the registry or of the configuration.
+func classify(api string, r Request, a answer, now time.Time) *target.Failure {
+	f := &target.Failure{Class: target.ClassUnauthorized, Request: r.String(), Status: a.status, Err: a.err}
 	if a.err != nil {
 		f.Class = target.ClassUnavailable
 		return f
 	}
-	if a.unreadable != nil {
-		f.Detail = fmt.Sprintf("the answer is not what a %s Component Registry sends (%v): check COMPONENT_REGISTRY_URL", api, a.unreadable)
+	if a.malformed != nil {
+		f.Detail = fmt.Sprintf("the answer is not that of a %s Component Registry (%v): check COMPONENT_REGISTRY_URL", api, a.malformed)
 		return f
 	}
 	f.Detail = detail(a.body)
@@ -52,9 +52,9 @@ func classify(api, request string, kind pathKind, a answer, now time.Time) *targ
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		f.Class = target.ClassUnavailable
 	case status >= 300 && status < 400:
-		f.Detail = fmt.Sprintf("redirected to %s: set COMPONENT_REGISTRY_URL to the address that answers itself", redirectTarget(a.header))
+		f.Detail = fmt.Sprintf("redirected to %s: set COMPONENT_REGISTRY_URL to the address that answers without a redirect", redirectTarget(a.header))
 	case status == http.StatusNotFound, status == http.StatusGone:
-		if kind == item {
+		if r.kind() == item {
 			f.Class = target.ClassConflict
 		}
 	case status == http.StatusConflict, status == http.StatusBadRequest && saysExists(f.Detail):
@@ -69,12 +69,14 @@ func classify(api, request string, kind pathKind, a answer, now time.Time) *targ
 	return f
 }
 
-func saysExists(words string) bool { return strings.Contains(strings.ToLower(words), "already exists") }
+func saysExists(detail string) bool {
+	return strings.Contains(strings.ToLower(detail), "already exists")
+}
 
-// maxRetryAfter bounds what a registry may ask for: a wrong header must not stop the sync for a day.
+// maxRetryAfter is the longest pause that a registry can ask for: a wrong header must not stop the sync for a day.
 const maxRetryAfter = time.Minute
 
-// retryAfter reads both forms of the header: seconds, and a date. What it cannot read, and the past, is no wait.
+// retryAfter parses both forms of the header, seconds and a date. An invalid value and a past date are no wait.
 func retryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {

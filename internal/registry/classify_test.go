@@ -22,7 +22,7 @@ func TestClassify(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	refusedConn := errors.New("dial tcp 127.0.0.1:8000: connect: connection refused")
 	const (
-		down, busy, refused, moved, rejected = target.ClassUnavailable, target.ClassRateLimited, target.ClassUnauthorized, target.ClassConflict, target.ClassInvalid
+		unavailable, rateLimited, unauthorized, conflict, invalid = target.ClassUnavailable, target.ClassRateLimited, target.ClassUnauthorized, target.ClassConflict, target.ClassInvalid
 	)
 	tests := map[string]struct {
 		kind  pathKind
@@ -30,63 +30,63 @@ func TestClassify(t *testing.T) {
 		retry string // the Retry-After header
 		want  target.Failure
 	}{
-		"transport error":       {given: answer{err: refusedConn}, want: target.Failure{Class: down, Err: refusedConn}},
-		"transport error, item": {kind: item, given: answer{err: refusedConn}, want: target.Failure{Class: down, Err: refusedConn}},
-		"answer cut off":        {given: answer{status: 200, err: refusedConn}, want: target.Failure{Class: down, Err: refusedConn}},
+		"transport error":       {given: answer{err: refusedConn}, want: target.Failure{Class: unavailable, Err: refusedConn}},
+		"transport error, item": {kind: item, given: answer{err: refusedConn}, want: target.Failure{Class: unavailable, Err: refusedConn}},
+		"answer cut off":        {given: answer{status: 200, err: refusedConn}, want: target.Failure{Class: unavailable, Err: refusedConn}},
 		"success with a strange body": {
-			given: answer{unreadable: errors.New("invalid character '<'"), status: 200},
-			want:  target.Failure{Class: refused, Detail: "the answer is not what a v1 Component Registry sends (invalid character '<'): check COMPONENT_REGISTRY_URL"},
+			given: answer{malformed: errors.New("invalid character '<'"), status: 200},
+			want:  target.Failure{Class: unauthorized, Detail: "the answer is not that of a v1 Component Registry (invalid character '<'): check COMPONENT_REGISTRY_URL"},
 		},
-		"408":                         {given: answer{status: 408}, want: target.Failure{Class: down}},
-		"425":                         {given: answer{status: 425}, want: target.Failure{Class: down}},
-		"500":                         {given: answer{status: 500, body: []byte("Internal Server Error")}, want: target.Failure{Class: down, Detail: "Internal Server Error"}},
-		"501":                         {given: answer{status: 501}, want: target.Failure{Class: down}},
-		"502":                         {given: answer{status: 502}, want: target.Failure{Class: down}},
-		"503":                         {given: answer{status: 503}, want: target.Failure{Class: down}},
-		"504":                         {given: answer{status: 504}, want: target.Failure{Class: down}},
-		"507":                         {given: answer{status: 507}, want: target.Failure{Class: down}},
-		"599":                         {given: answer{status: 599}, want: target.Failure{Class: down}},
-		"503 with seconds to wait":    {given: answer{status: 503}, retry: "12", want: target.Failure{Class: down, RetryAfter: 12 * time.Second}},
-		"429":                         {given: answer{status: 429}, want: target.Failure{Class: busy}},
-		"429 with seconds":            {given: answer{status: 429}, retry: "50", want: target.Failure{Class: busy, RetryAfter: 50 * time.Second}},
-		"429 with a date":             {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 12:00:40 GMT", want: target.Failure{Class: busy, RetryAfter: 40 * time.Second}},
-		"429 with a date gone by":     {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 11:00:00 GMT", want: target.Failure{Class: busy}},
-		"429 with negative seconds":   {given: answer{status: 429}, retry: "-3", want: target.Failure{Class: busy}},
-		"429 with endless seconds":    {given: answer{status: 429}, retry: "9223372036854775807", want: target.Failure{Class: busy, RetryAfter: maxRetryAfter}},
-		"429 with a date far away":    {given: answer{status: 429}, retry: "Sun, 01 Mar 2126 12:01:30 GMT", want: target.Failure{Class: busy, RetryAfter: maxRetryAfter}},
-		"429 with nonsense":           {given: answer{status: 429}, retry: "soon", want: target.Failure{Class: busy}},
-		"401":                         {given: answer{status: 401}, want: target.Failure{Class: refused}},
-		"403":                         {given: answer{status: 403}, want: target.Failure{Class: refused}},
-		"403, item":                   {kind: item, given: answer{status: 403}, want: target.Failure{Class: refused}},
-		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: target.Failure{Class: refused, Detail: "Not Found"}},
-		"404, item":                   {kind: item, given: answer{status: 404}, want: target.Failure{Class: moved}},
-		"410":                         {given: answer{status: 410}, want: target.Failure{Class: refused}},
-		"410, item":                   {kind: item, given: answer{status: 410}, want: target.Failure{Class: moved}},
-		"409":                         {given: answer{status: 409}, want: target.Failure{Class: moved}},
-		"409, item":                   {kind: item, given: answer{status: 409}, want: target.Failure{Class: moved}},
-		"400 exists":                  {given: answer{status: 400, body: []byte(`{"detail":"Component a Already Exists in registry b"}`)}, want: target.Failure{Class: moved, Detail: "Component a Already Exists in registry b"}},
-		"400 otherwise":               {given: answer{status: 400, body: []byte(`{"detail":"Label with ID 7 not found"}`)}, want: target.Failure{Class: rejected, Detail: "Label with ID 7 not found"}},
-		"422":                         {given: answer{status: 422, body: []byte(`{"detail":[{"loc":["body","name"],"msg":"too long","type":"x"}]}`)}, want: target.Failure{Class: rejected, Detail: "body.name: too long"}},
-		"422 that speaks of existing": {given: answer{status: 422, body: []byte(`{"detail":"already exists"}`)}, want: target.Failure{Class: rejected, Detail: "already exists"}},
-		"413":                         {given: answer{status: 413}, want: target.Failure{Class: rejected}},
-		"414":                         {given: answer{status: 414}, want: target.Failure{Class: rejected}},
-		"402":                         {given: answer{status: 402}, want: target.Failure{Class: refused}},
-		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: target.Failure{Class: refused, Detail: "Method Not Allowed"}},
-		"406":                         {given: answer{status: 406}, want: target.Failure{Class: refused}},
-		"407":                         {given: answer{status: 407}, want: target.Failure{Class: refused}},
-		"415":                         {given: answer{status: 415}, want: target.Failure{Class: refused}},
-		"418":                         {given: answer{status: 418}, want: target.Failure{Class: refused}},
-		"426":                         {given: answer{status: 426}, want: target.Failure{Class: refused}},
-		"431":                         {given: answer{status: 431}, want: target.Failure{Class: refused}},
-		"451":                         {given: answer{status: 451}, want: target.Failure{Class: refused}},
+		"408":                         {given: answer{status: 408}, want: target.Failure{Class: unavailable}},
+		"425":                         {given: answer{status: 425}, want: target.Failure{Class: unavailable}},
+		"500":                         {given: answer{status: 500, body: []byte("Internal Server Error")}, want: target.Failure{Class: unavailable, Detail: "Internal Server Error"}},
+		"501":                         {given: answer{status: 501}, want: target.Failure{Class: unavailable}},
+		"502":                         {given: answer{status: 502}, want: target.Failure{Class: unavailable}},
+		"503":                         {given: answer{status: 503}, want: target.Failure{Class: unavailable}},
+		"504":                         {given: answer{status: 504}, want: target.Failure{Class: unavailable}},
+		"507":                         {given: answer{status: 507}, want: target.Failure{Class: unavailable}},
+		"599":                         {given: answer{status: 599}, want: target.Failure{Class: unavailable}},
+		"503 with seconds to wait":    {given: answer{status: 503}, retry: "12", want: target.Failure{Class: unavailable, RetryAfter: 12 * time.Second}},
+		"429":                         {given: answer{status: 429}, want: target.Failure{Class: rateLimited}},
+		"429 with seconds":            {given: answer{status: 429}, retry: "50", want: target.Failure{Class: rateLimited, RetryAfter: 50 * time.Second}},
+		"429 with a date":             {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 12:00:40 GMT", want: target.Failure{Class: rateLimited, RetryAfter: 40 * time.Second}},
+		"429 with a date gone by":     {given: answer{status: 429}, retry: "Sun, 01 Mar 2026 11:00:00 GMT", want: target.Failure{Class: rateLimited}},
+		"429 with negative seconds":   {given: answer{status: 429}, retry: "-3", want: target.Failure{Class: rateLimited}},
+		"429 with endless seconds":    {given: answer{status: 429}, retry: "9223372036854775807", want: target.Failure{Class: rateLimited, RetryAfter: maxRetryAfter}},
+		"429 with a date far away":    {given: answer{status: 429}, retry: "Sun, 01 Mar 2126 12:01:30 GMT", want: target.Failure{Class: rateLimited, RetryAfter: maxRetryAfter}},
+		"429 with nonsense":           {given: answer{status: 429}, retry: "soon", want: target.Failure{Class: rateLimited}},
+		"401":                         {given: answer{status: 401}, want: target.Failure{Class: unauthorized}},
+		"403":                         {given: answer{status: 403}, want: target.Failure{Class: unauthorized}},
+		"403, item":                   {kind: item, given: answer{status: 403}, want: target.Failure{Class: unauthorized}},
+		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: target.Failure{Class: unauthorized, Detail: "Not Found"}},
+		"404, item":                   {kind: item, given: answer{status: 404}, want: target.Failure{Class: conflict}},
+		"410":                         {given: answer{status: 410}, want: target.Failure{Class: unauthorized}},
+		"410, item":                   {kind: item, given: answer{status: 410}, want: target.Failure{Class: conflict}},
+		"409":                         {given: answer{status: 409}, want: target.Failure{Class: conflict}},
+		"409, item":                   {kind: item, given: answer{status: 409}, want: target.Failure{Class: conflict}},
+		"400 exists":                  {given: answer{status: 400, body: []byte(`{"detail":"Component a Already Exists in registry b"}`)}, want: target.Failure{Class: conflict, Detail: "Component a Already Exists in registry b"}},
+		"400 otherwise":               {given: answer{status: 400, body: []byte(`{"detail":"Label with ID 7 not found"}`)}, want: target.Failure{Class: invalid, Detail: "Label with ID 7 not found"}},
+		"422":                         {given: answer{status: 422, body: []byte(`{"detail":[{"loc":["body","name"],"msg":"too long","type":"x"}]}`)}, want: target.Failure{Class: invalid, Detail: "body.name: too long"}},
+		"422 that speaks of existing": {given: answer{status: 422, body: []byte(`{"detail":"already exists"}`)}, want: target.Failure{Class: invalid, Detail: "already exists"}},
+		"413":                         {given: answer{status: 413}, want: target.Failure{Class: invalid}},
+		"414":                         {given: answer{status: 414}, want: target.Failure{Class: invalid}},
+		"402":                         {given: answer{status: 402}, want: target.Failure{Class: unauthorized}},
+		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: target.Failure{Class: unauthorized, Detail: "Method Not Allowed"}},
+		"406":                         {given: answer{status: 406}, want: target.Failure{Class: unauthorized}},
+		"407":                         {given: answer{status: 407}, want: target.Failure{Class: unauthorized}},
+		"415":                         {given: answer{status: 415}, want: target.Failure{Class: unauthorized}},
+		"418":                         {given: answer{status: 418}, want: target.Failure{Class: unauthorized}},
+		"426":                         {given: answer{status: 426}, want: target.Failure{Class: unauthorized}},
+		"431":                         {given: answer{status: 431}, want: target.Failure{Class: unauthorized}},
+		"451":                         {given: answer{status: 451}, want: target.Failure{Class: unauthorized}},
 		"301": {
 			given: answer{status: 301, header: http.Header{"Location": {"https://ada:word@registry.example.org/x?token=1#y"}}},
-			want:  target.Failure{Class: refused, Detail: "redirected to https://registry.example.org/x: set COMPONENT_REGISTRY_URL to the address that answers itself"},
+			want:  target.Failure{Class: unauthorized, Detail: "redirected to https://registry.example.org/x: set COMPONENT_REGISTRY_URL to the address that answers without a redirect"},
 		},
-		"304": {given: answer{status: 304}, want: target.Failure{Class: refused, Detail: "redirected to an unknown place: set COMPONENT_REGISTRY_URL to the address that answers itself"}},
+		"304": {given: answer{status: 304}, want: target.Failure{Class: unauthorized, Detail: "redirected to an unknown address: set COMPONENT_REGISTRY_URL to the address that answers without a redirect"}},
 		"307, item": {
 			kind: item, given: answer{status: 307, header: http.Header{"Location": {"/components/1/"}}},
-			want: target.Failure{Class: refused, Detail: "redirected to /components/1: set COMPONENT_REGISTRY_URL to the address that answers itself"},
+			want: target.Failure{Class: unauthorized, Detail: "redirected to /components/1: set COMPONENT_REGISTRY_URL to the address that answers without a redirect"},
 		},
 	}
 	for name, test := range tests {
@@ -94,8 +94,8 @@ func TestClassify(t *testing.T) {
 			if test.retry != "" {
 				test.given.header = http.Header{"Retry-After": {test.retry}}
 			}
-			test.want.Request, test.want.Status = "GET /x/", test.given.status
-			got := classify("v1", "GET /x/", test.kind, test.given, now)
+			test.want.Request, test.want.Status = at(test.kind).String(), test.given.status
+			got := classify("v1", at(test.kind), test.given, now)
 			if diff := cmp.Diff(test.want, *got, cmpopts.EquateErrors()); diff != "" {
 				t.Error(diff)
 			}
@@ -104,8 +104,7 @@ func TestClassify(t *testing.T) {
 }
 
 // Every status that is not success, on both kinds of paths, and every way in which there is none.
-func TestEveryAnswerHasItsClass(t *testing.T) {
-	const path, id = collection, item
+func TestClassify_EveryAnswer(t *testing.T) {
 	expected := func(kind pathKind, status int) target.Class {
 		switch status {
 		case 408, 425:
@@ -115,7 +114,7 @@ func TestEveryAnswerHasItsClass(t *testing.T) {
 		case 409:
 			return target.ClassConflict
 		case 404, 410:
-			if kind == id {
+			if kind == item {
 				return target.ClassConflict
 			}
 		case 400, 413, 414, 422:
@@ -127,8 +126,8 @@ func TestEveryAnswerHasItsClass(t *testing.T) {
 		return target.ClassUnauthorized
 	}
 	for status := 300; status < 600; status++ {
-		for _, kind := range []pathKind{path, id} {
-			got := classify("v1", "GET /x/", kind, answer{status: status}, time.Time{})
+		for _, kind := range []pathKind{collection, item} {
+			got := classify("v1", at(kind), answer{status: status}, time.Time{})
 			if want := expected(kind, status); got.Class != want || got.Status != status {
 				t.Errorf("HTTP %d, kind %d: %s (HTTP %d), want %s", status, kind, got.Class, got.Status, want)
 			}
@@ -140,15 +139,15 @@ func TestEveryAnswerHasItsClass(t *testing.T) {
 		"name": &net.DNSError{Err: "no such host", Name: "registry"}, "certificate": x509.UnknownAuthorityError{},
 		"TLS": tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
 	} {
-		for _, kind := range []pathKind{path, id} {
-			if got := classify("v1", "GET /x/", kind, answer{err: err}, time.Time{}); got.Class != target.ClassUnavailable || !errors.Is(got, err) {
+		for _, kind := range []pathKind{collection, item} {
+			if got := classify("v1", at(kind), answer{err: err}, time.Time{}); got.Class != target.ClassUnavailable || !errors.Is(got, err) {
 				t.Errorf("%s, kind %d: %s (%v)", name, kind, got.Class, got)
 			}
 		}
 	}
 }
 
-func TestWords(t *testing.T) {
+func TestDetail(t *testing.T) {
 	tests := map[string]struct{ body, want string }{
 		"a sentence":            {`{"detail":"Registry not found"}`, "Registry not found"},
 		"a problem":             {`{"detail":[{"loc":["body","name"],"msg":"ensure this value has at most 100 characters","type":"x","ctx":{"limit_value":100}}]}`, "body.name: ensure this value has at most 100 characters"},
@@ -179,7 +178,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-func FuzzWords(f *testing.F) {
+func FuzzDetail(f *testing.F) {
 	f.Add([]byte(`{"detail":[{"loc":["body",0],"msg":"m"}]}`))
 	f.Add([]byte("\xe2\x82"))
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -188,4 +187,12 @@ func FuzzWords(f *testing.F) {
 			t.Errorf("%q", got)
 		}
 	})
+}
+
+// at is a request for a path of the kind.
+func at(kind pathKind) Request {
+	if kind == item {
+		return Request{Method: http.MethodGet, Path: "/x/{id}", ID: "1"}
+	}
+	return Request{Method: http.MethodGet, Path: "/x/"}
 }

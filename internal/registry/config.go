@@ -16,23 +16,23 @@ import (
 const (
 	// FormatName names the entry as the component: one namespace a registry.
 	FormatName = "name"
-	// FormatNamespaceName puts the namespace and a dot before it. A namespace has no dots, so no two clash.
+	// FormatNamespaceName puts the namespace and a dot before it. A namespace has no dots, so no two names clash.
 	FormatNamespaceName = "namespace.name"
 )
 
 // maxNameLength is the registry's limit, in characters.
 const maxNameLength = 100
 
-// Config is where the registry is and how components are named there.
+// Config is the address of the registry and the form of its entries.
 type Config struct {
 	URL    string        `env:"COMPONENT_REGISTRY_URL, default=http://localhost:8000" help:"the Component Registry: http:// or https://, a host and, where needed, a port and a path"`
 	APIKey config.Secret `env:"COMPONENT_REGISTRY_API_KEY" help:"key for the registry, sent as a bearer token"`
 	// Timeout limits each single request.
 	Timeout config.Duration `env:"COMPONENT_REGISTRY_TIMEOUT, default=30" help:"limit of a single request to the registry: seconds, or a duration such as 500ms or 1m"`
-	// Name is the registry entry that the components stand under. It is created when missing.
-	Name       string `env:"COMPONENT_REGISTRY_NAME, default=self" help:"registry entry that the components stand under, created when missing: 1 to 100 characters"`
+	// Name is the registry entry that the components are registered under. It is created when missing.
+	Name       string `env:"COMPONENT_REGISTRY_NAME, default=self" help:"registry entry that the components are registered under, created when missing: 1 to 100 characters"`
 	NameFormat string `env:"COMPONENT_NAME_FORMAT, default=name" help:"name of a component in the registry: name, or namespace.name to keep namespaces apart"`
-	// Segments are the function blocks whose APIs are registered.
+	// Segments are the segments whose APIs are registered.
 	Segments []component.Segment `env:"EXPOSED_API_SEGMENTS, default=core" help:"segments whose APIs are registered: core, management, security, with commas"`
 }
 
@@ -71,10 +71,10 @@ func (c Config) validateURL(bad func(name string, value any, allowed string)) {
 	const name, allowed = "COMPONENT_REGISTRY_URL", "http:// or https://, a host and, where needed, a port and a path"
 	u, err := url.Parse(c.URL)
 	switch {
-	case err != nil: // the error and the value might show a password
+	case err != nil: // the error and the value may show a password
 		bad(name, "not a URL", allowed)
 	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.RawQuery != "", u.Fragment != "":
-		u.RawQuery, u.Fragment = "", "" // a token might stand there
+		u.RawQuery, u.Fragment = "", "" // they may hold a token
 		bad(name, fmt.Sprintf("%q", u.Redacted()), allowed)
 	case len(publicURL(u)) > maxURLLength:
 		bad(name, fmt.Sprintf("%d characters long", len(publicURL(u))), fmt.Sprintf("at most %d", maxURLLength))
@@ -86,33 +86,34 @@ func (c Config) validateURL(bad func(name string, value any, allowed string)) {
 // maxURLLength is the registry's limit, in characters.
 const maxURLLength = 500
 
-// publicURL is the base without user and password, and without a slash at its end.
+// publicURL returns the base without user and password, and without a slash at its end.
 func publicURL(base *url.URL) string {
-	shown := *base
-	shown.User = nil
-	return strings.TrimRight(shown.String(), "/")
+	public := *base
+	public.User = nil
+	return strings.TrimRight(public.String(), "/")
 }
 
-// Address is the registry's URL without user and password: what may be shown and remembered.
+// Address returns the registry's URL without user and password, fit for messages and storage.
 func (c Config) Address() string {
 	u, err := url.Parse(c.URL)
-	if err != nil {
-		return "" // Validate has refused it
+	if err != nil { // Validate rejects it
+		return ""
 	}
 	return publicURL(u)
 }
 
-// componentName is the inverse of entryName. An entry that was named in another format keeps its name.
-func (c Config) ComponentName(namespace, entry string) string {
-	if c.NameFormat == FormatNamespaceName {
-		return strings.TrimPrefix(entry, namespace+".")
-	}
-	return entry
-}
-
+// EntryName returns the name of a component's entry.
 func (c Config) EntryName(key component.Key) string {
 	if c.NameFormat == FormatNamespaceName {
 		return key.Namespace + "." + key.Name
 	}
 	return key.Name
+}
+
+// ComponentName is the inverse of EntryName. An entry that was named in another format keeps its name.
+func (c Config) ComponentName(namespace, entry string) string {
+	if c.NameFormat == FormatNamespaceName {
+		return strings.TrimPrefix(entry, namespace+".")
+	}
+	return entry
 }

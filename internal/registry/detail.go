@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxWords is the length of a failure's words in bytes.
+// maxDetail is the length of a failure's detail in bytes.
 const maxDetail = 500
 
-// words takes the readable part of an error's body: the detail of FastAPI, a sentence or a list of problems; the message
-// that proxies put into their JSON; else the body as it is.
+// detail extracts the readable part of an error's body: FastAPI's detail, which is a sentence or a list of problems; the
+// message that proxies put into their JSON; otherwise the body itself.
 func detail(body []byte) string {
 	var object struct {
 		Detail  json.RawMessage `json:"detail"`
@@ -53,7 +53,7 @@ func detail(body []byte) string {
 	return Clean(string(body))
 }
 
-// location writes a path such as [body label_ids 0] as "body.label_ids.0: ".
+// location formats a path such as [body label_ids 0] as "body.label_ids.0: ".
 func location(parts []any) string {
 	if len(parts) == 0 {
 		return ""
@@ -65,7 +65,7 @@ func location(parts []any) string {
 	return strings.Join(text, ".") + ": "
 }
 
-// clean makes one line of printable text of at most maxWords bytes, cut between characters.
+// Clean returns the text as one printable line of at most maxDetail bytes, cut between characters.
 func Clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -88,11 +88,11 @@ func Clean(text string) string {
 	return text[:end] + ellipsis
 }
 
-// redirectTarget shows where a redirect leads without what might be secret in it.
+// redirectTarget returns the target of a redirect without the parts that may hold a secret.
 func redirectTarget(header http.Header) string {
 	target, err := url.Parse(header.Get("Location"))
 	if err != nil || target.String() == "" {
-		return "an unknown place"
+		return "an unknown address"
 	}
 	target.RawQuery, target.Fragment = "", ""
 	return Clean(publicURL(target))

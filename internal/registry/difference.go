@@ -2,30 +2,30 @@ package registry
 
 import "odasync/internal/component"
 
-// Difference is a field in which the registry differs from what it should show. A side that lacks it is empty.
+// Presence is whether a component's entry exists.
+type Presence int
+
+const (
+	// Missing: no entry has the component's name.
+	Missing Presence = iota
+	// TakenByOther: the entry of that name belongs to another owner.
+	TakenByOther
+	// Present: the entry is the component's, or has no owner, in which case an apply adopts it.
+	Present
+)
+
+// Difference is a field whose value in the registry is not the desired one. A side that lacks the field is empty.
 type Difference struct {
 	// Field is "label KEY", "api NAME" for an API that only one side has, or "api NAME FIELD".
 	Field        string
 	Want, Actual string
 }
 
-// Standing is how an entry stands to a component.
-type Presence int
-
-const (
-	// StandsMissing: nothing stands under the component's name.
-	Missing Presence = iota
-	// StandsTaken: the name belongs to another owner.
-	TakenByOther
-	// Stands: the entry is the component's, or nobody's, in which case an apply makes it the component's.
-	Present
-)
-
-// Orphan is an entry that odasync put into the registry and that should not be there.
+// Orphan is an entry of odasync's that should not exist.
 type Orphan struct {
-	Key   component.Key // as its labels tell
+	Key   component.Key // from its labels
 	Entry string        // its name in the registry
 }
 
-// Owner is the value of the ownership label on what odasync registers for a cluster.
+// ManagedBy is the value of the ownership label on the entries of a cluster.
 func ManagedBy(cluster string) string { return "odasync/" + cluster }

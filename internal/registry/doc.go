@@ -1,19 +1,16 @@
-// Package registry makes a Component Registry show components: it implements the syncer's Registry over HTTP.
+// Package registry is what the adapters to Component Registries share: the configuration, the HTTP client with
+// authentication, metrics and traces, the classification of answers, and the reading of collections in pages.
 //
-// V1 speaks to the registry with integer ids. What it holds is read once in bulk at first use: label ids, the names of
-// the components and of those with exposed APIs. A component that is new by that knowledge is created without a
-// read; everything else is read first, compared, and only the differences are written, so a repeat writes nothing.
-// The knowledge may be wrong at any time, because other replicas, other programs and people write too, and because a
-// registry may lose its database and hand out its ids anew. It is therefore only trusted where the registry itself
-// refuses a mistake; an id is never written to before the entry behind it was read and recognised.
+// An adapter speaks one API. It lives in a package of its own below this one, implements [target.Registry] and
+// [target.Probe], and sends its requests through a [Client]. Adapters import this package, never the reverse.
 //
-// An entry carries its owner in two labels, managed-by and namespace. Entries of another owner are refused, not
-// overwritten; entries without an owner, as older collectors wrote them, are adopted.
+// # Guarantees
 //
-// Shown reads what is there and Compare says what an Apply would change; neither writes.
+//   - Every error of [Client.Do] is a [*target.Failure], classified in one place, or the end of the caller's context.
+//   - No request starts once its context has ended, and none takes longer than the configured time limit.
+//   - A failure ends in a dead letter only if the registry's answer judges the content.
+//   - No error, log message or trace contains the credentials, even if the registry echoes them.
+//   - A list of any size takes the memory of one row, and [Pages] reports whether rows may be missing.
 //
-// Every error is a *syncer.Failure, made by classify alone, or the error of the caller's context. No request starts
-// once that context has ended, also not one made on behalf of several callers.
-//
-// The tests run against the reference registry over real HTTP: go test ./internal/registry
+// The tests run against the reference registry over real HTTP.
 package registry

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -12,11 +13,11 @@ type Metrics struct {
 	duration *prometheus.HistogramVec
 }
 
-// noAnswer is the status of a request that brought none.
+// noAnswer is the status of a request without an answer.
 const noAnswer = "error"
 
-// NewMetrics registers the metrics. The counters exist from the start with the status of success and with "error",
-// which stands for no answer at all.
+// NewMetrics registers the metrics. Those of the known requests, of which only method and path matter, exist from the
+// start, with the status of success and with "error", which stands for no answer.
 func NewMetrics(registerer prometheus.Registerer, known ...Request) *Metrics {
 	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -39,4 +40,9 @@ func NewMetrics(registerer prometheus.Registerer, known ...Request) *Metrics {
 		m.duration.WithLabelValues(r.Method, r.Path)
 	}
 	return m
+}
+
+func (m *Metrics) observe(r Request, status string, took time.Duration) {
+	m.calls.WithLabelValues(r.Method, r.Path, status).Inc()
+	m.duration.WithLabelValues(r.Method, r.Path).Observe(took.Seconds())
 }

@@ -14,30 +14,51 @@ import (
 	"odasync/internal/target"
 )
 
-// pageSize is the most that the registry gives at once; it gives 100 when not asked.
-const PageSize = 1000
+// maxReadings bounds how often a collection that changes while it is read is read again from its start.
+const maxReadings = 3
 
-// listTries is how often a collection that changes while it is read is read again from its start.
-const listTries = 3
+// Pages describes a collection that the registry returns in pages, by position.
+type Pages[T any] struct {
+	Path string
+	// Query is the filter; empty for the whole collection.
+	Query url.Values
+	// Offset and Limit are the names of the paging parameters, Size is the number of rows that a page is asked for.
+	Offset, Limit string
+	Size          int
+	// ID identifies a row within the collection.
+	ID func(*T) int64
+}
 
-// rows receives a collection while it is read. A row is not kept once row has returned, so a collection of any size takes
+// Where returns the part of the collection that has the given values, in pairs of parameter and value.
+func (p Pages[T]) Where(pairs ...string) Pages[T] {
+	p.Query = url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		p.Query.Set(pairs[i], pairs[i+1])
+	}
+	return p
+}
+
+// Rows receives a collection while it is read. A row is only valid until Row returns, so a collection of any size takes
 // the memory of one row.
 type Rows[T any] struct {
-	// begin is called before each reading from the start: what came before is void.
+	// Begin is called before each reading from the start: the rows of the reading before are void. It may be nil.
 	Begin func()
 	Row   func(*T)
 }
 
-// list reads a whole collection. The registry pages by position and keeps no order, so a row that leaves while the pages
-// are read shifts the others past the reader unseen. Each page therefore begins with the last row of the page before:
-// where another row stands there, the rows have moved, and the reading starts again. Steady is false when they moved
-// each time; rows may then be missing. No row comes twice.
-func List[T any](ctx context.Context, s *Session, endpoint string, query url.Values, id func(*T) int64, to ...Rows[T]) (steady bool, err error) {
-	for range listTries {
+// Read reads the collection and passes each row once to every receiver.
+//
+// A registry that pages by position keeps no order, so a row that is deleted between two pages shifts the others past the
+// reader unseen. Each page therefore begins with the last row of the page before. Where another row is found there, the
+// rows have moved, and the reading starts again. Steady is false when they moved in every reading: rows may be missing.
+func (p Pages[T]) Read(ctx context.Context, s *Session, to ...Rows[T]) (steady bool, err error) {
+	for range maxReadings {
 		for _, each := range to {
-			each.Begin()
+			if each.Begin != nil {
+				each.Begin()
+			}
 		}
-		steady, err = listOnce(ctx, s, endpoint, query, id, func(row *T) {
+		steady, err = p.readOnce(ctx, s, func(row *T) {
 			for _, each := range to {
 				each.Row(row)
 			}
@@ -49,32 +70,32 @@ func List[T any](ctx context.Context, s *Session, endpoint string, query url.Val
 	return false, nil
 }
 
-// collect is list for a collection, or a part of one, that is small enough to be kept.
-func Collect[T any](ctx context.Context, s *Session, endpoint string, query url.Values, id func(*T) int64) (all []T, steady bool, err error) {
-	steady, err = List(ctx, s, endpoint, query, id, Rows[T]{Begin: func() { all = nil }, Row: func(row *T) { all = append(all, *row) }})
+// Collect is Read for a collection that is small enough to be kept.
+func (p Pages[T]) Collect(ctx context.Context, s *Session) (all []T, steady bool, err error) {
+	steady, err = p.Read(ctx, s, Rows[T]{Begin: func() { all = nil }, Row: func(row *T) { all = append(all, *row) }})
 	return all, steady, err
 }
 
-func listOnce[T any](ctx context.Context, s *Session, endpoint string, query url.Values, id func(*T) int64, each func(*T)) (steady bool, err error) {
+func (p Pages[T]) readOnce(ctx context.Context, s *Session, each func(*T)) (steady bool, err error) {
 	steady = true
 	seen := idSet{}
-	params := url.Values{"limit": {strconv.Itoa(PageSize)}}
-	maps.Copy(params, query)
+	params := url.Values{p.Limit: {strconv.Itoa(p.Size)}}
+	maps.Copy(params, p.Query)
 	var last int64
-	for skip := 0; ; {
-		params.Set("skip", strconv.Itoa(skip))
+	for offset := 0; ; {
+		params.Set(p.Offset, strconv.Itoa(offset))
 		count, fresh, first, previous := 0, 0, int64(0), last
-		err := s.Do(ctx, Request{Method: http.MethodGet, Path: endpoint, Query: params, Row: func(decoder *jsontext.Decoder) error {
+		err := s.Do(ctx, Request{Method: http.MethodGet, Path: p.Path, Query: params, Row: func(decoder *jsontext.Decoder) error {
 			var row T
 			if err := json.UnmarshalDecode(decoder, &row); err != nil {
 				return err
 			}
-			last = id(&row)
+			last = p.ID(&row)
 			if count++; count == 1 {
 				first = last
 			}
-			if count > PageSize {
-				return fmt.Errorf("more than the %d rows that were asked for: the parameter limit is ignored", PageSize)
+			if count > p.Size {
+				return fmt.Errorf("more than the requested %d rows: the parameter %s is ignored", p.Size, p.Limit)
 			}
 			if seen.add(last) {
 				fresh++
@@ -85,26 +106,27 @@ func listOnce[T any](ctx context.Context, s *Session, endpoint string, query url
 		if err != nil {
 			return false, err
 		}
-		if skip > 0 && count == PageSize && fresh == 0 {
+		if offset > 0 && count == p.Size && fresh == 0 {
 			return false, &target.Failure{
-				Class: target.ClassUnauthorized, Request: http.MethodGet + " " + endpoint,
-				Detail: fmt.Sprintf("the registry ignores the parameter skip: rows %d to %d are rows that came before: check COMPONENT_REGISTRY_URL and any proxy before it", skip, skip+count-1),
+				Class: target.ClassUnauthorized, Request: http.MethodGet + " " + p.Path,
+				Detail: fmt.Sprintf("the registry ignores the parameter %s: rows %d to %d repeat earlier rows: check COMPONENT_REGISTRY_URL and any proxy before it",
+					p.Offset, offset, offset+count-1),
 			}
 		}
-		if skip > 0 && (count == 0 || first != previous) {
+		if offset > 0 && (count == 0 || first != previous) {
 			steady = false
 		}
-		if count < PageSize {
+		if count < p.Size {
 			return steady, nil
 		}
-		skip += count - 1
+		offset += count - 1
 	}
 }
 
-// idSet is a set of ids, which a registry hands out one after the other.
+// idSet is a set of ids, compact where the registry assigns them in sequence.
 type idSet map[int64]uint64
 
-// add says whether the id is new.
+// add reports whether the id is new.
 func (s idSet) add(id int64) bool {
 	word, bit := id>>6, uint64(1)<<(id&63)
 	if s[word]&bit != 0 {

@@ -7,28 +7,32 @@ import (
 	"odasync/internal/target"
 )
 
-// session is one apply's or delete's way to the registry. It counts its requests, and of these what changed something.
+// Session sends the requests of one apply or delete and counts them. It is not safe for concurrent use.
 type Session struct {
-	Client           *Client
+	client *Client
+	// requests counts all requests, writes those that changed the component's own content.
 	requests, writes int
 }
 
+// NewSession begins to count.
+func (c *Client) NewSession() *Session { return &Session{client: c} }
+
+// Do is [Client.Do].
 func (s *Session) Do(ctx context.Context, r Request, out any) error {
-	s.requests++
-	err := s.Client.Do(ctx, r, out)
+	err := s.DoShared(ctx, r, out)
 	if err == nil && r.Method != http.MethodGet {
 		s.writes++
 	}
 	return err
 }
 
-// result is what the session did, and the record that it leaves.
-func (s *Session) Result(record target.Ref) target.Result {
-	return target.Result{Ref: record, Requests: s.requests, Writes: s.writes}
+// DoShared is Do for content that all components share: a write does not count as a write of the component.
+func (s *Session) DoShared(ctx context.Context, r Request, out any) error {
+	s.requests++
+	return s.client.Do(ctx, r, out)
 }
 
-// uncount leaves out what is written until the returned function is called: it is for every component alike.
-func (s *Session) Uncount() func() {
-	own := s.writes
-	return func() { s.writes = own }
+// Result reports the requests so far, with the reference that the apply or delete leaves.
+func (s *Session) Result(ref target.Ref) target.Result {
+	return target.Result{Ref: ref, Requests: s.requests, Writes: s.writes}
 }

@@ -10,14 +10,13 @@ import (
 	"odasync/internal/tracing"
 )
 
-// traced begins the span of a request for whatever is traced in the context.
-func (c *Client) traced(ctx context.Context, r Request) (context.Context, tracing.Span) {
+// startSpan starts the span of a request under the context's span.
+func (c *Client) startSpan(ctx context.Context, r Request) (context.Context, tracing.Span) {
 	ctx, span := tracing.Child(ctx, r.String(), trace.SpanKindClient)
 	if span.Recording() {
-		target := c.target(r)
 		span.Set(
 			semconv.HTTPRequestMethodKey.String(r.Method), semconv.URLTemplate(r.Path),
-			semconv.URLFull(target.String()), // the base is without user and password
+			semconv.URLFull(c.target(r).String()),
 			semconv.ServerAddress(c.base.Hostname()), semconv.ServerPort(port(c.base.Port(), c.base.Scheme)),
 		)
 	}
@@ -35,9 +34,9 @@ func port(port, scheme string) int {
 	return 80
 }
 
-// concluded ends the span of a request with its answer. As the conventions for clients have it, every status from 400 on
-// is an error, though some are what was to be found out.
-func concluded(span tracing.Span, a answer) {
+// endSpan ends the span of a request with its answer. By the semantic conventions for clients every status from 400 on is
+// an error, although some, such as 404 for a read, are expected.
+func endSpan(span tracing.Span, a answer) {
 	defer span.End()
 	if !span.Recording() {
 		return
@@ -48,8 +47,8 @@ func concluded(span tracing.Span, a answer) {
 	switch {
 	case a.err != nil:
 		span.Fail(tracing.Kind(a.err), a.err.Error())
-	case a.unreadable != nil:
-		span.Fail("unreadable", a.unreadable.Error())
+	case a.malformed != nil:
+		span.Fail("malformed", a.malformed.Error())
 	case a.status >= 400:
 		span.Fail(strconv.Itoa(a.status), "")
 	}

@@ -3,7 +3,6 @@ package v1
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strconv"
 
 	"github.com/rs/zerolog"
@@ -15,16 +14,15 @@ import (
 	"odasync/internal/tracing"
 )
 
-// maxRounds bounds how often an apply reads again and starts over because the registry changed underneath.
-const maxRounds = 3
+// maxAttempts bounds how often an operation starts over because the registry's content changed underneath.
+const maxAttempts = 3
 
-// V1 is the adapter to the registry with integer ids. It implements syncer.Registry.
+// Adapter writes components to a registry with the v1 API.
 type Adapter struct {
-	cfg    registry.Config
-	client *registry.Client
-	index  *index
-	labels *labels
-	log    zerolog.Logger
+	cfg     registry.Config
+	client  *registry.Client
+	content *content
+	log     zerolog.Logger
 }
 
 var (
@@ -32,163 +30,131 @@ var (
 	_ target.Probe    = (*Adapter)(nil)
 )
 
-// NewV1 expects a configuration that has passed Validate. It sends nothing: the registry is read at first use.
+// New expects a configuration that passed Validate. It sends no request: the registry is read at first use.
 func New(cfg registry.Config, metrics *registry.Metrics, log zerolog.Logger) *Adapter {
-	c := registry.NewClient(cfg, "v1", metrics, log)
-	return &Adapter{cfg: cfg, client: c, index: newIndex(cfg.Name, cfg.Address()), labels: &labels{}, log: log}
+	return &Adapter{cfg: cfg, client: registry.NewClient(cfg, "v1", metrics, log), content: newContent(cfg), log: log}
 }
 
-// Close gives up idle connections. Call it when no request is under way any more.
-func (v *Adapter) Close() { v.client.Close() }
+// Close closes idle connections. Call it once no request is in flight.
+func (a *Adapter) Close() { a.client.Close() }
 
-// Apply implements syncer.Registry.
-func (v *Adapter) Apply(ctx context.Context, key component.Key, content *component.Component, prior target.Previous) (target.Result, error) {
-	want, leftOut := desire(v.cfg, key, content)
-	if len(leftOut) > 0 {
-		v.log.Debug().Stringer("component", key).Strs("apis", leftOut).Msg("APIs without an address are not registered yet")
+// Apply implements [target.Registry].
+func (a *Adapter) Apply(ctx context.Context, key component.Key, c *component.Component, previous target.Previous) (target.Result, error) {
+	want, omitted := desire(a.cfg, key, c)
+	if len(omitted) > 0 {
+		a.log.Debug().Stringer("component", key).Strs("apis", omitted).Msg("APIs without an address are not registered yet")
 	}
-	a := &apply{Adapter: v, Session: &registry.Session{Client: v.client}, key: key, want: want, record: prior.Ref, doubt: prior.InDoubt}
-	err := v.rounds(ctx, a.Session, a.round)
+	op := &apply{Adapter: a, Session: a.client.NewSession(), key: key, want: want, ref: previous.Ref, inDoubt: previous.InDoubt}
+	err := a.attempt(ctx, op.Session, op.attempt)
 	if err == nil {
-		a.record.Digest = digest(v.cfg, want)
+		op.ref.Digest = digest(a.cfg, want)
 	}
-	return a.Result(a.record), err
+	return op.Result(op.ref), err
 }
 
-// Delete implements syncer.Registry. What stands under the recorded name goes, and what stands under the name of the
-// present configuration, should an apply under that name have ended before it was recorded.
-func (v *Adapter) Delete(ctx context.Context, key component.Key, prior target.Previous) (target.Result, error) {
-	s := &registry.Session{Client: v.client}
-	places := []place{{registry: v.cfg.Name, name: v.cfg.EntryName(key)}}
-	if recorded := recordedPlace(prior.Ref); recorded.known() {
-		if recorded.same(places[0]) {
+// Delete implements [target.Registry]. It removes the entry of the recorded name, and that of the name by the present
+// configuration: an apply under that name may have ended before it was recorded.
+func (a *Adapter) Delete(ctx context.Context, key component.Key, previous target.Previous) (target.Result, error) {
+	s := a.client.NewSession()
+	places := []place{{name: a.nameOf(key)}}
+	if recorded, ok := placeOf(previous.Ref); ok {
+		if recorded.name == places[0].name {
 			places = places[:0]
 		}
 		places = append(places, recorded)
 	}
 	for _, at := range places {
-		r := &removal{Adapter: v, Session: s, key: key, at: at, doubt: prior.InDoubt}
-		if err := v.rounds(ctx, s, r.round); err != nil {
-			return s.Result(prior.Ref), err
+		op := &removal{Adapter: a, Session: s, key: key, at: at, inDoubt: previous.InDoubt}
+		if err := a.attempt(ctx, s, op.attempt); err != nil {
+			return s.Result(previous.Ref), err
 		}
 	}
 	return s.Result(target.Ref{}), nil
 }
 
-// place is where a component stands or stood. ID is 0 where it is not known.
+// name identifies a component's entry: the registry entry that it belongs to, and its own name there.
+type name struct{ registry, component string }
+
+func (n name) print() fingerprint.Print { return fingerprint.Of(n) }
+
+func (a *Adapter) nameOf(key component.Key) name { return name{a.cfg.Name, a.cfg.EntryName(key)} }
+
+// place is an entry's name and, where it is known, its id.
 type place struct {
-	registry, name string
-	id             int64
+	name
+	id int64
 }
 
-func (p place) known() bool           { return p.registry != "" && p.name != "" }
-func (p place) same(other place) bool { return p.registry == other.registry && p.name == other.name }
-func (p place) holder() holder        { return holder{p.registry, p.name} }
-
-// recordedPlace reads a record. An id that is no number is another adapter's: the name still holds.
-func recordedPlace(r target.Ref) place {
-	id, err := strconv.ParseInt(r.ID, 10, 64)
+// placeOf reads a reference. An id that is not a number is another adapter's; the name is valid all the same.
+func placeOf(ref target.Ref) (at place, ok bool) {
+	id, err := strconv.ParseInt(ref.ID, 10, 64)
 	if err != nil {
 		id = 0
 	}
-	return place{registry: r.Registry, name: r.Name, id: id}
+	return place{name{ref.Registry, ref.Name}, id}, ref.Registry != "" && ref.Name != ""
 }
 
-// marks is the moment from which on what is known is too old to explain what a round met.
-type marks struct{ registries, components, apis, labels uint64 }
-
-func (v *Adapter) marks() marks {
-	return marks{v.index.registries.mark(), v.index.in(v.cfg.Name).mark(), v.index.apis.mark(), v.labels.ids.mark()}
-}
-
-// load reads everything that has not been read since the marks. The zero marks ask for what was never read. The registry
-// entry comes last: as long as its creation is not known, no answer that carries it is taken for granted, so nobody relies
-// on ids that another caller is just reading again. What it creates is shared by all components: the requests count as the
-// caller's, the writes do not, since its component is not changed by them.
-func (v *Adapter) load(ctx context.Context, s *registry.Session, since marks) error {
-	defer s.Uncount()()
-	if err := v.labels.reload(ctx, s, since.labels); err != nil {
-		return err
-	}
-	if err := v.index.reloadComponents(ctx, s, v.cfg.Name, since.components); err != nil {
-		return err
-	}
-	if err := v.index.reloadAPIs(ctx, s, since.apis); err != nil {
-		return err
-	}
-	return v.index.reloadRegistry(ctx, s, since.registries)
-}
-
-// redo is the error of a round that found the registry other than it is known to be.
-type redo struct {
+// staleError ends an attempt that met other content than the caches have.
+type staleError struct {
 	failure *target.Failure
-	// reread is what to read again before the next round.
-	reread reread
-	// creation is a creation of the registry entry that no listing had shown.
-	creation *wireRegistry
+	// refresh reads again what was wrong, unless it has been read after the given time; nil where nothing has to be read.
+	refresh func(ctx context.Context, s *registry.Session, after uint64) error
 }
 
-type reread int
+func (e *staleError) Error() string { return e.failure.Error() }
 
-const (
-	rereadNothing reread = iota
-	rereadComponents
-	rereadAll
-)
-
-func (r *redo) Error() string { return r.failure.Error() }
-
-// rounds runs a round until it succeeds or fails for good, and at most maxRounds times. A round is told under which
-// creations of the registry entry it begins: what it uses may have been read again by others before it ends.
-func (v *Adapter) rounds(ctx context.Context, s *registry.Session, round func(context.Context, creations) error) error {
-	var again *redo
-	for range maxRounds {
-		if err := v.load(ctx, s, marks{}); err != nil {
-			return err
-		}
-		since, known := v.marks(), creations(v.index.registries.all())
-		err := round(ctx, known)
-		if !errors.As(err, &again) {
-			return err
-		}
-		tracing.Log(ctx, v.log.Debug()).Err(again.failure).Msg("the registry changed underneath, reading again")
-		switch again.reread {
-		case rereadComponents:
-			err = v.index.reloadComponents(ctx, s, v.cfg.Name, since.components)
-		case rereadAll:
-			err = v.load(ctx, s, since)
-		default:
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
-		if c := again.creation; c != nil {
-			// The listing may have missed it. It must not ask for another reading at the next sight.
-			v.index.registries.put(creation{c.ID, c.CreatedAt}, true)
-		}
+// stale makes a failure start the operation over.
+func stale(err error, refresh func(context.Context, *registry.Session, uint64) error) error {
+	failure, ok := registry.AsFailure(err)
+	if !ok {
+		return err
 	}
-	return again.failure
+	return &staleError{failure, refresh}
 }
 
-// find reads the entry that stands at a place, or returns nil. Only ids that may be its own are tried: the given one, and
-// the one in the index. An id is believed only when the entry behind it has the name.
-func (v *Adapter) find(ctx context.Context, s *registry.Session, at place) (*wireComponent, error) {
-	components := v.index.in(at.registry)
-	candidates := []int64{at.id}
-	if id, ok := components.get(fingerprint.Of(at.name)); ok && id != at.id {
-		candidates = append(candidates, id)
+// attempt runs an operation until it succeeds, fails for good or has met stale content maxAttempts times. Each attempt gets
+// the registry entries that are known at its beginning: an answer that carries another one proves that what the attempt
+// used is out of date, even if another caller has refreshed it meanwhile.
+func (a *Adapter) attempt(ctx context.Context, s *registry.Session, operation func(context.Context, creations) error) error {
+	var outdated *staleError
+	for range maxAttempts {
+		if err := a.content.refresh(ctx, s, 0); err != nil {
+			return err
+		}
+		began, known := a.content.clock.now(), creations(a.content.registries.all())
+		err := operation(ctx, known)
+		if !errors.As(err, &outdated) {
+			return err
+		}
+		tracing.Log(ctx, a.log.Debug()).Err(outdated.failure).Msg("registry content changed, starting over")
+		if outdated.refresh == nil {
+			continue
+		}
+		if err := outdated.refresh(ctx, s, began); err != nil {
+			return err
+		}
 	}
-	for _, id := range candidates {
+	return outdated.failure
+}
+
+// find reads the entry at a place, or returns nil. It tries the id of the place and the cached one. Only a row that has the
+// name is accepted.
+func (a *Adapter) find(ctx context.Context, s *registry.Session, at place) (*wireComponent, error) {
+	components, key := a.content.in(at.registry), fingerprint.Of(at.component)
+	ids := []int64{at.id}
+	if id, ok := components.get(key); ok && id != at.id {
+		ids = append(ids, id)
+	}
+	for _, id := range ids {
 		if id == 0 {
 			continue
 		}
 		var found wireComponent
-		err := s.Do(ctx, registry.Request{Method: http.MethodGet, Path: pathComponent, ID: id}, &found)
+		err := s.Do(ctx, get(pathComponent, id), &found)
 		switch {
-		case err == nil && found.RegistryName == at.registry && found.Name == at.name:
+		case err == nil && found.RegistryName == at.registry && found.Name == at.component:
 			found.ID = id
-			components.put(fingerprint.Of(at.name), id)
+			components.put(key, id)
 			return &found, nil
 		case err != nil && !registry.IsConflict(err):
 			return nil, err

@@ -11,22 +11,22 @@ import (
 	"odasync/internal/target"
 )
 
-// apply brings one component's entry to what it should be.
+// apply makes one component's entry the desired one.
 type apply struct {
 	*Adapter
 	*registry.Session
-	key    component.Key
-	want   entry
-	record target.Ref
-	doubt  bool
-	// created is the id that this apply was given for a new entry; 0 for none.
+	key     component.Key
+	want    entry
+	ref     target.Ref
+	inDoubt bool
+	// created is the id of an entry that this apply created; 0 for none.
 	created int64
 }
 
-func (a *apply) round(ctx context.Context, known creations) error {
-	at := place{registry: a.want.registry, name: a.want.name}
-	if recorded := recordedPlace(a.record); recorded.known() {
-		if recorded.same(at) {
+func (a *apply) attempt(ctx context.Context, known creations) error {
+	at := place{name: a.want.name}
+	if recorded, ok := placeOf(a.ref); ok {
+		if recorded.name == at.name {
 			at.id = recorded.id
 		} else if err := a.leave(ctx, recorded); err != nil {
 			return err
@@ -42,90 +42,87 @@ func (a *apply) round(ctx context.Context, known creations) error {
 	if !known.include(found.Registry) {
 		return a.recreated(found.Registry)
 	}
-	// What was just created is ours even if its labels, sent with ids that had changed their meaning, tell otherwise.
+	// A new entry is this apply's even if its labels, sent with ids that had changed their meaning, are another owner's.
 	if found.ID != a.created && ownerOf(a.key, found.Labels) == foreign {
-		a.record = target.Ref{}
-		return nameTaken(a.key, found)
+		a.ref = target.Ref{}
+		return nameConflict(a.key, found)
 	}
-	a.stands(found.ID)
+	a.record(found.ID)
 	if err := a.update(ctx, found); err != nil {
 		return err
 	}
 	return a.applyAPIs(ctx, true)
 }
 
-// leave removes the entry under a name that the configuration no longer gives.
+// leave removes the entry of a name that the present configuration does not give.
 func (a *apply) leave(ctx context.Context, old place) error {
-	gone := &removal{Adapter: a.Adapter, Session: a.Session, key: a.key, at: old, doubt: a.doubt}
-	if err := gone.round(ctx, nil); err != nil {
+	op := &removal{Adapter: a.Adapter, Session: a.Session, key: a.key, at: old, inDoubt: a.inDoubt}
+	if err := op.attempt(ctx, nil); err != nil {
 		return err
 	}
-	a.record = target.Ref{}
+	a.ref = target.Ref{}
 	return nil
 }
 
-// create posts the component without having looked for it: the registry refuses a second one of the name.
+// create posts the component without a search for it: the registry rejects a second one of the name.
 func (a *apply) create(ctx context.Context, at place, known creations) error {
-	// A component that was there before, or may have been, can have left APIs behind, and these the registry would double.
-	lookFirst := a.doubt || at.id != 0 || a.index.mayHaveAPIs(at.holder())
+	// A component that existed before may have left APIs behind, which the registry would duplicate.
+	mayHaveAPIs := a.inDoubt || at.id != 0 || a.content.apis.mayHave(at.print())
 
 	var created wireComponent
-	err := a.labels.send(ctx, a.Session, a.want.labels, func(ids []int64) error {
-		body := componentCreate{RegistryName: a.want.registry, Name: a.want.name, LabelIDs: ids}
-		return a.Do(ctx, registry.Request{Method: http.MethodPost, Path: pathComponents, Body: body}, &created)
+	err := a.content.sendLabels(ctx, a.Session, a.want.labels, func(ids []int64) error {
+		body := componentCreate{RegistryName: at.registry, Name: at.component, LabelIDs: ids}
+		return a.Do(ctx, post(pathComponents, body), &created)
 	})
 	switch {
 	case registry.HasStatus(err, http.StatusNotFound):
-		return again(err, rereadAll) // the registry entry is gone
-	case registry.IsConflict(err):
-		return again(err, rereadComponents) // somebody else has created it
+		return stale(err, a.content.refresh) // the registry entry is gone
+	case registry.IsConflict(err): // created by another program
+		return stale(err, func(ctx context.Context, s *registry.Session, after uint64) error {
+			return a.content.refreshComponents(ctx, s, at.registry, after)
+		})
 	case err != nil:
 		return err
 	}
 	a.created = created.ID
-	a.index.in(a.want.registry).put(fingerprint.Of(a.want.name), created.ID)
-	a.stands(created.ID)
+	a.content.in(at.registry).put(fingerprint.Of(at.component), created.ID)
+	a.record(created.ID)
 	if !known.include(created.Registry) {
 		return a.recreated(created.Registry)
 	}
-	return a.applyAPIs(ctx, lookFirst)
+	return a.applyAPIs(ctx, mayHaveAPIs)
 }
 
-// stands notes where the component is. Another round then reads its APIs before it writes any.
-func (a *apply) stands(id int64) {
-	a.record = target.Ref{Registry: a.want.registry, Name: a.want.name, ID: strconv.FormatInt(id, 10)}
+// record notes where the entry is. Another attempt then reads its APIs before it writes any.
+func (a *apply) record(id int64) {
+	a.ref = target.Ref{Registry: a.want.registry, Name: a.want.component, ID: strconv.FormatInt(id, 10)}
 }
 
-// recreated starts over because the registry entry was created anew: ids that are known stand for other things now, and
-// the entry at hand may have been given labels that nobody meant.
+// recreated starts over because the registry entry was created anew: cached ids may lead to other rows, and the component's
+// entry may have been given labels that nothing asked for.
 func (a *apply) recreated(as *wireRegistry) error {
 	reason := registry.Conflict("GET "+pathRegistries, "registry "+as.Name+" was created anew at "+as.CreatedAt)
-	return &redo{failure: reason, reread: rereadAll, creation: as}
+	return stale(reason, func(ctx context.Context, s *registry.Session, after uint64) error {
+		err := a.content.refresh(ctx, s, after)
+		if err == nil {
+			a.content.registries.put(as.creation(), as.ID) // if the list lacks it, it must not cause another refresh
+		}
+		return err
+	})
 }
 
 func (a *apply) update(ctx context.Context, found *wireComponent) error {
-	if a.want.labels.shownBy(found.Labels) {
+	if a.want.labels.matches(found.Labels) {
 		return nil
 	}
-	if err := a.labels.refreshRenamed(ctx, a.Session, a.want.labels, found.Labels); err != nil {
+	if err := a.content.refreshRenamed(ctx, a.Session, a.want.labels, found.Labels); err != nil {
 		return err
 	}
-	err := a.labels.send(ctx, a.Session, a.want.labels, func(ids []int64) error {
-		return a.Do(ctx, registry.Request{
-			Method: http.MethodPut, Path: pathComponent, ID: found.ID, Body: componentUpdate{LabelIDs: ids},
-		}, nil)
+	err := a.content.sendLabels(ctx, a.Session, a.want.labels, func(ids []int64) error {
+		return a.Do(ctx, put(pathComponent, found.ID, componentUpdate{LabelIDs: ids}), nil)
 	})
 	if registry.IsConflict(err) {
-		return again(err, rereadNothing)
+		return stale(err, nil)
 	}
 	return err
-}
-
-// again asks for another round because of a failure.
-func again(err error, what reread) error {
-	failure, ok := registry.AsFailure(err)
-	if !ok {
-		return err
-	}
-	return &redo{failure: failure, reread: what}
 }

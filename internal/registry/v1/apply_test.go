@@ -15,11 +15,11 @@ import (
 )
 
 func TestApplyCreatesThenWritesNothing(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	v := b.adapter()
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
 	c := sample("catalog", "products", "offers")
-	result := b.apply(v, c, target.Previous{})
-	if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
+	result := h.apply(v, c, target.Previous{})
+	if diff := cmp.Diff(sampleEntry("catalog", "offers", "products"), h.entryOf("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
 	want := target.Ref{Registry: "self", Name: "catalog", ID: "1", Digest: result.Ref.Digest}
@@ -29,19 +29,19 @@ func TestApplyCreatesThenWritesNothing(t *testing.T) {
 	if result.Writes != 11 { // 8 labels, the component, 2 APIs; the registry entry is not its own
 		t.Errorf("writes = %d, want 11", result.Writes)
 	}
-	for name, prior := range map[string]target.Previous{
-		"with its record": recordOf(result), "in doubt": {InDoubt: true}, "without anything": {},
+	for name, previous := range map[string]target.Previous{
+		"with its record": previousOf(result), "in doubt": {InDoubt: true}, "without anything": {},
 	} {
-		b.resetRequests()
-		again := b.apply(v, c, prior)
-		if _, writes := b.requests(); writes != 0 || again.Writes != 0 {
+		h.resetRequests()
+		again := h.apply(v, c, previous)
+		if _, writes := h.requests(); writes != 0 || again.Writes != 0 {
 			t.Errorf("repeat %s: %d writes, reported %d, want none", name, writes, again.Writes)
 		}
 		if again.Ref != result.Ref {
 			t.Errorf("repeat %s: record = %+v", name, again.Ref)
 		}
 	}
-	if reads, _ := b.requests(); reads != 2 {
+	if reads, _ := h.requests(); reads != 2 {
 		t.Errorf("a repeat takes %d requests, want 2", reads)
 	}
 }
@@ -102,16 +102,16 @@ func TestApplyWritesOnlyDifferences(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, refregistry.Config{})
-			v := b.adapter()
+			h := newHarness(t, refregistry.Config{})
+			v := h.adapter()
 			c := sample("catalog", "products", "offers")
-			first := b.apply(v, c, target.Previous{})
+			first := h.apply(v, c, target.Previous{})
 			test.change(c)
-			b.resetRequests()
-			result := b.apply(v, c, recordOf(first))
+			h.resetRequests()
+			result := h.apply(v, c, previousOf(first))
 
 			got, writes := map[string]int{}, 0
-			for request, n := range b.server.Load().Requests() {
+			for request, n := range h.server.Load().Requests() {
 				if !strings.HasPrefix(request, "GET ") {
 					got[request] = n
 					writes += n
@@ -123,12 +123,12 @@ func TestApplyWritesOnlyDifferences(t *testing.T) {
 			if result.Writes != writes {
 				t.Errorf("reported %d writes of %d", result.Writes, writes)
 			}
-			if shown := b.shown("self", "catalog"); !strings.Contains(shown, test.shown) {
+			if shown := h.entryOf("self", "catalog"); !strings.Contains(shown, test.shown) {
 				t.Errorf("the registry shows\n%s\nwithout %q", shown, test.shown)
 			}
-			b.resetRequests()
-			b.apply(v, c, recordOf(result))
-			if _, writes := b.requests(); writes != 0 {
+			h.resetRequests()
+			h.apply(v, c, previousOf(result))
+			if _, writes := h.requests(); writes != 0 {
 				t.Errorf("the repeat writes %d times", writes)
 			}
 		})
@@ -146,34 +146,34 @@ func TestApplyFindsWhatIsBeyondTheFirstPages(t *testing.T) {
 		{name: "1000 in no order", count: 1005, shuffle: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := newBench(t, refregistry.Config{ShuffleLists: test.shuffle})
+			h := newHarness(t, refregistry.Config{ShuffleLists: test.shuffle})
 			for i := range test.count {
-				b.rawRegistry(fmt.Sprintf("other-%d", i))
-				b.rawLabel("filler", fmt.Sprint(i))
+				h.createRegistry(fmt.Sprintf("other-%d", i))
+				h.createLabel("filler", fmt.Sprint(i))
 			}
-			b.rawRegistry("self")
-			label := b.rawLabel("componentName", "catalog")
+			h.createRegistry("self")
+			label := h.createLabel("componentName", "catalog")
 			for i := range test.count {
-				b.rawComponent("self", fmt.Sprintf("filler-%d", i))
+				h.createComponent("self", fmt.Sprintf("filler-%d", i))
 			}
-			b.rawComponent("self", "catalog", label)
-			b.rawAPI("self", "filler-0", "other")
-			b.rawAPI("self", "catalog", "products")
-			b.resetRequests()
+			h.createComponent("self", "catalog", label)
+			h.createAPI("self", "filler-0", "other")
+			h.createAPI("self", "catalog", "products")
+			h.resetRequests()
 
-			b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
-			if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+			h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
+			if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
 				t.Error(diff)
 			}
-			sent := b.server.Load().Requests()
+			sent := h.server.Load().Requests()
 			if sent["POST /registries/"]+sent["POST /components/"]+sent["POST /exposed-apis/"] != 0 {
 				t.Errorf("created what was there: %v", sent)
 			}
-			if n := len(b.snapshot().Registries); n != test.count+1 {
+			if n := len(h.snapshot().Registries); n != test.count+1 {
 				t.Errorf("%d registries, want %d", n, test.count+1)
 			}
 			seen := map[string]int{}
-			for _, l := range b.snapshot().Labels {
+			for _, l := range h.snapshot().Labels {
 				seen[l.Key+"="+l.Value]++
 			}
 			if seen["componentName=catalog"] != 1 {
@@ -184,60 +184,60 @@ func TestApplyFindsWhatIsBeyondTheFirstPages(t *testing.T) {
 }
 
 func TestApplyKeepsManyLabels(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
+	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog")
 	for i := range 150 {
 		c.Labels[fmt.Sprintf("%slabel-%d", labelPrefix, i)] = "x"
 	}
-	b.apply(b.adapter(), c, target.Previous{})
+	h.apply(h.adapter(), c, target.Previous{})
 	// A second adapter knows the ids from the list only.
-	v := b.adapter()
-	b.apply(v, c, target.Previous{})
-	if got := len(b.snapshot().Components[0].Labels); got != 156 {
+	v := h.adapter()
+	h.apply(v, c, target.Previous{})
+	if got := len(h.snapshot().Components[0].Labels); got != 156 {
 		t.Errorf("%d labels, want 156", got)
 	}
 }
 
 func TestApplyCollapsesDuplicates(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	v := b.adapter()
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
 	c := sample("catalog", "products", "offers")
-	first := b.apply(v, c, target.Previous{})
-	b.rawAPI("self", "catalog", "products")
-	b.rawAPI("self", "catalog", "products")
-	b.rawAPI("self", "catalog", "gone")
-	b.apply(v, c, recordOf(first))
-	if diff := cmp.Diff(sampleShown("catalog", "offers", "products"), b.shown("self", "catalog")); diff != "" {
+	first := h.apply(v, c, target.Previous{})
+	h.createAPI("self", "catalog", "products")
+	h.createAPI("self", "catalog", "products")
+	h.createAPI("self", "catalog", "gone")
+	h.apply(v, c, previousOf(first))
+	if diff := cmp.Diff(sampleEntry("catalog", "offers", "products"), h.entryOf("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
-	if got := b.snapshot().APIs[1].ID; got != 1 {
+	if got := h.snapshot().APIs[1].ID; got != 1 {
 		t.Errorf("API %d of three stayed, want the one that was right, 1", got)
 	}
 }
 
 func TestApplyDoesNotDoubleLeftoverAPIs(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	b.rawRegistry("self")
-	id := b.rawComponent("self", "catalog")
-	b.rawAPI("self", "catalog", "products")
-	b.rawAPI("self", "catalog", "gone")
-	b.raw("DELETE", fmt.Sprintf("/components/%d", id), nil)
-	b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
-	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+	h := newHarness(t, refregistry.Config{})
+	h.createRegistry("self")
+	id := h.createComponent("self", "catalog")
+	h.createAPI("self", "catalog", "products")
+	h.createAPI("self", "catalog", "gone")
+	h.send("DELETE", fmt.Sprintf("/components/%d", id), nil)
+	h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
+	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestApplyAdoptsTheEntriesOfOlderCollectors(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	b.rawRegistry("self")
-	old := b.rawLabel("componentName", "catalog")
-	stale := b.rawLabel("team", "nobody")
-	id := b.rawComponent("self", "catalog", old, stale)
-	b.rawAPI("self", "catalog", "products", old, stale, b.rawLabel("api-name", "products"))
-	b.rawAPI("self", "catalog", "dropped-long-ago", old)
-	result := b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
-	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+	h := newHarness(t, refregistry.Config{})
+	h.createRegistry("self")
+	old := h.createLabel("componentName", "catalog")
+	stale := h.createLabel("team", "nobody")
+	id := h.createComponent("self", "catalog", old, stale)
+	h.createAPI("self", "catalog", "products", old, stale, h.createLabel("api-name", "products"))
+	h.createAPI("self", "catalog", "dropped-long-ago", old)
+	result := h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
+	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
 	if result.Ref.ID != fmt.Sprint(id) {
@@ -246,15 +246,15 @@ func TestApplyAdoptsTheEntriesOfOlderCollectors(t *testing.T) {
 }
 
 func TestApplyFollowsAnotherNameFormat(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
+	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := b.apply(b.adapter(), c, target.Previous{})
-	v := b.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
-	after := b.apply(v, c, recordOf(before))
-	if shown := b.shown("self", "catalog"); shown != "" {
+	before := h.apply(h.adapter(), c, target.Previous{})
+	v := h.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
+	after := h.apply(v, c, previousOf(before))
+	if shown := h.entryOf("self", "catalog"); shown != "" {
 		t.Errorf("the old name still shows\n%s", shown)
 	}
-	if shown := b.shown("self", "components.catalog"); strings.Count(shown, "\n") != 1 {
+	if shown := h.entryOf("self", "components.catalog"); strings.Count(shown, "\n") != 1 {
 		t.Errorf("the new name shows\n%s", shown)
 	}
 	if after.Ref.Name != "components.catalog" {
@@ -263,32 +263,32 @@ func TestApplyFollowsAnotherNameFormat(t *testing.T) {
 }
 
 func TestApplyFollowsAnotherRegistryName(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
+	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := b.apply(b.adapter(), c, target.Previous{})
-	v := b.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
-	b.apply(v, c, recordOf(before))
-	if shown := b.shown("self", "catalog"); shown != "" {
+	before := h.apply(h.adapter(), c, target.Previous{})
+	v := h.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
+	h.apply(v, c, previousOf(before))
+	if shown := h.entryOf("self", "catalog"); shown != "" {
 		t.Errorf("the old registry still shows\n%s", shown)
 	}
-	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("north", "catalog")); diff != "" {
+	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("north", "catalog")); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestApplyLeavesAnOldNameThatIsAnotherOwnersNow(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
+	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := b.apply(b.adapter(), c, target.Previous{})
-	namespaced := b.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
-	if _, err := namespaced.Delete(t.Context(), keyOf(c), recordOf(before)); err != nil {
+	before := h.apply(h.adapter(), c, target.Previous{})
+	namespaced := h.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
+	if _, err := namespaced.Delete(t.Context(), keyOf(c), previousOf(before)); err != nil {
 		t.Fatal(err)
 	}
 	other := sample("catalog", "theirs")
 	other.Namespace = "elsewhere"
-	b.apply(b.adapter(), other, target.Previous{})
-	b.apply(namespaced, c, recordOf(before))
-	if shown := b.shown("self", "catalog"); !strings.Contains(shown, "namespace:elsewhere") || !strings.Contains(shown, "api theirs") {
+	h.apply(h.adapter(), other, target.Previous{})
+	h.apply(namespaced, c, previousOf(before))
+	if shown := h.entryOf("self", "catalog"); !strings.Contains(shown, "namespace:elsewhere") || !strings.Contains(shown, "api theirs") {
 		t.Errorf("the other owner's entry became\n%s", shown)
 	}
 }
@@ -310,21 +310,21 @@ func TestApplyRefusesAnotherOwnersEntry(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, refregistry.Config{})
-			b.apply(b.adapter(), c, target.Previous{})
-			before := b.snapshot()
-			for which, v := range map[string]*Adapter{"a new adapter": b.adapter(), "with a record": b.adapter()} {
-				prior := target.Previous{}
+			h := newHarness(t, refregistry.Config{})
+			h.apply(h.adapter(), c, target.Previous{})
+			before := h.snapshot()
+			for which, v := range map[string]*Adapter{"a new adapter": h.adapter(), "with a record": h.adapter()} {
+				previous := target.Previous{}
 				if which == "with a record" {
-					prior.Ref = target.Ref{Registry: "self", Name: "catalog", ID: "1"}
+					previous.Ref = target.Ref{Registry: "self", Name: "catalog", ID: "1"}
 				}
-				result, err := v.Apply(t.Context(), test.key, sample("catalog", "mine"), prior)
-				fails(t, err, target.ClassNameConflict, test.words...)
+				result, err := v.Apply(t.Context(), test.key, sample("catalog", "mine"), previous)
+				wantFailure(t, err, target.ClassNameConflict, test.words...)
 				if result.Writes != 0 || result.Ref != (target.Ref{}) {
 					t.Errorf("%s: result = %+v, want nothing", which, result)
 				}
 			}
-			if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+			if diff := cmp.Diff(before, h.snapshot()); diff != "" {
 				t.Errorf("the entry changed: %s", diff)
 			}
 		})
@@ -332,15 +332,15 @@ func TestApplyRefusesAnotherOwnersEntry(t *testing.T) {
 }
 
 func TestApplyShowsTwoNamespacesApart(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	v := b.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
 	for _, namespace := range []string{"blue", "green"} {
 		c := sample("catalog", namespace)
 		c.Namespace = namespace
-		b.apply(v, c, target.Previous{})
+		h.apply(v, c, target.Previous{})
 	}
 	for _, namespace := range []string{"blue", "green"} {
-		if shown := b.shown("self", namespace+".catalog"); !strings.Contains(shown, "api "+namespace) {
+		if shown := h.entryOf("self", namespace+".catalog"); !strings.Contains(shown, "api "+namespace) {
 			t.Errorf("%s shows\n%s", namespace, shown)
 		}
 	}
@@ -379,61 +379,61 @@ func TestApplyPassesOnTheRegistrysWords(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, refregistry.Config{})
-			v := b.adapter()
+			h := newHarness(t, refregistry.Config{})
+			v := h.adapter()
 			_, err := v.Apply(t.Context(), keyOf(test.component), test.component, target.Previous{})
-			fails(t, err, target.ClassInvalid, test.words...)
-			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(b.shown("self", "catalog"), "api short") {
-				t.Errorf("the other API is missing:\n%s", b.shown("self", "catalog"))
+			wantFailure(t, err, target.ClassInvalid, test.words...)
+			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(h.entryOf("self", "catalog"), "api short") {
+				t.Errorf("the other API is missing:\n%s", h.entryOf("self", "catalog"))
 			}
-			b.apply(v, sample("other", "products"), target.Previous{})
+			h.apply(v, sample("other", "products"), target.Previous{})
 		})
 	}
 }
 
 func TestApplyCreatesTheRegistryEntry(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	v := b.adapter(func(cfg *registry.Config) {
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter(func(cfg *registry.Config) {
 		cfg.URL = strings.Replace(cfg.URL, "http://", "http://user:word@", 1) + "/"
 	})
-	b.apply(v, sample("catalog"), target.Previous{})
-	want := []refregistry.Registry{{ID: 1, Name: "self", Type: "self", URL: b.url, Labels: map[string]string{}}}
-	if diff := cmp.Diff(want, b.snapshot().Registries); diff != "" {
+	h.apply(v, sample("catalog"), target.Previous{})
+	want := []refregistry.Registry{{ID: 1, Name: "self", Type: "self", URL: h.url, Labels: map[string]string{}}}
+	if diff := cmp.Diff(want, h.snapshot().Registries); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestApplyMendsWhatVanishedUnderneath(t *testing.T) {
-	tests := map[string]func(b *bench, id string){
-		"the component":      func(b *bench, id string) { b.raw(http.MethodDelete, "/components/"+id, nil) },
-		"an API":             func(b *bench, _ string) { b.raw(http.MethodDelete, "/exposed-apis/1", nil) },
-		"the registry entry": func(b *bench, _ string) { b.raw(http.MethodDelete, "/registries/1", nil) },
-		"the component's labels": func(b *bench, id string) {
-			b.raw(http.MethodPut, "/components/"+id, componentUpdate{LabelIDs: []int64{}})
+	tests := map[string]func(h *harness, id string){
+		"the component":      func(h *harness, id string) { h.send(http.MethodDelete, "/components/"+id, nil) },
+		"an API":             func(h *harness, _ string) { h.send(http.MethodDelete, "/exposed-apis/1", nil) },
+		"the registry entry": func(h *harness, _ string) { h.send(http.MethodDelete, "/registries/1", nil) },
+		"the component's labels": func(h *harness, id string) {
+			h.send(http.MethodPut, "/components/"+id, componentUpdate{LabelIDs: []int64{}})
 		},
-		"a label":         func(b *bench, _ string) { b.raw(http.MethodDelete, "/labels/1", nil) },
-		"a label's words": func(b *bench, _ string) { b.raw(http.MethodPut, "/labels/1", labelCreate{"renamed", "label"}) },
-		"the component with its entry": func(b *bench, id string) {
-			b.raw(http.MethodDelete, "/components/"+id, nil)
-			b.raw(http.MethodDelete, "/registries/1", nil)
+		"a label":         func(h *harness, _ string) { h.send(http.MethodDelete, "/labels/1", nil) },
+		"a label's words": func(h *harness, _ string) { h.send(http.MethodPut, "/labels/1", labelCreate{"renamed", "label"}) },
+		"the component with its entry": func(h *harness, id string) {
+			h.send(http.MethodDelete, "/components/"+id, nil)
+			h.send(http.MethodDelete, "/registries/1", nil)
 		},
 	}
 	for name, harm := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, refregistry.Config{})
-			v := b.adapter()
+			h := newHarness(t, refregistry.Config{})
+			v := h.adapter()
 			c := sample("catalog", "products", "offers")
-			first := b.apply(v, c, target.Previous{})
-			harm(b, first.Ref.ID)
+			first := h.apply(v, c, target.Previous{})
+			harm(h, first.Ref.ID)
 			// Another API to create shows whether the registry entry is there.
 			c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
-			second := b.apply(v, c, recordOf(first))
-			if diff := cmp.Diff(sampleShown("catalog", "offers", "prices", "products"), b.shown("self", "catalog")); diff != "" {
+			second := h.apply(v, c, previousOf(first))
+			if diff := cmp.Diff(sampleEntry("catalog", "offers", "prices", "products"), h.entryOf("self", "catalog")); diff != "" {
 				t.Error(diff)
 			}
-			b.resetRequests()
-			b.apply(v, c, recordOf(second))
-			if _, writes := b.requests(); writes != 0 {
+			h.resetRequests()
+			h.apply(v, c, previousOf(second))
+			if _, writes := h.requests(); writes != 0 {
 				t.Errorf("the repeat writes %d times", writes)
 			}
 		})
@@ -441,35 +441,35 @@ func TestApplyMendsWhatVanishedUnderneath(t *testing.T) {
 }
 
 func TestApplyTakesWhatAnotherReplicaCreated(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	early := b.adapter()
-	b.apply(early, sample("warm-up"), target.Previous{})
+	h := newHarness(t, refregistry.Config{})
+	early := h.adapter()
+	h.apply(early, sample("warm-up"), target.Previous{})
 	c := sample("catalog", "products")
-	late := b.adapter()
-	b.apply(late, c, target.Previous{})
+	late := h.adapter()
+	h.apply(late, c, target.Previous{})
 	// The first adapter has no record, no doubt and an index from before: the registry's refusal tells.
-	b.apply(early, c, target.Previous{})
-	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+	h.apply(early, c, target.Previous{})
+	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
 	// What the other has deleted and created again stands under an id that this one does not know.
 	if _, err := late.Delete(t.Context(), keyOf(c), target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}}); err != nil {
 		t.Fatal(err)
 	}
-	b.apply(late, sample("between"), target.Previous{})
-	b.apply(late, c, target.Previous{})
-	b.apply(early, c, target.Previous{})
-	if diff := cmp.Diff(sampleShown("catalog", "products"), b.shown("self", "catalog")); diff != "" {
+	h.apply(late, sample("between"), target.Previous{})
+	h.apply(late, c, target.Previous{})
+	h.apply(early, c, target.Previous{})
+	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestApplySurvivesARecordOfAnotherAdapter(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	v := b.adapter()
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
 	c := sample("catalog", "products")
-	b.apply(v, c, target.Previous{})
-	result := b.apply(v, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "self:catalog"}})
+	h.apply(v, c, target.Previous{})
+	result := h.apply(v, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "self:catalog"}})
 	if result.Ref.ID != "1" || result.Writes != 0 {
 		t.Errorf("result = %+v", result)
 	}

@@ -11,17 +11,17 @@ import (
 
 func TestAThousandComponentsWithinBudget(t *testing.T) {
 	const count, workers = 1000, 16
-	b := newBench(t, refregistry.Config{})
+	h := newHarness(t, refregistry.Config{})
 	results := make([]target.Result, count)
-	each := func(v *Adapter, prior func(i int) target.Previous) {
+	each := func(v *Adapter, previous func(i int) target.Previous) {
 		t.Helper()
-		b.resetRequests()
+		h.resetRequests()
 		var group sync.WaitGroup
 		for worker := range workers {
 			group.Go(func() {
 				for i := worker; i < count; i += workers {
 					c := sample(fmt.Sprint("component-", i), "products", "offers")
-					result, err := v.Apply(t.Context(), keyOf(c), c, prior(i))
+					result, err := v.Apply(t.Context(), keyOf(c), c, previous(i))
 					if err != nil {
 						t.Error(err)
 					}
@@ -31,24 +31,24 @@ func TestAThousandComponentsWithinBudget(t *testing.T) {
 		}
 		group.Wait()
 	}
-	known := func(i int) target.Previous { return recordOf(results[i]) }
+	known := func(i int) target.Previous { return previousOf(results[i]) }
 	unknown := func(int) target.Previous { return target.Previous{} }
 
-	v := b.adapter()
+	v := h.adapter()
 	each(v, unknown)
-	all, writes := b.requests()
+	all, writes := h.requests()
 	t.Logf("first sync: %d requests, %d of them writes", all, writes)
 	if all > 4100 {
 		t.Errorf("the first sync takes %d requests, want at most 4100", all)
 	}
-	if s := b.snapshot(); len(s.Components) != count || len(s.APIs) != 2*count {
+	if s := h.snapshot(); len(s.Components) != count || len(s.APIs) != 2*count {
 		t.Errorf("%d components and %d APIs", len(s.Components), len(s.APIs))
 	}
 
-	for name, prior := range map[string]func(int) target.Previous{"with records": known, "without records": unknown} {
-		for which, adapter := range map[string]*Adapter{"the same adapter": v, "a new one": b.adapter()} {
-			each(adapter, prior)
-			all, writes := b.requests()
+	for name, previous := range map[string]func(int) target.Previous{"with records": known, "without records": unknown} {
+		for which, adapter := range map[string]*Adapter{"the same adapter": v, "a new one": h.adapter()} {
+			each(adapter, previous)
+			all, writes := h.requests()
 			t.Logf("repeat %s by %s: %d requests, %d of them writes", name, which, all, writes)
 			if writes != 0 {
 				t.Errorf("the repeat %s by %s writes %d times", name, which, writes)
@@ -59,17 +59,17 @@ func TestAThousandComponentsWithinBudget(t *testing.T) {
 		}
 	}
 	if t.Failed() {
-		t.Log(b.server.Load().Requests())
+		t.Log(h.server.Load().Requests())
 	}
 }
 
 // Two replicas start at once on components that share their labels.
 func TestConcurrentCreatorsOfOneLabel(t *testing.T) {
 	const count = 40
-	b := newBench(t, refregistry.Config{})
+	h := newHarness(t, refregistry.Config{})
 	var group sync.WaitGroup
 	for replica := range 2 {
-		v := b.adapter()
+		v := h.adapter()
 		for worker := range 8 {
 			group.Go(func() {
 				for i := worker; i < count; i += 8 {
@@ -83,7 +83,7 @@ func TestConcurrentCreatorsOfOneLabel(t *testing.T) {
 		}
 	}
 	group.Wait()
-	s := b.snapshot()
+	s := h.snapshot()
 	if len(s.Registries) != 1 || len(s.Components) != 2*count || len(s.APIs) != 2*count {
 		t.Errorf("%d registries, %d components, %d APIs", len(s.Registries), len(s.Components), len(s.APIs))
 	}

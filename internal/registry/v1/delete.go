@@ -9,81 +9,79 @@ import (
 	"odasync/internal/registry"
 )
 
-// removal takes away what the registry shows for a component at one place.
+// removal removes a component's entry and APIs at one place.
 type removal struct {
 	*Adapter
 	*registry.Session
-	key   component.Key
-	at    place
-	doubt bool
+	key     component.Key
+	at      place
+	inDoubt bool
 }
 
-func (r *removal) round(ctx context.Context, _ creations) error {
+func (r *removal) attempt(ctx context.Context, _ creations) error {
 	found, err := r.lookUp(ctx)
 	if err != nil {
 		return err
 	}
 	if found == nil {
-		return r.removeLeftovers(ctx)
+		return r.removeLeftAPIs(ctx)
 	}
 	switch ownerOf(r.key, found.Labels) {
 	case foreign:
 		return nil
 	case unowned:
-		// Only the record can tell that it was ours: somebody took its labels away.
-		if found.ID != r.at.id {
+		if found.ID != r.at.id { // the recorded id proves that the entry is odasync's although its labels were removed
 			return nil
 		}
 	}
-	// The APIs go first: the registry would leave them behind.
-	shown, err := readAPIs(ctx, r.Session, r.at.holder())
+	// The APIs go first: the registry would keep them.
+	apis, err := readAPIs(ctx, r.Session, r.at.name)
 	if err != nil {
 		return err
 	}
-	for _, a := range shown {
+	for _, a := range apis {
 		if err := deleteAPI(ctx, r.Session, a.ID); err != nil {
 			return err
 		}
 	}
-	err = r.Do(ctx, registry.Request{Method: http.MethodDelete, Path: pathComponent, ID: found.ID}, nil)
+	err = r.Do(ctx, remove(pathComponent, found.ID), nil)
 	if err != nil && !registry.HasStatus(err, http.StatusNotFound) {
 		return err
 	}
-	r.index.in(r.at.registry).drop(fingerprint.Of(r.at.name), found.ID)
-	r.index.apis.drop(r.at.holder().print(), true)
+	r.content.in(r.at.registry).drop(fingerprint.Of(r.at.component), found.ID)
+	r.content.apis.drop(r.at.print(), 0)
 	return nil
 }
 
-// lookUp finds the entry. Where the known ids lead nowhere although there may be an entry, the list decides: after an
-// attempt of unknown end, where the index had promised one, and for a registry whose list was never read.
+// lookUp finds the entry. Where the known ids lead to nothing although there may be an entry, the list decides: after an
+// attempt with an unknown outcome, where the cache has an id, and for a registry entry whose list was never read.
 func (r *removal) lookUp(ctx context.Context) (*wireComponent, error) {
-	components := r.index.in(r.at.registry)
-	mark := components.mark()
-	_, listed := components.get(fingerprint.Of(r.at.name))
+	components, began := r.content.in(r.at.registry), r.content.clock.now()
+	_, cached := components.get(fingerprint.Of(r.at.component))
 	found, err := r.find(ctx, r.Session, r.at)
 	if err != nil || found != nil {
 		return found, err
 	}
-	if !r.doubt && !listed && components.newerThan(0) {
+	if !r.inDoubt && !cached && components.newerThan(0) {
 		return nil, nil
 	}
-	if err := r.index.reloadComponents(ctx, r.Session, r.at.registry, mark); err != nil {
+	if err := r.content.refreshComponents(ctx, r.Session, r.at.registry, began); err != nil {
 		return nil, err
 	}
-	return r.find(ctx, r.Session, place{registry: r.at.registry, name: r.at.name})
+	return r.find(ctx, r.Session, place{name: r.at.name})
 }
 
-// removeLeftovers deletes the APIs of a component that is gone, as far as they say that they are its own.
-func (r *removal) removeLeftovers(ctx context.Context) error {
-	if r.at.id == 0 && !r.doubt && !r.index.mayHaveAPIs(r.at.holder()) {
+// removeLeftAPIs deletes the APIs of a component that is gone, as far as their labels prove that they are its own.
+func (r *removal) removeLeftAPIs(ctx context.Context) error {
+	if r.at.id == 0 && !r.inDoubt && !r.content.apis.mayHave(r.at.print()) {
 		return nil
 	}
-	shown, err := readAPIs(ctx, r.Session, r.at.holder())
+	apis, err := readAPIs(ctx, r.Session, r.at.name)
 	if err != nil {
 		return err
 	}
 	others := 0
-	for _, a := range shown {
+	for _, a := range apis {
 		if ownerOf(r.key, a.Labels) != ours {
 			others++
 			continue
@@ -93,7 +91,7 @@ func (r *removal) removeLeftovers(ctx context.Context) error {
 		}
 	}
 	if others == 0 {
-		r.index.apis.drop(r.at.holder().print(), true)
+		r.content.apis.drop(r.at.print(), 0)
 	}
 	return nil
 }

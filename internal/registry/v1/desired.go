@@ -9,7 +9,7 @@ import (
 	"odasync/internal/registry"
 )
 
-// labelPrefix marks the Kubernetes labels that are registered; the registry shows them without it.
+// labelPrefix marks the Kubernetes labels that are registered, without the prefix.
 const labelPrefix = "oda.tmforum.org/"
 
 // plainLabels are registered although they lack the prefix.
@@ -18,46 +18,35 @@ var plainLabels = []string{"version", "team", "domain"}
 // maxMaintainers is the number of maintainers that become labels.
 const maxMaintainers = 3
 
-// The registry's words for an API's state.
+// The status of an API.
 const (
 	statusReady   = "ready"
 	statusPending = "pending"
 )
 
-// entry is what the registry is to show for a component.
+// entry is the desired state of a component's entry.
 type entry struct {
-	registry string
-	name     string
-	labels   labelSet
-	apis     []api
+	name
+	labels labelSet
+	apis   []api
 }
 
-// api is what the registry is to show for an exposed API, or shows.
+// api is the desired state of an exposed API.
 type api struct {
 	name, url, specification, status string
 	labels                           labelSet
 }
 
-// labelSet has one value a key: the registry would take several, and then nobody could tell which one holds.
-type labelSet map[string]string
-
-// set adds a label. The registry takes no empty key or value.
-func (l labelSet) set(key, value string) {
-	if key != "" && value != "" {
-		l[key] = value
-	}
-}
-
-// desire maps a component to its entry. Left out names the APIs that have no address: the registry requires one, and it
-// will be known sooner or later.
-func desire(c registry.Config, key component.Key, content *component.Component) (want entry, leftOut []string) {
-	want = entry{registry: c.Name, name: c.EntryName(key), labels: componentLabels(key, content)}
+// desire maps a component to its entry. Omitted are the names of the APIs without an address, which the registry requires.
+// A later version of the component will have it.
+func desire(cfg registry.Config, key component.Key, c *component.Component) (want entry, omitted []string) {
+	want = entry{name: name{cfg.Name, cfg.EntryName(key)}, labels: componentLabels(key, c)}
 	taken := map[string]bool{}
 	for _, segment := range component.Segments() {
-		if !slices.Contains(c.Segments, segment) {
+		if !slices.Contains(cfg.Segments, segment) {
 			continue
 		}
-		for _, exposed := range content.ExposedAPIs {
+		for _, exposed := range c.ExposedAPIs {
 			if exposed.Segment != segment {
 				continue
 			}
@@ -65,36 +54,36 @@ func desire(c registry.Config, key component.Key, content *component.Component) 
 			for taken[name] {
 				name += "-" + string(segment)
 			}
-			// The name is taken even when the API is left out, or another one's name would change later.
+			// An omitted API takes its name too, or another API's name would change later.
 			taken[name] = true
 			if exposed.URL == "" {
-				leftOut = append(leftOut, name)
+				omitted = append(omitted, name)
 				continue
 			}
 			want.apis = append(want.apis, desireAPI(name, exposed, want.labels))
 		}
 	}
-	return want, leftOut
+	return want, omitted
 }
 
-// componentLabels puts odasync's own labels over those of the resource. Where a key comes with and without prefix, the
-// prefixed one holds.
-func componentLabels(key component.Key, content *component.Component) labelSet {
+// componentLabels maps the labels. A prefixed label takes precedence over a plain one of the same key, and odasync's own
+// labels over both.
+func componentLabels(key component.Key, c *component.Component) labelSet {
 	labels := labelSet{}
 	for _, plain := range plainLabels {
-		labels.set(plain, content.Labels[plain])
+		labels.set(plain, c.Labels[plain])
 	}
-	for name, value := range content.Labels {
+	for name, value := range c.Labels {
 		if stripped, ok := strings.CutPrefix(name, labelPrefix); ok {
 			labels.set(stripped, value)
 		}
 	}
-	labels.set("component-version", content.Metadata.Version)
-	for i, maintainer := range content.Metadata.Maintainers[:min(maxMaintainers, len(content.Metadata.Maintainers))] {
+	labels.set("component-version", c.Metadata.Version)
+	for i, maintainer := range c.Metadata.Maintainers[:min(maxMaintainers, len(c.Metadata.Maintainers))] {
 		labels.set(fmt.Sprintf("maintainer-%d", i+1), maintainer.Name)
 	}
-	labels.set("functionalBlock", content.Metadata.FunctionalBlock)
-	labels.set("id", content.Metadata.ID)
+	labels.set("functionalBlock", c.Metadata.FunctionalBlock)
+	labels.set("id", c.Metadata.ID)
 	labels.set(labelNamespace, key.Namespace)
 	labels.set(labelManagedBy, registry.ManagedBy(key.Cluster))
 	return labels

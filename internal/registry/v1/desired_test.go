@@ -9,7 +9,7 @@ import (
 	"odasync/internal/registry"
 )
 
-var allowWire = cmp.AllowUnexported(entry{}, api{})
+var allowEntry = cmp.AllowUnexported(entry{}, name{}, api{})
 
 func TestDesire(t *testing.T) {
 	key := component.Key{Cluster: "east", Namespace: "odacompns-a", Name: "prod.catalog"}
@@ -27,14 +27,14 @@ func TestDesire(t *testing.T) {
 		cfg     registry.Config
 		content component.Component
 		want    entry
-		leftOut []string
+		omitted []string
 	}{
 		"nothing but a name": {
-			want: entry{registry: "self", name: "prod.catalog", labels: own(nil)},
+			want: entry{name: name{"self", "prod.catalog"}, labels: own(nil)},
 		},
 		"namespace and name": {
 			cfg:  registry.Config{NameFormat: registry.FormatNamespaceName, Name: "north"},
-			want: entry{registry: "north", name: "odacompns-a.prod.catalog", labels: own(nil)},
+			want: entry{name: name{"north", "odacompns-a.prod.catalog"}, labels: own(nil)},
 		},
 		"labels": {
 			content: component.Component{
@@ -47,7 +47,7 @@ func TestDesire(t *testing.T) {
 					Maintainers: []component.Person{{Name: "Ada Example"}, {Email: "nameless@example.org"}, {Name: "Bo Example"}, {Name: "Cy Example"}},
 				},
 			},
-			want: entry{registry: "self", name: "prod.catalog", labels: own(labelSet{
+			want: entry{name: name{"self", "prod.catalog"}, labels: own(labelSet{
 				"componentName": "catalog", "version": "plain", "team": "blue", "domain": "prefixed",
 				"component-version": "1.2.3", "functionalBlock": "CoreCommerce", "id": "TMFC001",
 				"maintainer-1": "Ada Example", "maintainer-3": "Bo Example",
@@ -61,7 +61,7 @@ func TestDesire(t *testing.T) {
 				},
 				Metadata: component.Metadata{ID: "TMFC001", Version: "1", Maintainers: []component.Person{{Name: "Ada Example"}}},
 			},
-			want: entry{registry: "self", name: "prod.catalog", labels: own(labelSet{
+			want: entry{name: name{"self", "prod.catalog"}, labels: own(labelSet{
 				"id": "TMFC001", "component-version": "1", "maintainer-1": "Ada Example", "functionalBlock": "kept where there is no own",
 			})},
 		},
@@ -74,7 +74,7 @@ func TestDesire(t *testing.T) {
 				}},
 			},
 			want: entry{
-				registry: "self", name: "prod.catalog", labels: own(labelSet{"team": "blue", "api-name": "x"}),
+				name: name{"self", "prod.catalog"}, labels: own(labelSet{"team": "blue", "api-name": "x"}),
 				apis: []api{{
 					name: "catalog-v4", url: "http://a/", specification: "http://spec/1", status: "ready",
 					labels: own(labelSet{"team": "blue", "api-name": "catalog-v4"}),
@@ -85,7 +85,7 @@ func TestDesire(t *testing.T) {
 			content: component.Component{ExposedAPIs: []component.ExposedAPI{
 				exposed(component.SegmentCore, "a"), exposed(component.SegmentManagement, "b"), exposed(component.SegmentSecurity, "c"),
 			}},
-			want: entry{registry: "self", name: "prod.catalog", labels: own(nil), apis: []api{
+			want: entry{name: name{"self", "prod.catalog"}, labels: own(nil), apis: []api{
 				{name: "a", url: "http://core/a", status: "pending", labels: own(labelSet{"api-name": "a"})},
 			}},
 		},
@@ -95,7 +95,7 @@ func TestDesire(t *testing.T) {
 				exposed(component.SegmentSecurity, "a"), exposed(component.SegmentManagement, "a"), exposed(component.SegmentCore, "a"),
 				exposed(component.SegmentCore, "a-security"),
 			}},
-			want: entry{registry: "self", name: "prod.catalog", labels: own(nil), apis: []api{
+			want: entry{name: name{"self", "prod.catalog"}, labels: own(nil), apis: []api{
 				{name: "a", url: "http://core/a", status: "pending", labels: own(labelSet{"api-name": "a"})},
 				{name: "a-security", url: "http://core/a-security", status: "pending", labels: own(labelSet{"api-name": "a-security"})},
 				{name: "a-management", url: "http://management/a", status: "pending", labels: own(labelSet{"api-name": "a"})},
@@ -107,10 +107,10 @@ func TestDesire(t *testing.T) {
 			content: component.Component{ExposedAPIs: []component.ExposedAPI{
 				{Name: "a", Segment: component.SegmentCore, Ready: true}, exposed(component.SegmentManagement, "a"),
 			}},
-			want: entry{registry: "self", name: "prod.catalog", labels: own(nil), apis: []api{
+			want: entry{name: name{"self", "prod.catalog"}, labels: own(nil), apis: []api{
 				{name: "a-management", url: "http://management/a", status: "pending", labels: own(labelSet{"api-name": "a"})},
 			}},
-			leftOut: []string{"a"},
+			omitted: []string{"a"},
 		},
 	}
 	for name, test := range tests {
@@ -125,12 +125,12 @@ func TestDesire(t *testing.T) {
 			if cfg.Segments == nil {
 				cfg.Segments = []component.Segment{component.SegmentCore}
 			}
-			got, leftOut := desire(cfg, key, &test.content)
-			if diff := cmp.Diff(test.want, got, allowWire); diff != "" {
+			got, omitted := desire(cfg, key, &test.content)
+			if diff := cmp.Diff(test.want, got, allowEntry); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff(test.leftOut, leftOut); diff != "" {
-				t.Errorf("left out: %s", diff)
+			if diff := cmp.Diff(test.omitted, omitted); diff != "" {
+				t.Errorf("omitted: %s", diff)
 			}
 		})
 	}
@@ -179,7 +179,7 @@ func TestPlanAPIs(t *testing.T) {
 				remove = append(remove, a.ID)
 			}
 			for _, c := range plan.change {
-				change = append(change, c.shown.ID)
+				change = append(change, c.actual.ID)
 			}
 			if diff := cmp.Diff(test.remove, remove); diff != "" {
 				t.Errorf("remove: %s", diff)

@@ -26,110 +26,110 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is a reference registry behind real HTTP, and adapters to it.
-type bench struct {
+// harness is a reference registry behind real HTTP, and adapters to it.
+type harness struct {
 	t      *testing.T
 	url    string
 	server atomic.Pointer[refregistry.Server]
 }
 
-func newBench(t *testing.T, cfg refregistry.Config) *bench {
+func newHarness(t *testing.T, cfg refregistry.Config) *harness {
 	t.Helper()
-	b := &bench{t: t}
-	b.server.Store(refregistry.New(cfg))
+	h := &harness{t: t}
+	h.server.Store(refregistry.New(cfg))
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.server.Load().Handler().ServeHTTP(w, r)
+		h.server.Load().Handler().ServeHTTP(w, r)
 	}))
-	b.url = web.URL
+	h.url = web.URL
 	t.Cleanup(web.Close)
-	return b
+	return h
 }
 
 // wipe puts an empty registry in the place of the present one, as a service without a volume does when it restarts.
-func (b *bench) wipe() { b.server.Store(refregistry.New(refregistry.Config{})) }
+func (h *harness) wipe() { h.server.Store(refregistry.New(refregistry.Config{})) }
 
-func (b *bench) adapter(changes ...func(*registry.Config)) *Adapter {
-	b.t.Helper()
-	return b.adapterWith(NewMetrics(prometheus.NewRegistry()), zerolog.Nop(), changes...)
+func (h *harness) adapter(changes ...func(*registry.Config)) *Adapter {
+	h.t.Helper()
+	return h.adapterWith(NewMetrics(prometheus.NewRegistry()), zerolog.Nop(), changes...)
 }
 
-func (b *bench) adapterWith(metrics *registry.Metrics, log zerolog.Logger, changes ...func(*registry.Config)) *Adapter {
-	b.t.Helper()
+func (h *harness) adapterWith(metrics *registry.Metrics, log zerolog.Logger, changes ...func(*registry.Config)) *Adapter {
+	h.t.Helper()
 	cfg := registry.Config{
-		URL: b.url, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: registry.FormatName,
+		URL: h.url, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: registry.FormatName,
 		Segments: []component.Segment{component.SegmentCore},
 	}
 	for _, change := range changes {
 		change(&cfg)
 	}
 	if err := cfg.Validate(); err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	v := New(cfg, metrics, log)
-	b.t.Cleanup(v.Close)
+	h.t.Cleanup(v.Close)
 	return v
 }
 
 // raw sends a request that no adapter would, and returns the id in its answer.
-func (b *bench) raw(method, path string, body any) int64 {
-	b.t.Helper()
+func (h *harness) send(method, path string, body any) int64 {
+	h.t.Helper()
 	encoded, err := json.Marshal(body)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	req, err := http.NewRequest(method, b.url+path, bytes.NewReader(encoded))
+	req, err := http.NewRequest(method, h.url+path, bytes.NewReader(encoded))
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	response, err := http.DefaultClient.Do(req)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	defer response.Body.Close()
 	defer http.DefaultClient.CloseIdleConnections()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if response.StatusCode >= 300 {
-		b.t.Fatalf("%s %s: HTTP %d: %s", method, path, response.StatusCode, answer)
+		h.t.Fatalf("%s %s: HTTP %d: %s", method, path, response.StatusCode, answer)
 	}
 	var created struct{ ID int64 }
 	if len(answer) > 0 {
 		if err := json.Unmarshal(answer, &created); err != nil {
-			b.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 	}
 	return created.ID
 }
 
-func (b *bench) rawLabel(key, value string) int64 {
-	b.t.Helper()
-	return b.raw("POST", pathLabels, labelCreate{key, value})
+func (h *harness) createLabel(key, value string) int64 {
+	h.t.Helper()
+	return h.send("POST", pathLabels, labelCreate{key, value})
 }
 
-func (b *bench) rawRegistry(name string) int64 {
-	b.t.Helper()
-	return b.raw("POST", pathRegistries, registryCreate{Name: name, Type: "self", URL: "http://registry.example.org", LabelIDs: []int64{}})
+func (h *harness) createRegistry(name string) int64 {
+	h.t.Helper()
+	return h.send("POST", pathRegistries, registryCreate{Name: name, Type: "self", URL: "http://registry.example.org", LabelIDs: []int64{}})
 }
 
-func (b *bench) rawComponent(registry, name string, labels ...int64) int64 {
-	b.t.Helper()
-	return b.raw("POST", pathComponents, componentCreate{RegistryName: registry, Name: name, LabelIDs: append([]int64{}, labels...)})
+func (h *harness) createComponent(registry, name string, labels ...int64) int64 {
+	h.t.Helper()
+	return h.send("POST", pathComponents, componentCreate{RegistryName: registry, Name: name, LabelIDs: append([]int64{}, labels...)})
 }
 
-func (b *bench) rawAPI(registry, of, name string, labels ...int64) int64 {
-	b.t.Helper()
-	return b.raw("POST", pathAPIs, apiCreate{
+func (h *harness) createAPI(registry, of, name string, labels ...int64) int64 {
+	h.t.Helper()
+	return h.send("POST", pathAPIs, apiCreate{
 		RegistryName: registry, ComponentName: of, Name: name, URL: "http://old.example.org/" + name, Status: statusPending, LabelIDs: append([]int64{}, labels...),
 	})
 }
 
-func (b *bench) snapshot() refregistry.Snapshot { return b.server.Load().Snapshot() }
+func (h *harness) snapshot() refregistry.Snapshot { return h.server.Load().Snapshot() }
 
 // requests returns the numbers of all requests and of those that write, since the last reset.
-func (b *bench) requests() (all, writes int) {
-	for name, n := range b.server.Load().Requests() {
+func (h *harness) requests() (all, writes int) {
+	for name, n := range h.server.Load().Requests() {
 		all += n
 		if !strings.HasPrefix(name, "GET ") {
 			writes += n
@@ -138,27 +138,27 @@ func (b *bench) requests() (all, writes int) {
 	return all, writes
 }
 
-func (b *bench) resetRequests() { b.server.Load().ResetRequests() }
+func (h *harness) resetRequests() { h.server.Load().ResetRequests() }
 
 // apply applies and wants success.
-func (b *bench) apply(v *Adapter, c *component.Component, prior target.Previous) target.Result {
-	b.t.Helper()
-	result, err := v.Apply(b.t.Context(), keyOf(c), c, prior)
+func (h *harness) apply(v *Adapter, c *component.Component, previous target.Previous) target.Result {
+	h.t.Helper()
+	result, err := v.Apply(h.t.Context(), keyOf(c), c, previous)
 	if err != nil {
-		b.t.Fatalf("apply %s: %v", c.Name, err)
+		h.t.Fatalf("apply %s: %v", c.Name, err)
 	}
 	return result
 }
 
 // shown describes what the registry shows of one registry entry and component, one line an item, without ids.
-func (b *bench) shown(registry, name string) string {
+func (h *harness) entryOf(registry, name string) string {
 	var lines []string
-	for _, c := range b.snapshot().Components {
+	for _, c := range h.snapshot().Components {
 		if c.Registry == registry && c.Name == name {
 			lines = append(lines, fmt.Sprintf("component %s %v", c.Name, c.Labels))
 		}
 	}
-	for _, a := range b.snapshot().APIs {
+	for _, a := range h.snapshot().APIs {
 		if a.Registry == registry && a.Component == name {
 			lines = append(lines, fmt.Sprintf("api %s %s spec=%s %s %v", a.Name, a.URL, a.Specification, a.Status, a.Labels))
 		}
@@ -192,8 +192,8 @@ func sample(name string, apis ...string) *component.Component {
 	return c
 }
 
-// sampleShown is what shown gives for the sample.
-func sampleShown(name string, apis ...string) string {
+// sampleEntry is what shown gives for the sample.
+func sampleEntry(name string, apis ...string) string {
 	labels := map[string]string{
 		"componentName": name, "component-version": "1.0.0", "functionalBlock": "CoreCommerce", "id": "TMFC001",
 		"managed-by": "odasync/" + testCluster, "namespace": testNamespace,
@@ -206,10 +206,10 @@ func sampleShown(name string, apis ...string) string {
 	return strings.Join(lines, "\n")
 }
 
-func recordOf(result target.Result) target.Previous { return target.Previous{Ref: result.Ref} }
+func previousOf(result target.Result) target.Previous { return target.Previous{Ref: result.Ref} }
 
 // fails wants a failure of a class whose text has all the words.
-func fails(t *testing.T, err error, class target.Class, words ...string) {
+func wantFailure(t *testing.T, err error, class target.Class, words ...string) {
 	t.Helper()
 	failure, ok := registry.AsFailure(err)
 	if !ok {

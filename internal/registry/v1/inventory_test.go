@@ -17,12 +17,12 @@ import (
 )
 
 // inventory lists the registry as the adapter sees it for a cluster, by name.
-func (b *bench) inventory(v *Adapter, cluster string) map[string]target.Entry {
-	b.t.Helper()
+func (h *harness) inventory(v *Adapter, cluster string) map[string]target.Entry {
+	h.t.Helper()
 	entries := map[string]target.Entry{}
-	err := v.Inventory(b.t.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
+	err := v.Inventory(h.t.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return entries
 }
@@ -56,14 +56,14 @@ func TestWhatWasAppliedHasTheRecordedDigest(t *testing.T) {
 		for _, format := range []string{registry.FormatName, registry.FormatNamespaceName} {
 			t.Run(name+", "+format, func(t *testing.T) {
 				t.Parallel()
-				b := newBench(t, refregistry.Config{ShuffleLists: true})
-				v := b.adapter(func(c *registry.Config) {
+				h := newHarness(t, refregistry.Config{ShuffleLists: true})
+				v := h.adapter(func(c *registry.Config) {
 					c.NameFormat, c.Segments = format, []component.Segment{component.SegmentCore, component.SegmentManagement}
 				})
 				c := sample("cata.log", "products", "offers")
 				change(c)
-				result := b.apply(v, c, target.Previous{})
-				got := b.inventory(v, testCluster)
+				result := h.apply(v, c, target.Previous{})
+				got := h.inventory(v, testCluster)
 				want := map[string]target.Entry{result.Ref.Name + " " + result.Ref.ID: {Key: keyOf(c), Ref: result.Ref}}
 				if diff := cmp.Diff(want, got); diff != "" || result.Ref.Digest == "" {
 					t.Errorf("inventory (-applied +listed):\n%s", diff)
@@ -84,28 +84,32 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 		labels         []int64
 		apiLabels      []int64
 	}
-	edits := map[string]func(b *bench, at ids){
-		"label added":    func(b *bench, at ids) { b.relabel(at.component, append(at.labels, b.rawLabel("stray", "x"))) },
-		"label removed":  func(b *bench, at ids) { b.relabel(at.component, at.labels[1:]) },
-		"label changed":  func(b *bench, at ids) { b.relabel(at.component, append(at.labels[1:], b.rawLabel("id", "TMFC999"))) },
-		"key twice":      func(b *bench, at ids) { b.relabel(at.component, append(at.labels, b.rawLabel("id", "TMFC999"))) },
-		"all labels off": func(b *bench, at ids) { b.relabel(at.component, nil) },
-		"renamed": func(b *bench, at ids) {
-			b.raw("PUT", fmt.Sprintf("/components/%d", at.component), map[string]any{"name": "other"})
+	edits := map[string]func(h *harness, at ids){
+		"label added":   func(h *harness, at ids) { h.relabel(at.component, append(at.labels, h.createLabel("stray", "x"))) },
+		"label removed": func(h *harness, at ids) { h.relabel(at.component, at.labels[1:]) },
+		"label changed": func(h *harness, at ids) {
+			h.relabel(at.component, append(at.labels[1:], h.createLabel("id", "TMFC999")))
 		},
-		"API's label added":   func(b *bench, at ids) { b.edit(at.api, "label_ids", append(at.apiLabels, b.rawLabel("stray", "x"))) },
-		"API's label removed": func(b *bench, at ids) { b.edit(at.api, "label_ids", at.apiLabels[1:]) },
-		"API's address":       func(b *bench, at ids) { b.edit(at.api, "url", "http://elsewhere.example.org") },
-		"API's specification": func(b *bench, at ids) { b.edit(at.api, "oas_specification", "http://elsewhere.example.org") },
-		"API's state":         func(b *bench, at ids) { b.edit(at.api, "status", "pending") },
-		"API renamed":         func(b *bench, at ids) { b.edit(at.api, "name", "other") },
-		"API moved away":      func(b *bench, at ids) { b.edit(at.api, "component_name", "other") },
-		"API deleted":         func(b *bench, at ids) { b.raw("DELETE", fmt.Sprintf("/exposed-apis/%d", at.api), nil) },
-		"API added":           func(b *bench, _ ids) { b.rawAPI("self", "catalog", "stray") },
-		"API doubled": func(b *bench, at ids) {
-			for _, a := range b.snapshot().APIs {
+		"key twice":      func(h *harness, at ids) { h.relabel(at.component, append(at.labels, h.createLabel("id", "TMFC999"))) },
+		"all labels off": func(h *harness, at ids) { h.relabel(at.component, nil) },
+		"renamed": func(h *harness, at ids) {
+			h.send("PUT", fmt.Sprintf("/components/%d", at.component), map[string]any{"name": "other"})
+		},
+		"API's label added": func(h *harness, at ids) {
+			h.edit(at.api, "label_ids", append(at.apiLabels, h.createLabel("stray", "x")))
+		},
+		"API's label removed": func(h *harness, at ids) { h.edit(at.api, "label_ids", at.apiLabels[1:]) },
+		"API's address":       func(h *harness, at ids) { h.edit(at.api, "url", "http://elsewhere.example.org") },
+		"API's specification": func(h *harness, at ids) { h.edit(at.api, "oas_specification", "http://elsewhere.example.org") },
+		"API's state":         func(h *harness, at ids) { h.edit(at.api, "status", "pending") },
+		"API renamed":         func(h *harness, at ids) { h.edit(at.api, "name", "other") },
+		"API moved away":      func(h *harness, at ids) { h.edit(at.api, "component_name", "other") },
+		"API deleted":         func(h *harness, at ids) { h.send("DELETE", fmt.Sprintf("/exposed-apis/%d", at.api), nil) },
+		"API added":           func(h *harness, _ ids) { h.createAPI("self", "catalog", "stray") },
+		"API doubled": func(h *harness, at ids) {
+			for _, a := range h.snapshot().APIs {
 				if a.ID == at.api {
-					b.raw("POST", pathAPIs, apiCreate{
+					h.send("POST", pathAPIs, apiCreate{
 						RegistryName: a.Registry, ComponentName: a.Component, Name: a.Name, URL: a.URL,
 						Specification: a.Specification, Status: a.Status, LabelIDs: at.apiLabels,
 					})
@@ -116,15 +120,15 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 	for name, edit := range edits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, refregistry.Config{})
-			v := b.adapter()
-			result := b.apply(v, sample("catalog", "products", "offers"), target.Previous{})
+			h := newHarness(t, refregistry.Config{})
+			v := h.adapter()
+			result := h.apply(v, sample("catalog", "products", "offers"), target.Previous{})
 			var at ids
 			pairs := map[string]int64{}
-			for _, l := range b.snapshot().Labels {
+			for _, l := range h.snapshot().Labels {
 				pairs[l.Key+"="+l.Value] = l.ID
 			}
-			for _, c := range b.snapshot().Components {
+			for _, c := range h.snapshot().Components {
 				at.component = c.ID
 				at.labels = append(at.labels, pairs["id="+c.Labels["id"]]) // first, so that it can be left out
 				for key, value := range c.Labels {
@@ -133,16 +137,16 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 					}
 				}
 			}
-			a := b.snapshot().APIs[0]
+			a := h.snapshot().APIs[0]
 			at.api = a.ID
 			for key, value := range a.Labels {
 				at.apiLabels = append(at.apiLabels, pairs[key+"="+value])
 			}
-			if got := b.entry(v, at.component).Ref; got != result.Ref {
+			if got := h.entry(v, at.component).Ref; got != result.Ref {
 				t.Fatalf("before the edit: %+v, recorded %+v", got, result.Ref)
 			}
-			edit(b, at)
-			if got := b.entry(v, at.component); got.Ref.Digest == result.Ref.Digest {
+			edit(h, at)
+			if got := h.entry(v, at.component); got.Ref.Digest == result.Ref.Digest {
 				t.Errorf("the digest does not show it: %+v", got)
 			}
 		})
@@ -150,45 +154,45 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 }
 
 // relabel gives a component other labels.
-func (b *bench) relabel(id int64, labels []int64) {
-	b.t.Helper()
-	b.raw("PUT", fmt.Sprintf("/components/%d", id), map[string]any{"label_ids": append([]int64{}, labels...)})
+func (h *harness) relabel(id int64, labels []int64) {
+	h.t.Helper()
+	h.send("PUT", fmt.Sprintf("/components/%d", id), map[string]any{"label_ids": append([]int64{}, labels...)})
 }
 
 // edit changes one field of an API.
-func (b *bench) edit(id int64, field string, value any) {
-	b.t.Helper()
-	b.raw("PUT", fmt.Sprintf("/exposed-apis/%d", id), map[string]any{field: value})
+func (h *harness) edit(id int64, field string, value any) {
+	h.t.Helper()
+	h.send("PUT", fmt.Sprintf("/exposed-apis/%d", id), map[string]any{field: value})
 }
 
 // entry returns the inventory's entry with the registry's id.
-func (b *bench) entry(v *Adapter, id int64) target.Entry {
-	b.t.Helper()
-	for _, e := range b.inventory(v, testCluster) {
+func (h *harness) entry(v *Adapter, id int64) target.Entry {
+	h.t.Helper()
+	for _, e := range h.inventory(v, testCluster) {
 		if e.Ref.ID == fmt.Sprint(id) {
 			return e
 		}
 	}
-	b.t.Fatalf("no entry with id %d", id)
+	h.t.Fatalf("no entry with id %d", id)
 	return target.Entry{}
 }
 
 // A changed configuration asks for other entries, although nobody touched the registry.
 func TestAnotherConfigurationChangesTheDigest(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, refregistry.Config{})
+	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	result := b.apply(b.adapter(), c, target.Previous{})
+	result := h.apply(h.adapter(), c, target.Previous{})
 	for name, change := range map[string]func(*registry.Config){
 		"segments":    func(c *registry.Config) { c.Segments = append(c.Segments, component.SegmentSecurity) },
 		"name format": func(c *registry.Config) { c.NameFormat = registry.FormatNamespaceName },
 	} {
-		if got := b.entry(b.adapter(change), 1); got.Ref.Digest == result.Ref.Digest {
+		if got := h.entry(h.adapter(change), 1); got.Ref.Digest == result.Ref.Digest {
 			t.Errorf("%s: the digest is the same", name)
 		}
 	}
-	same := b.adapter(func(c *registry.Config) { c.Timeout++ })
-	if got := b.entry(same, 1); got.Ref != result.Ref {
+	same := h.adapter(func(c *registry.Config) { c.Timeout++ })
+	if got := h.entry(same, 1); got.Ref != result.Ref {
 		t.Errorf("another time limit changes the record: %+v, want %+v", got.Ref, result.Ref)
 	}
 }
@@ -216,17 +220,17 @@ func TestInventoryTellsWhoseAnEntryIs(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, refregistry.Config{})
-			b.rawRegistry("self")
-			b.rawRegistry("theirs")
+			h := newHarness(t, refregistry.Config{})
+			h.createRegistry("self")
+			h.createRegistry("theirs")
 			var ids []int64
 			for k, value := range test.labels {
-				ids = append(ids, b.rawLabel(k, value))
+				ids = append(ids, h.createLabel(k, value))
 			}
-			b.rawComponent("self", test.entry, ids...)
-			b.rawComponent("theirs", "elsewhere", ids...) // under another registry name: nothing of ours
-			b.rawBare(test.entry+"-gone", ids)
-			got := b.inventory(b.adapter(func(c *registry.Config) { c.NameFormat = test.format }), testCluster)
+			h.createComponent("self", test.entry, ids...)
+			h.createComponent("theirs", "elsewhere", ids...) // under another registry name: nothing of ours
+			h.leaveAPIs(test.entry+"-gone", ids)
+			got := h.inventory(h.adapter(func(c *registry.Config) { c.NameFormat = test.format }), testCluster)
 			if len(got) != 2 {
 				t.Fatalf("inventory %+v, want the entry and the APIs without one", got)
 			}
@@ -241,26 +245,26 @@ func TestInventoryTellsWhoseAnEntryIs(t *testing.T) {
 	}
 }
 
-// rawBare leaves APIs with these labels behind, whose component is gone.
-func (b *bench) rawBare(name string, apis ...[]int64) {
-	b.t.Helper()
-	id := b.rawComponent("self", name)
+// leaveAPIs leaves APIs with these labels behind, whose component is gone.
+func (h *harness) leaveAPIs(name string, apis ...[]int64) {
+	h.t.Helper()
+	id := h.createComponent("self", name)
 	for _, labels := range apis {
-		b.rawAPI("self", name, "api", labels...)
+		h.createAPI("self", name, "api", labels...)
 	}
-	b.raw("DELETE", fmt.Sprintf("/components/%d", id), nil)
+	h.send("DELETE", fmt.Sprintf("/components/%d", id), nil)
 }
 
 // Several owners may have left APIs under one name; each is told of once.
 func TestInventoryTellsEveryOwnerOfAPIsWithoutAComponent(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, refregistry.Config{})
-	b.rawRegistry("self")
-	ours, theirs := b.rawLabel("managed-by", "odasync/"+testCluster), b.rawLabel("managed-by", "odasync/west")
-	one, two := b.rawLabel("namespace", "one"), b.rawLabel("namespace", "two")
-	b.rawBare("gone", []int64{theirs, one}, nil, []int64{ours, one}, []int64{ours, two}, []int64{ours, one})
+	h := newHarness(t, refregistry.Config{})
+	h.createRegistry("self")
+	ours, theirs := h.createLabel("managed-by", "odasync/"+testCluster), h.createLabel("managed-by", "odasync/west")
+	one, two := h.createLabel("namespace", "one"), h.createLabel("namespace", "two")
+	h.leaveAPIs("gone", []int64{theirs, one}, nil, []int64{ours, one}, []int64{ours, two}, []int64{ours, one})
 	var got []string
-	err := b.adapter().Inventory(t.Context(), testCluster, func(e target.Entry) {
+	err := h.adapter().Inventory(t.Context(), testCluster, func(e target.Entry) {
 		if e.Key != (component.Key{}) {
 			got = append(got, e.Key.String())
 		}
@@ -277,13 +281,13 @@ func TestInventoryTellsEveryOwnerOfAPIsWithoutAComponent(t *testing.T) {
 // A second entry of one name, which the registry lets somebody make by renaming, does not make the first look damaged.
 func TestASecondEntryOfOneNameDoesNotChangeTheFirst(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, refregistry.Config{})
-	v := b.adapter()
-	before := b.rawRegistry("self")
-	other := b.rawComponent("self", "other")
-	result := b.apply(v, sample("catalog", "products"), target.Previous{})
-	b.raw("PUT", fmt.Sprintf("/components/%d", other), map[string]any{"name": "catalog"})
-	entries := b.inventory(v, testCluster)
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
+	before := h.createRegistry("self")
+	other := h.createComponent("self", "other")
+	result := h.apply(v, sample("catalog", "products"), target.Previous{})
+	h.send("PUT", fmt.Sprintf("/components/%d", other), map[string]any{"name": "catalog"})
+	entries := h.inventory(v, testCluster)
 	if got := entries["catalog "+result.Ref.ID]; got.Ref != result.Ref || len(entries) != 2 {
 		t.Errorf("inventory %+v, recorded %+v (registry entry %d)", entries, result.Ref, before)
 	}
@@ -294,20 +298,20 @@ func TestAnInventoryTakesFewRequests(t *testing.T) {
 	for _, test := range []struct{ count, apis, atMost int }{{1000, 2, 10}, {10000, 2, 60}} {
 		t.Run(fmt.Sprint(test.count), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, refregistry.Config{ShuffleLists: true})
-			b.rawRegistry("self")
-			labels := []int64{b.rawLabel("managed-by", "odasync/"+testCluster), b.rawLabel("namespace", testNamespace)}
+			h := newHarness(t, refregistry.Config{ShuffleLists: true})
+			h.createRegistry("self")
+			labels := []int64{h.createLabel("managed-by", "odasync/"+testCluster), h.createLabel("namespace", testNamespace)}
 			inParallel(16, test.count, func(i int) {
 				name := fmt.Sprint("component-", i)
-				b.rawComponent("self", name, labels...)
+				h.createComponent("self", name, labels...)
 				for a := range test.apis {
-					b.rawAPI("self", name, fmt.Sprint("api-", a), labels...)
+					h.createAPI("self", name, fmt.Sprint("api-", a), labels...)
 				}
 			})
-			v := b.adapter()
-			b.resetRequests()
-			entries := b.inventory(v, testCluster)
-			all, writes := b.requests()
+			v := h.adapter()
+			h.resetRequests()
+			entries := h.inventory(v, testCluster)
+			all, writes := h.requests()
 			t.Logf("inventory of %d components with %d APIs: %d requests", test.count, test.apis, all)
 			if len(entries) != test.count || all > test.atMost || writes != 0 {
 				t.Errorf("%d entries by %d requests, %d of them writes: want at most %d, and none", len(entries), all, writes, test.atMost)
@@ -322,12 +326,12 @@ func TestAnInventoryFailsWhole(t *testing.T) {
 	for _, path := range []string{pathComponents, pathAPIs} {
 		t.Run(strings.Trim(path, "/"), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, refregistry.Config{})
-			v := b.adapter()
-			b.apply(v, sample("catalog", "products"), target.Previous{})
-			b.server.Load().SetFault(on(100, "GET", path, faults.Fault{Status: 503}))
+			h := newHarness(t, refregistry.Config{})
+			v := h.adapter()
+			h.apply(v, sample("catalog", "products"), target.Previous{})
+			h.server.Load().SetFault(on(100, "GET", path, faults.Fault{Status: 503}))
 			err := v.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("told of %+v before the failure", e) })
-			fails(t, err, target.ClassUnavailable)
+			wantFailure(t, err, target.ClassUnavailable)
 		})
 	}
 }

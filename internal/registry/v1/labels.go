@@ -11,30 +11,18 @@ import (
 	"odasync/internal/registry"
 )
 
-// pair is a label's content, under which the registry has one id.
-type pair struct{ key, value string }
+// labelSet has one value a key. The registry accepts several, of which none could be said to be valid.
+type labelSet map[string]string
 
-func (p pair) print() fingerprint.Print { return fingerprint.Of(p) }
-
-// labels knows the ids of the registry's labels and creates what is missing. Labels are never deleted: other entries may
-// use them, and the registry does not check.
-type labels struct {
-	ids      table[fingerprint.Print, int64] // by the pair's fingerprint
-	creating flight[pair]
-}
-
-// pairs lists a set's pairs in a fixed order.
-func (l labelSet) pairs() []pair {
-	pairs := make([]pair, 0, len(l))
-	for key, value := range l {
-		pairs = append(pairs, pair{key, value})
+// set adds a label. The registry accepts no empty key or value.
+func (l labelSet) set(key, value string) {
+	if key != "" && value != "" {
+		l[key] = value
 	}
-	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Compare(a.key, b.key) })
-	return pairs
 }
 
-// shownBy says whether labels read from the registry are exactly this set.
-func (l labelSet) shownBy(read []wireLabel) bool {
+// matches reports whether labels read from the registry are exactly this set.
+func (l labelSet) matches(read []wireLabel) bool {
 	seen := map[string]bool{}
 	for _, label := range read {
 		if value, ok := l[label.Key]; !ok || value != label.Value {
@@ -45,65 +33,73 @@ func (l labelSet) shownBy(read []wireLabel) bool {
 	return len(seen) == len(l)
 }
 
-func (l *labels) reload(ctx context.Context, s *registry.Session, mark uint64) error {
-	return l.ids.reload(ctx, mark, func() (ids map[fingerprint.Print]int64, err error) {
-		_, err = registry.List(ctx, s, pathLabels, nil, func(row *wireLabel) int64 { return row.ID }, registry.Rows[wireLabel]{
-			Begin: func() { ids = map[fingerprint.Print]int64{} },
-			Row:   func(row *wireLabel) { ids[pair{row.Key, row.Value}.print()] = row.ID }, // of a pair that is there twice, either will do
-		})
-		return ids, err
-	})
+// pair is a label's content, which has one id in the registry.
+type pair struct{ key, value string }
+
+func (p pair) print() fingerprint.Print { return fingerprint.Of(p) }
+
+// pairs returns the set's pairs in a fixed order.
+func (l labelSet) pairs() []pair {
+	pairs := make([]pair, 0, len(l))
+	for key, value := range l {
+		pairs = append(pairs, pair{key, value})
+	}
+	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Compare(a.key, b.key) })
+	return pairs
 }
 
-// send resolves the set to ids and hands them to write, a request that carries them. When the registry answers 400,
-// somebody may have deleted a label: the ids are read again, and if they turn out to be others, write runs once more.
-func (l *labels) send(ctx context.Context, s *registry.Session, set labelSet, write func(ids []int64) error) error {
-	ids, err := l.resolve(ctx, s, set)
+// sendLabels passes the ids of the set to write, a request that carries them. It creates labels that are missing. It never
+// deletes one: other entries may use it, and the registry does not check.
+//
+// When the registry answers 400, a label may have been deleted: the ids are read again, and if they have changed, write
+// runs once more.
+func (c *content) sendLabels(ctx context.Context, s *registry.Session, set labelSet, write func(ids []int64) error) error {
+	ids, err := c.labelIDs(ctx, s, set)
 	if err != nil {
 		return err
 	}
-	for range maxRounds {
-		refusal := write(ids)
-		if !registry.IsInvalid(refusal) || !registry.HasStatus(refusal, http.StatusBadRequest) {
-			return refusal
+	for range maxAttempts {
+		rejection := write(ids)
+		if !registry.IsInvalid(rejection) || !registry.HasStatus(rejection, http.StatusBadRequest) {
+			return rejection
 		}
-		if err := l.reload(ctx, s, l.ids.mark()); err != nil {
+		if err := c.refreshLabels(ctx, s, c.clock.now()); err != nil {
 			return err
 		}
-		again, err := l.resolve(ctx, s, set)
+		current, err := c.labelIDs(ctx, s, set)
 		if err != nil {
 			return err
 		}
-		if slices.Equal(again, ids) {
-			return refusal // the labels are all there: it is about something else
+		if slices.Equal(current, ids) {
+			return rejection // all labels exist: it has another reason
 		}
-		ids = again
+		ids = current
 	}
 	return registry.Conflict("POST "+pathLabels, "labels vanish as soon as they are created")
 }
 
-// refreshRenamed reads the ids again if an entry, as read, shows other words under an id that stands for one of the set's
-// pairs. Somebody has renamed the label then; sending its id once more would change nothing.
-func (l *labels) refreshRenamed(ctx context.Context, s *registry.Session, set labelSet, read []wireLabel) error {
-	mark := l.ids.mark()
-	shown := make(map[int64]pair, len(read))
+// refreshRenamed reads the ids again if an entry, as read, has other content under the id of one of the set's pairs. The
+// label was renamed then, and sending its id once more would change nothing.
+func (c *content) refreshRenamed(ctx context.Context, s *registry.Session, set labelSet, read []wireLabel) error {
+	began := c.clock.now()
+	actual := make(map[int64]pair, len(read))
 	for _, label := range read {
-		shown[label.ID] = pair{label.Key, label.Value}
+		actual[label.ID] = pair{label.Key, label.Value}
 	}
 	for _, p := range set.pairs() {
-		id, known := l.ids.get(p.print())
-		if other, there := shown[id]; known && there && other != p {
-			return l.reload(ctx, s, mark)
+		id, known := c.labels.get(p.print())
+		if other, used := actual[id]; known && used && other != p {
+			return c.refreshLabels(ctx, s, began)
 		}
 	}
 	return nil
 }
 
-func (l *labels) resolve(ctx context.Context, s *registry.Session, set labelSet) ([]int64, error) {
+func (c *content) labelIDs(ctx context.Context, s *registry.Session, set labelSet) ([]int64, error) {
 	pairs := set.pairs()
 	ids := make([]int64, len(pairs))
 	for i, p := range pairs {
-		id, err := l.id(ctx, s, p)
+		id, err := c.labelID(ctx, s, p)
 		if err != nil {
 			return nil, err
 		}
@@ -112,26 +108,26 @@ func (l *labels) resolve(ctx context.Context, s *registry.Session, set labelSet)
 	return ids, nil
 }
 
-// id returns the pair's id, creating the label where there is none. The registry's "already exists" tells no id: the list
-// does, which may miss the label while it changes, so that both are tried again.
-func (l *labels) id(ctx context.Context, s *registry.Session, p pair) (int64, error) {
-	for range maxRounds {
-		if id, ok := l.ids.get(p.print()); ok {
+// labelID returns the pair's id, and creates the label where there is none. The registry's "already exists" carries no id,
+// so the list is read. The list may miss the label while it changes, so both are tried again.
+func (c *content) labelID(ctx context.Context, s *registry.Session, p pair) (int64, error) {
+	for range maxAttempts {
+		if id, ok := c.labels.get(p.print()); ok {
 			return id, nil
 		}
-		err := l.creating.do(ctx, p, func() error {
-			if _, ok := l.ids.get(p.print()); ok {
+		err := c.flights.do(ctx, fmt.Sprintf("label %q=%q", p.key, p.value), func() error {
+			if _, ok := c.labels.get(p.print()); ok {
 				return nil
 			}
-			mark := l.ids.mark()
+			began := c.clock.now()
 			var created wireLabel
-			err := s.Do(ctx, registry.Request{Method: http.MethodPost, Path: pathLabels, Body: labelCreate{p.key, p.value}}, &created)
+			err := s.Do(ctx, post(pathLabels, labelCreate{p.key, p.value}), &created)
 			if err == nil {
-				l.ids.put(p.print(), created.ID)
+				c.labels.put(p.print(), created.ID)
 				return nil
 			}
 			if registry.IsConflict(err) {
-				return l.reload(ctx, s, mark)
+				return c.refreshLabels(ctx, s, began)
 			}
 			return registry.About(err, fmt.Sprintf("label %q with value %q", p.key, p.value))
 		})

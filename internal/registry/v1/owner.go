@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"fmt"
 
 	"odasync/internal/component"
@@ -8,23 +9,23 @@ import (
 	"odasync/internal/target"
 )
 
-// The labels that tell an entry's owner: the cluster, and the namespace within it.
+// The labels that identify an entry's owner: the cluster, and the namespace within it.
 const (
 	labelManagedBy = "managed-by"
 	labelNamespace = "namespace"
 )
 
-// ownership is what a component is to an entry.
+// ownership is the relation of an entry to a component.
 type ownership int
 
 const (
 	ours ownership = iota
-	// unowned: no odasync wrote it; an older collector did, or a person.
+	// unowned: an older collector or a person created the entry, not odasync.
 	unowned
 	foreign
 )
 
-// ownerOf reads the owner off an entry's labels. An entry that only tells another namespace is that namespace's.
+// ownerOf derives the owner from an entry's labels. An entry that has only the label of another namespace belongs to it.
 func ownerOf(key component.Key, labels []wireLabel) ownership {
 	owner := unowned
 	for _, label := range labels {
@@ -43,10 +44,22 @@ func ownerOf(key component.Key, labels []wireLabel) ownership {
 	return owner
 }
 
-// nameTaken is the refusal to overwrite another owner's entry.
-func nameTaken(key component.Key, holder *wireComponent) *target.Failure {
-	owner, namespace := "another program", "unknown"
-	for _, label := range holder.Labels {
+// owned returns the inventory's entry for labels read from the registry.
+func owned(cfg registry.Config, cluster, entry string, labels []wireLabel) target.Entry {
+	e := target.Entry{Ref: target.Ref{Registry: cfg.Name, Name: entry}}
+	owner, namespace := ownerLabels(labels)
+	switch {
+	case owner == registry.ManagedBy(cluster) && namespace != "":
+		e.Key = component.Key{Cluster: cluster, Namespace: namespace, Name: cfg.ComponentName(namespace, entry)}
+	case owner != "" && owner != registry.ManagedBy(cluster):
+		e.Foreign = true
+	}
+	return e
+}
+
+// ownerLabels returns the values of the labels that identify the owner; empty where they are missing.
+func ownerLabels(labels []wireLabel) (owner, namespace string) {
+	for _, label := range labels {
 		switch label.Key {
 		case labelManagedBy:
 			owner = label.Value
@@ -54,11 +67,17 @@ func nameTaken(key component.Key, holder *wireComponent) *target.Failure {
 			namespace = label.Value
 		}
 	}
+	return owner, namespace
+}
+
+// nameConflict is the refusal to overwrite another owner's entry.
+func nameConflict(key component.Key, holder *wireComponent) *target.Failure {
+	owner, namespace := ownerLabels(holder.Labels)
 	return &target.Failure{
 		Class:   target.ClassNameConflict,
-		Request: registry.Request{Method: "GET", Path: pathComponent}.String(),
-		Detail: registry.Clean(fmt.Sprintf("the name %q in registry %q is taken by the component of namespace %q managed by %q, so %s cannot be shown there: "+
+		Request: get(pathComponent, holder.ID).String(),
+		Detail: registry.Clean(fmt.Sprintf("the name %q in registry %q belongs to the component of namespace %q managed by %q, so %s cannot be registered: "+
 			"set COMPONENT_NAME_FORMAT=%s to keep namespaces apart, or another COMPONENT_REGISTRY_NAME for a second cluster",
-			holder.Name, holder.RegistryName, namespace, owner, key, registry.FormatNamespaceName)),
+			holder.Name, holder.RegistryName, cmp.Or(namespace, "unknown"), cmp.Or(owner, "another program"), key, registry.FormatNamespaceName)),
 	}
 }

@@ -22,38 +22,38 @@ import (
 )
 
 func TestTrialWritesAndChangesNothing(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
-	b.rawRegistry("neighbour")
-	before := b.snapshot()
-	for name, v := range map[string]*Adapter{"an adapter that has just started": b.adapter(), "one that has written": b.adapter()} {
+	h := newHarness(t, refregistry.Config{})
+	h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
+	h.createRegistry("neighbour")
+	before := h.snapshot()
+	for name, v := range map[string]*Adapter{"an adapter that has just started": h.adapter(), "one that has written": h.adapter()} {
 		if name == "one that has written" {
-			b.apply(v, sample("catalog", "products"), target.Previous{})
+			h.apply(v, sample("catalog", "products"), target.Previous{})
 		}
-		b.resetRequests()
+		h.resetRequests()
 		if err := v.WriteProbe(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if all, writes := b.requests(); writes != 1 || all > 3 {
+		if all, writes := h.requests(); writes != 1 || all > 3 {
 			t.Errorf("%s: %d requests, %d of them write, want one", name, all, writes)
 		}
 	}
-	if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+	if diff := cmp.Diff(before, h.snapshot()); diff != "" {
 		t.Errorf("the content (-before +after):\n%s", diff)
 	}
 }
 
 // Somebody set another address for the entry: a trial does not set it back.
 func TestTrialKeepsTheAddressThatStands(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	v := b.adapter()
-	b.apply(v, sample("catalog"), target.Previous{})
-	id := b.snapshot().Registries[0].ID
-	b.raw("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
+	h.apply(v, sample("catalog"), target.Previous{})
+	id := h.snapshot().Registries[0].ID
+	h.send("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
 	if err := v.WriteProbe(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if got := b.snapshot().Registries[0]; got.ID != id || got.URL != "http://elsewhere.example.org/" {
+	if got := h.snapshot().Registries[0]; got.ID != id || got.URL != "http://elsewhere.example.org/" {
 		t.Errorf("the entry is %+v", got)
 	}
 }
@@ -77,35 +77,35 @@ func TestTrialTellsOfFaults(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, refregistry.Config{})
-			b.apply(b.adapter(), sample("catalog", "products"), target.Previous{})
-			v := b.adapter(func(cfg *registry.Config) {
+			h := newHarness(t, refregistry.Config{})
+			h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
+			v := h.adapter(func(cfg *registry.Config) {
 				if test.fault.Hang {
 					cfg.Timeout = config.Duration(time.Second)
 				}
 			})
-			before := b.snapshot()
-			b.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+			before := h.snapshot()
+			h.server.Load().SetFault(func(r *http.Request) *faults.Fault {
 				if test.of != "" && r.Method != test.of {
 					return nil
 				}
 				return &test.fault
 			})
 			err := v.WriteProbe(t.Context())
-			fails(t, err, test.class, test.words...)
+			wantFailure(t, err, test.class, test.words...)
 			if failure, _ := registry.AsFailure(err); test.class == target.ClassRateLimited && failure.RetryAfter != 3*time.Second {
 				t.Errorf("wait = %s, want 3s", failure.RetryAfter)
 			}
 			if err := v.Health(t.Context()); test.health && err != nil {
 				t.Errorf("health: %v", err)
 			} else if !test.health {
-				fails(t, err, test.class, "GET /health")
+				wantFailure(t, err, test.class, "GET /health")
 			}
-			b.server.Load().SetFault(nil)
+			h.server.Load().SetFault(nil)
 			if err := v.WriteProbe(t.Context()); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
-			if diff := cmp.Diff(before, b.snapshot()); diff != "" {
+			if diff := cmp.Diff(before, h.snapshot()); diff != "" {
 				t.Errorf("the content (-before +after):\n%s", diff)
 			}
 		})
@@ -114,24 +114,24 @@ func TestTrialTellsOfFaults(t *testing.T) {
 
 // An entry that is not where it was is created once more, and nothing else is touched.
 func TestTrialWithoutItsEntry(t *testing.T) {
-	tests := map[string]func(b *bench){
-		"missing": func(b *bench) { b.raw("DELETE", "/registries/1", nil) },
-		"renamed": func(b *bench) { b.raw("PUT", "/registries/1", map[string]string{"name": "another"}) },
-		"wiped":   func(b *bench) { b.wipe() },
+	tests := map[string]func(h *harness){
+		"missing": func(h *harness) { h.send("DELETE", "/registries/1", nil) },
+		"renamed": func(h *harness) { h.send("PUT", "/registries/1", map[string]string{"name": "another"}) },
+		"wiped":   func(h *harness) { h.wipe() },
 	}
 	for name, take := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, refregistry.Config{})
-			v := b.adapter()
-			b.apply(v, sample("catalog", "products"), target.Previous{})
-			take(b)
-			before := b.snapshot()
+			h := newHarness(t, refregistry.Config{})
+			v := h.adapter()
+			h.apply(v, sample("catalog", "products"), target.Previous{})
+			take(h)
+			before := h.snapshot()
 			for range 2 {
 				if err := v.WriteProbe(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}
-			after := b.snapshot()
+			after := h.snapshot()
 			if diff := cmp.Diff(before, after, cmpopts.IgnoreFields(refregistry.Snapshot{}, "Registries")); diff != "" {
 				t.Errorf("the content (-before +after):\n%s", diff)
 			}
@@ -143,9 +143,9 @@ func TestTrialWithoutItsEntry(t *testing.T) {
 }
 
 func TestProbesEndWithTheirContext(t *testing.T) {
-	b := newBench(t, refregistry.Config{})
-	v := b.adapter()
-	b.server.Load().SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Hang: true} })
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
+	h.server.Load().SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Hang: true} })
 	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "trial": v.WriteProbe} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -163,7 +163,7 @@ func TestProbesOfAnUnknownCertificate(t *testing.T) {
 	web.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of each handshake that fails
 	web.StartTLS()
 	t.Cleanup(web.Close)
-	v := newBench(t, refregistry.Config{}).adapter(func(cfg *registry.Config) { cfg.URL = web.URL })
-	fails(t, v.Health(t.Context()), target.ClassUnavailable, "certificate")
-	fails(t, v.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
+	v := newHarness(t, refregistry.Config{}).adapter(func(cfg *registry.Config) { cfg.URL = web.URL })
+	wantFailure(t, v.Health(t.Context()), target.ClassUnavailable, "certificate")
+	wantFailure(t, v.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
 }

@@ -2,13 +2,14 @@ package v1
 
 import (
 	"net/http"
-
-	"odasync/internal/registry"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"odasync/internal/registry"
 )
 
-// The v1 registry's paths. The trailing slashes matter: without them it answers with a redirect.
+// The paths of the v1 API. The trailing slashes matter: without them the registry answers with a redirect.
 const (
 	pathHealth     = "/health"
 	pathRegistries = "/registries/"
@@ -21,7 +22,63 @@ const (
 	pathAPIStatus  = "/exposed-apis/{id}/status"
 )
 
-// The JSON shapes of the v1 registry, as far as they are read or written here.
+// NewMetrics registers the metrics of the requests that the adapter sends.
+func NewMetrics(registerer prometheus.Registerer) *registry.Metrics {
+	var known []registry.Request
+	for path, methods := range map[string][]string{
+		pathHealth:     {http.MethodGet},
+		pathRegistries: {http.MethodGet, http.MethodPost},
+		pathRegistry:   {http.MethodGet, http.MethodPut},
+		pathLabels:     {http.MethodGet, http.MethodPost},
+		pathComponents: {http.MethodGet, http.MethodPost},
+		pathComponent:  {http.MethodGet, http.MethodPut, http.MethodDelete},
+		pathAPIs:       {http.MethodGet, http.MethodPost},
+		pathAPI:        {http.MethodPut, http.MethodDelete},
+		pathAPIStatus:  {http.MethodPatch},
+	} {
+		for _, method := range methods {
+			known = append(known, registry.Request{Method: method, Path: path})
+		}
+	}
+	return registry.NewMetrics(registerer, known...)
+}
+
+// pageSize is the most rows that the registry returns at once; it returns 100 when not asked.
+const pageSize = 1000
+
+// The collections.
+var (
+	labelPages     = pages(pathLabels, func(row *wireLabel) int64 { return row.ID })
+	registryPages  = pages(pathRegistries, func(row *wireRegistry) int64 { return row.ID })
+	componentPages = pages(pathComponents, func(row *wireComponent) int64 { return row.ID })
+	apiPages       = pages(pathAPIs, func(row *wireAPI) int64 { return row.ID })
+)
+
+func pages[T any](path string, id func(*T) int64) registry.Pages[T] {
+	return registry.Pages[T]{Path: path, Offset: "skip", Limit: "limit", Size: pageSize, ID: id}
+}
+
+func get(path string, id int64) registry.Request { return item(http.MethodGet, path, id, nil) }
+
+func put(path string, id int64, body any) registry.Request {
+	return item(http.MethodPut, path, id, body)
+}
+
+func patch(path string, id int64, body any) registry.Request {
+	return item(http.MethodPatch, path, id, body)
+}
+
+func remove(path string, id int64) registry.Request { return item(http.MethodDelete, path, id, nil) }
+
+func item(method, path string, id int64, body any) registry.Request {
+	return registry.Request{Method: method, Path: path, ID: strconv.FormatInt(id, 10), Body: body}
+}
+
+func post(path string, body any) registry.Request {
+	return registry.Request{Method: http.MethodPost, Path: path, Body: body}
+}
+
+// The JSON of the v1 API, as far as the adapter reads or writes it.
 
 type wireLabel struct {
 	ID    int64  `json:"id"`
@@ -33,7 +90,7 @@ type wireRegistry struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
 	URL  string `json:"url"`
-	// CreatedAt is compared as it stands: with the id it tells one creation of the registry from another.
+	// CreatedAt is compared as text. With the id it identifies one creation of the entry.
 	CreatedAt string `json:"created_at"`
 }
 
@@ -93,8 +150,8 @@ type apiCreate struct {
 	LabelIDs      []int64 `json:"label_ids"`
 }
 
-// apiUpdate holds the changed fields; what is nil stays as it is. A specification is taken away by the empty string,
-// which the registry stores as such.
+// apiUpdate holds the changed fields; nil leaves a field as it is. An empty specification removes it: the registry stores
+// the empty string.
 type apiUpdate struct {
 	URL           *string  `json:"url,omitzero"`
 	Specification *string  `json:"oas_specification,omitzero"`
@@ -104,27 +161,4 @@ type apiUpdate struct {
 
 type apiStatus struct {
 	Status string `json:"status"`
-}
-
-// NewMetrics registers the metrics of the requests that the adapter sends.
-func NewMetrics(registerer prometheus.Registerer) *registry.Metrics {
-	return registry.NewMetrics(registerer, []registry.Request{
-		{Method: http.MethodGet, Path: pathHealth},
-		{Method: http.MethodGet, Path: pathRegistries},
-		{Method: http.MethodPost, Path: pathRegistries},
-		{Method: http.MethodGet, Path: pathRegistry},
-		{Method: http.MethodPut, Path: pathRegistry},
-		{Method: http.MethodGet, Path: pathLabels},
-		{Method: http.MethodPost, Path: pathLabels},
-		{Method: http.MethodGet, Path: pathComponents},
-		{Method: http.MethodPost, Path: pathComponents},
-		{Method: http.MethodGet, Path: pathComponent},
-		{Method: http.MethodPut, Path: pathComponent},
-		{Method: http.MethodDelete, Path: pathComponent},
-		{Method: http.MethodGet, Path: pathAPIs},
-		{Method: http.MethodPost, Path: pathAPIs},
-		{Method: http.MethodPut, Path: pathAPI},
-		{Method: http.MethodDelete, Path: pathAPI},
-		{Method: http.MethodPatch, Path: pathAPIStatus},
-	}...)
 }

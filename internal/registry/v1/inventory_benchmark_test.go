@@ -40,9 +40,9 @@ func BenchmarkInventory(b *testing.B) {
 		pathRegistries: []byte(`[{"id":1,"name":"self","url":"http://self","created_at":"2026-01-01T00:00:00"}]`), pathLabels: []byte(`[]`),
 	}
 	for path, rows := range map[string][]string{pathComponents: componentRows, pathAPIs: apiRows} {
-		for skip := 0; skip < len(rows); skip += registry.PageSize - 1 {
+		for skip := 0; skip < len(rows); skip += pageSize - 1 {
 			page := bytes.NewBufferString("[")
-			for n, row := range rows[skip:min(skip+registry.PageSize, len(rows))] {
+			for n, row := range rows[skip:min(skip+pageSize, len(rows))] {
 				if n > 0 {
 					page.WriteByte(',')
 				}

@@ -1,0 +1,200 @@
+package v1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/fingerprint"
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
+	"odasync/internal/registry"
+	"odasync/internal/target"
+)
+
+func TestCache_RefreshSharesOneReadingAndStartsAnother(t *testing.T) {
+	cache := newContent(registry.Config{}).labels
+	reading, key, written := fingerprint.Of("reading"), fingerprint.Of("key"), fingerprint.Of("written meanwhile")
+	begun, proceed := make(chan int64), make(chan struct{})
+	var readings atomic.Int64
+	read := func() (map[fingerprint.Print]int64, bool, error) {
+		n := readings.Add(1)
+		begun <- n
+		<-proceed
+		return map[fingerprint.Print]int64{reading: n, key: n}, true, nil
+	}
+	done := make(chan error)
+	refresh := func(after uint64) { go func() { done <- cache.refresh(t.Context(), after, read) }() }
+	wantID := func(key fingerprint.Print, want int64) {
+		t.Helper()
+		if got, _ := cache.get(key); got != want {
+			t.Errorf("id = %d, want %d", got, want)
+		}
+	}
+
+	refresh(cache.clock.now())
+	<-begun
+	refresh(0)                 // accepts the reading in progress
+	refresh(cache.clock.now()) // came after it began, and so needs another
+	cache.put(written, 7)
+	proceed <- struct{}{}
+	if n := <-begun; n != 2 {
+		t.Fatalf("reading %d", n)
+	}
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantID(reading, 1)
+	wantID(written, 7)
+	cache.drop(key, 1)
+	proceed <- struct{}{}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	wantID(reading, 2)
+	wantID(key, 2) // the dropped one was another
+	if _, kept := cache.get(written); kept {
+		t.Error("a row that the registry lacks is still cached")
+	}
+}
+
+func TestCache_FailedReadingKeepsTheIDs(t *testing.T) {
+	cache, key, failure := newContent(registry.Config{}).labels, fingerprint.Of("a"), errors.New("failure")
+	cache.put(key, 1)
+	err := cache.refresh(t.Context(), 0, func() (map[fingerprint.Print]int64, bool, error) { return nil, false, failure })
+	if !errors.Is(err, failure) {
+		t.Errorf("error = %v", err)
+	}
+	if _, ok := cache.get(key); !ok {
+		t.Error("the ids are gone")
+	}
+	if err := cache.refresh(t.Context(), 0, func() (map[fingerprint.Print]int64, bool, error) { return nil, true, nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFlights_End(t *testing.T) {
+	begin := func(ctx context.Context, f *flights, work func() error) (ended chan error) {
+		begun, ended := make(chan struct{}), make(chan error, 1)
+		go func() { ended <- f.do(ctx, "k", func() error { close(begun); return work() }) }()
+		<-begun
+		return ended
+	}
+	t.Run("when a waiting caller's context ends", func(t *testing.T) {
+		var f flights
+		proceed := make(chan struct{})
+		first := begin(t.Context(), &f, func() error { <-proceed; return nil })
+		ctx, cancel := context.WithCancel(t.Context())
+		waiting := make(chan error, 1)
+		go func() { waiting <- f.do(ctx, "k", func() error { t.Error("ran"); return nil }) }()
+		cancel()
+		if err := <-waiting; !errors.Is(err, context.Canceled) {
+			t.Errorf("error = %v", err)
+		}
+		close(proceed)
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("when the working caller's context ends", func(t *testing.T) {
+		var f flights
+		ctx, cancel := context.WithCancel(t.Context())
+		proceed, over := make(chan struct{}), false
+		first := begin(ctx, &f, func() error { <-proceed; over = true; return ctx.Err() })
+		second := make(chan error, 1)
+		go func() { second <- f.do(t.Context(), "k", func() error { return nil }) }()
+		cancel()
+		close(proceed)
+		if err := <-first; !errors.Is(err, context.Canceled) || !over {
+			t.Errorf("error = %v, the work had ended: %v", err, over)
+		}
+		if err := <-second; err != nil {
+			t.Errorf("the waiting caller: %v", err)
+		}
+	})
+}
+
+// When the listing of all APIs cannot be relied on, a component's own are read before any is created.
+func TestApplyReadsTheAPIsWhenTheirListIsUnsteady(t *testing.T) {
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
+	h.apply(v, sample("warm-up"), target.Previous{})
+	v.content.apis.steady = false
+	id := h.createComponent("self", "catalog")
+	h.createAPI("self", "catalog", "products")
+	h.send("DELETE", fmt.Sprint("/components/", id), nil)
+	h.apply(v, sample("catalog", "products"), target.Previous{})
+	if n := len(h.snapshot().APIs); n != 1 {
+		t.Errorf("%d APIs, want 1", n)
+	}
+}
+
+// APIs that came after the list was read, of a component that is gone again: only doubt or the record hints at them.
+func TestApplyLooksForLeftoversThatNoListShowed(t *testing.T) {
+	for name, previous := range map[string]target.Previous{
+		"in doubt":      {InDoubt: true},
+		"with a record": {Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, refregistry.Config{})
+			v := h.adapter()
+			h.apply(v, sample("warm-up"), target.Previous{})
+			c := sample("catalog", "products")
+			gone := h.apply(h.adapter(), c, target.Previous{})
+			h.send("DELETE", "/components/"+gone.Ref.ID, nil)
+			h.apply(v, c, previous)
+			if n := len(h.snapshot().APIs); n != 1 {
+				t.Errorf("%d APIs, want 1", n)
+			}
+		})
+	}
+}
+
+func TestAPIsOfOthersAreNotTouchedWhenTheFilterDoesNotWork(t *testing.T) {
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
+	c := sample("catalog", "products")
+	first := h.apply(v, c, target.Previous{})
+	h.apply(v, sample("other", "theirs"), target.Previous{})
+	h.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+		if r.Method == "GET" && r.URL.Path == pathAPIs {
+			query := r.URL.Query()
+			query.Del("component_name")
+			r.URL.RawQuery = query.Encode()
+		}
+		return nil
+	})
+	h.apply(v, c, previousOf(first))
+	if _, err := v.Delete(t.Context(), keyOf(c), previousOf(first)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleEntry("other", "theirs"), h.entryOf("self", "other")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A registry whose list and answers disagree about its own entry must not make every apply read everything again.
+func TestAnEntryThatNoListShowsIsBelievedOnce(t *testing.T) {
+	h := newHarness(t, refregistry.Config{})
+	v := h.adapter()
+	h.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+		if r.Method == "GET" && r.URL.Path == pathRegistries {
+			return &faults.Fault{Status: 200, Body: `[{"id":1,"name":"self","created_at":"another form"}]`}
+		}
+		return nil
+	})
+	h.createRegistry("self")
+	for i := range 5 {
+		h.apply(v, sample(fmt.Sprint("c", i), "products"), target.Previous{})
+	}
+	if n := h.server.Load().Requests()["GET /labels/"]; n != 2 {
+		t.Errorf("the labels were read %d times, want 2", n)
+	}
+}
