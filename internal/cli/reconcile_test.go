@@ -68,7 +68,7 @@ func TestReconcile(t *testing.T) {
 			t.Errorf("stdout lacks %q:\n%s", words, table.stdout)
 		}
 	}
-	if _, done = reconciled(t, 0); done.Missing != 1 || done.Repaired != 1 || done.Findings[0].Outcome != "mended" {
+	if _, done = reconciled(t, 0); done.Missing != 1 || done.Repaired != 1 || done.Findings[0].Outcome != "repaired" {
 		t.Errorf("printed %+v", done)
 	}
 	p.awaitShown(t, "catalog 1.0.0", "orders 1.0.0")

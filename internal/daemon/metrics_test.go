@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/kube"
 	"odasync/internal/ops"
+	"odasync/internal/reconcile"
 	v1 "odasync/internal/registry/v1"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
@@ -39,6 +40,7 @@ func ofWatcher(r prometheus.Registerer) {
 
 func ofSyncer(r prometheus.Registerer) {
 	syncer.NewMetrics(r)
+	reconcile.NewMetrics(r)
 	v1.NewMetrics(r)
 	stream.NewBacklogMetrics(r)
 }

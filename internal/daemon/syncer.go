@@ -16,6 +16,7 @@ import (
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/prune"
+	"odasync/internal/reconcile"
 	"odasync/internal/registry"
 	v1 "odasync/internal/registry/v1"
 	"odasync/internal/store"
@@ -28,7 +29,7 @@ import (
 type SyncerConfig struct {
 	Stream    stream.Config
 	Syncer    syncer.Config
-	Reconcile syncer.ReconcileConfig
+	Reconcile reconcile.Config
 	Guard     prune.Config
 	Registry  registry.Config
 	Shutdown  ShutdownConfig
@@ -62,10 +63,10 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	}
 	defer conn.Close()
 	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
-	env.Health.Ready(checkRegistry, running.check((*syncer.Syncer).Check))
+	env.Health.Ready(checkRegistry, running.check(func(s *syncer.Syncer) error { return s.Applier.Check() }))
 
 	adapter := v1.New(cfg.Registry, v1.NewMetrics(env.Metrics), log)
-	metrics, backlog := syncer.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
+	metrics, reconcileMetrics, backlog := syncer.NewMetrics(env.Metrics), reconcile.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
 	tell := teller(owner, env)
 	stop, err := control.ServeStatus(conn.NATS(), control.ProcessSyncer, func(ctx context.Context) any {
@@ -73,7 +74,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 			ProcessStatus: tell(ctx), Target: cfg.Syncer.Target, Registry: cfg.Registry.Address(), Concurrency: cfg.Syncer.Concurrency,
 		}
 		if s := running.get(); s != nil {
-			tellFlow(&status, s.Flow())
+			tellFlow(&status, s.Applier.Flow())
 		}
 		return status
 	})
@@ -93,9 +94,10 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.letters, Registry: adapter, Probe: adapter,
 			Tracer: env.Tracer,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
-		r := syncer.NewReconciler(s.Applier, cfg.Reconcile, cfg.Guard, syncer.ReconcileDependencies{
-			Inventory: adapter, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims, Clusters: p.clusters.list,
-		})
+		r := reconcile.New(cfg.Syncer.Target, cfg.Syncer.Concurrency, cfg.Reconcile, cfg.Guard, reconcile.Dependencies{
+			Repairer: s.Applier, Inventory: adapter, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims,
+			Clusters: p.clusters.list, Available: s.Applier.Available,
+		}, reconcileMetrics, log)
 		stop, err := control.ServeReconcile(ctx, conn.NATS(), cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
 			if of := cfg.Syncer.Clusters; len(of) > 0 && !slices.Contains(of, cluster) {
 				return target.Reconciliation{}, fmt.Errorf("target %q takes no components of cluster %q, only of %s: see SYNC_CLUSTERS", cfg.Syncer.Target, cluster, strings.Join(of, ", "))
@@ -113,7 +115,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return s.Run(ctx) })
 		group.Go(func() error { return r.Run(ctx) })
-		group.Go(func() error { return p.stands(ctx, cfg.Syncer.Target, metrics) })
+		group.Go(func() error { return p.stands(ctx, cfg.Syncer.Target, reconcileMetrics) })
 		return group.Wait()
 	})
 }
@@ -167,12 +169,12 @@ func (p *pipeline) close() {
 const standsInterval = 10 * time.Second
 
 // stands notes every while what the last reconciles found, and ends the session when a bucket or the stream of dead letters was removed: the next one creates it again.
-func (p *pipeline) stands(ctx context.Context, target string, metrics *syncer.Metrics) error {
+func (p *pipeline) stands(ctx context.Context, target string, metrics *reconcile.Metrics) error {
 	ticker := time.NewTicker(standsInterval)
 	defer ticker.Stop()
 	for {
 		if last, err := p.records.Reconciles(ctx, target); err == nil { // else what was noted before stays
-			metrics.Noted(last)
+			metrics.SetLast(last)
 		}
 		if err := store.CheckPresence(ctx, p.conn); errors.Is(err, store.ErrRemoved) {
 			return err

@@ -16,6 +16,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/target"
 )
 
 // grace is how long an interrupted replay may finish what it is applying.
@@ -234,7 +235,7 @@ func (r *run) after(work context.Context, key component.Key, sequence uint64) (e
 }
 
 // note counts an outcome and records it in the journal.
-func (r *run) note(work context.Context, key component.Key, sequence uint64, repair syncer.Repair, err error) {
+func (r *run) note(work context.Context, key component.Key, sequence uint64, repair target.Repair, err error) {
 	if err != nil && work.Err() != nil {
 		return // cut off: not known
 	}

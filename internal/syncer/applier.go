@@ -4,132 +4,178 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"fmt"
+
 	"odasync/internal/component"
+	"odasync/internal/flow"
 	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
 
-// Applier brings single components into a registry, as the only writer of their keys. A Syncer does so for what the
-// consumer delivers; others ask for a comparison with Mend.
+// Applier applies single components to a registry, as the only writer of their keys: the messages of a [Syncer], and
+// comparisons on request.
 type Applier struct {
-	ports   Dependencies
-	cfg     Config
-	metrics *Metrics
-	tracer  *tracing.Tracer
-	log     zerolog.Logger
-	sink    sink
-	broker  broker
-	limiter *limiter
-	breaker *breaker
+	deps     Dependencies
+	cfg      Config
+	metrics  *Metrics
+	tracer   *tracing.Tracer
+	log      zerolog.Logger
+	registry registryCondition
+	broker   brokerCondition
+	limiter  *flow.Limiter
+	breaker  *flow.Breaker
+	cache    stateCache
+	late     lateSampler
 
-	mu       sync.Mutex
-	busy     map[component.Key]struct{}     // what this process works on
-	recent   map[component.Key]target.State // what it stored last, of some
-	lateSeen uint                           // late messages that were not skipped at once
-	lateLeft int                            // how many more of them are asked about in a row
+	mu   sync.Mutex
+	busy map[component.Key]struct{} // keys that this process works on
 
 	stopping context.Context // ends when nothing new is begun any more
 	stop     context.CancelFunc
 }
 
-// NewApplier returns an applier; Deliveries are not used. pace is the least time between two probes of a registry that is
-// down; a second where it is 0.
-func NewApplier(ports Dependencies, cfg Config, pace time.Duration, metrics *Metrics, log zerolog.Logger) *Applier {
+// NewApplier returns an applier, which does not use the Deliveries. probeInterval is the least time between two probes of an
+// unavailable registry; [flow.ProbeInterval] if it is 0.
+func NewApplier(deps Dependencies, cfg Config, probeInterval time.Duration, metrics *Metrics, log zerolog.Logger) *Applier {
 	log = log.With().Str("target", cfg.Target).Logger()
 	metrics.target.WithLabelValues(cfg.Target).Set(1)
-	if ports.Tracer != nil {
-		ports = traced(ports)
+	if deps.Tracer != nil {
+		deps = traced(deps)
 	}
-	limiter, sink := newLimiter(cfg.Concurrency), newSink(log)
+	unavailable := func(err error) bool { return target.ClassOf(err) == target.ClassUnavailable }
+	limiter, registry := flow.NewLimiter(cfg.Concurrency), newRegistryCondition(log)
 	stopping, stop := context.WithCancel(context.Background())
 	return &Applier{
-		ports: ports, cfg: cfg, metrics: metrics, tracer: ports.Tracer, log: log, sink: sink, broker: newBroker(log),
-		limiter: limiter, breaker: newBreaker(ports.Probe, cmp.Or(pace, probeEvery), limiter, sink, metrics, log),
-		busy: map[component.Key]struct{}{}, recent: map[component.Key]target.State{}, stopping: stopping, stop: stop,
+		deps: deps, cfg: cfg, metrics: metrics, tracer: deps.Tracer, log: log, registry: registry, broker: newBrokerCondition(log),
+		limiter: limiter,
+		breaker: flow.NewBreaker(deps.Probe, unavailable, cmp.Or(probeInterval, flow.ProbeInterval), limiter, registry.Condition, metrics.flow, log),
+		cache:   stateCache{states: map[component.Key]target.State{}},
+		busy:    map[component.Key]struct{}{}, stopping: stopping, stop: stop,
 	}
 }
 
-// Run probes the registry whenever it is down, until the context ends.
+// Run probes the registry while it is unavailable, until the context ends.
 func (a *Applier) Run(ctx context.Context) error {
-	a.metrics.limiter.Store(a.limiter)
-	defer a.metrics.limiter.Store(nil)
-	return a.breaker.run(ctx)
+	defer a.metrics.flow.Follow(a.limiter)()
+	return a.breaker.Run(ctx)
 }
 
-// Mended is what a comparison did.
-type Repair struct {
-	// Deleted says that the component is not to stand in the registry.
-	Deleted bool
-	// Writes counts the requests that changed something.
-	Writes int
-}
+// failureValidity is how long a failure of the registry counts if no attempt follows, because another replica succeeded. It
+// is above the longest pause between two attempts.
+const failureValidity = 90 * time.Second
 
-// claimedTries bounds how often a comparison waits for another replica to finish with the key.
-const claimedTries = 20
-
-// Mend compares the registry with the stream's newest message of the key, whatever the sync state says, and writes what
-// differs. It returns ErrClaimed where others kept the claim, the registry's failure, or the context's error.
-func (a *Applier) Reconcile(ctx context.Context, key component.Key) (Repair, error) {
-	return a.mendFound(ctx, found{key: key})
-}
-
-// mendFound is Mend for a component that a reconcile found.
-func (a *Applier) mendFound(ctx context.Context, f found) (mended Repair, err error) {
-	key := f.key
-	ctx, span := a.comparing(ctx, key)
-	defer func() { end(span, err) }()
-	if err := a.breaker.await(ctx); err != nil {
-		return Repair{}, err
-	}
-	if err := a.limiter.enter(ctx); err != nil {
-		return Repair{}, err
-	}
-	defer a.limiter.leave()
-	for number := 1; ; number++ {
-		v := a.attempt(ctx, job{key: key, record: f.record, absent: f.absent && number == 1, number: number})
-		switch {
-		case v.outcome == outcomeClaimed && number < claimedTries:
-		case v.outcome == outcomeClaimed:
-			return Repair{}, fmt.Errorf("compare %s: %w", key, target.ErrClaimed)
-		case v.action != ack:
-			return Repair{Writes: v.writes}, v.err
-		default:
-			return Repair{Deleted: v.outcome == outcomeDeleted, Writes: v.writes}, nil
-		}
-		if err := waitFor(ctx, nil, max(v.delay, time.Nanosecond)); err != nil {
-			return Repair{}, err
-		}
-	}
-}
-
-// forgotten is how long a failure says something about the registry where no other attempt follows, since another replica
-// had more luck. It is above the longest pause between two attempts.
-const forgotten = 90 * time.Second
-
-// Check says in words why the registry is not being written; nil when the last attempt went well.
+// Check returns why the registry is not written; nil if the last attempt succeeded.
 func (a *Applier) Check() error {
-	if err := a.breaker.Err(); err != nil { // with the sink's words
+	if err := a.breaker.Err(); err != nil { // it includes the registry's failure
 		return errors.Join(err, a.broker.Err())
 	}
-	return errors.Join(a.sink.Recent(forgotten), a.broker.Err())
+	return errors.Join(a.registry.Recent(failureValidity), a.broker.Err())
 }
 
-// Flow is how messages flow to the registry.
+// Available blocks while the registry is unavailable. Its only error is the context's.
+func (a *Applier) Available(ctx context.Context) error { return a.breaker.Await(ctx) }
+
+// Flow is the state of the breaker and of the limiter.
 type Flow struct {
-	Breaker Breaker
+	Breaker flow.Status
 	// Limit is how many components may be applied at a time now, InFlight how many are.
 	Limit, InFlight int
 }
 
-// Flow tells how messages flow now.
+// Flow returns the current state of the breaker and of the limiter.
 func (a *Applier) Flow() Flow {
-	f := Flow{Breaker: a.breaker.state()}
-	f.Limit, f.InFlight = a.limiter.state()
+	f := Flow{Breaker: a.breaker.Status()}
+	f.Limit, f.InFlight = a.limiter.State()
 	return f
+}
+
+// lock keeps the work of this process on a key apart; false if the key is locked.
+func (a *Applier) lock(key component.Key) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, busy := a.busy[key]; busy {
+		return false
+	}
+	a.busy[key] = struct{}{}
+	return true
+}
+
+func (a *Applier) unlock(key component.Key) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.busy, key)
+}
+
+// maxClaimed bounds the attempts of one comparison while another replica works on the key, and maxClaimedReconciles the
+// comparisons.
+const (
+	maxClaimed           = 20
+	maxClaimedReconciles = 3
+)
+
+// Reconcile compares the registry with the stream's newest message of the key, whatever the sync state says, and writes what
+// differs. listed is what a listing of the registry shows for the component; zero without one. Its error is ErrClaimed if
+// another replica kept the key, the registry's failure, or the context's error.
+func (a *Applier) Reconcile(ctx context.Context, key component.Key, listed target.Listed) (repair target.Repair, err error) {
+	ctx, span := a.beginCompare(ctx, key)
+	defer func() { end(span, err) }()
+	if err := a.breaker.Await(ctx); err != nil {
+		return target.Repair{}, err
+	}
+	if err := a.limiter.Acquire(ctx); err != nil {
+		return target.Repair{}, err
+	}
+	defer a.limiter.Release()
+	for number := 1; ; number++ {
+		d := a.attempt(ctx, job{key: key, listed: listed, number: number})
+		switch {
+		case d.outcome == outcomeClaimed && number < maxClaimed:
+		case d.outcome == outcomeClaimed:
+			return target.Repair{}, fmt.Errorf("compare %s: %w", key, target.ErrClaimed)
+		case d.action != ack:
+			return target.Repair{Writes: d.writes}, d.err
+		default:
+			return target.Repair{Deleted: d.outcome == outcomeDeleted, Writes: d.writes}, nil
+		}
+		if err := flow.Sleep(ctx, d.delay); err != nil {
+			return target.Repair{}, err
+		}
+		listed.NameFree = false // another replica may have created it meanwhile
+	}
+}
+
+// ReconcileUntilDone repeats Reconcile until there is an outcome: it waits for a registry or a broker that is unavailable.
+// Its error is why the registry does not take the component, ErrClaimed if another replica kept the key for long, or the
+// context's error.
+func (a *Applier) ReconcileUntilDone(ctx context.Context, key component.Key) (target.Repair, error) {
+	writes, claimed := 0, 0
+	for number := 1; ; number++ {
+		repair, err := a.Reconcile(ctx, key, target.Listed{})
+		writes += repair.Writes
+		repair.Writes = writes
+		if errors.Is(err, target.ErrClaimed) {
+			claimed++
+		}
+		if err == nil || ctx.Err() != nil || claimed == maxClaimedReconciles || a.parked(ctx, key, err) {
+			return repair, err
+		}
+		if err := flow.Sleep(ctx, backoff(number)); err != nil {
+			return repair, err
+		}
+	}
+}
+
+// parked reports whether a failed comparison ended in a dead letter.
+func (a *Applier) parked(ctx context.Context, key component.Key, err error) bool {
+	class := target.ClassOf(err)
+	if class.Permanent() || !class.Particular() {
+		return class.Permanent()
+	}
+	state, err := a.deps.States.Load(ctx, key)
+	return err == nil && state.Outcome == target.OutcomeFailed && state.Intent == 0
 }

@@ -8,33 +8,24 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
-	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
 )
 
-// BenchmarkMend is one comparison with a registry that is right, without a broker: what a syncer itself spends on it.
-func BenchmarkMend(b *testing.B) {
-	e := upserted("a", "one")
+// BenchmarkApplier_Reconcile is one comparison without a difference and without a broker: the cost of the syncer itself.
+func BenchmarkApplier_Reconcile(b *testing.B) {
+	e := syncertest.Upserted("a", "one")
 	e.Sequence = 1
 	registry := &quietRegistry{}
-	applier := syncer.NewApplier(syncer.InMemory(benchHead{Event: e}, registry, registry),
-		syncer.Config{Target: fed, Concurrency: 1, Tries: 1}, 0, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	applier := syncer.NewApplier(syncer.InMemory(singleHead(e), registry, registry),
+		syncer.Config{Target: syncertest.Target, Concurrency: 1, Tries: 1}, 0, syncer.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := applier.Reconcile(b.Context(), e.Key); err != nil {
+		if _, err := applier.Reconcile(b.Context(), e.Key, target.Listed{}); err != nil {
 			b.Fatal(err)
 		}
 	}
-}
-
-type benchHead struct {
-	wholeStream
-	event.Event
-}
-
-func (h benchHead) Newest(context.Context, component.Key) (event.Event, bool, error) {
-	return h.Event, true, nil
 }
 
 // quietRegistry takes everything and keeps nothing.

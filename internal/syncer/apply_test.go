@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/event"
 	"odasync/internal/stream"
+	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
 )
 
@@ -19,101 +19,86 @@ var ignored = cmpopts.IgnoreFields(target.State{}, "Revision", "Updated", "Attem
 
 func TestAppliesCommitsAcknowledges(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("before", "A") // waits for the syncer
-	r := b.start(setup{concurrency: 4})
-	first := b.put("a", "A")
-	b.idle()
+	b := syncertest.New(t)
+	b.Put("before", "A") // waits for the syncer
+	r := b.Start(syncertest.Setup{Concurrency: 4})
+	first := b.Put("a", "A")
+	b.Idle()
 	want := target.State{
-		Key: key("a"), Sequence: first.Sequence, Outcome: target.OutcomeApplied, Hash: first.Hash,
+		Key: syncertest.Key("a"), Sequence: first.Sequence, Outcome: target.OutcomeApplied, Hash: first.Hash,
 		Ref: target.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"},
 	}
-	if diff := cmp.Diff(want, b.state("a"), ignored); diff != "" {
-		t.Errorf("state after the upsert (-want +got):\n%s", diff)
-	}
-	last := b.remove("a")
-	b.idle()
-	want = target.State{Key: key("a"), Sequence: last.Sequence, Outcome: target.OutcomeDeleted}
-	if diff := cmp.Diff(want, b.state("a"), ignored); diff != "" {
-		t.Errorf("state after the deletion (-want +got):\n%s", diff)
-	}
-	again := b.put("a", "A")
-	b.idle()
-	if got := b.state("a"); got.Sequence != again.Sequence || got.Outcome != target.OutcomeApplied {
+	syncertest.Equal(t, "state after the upsert", want, b.State("a"), ignored)
+	last := b.Remove("a")
+	b.Idle()
+	want = target.State{Key: syncertest.Key("a"), Sequence: last.Sequence, Outcome: target.OutcomeDeleted}
+	syncertest.Equal(t, "state after the deletion", want, b.State("a"), ignored)
+	again := b.Put("a", "A")
+	b.Idle()
+	if got := b.State("a"); got.Sequence != again.Sequence || got.Outcome != target.OutcomeApplied {
 		t.Errorf("state after the component came again: %+v", got)
 	}
-	if diff := cmp.Diff([]call{{"a", "A", false}, {"a", "", false}, {"a", "A", false}}, b.registry.got("a")); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
-	b.registry.mu.Lock()
-	records := b.registry.records
-	b.registry.mu.Unlock()
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"a", "", false}, {"a", "A", false}}, b.Registry.Calls("a"))
 	none, known := target.Ref{}, target.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"}
-	if diff := cmp.Diff([]target.Ref{none, none, known, none}, records); diff != "" {
-		t.Errorf("records given to the calls (-want +got):\n%s", diff)
+	syncertest.Equal(t, "records given to the calls", []target.Ref{none, none, known, none}, b.Registry.Refs())
+	if b.Registry.Content("before") != "A" || b.Registry.Content("a") != "A" {
+		t.Errorf("the registry shows %v", b.Registry.Contents())
 	}
-	if b.registry.shows("before") != "A" || b.registry.shows("a") != "A" {
-		t.Errorf("the registry shows %v", b.registry.shown)
-	}
-	if applied, deleted := r.outcome("applied"), r.outcome("deleted"); applied != 3 || deleted != 1 {
+	if applied, deleted := r.Outcome("applied"), r.Outcome("deleted"); applied != 3 || deleted != 1 {
 		t.Errorf("%d applied, %d deleted", applied, deleted)
 	}
-	if err := r.syncer.Check(); err != nil {
+	if err := r.Syncer.Applier.Check(); err != nil {
 		t.Errorf("check: %v", err)
 	}
 }
 
 func TestSameContentAgainChangesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	r := b.start(setup{})
-	b.put("a", "A")
-	b.put("d", "A")
-	b.idle()
-	b.remove("d")
-	b.idle()
-	calls := len(b.registry.got())
-	e := b.put("a", "A")
-	tombstone := b.remove("d")
-	b.idle()
-	if got := len(b.registry.got()); got != calls {
+	b := syncertest.New(t)
+	r := b.Start(syncertest.Setup{})
+	b.Put("a", "A")
+	b.Put("d", "A")
+	b.Idle()
+	b.Remove("d")
+	b.Idle()
+	calls := len(b.Registry.Calls())
+	e := b.Put("a", "A")
+	tombstone := b.Remove("d")
+	b.Idle()
+	if got := len(b.Registry.Calls()); got != calls {
 		t.Errorf("%d calls for what the registry shows already", got-calls)
 	}
-	if got := r.outcome("unchanged"); got != 2 {
+	if got := r.Outcome("unchanged"); got != 2 {
 		t.Errorf("%d unchanged", got)
 	}
-	if a, d := b.state("a").Sequence, b.state("d").Sequence; a != e.Sequence || d != tombstone.Sequence {
+	if a, d := b.State("a").Sequence, b.State("d").Sequence; a != e.Sequence || d != tombstone.Sequence {
 		t.Errorf("sequences %d and %d, want %d and %d", a, d, e.Sequence, tombstone.Sequence)
 	}
 
 	// Unless somebody asked to look.
 	e.Verify = true
 	tombstone.Verify = true
-	b.publish(e)
-	b.publish(tombstone)
-	b.idle()
-	if diff := cmp.Diff([]call{{"a", "A", true}, {"d", "", true}}, sorted(b.registry.got()[calls:])); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
+	b.Publish(e)
+	b.Publish(tombstone)
+	b.Idle()
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", true}, {"d", "", true}}, syncertest.Sorted(b.Registry.Calls()[calls:]))
 }
 
 func TestRestartAppliesNothingAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	r := b.start(setup{})
-	b.put("a", "A")
-	b.put("b", "B")
-	b.idle()
-	if err := r.end(); err != context.Canceled {
+	b := syncertest.New(t)
+	r := b.Start(syncertest.Setup{})
+	b.Put("a", "A")
+	b.Put("b", "B")
+	b.Idle()
+	if err := r.End(); err != context.Canceled {
 		t.Errorf("Run returned %v after a stop", err)
 	}
-	r = b.start(setup{})
-	b.put("c", "C")
-	b.idle()
-	if diff := cmp.Diff([]call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}}, sorted(b.registry.got())); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
-	if got := r.outcome("superseded") + r.outcome("unchanged"); got != 0 {
+	r = b.Start(syncertest.Setup{})
+	b.Put("c", "C")
+	b.Idle()
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}}, syncertest.Sorted(b.Registry.Calls()))
+	if got := r.Outcome("superseded") + r.Outcome("unchanged"); got != 0 {
 		t.Errorf("%d messages came again", got)
 	}
 }
@@ -121,20 +106,20 @@ func TestRestartAppliesNothingAgain(t *testing.T) {
 // The consumer is gone and begins from the start.
 func TestNewConsumerAppliesNothingAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	r := b.start(setup{})
-	b.put("a", "A")
-	b.put("b", "B")
-	b.idle()
-	_ = r.end()
-	if err := b.js.DeleteConsumer(t.Context(), stream.StreamName, "syncer-"+fed); err != nil {
+	b := syncertest.New(t)
+	r := b.Start(syncertest.Setup{})
+	b.Put("a", "A")
+	b.Put("b", "B")
+	b.Idle()
+	_ = r.End()
+	if err := b.JS.DeleteConsumer(t.Context(), stream.StreamName, "syncer-"+syncertest.Target); err != nil {
 		t.Fatal(err)
 	}
-	b.open()
-	r = b.start(setup{})
-	eventually(t, "both messages to be recognised", func() bool { return r.outcome("superseded") == 2 })
-	b.idle()
-	if got := len(b.registry.got()); got != 2 {
+	b.Open()
+	r = b.Start(syncertest.Setup{})
+	syncertest.Eventually(t, "both messages to be recognised", func() bool { return r.Outcome("superseded") == 2 })
+	b.Idle()
+	if got := len(b.Registry.Calls()); got != 2 {
 		t.Errorf("%d calls, want 2", got)
 	}
 }
@@ -142,75 +127,73 @@ func TestNewConsumerAppliesNothingAgain(t *testing.T) {
 // Sequences begin anew with a new stream: they must not be taken for those of the old one.
 func TestNewStreamIsAppliedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	r := b.start(setup{})
+	b := syncertest.New(t)
+	r := b.Start(syncertest.Setup{})
 	for range 3 {
-		b.put("a", "A")
-		b.put("b", "B")
-		b.idle()
+		b.Put("a", "A")
+		b.Put("b", "B")
+		b.Idle()
 	}
-	b.remove("b")
-	b.idle()
-	calls := len(b.registry.got())
-	if err := b.js.DeleteStream(t.Context(), stream.StreamName); err != nil {
+	b.Remove("b")
+	b.Idle()
+	calls := len(b.Registry.Calls())
+	if err := b.JS.DeleteStream(t.Context(), stream.StreamName); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.ended(); err == nil || strings.Contains(err.Error(), "context") {
+	if err := r.Ended(); err == nil || strings.Contains(err.Error(), "context") {
 		t.Errorf("Run returned %v after the stream was deleted", err)
 	}
-	b.open()
-	first := b.put("a", "A")
-	b.remove("b")
-	b.put("new", "A")
-	b.start(setup{})
-	b.idle()
-	if diff := cmp.Diff([]call{{"a", "A", true}, {"b", "", true}, {"new", "A", false}}, sorted(b.registry.got()[calls:])); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
-	if got := b.state("a"); got.Sequence != first.Sequence || got.Intent != 0 {
+	b.Open()
+	first := b.Put("a", "A")
+	b.Remove("b")
+	b.Put("new", "A")
+	b.Start(syncertest.Setup{})
+	b.Idle()
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", true}, {"b", "", true}, {"new", "A", false}}, syncertest.Sorted(b.Registry.Calls()[calls:]))
+	if got := b.State("a"); got.Sequence != first.Sequence || got.Intent != 0 {
 		t.Errorf("state %+v, want sequence %d", got, first.Sequence)
 	}
 }
 
 func TestUndecodableMessageFailsAlone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.put("b", "B")
-	r := b.start(setup{})
-	b.registry.script(func(_ context.Context, c call) error {
+	b := syncertest.New(t)
+	b.Put("b", "B")
+	r := b.Start(syncertest.Setup{})
+	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
 		if c.Name == "b" {
 			return &target.Failure{Class: target.ClassUnavailable, Request: "GET /components"}
 		}
 		return nil
 	})
-	b.put("b", "B2")
-	eventually(t, "the registry to be called down", func() bool { return r.syncer.Check() != nil })
-	if _, err := b.js.Publish(t.Context(), event.ComponentPrefix+".foreign", []byte("{}")); err != nil {
+	b.Put("b", "B2")
+	syncertest.Eventually(t, "the registry to be called down", func() bool { return r.Syncer.Applier.Check() != nil })
+	if _, err := b.JS.Publish(t.Context(), event.ComponentPrefix+".foreign", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	junk, err := b.js.Publish(t.Context(), event.Subject(key("a")), []byte("{}"))
+	junk, err := b.JS.Publish(t.Context(), event.Subject(syncertest.Key("a")), []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "both to fail", func() bool { return r.outcome("failed") == 2 })
-	if err := r.syncer.Check(); err == nil {
+	syncertest.Eventually(t, "both to fail", func() bool { return r.Outcome("failed") == 2 })
+	if err := r.Syncer.Applier.Check(); err == nil {
 		t.Error("a message that was not sent to the registry tells that it is well")
 	}
-	state := b.state("a")
+	state := b.State("a")
 	if state.Outcome != target.OutcomeFailed || !strings.Contains(state.Error, "not a component event") || state.Intent != 0 {
 		t.Errorf("state %+v", state)
 	}
-	eventually(t, "both to be told of", func() bool { return len(r.logs.messages(t, zerolog.ErrorLevel)) == 2 }) // after they are counted
-	if got := b.registry.got("a"); len(got) != 0 {
+	syncertest.Eventually(t, "both to be told of", func() bool { return len(r.Messages(zerolog.ErrorLevel)) == 2 }) // after they are counted
+	if got := b.Registry.Calls("a"); len(got) != 0 {
 		t.Errorf("calls %v", got)
 	}
-	b.registry.script(func(context.Context, call) error { return nil })
-	if _, err := b.log.Publish(t.Context(), upserted("a", "A"), junk.Sequence); err != nil {
+	b.Registry.During(func(context.Context, syncertest.Call) error { return nil })
+	if _, err := b.Log.Publish(t.Context(), syncertest.Upserted("a", "A"), junk.Sequence); err != nil {
 		t.Fatal(err)
 	}
-	b.idle()
-	if b.registry.shows("a") != "A" || b.registry.shows("b") != "B2" {
-		t.Errorf("the registry shows %v", b.registry.shown)
+	b.Idle()
+	if b.Registry.Content("a") != "A" || b.Registry.Content("b") != "B2" {
+		t.Errorf("the registry shows %v", b.Registry.Contents())
 	}
 }
 

@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
 )
 
@@ -47,22 +46,22 @@ func TestCrash(t *testing.T) {
 	tests := map[string]struct {
 		at   func(s target.State) bool // dies before this is saved
 		dies bool                      // or else after everything is saved, before the acknowledgement
-		want []call
+		want []syncertest.Call
 	}{
 		"between the intent and the registry's answer being stored": {
-			func(s target.State) bool { return s.Outcome != "" }, true, []call{{"a", "A", false}, {"a", "A", true}},
+			func(s target.State) bool { return s.Outcome != "" }, true, []syncertest.Call{{"a", "A", false}, {"a", "A", true}},
 		},
 		"before the intent is stored": {
-			func(s target.State) bool { return true }, true, []call{{"a", "A", false}},
+			func(s target.State) bool { return true }, true, []syncertest.Call{{"a", "A", false}},
 		},
 		"before the acknowledgement": {
-			func(s target.State) bool { return false }, false, []call{{"a", "A", false}},
+			func(s target.State) bool { return false }, false, []syncertest.Call{{"a", "A", false}},
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := syncertest.New(t)
 			var mu sync.Mutex
 			dead := !test.dies
 			isDead := func() bool {
@@ -70,13 +69,13 @@ func TestCrash(t *testing.T) {
 				defer mu.Unlock()
 				return dead
 			}
-			var dying *replica
+			var dying *syncertest.Replica
 			var mute *silent
 			started := make(chan struct{})
-			dying = b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Dependencies) syncer.Dependencies {
+			dying = b.Start(syncertest.Setup{Grace: time.Nanosecond, Wrap: func(p *syncer.Dependencies) {
 				mute = &silent{Deliveries: p.Deliveries, dead: isDead}
 				p.Deliveries = mute
-				p.States = &spoiled{States: p.States, before: func(s target.State) error {
+				p.States = &modifiedStates{States: p.States, before: func(s target.State) error {
 					if !test.at(s) {
 						return nil
 					}
@@ -84,32 +83,29 @@ func TestCrash(t *testing.T) {
 					dead = true
 					mu.Unlock()
 					<-started
-					dying.stop()
+					dying.Stop()
 					return context.Canceled
 				}}
-				return p
 			}})
 			close(started)
-			e := b.put("a", "A")
+			e := b.Put("a", "A")
 			if test.dies {
-				_ = dying.ended()
+				_ = dying.Ended()
 			} else {
-				eventually(t, "the outcome to be stored", func() bool { return dying.outcome("applied") == 1 })
-				_ = dying.end()
+				syncertest.Eventually(t, "the outcome to be stored", func() bool { return dying.Outcome("applied") == 1 })
+				_ = dying.End()
 			}
 			if err := mute.expire(); err != nil {
 				t.Fatal(err)
 			}
-			r := b.start(setup{})
-			b.idle()
-			if diff := cmp.Diff(test.want, b.registry.got()); diff != "" {
-				t.Errorf("calls (-want +got):\n%s", diff)
-			}
-			if got := b.state("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
+			r := b.Start(syncertest.Setup{})
+			b.Idle()
+			syncertest.Equal(t, "calls", test.want, b.Registry.Calls())
+			if got := b.State("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 				t.Errorf("state %+v", got)
 			}
-			if got := r.outcome("superseded") == 1; got == test.dies {
-				t.Errorf("%d superseded", r.outcome("superseded"))
+			if got := r.Outcome("superseded") == 1; got == test.dies {
+				t.Errorf("%d superseded", r.Outcome("superseded"))
 			}
 		})
 	}

@@ -4,8 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
 )
 
@@ -13,39 +12,37 @@ import (
 // ago says nothing of it.
 func TestTimesOfApplies(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := syncertest.New(t)
 	away := true
-	b.registry.script(func(_ context.Context, c call) error {
+	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
 		switch {
 		case c.Name == "bad":
 			return &target.Failure{Class: target.ClassInvalid, Request: "POST /components/", Status: 422}
-		case c.Content == "A" && away: // one call at a time
+		case c.Content == "A" && away: // one syncertest.Call at a time
 			away = false
 			return &target.Failure{Class: target.ClassRateLimited, Request: "POST /components/", Status: 429}
 		}
 		return nil
 	})
-	r := b.start(setup{})
-	b.put("a", "A")
-	b.idle()
-	b.put("bad", "A")
-	b.put("a", "B")
-	b.idle()
-	b.remove("a")
-	b.idle()
-	if _, err := r.syncer.Reconcile(t.Context(), key("a")); err != nil {
+	r := b.Start(syncertest.Setup{})
+	b.Put("a", "A")
+	b.Idle()
+	b.Put("bad", "A")
+	b.Put("a", "B")
+	b.Idle()
+	b.Remove("a")
+	b.Idle()
+	if _, err := r.Syncer.Applier.Reconcile(t.Context(), syncertest.Key("a"), target.Listed{}); err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]int{"end to end": r.observed("odasync_end_to_end_seconds", "")}
+	got := map[string]int{"end to end": r.Observed("odasync_end_to_end_seconds", "")}
 	for _, outcome := range []string{"applied", "deleted", "failed", "retried"} {
-		got[outcome] = r.observed("odasync_apply_duration_seconds", outcome)
+		got[outcome] = r.Observed("odasync_apply_duration_seconds", outcome)
 	}
 	// Two versions and a deletion, which the comparison found to be as it should be.
 	want := map[string]int{"applied": 2, "deleted": 2, "failed": 1, "retried": 1, "end to end": 3}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("observations (-want +got):\n%s", diff)
-	}
-	if r.lost() != 0 {
-		t.Errorf("%d claims lost", r.lost())
+	syncertest.Equal(t, "observations", want, got)
+	if r.ClaimsLost() != 0 {
+		t.Errorf("%d claims lost", r.ClaimsLost())
 	}
 }

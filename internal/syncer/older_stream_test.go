@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/store"
 	"odasync/internal/syncer"
+	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
 )
 
@@ -43,23 +43,17 @@ func TestApply_StreamOlderThanTheSyncState(t *testing.T) {
 	for name, state := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			e := b.put("a", "1")
-			b.put("b", "1")
-			if _, err := b.states.Save(t.Context(), state(e)); err != nil {
-				t.Fatal(err)
-			}
-			r := b.start(setup{})
-			b.idle()
-			if diff := cmp.Diff([]call{{"a", "1", true}}, b.registry.got("a")); diff != "" {
-				t.Errorf("calls (-want +got):\n%s", diff)
-			}
-			if got := b.state("a"); got.Sequence != e.Sequence || got.Hash != e.Hash || got.Intent != 0 {
+			b := syncertest.New(t)
+			e := b.Put("a", "1")
+			b.Put("b", "1")
+			b.SetState(state(e))
+			r := b.Start(syncertest.Setup{})
+			b.Idle()
+			syncertest.Equal(t, "calls", []syncertest.Call{{"a", "1", true}}, b.Registry.Calls("a"))
+			if got := b.State("a"); got.Sequence != e.Sequence || got.Hash != e.Hash || got.Intent != 0 {
 				t.Errorf("state %+v", got)
 			}
-			if diff := cmp.Diff([]string{followsOlderStream}, r.logs.messages(t, zerolog.WarnLevel)); diff != "" {
-				t.Errorf("warnings (-want +got):\n%s", diff)
-			}
+			syncertest.Equal(t, "warnings", []string{followsOlderStream}, r.Messages(zerolog.WarnLevel))
 		})
 	}
 }
@@ -70,30 +64,28 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 	for content, left := range map[string]int{"bad": 1, "good": 0} {
 		t.Run(content, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			b.registry.rejects()
-			e := b.put("a", content)
-			letters, err := store.EnsureDeadLetters(t.Context(), b.conn, fed)
+			b := syncertest.New(t)
+			b.Registry.Reject()
+			e := b.Put("a", content)
+			letters, err := store.EnsureDeadLetters(t.Context(), b.Conn, syncertest.Target)
 			if err != nil {
 				t.Fatal(err)
 			}
 			lost := e
 			lost.Sequence = 1000
-			if err := letters.Put(t.Context(), target.DeadLetter{Event: lost, Target: fed, Reason: target.ClassInvalid}); err != nil {
+			if err := letters.Put(t.Context(), target.DeadLetter{Event: lost, Target: syncertest.Target, Reason: target.ClassInvalid}); err != nil {
 				t.Fatal(err)
 			}
 			s := target.State{Key: e.Key, Sequence: lost.Sequence, Outcome: target.OutcomeFailed, Reason: target.ClassInvalid, DeadLetter: true}
-			if _, err := b.states.Save(t.Context(), s); err != nil {
-				t.Fatal(err)
-			}
-			r := b.start(setup{})
-			b.idle()
-			got := b.letters(fed)
+			b.SetState(s)
+			r := b.Start(syncertest.Setup{})
+			b.Idle()
+			got := b.DeadLetters(syncertest.Target)
 			if len(got) != left || left == 1 && got[0].Event.Sequence != e.Sequence {
 				t.Errorf("dead letters %+v", got)
 			}
-			if r.races() != 0 {
-				t.Errorf("%d races", r.races())
+			if r.Conflicts() != 0 {
+				t.Errorf("%d races", r.Conflicts())
 			}
 		})
 	}
@@ -102,19 +94,17 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 // A message under a sequence that a rejected one had is not taken for that one.
 func TestApply_RejectedSequenceIsAnotherMessages(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.registry.rejects()
-	b.start(setup{})
-	b.put("rejected", "bad")
-	b.idle()
-	lost := b.state("rejected")
-	lost.Key, lost.Sequence, lost.Revision, lost.DeadLetter = key("a"), lost.Sequence+1, 0, false
-	if _, err := b.states.Save(t.Context(), lost); err != nil {
-		t.Fatal(err)
-	}
-	e := b.put("a", "1")
-	b.idle()
-	if got := b.state("a"); got.Sequence != e.Sequence || got.Outcome != target.OutcomeApplied || b.registry.shows("a") != "1" {
+	b := syncertest.New(t)
+	b.Registry.Reject()
+	b.Start(syncertest.Setup{})
+	b.Put("rejected", "bad")
+	b.Idle()
+	lost := b.State("rejected")
+	lost.Key, lost.Sequence, lost.Revision, lost.DeadLetter = syncertest.Key("a"), lost.Sequence+1, 0, false
+	b.SetState(lost)
+	e := b.Put("a", "1")
+	b.Idle()
+	if got := b.State("a"); got.Sequence != e.Sequence || got.Outcome != target.OutcomeApplied || b.Registry.Content("a") != "1" {
 		t.Errorf("state %+v", got)
 	}
 }
@@ -132,20 +122,19 @@ func (l *laggingHeads) Newest(context.Context, component.Key) (event.Event, bool
 // An answer that is older than the sync state proves nothing by itself.
 func TestMend_OlderAnswerIsNotBelieved(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	first := b.put("a", "1")
+	b := syncertest.New(t)
+	first := b.Put("a", "1")
 	heads := &laggingHeads{newest: func() event.Event { return first }}
-	r := b.start(setup{wrap: func(p syncer.Dependencies) syncer.Dependencies {
+	r := b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
 		heads.Heads, p.Heads = p.Heads, heads
-		return p
 	}})
-	b.idle()
-	b.put("a", "2")
-	b.idle()
-	if _, err := r.syncer.Reconcile(t.Context(), key("a")); err == nil || !strings.Contains(err.Error(), "the stream answered with message") {
+	b.Idle()
+	b.Put("a", "2")
+	b.Idle()
+	if _, err := r.Syncer.Applier.Reconcile(t.Context(), syncertest.Key("a"), target.Listed{}); err == nil || !strings.Contains(err.Error(), "the newest message of east/odacompns-1/a is 1, but message 2 was applied") {
 		t.Errorf("compare with an older answer: %v", err)
 	}
-	if got := b.registry.shows("a"); got != "2" {
+	if got := b.Registry.Content("a"); got != "2" {
 		t.Errorf("the registry shows %q", got)
 	}
 }
@@ -153,37 +142,37 @@ func TestMend_OlderAnswerIsNotBelieved(t *testing.T) {
 // A key without messages is unknown until a snapshot marker from after the connection was made proves that it is gone.
 func TestMend_KeyWithoutMessages(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := syncertest.New(t)
 	mark := func(unlisted ...string) {
 		t.Helper()
-		m := event.Snapshot{ID: time.Now().String(), Cluster: key("a").Cluster, Time: time.Now(), Unlisted: unlisted}
-		if err := b.log.PublishSnapshot(t.Context(), m); err != nil {
+		m := event.Snapshot{ID: time.Now().String(), Cluster: syncertest.Key("a").Cluster, Time: time.Now(), Unlisted: unlisted}
+		if err := b.Log.PublishSnapshot(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	e := b.put("a", "1")
+	e := b.Put("a", "1")
 	mark() // stood in what was restored
-	r := b.start(setup{})
-	eventually(t, "the component to be applied", func() bool { return b.state("a").Outcome == target.OutcomeApplied })
-	if err := b.log.Purge(t.Context(), e.Key, e.Sequence); err != nil {
+	r := b.Start(syncertest.Setup{})
+	syncertest.Eventually(t, "the component to be applied", func() bool { return b.State("a").Outcome == target.OutcomeApplied })
+	if err := b.Log.Purge(t.Context(), e.Key, e.Sequence); err != nil {
 		t.Fatal(err)
 	}
 	unknown := func(when string) {
 		t.Helper()
-		if _, err := r.syncer.Reconcile(t.Context(), e.Key); err == nil || !strings.Contains(err.Error(), "the stream has no message of") {
+		if _, err := r.Syncer.Applier.Reconcile(t.Context(), e.Key, target.Listed{}); err == nil || !strings.Contains(err.Error(), "the stream has no message of") {
 			t.Errorf("%s: %v", when, err)
 		}
-		if got := b.registry.shows("a"); got != "1" {
+		if got := b.Registry.Content("a"); got != "1" {
 			t.Errorf("%s: the registry shows %q", when, got)
 		}
 	}
 	unknown("with an older marker")
-	mark(key("a").Namespace)
+	mark(syncertest.Key("a").Namespace)
 	unknown("with a marker that does not list its namespace")
 	mark("another-namespace")
-	mended, err := r.syncer.Reconcile(t.Context(), e.Key)
-	if err != nil || !mended.Deleted || b.registry.shows("a") != "" {
-		t.Errorf("with a newer marker: %+v, %v; the registry shows %q", mended, err, b.registry.shows("a"))
+	repair, err := r.Syncer.Applier.Reconcile(t.Context(), e.Key, target.Listed{})
+	if err != nil || !repair.Deleted || b.Registry.Content("a") != "" {
+		t.Errorf("with a newer marker: %+v, %v; the registry shows %q", repair, err, b.Registry.Content("a"))
 	}
 }
 
@@ -204,56 +193,55 @@ func (c *counting) Next(ctx context.Context) (event.Delivery, error) {
 // What waits while the registry asks for a long pause goes back to the stream, and readiness says why.
 func TestBreaker_LongPause(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := syncertest.New(t)
 	busy := &target.Failure{Class: target.ClassRateLimited, Request: "POST /components/", Status: 429, RetryAfter: time.Minute}
-	g := newGate()
-	defer g.open()
-	b.registry.script(func(ctx context.Context, c call) error {
-		_ = g.pass(ctx, c)
+	g := syncertest.NewGate()
+	defer g.Open()
+	b.Registry.During(func(ctx context.Context, c syncertest.Call) error {
+		_ = g.Pass(ctx, c)
 		return busy
 	})
 	counted := &counting{}
-	r := b.start(setup{concurrency: 2, wrap: func(p syncer.Dependencies) syncer.Dependencies {
+	r := b.Start(syncertest.Setup{Concurrency: 2, Wrap: func(p *syncer.Dependencies) {
 		counted.Deliveries, p.Deliveries = p.Deliveries, counted
-		return p
 	}})
 	for _, name := range []string{"a", "b", "c", "d"} {
-		b.put(name, "A")
+		b.Put(name, "A")
 	}
-	eventually(t, "all messages to be in hand", func() bool { return counted.taken.Load() == 4 })
-	g.open()
-	b.quiet(r)
-	eventually(t, "everything to be handed back", func() bool { return r.outcome("handed_back")+r.outcome("retried") >= 4 })
-	calls := len(b.registry.got())
-	if err := r.syncer.Check(); err == nil || !strings.Contains(err.Error(), "asks for a pause of 1m0s") {
+	syncertest.Eventually(t, "all messages to be in hand", func() bool { return counted.taken.Load() == 4 })
+	g.Open()
+	awaitQuiet(t, b, r)
+	syncertest.Eventually(t, "everything to be handed back", func() bool { return r.Outcome("requeued")+r.Outcome("retried") >= 4 })
+	calls := len(b.Registry.Calls())
+	if err := r.Syncer.Applier.Check(); err == nil || !strings.Contains(err.Error(), "asks for a pause of 1m0s") {
 		t.Errorf("check: %v", err)
 	}
-	if calls > 2 || b.registry.probed() != 0 {
-		t.Errorf("%d calls and %d probes of a registry that asked to be left alone", calls, b.registry.probed())
+	if calls > 2 || b.Registry.Probes() != 0 {
+		t.Errorf("%d calls and %d probes of a registry that asked to be left alone", calls, b.Registry.Probes())
 	}
 }
 
 // One component that is never answered in time is parked, and with one worker the others still get their turn.
 func TestPoison_TimeOut(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := syncertest.New(t)
 	silent := &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Err: context.DeadlineExceeded}
-	b.registry.script(func(_ context.Context, c call) error {
+	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
 		if c.Content == "bad" {
 			return silent
 		}
 		return nil
 	})
-	r := b.start(setup{tries: 3, pause: time.Hour})
-	b.put("bad", "bad")
-	eventually(t, "a first attempt", func() bool { return b.state("bad").ConsecutiveFailures >= 1 })
-	b.put("a", "A")
-	eventually(t, "the other one to be applied", func() bool { return b.registry.shows("a") == "A" })
-	b.idle()
-	if state := b.state("bad"); state.Outcome != target.OutcomeFailed || state.Reason != target.ClassPoison {
+	r := b.Start(syncertest.Setup{Tries: 3, Pause: time.Hour})
+	b.Put("bad", "bad")
+	syncertest.Eventually(t, "a first attempt", func() bool { return b.State("bad").ConsecutiveFailures >= 1 })
+	b.Put("a", "A")
+	syncertest.Eventually(t, "the other one to be applied", func() bool { return b.Registry.Content("a") == "A" })
+	b.Idle()
+	if state := b.State("bad"); state.Outcome != target.OutcomeFailed || state.Reason != target.ClassPoison {
 		t.Errorf("state %+v", state)
 	}
-	if got := r.syncer.Flow().Breaker; got.Reason != nil {
+	if got := r.Syncer.Applier.Flow().Breaker; got.Reason != nil {
 		t.Errorf("one component opened the breaker: %v", got.Reason)
 	}
 }
@@ -261,33 +249,32 @@ func TestPoison_TimeOut(t *testing.T) {
 // A replica that notices a race and is stopped leaves the doubt in the sync state.
 func TestRace_IsNotedBeforeItIsRepaired(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := syncertest.New(t)
 	crossed := false
-	b.start(setup{grace: time.Nanosecond, wrap: func(p syncer.Dependencies) syncer.Dependencies {
-		p.States = &spoiled{States: p.States, before: func(state target.State) error {
+	b.Start(syncertest.Setup{Grace: time.Nanosecond, Wrap: func(p *syncer.Dependencies) {
+		p.States = &modifiedStates{States: p.States, before: func(state target.State) error {
 			if state.Outcome == "" || crossed { // the intent
 				return nil
 			}
 			crossed = true
-			other := b.state("a")
+			other := b.State("a")
 			other.Sequence, other.Intent, other.Owner, other.Outcome, other.Hash = other.Intent, 0, "", target.OutcomeApplied, "other"
-			_, err := b.states.Save(context.Background(), other)
+			_, err := b.States.Save(context.Background(), other)
 			return err
 		}}
-		return p
 	}})
 	noted := make(chan target.State, 1)
-	b.registry.script(func(_ context.Context, c call) error {
-		if c.Doubt { // the repair
+	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
+		if c.InDoubt { // the repair
 			select {
-			case noted <- b.state("a"):
+			case noted <- b.State("a"):
 			default:
 			}
 			return errors.New("and nothing is repaired")
 		}
 		return nil
 	})
-	b.put("a", "1")
+	b.Put("a", "1")
 	state := <-noted
 	if state.Intent == 0 {
 		t.Errorf("state while it is repaired %+v", state)

@@ -8,32 +8,29 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/event"
 	"odasync/internal/syncer"
+	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
 )
 
 func TestWaitingMessageIsReplacedByANewerOne(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	g := newGate()
-	b.registry.script(g.pass)
-	r := b.start(setup{concurrency: 1})
-	b.put("busy", "A")
-	<-g.inside // the only worker is busy
-	b.put("a", "1")
-	b.put("a", "2")
-	last := b.put("a", "3")
-	eventually(t, "the older ones to be done", func() bool { return r.outcome("superseded") == 2 })
-	eventually(t, "them to be acknowledged", func() bool { return b.backlog().AckPending == 2 })
-	g.open()
-	b.idle()
-	if diff := cmp.Diff([]call{{"a", "3", false}}, b.registry.got("a")); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
-	if got := b.state("a").Sequence; got != last.Sequence {
+	b := syncertest.New(t)
+	g := syncertest.NewGate()
+	b.Registry.During(g.Pass)
+	r := b.Start(syncertest.Setup{Concurrency: 1})
+	b.Put("busy", "A")
+	<-g.Inside // the only worker is busy
+	b.Put("a", "1")
+	b.Put("a", "2")
+	last := b.Put("a", "3")
+	syncertest.Eventually(t, "the older ones to be done", func() bool { return r.Outcome("superseded") == 2 })
+	syncertest.Eventually(t, "them to be acknowledged", func() bool { return b.Backlog().AckPending == 2 })
+	g.Open()
+	b.Idle()
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "3", false}}, b.Registry.Calls("a"))
+	if got := b.State("a").Sequence; got != last.Sequence {
 		t.Errorf("sequence %d, want %d", got, last.Sequence)
 	}
 }
@@ -90,90 +87,77 @@ func (h *handed) answers() map[int]string {
 	return maps.Clone(h.answer)
 }
 
-func byHand(h *handed) setup {
-	return setup{concurrency: 1, wrap: func(p syncer.Dependencies) syncer.Dependencies {
+func byHand(h *handed) syncertest.Setup {
+	return syncertest.Setup{Concurrency: 1, Wrap: func(p *syncer.Dependencies) {
 		p.Deliveries = h
-		return p
 	}}
 }
 
 func TestOlderRedeliveryNeverReplacesTheNewer(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	g := newGate()
-	b.registry.script(g.pass)
+	b := syncertest.New(t)
+	g := syncertest.NewGate()
+	b.Registry.During(g.Pass)
 	h := newHanded()
-	b.start(byHand(h))
-	busy, first, second := b.put("busy", "A"), b.put("a", "1"), b.put("a", "2")
+	b.Start(byHand(h))
+	busy, first, second := b.Put("busy", "A"), b.Put("a", "1"), b.Put("a", "2")
 	h.give(1, busy)
-	<-g.inside
+	<-g.Inside
 	h.give(2, second)
 	h.give(3, first) // comes again while the newer one waits
-	eventually(t, "the older one to be acknowledged", func() bool { return h.answers()[3] == "ack" })
+	syncertest.Eventually(t, "the older one to be acknowledged", func() bool { return h.answers()[3] == "ack" })
 	if got := h.answers()[2]; got != "" {
 		t.Errorf("the newer one was answered with %q", got)
 	}
-	g.open()
-	eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
+	g.Open()
+	syncertest.Eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
 	h.give(4, first) // and once more after it was applied
-	eventually(t, "it to be acknowledged", func() bool { return h.answers()[4] == "ack" })
-	if diff := cmp.Diff([]call{{"a", "2", false}}, b.registry.got("a")); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
+	syncertest.Eventually(t, "it to be acknowledged", func() bool { return h.answers()[4] == "ack" })
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "2", false}}, b.Registry.Calls("a"))
 }
 
 // A message comes twice while it waits, as after a late heartbeat. The broker ends both deliveries with the first
 // acknowledgement, so none may be given before the outcome is stored.
 func TestMessageThatComesTwiceIsAcknowledgedOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	g := newGate()
-	b.registry.script(g.pass)
+	b := syncertest.New(t)
+	g := syncertest.NewGate()
+	b.Registry.During(g.Pass)
 	h := newHanded()
-	b.start(byHand(h))
-	busy, a, other := b.put("busy", "A"), b.put("a", "1"), b.put("b", "1")
+	b.Start(byHand(h))
+	busy, a, other := b.Put("busy", "A"), b.Put("a", "1"), b.Put("b", "1")
 	h.give(1, busy)
-	<-g.inside
+	<-g.Inside
 	h.give(2, a)
 	h.give(3, a)
 	h.give(4, other) // once this one is taken, the third has been looked at
-	if diff := cmp.Diff(map[int]string{}, h.answers()); diff != "" {
-		t.Errorf("answers before anything was applied (-want +got):\n%s", diff)
-	}
-	g.open()
-	eventually(t, "all to be done", func() bool { return len(h.answers()) == 3 })
-	if diff := cmp.Diff(map[int]string{1: "ack", 3: "ack", 4: "ack"}, h.answers()); diff != "" {
-		t.Errorf("answers (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]call{{"a", "1", false}}, b.registry.got("a")); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
+	syncertest.Equal(t, "answers before anything was applied", map[int]string{}, h.answers())
+	g.Open()
+	syncertest.Eventually(t, "all to be done", func() bool { return len(h.answers()) == 3 })
+	syncertest.Equal(t, "answers", map[int]string{1: "ack", 3: "ack", 4: "ack"}, h.answers())
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "1", false}}, b.Registry.Calls("a"))
 }
 
 // A replica that was applying the newest state again after a race ended in the middle. The message that it held is
 // older than what is recorded, and yet the only one that leads back to the key.
 func TestRaceThatWasNotSettledIsTakenUp(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := syncertest.New(t)
 	h := newHanded()
-	r := b.start(byHand(h))
-	first, second := b.put("a", "1"), b.put("a", "2")
+	r := b.Start(byHand(h))
+	first, second := b.Put("a", "1"), b.Put("a", "2")
 	h.give(1, second)
-	eventually(t, "the newer one to be applied", func() bool { return h.answers()[1] == "ack" })
-	state := b.state("a")
+	syncertest.Eventually(t, "the newer one to be applied", func() bool { return h.answers()[1] == "ack" })
+	state := b.State("a")
 	state.Intent = second.Sequence
-	if _, err := b.states.Save(t.Context(), state); err != nil {
-		t.Fatal(err)
-	}
+	b.SetState(state)
 	h.give(2, first)
-	eventually(t, "the message to be done", func() bool { return h.answers()[2] == "ack" })
-	if diff := cmp.Diff([]call{{"a", "2", false}, {"a", "2", true}}, b.registry.got("a")); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
-	if got := b.state("a"); got.Intent != 0 || got.Sequence != second.Sequence {
+	syncertest.Eventually(t, "the message to be done", func() bool { return h.answers()[2] == "ack" })
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "2", false}, {"a", "2", true}}, b.Registry.Calls("a"))
+	if got := b.State("a"); got.Intent != 0 || got.Sequence != second.Sequence {
 		t.Errorf("state %+v", got)
 	}
-	if got := r.races(); got != 0 {
+	if got := r.Conflicts(); got != 0 {
 		t.Errorf("%d races counted: it was counted where it was noticed", got)
 	}
 }
@@ -181,50 +165,46 @@ func TestRaceThatWasNotSettledIsTakenUp(t *testing.T) {
 // An older message may be skipped while a newer one's writing is unfinished: that one comes again.
 func TestOlderThanAnIntentIsSkipped(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := syncertest.New(t)
 	h := newHanded()
-	b.start(byHand(h))
-	first, second := b.put("a", "1"), b.put("a", "2")
-	if _, err := b.states.Save(t.Context(), target.State{Key: key("a"), Intent: second.Sequence}); err != nil {
-		t.Fatal(err)
-	}
+	b.Start(byHand(h))
+	first, second := b.Put("a", "1"), b.Put("a", "2")
+	b.SetState(target.State{Key: syncertest.Key("a"), Intent: second.Sequence})
 	h.give(1, first)
-	eventually(t, "the older one to be acknowledged", func() bool { return h.answers()[1] == "ack" })
-	if got := b.registry.got(); len(got) != 0 {
+	syncertest.Eventually(t, "the older one to be acknowledged", func() bool { return h.answers()[1] == "ack" })
+	if got := b.Registry.Calls(); len(got) != 0 {
 		t.Errorf("calls %v", got)
 	}
 	h.give(2, second)
-	eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
-	if diff := cmp.Diff([]call{{"a", "2", true}}, b.registry.got()); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
+	syncertest.Eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
+	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "2", true}}, b.Registry.Calls())
 }
 
 // Workers that have no room yet leave what waits in the queue, where a newer message replaces it.
 func TestSyncer_WorkersWithoutRoomTakeNothing(t *testing.T) {
 	t.Parallel()
 	const room = 4 // of a limiter that has learned nothing yet
-	b := newBench(t)
-	g := newGate()
-	b.registry.script(g.pass)
-	r := b.start(setup{concurrency: 4 * room})
+	b := syncertest.New(t)
+	g := syncertest.NewGate()
+	b.Registry.During(g.Pass)
+	r := b.Start(syncertest.Setup{Concurrency: 4 * room})
 	for i := range room {
-		b.put(fmt.Sprint("busy-", i), "A")
+		b.Put(fmt.Sprint("busy-", i), "A")
 	}
 	for range room {
-		<-g.inside
+		<-g.Inside
 	}
 	for _, content := range []string{"1", "2", "3"} {
 		for i := range room {
-			b.put(fmt.Sprint("waits-", i), content)
+			b.Put(fmt.Sprint("waits-", i), content)
 		}
 	}
-	eventually(t, "the older ones to be replaced", func() bool { return r.outcome("superseded") >= 2*room-2 })
-	g.open()
-	b.idle()
+	syncertest.Eventually(t, "the older ones to be replaced", func() bool { return r.Outcome("superseded") >= 2*room-2 })
+	g.Open()
+	b.Idle()
 	older := 0
 	for i := range room {
-		older += len(b.registry.got(fmt.Sprint("waits-", i))) - 1
+		older += len(b.Registry.Calls(fmt.Sprint("waits-", i))) - 1
 	}
 	if older > 2 { // of the component that the next worker had taken
 		t.Errorf("%d older versions were applied", older)

@@ -13,103 +13,47 @@ import (
 
 	"odasync/internal/coalesce"
 	"odasync/internal/component"
-	"odasync/internal/config"
 	"odasync/internal/event"
-	"odasync/internal/target"
-	"odasync/internal/tracing"
+	"odasync/internal/flow"
 )
 
-// Config is the syncer's own.
-type Config struct {
-	// Target names the registry that is fed. A second syncer with another target feeds another registry.
-	Target string `env:"SYNC_TARGET, default=default" help:"name of the registry that is fed; another for each registry"`
-	// Clusters are those whose components go to the registry; empty for all.
-	Clusters []string `env:"SYNC_CLUSTERS" help:"clusters on the stream whose components go to this registry, with commas; empty for all"`
-	// Concurrency is how many components one replica writes to the registry at a time.
-	Concurrency int `env:"SYNC_CONCURRENCY, default=16" help:"components that one syncer writes to the registry at a time, 1 to 1024"`
-	// Batch is how many messages wait in the process beside those that are being applied.
-	Batch int `env:"BATCH_SIZE, default=100" help:"messages that one syncer fetches ahead, 1 to 1000"`
-	// Tries and Pause are for a registry that does not answer; then the message goes back to the stream.
-	Tries int             `env:"COMPONENT_REGISTRY_RETRY_ATTEMPTS, default=3" help:"tries of an apply before its message goes back to the stream, 1 to 100"`
-	Pause config.Duration `env:"COMPONENT_REGISTRY_RETRY_DELAY, default=5" help:"pause between these tries: seconds, or a duration such as 500ms"`
-}
-
-// Validate reports every problem at once.
-func (c Config) Validate() error {
-	var problems []error
-	if c.Target == "" || len(c.Target) > 100 {
-		problems = append(problems, fmt.Errorf("SYNC_TARGET is %q: 1 to 100 characters, another for each registry", c.Target))
-	}
-	for _, cluster := range c.Clusters {
-		if cluster == "" || len(cluster) > 100 {
-			problems = append(problems, fmt.Errorf("SYNC_CLUSTERS names %q: each has 1 to 100 characters, as CLUSTER_NAME of its watcher", cluster))
-		}
-	}
-	if c.Concurrency < 1 || c.Concurrency > 1024 {
-		problems = append(problems, fmt.Errorf("SYNC_CONCURRENCY is %d: 1 to 1024", c.Concurrency))
-	}
-	if c.Batch < 1 || c.Batch > 1000 {
-		problems = append(problems, fmt.Errorf("BATCH_SIZE is %d: 1 to 1000", c.Batch))
-	}
-	if c.Tries < 1 || c.Tries > 100 {
-		problems = append(problems, fmt.Errorf("COMPONENT_REGISTRY_RETRY_ATTEMPTS is %d: 1 to 100", c.Tries))
-	}
-	if c.Pause < 0 || time.Duration(c.Pause) > time.Hour {
-		problems = append(problems, fmt.Errorf("COMPONENT_REGISTRY_RETRY_DELAY is %s: 0 to 1h", c.Pause))
-	}
-	return errors.Join(problems...)
-}
-
-// Ports are what a syncer works with.
-type Dependencies struct {
-	Deliveries  Deliveries
-	Heads       Heads
-	Sessions    Sessions
-	States      States
-	DeadLetters DeadLetters
-	Registry    target.Registry
-	Probe       target.Probe
-	// Tracer is nil for no tracing.
-	Tracer *tracing.Tracer
-}
-
-// Timing is how long things may take. Tests shorten it.
+// Timing sets the timing of a [Syncer]. Tests shorten it.
 type Timing struct {
-	// Heartbeat is how often the broker hears of each message in hand; well below its acknowledgement wait.
+	// Heartbeat is the interval of progress reports for the messages in hand; well below the acknowledgement wait.
 	Heartbeat time.Duration
-	// Grace is how long running applies may take after the context has ended.
+	// Grace is how long applies in progress may take after the context has ended.
 	Grace time.Duration
-	// Probe is the least time between two probes of a registry that is down; a second where it is 0.
+	// Probe is the least time between two probes of an unavailable registry; [flow.ProbeInterval] if it is 0.
 	Probe time.Duration
 }
 
-// Syncer applies the events that a consumer delivers.
+// Syncer applies the messages of a consumer.
 type Syncer struct {
-	*Applier
+	// Applier applies them. It runs as long as the syncer.
+	Applier *Applier
+
 	timing Timing
-	lanes  *coalesce.Queue[component.Key, *event.Delivery]
+	queue  *coalesce.Queue[component.Key, *event.Delivery]
+	taking sync.Mutex   // held by the worker that waits for a message and for a slot
+	beat   atomic.Int64 // time of the last heartbeat, in Unix nanoseconds
 
-	taking sync.Mutex // held by the worker that waits for a message and for room
-
-	beat atomic.Int64 // when the heartbeat was last sent, in Unix nanoseconds
-
-	mu   sync.Mutex
-	hand map[*event.Delivery]struct{}
+	mu     sync.Mutex
+	inHand map[*event.Delivery]struct{}
 }
 
 // New returns a syncer, which runs once.
-func New(ports Dependencies, cfg Config, timing Timing, metrics *Metrics, log zerolog.Logger) *Syncer {
+func New(deps Dependencies, cfg Config, timing Timing, metrics *Metrics, log zerolog.Logger) *Syncer {
 	return &Syncer{
-		Applier: NewApplier(ports, cfg, timing.Probe, metrics, log), timing: timing,
-		lanes: coalesce.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
+		Applier: NewApplier(deps, cfg, timing.Probe, metrics, log), timing: timing,
+		queue: coalesce.New[component.Key](4*cfg.Concurrency, func(a, b *event.Delivery) bool {
 			return a.Sequence < b.Sequence
 		}),
-		hand: make(map[*event.Delivery]struct{}),
+		inHand: make(map[*event.Delivery]struct{}),
 	}
 }
 
-// Run applies messages until the context ends or the consumer is gone, and returns that error. What waits then is
-// handed back at once; what is being applied is finished, or cut off after the grace.
+// Run applies messages until the context ends or the consumer is gone, and returns that error. Messages that wait then are
+// requeued at once; applies in progress finish, or are canceled after the grace period.
 func (s *Syncer) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -118,29 +62,21 @@ func (s *Syncer) Run(ctx context.Context) error {
 	background.Go(func() error { return s.heartbeat(work) })
 	background.Go(func() error { return s.Applier.Run(work) })
 
-	// Of the workers, half may be storing outcomes while the others write to the registry, which is not left waiting.
-	writing := make(chan struct{}, s.cfg.Concurrency)
+	// There are twice as many workers as slots: half of them may store outcomes while the others write to the registry.
+	concurrency := s.Applier.cfg.Concurrency
+	writing := make(chan struct{}, concurrency)
 	var workers errgroup.Group
-	for range 2 * s.cfg.Concurrency {
+	for range 2 * concurrency {
 		workers.Go(func() error {
-			for {
-				writing <- struct{}{}
-				leave := sync.OnceFunc(func() { <-writing })
-				key, d, refused, ok := s.next(work)
-				if ok {
-					s.process(work, d, refused, leave)
-					s.lanes.Done(key)
-				}
-				if leave(); !ok {
-					return nil
-				}
+			for s.work(work, writing) {
 			}
+			return nil
 		})
 	}
 
 	err := s.fetch(ctx)
-	s.stop()
-	s.handBack(s.lanes.Close(), 0)
+	s.Applier.stop()
+	s.requeue(s.queue.Close(), 0)
 	cut := time.AfterFunc(s.timing.Grace, stop)
 	defer cut.Stop()
 	_ = workers.Wait()
@@ -149,93 +85,112 @@ func (s *Syncer) Run(ctx context.Context) error {
 	return err
 }
 
-// next takes a message once there is room to apply it. Only one worker at a time waits for room: what the others would take
-// early could no longer be replaced by a newer message. A stop and the breaker end the wait, and the message is refused.
-func (s *Syncer) next(work context.Context) (key component.Key, d *event.Delivery, refused *verdict, ok bool) {
+// work handles one message; false if there will be no more. It holds a slot in writing until the registry is written.
+func (s *Syncer) work(ctx context.Context, writing chan struct{}) bool {
+	writing <- struct{}{}
+	written := sync.OnceFunc(func() { <-writing })
+	defer written()
+	key, d, refused, ok := s.next(ctx)
+	if ok {
+		s.process(ctx, d, refused, written)
+		s.queue.Done(key)
+	}
+	return ok
+}
+
+// next takes a message once there is a slot to apply it. Only one worker at a time waits for a slot: messages that the others
+// took early could no longer be replaced by newer ones. A stop and the breaker end the wait; then refused is the message's
+// disposition.
+func (s *Syncer) next(ctx context.Context) (key component.Key, d *event.Delivery, refused *disposition, ok bool) {
 	s.taking.Lock()
 	defer s.taking.Unlock()
-	if key, d, ok = s.lanes.Get(); !ok {
+	if key, d, ok = s.queue.Get(); !ok {
 		return key, d, nil, false
 	}
-	waiting, forget := s.breaker.while(work)
-	defer forget()
-	defer context.AfterFunc(s.stopping, forget)()
-	if err := s.limiter.enter(waiting); err != nil {
-		v := handedBack(0)
-		if errors.Is(context.Cause(waiting), errOpened) {
-			v = handedBack(handBackDelay)
+	waiting, cancel := s.Applier.breaker.While(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.Applier.stopping, cancel)()
+	if err := s.Applier.limiter.Acquire(waiting); err != nil {
+		requeue := requeued(0)
+		if opened(waiting) {
+			requeue = requeued(requeueDelay)
 		}
-		return key, d, &v, true
+		return key, d, &requeue, true
 	}
 	return key, d, nil, true
 }
 
-// apply brings one message's state into the registry, and calls leave when it is done there.
-func (s *Syncer) apply(ctx context.Context, d *event.Delivery, leave func()) verdict {
+// opened reports whether the context ended because the breaker opened.
+func opened(ctx context.Context) bool { return errors.Is(context.Cause(ctx), flow.ErrOpen) }
+
+// apply applies one message, and calls written when the registry has its state.
+func (s *Syncer) apply(ctx context.Context, message *event.Delivery, written func()) disposition {
 	started := time.Now()
-	v := s.attempt(ctx, job{key: d.Key, event: &d.Event, unreadable: d.Err, first: d.First, number: d.Attempt, leave: leave})
-	if v.outcome == outcomeApplied || v.outcome == outcomeDeleted {
-		s.metrics.duration.Observe(time.Since(started).Seconds())
+	d := s.Applier.attempt(ctx, job{
+		key: message.Key, event: &message.Event, malformed: message.Err, first: message.First, number: message.Attempt, written: written,
+	})
+	if d.outcome == outcomeApplied || d.outcome == outcomeDeleted {
+		s.Applier.metrics.duration.Observe(time.Since(started).Seconds())
 	}
-	return v
+	return d
 }
 
-// fetch hands messages to the lanes until the context ends or the consumer is gone. While the breaker is open it does
-// not.
+// fetch queues messages until the context ends or the consumer is gone. It pauses while the breaker is open.
 func (s *Syncer) fetch(ctx context.Context) error {
+	deliveries := s.Applier.deps.Deliveries
 	for {
-		if err := s.breaker.await(ctx); err != nil {
+		if err := s.Applier.breaker.Await(ctx); err != nil {
 			return err
 		}
-		flow, forget := s.breaker.while(ctx)
-		err := s.ports.Deliveries.Open(flow, s.cfg.Batch)
+		fetching, cancel := s.Applier.breaker.While(ctx)
+		err := deliveries.Open(fetching, s.Applier.cfg.Batch)
 		if err == nil {
-			err = s.pull(flow)
-			s.ports.Deliveries.Close() // or what is handed back could come here again
+			err = s.pull(fetching)
+			deliveries.Close() // else requeued messages could be delivered here again
 		}
-		opened := errors.Is(context.Cause(flow), errOpened)
-		forget()
-		if !opened || ctx.Err() != nil {
+		open := opened(fetching)
+		cancel()
+		if !open || ctx.Err() != nil {
 			return err
 		}
-		s.handBack(s.lanes.Clear(), handBackDelay)
+		s.requeue(s.queue.Clear(), requeueDelay)
 	}
 }
 
-// pull takes messages until the context ends or the consumer is gone.
+// pull queues messages until the context ends or the consumer is gone.
 func (s *Syncer) pull(ctx context.Context) error {
 	for {
-		d, err := s.ports.Deliveries.Next(ctx)
+		d, err := s.Applier.deps.Deliveries.Next(ctx)
 		if err != nil {
 			return err
 		}
 		s.hold(&d)
-		older, superseded, err := s.lanes.Add(ctx, d.Key, &d)
+		older, replaced, err := s.queue.Add(ctx, d.Key, &d)
 		if err != nil {
 			delay := time.Duration(0)
-			if errors.Is(context.Cause(ctx), errOpened) {
-				delay = handBackDelay
+			if opened(ctx) {
+				delay = requeueDelay
 			}
-			s.handBack(map[component.Key]*event.Delivery{d.Key: &d}, delay)
+			s.requeue(map[component.Key]*event.Delivery{d.Key: &d}, delay)
 			return err
 		}
 		switch {
-		case superseded && older != &d && older.Sequence == d.Sequence:
-			s.letGo(older) // the same message came twice: an acknowledgement now would end both
-		case superseded:
+		case replaced && older != &d && older.Sequence == d.Sequence:
+			s.release(older) // the message was delivered twice: an acknowledgement now would end both
+		case replaced:
 			s.skip(ctx, older)
 		}
 	}
 }
 
-// handBack gives messages that were not begun to whoever asks next, after the delay and up to as much again.
-func (s *Syncer) handBack(waiting map[component.Key]*event.Delivery, delay time.Duration) {
+// requeue returns messages that were not begun to the stream, to be delivered after the delay and up to as much again.
+func (s *Syncer) requeue(waiting map[component.Key]*event.Delivery, delay time.Duration) {
 	for _, d := range waiting {
-		s.settle(context.Background(), d, handedBack(delay))
+		s.dispose(context.Background(), d, requeued(delay))
 	}
 }
 
-// heartbeat tells the broker about the messages in hand, so that it does not give them to another replica.
+// heartbeat restarts the acknowledgement wait of the messages in hand, so that they are not delivered to another replica.
 func (s *Syncer) heartbeat(ctx context.Context) error {
 	ticker := time.NewTicker(s.timing.Heartbeat)
 	defer ticker.Stop()
@@ -247,8 +202,8 @@ func (s *Syncer) heartbeat(ctx context.Context) error {
 		}
 		s.beat.Store(time.Now().UnixNano())
 		s.mu.Lock()
-		for d := range s.hand {
-			_ = d.Progress() // an outage shows elsewhere; the message then comes again and is recognised
+		for d := range s.inHand {
+			_ = d.Progress() // an outage is reported elsewhere; the message is then redelivered and recognized
 		}
 		s.mu.Unlock()
 	}
@@ -257,19 +212,19 @@ func (s *Syncer) heartbeat(ctx context.Context) error {
 func (s *Syncer) hold(d *event.Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hand[d] = struct{}{}
+	s.inHand[d] = struct{}{}
 }
 
-func (s *Syncer) letGo(d *event.Delivery) {
+func (s *Syncer) release(d *event.Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.hand, d)
+	delete(s.inHand, d)
 }
 
-// Turning says in words whether the loops stand still; nil while they turn.
+// Liveness returns an error if the heartbeat has stopped.
 func (s *Syncer) Liveness() error {
 	last := s.beat.Load()
-	if last == 0 { // the first is still to come
+	if last == 0 { // the first one is still to come
 		return nil
 	}
 	if age := time.Since(time.Unix(0, last)); age > 30*s.timing.Heartbeat {

@@ -121,7 +121,7 @@ func TestStart_WithoutRegistry(t *testing.T) {
 	_, syncer := env.Start(env.WatcherSpec("watcher", nil)), env.Start(env.SyncerSpec("syncer", nil))
 	env.Must(syncer.AwaitNotReady(env.Within(testenv.Timeout), "not registry: "))
 	env.Must(procs.Pause(t.Context(), missingFor))
-	env.expectLoggedOnce(syncer, "the registry does not take writes, trying again", "connection refused")
+	env.expectLoggedOnce(syncer, "registry takes no writes, trying again", "connection refused")
 	if failed := env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 0 {
 		t.Errorf("%v Components failed for good although only the registry is away", failed)
 	}

@@ -1,0 +1,479 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"odasync/internal/component"
+	"odasync/internal/condition"
+	"odasync/internal/target"
+)
+
+// asked is a registry that is only probed. It writes down when.
+type asked struct {
+	mu             sync.Mutex
+	health, trial  error
+	healths, tries []time.Time
+}
+
+func (a *asked) Health(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.healths = append(a.healths, time.Now())
+	return a.health
+}
+
+func (a *asked) WriteProbe(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tries = append(a.tries, time.Now())
+	return a.trial
+}
+
+// answer sets how probes are answered from now on.
+func (a *asked) answer(health, trial error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.health, a.trial = health, trial
+}
+
+// tested is a breaker that runs in a bubble, at the pace of production.
+type tested struct {
+	*Breaker
+	*asked
+	registry *prometheus.Registry
+}
+
+// newTestBreaker returns a breaker with the settings of production.
+func newTestBreaker(probe Probe, m *Metrics) *Breaker {
+	unavailable := func(err error) bool { return target.ClassOf(err) == target.ClassUnavailable }
+	return NewBreaker(probe, unavailable, ProbeInterval, NewLimiter(16), condition.New(zerolog.Nop(), "", "", nil), m, zerolog.Nop())
+}
+
+// breaking runs the test with a breaker in a bubble.
+func breaking(t *testing.T, test func(t *testing.T, b *tested)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &tested{asked: &asked{}, registry: prometheus.NewRegistry()}
+		b.Breaker = newTestBreaker(b.asked, NewMetrics(b.registry))
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- b.Run(ctx) }()
+		test(t, b)
+		stop()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("run: %v", err)
+			}
+		default:
+			t.Error("run goes on after its context has ended")
+		}
+	})
+}
+
+// is fails the test where the breaker is in another state, or the metric tells of another.
+func (b *tested) is(t *testing.T, when string, want State) {
+	t.Helper()
+	synctest.Wait()
+	if got := b.Status(); got.State != want {
+		t.Errorf("%s: %s since %s (%v), want %s", when, got.State, got.Since, got.Reason, want)
+	}
+	for _, state := range []State{Closed, Open, HalfOpen} {
+		if shown := gauge(t, b.registry, "odasync_breaker_state", string(state)) == 1; shown != (state == b.Status().State) {
+			t.Errorf("%s: the metric of %s is %v", when, state, shown)
+		}
+	}
+}
+
+func named(name string) component.Key {
+	return component.Key{Cluster: "east", Namespace: "odacompns-1", Name: name}
+}
+
+var (
+	errDown    = &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 503}
+	errRefused = &target.Failure{Class: target.ClassUnauthorized, Request: "GET /labels/", Status: 401, Detail: "no token"}
+	errBusy    = &target.Failure{Class: target.ClassRateLimited, Request: "GET /health", Status: 429}
+)
+
+// moment is longer than the pause between two probes at the start, with its share of chance.
+const moment = 1600 * time.Millisecond
+
+func TestBreakerOpens(t *testing.T) {
+	tests := map[string]struct {
+		health, trial error
+		happens       func(b *tested)
+		want          State
+	}{
+		"nothing happens": {errDown, errDown, func(*tested) {}, Closed},
+		"one component fails, over and over": {nil, nil, func(b *tested) {
+			for range 20 {
+				b.Failed(named("a"), errDown, false, b.Opened())
+				time.Sleep(moment)
+			}
+		}, Closed},
+		"two components fail": {nil, nil, func(b *tested) {
+			b.Failed(named("a"), errDown, false, b.Opened())
+			b.Failed(named("b"), errDown, false, b.Opened())
+		}, Closed},
+		"three components fail": {nil, nil, func(b *tested) {
+			b.Failed(named("a"), errDown, false, b.Opened())
+			b.Failed(named("b"), errDown, false, b.Opened())
+			synctest.Wait() // the probe said that all is well
+			b.Failed(named("c"), errDown, false, b.Opened())
+		}, Open},
+		"a success among the failures": {nil, nil, func(b *tested) {
+			b.Failed(named("a"), errDown, false, b.Opened())
+			b.Failed(named("b"), errDown, false, b.Opened())
+			b.Succeeded()
+			b.Failed(named("c"), errDown, false, b.Opened())
+			b.Failed(named("a"), errDown, false, b.Opened())
+		}, Closed},
+		"one fails and it is not healthy":        {errDown, nil, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Open},
+		"one fails and it takes no writes":       {nil, errDown, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Open},
+		"one fails and it allows no trial":       {nil, errRefused, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
+		"one fails and it has no health":         {errRefused, nil, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
+		"one fails and it asks for less":         {errBusy, errBusy, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
+		"the failure of one tells enough":        {errDown, nil, func(b *tested) { b.Failed(named("a"), errRefused, true, b.Opened()) }, Open},
+		"the probe ends because the program did": {context.Canceled, context.Canceled, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			breaking(t, func(t *testing.T, b *tested) {
+				b.answer(test.health, test.trial)
+				test.happens(b)
+				b.is(t, "afterwards", test.want)
+			})
+		})
+	}
+}
+
+// openThenHalf returns with the breaker half open.
+func (b *tested) openThenHalf(t *testing.T) {
+	t.Helper()
+	b.answer(errDown, nil)
+	b.Failed(named("a"), errDown, true, b.Opened())
+	b.is(t, "after a failure that tells enough", Open)
+	b.answer(nil, nil)
+	time.Sleep(moment)
+	b.is(t, "after a good probe", HalfOpen)
+}
+
+func TestBreakerCloses(t *testing.T) {
+	tests := map[string]func(t *testing.T, b *tested){
+		"a component is taken": func(t *testing.T, b *tested) {
+			b.Succeeded()
+			b.is(t, "after a success", Closed)
+		},
+		"there is nothing to try": func(t *testing.T, b *tested) {
+			time.Sleep(2 * moment)
+			b.is(t, "after another good probe", Closed)
+		},
+		"what is tried takes its time": func(t *testing.T, b *tested) {
+			if err := b.limiter.Acquire(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			b.is(t, "while it is tried", HalfOpen)
+			b.limiter.Release()
+			time.Sleep(10 * time.Second)
+			b.is(t, "when it is over", Closed)
+		},
+		"a component is not taken": func(t *testing.T, b *tested) {
+			b.Failed(named("b"), errDown, false, b.Opened())
+			if got := b.Status().State; got != Open {
+				t.Errorf("after a failure: %s", got)
+			}
+			time.Sleep(10 * time.Second)
+			b.is(t, "after good probes", Closed)
+		},
+		"a probe is bad": func(t *testing.T, b *tested) {
+			b.answer(nil, errDown)
+			time.Sleep(2 * moment)
+			b.is(t, "after a bad probe", Open)
+			b.answer(nil, nil)
+			time.Sleep(20 * time.Second)
+			b.is(t, "after good probes", Closed)
+		},
+		"it is over after a long time": func(t *testing.T, b *tested) {
+			b.answer(errDown, errDown)
+			time.Sleep(24 * time.Hour)
+			b.is(t, "after a day", Open)
+			b.answer(nil, nil)
+			soon, cancel := context.WithTimeout(t.Context(), 8*time.Second) // the longest pause between two probes
+			defer cancel()
+			if err := b.Await(soon); err != nil {
+				t.Errorf("no message flows: %v", err)
+			}
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			breaking(t, func(t *testing.T, b *tested) {
+				b.openThenHalf(t)
+				test(t, b)
+			})
+		})
+	}
+}
+
+// Several components may be asked to wait at once. Whoever waits for the flow since the first of them must not be forgotten.
+func TestBreaker_SeveralAskForAPause(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		flow := b.Opened()
+		b.Paused(time.Minute, errBusy, flow)
+		waited := make(chan error, 1)
+		go func() { waited <- b.Await(t.Context()) }()
+		synctest.Wait()
+		b.Paused(10*time.Second, errBusy, flow)
+		time.Sleep(30 * time.Second)
+		b.is(t, "before the longest pause is over", Open)
+		time.Sleep(time.Minute)
+		b.is(t, "after the pause", Closed)
+		select {
+		case err := <-waited:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("who waited for the flow waits still")
+		}
+	})
+}
+
+// The metric outlives a session; the next one begins closed.
+func TestMetricFollowsTheNewSession(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := NewMetrics(registry)
+	m.setState(Open)
+	newTestBreaker(&asked{}, m)
+	if gauge(t, registry, "odasync_breaker_state", "closed") != 1 || gauge(t, registry, "odasync_breaker_state", "open") != 0 {
+		t.Error("the metric tells of the state of an earlier session")
+	}
+}
+
+// What failed before an outage is forgotten after it: it takes as much as ever to open again.
+func TestBreakerForgetsOldFailures(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		b.openThenHalf(t)
+		b.Succeeded()
+		b.Failed(named("b"), errDown, false, b.Opened())
+		b.Failed(named("c"), errDown, false, b.Opened())
+		b.is(t, "after two failures", Closed)
+	})
+}
+
+func TestBreakerBeginsGentlyAgain(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		b.limiter.limit = 16
+		b.openThenHalf(t)
+		if got := b.limiter.limitNow(); got != 1 {
+			t.Errorf("%d are applied at a time, want 1", got)
+		}
+	})
+}
+
+// paced fails the test where two probes came too soon after each other, or none came for too long.
+func paced(t *testing.T, probes []time.Time, least, most time.Duration) {
+	t.Helper()
+	for i := 1; i < len(probes); i++ {
+		if gap := probes[i].Sub(probes[i-1]); gap < least || gap > most {
+			t.Errorf("probes %d and %d are %s apart, want %s to %s", i-1, i, gap, least, most)
+		}
+	}
+}
+
+func TestProbesAreFew(t *testing.T) {
+	tests := map[string]struct {
+		happens     func(b *tested) // for a minute
+		least, most int             // probes in it
+	}{
+		"nothing is wrong": {func(*tested) { time.Sleep(time.Minute) }, 0, 0},
+		"it is down for long": {func(b *tested) {
+			b.answer(errDown, errDown)
+			b.Failed(named("a"), errDown, true, b.Opened())
+			time.Sleep(time.Minute)
+		}, 10, 20},
+		"one component fails all the time": {func(b *tested) {
+			for range 6000 {
+				b.Failed(named("a"), errDown, false, b.Opened())
+				time.Sleep(10 * time.Millisecond)
+			}
+		}, 10, 20},
+		"one component fails now and then": {func(b *tested) {
+			for range 6 {
+				b.Failed(named("a"), errDown, false, b.Opened())
+				time.Sleep(10 * time.Second)
+			}
+		}, 6, 6},
+		"each that is tried fails": {func(b *tested) {
+			b.Failed(named("a"), errDown, true, b.Opened())
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				if b.Status().State == HalfOpen {
+					b.Failed(named("a"), errDown, true, b.Opened())
+				}
+			}
+		}, 10, 20},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			breaking(t, func(t *testing.T, b *tested) {
+				test.happens(b)
+				synctest.Wait()
+				if got := len(b.healths); got < test.least || got > test.most {
+					t.Errorf("%d probes in a minute, want %d to %d", got, test.least, test.most)
+				}
+				paced(t, b.healths, time.Second, 12*time.Second)
+			})
+		})
+	}
+}
+
+func TestProbesBecomeRarer(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		b.answer(errDown, nil)
+		b.Failed(named("a"), errDown, false, b.Opened())
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		probes := slices.Clone(b.healths)
+		if len(probes) < 30 {
+			t.Fatalf("%d probes in five minutes", len(probes))
+		}
+		paced(t, probes[:2], time.Second, 1500*time.Millisecond)
+		paced(t, probes[10:], 5*time.Second, 7500*time.Millisecond)
+		if len(b.tries) != 0 {
+			t.Errorf("%d trials of a registry that is not healthy", len(b.tries))
+		}
+		if bad := int(counterOf(t, b.registry, "odasync_registry_probes_total", "bad")); bad != len(probes) {
+			t.Errorf("the metric counts %d of %d bad probes", bad, len(probes))
+		}
+		b.answer(nil, nil)
+		time.Sleep(20 * time.Second)
+		b.is(t, "after good probes", Closed)
+		if good := int(counterOf(t, b.registry, "odasync_registry_probes_total", "good")); good != 2 || len(b.tries) != 2 {
+			t.Errorf("the metric counts %d good probes, %d trials, want 2", good, len(b.tries))
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := len(b.tries); got != 2 {
+			t.Errorf("%d trials of a registry that is well", got)
+		}
+	})
+}
+
+// counterOf reads the counter of the label value.
+func counterOf(t *testing.T, registry *prometheus.Registry, name, label string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == name && m.GetLabel()[0].GetValue() == label {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no metric %s of %q", name, label)
+	return 0
+}
+
+func TestBreakerSaysWhy(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		if err := b.Err(); err != nil {
+			t.Errorf("closed: %v", err)
+		}
+		since := time.Now().UTC().Format(time.RFC3339)
+		repairs := &target.Failure{Class: target.ClassUnavailable, Request: "GET /health", Status: 503, Detail: "closed for repairs"}
+		b.answer(repairs, repairs)
+		b.Failed(named("a"), errDown, true, b.Opened())
+		synctest.Wait()
+		err := b.Err()
+		if err == nil || !errors.Is(err, repairs) { // the newest reason
+			t.Fatalf("open: %v", err)
+		}
+		for _, words := range []string{"circuit breaker open since " + since, "no messages are fetched", "GET /health: HTTP 503: closed for repairs"} {
+			if !strings.Contains(err.Error(), words) {
+				t.Errorf("%q lacks %q", err, words)
+			}
+		}
+		b.answer(nil, nil)
+		time.Sleep(moment)
+		synctest.Wait()
+		if err := b.Err(); err != nil {
+			t.Errorf("half open: %v", err)
+		}
+	})
+}
+
+func TestFlowEndsAndComesBack(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		before, forget := b.While(t.Context())
+		defer forget()
+		if err := b.Await(t.Context()); err != nil || before.Err() != nil {
+			t.Fatalf("closed: %v, %v", err, before.Err())
+		}
+		b.answer(errDown, nil)
+		opened := b.Opened()
+		b.Failed(named("a"), errDown, true, b.Opened())
+		synctest.Wait()
+		select {
+		case <-opened:
+		default:
+			t.Error("open: nobody was told")
+		}
+		if !errors.Is(context.Cause(before), ErrOpen) {
+			t.Errorf("open: the flow ended with %v", context.Cause(before))
+		}
+		during, forgetDuring := b.While(t.Context())
+		defer forgetDuring()
+		if !errors.Is(context.Cause(during), ErrOpen) {
+			t.Errorf("open: another flow ended with %v", context.Cause(during))
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := b.Await(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("open: await returned %v", err)
+		}
+		b.answer(nil, nil)
+		if err := b.Await(t.Context()); err != nil { // the clock goes on while all wait
+			t.Fatal(err)
+		}
+		if got := b.Status().State; got != HalfOpen {
+			t.Errorf("messages flow while it is %s", got)
+		}
+		ctx, cancelOwn := context.WithCancel(t.Context())
+		after, forgetAfter := b.While(ctx)
+		defer forgetAfter()
+		synctest.Wait()
+		if after.Err() != nil {
+			t.Errorf("half open: the flow ended with %v", context.Cause(after))
+		}
+		cancelOwn()
+		if err := context.Cause(after); !errors.Is(err, context.Canceled) || errors.Is(err, ErrOpen) {
+			t.Errorf("the flow of a context that ended: %v", err)
+		}
+	})
+}
+
+// A request that began before the breaker opened may fail long after the registry is back.
+func TestOldFailuresDoNotOpenTheBreaker(t *testing.T) {
+	breaking(t, func(t *testing.T, b *tested) {
+		before := b.Opened()
+		b.openThenHalf(t)
+		b.Failed(named("old"), errDown, false, before)
+		if got := b.Status().State; got != HalfOpen {
+			t.Errorf("an old request's end made it %s", got)
+		}
+	})
+}

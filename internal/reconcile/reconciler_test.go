@@ -1,0 +1,466 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"odasync/internal/event"
+	"odasync/internal/reconcile"
+	"odasync/internal/store"
+	"odasync/internal/syncer/syncertest"
+	"odasync/internal/target"
+)
+
+func TestOrphanPolicies(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[reconcile.OrphanPolicy]struct {
+		counts  counts
+		outcome string
+		left    int
+		told    int // lines at level Warn
+	}{
+		reconcile.OrphansDelete: {counts{Orphans: 3, Deleted: 3}, "deleted", 0, 0},
+		reconcile.OrphansReport: {counts{Orphans: 3}, "kept", 3, 1},
+		reconcile.OrphansKeep:   {counts{Orphans: 3}, "kept", 3, 0},
+	} {
+		t.Run(string(policy), func(t *testing.T) {
+			e := newEnv(t)
+			r := e.start(syncertest.Setup{})
+			e.apply("1", "kept")
+			e.addOrphans(3)
+			done := e.reconcile(e.reconciler(r, options{policy: policy}))
+			if countsOf(done) != want.counts || len(done.Findings) != 3 || done.Findings[0].Outcome != want.outcome || done.Findings[0].Problem != "orphan" {
+				t.Errorf("reconciliation %+v", done)
+			}
+			if left := len(e.inventory.entries()) - 1; left != want.left {
+				t.Errorf("%d entries are left beside the one that is wanted, want %d", left, want.left)
+			}
+			if got := r.Counter("odasync_drift_total", "orphan"); got != 3 {
+				t.Errorf("the metric counts %d orphans", got)
+			}
+			if got := r.Messages(zerolog.WarnLevel); len(got) != want.told {
+				t.Errorf("warnings %q", got)
+			}
+		})
+	}
+}
+
+// Too many deletions wait for an approval of exactly these.
+func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{Concurrency: 4})
+	for i := range 20 {
+		e.Put(fmt.Sprint("wanted-", i), "1")
+	}
+	e.done()
+	e.addOrphans(12)
+	e.Registry.Set("", "wanted-3") // mended all the same
+	reconciler := e.reconciler(r, options{})
+	done := e.reconcile(reconciler)
+	refused := done.PendingDeletion
+	if countsOf(done) != (counts{Missing: 1, Repaired: 1, Orphans: 12}) || refused == nil || refused.Gone != 12 || refused.All != 31 || len(refused.Components) != 10 {
+		t.Fatalf("reconciliation %+v, refused %+v", done, refused)
+	}
+	for _, words := range []string{"12 of 31", "ctl reconcile --approve " + refused.ID, "target default", "east/odacompns-1/orphan-00"} {
+		if !strings.Contains(refused.Error(), words) {
+			t.Errorf("the refusal %q lacks %q", refused, words)
+		}
+	}
+	if got := r.Messages(zerolog.ErrorLevel); len(got) != 1 || !strings.Contains(got[0], "deletion pending approval") {
+		t.Errorf("errors in the log: %q", got)
+	}
+	if last, _, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster); err != nil || last.PendingDeletion == nil || last.PendingDeletion.ID != refused.ID {
+		t.Errorf("the note says %+v, %v", last, err)
+	}
+
+	if err := e.records.Approve(t.Context(), "another"); err != nil {
+		t.Fatal(err)
+	}
+	if done := e.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID != refused.ID {
+		t.Errorf("after the approval of others: %+v", done)
+	}
+	if got := r.Messages(zerolog.ErrorLevel); len(got) != 1 {
+		t.Errorf("the same refusal is told of %d times", len(got))
+	}
+	if err := e.records.Approve(t.Context(), refused.ID); err != nil {
+		t.Fatal(err)
+	}
+	e.Registry.Set("X", "one more") // which nobody has approved
+	if done := e.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID == refused.ID {
+		t.Errorf("with one more: %+v", done)
+	}
+	e.Registry.Set("", "one more")
+	if done := e.reconcile(reconciler); countsOf(done) != (counts{Orphans: 12, Deleted: 12}) || done.PendingDeletion != nil {
+		t.Errorf("after the approval: %+v", done)
+	}
+}
+
+// An approval that cannot be asked for is none.
+func TestNothingIsDeletedWhileApprovalsCannotBeRead(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{})
+	e.addOrphans(12)
+	done, err := e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) { p.Records = mute{} }}).Reconcile(t.Context(), cluster, false)
+	if !errors.Is(err, errMute) || done.Error != errMute.Error() || done.Deleted != 0 || len(e.Registry.Calls()) != 0 {
+		t.Errorf("reconciliation %+v, error %v", done, err)
+	}
+}
+
+var errMute = errors.New("no answer")
+
+type mute struct{}
+
+func (mute) Approved(context.Context, string) (bool, error)          { return false, errMute }
+func (mute) Reconciled(context.Context, target.Reconciliation) error { return nil }
+func (mute) LastReconcile(context.Context, string, string) (target.Reconciliation, bool, error) {
+	return target.Reconciliation{}, false, errMute
+}
+
+func TestDryRunWritesNothing(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{})
+	e.Put("a", "1")
+	e.Put("b", "1")
+	e.done()
+	e.Registry.Set("", "a")
+	e.Registry.Set("edited", "b")
+	e.addOrphans(12)
+	done, err := e.reconciler(r, options{}).Reconcile(t.Context(), cluster, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if countsOf(done) != (counts{Missing: 1, Different: 1, Orphans: 12}) || !done.DryRun || done.PendingDeletion == nil || len(done.Findings) != 14 {
+		t.Errorf("reconciliation %+v", done)
+	}
+	for _, f := range done.Findings {
+		if f.Outcome != "" {
+			t.Errorf("finding with an outcome: %+v", f)
+		}
+	}
+	if got := e.callsSince(2); len(got) != 0 {
+		t.Errorf("calls %+v", got)
+	}
+	if _, found, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster); found || err != nil {
+		t.Errorf("a dry run was noted: %v", err)
+	}
+	if got := r.Counter("odasync_reconciles_total", "success"); got != 0 {
+		t.Errorf("the metric counts %d", got)
+	}
+}
+
+func TestFindingsAreBoundedAndCounted(t *testing.T) {
+	const count = 120
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{Concurrency: 16})
+	for i := range count {
+		e.Put(fmt.Sprint("c-", i), "1")
+	}
+	e.done()
+	e.Registry.Set("", "c-0")
+	for i := 1; i < count; i++ {
+		e.Registry.Set("edited", fmt.Sprint("c-", i))
+	}
+	done := e.reconcile(e.reconciler(r, options{}))
+	if countsOf(done) != (counts{Missing: 1, Different: count - 1, Repaired: count}) || len(done.Findings) != 100 || done.Desired != count || done.Entries != count-1 {
+		t.Errorf("%+v with %d findings", countsOf(done), len(done.Findings))
+	}
+	for problem, want := range map[string]int{"missing": 1, "different": count - 1, "unacknowledged": 0, "orphan": 0} {
+		if got := r.Counter("odasync_drift_total", problem); got != want {
+			t.Errorf("the metric counts %d %s, want %d", got, problem, want)
+		}
+	}
+	if got := r.Counter("odasync_reconciles_total", "success"); got != 1 {
+		t.Errorf("the metric counts %d reconciles", got)
+	}
+}
+
+// After a listing that failed half way nothing is known.
+func TestAListingThatFailsInfersNothing(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{})
+	e.Put("a", "1")
+	e.Put("b", "1")
+	e.done()
+	e.addOrphans(1)
+	e.inventory.fail(syncertest.ErrDown)
+	reconciler := e.reconciler(r, options{})
+	done, err := reconciler.Reconcile(t.Context(), cluster, false)
+	if !errors.Is(err, syncertest.ErrDown) || done.Error == "" || countsOf(done) != (counts{}) || len(e.callsSince(2)) != 0 {
+		t.Errorf("reconciliation %+v, error %v, calls %+v", done, err, e.callsSince(2))
+	}
+	if got := r.Counter("odasync_reconciles_total", "error"); got != 1 {
+		t.Errorf("the metric counts %d", got)
+	}
+	e.inventory.fail(nil)
+	if done := e.reconcile(reconciler); countsOf(done) != (counts{Orphans: 1, Deleted: 1}) {
+		t.Errorf("afterwards %+v", done)
+	}
+}
+
+// What cannot be mended is told, and does not keep the others.
+func TestWhatCannotBeMendedIsTold(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{Concurrency: 2})
+	e.Put("a", "1")
+	e.Put("b", "1")
+	e.done()
+	e.Registry.Set("", "a", "b")
+	e.Registry.During(func(_ context.Context, c syncertest.Call) error {
+		if c.Name == "a" {
+			return syncertest.ErrRejected
+		}
+		return nil
+	})
+	done := e.reconcile(e.reconciler(r, options{}))
+	if countsOf(done) != (counts{Missing: 2, Repaired: 1, Unrepaired: 1}) {
+		t.Errorf("reconciliation %+v", done)
+	}
+	outcomes := map[string]string{}
+	for _, f := range done.Findings {
+		outcomes[f.Component] = f.Outcome
+	}
+	if a := outcomes[syncertest.Key("a").String()]; !strings.Contains(a, syncertest.ErrRejected.Detail) || outcomes[syncertest.Key("b").String()] != "repaired" {
+		t.Errorf("findings %+v", done.Findings)
+	}
+}
+
+// A component that was created again after the heads were read is not deleted: the head is read under the claim.
+func TestAnOrphanThatIsCreatedMeanwhileStays(t *testing.T) {
+	e := newEnv(t)
+	r := e.startWithoutMessages()
+	e.Put("kept", "1")
+	e.Registry.Set("1", "kept")
+	e.addOrphans(1)
+	done := e.reconcile(e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) {
+		p.Snapshot = &after{p.Snapshot, func() { e.Put("orphan-00", "again") }}
+	}}))
+	if countsOf(done) != (counts{Orphans: 1, Repaired: 1, Pending: 1}) {
+		t.Errorf("reconciliation %+v", done)
+	}
+	syncertest.Equal(t, "calls", []syncertest.Call{{"orphan-00", "again", true}}, e.callsSince(0))
+}
+
+// after does something once the heads were read.
+type after struct {
+	reconcile.Snapshot
+	do func()
+}
+
+func (a *after) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
+	err := a.Snapshot.Heads(ctx, cluster, each)
+	a.do()
+	return err
+}
+
+// One replica at a time reconciles; the others go on applying.
+func TestOneReplicaReconciles(t *testing.T) {
+	e := newEnv(t)
+	one, two := e.start(syncertest.Setup{Concurrency: 8}), e.start(syncertest.Setup{Concurrency: 8})
+	e.Put("a", "1")
+	e.done()
+	e.Registry.Set("", "a")
+	g := syncertest.NewGate()
+	defer g.Open()
+	e.Registry.During(func(ctx context.Context, c syncertest.Call) error {
+		if c.Name == "a" {
+			return g.Pass(ctx, c)
+		}
+		return nil
+	})
+	var first sync.WaitGroup
+	defer first.Wait()
+	first.Go(func() {
+		if done := e.reconcile(e.reconciler(one, options{})); done.Repaired != 1 {
+			t.Errorf("the first: %+v", done)
+		}
+	})
+	<-g.Inside
+	_, err := e.reconciler(two, options{}).Reconcile(t.Context(), cluster, false)
+	if !errors.Is(err, target.ErrClaimed) {
+		t.Errorf("the second: %v", err)
+	}
+	if done, err := e.reconciler(two, options{}).Reconcile(t.Context(), "west", false); err != nil || countsOf(done) != (counts{}) {
+		t.Errorf("another cluster: %+v, %v", done, err)
+	}
+	e.Put("b", "1")
+	syncertest.Eventually(t, "another component to be applied meanwhile", func() bool { return e.Registry.Content("b") == "1" })
+	g.Open()
+}
+
+// A reconcile that loses its claim ends: somebody else does it now.
+func TestAReconcileThatLosesItsClaimEnds(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{Concurrency: 1})
+	for i := range 3 {
+		e.Put(fmt.Sprint("c-", i), "1")
+	}
+	e.done()
+	e.Registry.Set("", "c-0", "c-1", "c-2")
+	g := syncertest.NewGate()
+	defer g.Open()
+	e.Registry.During(g.Pass)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := e.reconciler(r, options{parallel: 1}).Reconcile(context.Background(), cluster, false)
+		ended <- err
+	}()
+	<-g.Inside
+	claims, err := e.JS.KeyValue(t.Context(), store.ClaimsBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := claims.ListKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for name := range keys.Keys() {
+		if strings.Contains(name, "reconcile") {
+			taken++
+			if _, err := claims.PutString(t.Context(), name, "another replica"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if taken != 1 {
+		t.Fatalf("%d claims on the reconcile", taken)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if got := e.callsSince(3); len(got) != 1 {
+		t.Errorf("calls %+v, want only the one that was under way", got)
+	}
+	if state := e.State("c-0"); state.Intent == 0 { // it was cut off: its end is not known
+		t.Errorf("state %+v", state)
+	}
+	g.Open()
+	if err := claims.Delete(t.Context(), "target-default.east.=.reconcile"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whichever replica comes first reconciles; the others see that it is done. No marker, and no watcher, is needed for it.
+func TestReconciler_ReplicasTakeTurns(t *testing.T) {
+	const turns = 3
+	e := newEnv(t)
+	replicas := []*replica{e.start(syncertest.Setup{}), e.start(syncertest.Setup{})}
+	e.Put("a", "1")
+	e.done()
+	e.unmark()
+	count := func() int {
+		return replicas[0].Counter("odasync_reconciles_total", "success") + replicas[1].Counter("odasync_reconciles_total", "success")
+	}
+	clusters := func(p *reconcile.Dependencies) {
+		p.Clusters = func(context.Context) ([]string, error) { return []string{cluster}, nil }
+	}
+	began := time.Now()
+	stop := e.run(e.reconciler(replicas[0], options{interval: time.Second, wrap: clusters}), e.reconciler(replicas[1], options{interval: time.Second, wrap: clusters}))
+	for range turns {
+		e.Registry.Set("edited", "a")
+		syncertest.Eventually(t, "the edit to be mended", func() bool { return e.Registry.Content("a") == "1" })
+		if got, most := count(), int(time.Since(began)/time.Second)+1; got > most {
+			t.Errorf("%d reconciles in %s", got, time.Since(began))
+		}
+	}
+	e.Registry.Set("", "a") // as where the registry was wiped
+	syncertest.Eventually(t, "the component to be created again", func() bool { return e.Registry.Content("a") == "1" })
+	stop()
+	if wrong := e.Registry.Wrong(); len(wrong) != 0 {
+		t.Errorf("the registry saw %q", wrong)
+	}
+}
+
+// What another replica did lately is not done again, and a comparison takes a tenth of the time at most.
+func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		last     target.Reconciliation
+		interval time.Duration
+		due      bool
+	}{
+		"when the interval is over":                      {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute)}, time.Minute, true},
+		"when it is not":                                 {target.Reconciliation{Time: time.Now().Add(-30 * time.Second)}, time.Minute, false},
+		"when the comparison took more than a tenth":     {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 13, Seconds: 13}, time.Minute, false},
+		"when ten times that are over":                   {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 11, Seconds: 11}, time.Minute, true},
+		"when the mending took long, not the comparison": {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 1, Seconds: 60}, time.Minute, true},
+		"when it failed":                                 {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x"}, time.Minute, true},
+		"when it failed after a long comparison":         {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x", Compared: 3}, time.Minute, false},
+		"when a clock is ahead":                          {target.Reconciliation{Time: time.Now().Add(time.Hour)}, time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			r := e.start(syncertest.Setup{})
+			test.last.Cluster, test.last.Target = cluster, syncertest.Target
+			if err := e.records.Reconciled(t.Context(), test.last); err != nil {
+				t.Fatal(err)
+			}
+			looked := make(chan bool, 10)
+			stop := e.run(e.reconciler(r, options{interval: test.interval, wrap: func(p *reconcile.Dependencies) { p.Records = &watched{p.Records, looked} }}))
+			<-looked
+			if test.due {
+				syncertest.Eventually(t, "a reconcile", func() bool { return r.Counter("odasync_reconciles_total", "success") == 1 })
+				return
+			}
+			stop()
+			if got := r.Counter("odasync_reconciles_total", "success"); got != 0 {
+				t.Errorf("%d reconciles", got)
+			}
+		})
+	}
+}
+
+// watched tells when the last record was read.
+type watched struct {
+	reconcile.Records
+	looked chan bool
+}
+
+func (w *watched) LastReconcile(ctx context.Context, target, cluster string) (target.Reconciliation, bool, error) {
+	last, found, err := w.Records.LastReconcile(ctx, target, cluster)
+	select {
+	case w.looked <- true:
+	default:
+	}
+	return last, found, err
+}
+
+func TestReconciler_WithoutAnIntervalWaitsToBeAsked(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{})
+	stop := e.run(e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) {
+		p.Clusters = func(context.Context) ([]string, error) { t.Error("looked for clusters"); return nil, nil }
+	}}))
+	stop()
+}
+
+// A reconcile that failed comes again, and is told of once.
+func TestReconciler_TriesAgain(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{})
+	e.inventory.fail(syncertest.ErrDown)
+	e.run(e.reconciler(r, options{interval: time.Second}))
+	syncertest.Eventually(t, "a failure", func() bool { return r.Counter("odasync_reconciles_total", "error") == 1 })
+	if last, _, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster); err != nil || last.Error == "" {
+		t.Errorf("the note says %+v, %v", last, err)
+	}
+	e.inventory.fail(nil)
+	syncertest.Eventually(t, "the next try to be noted", func() bool {
+		last, _, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster)
+		return err == nil && last.ID == "first" && last.Error == ""
+	})
+	told := 0
+	for _, level := range []zerolog.Level{zerolog.WarnLevel, zerolog.ErrorLevel} {
+		told += len(r.Messages(level))
+	}
+	if told != 1 {
+		t.Errorf("the failure is told of %d times", told)
+	}
+}

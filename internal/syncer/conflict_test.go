@@ -1,0 +1,151 @@
+package syncer_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/component"
+	"odasync/internal/syncer"
+	"odasync/internal/syncer/syncertest"
+	"odasync/internal/target"
+	"odasync/internal/testproxy"
+)
+
+// Two replicas, few keys that change all the time, a registry that is slow now and then and fails now and then.
+func TestTwoReplicasOnHotKeys(t *testing.T) {
+	t.Parallel()
+	const names, versions = 6, 60
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, 0))
+	draw := func(n int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return random.IntN(n)
+	}
+	b := syncertest.New(t)
+	b.Registry.During(func(ctx context.Context, c syncertest.Call) error {
+		select { // a registry takes its time
+		case <-time.After(time.Duration(draw(4)) * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if draw(40) == 0 {
+			return &target.Failure{Class: target.ClassUnavailable, Request: "PUT /components/{id}", Status: 503}
+		}
+		return nil
+	})
+	replicas := []*syncertest.Replica{b.Start(syncertest.Setup{Concurrency: 4}), b.Start(syncertest.Setup{Concurrency: 4})}
+	want := make(map[string]string)
+	for version := 1; version <= versions; version++ {
+		for n := range names {
+			name := fmt.Sprintf("c%d", n)
+			if draw(10) == 0 {
+				b.Remove(name)
+				delete(want, name)
+				continue
+			}
+			want[name] = strconv.Itoa(version)
+			b.Put(name, want[name])
+		}
+	}
+	b.Idle()
+	if wrong := b.Registry.Wrong(); len(wrong) > 0 {
+		t.Errorf("the registry saw: %q", wrong)
+	}
+	syncertest.Equal(t, "the registry shows", want, b.Registry.Contents())
+	for i, r := range replicas {
+		if r.Outcome("applied") == 0 {
+			t.Errorf("replica %d applied nothing", i)
+		}
+		if got := r.Conflicts(); got != 0 {
+			t.Errorf("replica %d noticed %d races", i, got)
+		}
+	}
+}
+
+// frozen is a registry whose calls, for one replica, end when the test lets them, whatever their context says: a
+// request that was sent cannot be called back.
+type frozen struct {
+	target.Registry
+	gate *syncertest.Gate
+}
+
+func (f *frozen) Apply(_ context.Context, k component.Key, c *component.Component, prior target.Previous) (target.Result, error) {
+	_ = f.gate.Pass(context.Background(), syncertest.Call{Name: k.Name, Content: c.Metadata.Description})
+	return f.Registry.Apply(context.Background(), k, c, prior)
+}
+
+func TestLateWriteOfAFrozenReplicaIsMended(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		afterwards func(b *syncertest.Env, name string) // while the replica is frozen
+		want       string
+	}{
+		"changed": {func(b *syncertest.Env, name string) { b.Put(name, "2") }, "2"},
+		"deleted": {func(b *syncertest.Env, name string) { b.Remove(name) }, ""},
+		"same":    {func(*syncertest.Env, string) {}, "1"},
+	}
+	b := syncertest.New(t)
+	g := syncertest.NewGate()
+	defer g.Open()
+	way := testproxy.New(t, b.Server.URL())
+	slow := b.Start(syncertest.Setup{URL: way.URL, Concurrency: len(tests), Wrap: func(p *syncer.Dependencies) {
+		p.Registry = &frozen{p.Registry, g}
+	}})
+	for name := range tests {
+		b.Put(name, "1")
+		<-g.Inside
+	}
+	way.SetCut(true) // the claims are not renewed any more, and the broker hears no heartbeat
+	for name, test := range tests {
+		test.afterwards(b, name)
+	}
+	other := b.Start(syncertest.Setup{Concurrency: len(tests)})
+	b.Idle()
+	before := make(map[string]int) // an older version was applied too where the broker brought it first
+	for name, test := range tests {
+		calls := b.Registry.Calls(name)
+		before[name] = len(calls)
+		if len(calls) == 0 || !calls[0].InDoubt || b.Registry.Content(name) != test.want {
+			t.Errorf("%s: the other replica called %+v", name, calls)
+		}
+	}
+	g.Open()
+	for name := range tests {
+		syncertest.Eventually(t, "the late write of "+name, func() bool { return len(b.Registry.Calls(name)) == before[name]+1 && b.Registry.Content(name) == "1" })
+	}
+	way.SetCut(false)
+	syncertest.Eventually(t, "everything to be done", func() bool { return slow.Outcome("applied")+slow.Outcome("deleted") == len(tests) })
+	b.Idle()
+	for name, test := range tests {
+		calls := b.Registry.Calls(name)
+		if diff := cmp.Diff([]syncertest.Call{{name, "1", false}, {name, test.want, true}}, calls[before[name]:]); diff != "" {
+			t.Errorf("%s: calls of the frozen replica (-want +got):\n%s", name, diff)
+		}
+		if got := b.Registry.Content(name); got != test.want {
+			t.Errorf("%s: the registry shows %q", name, got)
+		}
+		newest, _, err := b.Log.Newest(t.Context(), syncertest.Key(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state := b.State(name); state.Sequence != newest.Sequence || state.Intent != 0 {
+			t.Errorf("%s: state %+v, the newest message is %d", name, state, newest.Sequence)
+		}
+	}
+	if slow.Conflicts() != len(tests) || other.Conflicts() != 0 {
+		t.Errorf("%d races noticed by the frozen replica, %d by the other", slow.Conflicts(), other.Conflicts())
+	}
+	if slow.ClaimsLost() != len(tests) || other.ClaimsLost() != 0 {
+		t.Errorf("%d claims lost by the frozen replica, %d by the other", slow.ClaimsLost(), other.ClaimsLost())
+	}
+}

@@ -1,0 +1,96 @@
+package syncer_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"odasync/internal/syncer/syncertest"
+	"odasync/internal/target"
+)
+
+func TestRegistryThatDoesNotAnswerIsTriedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	class := func(c target.Class) error { return &target.Failure{Class: c, Request: "POST /components"} }
+	tests := map[string]struct {
+		failures []error // of the first calls
+		want     []syncertest.Call
+		attempts int // deliveries that it took; 0 where the message is dropped
+	}{
+		"down once": {
+			[]error{class(target.ClassUnavailable)},
+			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}}, 1,
+		},
+		"an unknown error": {
+			[]error{errors.New("connection reset")},
+			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}}, 1,
+		},
+		"down for all tries": {
+			[]error{class(target.ClassUnavailable), class(target.ClassUnavailable), class(target.ClassUnavailable)},
+			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}, {"a", "A", true}}, 2,
+		},
+		"busy goes back at once": {
+			[]error{class(target.ClassRateLimited)},
+			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}}, 2,
+		},
+		"down, then rejected": {
+			[]error{class(target.ClassUnavailable), class(target.ClassInvalid)},
+			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}}, 1,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := syncertest.New(t)
+			var mu sync.Mutex
+			left := test.failures
+			b.Registry.During(func(context.Context, syncertest.Call) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if len(left) == 0 {
+					return nil
+				}
+				err := left[0]
+				left = left[1:]
+				return err
+			})
+			b.Start(syncertest.Setup{Tries: 3, Pause: time.Millisecond})
+			b.Put("a", "A")
+			b.Idle()
+			syncertest.Equal(t, "calls", test.want, b.Registry.Calls())
+			if got := b.State("a").Attempts; got != test.attempts {
+				t.Errorf("%d deliveries, want %d", got, test.attempts)
+			}
+			if second := b.Registry.Refs()[1]; second.ID != "id-a" {
+				t.Errorf("the second syncertest.Call was told %+v of the first", second)
+			}
+		})
+	}
+}
+
+func TestStopEndsThePauseBetweenTries(t *testing.T) {
+	t.Parallel()
+	b := syncertest.New(t)
+	called := make(chan struct{}, 10)
+	b.Registry.During(func(context.Context, syncertest.Call) error {
+		called <- struct{}{}
+		return &target.Failure{Class: target.ClassUnavailable, Request: "POST /components"}
+	})
+	r := b.Start(syncertest.Setup{Tries: 3, Pause: time.Hour})
+	b.Put("a", "A")
+	<-called
+	if err := r.End(); err != context.Canceled {
+		t.Errorf("Run returned %v", err)
+	}
+	if got := len(b.Registry.Calls()); got != 1 {
+		t.Errorf("%d calls", got)
+	}
+	b.Registry.During(func(context.Context, syncertest.Call) error { return nil })
+	b.Start(syncertest.Setup{})
+	b.Idle()
+	if got := b.Registry.Content("a"); got != "A" {
+		t.Errorf("the registry shows %q", got)
+	}
+}
