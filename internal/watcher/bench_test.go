@@ -224,11 +224,11 @@ func (l *term) round(scope component.Scope, seen ...component.Observation) {
 func (l *term) settled() {
 	l.t.Helper()
 	eventually(l.t, "everything to be decided and published", func() bool {
-		if l.to.lanes.Len() > 0 || l.undecided() || l.b.watcher.decided.len() > 0 {
+		if l.to.queue.Len() > 0 || l.undecided() || l.b.watcher.confirmed.len() > 0 {
 			return false
 		}
-		for _, n := range l.to.table.names() {
-			if !l.to.lanes.Idle(n) {
+		for _, n := range l.to.inventory.names() {
+			if !l.to.queue.Idle(n) {
 				return false
 			}
 		}
@@ -238,9 +238,9 @@ func (l *term) settled() {
 
 // undecided says whether something is absent that no decision was made about.
 func (l *term) undecided() bool {
-	l.to.table.mu.Lock()
-	defer l.to.table.mu.Unlock()
-	for _, e := range l.to.table.entries {
+	l.to.inventory.mu.Lock()
+	defer l.to.inventory.mu.Unlock()
+	for _, e := range l.to.inventory.entries {
 		if e.presence == absent {
 			return true
 		}
@@ -248,14 +248,14 @@ func (l *term) undecided() bool {
 	return false
 }
 
-func (d *decided) len() int {
+func (d *confirmedDeletions) len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.deletions)
 }
 
 // names lists every entry; a deletion of what was never seen has none and publishes nothing.
-func (t *table) names() []name {
+func (t *inventory) names() []name {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []name

@@ -4,10 +4,10 @@ import "sync"
 
 // decided are the deletions that the cluster reported or that a decision allowed, until they stand in the log. They outlive
 // a term: what was reported while NATS was away needs no approval afterwards.
-type decided struct {
-	mu        sync.Mutex
-	number    uint64
-	deletions map[name]deletion
+type confirmedDeletions struct {
+	mu         sync.Mutex
+	lastNumber uint64
+	deletions  map[name]deletion
 }
 
 type deletion struct {
@@ -16,26 +16,26 @@ type deletion struct {
 }
 
 // add returns the number of the deletion.
-func (d *decided) add(n name, uid digest) uint64 {
+func (d *confirmedDeletions) add(n name, uid digest) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.deletions == nil {
 		d.deletions = make(map[name]deletion)
 	}
-	d.number++
-	d.deletions[n] = deletion{d.number, uid}
-	return d.number
+	d.lastNumber++
+	d.deletions[n] = deletion{d.lastNumber, uid}
+	return d.lastNumber
 }
 
 // of returns the number of the component's deletion; 0 for none.
-func (d *decided) of(n name) uint64 {
+func (d *confirmedDeletions) number(n name) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.deletions[n].number
 }
 
 // done forgets a deletion that stands in the log.
-func (d *decided) done(n name, number uint64) {
+func (d *confirmedDeletions) published(n name, number uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.deletions[n].number == number {
@@ -44,14 +44,14 @@ func (d *decided) done(n name, number uint64) {
 }
 
 // void forgets the deletion of a component that was seen again.
-func (d *decided) void(n name) {
+func (d *confirmedDeletions) cancel(n name) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.deletions, n)
 }
 
 // keep forgets, at the start of a term, what is deleted by now or was created again.
-func (d *decided) keep(t *table) {
+func (d *confirmedDeletions) restrict(t *inventory) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for n, was := range d.deletions {

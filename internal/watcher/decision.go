@@ -15,25 +15,25 @@ import (
 // until the next decision: none of it is lost with a term, since it is absent still. Only fullSync calls it.
 func (p *publisher) decide(ctx context.Context, mark uint64) error {
 	select {
-	case <-p.missing: // answered by this
+	case <-p.decisionDue: // answered by this
 	default:
 	}
-	unlisted := p.waitingFor(mark)
-	listed := slices.DeleteFunc(slices.Clone(p.source.Scopes()), func(s component.Scope) bool {
+	unlisted := p.pendingScopes(mark)
+	listed := slices.DeleteFunc(slices.Clone(p.watcher.source.Scopes()), func(s component.Scope) bool {
 		return slices.ContainsFunc(unlisted, func(other component.Scope) bool { return other.String() == s.String() })
 	})
-	p.table.confine(listed)
-	missing, existing := p.table.tally(listed)
+	p.inventory.forgetAbsentOutside(listed)
+	missing, existing := p.inventory.tally(listed)
 	var going, asked []name // for certain, and subject to the limit
 	for _, n := range missing {
-		if p.decided.of(n) != 0 {
+		if p.watcher.confirmed.number(n) != 0 {
 			going = append(going, n)
 		} else {
 			asked = append(asked, n)
 		}
 	}
-	waits := p.judge(ctx, asked, existing-len(going))
-	p.hold(listed, unlisted, waits, asked)
+	waits := p.checkLimit(ctx, asked, existing-len(going))
+	p.recordDecision(listed, unlisted, waits, asked)
 	switch {
 	case waits == nil:
 		going = append(going, asked...)
@@ -41,20 +41,20 @@ func (p *publisher) decide(ctx context.Context, mark uint64) error {
 		return nil
 	}
 	for _, n := range going {
-		if err := p.letGo(ctx, n); err != nil {
+		if err := p.enqueueDeletion(ctx, n); err != nil {
 			return err
 		}
 	}
 	if len(going) > 0 {
-		p.log.Info().Int("components", len(going)).Int("of", existing).Msg("deletions detected by resync")
+		p.watcher.log.Info().Int("components", len(going)).Int("of", existing).Msg("deletions detected by resync")
 	}
 	return nil
 }
 
 // judge returns what has to be approved first: this cluster, where another one stands in the log under its name, or the
 // deletions; nil where everything may go.
-func (p *publisher) judge(ctx context.Context, gone []name, existing int) *prune.PendingDeletion {
-	place := "cluster " + p.cluster
+func (p *publisher) checkLimit(ctx context.Context, gone []name, existing int) *prune.PendingDeletion {
+	place := "cluster " + p.watcher.cluster
 	if change := p.clusterChange(); change != nil {
 		waits := prune.Changed(place, *change, p.keys(gone), existing)
 		if !p.approved(ctx, waits) {
@@ -64,7 +64,7 @@ func (p *publisher) judge(ctx context.Context, gone []name, existing int) *prune
 		p.clusterUID = change.Is
 		p.mu.Unlock()
 	}
-	waits := p.limit.Check(place, p.keys(gone), existing)
+	waits := p.watcher.limit.Check(place, p.keys(gone), existing)
 	if waits == nil || p.approved(ctx, waits) {
 		return nil
 	}
@@ -73,22 +73,22 @@ func (p *publisher) judge(ctx context.Context, gone []name, existing int) *prune
 
 // approved uses up the approval. Whether there is one is not known while NATS is away: then there is none.
 func (p *publisher) approved(ctx context.Context, waits *prune.PendingDeletion) bool {
-	approved, err := p.approvals.Consume(ctx, waits.ID)
+	approved, err := p.watcher.approvals.Consume(ctx, waits.ID)
 	if err != nil {
-		p.log.Warn().Err(err).Str("approval", waits.ID).Msg("cannot ask for the approval of deletions")
+		p.watcher.log.Warn().Err(err).Str("approval", waits.ID).Msg("cannot ask for the approval of deletions")
 		return false
 	}
 	if approved {
-		p.log.Info().Str("approval", waits.ID).Int("components", waits.Gone).Msg("approval used")
+		p.watcher.log.Info().Str("approval", waits.ID).Int("components", waits.Gone).Msg("approval used")
 	}
 	return approved
 }
 
 // hold notes the outcome of a decision, and logs what waits when that changes.
-func (p *publisher) hold(listed, unlisted []component.Scope, waits *prune.PendingDeletion, gone []name) {
+func (p *publisher) recordDecision(listed, unlisted []component.Scope, waits *prune.PendingDeletion, gone []name) {
 	p.mu.Lock()
-	before := p.waits
-	p.waits, p.listed, p.unlisted = waits, listed, nil
+	before := p.pending
+	p.pending, p.listed, p.unlisted = waits, listed, nil
 	for _, scope := range unlisted {
 		p.unlisted = append(p.unlisted, scope.String())
 	}
@@ -96,22 +96,22 @@ func (p *publisher) hold(listed, unlisted []component.Scope, waits *prune.Pendin
 	if again {
 		waits.Time = before.Time
 	}
-	p.touched.Store(true) // some may have been seen meanwhile
-	p.compared.Store(true)
-	told := p.told
-	p.told = ""
+	p.pendingChanged.Store(true) // some may have been seen meanwhile
+	p.decisionMade.Store(true)
+	told := p.loggedApproval
+	p.loggedApproval = ""
 	if waits != nil {
-		p.told = waits.ID
+		p.loggedApproval = waits.ID
 	}
 	p.mu.Unlock()
 	if waits == nil {
 		return
 	}
-	p.table.hold(gone)
+	p.inventory.markPending(gone)
 	if waits.ID == told {
 		return
 	}
-	line := p.log.Error().Str("approval", waits.ID).Int("components", waits.Gone).Int("of", waits.All).Strs("such_as", waits.Components)
+	line := p.watcher.log.Error().Str("approval", waits.ID).Int("components", waits.Gone).Int("of", waits.All).Strs("such_as", waits.Components)
 	if change := waits.ClusterChange; change != nil {
 		line.Str("was", change.Was).Str("is", change.Is).
 			Str("remedy", "check the kubeconfig and CLUSTER_NAME; if this cluster takes the place of the other, run ctl reconcile --approve "+waits.ID).
@@ -126,28 +126,28 @@ func (p *publisher) hold(listed, unlisted []component.Scope, waits *prune.Pendin
 func (p *publisher) pendingDeletion() *prune.PendingDeletion {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waits == nil || !p.touched.Swap(false) {
-		return p.waits
+	if p.pending == nil || !p.pendingChanged.Swap(false) {
+		return p.pending
 	}
-	names, existing := p.table.tally(p.listed)
-	since, change := p.waits.Time, p.waits.ClusterChange
+	names, existing := p.inventory.tally(p.listed)
+	since, change := p.pending.Time, p.pending.ClusterChange
 	switch {
 	case change != nil:
-		p.waits = prune.Changed(p.waits.Place, *change, p.keys(names), existing)
+		p.pending = prune.Changed(p.pending.Place, *change, p.keys(names), existing)
 	case len(names) == 0:
-		p.waits = nil
+		p.pending = nil
 		return nil
 	default:
-		p.waits = prune.Pending(p.waits.Place, p.keys(names), existing)
+		p.pending = prune.Pending(p.pending.Place, p.keys(names), existing)
 	}
-	p.waits.Time = since
-	return p.waits
+	p.pending.Time = since
+	return p.pending
 }
 
 // clusterChange tells that the source shows another cluster than the one that is published; nil where it does not, or where
 // one of both is not known. The first one that is known is taken at its word.
 func (p *publisher) clusterChange() *prune.ClusterChange {
-	is := p.source.Identity()
+	is := p.watcher.source.Identity()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.clusterUID == "" {
@@ -160,17 +160,17 @@ func (p *publisher) clusterChange() *prune.ClusterChange {
 }
 
 // letGo offers the deletion of an absent component, unless it was seen meanwhile.
-func (p *publisher) letGo(ctx context.Context, n name) error {
-	number := p.decided.of(n)
+func (p *publisher) enqueueDeletion(ctx context.Context, n name) error {
+	number := p.watcher.confirmed.number(n)
 	if number == 0 {
-		number = p.decided.add(n, p.table.get(n).uid)
+		number = p.watcher.confirmed.add(n, p.inventory.get(n).uid)
 	}
-	ticket, dropped := p.table.drop(n)
+	ticket, dropped := p.inventory.markDeleting(n)
 	if !dropped {
-		p.decided.done(n, number)
+		p.watcher.confirmed.published(n, number)
 		return nil
 	}
-	return p.offer(ctx, n, change{Event: event.Tombstone(p.key(n), "", "", time.Now()), ticket: ticket, decided: number, inferred: true, found: true})
+	return p.enqueue(ctx, n, change{Event: event.Tombstone(p.key(n), "", "", time.Now()), ticket: ticket, confirmation: number, inferred: true, bySync: true})
 }
 
 func (p *publisher) keys(names []name) []component.Key {

@@ -158,7 +158,7 @@ func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
 	const scopes, each = 20, 5
 	b := newBench(t)
 	b.namespaces(t, scopes)
-	b.watcher.late.silence = 20 * time.Millisecond
+	b.watcher.resyncLimits.silence = 20 * time.Millisecond
 	l := b.lead(t, b.log)
 	l.rounds(each)
 	l.settled()
@@ -170,7 +170,7 @@ func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
 		for _, part := range b.source.scopes[:ended] {
 			l.round(part)
 		}
-		eventually(t, "a decision", l.to.compared.Load)
+		eventually(t, "a decision", l.to.decisionMade.Load)
 		l.settled()
 		waits := b.waits(t)
 		if waits.Gone != each*ended || waits.All != each*ended || b.tombstones(t) != 0 {
@@ -374,7 +374,7 @@ func TestReportedDeletionsOutliveTheTerm(t *testing.T) {
 	if got := b.tombstones(t); got != 19 || heads["odacompns-1-c1"] != "A" {
 		t.Errorf("%d tombstones, want 18 that were reported and one that is absent: %v", got, heads)
 	}
-	if b.watcher.decided.len() != 0 {
+	if b.watcher.confirmed.len() != 0 {
 		t.Error("what stands in the log is still remembered")
 	}
 	_ = l.end()
@@ -437,13 +437,13 @@ func TestAScopeThatCannotBeListedHoldsUpNobody(t *testing.T) {
 	l.settled()
 	_ = l.end()
 
-	b.watcher.late = lateness{silence: 300 * time.Millisecond, known: time.Millisecond, limit: patience}
+	b.watcher.resyncLimits = resyncLimits{silence: 300 * time.Millisecond, unlisted: time.Millisecond, total: patience}
 	l = b.lead(t, b.log)
 	began := time.Now()
 	l.round(one, many("one", 0, 27)...)
 	failing := l.to.Begin(two)
 	l.show(failing, many("two", 0, 3)...)
-	eventually(t, "a decision", l.to.compared.Load)
+	eventually(t, "a decision", l.to.decisionMade.Load)
 	if took := time.Since(began); took < 300*time.Millisecond {
 		t.Errorf("the other scope was given up after %s", took)
 	}
@@ -453,7 +453,7 @@ func TestAScopeThatCannotBeListedHoldsUpNobody(t *testing.T) {
 	}
 	answer := l.asks()
 	l.refreshed()
-	b.watcher.late.silence = patience // which is not waited for again
+	b.watcher.resyncLimits.silence = patience // which is not waited for again
 	l.round(one, many("one", 0, 27)...)
 	if m := l.answered(answer); !slices.Equal(m.Unlisted, []string{"two"}) || m.Count != 57 || m.PendingDeletion != nil {
 		t.Errorf("marker %+v", m)
@@ -473,7 +473,7 @@ func TestAScopeThatCannotBeListedHoldsUpNobody(t *testing.T) {
 	eventually(t, "the marker", func() bool { all := b.markers(t); return len(all) == 2 && len(all[1].Unlisted) == 0 })
 	answer = l.asks() // and again it cannot: what is not known to be absent does not wait for an approval
 	l.refreshed()
-	b.watcher.late.silence = time.Millisecond
+	b.watcher.resyncLimits.silence = time.Millisecond
 	l.round(one, many("one", 0, 27)...)
 	if m := l.answered(answer); m.PendingDeletion != nil || m.Count != 57 {
 		t.Errorf("marker %+v", m)
@@ -489,23 +489,23 @@ func TestASlowScopeIsWaitedFor(t *testing.T) {
 			b := newBench(t)
 			one, two := scope(t, "one"), scope(t, "two")
 			b.source.scopes = []component.Scope{one, two}
-			b.watcher.late = lateness{silence: 500 * time.Millisecond, known: time.Millisecond, limit: patience}
+			b.watcher.resyncLimits = resyncLimits{silence: 500 * time.Millisecond, unlisted: time.Millisecond, total: patience}
 			if !ends {
-				b.watcher.late.limit = time.Second
+				b.watcher.resyncLimits.total = time.Second
 			}
 			l := b.lead(t, b.log)
 			l.round(one, many("one", 0, 3)...)
 			slow := l.to.Begin(two)
-			for began := time.Now(); time.Since(began) < 1500*time.Millisecond && !l.to.compared.Load(); {
+			for began := time.Now(); time.Since(began) < 1500*time.Millisecond && !l.to.decisionMade.Load(); {
 				l.show(slow, many("two", 0, 1)...)
 			}
-			if decided := l.to.compared.Load(); decided == ends {
+			if decided := l.to.decisionMade.Load(); decided == ends {
 				t.Fatalf("decided: %t", decided)
 			}
 			if err := l.to.End(l.ctx, slow, two, ""); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "a decision", l.to.compared.Load)
+			eventually(t, "a decision", l.to.decisionMade.Load)
 		})
 	}
 }
@@ -574,7 +574,7 @@ func TestADecisionNeverDeletesWhatCameAgain(t *testing.T) {
 			t.Fatalf("try %d: %d tombstones of components that exist", n, got)
 		}
 		for _, e := range b.events(t) {
-			if head := l.to.table.get(name{e.Key.Namespace, e.Key.Name}); head.sequence == e.Sequence && e.UID != again[slices.IndexFunc(again, func(o component.Observation) bool { return o.Name == e.Key.Name })].UID {
+			if head := l.to.inventory.get(name{e.Key.Namespace, e.Key.Name}); head.sequence == e.Sequence && e.UID != again[slices.IndexFunc(again, func(o component.Observation) bool { return o.Name == e.Key.Name })].UID {
 				t.Fatalf("try %d: the newest message of %s is of uid %s", n, e.Key.Name, e.UID)
 			}
 		}

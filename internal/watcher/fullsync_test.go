@@ -103,7 +103,7 @@ func (l *term) answered(answer <-chan result) event.Snapshot {
 		if r.err != nil {
 			l.t.Fatalf("full sync: %v", r.err)
 		}
-		return r.marker
+		return r.snapshot
 	case <-time.After(patience):
 		l.t.Fatal("no answer to the full sync")
 	}
@@ -512,10 +512,10 @@ func TestAFullSyncCorrects(t *testing.T) {
 			if got := l.fullSync(shows...); got.Published+got.Tombstoned != 0 || got.Digest != m.Digest {
 				t.Errorf("the next full sync found more: %+v", got)
 			}
-			if got := count(b.metrics.drift.WithLabelValues("upserted")); got != test.published {
+			if got := count(b.metrics.corrections.WithLabelValues("upserted")); got != test.published {
 				t.Errorf("%d upserts counted as corrections, want %d", got, test.published)
 			}
-			if got := count(b.metrics.drift.WithLabelValues("deleted")); got != test.tombstoned {
+			if got := count(b.metrics.corrections.WithLabelValues("deleted")); got != test.tombstoned {
 				t.Errorf("%d deletions counted as corrections, want %d", got, test.tombstoned)
 			}
 		})

@@ -32,7 +32,7 @@ func TestAnotherClusterUnderTheName(t *testing.T) {
 	l = b.lead(t, b.log)
 	here := append(many(ns, 0, 18), seen("new", "A"))
 	l.round(all, here...)
-	eventually(t, "a decision", l.to.compared.Load)
+	eventually(t, "a decision", l.to.decisionMade.Load)
 	l.observe(deleted("odacompns-1-c0"))
 	here = here[1:]
 	for range 2 {

@@ -111,7 +111,7 @@ func TestTableIsLean(t *testing.T) {
 		return stats.HeapAlloc
 	}
 	before := heap()
-	table := newTable()
+	table := newInventory()
 	for i := range count {
 		key := component.Key{Cluster: "east", Namespace: fmt.Sprintf("team-%d", i%20), Name: fmt.Sprintf("scale-%06d", i)}
 		table.published(event.Head{Key: key, Sequence: uint64(i + 1), Hash: component.Hash([]byte(key.Name)), UID: "6d9c3f6e-0000-4000-8000-" + key.Name})
@@ -129,7 +129,7 @@ func TestTableIsLean(t *testing.T) {
 func TestFullLanesHoldTheSourceBack(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.watcher.waiting = 3
+	b.watcher.maxWaiting = 3
 	log := tapped(b.log)
 	release := log.block()
 	defer release()
@@ -150,7 +150,7 @@ func TestFullLanesHoldTheSourceBack(t *testing.T) {
 		t.Fatalf("a fourth component was let in: %v", err)
 	default:
 	}
-	if got := l.to.lanes.Len(); got != 3 {
+	if got := l.to.queue.Len(); got != 3 {
 		t.Errorf("%d wait, want 3", got)
 	}
 	release()
@@ -167,7 +167,7 @@ func TestFullLanesHoldTheSourceBack(t *testing.T) {
 func TestHeldBackSourceIsFreedByTheEndOfTheTerm(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.watcher.waiting = 1
+	b.watcher.maxWaiting = 1
 	log := tapped(b.log)
 	release := log.block()
 	defer release()

@@ -11,19 +11,19 @@ import (
 
 // Metrics counts what the watcher publishes and what it does not.
 type Metrics struct {
-	published  *prometheus.CounterVec
-	suppressed prometheus.Counter
-	collapsed  prometheus.Counter
-	retried    prometheus.Counter
-	refused    prometheus.Counter
-	tooLarge   prometheus.Counter
-	purged     prometheus.Counter
-	lastSync   atomic.Int64 // when the last full sync ended, in Unix nanoseconds; 0 for never
-	syncTook   prometheus.Gauge
-	interval   prometheus.Gauge
-	cluster    *prometheus.GaugeVec
-	drift      *prometheus.CounterVec
-	term       atomic.Pointer[publisher] // the present one; nil while another watcher leads
+	published    *prometheus.CounterVec
+	suppressed   prometheus.Counter
+	collapsed    prometheus.Counter
+	retried      prometheus.Counter
+	conflicts    prometheus.Counter
+	tooLarge     prometheus.Counter
+	purged       prometheus.Counter
+	lastSync     atomic.Int64 // when the last full sync ended, in Unix nanoseconds; 0 for never
+	syncDuration prometheus.Gauge
+	interval     prometheus.Gauge
+	cluster      *prometheus.GaugeVec
+	corrections  *prometheus.CounterVec
+	term         atomic.Pointer[publisher] // the present one; nil while another watcher leads
 }
 
 // NewMetrics registers the watcher's metrics.
@@ -38,7 +38,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		suppressed: counter("odasync_events_suppressed_total", "Changes that left the normalized component as it was published."),
 		collapsed:  counter("odasync_events_collapsed_total", "Waiting changes replaced by a newer one before they were published."),
 		retried:    counter("odasync_publish_retries_total", "Publishes that failed and are tried again."),
-		refused:    counter("odasync_publish_conflicts_total", "Publishes refused because another message stood in the stream."),
+		conflicts:  counter("odasync_publish_conflicts_total", "Publishes refused because another message stood in the stream."),
 		tooLarge:   counter("odasync_events_too_large_total", "Components larger than the server's max_payload, not published."),
 	}
 	m.purged = counter("odasync_tombstones_purged_total", "Deleted components whose messages were removed after their retention.")
@@ -55,12 +55,12 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}
 		return 0
 	})
-	m.syncTook = gauge("odasync_full_sync_duration_seconds", "How long the last full sync took.")
+	m.syncDuration = gauge("odasync_full_sync_duration_seconds", "How long the last full sync took.")
 	m.interval = gauge("odasync_full_sync_interval_seconds", "The time between two full syncs that is configured; 0 for none.")
 	m.cluster = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "odasync_watcher_info", Help: "The name of the cluster that this watcher publishes, always 1.",
 	}, []string{"cluster_name"}) // Prometheus often sets a label cluster itself
-	m.drift = prometheus.NewCounterVec(prometheus.CounterOpts{
+	m.corrections = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "odasync_full_sync_corrections_total", Help: "Differences between the cluster and the stream that full syncs found.",
 	}, []string{"type"})
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -75,7 +75,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Name: "oda_collector_components_current", Help: "Components of the cluster that are published; 0 while another watcher leads.",
 	}, func() float64 {
 		if p := m.term.Load(); p != nil {
-			return float64(p.table.count())
+			return float64(p.inventory.count())
 		}
 		return 0
 	})
@@ -87,28 +87,28 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}
 		return 0
 	})
-	registry.MustRegister(current, leader, age, m.purged, pending, m.syncTook, m.interval, m.cluster, m.drift,
-		m.published, m.suppressed, m.collapsed, m.retried, m.refused, m.tooLarge)
+	registry.MustRegister(current, leader, age, m.purged, pending, m.syncDuration, m.interval, m.cluster, m.corrections,
+		m.published, m.suppressed, m.collapsed, m.retried, m.conflicts, m.tooLarge)
 	for _, kind := range []string{"upserted", "deleted"} {
 		m.published.WithLabelValues(kind)
-		m.drift.WithLabelValues(kind)
+		m.corrections.WithLabelValues(kind)
 	}
 	return m
 }
 
 // fullSynced shows the last full sync, which another watcher may have done; the zero marker stands for none.
-func (m *Metrics) fullSynced(last event.Snapshot) {
+func (m *Metrics) setLastSync(last event.Snapshot) {
 	if last.Time.IsZero() {
 		return
 	}
 	m.lastSync.Store(last.Time.UnixNano())
-	m.syncTook.Set(last.Seconds)
+	m.syncDuration.Set(last.Seconds)
 }
 
 // corrected counts what a full sync found.
-func (m *Metrics) corrected(by event.Snapshot) {
-	m.drift.WithLabelValues("upserted").Add(float64(by.Published))
-	m.drift.WithLabelValues("deleted").Add(float64(by.Tombstoned))
+func (m *Metrics) addCorrections(by event.Snapshot) {
+	m.corrections.WithLabelValues("upserted").Add(float64(by.Published))
+	m.corrections.WithLabelValues("deleted").Add(float64(by.Tombstoned))
 }
 
 func (m *Metrics) publishedEvent(e event.Event) {

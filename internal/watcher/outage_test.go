@@ -21,7 +21,7 @@ func TestServerAwayForAWhile(t *testing.T) {
 	}
 	l.observe(deleted("b"), seen("d", "1"), seen("d", "0"))
 	eventually(t, "publishes to fail", func() bool { return count(b.metrics.retried) > 3 })
-	if got := l.to.lanes.Len(); got > 4 {
+	if got := l.to.queue.Len(); got > 4 {
 		t.Errorf("%d wait, though only four components changed", got)
 	}
 	if got := count(b.metrics.collapsed); got < 100 {

@@ -48,7 +48,7 @@ func TestPublishesDifferencesOnly(t *testing.T) {
 			for _, o := range test.see {
 				l.observe(o)
 				l.settled()
-				eventually(t, "an unknown component's deletion to be looked at", func() bool { return l.to.lanes.Idle(nameOf(o)) })
+				eventually(t, "an unknown component's deletion to be looked at", func() bool { return l.to.queue.Idle(nameOf(o)) })
 			}
 			if diff := cmp.Diff(test.want, b.history(t)); diff != "" {
 				t.Errorf("messages (-want +got):\n%s", diff)

@@ -69,7 +69,7 @@ func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
 	if got := count(b.metrics.purged); got != 1 {
 		t.Errorf("%d purged", got)
 	}
-	for _, n := range l.to.table.names() {
+	for _, n := range l.to.inventory.names() {
 		if n.name == "old" {
 			t.Error("the table remembers what was purged")
 		}
@@ -78,8 +78,8 @@ func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
 	// The next message of the name is its first: it expects none before it.
 	l.observe(seen("old", "A"))
 	l.settled()
-	if got := b.heads(t)["old"]; got != "A" || count(b.metrics.refused) != 0 {
-		t.Errorf("created again: %q, %d publishes refused", got, count(b.metrics.refused))
+	if got := b.heads(t)["old"]; got != "A" || count(b.metrics.conflicts) != 0 {
+		t.Errorf("created again: %q, %d publishes refused", got, count(b.metrics.conflicts))
 	}
 }
 
@@ -94,8 +94,8 @@ func TestATermForgetsWhatAnEarlierOneDeleted(t *testing.T) {
 	l = b.lead(t, b.log)
 	l.round(scope(t, "all"))
 	l.fullSync()
-	if got := b.history(t); len(got) != 0 || len(l.to.table.names()) != 0 {
-		t.Errorf("messages %v, table %v", got, l.to.table.names())
+	if got := b.history(t); len(got) != 0 || len(l.to.inventory.names()) != 0 {
+		t.Errorf("messages %v, table %v", got, l.to.inventory.names())
 	}
 }
 
@@ -207,18 +207,18 @@ func TestAFailingPurgeIsTriedAtTheNextFullSync(t *testing.T) {
 
 // The heads are read while a publish without an answer may still arrive.
 func TestReadingTheLogDoesNotEndADoubt(t *testing.T) {
-	table := newTable()
+	table := newInventory()
 	key := component.Key{Namespace: ns, Name: "a"}
 	n := name{ns, "a"}
 	table.published(event.Head{Key: key, Sequence: 5, Hash: "A"})
-	table.unanswered(n)
-	table.scan()
-	table.scanned(event.Head{Key: key, Sequence: 5, Hash: "A"})
-	if !table.get(n).doubt {
+	table.markInDoubt(n)
+	table.beginRescan()
+	table.rescanned(event.Head{Key: key, Sequence: 5, Hash: "A"})
+	if !table.get(n).inDoubt {
 		t.Error("the message that was known before the publish says nothing about it")
 	}
-	table.scanned(event.Head{Key: key, Sequence: 6, Hash: "B"})
-	if got := table.get(n); got.doubt || got.hash != digestOf("B") {
+	table.rescanned(event.Head{Key: key, Sequence: 6, Hash: "B"})
+	if got := table.get(n); got.inDoubt || got.hash != digestOf("B") {
 		t.Errorf("entry %+v", got)
 	}
 }
@@ -263,11 +263,11 @@ func TestARestoredStreamIsNoticed(t *testing.T) {
 	log.mu.Lock()
 	log.heads = old
 	log.mu.Unlock()
-	if _, err := l.to.reread(l.ctx); err != nil {
+	if _, err := l.to.rescan(l.ctx); err != nil {
 		t.Fatal(err)
 	}
 	for _, h := range old {
-		if got := l.to.table.get(name{ns, h.Key.Name}); got.sequence != h.Sequence || !got.exists || got.hash != digestOf(h.Hash) {
+		if got := l.to.inventory.get(name{ns, h.Key.Name}); got.sequence != h.Sequence || !got.exists || got.hash != digestOf(h.Hash) {
 			t.Errorf("%s: the table holds %+v, the log %+v", h.Key.Name, got, h)
 		}
 	}

@@ -29,7 +29,7 @@ func digestOf(text string) (d digest) {
 type presence uint8
 
 const (
-	shown    presence = iota
+	present  presence = iota
 	absent            // a round has ended without it, and nothing is decided yet
 	pending           // absent, and its deletion waits for an approval
 	deleting          // its deletion is decided or was reported
@@ -38,70 +38,70 @@ const (
 // entry is what the watcher remembers of a component: its last message, and when it was last seen. There is one for each
 // component, so it is kept small.
 type entry struct {
-	sequence uint64 // of the last message; 0 when none was published
-	hash     digest // of the last message; zero for a tombstone
-	uid      digest
-	seen     uint32 // the newest round that had begun when the component was last seen; 0 once it is known to be gone
-	exists   bool   // the last message is not a tombstone
-	doubt    bool   // a later message may stand there: the answer to its publish was lost
-	read     bool   // the scan of the log that is under way has shown it, or it was published since
-	presence presence
+	sequence  uint64 // of the last message; 0 when none was published
+	hash      digest // of the last message; zero for a tombstone
+	uid       digest
+	seenIn    uint32 // the newest round that had begun when the component was last seen; 0 once it is known to be gone
+	exists    bool   // the last message is not a tombstone
+	inDoubt   bool   // a later message may stand there: the answer to its publish was lost
+	rescanned bool   // the scan of the log that is under way has shown it, or it was published since
+	presence  presence
 }
 
 // table is the published state of a cluster.
-type table struct {
+type inventory struct {
 	mu         sync.Mutex
-	round      uint32
+	generation uint32
 	ticket     uint64
 	entries    map[name]*entry
 	namespaces map[string]string // each once
 }
 
-func newTable() *table {
-	return &table{entries: make(map[name]*entry), namespaces: make(map[string]string)}
+func newInventory() *inventory {
+	return &inventory{entries: make(map[name]*entry), namespaces: make(map[string]string)}
 }
 
-func (t *table) len() int {
+func (t *inventory) len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.entries)
 }
 
 // published records a message that stands in the log. One that was known says nothing about whether a later one came.
-func (t *table) published(h event.Head) {
+func (t *inventory) published(h event.Head) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.at(name{h.Key.Namespace, h.Key.Name})
 	if h.Sequence > e.sequence {
-		e.follow(h)
+		e.set(h)
 	}
 }
 
 // reset makes the table follow a message even where it is older than what was known: the log says so.
-func (t *table) reset(h event.Head) {
+func (t *inventory) adopt(h event.Head) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.at(name{h.Key.Namespace, h.Key.Name}).follow(h)
+	t.at(name{h.Key.Namespace, h.Key.Name}).set(h)
 }
 
 // unanswered records that a publish failed and may have been stored all the same.
-func (t *table) unanswered(n name) {
+func (t *inventory) markInDoubt(n name) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.at(n).doubt = true
+	t.at(n).inDoubt = true
 }
 
-func (e *entry) follow(h event.Head) {
-	e.sequence, e.exists, e.doubt, e.read = h.Sequence, !h.Deleted, false, true
+func (e *entry) set(h event.Head) {
+	e.sequence, e.exists, e.inDoubt, e.rescanned = h.Sequence, !h.Deleted, false, true
 	e.hash, e.uid = digestOf(h.Hash), digestOf(h.UID)
 	if h.Deleted {
-		e.presence = shown // nothing is left to decide
+		e.presence = present // nothing is left to decide
 	}
 }
 
 // at returns the entry, which is created empty. A new one's name is copied: it may be part of a message, which would stay
 // in memory whole. The caller holds the lock.
-func (t *table) at(n name) *entry {
+func (t *inventory) at(n name) *entry {
 	e := t.entries[n]
 	if e == nil {
 		namespace, known := t.namespaces[n.namespace]
@@ -116,35 +116,35 @@ func (t *table) at(n name) *entry {
 }
 
 // begin opens a round.
-func (t *table) begin() uint64 {
+func (t *inventory) nextGeneration() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.round++
-	return uint64(t.round)
+	t.generation++
+	return uint64(t.generation)
 }
 
 // see notes that the component exists now. It returns the entry as it was, and a ticket: of two changes of a component, the
 // one with the higher ticket is the newer.
-func (t *table) see(n name) (before entry, ticket uint64) {
+func (t *inventory) see(n name) (before entry, ticket uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.at(n)
 	before = *e
-	e.seen, e.presence = t.round, shown
+	e.seenIn, e.presence = t.generation, present
 	t.ticket++
 	return before, t.ticket
 }
 
 // lose notes that the component was reported as deleted, which is absence only where now is absent. It returns what see
 // returns.
-func (t *table) lose(n name, now presence) (before entry, ticket uint64) {
+func (t *inventory) reportDeleted(n name, now presence) (before entry, ticket uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e := t.entries[n]; e != nil {
 		before = *e
-		e.seen, e.presence = 0, now
+		e.seenIn, e.presence = 0, now
 		if now == absent && !e.exists {
-			e.presence = shown
+			e.presence = present
 		}
 	}
 	t.ticket++
@@ -152,20 +152,20 @@ func (t *table) lose(n name, now presence) (before entry, ticket uint64) {
 }
 
 // drop notes that the deletion of an absent component is decided; false where it was seen meanwhile.
-func (t *table) drop(n name) (ticket uint64, dropped bool) {
+func (t *inventory) markDeleting(n name) (ticket uint64, dropped bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.entries[n]
-	if e == nil || e.presence == shown {
+	if e == nil || e.presence == present {
 		return 0, false
 	}
-	e.seen, e.presence = 0, deleting
+	e.seenIn, e.presence = 0, deleting
 	t.ticket++
 	return t.ticket, true
 }
 
 // get returns a copy of the entry.
-func (t *table) get(n name) entry {
+func (t *inventory) get(n name) entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e := t.entries[n]; e != nil {
@@ -176,14 +176,14 @@ func (t *table) get(n name) entry {
 
 // missed marks and lists what the round did not show of its scope, of what exists in the log or is on its way there, as busy
 // tells.
-func (t *table) missed(round uint64, scope component.Scope, busy func(name) bool) (missing []name) {
+func (t *inventory) markAbsent(round uint64, scope component.Scope, busy func(name) bool) (missing []name) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for n, e := range t.entries {
 		switch {
-		case !e.exists && e.seen == 0 || uint64(e.seen) >= round || !scope.Contains(n.namespace):
-		case !e.exists && !e.doubt && !busy(n):
-			e.seen, e.presence = 0, shown // such as one that could never be read: nothing is to be deleted
+		case !e.exists && e.seenIn == 0 || uint64(e.seenIn) >= round || !scope.Contains(n.namespace):
+		case !e.exists && !e.inDoubt && !busy(n):
+			e.seenIn, e.presence = 0, present // such as one that could never be read: nothing is to be deleted
 		default:
 			e.presence = absent
 			missing = append(missing, n)
@@ -193,7 +193,7 @@ func (t *table) missed(round uint64, scope component.Scope, busy func(name) bool
 }
 
 // tally lists what is absent in the scopes, decided about or not, and counts what exists there, in the log or as seen.
-func (t *table) tally(listed []component.Scope) (missing []name, existing int) {
+func (t *inventory) tally(listed []component.Scope) (missing []name, existing int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	within := t.within(listed)
@@ -203,7 +203,7 @@ func (t *table) tally(listed []component.Scope) (missing []name, existing int) {
 		case e.presence == absent || e.presence == pending:
 			missing = append(missing, n)
 			existing++
-		case e.presence == shown && (e.exists || e.seen > 0):
+		case e.presence == present && (e.exists || e.seenIn > 0):
 			existing++
 		}
 	}
@@ -211,19 +211,19 @@ func (t *table) tally(listed []component.Scope) (missing []name, existing int) {
 }
 
 // confine notes that nothing is known to be absent but in the scopes.
-func (t *table) confine(listed []component.Scope) {
+func (t *inventory) forgetAbsentOutside(listed []component.Scope) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	within := t.within(listed)
 	for n, e := range t.entries {
 		if !within[n.namespace] && (e.presence == absent || e.presence == pending) {
-			e.presence = shown
+			e.presence = present
 		}
 	}
 }
 
 // within tells of each namespace whether the scopes have it. The caller holds the lock.
-func (t *table) within(scopes []component.Scope) map[string]bool {
+func (t *inventory) within(scopes []component.Scope) map[string]bool {
 	within := make(map[string]bool, len(t.namespaces))
 	for namespace := range t.namespaces {
 		for _, scope := range scopes {
@@ -234,7 +234,7 @@ func (t *table) within(scopes []component.Scope) map[string]bool {
 }
 
 // hold notes that the deletion of absent components waits for an approval.
-func (t *table) hold(names []name) {
+func (t *inventory) markPending(names []name) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, n := range names {
@@ -245,67 +245,67 @@ func (t *table) hold(names []name) {
 }
 
 // mark is the round that began last.
-func (t *table) mark() uint64 {
+func (t *inventory) lastGeneration() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return uint64(t.round)
+	return uint64(t.generation)
 }
 
 // scan begins a scan of the log: nothing is read yet.
-func (t *table) scan() {
+func (t *inventory) beginRescan() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, e := range t.entries {
-		e.read = false
+		e.rescanned = false
 	}
 }
 
 // scanned takes a head of the scan. It returns false where the head is older than what was known before the scan, as where
 // the stream was restored from a backup; a newer one may still come.
-func (t *table) scanned(h event.Head) bool {
+func (t *inventory) rescanned(h event.Head) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.at(name{h.Key.Namespace, h.Key.Name})
 	if h.Sequence > e.sequence {
-		e.follow(h)
+		e.set(h)
 	}
-	e.read = e.read || h.Sequence == e.sequence
-	return e.read
+	e.rescanned = e.rescanned || h.Sequence == e.sequence
+	return e.rescanned
 }
 
 // lost ends a scan: messages that were known and that the scan did not show are no longer in the log, where the older ones
 // are then the last. It calls each with what was known.
-func (t *table) lost(older map[name]event.Head, each func(n name, sequence uint64)) {
+func (t *inventory) endRescan(older map[name]event.Head, each func(n name, sequence uint64)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for n, e := range t.entries {
-		if e.sequence == 0 || e.read {
+		if e.sequence == 0 || e.rescanned {
 			continue
 		}
 		each(n, e.sequence)
-		e.sequence, e.exists, e.hash, e.uid, e.presence = 0, false, digest{}, digest{}, shown
+		e.sequence, e.exists, e.hash, e.uid, e.presence = 0, false, digest{}, digest{}, present
 		if h, found := older[n]; found {
-			e.follow(h)
+			e.set(h)
 		}
 	}
 }
 
 // purgeable says whether the component's last message is still that tombstone, and nobody has seen it since.
-func (t *table) purgeable(n name, sequence uint64) bool {
+func (t *inventory) purgeable(n name, sequence uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.entries[n]
-	return e != nil && e.sequence == sequence && !e.exists && !e.doubt && e.seen == 0
+	return e != nil && e.sequence == sequence && !e.exists && !e.inDoubt && e.seenIn == 0
 }
 
 // forget drops a component whose messages were purged up to the sequence.
-func (t *table) forget(n name, sequence uint64) {
+func (t *inventory) purged(n name, sequence uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.entries[n]
 	switch {
 	case e == nil || e.sequence != sequence:
-	case e.seen == 0:
+	case e.seenIn == 0:
 		delete(t.entries, n)
 	default: // it came again meanwhile: the next message is the first
 		e.sequence = 0
@@ -313,7 +313,7 @@ func (t *table) forget(n name, sequence uint64) {
 }
 
 // count tells how many components exist in the log.
-func (t *table) count() int {
+func (t *inventory) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	count := 0
@@ -327,7 +327,7 @@ func (t *table) count() int {
 
 // digest sums up what exists: how many, a hash over keys and contents, and the newest sequence. The hash is the sum of one
 // for each component, so that it needs no order.
-func (t *table) digest() (count int, digest string, sequence uint64) {
+func (t *inventory) digest() (count int, digest string, sequence uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var total [4]uint64
@@ -352,7 +352,7 @@ func (t *table) digest() (count int, digest string, sequence uint64) {
 }
 
 // existing lists the namespace's components that exist in the log; of every namespace where it is empty.
-func (t *table) existing(namespace string) []name {
+func (t *inventory) existing(namespace string) []name {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []name

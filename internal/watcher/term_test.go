@@ -45,8 +45,8 @@ func TestLateLeader(t *testing.T) {
 			if diff := cmp.Diff(test.want, of("a", b.history(t))); diff != "" {
 				t.Errorf("messages (-want +got):\n%s", diff)
 			}
-			if got := count(b.metrics.refused) == 0; got != test.same {
-				t.Errorf("%d refused publishes counted", count(b.metrics.refused))
+			if got := count(b.metrics.conflicts) == 0; got != test.same {
+				t.Errorf("%d refused publishes counted", count(b.metrics.conflicts))
 			}
 		})
 		if test.same {
@@ -190,7 +190,7 @@ func TestLeadFinishesWhatIsBeingPublished(t *testing.T) {
 	eventually(t, "both publishes to be under way", func() bool { return log.blocked() == 2 })
 	l.observe(seen("a", "B")) // only waits
 	l.stop()
-	eventually(t, "the waiting one to be let go", func() bool { return l.to.lanes.Len() == 0 })
+	eventually(t, "the waiting one to be let go", func() bool { return l.to.queue.Len() == 0 })
 	select {
 	case <-l.done:
 		t.Fatal("Lead returned with publishes under way")
@@ -246,7 +246,7 @@ func TestWhyATermEnds(t *testing.T) {
 func TestDeletedStreamEndsTheTermWhenNothingChanges(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.watcher.checking = 10 * time.Millisecond
+	b.watcher.checkInterval = 10 * time.Millisecond
 	l := b.lead(t, b.log)
 	l.round(scope(t, "all"), seen("a", "A"))
 	l.settled()

@@ -15,11 +15,11 @@ import (
 // change is an event on its way into the log.
 type change struct {
 	event.Event
-	ticket   uint64 // as the table gives it
-	decided  uint64 // the number of the deletion
-	inferred bool   // a deletion that follows from absence: void once the component is seen
-	found    bool   // by a comparison
-	tries    int    // to publish it, ended or under way
+	ticket       uint64 // as the table gives it
+	confirmation uint64 // the number of the deletion
+	inferred     bool   // a deletion that follows from absence: void once the component is seen
+	bySync       bool   // by a comparison
+	attempts     int    // to publish it, ended or under way
 }
 
 func (c change) olderThan(other change) bool { return c.ticket < other.ticket }
@@ -27,28 +27,28 @@ func (c change) olderThan(other change) bool { return c.ticket < other.ticket }
 // send is Log.Publish in a span of its own, which the message names for those who go on from it. A first try begins the
 // trace, at the time when the change was seen; a further one goes on from the first. sent is the context of the span, for the log.
 func (p *publisher) send(ctx context.Context, c *change, expected uint64) (sent context.Context, sequence uint64, err error) {
-	c.tries++
-	if p.tracer == nil {
-		sequence, err = p.to.Publish(ctx, c.Event, expected)
+	c.attempts++
+	if p.watcher.tracer == nil {
+		sequence, err = p.stream.Publish(ctx, c.Event, expected)
 		return ctx, sequence, err
 	}
 	began := time.Time{} // now
-	if c.tries == 1 {
+	if c.attempts == 1 {
 		began = c.Time
 	}
-	ctx, span := p.tracer.Begin(ctx, c.Trace, "publish "+event.ComponentPrefix, trace.SpanKindProducer, began)
+	ctx, span := p.watcher.tracer.Begin(ctx, c.Trace, "publish "+event.ComponentPrefix, trace.SpanKindProducer, began)
 	defer span.End()
 	e := c.Event
 	e.Trace = tracing.Carried(ctx)
-	if c.tries == 1 {
+	if c.attempts == 1 {
 		c.Trace = e.Trace
 	}
 	if span.Recording() {
-		describe(span, e, c.tries, expected)
+		describe(span, e, c.attempts, expected)
 	}
-	sequence, err = p.to.Publish(ctx, e, expected)
+	sequence, err = p.stream.Publish(ctx, e, expected)
 	if err != nil {
-		span.Fail(p.kindOf(err), err.Error())
+		span.Fail(p.errorType(err), err.Error())
 	} else if span.Recording() {
 		span.Set(attribute.Int64("odasync.seq", int64(sequence)))
 	}
@@ -68,8 +68,8 @@ func describe(span tracing.Span, e event.Event, try int, expected uint64) {
 }
 
 // kindOf is a word for what kept an event from the log.
-func (p *publisher) kindOf(err error) string {
-	if _, superseded := p.sorts.Superseded(err); superseded {
+func (p *publisher) errorType(err error) string {
+	if _, superseded := p.watcher.publishErrors.Superseded(err); superseded {
 		return "superseded"
 	}
 	return tracing.Kind(err)

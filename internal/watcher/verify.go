@@ -19,7 +19,7 @@ var (
 )
 
 // verifyTries bounds how often a verification follows newer messages; each of them is applied anyway.
-const verifyTries = 5
+const verifyAttempts = 5
 
 // Verify publishes the newest event of a component again, marked so that the syncers compare the registry with it;
 // without a name, of every existing component of the namespace, or of all without a namespace. It returns how many it
@@ -38,7 +38,7 @@ func (w *Watcher) Verify(ctx context.Context, namespace, component string) (int,
 	var published atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(publishers)
-	for _, n := range p.table.existing(namespace) {
+	for _, n := range p.inventory.existing(namespace) {
 		group.Go(func() error {
 			err := p.verify(ctx, n)
 			if err == nil {
@@ -56,26 +56,26 @@ func (w *Watcher) Verify(ctx context.Context, namespace, component string) (int,
 
 // verify repeats the newest message. It adds nothing of its own: where a newer one comes in between, that is repeated.
 func (p *publisher) verify(ctx context.Context, n name) error {
-	for range verifyTries {
-		e, found, err := p.to.Newest(ctx, p.key(n))
+	for range verifyAttempts {
+		e, found, err := p.stream.Newest(ctx, p.key(n))
 		if err != nil {
 			return err
 		}
 		if !found {
 			return fmt.Errorf("%s/%s: %w", n.namespace, n.name, ErrUnknown)
 		}
-		if !p.fresh() {
+		if !p.watcher.fresh() {
 			return errNotLeading
 		}
 		follows := e.Sequence
 		e.Verify, e.Time, e.Trace = true, time.Now(), event.Trace{}
 		_, sequence, err := p.send(ctx, &change{Event: e}, follows)
 		if err == nil {
-			p.table.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
-			p.metrics.publishedEvent(e)
+			p.inventory.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
+			p.watcher.metrics.publishedEvent(e)
 			return nil
 		}
-		if _, superseded := p.sorts.Superseded(err); !superseded {
+		if _, superseded := p.watcher.publishErrors.Superseded(err); !superseded {
 			return err
 		}
 	}

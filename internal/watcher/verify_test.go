@@ -63,7 +63,7 @@ func TestVerifyRepeatsTheNewestEvents(t *testing.T) {
 			// The table has followed: what comes next is not refused, and what changes nothing is not published.
 			l.round(all, seen("a", "A3"), seen("b", "B"), seenIn("other", "c", "C"))
 			l.settled()
-			if got := count(b.metrics.refused); got != 0 {
+			if got := count(b.metrics.conflicts); got != 0 {
 				t.Errorf("%d refused", got)
 			}
 			want := map[string]string{"a": "A3", "b": "B", "c": "C", "d": gone}

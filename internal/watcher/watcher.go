@@ -95,7 +95,7 @@ func (c Config) Validate() error {
 }
 
 // checkInterval is how often a term looks whether the log still stands.
-const checkInterval = 10 * time.Second
+const logCheckInterval = 10 * time.Second
 
 // publishers is how many publishes may be under way, each of another component.
 const publishers = 64
@@ -105,22 +105,22 @@ const maxWaiting = 4096
 
 // Watcher publishes the differences between a source and a log. Its leader calls Lead for each term.
 type Watcher struct {
-	cluster   string
-	interval  time.Duration // between two full syncs; 0 for none
-	retention time.Duration // of tombstones
-	limit     prune.Config
-	source    Source
-	sorts     PublishErrors
-	fresh     func() bool
-	metrics   *Metrics
-	tracer    *tracing.Tracer // nil for no tracing
-	log       zerolog.Logger
-	approvals Approvals     // of the present term
-	waiting   int           // how many components may wait to be published before the source is held back
-	checking  time.Duration // checkInterval, but in tests
-	late      lateness
-	term      atomic.Pointer[publisher] // nil while not leading
-	decided   decided
+	cluster       string
+	interval      time.Duration // between two full syncs; 0 for none
+	retention     time.Duration // of tombstones
+	limit         prune.Config
+	source        Source
+	publishErrors PublishErrors
+	fresh         func() bool
+	metrics       *Metrics
+	tracer        *tracing.Tracer // nil for no tracing
+	log           zerolog.Logger
+	approvals     Approvals     // of the present term
+	maxWaiting    int           // how many components may wait to be published before the source is held back
+	checkInterval time.Duration // checkInterval, but in tests
+	resyncLimits  resyncLimits
+	term          atomic.Pointer[publisher] // nil while not leading
+	confirmed     confirmedDeletions
 }
 
 // New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
@@ -130,8 +130,8 @@ func New(cfg Config, limit prune.Config, source Source, sorts PublishErrors, fre
 	metrics.interval.Set(time.Duration(cfg.Interval).Seconds())
 	return &Watcher{
 		cluster: cfg.ClusterName, interval: time.Duration(cfg.Interval), retention: time.Duration(cfg.Retention), limit: limit,
-		source: source, sorts: sorts, fresh: fresh, metrics: metrics, tracer: tracer, checking: checkInterval, late: defaultLateness(),
-		log: log.With().Str("cluster", cfg.ClusterName).Logger(), waiting: maxWaiting,
+		source: source, publishErrors: sorts, fresh: fresh, metrics: metrics, tracer: tracer, checkInterval: logCheckInterval, resyncLimits: defaultResyncLimits(),
+		log: log.With().Str("cluster", cfg.ClusterName).Logger(), maxWaiting: maxWaiting,
 	}
 }
 
@@ -143,25 +143,25 @@ var errSourceEnded = errors.New("the source stopped watching without a reason")
 func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error {
 	w.approvals = approvals
 	started := time.Now()
-	table := newTable()
+	table := newInventory()
 	if err := log.Heads(ctx, w.cluster, table.published); err != nil {
 		return err
 	}
-	w.decided.keep(table)
+	w.confirmed.restrict(table)
 	p := newPublisher(w, log, table)
-	if err := p.readLastMark(ctx); err != nil {
+	if err := p.readLastSnapshot(ctx); err != nil {
 		return err
 	}
 	w.log.Info().Int("published", table.len()).Dur("took", time.Since(started)).Msg("leading: read the published state")
 	w.metrics.term.Store(p)
 	defer w.metrics.term.Store(nil)
 	w.term.Store(p)
-	defer close(p.over)
+	defer close(p.ended)
 	defer w.term.Store(nil)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.run(ctx) })
-	group.Go(func() error { return w.stands(ctx, log) })
+	group.Go(func() error { return w.checkLog(ctx, log) })
 	group.Go(func() error { return p.fullSync(ctx) })
 	group.Go(func() error {
 		err := w.source.Watch(ctx, p)
@@ -182,8 +182,8 @@ func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error 
 
 // stands ends the term when the log is gone: with nothing to publish nobody else would notice, and only a new term fills
 // it again.
-func (w *Watcher) stands(ctx context.Context, log Log) error {
-	ticker := time.NewTicker(w.checking)
+func (w *Watcher) checkLog(ctx context.Context, log Log) error {
+	ticker := time.NewTicker(w.checkInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -191,7 +191,7 @@ func (w *Watcher) stands(ctx context.Context, log Log) error {
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		if err := log.Check(ctx); errors.Is(err, w.sorts.LogMissing) {
+		if err := log.Check(ctx); errors.Is(err, w.publishErrors.LogMissing) {
 			return err
 		}
 	}
@@ -200,7 +200,7 @@ func (w *Watcher) stands(ctx context.Context, log Log) error {
 // Check says why changes do not reach the log; nil while they do, and while not leading.
 func (w *Watcher) Check() error {
 	if p := w.term.Load(); p != nil && p.failing() {
-		return fmt.Errorf("publish to the stream: %w", p.away.Err())
+		return fmt.Errorf("publish to the stream: %w", p.publishing.Err())
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func (w *Watcher) Check() error {
 // Synced says whether this process leads and has compared every scope once, but for those that could not be listed.
 func (w *Watcher) Synced() bool {
 	p := w.term.Load()
-	return p != nil && (p.compared.Load() || len(p.waitingFor(0)) == 0)
+	return p != nil && (p.decisionMade.Load() || len(p.pendingScopes(0)) == 0)
 }
 
 // Unlisted are the scopes that the last comparison could not list; none while not leading.
