@@ -1,17 +1,17 @@
 package refregistry_test
 
 import (
-	"odasync/internal/refregistry"
-
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"odasync/internal/refregistry"
 )
 
-// The benchmarks call the handler without a network: what is left of a request
-// is the registry's own share.
+// serveOnce calls the handler without a network, so that the benchmarks measure
+// only the registry.
 func serveOnce(b *testing.B, s *refregistry.Server, want int, method, path, body string) {
 	b.Helper()
 	rec := httptest.NewRecorder()
@@ -35,7 +35,7 @@ func filled(b *testing.B, components int) *refregistry.Server {
 	return s
 }
 
-func BenchmarkPageOfThousandComponents(b *testing.B) {
+func BenchmarkServer_PageOf1000Components(b *testing.B) {
 	for _, total := range []int{1000, 100_000} {
 		b.Run(fmt.Sprintf("of %d", total), func(b *testing.B) {
 			s := filled(b, total)
@@ -47,7 +47,7 @@ func BenchmarkPageOfThousandComponents(b *testing.B) {
 	}
 }
 
-func BenchmarkCreateAPI(b *testing.B) {
+func BenchmarkServer_CreateAPI(b *testing.B) {
 	s := filled(b, 1)
 	for b.Loop() {
 		serveOnce(b, s, http.StatusCreated, "POST", "/exposed-apis/",
@@ -55,15 +55,15 @@ func BenchmarkCreateAPI(b *testing.B) {
 	}
 }
 
-func BenchmarkUpdateComponent(b *testing.B) {
+func BenchmarkServer_UpdateComponent(b *testing.B) {
 	s := filled(b, 10_000)
 	for b.Loop() {
 		serveOnce(b, s, http.StatusOK, "PUT", "/components/5000", `{"label_ids":[1,2,3]}`)
 	}
 }
 
-// The page works on everything that there is.
-func BenchmarkPageForPeople(b *testing.B) {
+// The page reads the whole content.
+func BenchmarkServer_WebPage(b *testing.B) {
 	for _, total := range []int{200, 100_000} {
 		s := filled(b, total)
 		for name, query := range map[string]string{"all": "", "search": "?q=component-1+key-3"} {

@@ -1,19 +1,19 @@
 package refregistry_test
 
 import (
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
 )
 
-// Racing creators of one pair or name: exactly one wins, as in a database
-// with transactions.
-func TestConcurrentCreatorsOfOneThing(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+// TestServer_ConcurrentCreatorsOfOneItem races creators of one pair or name:
+// exactly one succeeds, as in a database with transactions.
+func TestServer_ConcurrentCreatorsOfOneItem(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Registry("self")
 	tests := []struct{ name, path, body string }{
 		{"label", "/labels/", `{"key":"team","value":"blue"}`},
@@ -22,7 +22,7 @@ func TestConcurrentCreatorsOfOneThing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var created, refused atomic.Int32
+			var created, failed atomic.Int32
 			var creators sync.WaitGroup
 			for range 8 {
 				creators.Go(func() {
@@ -32,19 +32,20 @@ func TestConcurrentCreatorsOfOneThing(t *testing.T) {
 					case res.Status == 201:
 						created.Add(1)
 					case res.Status == 400:
-						refused.Add(1)
+						failed.Add(1)
 					}
 				})
 			}
 			creators.Wait()
-			refregistrytest.Same(t, [2]int32{1, 7}, [2]int32{created.Load(), refused.Load()})
+			registrytest.Same(t, [2]int32{1, 7}, [2]int32{created.Load(), failed.Load()})
 		})
 	}
 }
 
-// Everything at once; the race detector and the final content judge it.
-func TestConcurrentUse(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{ShuffleLists: true, RecordHistory: true})
+// TestServer_ConcurrentUse runs all operations concurrently, and checks the
+// final content; make test adds the race detector.
+func TestServer_ConcurrentUse(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{ShuffleLists: true, RecordHistory: true})
 	c.Label("team", "blue")
 	c.Label("team", "red")
 	c.Registry("self")
@@ -74,10 +75,10 @@ func TestConcurrentUse(t *testing.T) {
 	all.Wait()
 	left := workers * rounds * 2 / 3
 	got := s.Snapshot()
-	refregistrytest.Same(t, [2]int{left, left}, [2]int{len(got.Components), len(got.APIs)})
+	registrytest.Same(t, [2]int{left, left}, [2]int{len(got.Components), len(got.APIs)})
 	for _, component := range got.Components {
-		refregistrytest.Same(t, map[string]string{"team": "red"}, component.Labels)
+		registrytest.Same(t, map[string]string{"team": "red"}, component.Labels)
 	}
-	refregistrytest.Same(t, 3+workers*rounds*4+workers*rounds/3*2, len(s.History()))
-	refregistrytest.Same(t, workers*rounds, s.Requests()["POST /components/"])
+	registrytest.Same(t, 3+workers*rounds*4+workers*rounds/3*2, len(s.History()))
+	registrytest.Same(t, workers*rounds, s.Requests()["POST /components/"])
 }

@@ -1,5 +1,5 @@
 // Package refregistry is a reference Component Registry: an HTTP server that
-// behaves as the deployed services do, for tests and for trying odasync.
+// behaves like the deployed services, for tests and for trying odasync.
 //
 // # Guarantees
 //

@@ -20,7 +20,7 @@ const (
 type Write struct {
 	v1.Write
 	// Time is when the change took effect in the store. History is in that
-	// order, which tells a stale write from a late answer.
+	// order, which distinguishes a stale write from a late answer.
 	Time time.Time
 	// Writer identifies the sender of the request: the user of HTTP Basic, which
 	// is not checked without an API key, and the client's address.
@@ -32,7 +32,7 @@ type Write struct {
 	Start, End time.Time
 }
 
-// Overlaps says whether both requests were in progress at the same time. A
+// Overlaps reports whether both requests were in progress at the same time. A
 // write without an End still is.
 func (w Write) Overlaps(other Write) bool {
 	return (other.End.IsZero() || w.Start.Before(other.End)) && (w.End.IsZero() || other.Start.Before(w.End))

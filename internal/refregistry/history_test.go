@@ -1,22 +1,21 @@
 package refregistry_test
 
 import (
-	"odasync/internal/refregistry/faults"
-	v1 "odasync/internal/refregistry/v1"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
+	v1 "odasync/internal/refregistry/v1"
 )
 
-func TestHistoryRecordsWhatTookEffect(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+func TestHistory_RecordsWhatTookEffect(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
 	c.Seed()
 	before := len(s.History())
 	for _, w := range [][3]string{
@@ -29,7 +28,7 @@ func TestHistoryRecordsWhatTookEffect(t *testing.T) {
 		{"DELETE", "/components/1", ""},
 		{"DELETE", "/registries/2", ""},
 		{"DELETE", "/labels/1", ""},
-		// These change nothing.
+		// The following change nothing.
 		{"GET", "/labels/", ""},
 		{"POST", "/registries/", `{"name":"self","type":"self","url":"u"}`},
 		{"DELETE", "/components/9", ""},
@@ -53,7 +52,7 @@ func TestHistoryRecordsWhatTookEffect(t *testing.T) {
 	for _, w := range writes[before:] {
 		got = append(got, w.Write)
 	}
-	refregistrytest.Same(t, want, got)
+	registrytest.Same(t, want, got)
 	for i, w := range writes {
 		if w.Start.After(w.Time) || w.Time.After(w.End) {
 			t.Errorf("write %d: start %v, time %v and end %v are not in order", i, w.Start, w.Time, w.End)
@@ -64,9 +63,9 @@ func TestHistoryRecordsWhatTookEffect(t *testing.T) {
 	}
 }
 
-// TestHistoryNamesTheWriter tells writers apart by the user that they give, and by their connections.
-func TestHistoryNamesTheWriter(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+// TestHistory_NamesTheWriter distinguishes writers by the user that they send, and by their connections.
+func TestHistory_NamesTheWriter(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
 	for i, user := range []string{"", "syncer-1"} {
 		req := c.Request("POST", "/labels/", fmt.Sprintf(`{"key":"colour","value":"%d"}`, i))
 		if user != "" {
@@ -77,7 +76,7 @@ func TestHistoryNamesTheWriter(t *testing.T) {
 		}
 	}
 	writes := s.History()
-	refregistrytest.Same(t, 2, len(writes))
+	registrytest.Same(t, 2, len(writes))
 	for i, want := range []string{"127.0.0.1:", "syncer-1 at 127.0.0.1:"} {
 		if got := writes[i].Writer; !strings.HasPrefix(got, want) || strings.Contains(got, "secret") {
 			t.Errorf("writer %d is %q, want %q and a port", i, got, want)
@@ -85,22 +84,22 @@ func TestHistoryNamesTheWriter(t *testing.T) {
 	}
 }
 
-func TestHistoryIsOff(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{})
+func TestHistory_IsOff(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
-	refregistrytest.Same(t, 0, len(s.History()))
+	registrytest.Same(t, 0, len(s.History()))
 }
 
-// A writer that was held up takes effect after a later one, with older
-// content: the history shows the overlap and the order.
-func TestHistoryShowsAStaleWrite(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+// TestHistory_ShowsAStaleWrite delays a write until a later one has taken
+// effect: the history has the overlap and the order.
+func TestHistory_ShowsAStaleWrite(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
 	c.Seed()
 	before := len(s.History())
-	held, struck := make(chan struct{}), make(chan struct{})
+	held, injected := make(chan struct{}), make(chan struct{})
 	s.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Header.Get("Held") != "" {
-			close(struck)
+			close(injected)
 			<-held
 		}
 		return nil
@@ -113,7 +112,7 @@ func TestHistoryShowsAStaleWrite(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	<-struck
+	<-injected
 	c.Expect(200, "PUT", "/components/1", `{"label_ids":[2]}`)
 	close(held)
 	older.Wait()
@@ -121,8 +120,8 @@ func TestHistoryShowsAStaleWrite(t *testing.T) {
 	if len(writes) != 2 {
 		t.Fatalf("%d writes, want 2", len(writes))
 	}
-	refregistrytest.Same(t, `{"label_ids":[2]}`, string(writes[0].Body))
-	refregistrytest.Same(t, `{"label_ids":[1]}`, string(writes[1].Body))
+	registrytest.Same(t, `{"label_ids":[2]}`, string(writes[0].Body))
+	registrytest.Same(t, `{"label_ids":[1]}`, string(writes[1].Body))
 	if !writes[0].Overlaps(writes[1]) || !writes[1].Overlaps(writes[0]) {
 		t.Error("the writes are not shown as overlapping")
 	}
@@ -131,7 +130,7 @@ func TestHistoryShowsAStaleWrite(t *testing.T) {
 	}
 }
 
-func TestOverlaps(t *testing.T) {
+func TestWrite_Overlaps(t *testing.T) {
 	at := func(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
 	a := refregistry.Write{Start: at(10), End: at(20)}
 	tests := []struct {

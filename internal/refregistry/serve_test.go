@@ -1,11 +1,6 @@
 package refregistry_test
 
 import (
-	"odasync/internal/refregistry/faults"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"bytes"
 	"context"
 	"errors"
@@ -16,6 +11,10 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 )
 
 func listen(t *testing.T) net.Listener {
@@ -27,9 +26,9 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// serve runs Serve and returns a client of it and its end. Reading the log
-// before the end would be a race.
-func serve(t *testing.T, s *refregistry.Server) (c *refregistrytest.Client, stop func(), end <-chan error, log *bytes.Buffer) {
+// serve runs Serve and returns a client and the end of Serve. The log may be
+// read only after the end.
+func serve(t *testing.T, s *refregistry.Server) (c *registrytest.Client, stop func(), end <-chan error, log *bytes.Buffer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -38,7 +37,7 @@ func serve(t *testing.T, s *refregistry.Server) (c *refregistrytest.Client, stop
 	go func() { done <- refregistry.Serve(ctx, l, s, zerolog.New(log)) }()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &refregistrytest.Client{TB: t, URL: "http://" + l.Addr().String(), HTTP: &http.Client{Transport: transport}}, cancel, done, log
+	return &registrytest.Client{TB: t, URL: "http://" + l.Addr().String(), HTTP: &http.Client{Transport: transport}}, cancel, done, log
 }
 
 func awaitEnd(t *testing.T, end <-chan error) error {
@@ -52,7 +51,7 @@ func awaitEnd(t *testing.T, end <-chan error) error {
 	}
 }
 
-func TestServeUntilTheContextEnds(t *testing.T) {
+func TestServe_UntilTheContextEnds(t *testing.T) {
 	c, stop, end, log := serve(t, refregistry.New(refregistry.Config{}))
 	c.Expect(200, "GET", "/health", "")
 	stop()
@@ -62,43 +61,43 @@ func TestServeUntilTheContextEnds(t *testing.T) {
 	if _, err := c.Send(c.Request("GET", "/health", "")); err == nil {
 		t.Error("the listener is still open")
 	}
-	for _, word := range []string{"component registry listening", strings.TrimPrefix(c.URL, "http://"), "component registry stopped"} {
-		if !strings.Contains(log.String(), word) {
-			t.Errorf("the log lacks %q: %s", word, log)
+	for _, text := range []string{"component registry listening", strings.TrimPrefix(c.URL, "http://"), "component registry stopped"} {
+		if !strings.Contains(log.String(), text) {
+			t.Errorf("the log lacks %q: %s", text, log)
 		}
 	}
 }
 
-func TestServeLetsRequestsFinish(t *testing.T) {
+func TestServe_LetsRequestsFinish(t *testing.T) {
 	s := refregistry.New(refregistry.Config{})
 	c, stop, end, _ := serve(t, s)
-	struck := make(chan struct{})
+	injected := make(chan struct{})
 	s.SetFault(func(*http.Request) *faults.Fault {
-		close(struck)
+		close(injected)
 		return &faults.Fault{Delay: 100 * time.Millisecond}
 	})
-	answered := make(chan refregistrytest.Response, 1)
+	answered := make(chan registrytest.Response, 1)
 	go func() {
-		res, err := c.Send(c.Request("POST", "/labels/", refregistrytest.NewLabel))
+		res, err := c.Send(c.Request("POST", "/labels/", registrytest.NewLabel))
 		if err != nil {
 			t.Error(err)
 		}
 		answered <- res
 	}()
-	<-struck
+	<-injected
 	stop()
-	refregistrytest.Same(t, 201, (<-answered).Status)
+	registrytest.Same(t, 201, (<-answered).Status)
 	if err := awaitEnd(t, end); err != nil {
 		t.Errorf("Serve returned %v", err)
 	}
 }
 
-func TestServeEndsHangingRequests(t *testing.T) {
+func TestServe_EndsHangingRequests(t *testing.T) {
 	s := refregistry.New(refregistry.Config{})
 	c, stop, end, _ := serve(t, s)
-	struck := make(chan struct{})
+	injected := make(chan struct{})
 	s.SetFault(func(*http.Request) *faults.Fault {
-		close(struck)
+		close(injected)
 		return &faults.Fault{Hang: true}
 	})
 	failed := make(chan error, 1)
@@ -106,7 +105,7 @@ func TestServeEndsHangingRequests(t *testing.T) {
 		_, err := c.Send(c.Request("GET", "/labels/", ""))
 		failed <- err
 	}()
-	<-struck
+	<-injected
 	stop()
 	if err := <-failed; err == nil {
 		t.Error("the hanging request was answered")
@@ -116,7 +115,7 @@ func TestServeEndsHangingRequests(t *testing.T) {
 	}
 }
 
-func TestServeReportsABrokenListener(t *testing.T) {
+func TestServe_ReportsABrokenListener(t *testing.T) {
 	l := listen(t)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

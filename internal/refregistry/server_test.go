@@ -8,10 +8,10 @@ import (
 	"testing"
 
 	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
+	"odasync/internal/refregistry/registrytest"
 )
 
-func TestAPIKey(t *testing.T) {
+func TestServer_APIKey(t *testing.T) {
 	const key = "correct horse"
 	tests := []struct {
 		name, path, authorization string
@@ -30,7 +30,7 @@ func TestAPIKey(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, c := refregistrytest.Start(t, refregistry.Config{APIKey: key})
+			_, c := registrytest.Start(t, refregistry.Config{APIKey: key})
 			req := c.Request("GET", tt.path, "")
 			req.Header.Set("Authorization", tt.authorization)
 			if tt.authorization == "" {
@@ -44,15 +44,15 @@ func TestAPIKey(t *testing.T) {
 				t.Errorf("status %d, want %d", got.Status, tt.status)
 			}
 			if tt.status == 401 {
-				refregistrytest.Same(t, `{"detail":"A valid API key is required"}`, got.Body)
-				refregistrytest.Same(t, "Bearer", got.Header.Get("WWW-Authenticate"))
+				registrytest.Same(t, `{"detail":"A valid API key is required"}`, got.Body)
+				registrytest.Same(t, "Bearer", got.Header.Get("WWW-Authenticate"))
 			}
 		})
 	}
 }
 
-func TestBodyLimit(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{})
+func TestServer_BodyLimit(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{})
 	c.Registry("self")
 	c.Component("self", "catalog")
 	const frame = `{"registry_name":"self","component_name":"catalog","name":"a","url":"u","oas_specification":""}`
@@ -64,15 +64,15 @@ func TestBodyLimit(t *testing.T) {
 	if got.Status != 413 || !strings.Contains(got.Body, `"detail"`) {
 		t.Errorf("answer %d %s, want a 413 with its detail", got.Status, got.Body)
 	}
-	refregistrytest.Same(t, 1, len(s.Snapshot().APIs))
+	registrytest.Same(t, 1, len(s.Snapshot().APIs))
 }
 
-func TestRequests(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{})
+func TestServer_Requests(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
-	refregistrytest.Same(t, map[string]int{"POST /labels/": 2, "POST /registries/": 2, "POST /components/": 2, "POST /exposed-apis/": 3}, s.Requests())
+	registrytest.Same(t, map[string]int{"POST /labels/": 2, "POST /registries/": 2, "POST /components/": 2, "POST /exposed-apis/": 3}, s.Requests())
 	s.ResetRequests()
-	refregistrytest.Same(t, map[string]int{}, s.Requests())
+	registrytest.Same(t, map[string]int{}, s.Requests())
 
 	for _, path := range []string{"/labels/1", "/labels/2", "/labels/77", "/labels/x", "/labels/?limit=0", "/labels", "/health", "/health/", "/nothing", "/labels/1/2"} {
 		c.Do("GET", path, "")
@@ -81,20 +81,20 @@ func TestRequests(t *testing.T) {
 	c.Do("PUT", "/components/1", `{}`)
 	c.Do("BREW", "/labels/", "")
 	c.Do("HEAD", "/labels/", "")
-	refregistrytest.Same(t, map[string]int{
+	registrytest.Same(t, map[string]int{
 		"GET /labels/{id}": 4, "GET /labels/": 1, "GET /labels": 1, "GET /health": 1, "GET /health/": 1,
 		"PATCH /exposed-apis/{id}/status": 1, "PUT /components/{id}": 1, "*": 4,
 	}, s.Requests())
 }
 
-func TestClientThatLeavesInTheMiddleOfItsBody(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+func TestServer_ClientLeavesDuringItsBody(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "POST /labels/ HTTP/1.1\r\nHost: registry\r\nContent-Length: %d\r\n\r\n%s", len(refregistrytest.NewLabel)+1, refregistrytest.NewLabel); err != nil {
+	if _, err := fmt.Fprintf(conn, "POST /labels/ HTTP/1.1\r\nHost: registry\r\nContent-Length: %d\r\n\r\n%s", len(registrytest.NewLabel)+1, registrytest.NewLabel); err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
@@ -103,6 +103,6 @@ func TestClientThatLeavesInTheMiddleOfItsBody(t *testing.T) {
 	if answer, _ := io.ReadAll(conn); len(answer) != 0 { // the connection's end is what is waited for
 		t.Errorf("answer %q, want none", answer)
 	}
-	refregistrytest.Same(t, 0, len(s.Snapshot().Labels))
-	c.Expect(201, "POST", "/labels/", refregistrytest.NewLabel)
+	registrytest.Same(t, 0, len(s.Snapshot().Labels))
+	c.Expect(201, "POST", "/labels/", registrytest.NewLabel)
 }

@@ -4,12 +4,12 @@ import (
 	"testing"
 
 	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
+	"odasync/internal/refregistry/registrytest"
 )
 
-func TestSnapshot(t *testing.T) {
+func TestServer_Snapshot(t *testing.T) {
 	for _, cfg := range []refregistry.Config{{}, {ShuffleLists: true}} {
-		s, c := refregistrytest.Start(t, cfg)
+		s, c := registrytest.Start(t, cfg)
 		c.Label("team", "blue")
 		c.Label("domain", "product")
 		c.Label("gone", "soon")
@@ -26,7 +26,7 @@ func TestSnapshot(t *testing.T) {
 		c.Expect(200, "PUT", "/exposed-apis/1", `{"oas_specification":"http://example.org/spec","status":"ready"}`)
 		c.Expect(204, "DELETE", "/labels/3", "")
 		none := map[string]string{}
-		refregistrytest.Same(t, refregistry.Snapshot{
+		registrytest.Same(t, refregistry.Snapshot{
 			Labels: []refregistry.Label{{2, "domain", "product"}, {1, "team", "blue"}},
 			Registries: []refregistry.Registry{
 				{ID: 2, Name: "self", Type: "self", URL: "http://self.example.org", Labels: none},

@@ -7,9 +7,9 @@ import (
 	v1 "odasync/internal/refregistry/v1"
 )
 
-// store keeps everything in maps behind one lock: transactions last
-// microseconds, since answers are encoded after the lock is released. A further
-// contract has its tables beside v1's.
+// store has everything in maps behind one lock: transactions take microseconds,
+// since answers are encoded after the lock is released. A further contract has
+// its tables beside v1's.
 type store struct {
 	mu sync.RWMutex
 	v1 v1.Tables

@@ -2,15 +2,14 @@ package refregistry
 
 import (
 	order "cmp"
-
-	"github.com/google/go-cmp/cmp"
-
-	v1 "odasync/internal/refregistry/v1"
-
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	v1 "odasync/internal/refregistry/v1"
 )
 
 // TestTable_MatchesAList drives a table and a plain list of rows with the same

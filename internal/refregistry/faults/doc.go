@@ -4,8 +4,8 @@
 // # Guarantees
 //
 // The function given to [Injector.Set] decides about every request that begins
-// afterwards. A fault does not keep the request from reaching the server unless
-// it says so: [Fault.After] performs the operation and loses its answer.
+// afterwards. A fault with [Fault.After] performs the operation exactly once and
+// then replaces its answer; any other fault but a delay prevents the operation.
 //
 // The tests inject each kind of fault into a reference registry over real
 // connections.

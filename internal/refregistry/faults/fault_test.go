@@ -1,11 +1,6 @@
 package faults_test
 
 import (
-	"odasync/internal/refregistry/faults"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"context"
 	"errors"
 	"io"
@@ -15,6 +10,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 )
 
 // once injects a fault into the first request of a method.
@@ -34,7 +33,7 @@ func once(method string, fault faults.Fault) func(*http.Request) *faults.Fault {
 	}
 }
 
-func TestFaultStatus(t *testing.T) {
+func TestFault_Status(t *testing.T) {
 	tests := []struct {
 		name        string
 		fault       faults.Fault
@@ -42,29 +41,29 @@ func TestFaultStatus(t *testing.T) {
 		labels      int
 	}{
 		{"gateway page", faults.Fault{Status: 502, Body: "<h1>Bad Gateway</h1>"}, "text/plain; charset=utf-8", 0},
-		{"own words", faults.Fault{Status: 500, Body: `{"detail":"boom"}`}, "application/json", 0},
+		{"own body", faults.Fault{Status: 500, Body: `{"detail":"boom"}`}, "application/json", 0},
 		{"too many requests", faults.Fault{Status: 429, RetryAfter: "7"}, "text/plain; charset=utf-8", 0},
 		{"page instead of an answer", faults.Fault{Status: 200, Body: "<html>"}, "text/plain; charset=utf-8", 0},
 		{"gateway that gave up on a write", faults.Fault{Status: 504, After: true}, "text/plain; charset=utf-8", 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, c := refregistrytest.Start(t, refregistry.Config{})
+			s, c := registrytest.Start(t, refregistry.Config{})
 			s.SetFault(once("POST", tt.fault))
-			got := c.Do("POST", "/labels/", refregistrytest.NewLabel)
+			got := c.Do("POST", "/labels/", registrytest.NewLabel)
 			if got.Status != tt.fault.Status {
 				t.Errorf("status %d, want %d", got.Status, tt.fault.Status)
 			}
-			refregistrytest.Same(t, tt.fault.Body, got.Body)
-			refregistrytest.Same(t, tt.contentType, got.Header.Get("Content-Type"))
-			refregistrytest.Same(t, tt.fault.RetryAfter, got.Header.Get("Retry-After"))
-			refregistrytest.Same(t, tt.labels, len(s.Snapshot().Labels))
-			refregistrytest.Same(t, map[string]int{"POST /labels/": 1}, s.Requests())
+			registrytest.Same(t, tt.fault.Body, got.Body)
+			registrytest.Same(t, tt.contentType, got.Header.Get("Content-Type"))
+			registrytest.Same(t, tt.fault.RetryAfter, got.Header.Get("Retry-After"))
+			registrytest.Same(t, tt.labels, len(s.Snapshot().Labels))
+			registrytest.Same(t, map[string]int{"POST /labels/": 1}, s.Requests())
 		})
 	}
 }
 
-func TestFaultReset(t *testing.T) {
+func TestFault_Reset(t *testing.T) {
 	tests := []struct {
 		name   string
 		after  bool
@@ -75,48 +74,48 @@ func TestFaultReset(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+			s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
 			s.SetFault(once("POST", faults.Fault{Reset: true, After: tt.after}))
-			_, err := c.Send(c.Request("POST", "/labels/", refregistrytest.NewLabel))
+			_, err := c.Send(c.Request("POST", "/labels/", registrytest.NewLabel))
 			if !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("error %v, want a reset connection", err)
 			}
-			refregistrytest.Same(t, tt.labels, len(s.Snapshot().Labels))
-			refregistrytest.Same(t, tt.labels, len(s.History()))
-			// The next request is served as ever.
+			registrytest.Same(t, tt.labels, len(s.Snapshot().Labels))
+			registrytest.Same(t, tt.labels, len(s.History()))
+			// The next request is served normally.
 			c.Expect(200, "GET", "/labels/", "")
 		})
 	}
 }
 
-func TestFaultHang(t *testing.T) {
+func TestFault_Hang(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
-		struck := make(chan struct{})
+		s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
+		injected := make(chan struct{})
 		s.SetFault(func(*http.Request) *faults.Fault {
-			close(struck)
+			close(injected)
 			return &faults.Fault{Hang: true, After: after}
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			<-struck
+			<-injected
 			cancel()
 		}()
-		_, err := c.Send(c.Request("POST", "/labels/", refregistrytest.NewLabel).WithContext(ctx))
+		_, err := c.Send(c.Request("POST", "/labels/", registrytest.NewLabel).WithContext(ctx))
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("after=%v: error %v, want that of the client's own context", after, err)
 		}
 		s.SetFault(nil)
-		// Without after the write never happens, with it, it happens once.
+		// Without After the write never happens; with it, it happens once.
 		want := map[bool]int{false: 0, true: 1}[after]
-		refregistrytest.Eventually(t, func() bool { return len(s.Snapshot().Labels) == want && ended(s.History()) })
+		registrytest.Eventually(t, func() bool { return len(s.Snapshot().Labels) == want && ended(s.History()) })
 	}
 }
 
-// TestFaultHangEndsTheSpan has a client stay, as a frozen one does, after its write has taken effect: the write is over, and
-// another's does not overlap it.
-func TestFaultHangEndsTheSpan(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{RecordHistory: true})
+// TestFault_HangEndsTheSpan keeps a client connected after its write has taken effect, like a frozen client: the write is
+// over, and a later one does not overlap it.
+func TestFault_HangEndsTheSpan(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
 	c.Seed()
 	before := len(s.History())
 	s.SetFault(once("PUT", faults.Fault{Hang: true, After: true}))
@@ -125,43 +124,43 @@ func TestFaultHangEndsTheSpan(t *testing.T) {
 	hangs.Go(func() { _, _ = c.Send(c.Request("PUT", "/components/1", `{"label_ids":[1]}`).WithContext(ctx)) })
 	defer hangs.Wait()
 	defer cancel()
-	refregistrytest.Eventually(t, func() bool { return len(s.History()) > before && ended(s.History()) })
+	registrytest.Eventually(t, func() bool { return len(s.History()) > before && ended(s.History()) })
 	c.Expect(200, "PUT", "/components/1", `{"label_ids":[2]}`)
 	writes := s.History()[before:]
-	refregistrytest.Same(t, 2, len(writes))
+	registrytest.Same(t, 2, len(writes))
 	if writes[1].Overlaps(writes[0]) {
 		t.Errorf("a write overlaps one that had taken effect: %+v", writes)
 	}
 }
 
-func TestFaultDelayPerformsTheWriteAfterTheClientLeft(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{})
+func TestFault_DelayPerformsTheWriteAfterTheClientLeft(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{})
 	s.SetFault(once("POST", faults.Fault{Delay: 200 * time.Millisecond}))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := c.Send(c.Request("POST", "/labels/", refregistrytest.NewLabel).WithContext(ctx))
+	_, err := c.Send(c.Request("POST", "/labels/", registrytest.NewLabel).WithContext(ctx))
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("error %v, want a time-out", err)
 	}
-	refregistrytest.Same(t, 0, len(s.Snapshot().Labels))
-	refregistrytest.Eventually(t, func() bool { return len(s.Snapshot().Labels) == 1 })
+	registrytest.Same(t, 0, len(s.Snapshot().Labels))
+	registrytest.Eventually(t, func() bool { return len(s.Snapshot().Labels) == 1 })
 }
 
-func TestFaultDelayedAnswer(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{})
+func TestFault_DelaysTheAnswer(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{})
 	s.SetFault(once("POST", faults.Fault{Delay: 20 * time.Millisecond, After: true}))
 	begin := time.Now()
-	got := c.Do("POST", "/labels/", refregistrytest.NewLabel)
+	got := c.Do("POST", "/labels/", registrytest.NewLabel)
 	if took := time.Since(begin); took < 20*time.Millisecond {
 		t.Errorf("answered after %v, want at least 20ms", took)
 	}
-	refregistrytest.Same(t, 201, got.Status)
-	refregistrytest.Same(t, "application/json", got.Header.Get("Content-Type"))
-	refregistrytest.Same(t, `{"key":"team","value":"blue","id":1,"created_at":"T"}`, refregistrytest.Timeless(got.Body))
+	registrytest.Same(t, 201, got.Status)
+	registrytest.Same(t, "application/json", got.Header.Get("Content-Type"))
+	registrytest.Same(t, `{"key":"team","value":"blue","id":1,"created_at":"T"}`, registrytest.Timeless(got.Body))
 }
 
-func TestFaultChoosesByBody(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{})
+func TestInjector_ChoosesByBody(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{})
 	s.SetFault(func(r *http.Request) *faults.Fault {
 		if body, _ := io.ReadAll(r.Body); strings.Contains(string(body), "red") { // a body in memory has no errors
 			return &faults.Fault{Status: 500}
@@ -174,16 +173,16 @@ func TestFaultChoosesByBody(t *testing.T) {
 	c.Expect(201, "POST", "/labels/", `{"key":"team","value":"red"}`)
 }
 
-func TestFaultComesBeforeTheAPIKey(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{APIKey: "k"})
+func TestInjector_ComesBeforeTheAPIKey(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{APIKey: "k"})
 	c.Key = ""
 	s.SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Status: 503} })
 	c.Expect(503, "GET", "/health", "")
 	c.Expect(503, "GET", "/labels/", "")
-	// Performing the operation first does not get round the key.
+	// Performing the operation first does not bypass the key.
 	s.SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Status: 503, After: true} })
-	c.Expect(503, "POST", "/labels/", refregistrytest.NewLabel)
-	refregistrytest.Same(t, 0, len(s.Snapshot().Labels))
+	c.Expect(503, "POST", "/labels/", registrytest.NewLabel)
+	registrytest.Same(t, 0, len(s.Snapshot().Labels))
 }
 
 func ended(writes []refregistry.Write) bool {

@@ -1,14 +1,14 @@
 package v1_test
 
 import (
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"strings"
 	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
 )
 
-// The answers for what refregistrytest.Client.Seed creates.
+// The answers for what registrytest.Client.Seed creates.
 const (
 	label1    = `{"key":"team","value":"blue","id":1,"created_at":"T"}`
 	label2    = `{"key":"domain","value":"product","id":2,"created_at":"T"}`
@@ -26,7 +26,7 @@ const (
 
 func edit(s string, oldnew ...string) string { return strings.NewReplacer(oldnew...).Replace(s) }
 
-func TestOperations(t *testing.T) {
+func TestService_Operations(t *testing.T) {
 	tests := []struct {
 		name, method, path, body string
 		status                   int
@@ -128,24 +128,24 @@ func TestOperations(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, c := refregistrytest.Start(t, refregistry.Config{})
+			_, c := registrytest.Start(t, refregistry.Config{})
 			c.Seed()
 			got := c.Do(tt.method, tt.path, tt.body)
 			if got.Status != tt.status {
 				t.Errorf("status %d, want %d", got.Status, tt.status)
 			}
-			refregistrytest.Same(t, tt.want, refregistrytest.Timeless(got.Body))
+			registrytest.Same(t, tt.want, registrytest.Timeless(got.Body))
 		})
 	}
 }
 
-func TestAnsweredItemIsTheStoredItem(t *testing.T) {
+func TestService_AnswersWithTheStoredItem(t *testing.T) {
 	for _, path := range []string{"/labels/1", "/registries/2", "/components/1", "/exposed-apis/1"} {
 		t.Run(path, func(t *testing.T) {
-			_, c := refregistrytest.Start(t, refregistry.Config{})
+			_, c := registrytest.Start(t, refregistry.Config{})
 			c.Seed()
-			before := refregistrytest.Must[map[string]any](c, 200, "GET", path, "")
-			refregistrytest.Same(t, before, refregistrytest.Must[map[string]any](c, 200, "PUT", path, `{}`))
+			before := registrytest.Must[map[string]any](c, 200, "GET", path, "")
+			registrytest.Same(t, before, registrytest.Must[map[string]any](c, 200, "PUT", path, `{}`))
 			c.Expect(204, "DELETE", path, "")
 			c.Expect(404, "GET", path, "")
 			c.Expect(404, "DELETE", path, "")

@@ -1,16 +1,15 @@
 package v1_test
 
 import (
-	v1 "odasync/internal/refregistry/v1"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"net/http"
 	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
+	v1 "odasync/internal/refregistry/v1"
 )
 
-func TestRedirects(t *testing.T) {
+func TestService_RedirectsTheTrailingSlash(t *testing.T) {
 	tests := []struct{ method, path, location string }{
 		{"GET", "/labels", "/labels/"},
 		{"POST", "/labels", "/labels/"},
@@ -24,26 +23,26 @@ func TestRedirects(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
-			_, c := refregistrytest.Start(t, refregistry.Config{})
+			_, c := registrytest.Start(t, refregistry.Config{})
 			got := c.Do(tt.method, tt.path, "")
 			if got.Status != http.StatusTemporaryRedirect || got.Body != "" {
 				t.Errorf("answer %d %q, want an empty 307", got.Status, got.Body)
 			}
-			refregistrytest.Same(t, c.URL+tt.location, got.Header.Get("Location"))
+			registrytest.Same(t, c.URL+tt.location, got.Header.Get("Location"))
 		})
 	}
 }
 
-func TestFollowedRedirectKeepsTheWrite(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{APIKey: "k"})
+func TestService_RedirectKeepsTheWrite(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{APIKey: "k"})
 	c.HTTP.CheckRedirect = nil
-	refregistrytest.Must[v1.LabelRow](c, 201, "POST", "/labels", `{"key":"team","value":"blue"}`)
-	refregistrytest.Same(t, map[string]int{"POST /labels": 1, "POST /labels/": 1}, s.Requests())
+	registrytest.Must[v1.LabelRow](c, 201, "POST", "/labels", `{"key":"team","value":"blue"}`)
+	registrytest.Same(t, map[string]int{"POST /labels": 1, "POST /labels/": 1}, s.Requests())
 }
 
-func TestMethodNotAllowedNamesTheAllowed(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
-	refregistrytest.Same(t, "GET, POST", c.Do("DELETE", "/labels/", "").Header.Get("Allow"))
-	refregistrytest.Same(t, "DELETE, GET, PUT", c.Do("PATCH", "/exposed-apis/1", "").Header.Get("Allow"))
-	refregistrytest.Same(t, "PATCH", c.Do("GET", "/exposed-apis/1/status", "").Header.Get("Allow"))
+func TestService_MethodNotAllowed(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
+	registrytest.Same(t, "GET, POST", c.Do("DELETE", "/labels/", "").Header.Get("Allow"))
+	registrytest.Same(t, "DELETE, GET, PUT", c.Do("PATCH", "/exposed-apis/1", "").Header.Get("Allow"))
+	registrytest.Same(t, "PATCH", c.Do("GET", "/exposed-apis/1/status", "").Header.Get("Allow"))
 }

@@ -1,11 +1,6 @@
 package v1_test
 
 import (
-	v1 "odasync/internal/refregistry/v1"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
+	v1 "odasync/internal/refregistry/v1"
 )
 
 // description is testdata/v1.json: the contract's operations and the fields of
@@ -24,8 +23,8 @@ type description struct {
 	Requests   map[string]map[string]string `json:"requests"`
 }
 
-// forPeople is the one operation of v1 that is not for programs.
-const forPeople = "GET /components-gui"
+// pageOperation is the one operation of v1 that is a page.
+const pageOperation = "GET /components-gui"
 
 func readJSON[T any](t *testing.T, path string) T {
 	t.Helper()
@@ -66,7 +65,7 @@ type openAPISchema struct {
 	Properties map[string]openAPISchema `json:"properties"`
 }
 
-// describe puts a property into the words of testdata/v1.json.
+// describe returns a property in the notation of testdata/v1.json.
 func (o openAPI) describe(s openAPISchema) string {
 	if len(s.AllOf) == 1 {
 		return o.describe(s.AllOf[0])
@@ -106,21 +105,21 @@ func (o openAPI) description() ([]string, map[string]map[string]string) {
 		}
 		schemas[name] = map[string]string{}
 		for property, s := range schema.Properties {
-			words := o.describe(s)
+			description := o.describe(s)
 			if slices.Contains(schema.Required, property) {
-				words += " required"
+				description += " required"
 			}
-			schemas[name][property] = words
+			schemas[name][property] = description
 		}
 	}
 	return operations, schemas
 }
 
-// TestDescription holds testdata/v1.json against the service's own OpenAPI
-// document, reference/registry-v1.openapi.json in the folder that ODASYNC_SHARED
-// names. Without that variable it holds the description against itself: every
-// request schema against its response's fields.
-func TestDescription(t *testing.T) {
+// TestDescription_MatchesOpenAPI compares testdata/v1.json with the OpenAPI
+// document of the service: reference/registry-v1.openapi.json in the folder that
+// ODASYNC_SHARED names. Without that variable it compares the request schemas in
+// testdata/v1.json with the response schemas there.
+func TestDescription_MatchesOpenAPI(t *testing.T) {
 	d := described(t)
 	want := map[string]map[string]string{}
 	for _, schemas := range []map[string]map[string]string{d.Responses, d.Requests} {
@@ -132,19 +131,19 @@ func TestDescription(t *testing.T) {
 	if shared == "" {
 		for request, fields := range d.Requests {
 			response := d.Responses[strings.TrimSuffix(strings.TrimSuffix(request, "Create"), "Update")]
-			for name, words := range fields {
+			for name, description := range fields {
 				if name == "label_ids" {
 					continue
 				}
-				refregistrytest.Same(t, strings.TrimSuffix(response[name], " required"), strings.TrimSuffix(words, " required"))
+				registrytest.Same(t, strings.TrimSuffix(response[name], " required"), strings.TrimSuffix(description, " required"))
 			}
 		}
 		return
 	}
 	document := readJSON[openAPI](t, filepath.Join(shared, "reference", "registry-v1.openapi.json"))
 	operations, schemas := document.description()
-	refregistrytest.Same(t, sorted(append(d.Operations, forPeople)), sorted(operations))
-	refregistrytest.Same(t, want, schemas)
+	registrytest.Same(t, sorted(append(d.Operations, pageOperation)), sorted(operations))
+	registrytest.Same(t, want, schemas)
 }
 
 func sorted(s []string) []string {
@@ -153,15 +152,15 @@ func sorted(s []string) []string {
 	return s
 }
 
-func TestEveryOperationIsServed(t *testing.T) {
+func TestService_ServesEveryOperation(t *testing.T) {
 	d := described(t)
 	if len(d.Operations) == 0 {
 		t.Fatal("the description has no operations")
 	}
 	parameter := regexp.MustCompile(`\{\w+\}`)
-	refregistrytest.Same(t, sorted(d.Operations), sorted(v1.Operations()))
+	registrytest.Same(t, sorted(d.Operations), sorted(v1.Operations()))
 
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	for _, operation := range d.Operations {
 		t.Run(operation, func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// problem is one entry of a 422's detail, with the shape and messages of the
-// validation library behind v1.
+// problem is one entry of a 422's detail, with the shape and messages of
+// pydantic, which validates v1's requests.
 type problem struct {
 	Loc  []any          `json:"loc"`
 	Msg  string         `json:"msg"`

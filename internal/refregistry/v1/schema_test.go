@@ -1,28 +1,27 @@
 package v1_test
 
 import (
-	v1 "odasync/internal/refregistry/v1"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
+	v1 "odasync/internal/refregistry/v1"
 )
 
-// TestRequestSchemas compares the validated fields with the description.
-func TestRequestSchemas(t *testing.T) {
-	refregistrytest.Same(t, described(t).Requests, v1.RequestSchemas())
+// TestService_RequestSchemas compares the validated fields with the description.
+func TestService_RequestSchemas(t *testing.T) {
+	registrytest.Same(t, described(t).Requests, v1.RequestSchemas())
 }
 
-// TestResponseSchemas holds every kind of answer against the description: all
-// described fields are there, no others are, and each has its type.
-func TestResponseSchemas(t *testing.T) {
+// TestService_ResponseSchemas compares each kind of answer with the description:
+// it has all described fields, no others, and each has its type.
+func TestService_ResponseSchemas(t *testing.T) {
 	schemas := described(t).Responses
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	tests := []struct {
 		schema, method, path, body string
@@ -49,29 +48,29 @@ func TestResponseSchemas(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.schema+" of "+tt.method+" "+tt.path, func(t *testing.T) {
-			answer := refregistrytest.Must[any](c, tt.status, tt.method, tt.path, tt.body)
-			words := tt.schema + " required"
+			answer := registrytest.Must[any](c, tt.status, tt.method, tt.path, tt.body)
+			want := tt.schema + " required"
 			if !strings.HasPrefix(tt.schema, "list ") {
-				words = "object " + words
+				want = "object " + want
 			}
-			for _, complaint := range conform(schemas, "$", words, answer) {
-				t.Error(complaint)
+			for _, difference := range conform(schemas, "$", want, answer) {
+				t.Error(difference)
 			}
 		})
 	}
 }
 
-// conform says where a value is not as described.
-func conform(schemas map[string]map[string]string, at, words string, v any) []string {
-	words, required := strings.CutSuffix(words, " required")
+// conform lists where a value differs from its description.
+func conform(schemas map[string]map[string]string, at, want string, v any) []string {
+	want, required := strings.CutSuffix(want, " required")
 	if v == nil {
 		if required {
 			return []string{at + " is null"}
 		}
 		return nil
 	}
-	kind, of, _ := strings.Cut(words, " ")
-	wrong := []string{fmt.Sprintf("%s is %v, want %s", at, v, words)}
+	kind, of, _ := strings.Cut(want, " ")
+	wrong := []string{fmt.Sprintf("%s is %v, want %s", at, v, want)}
 	switch kind {
 	case "text":
 		low, high := 0, 1<<30
@@ -97,17 +96,17 @@ func conform(schemas map[string]map[string]string, at, words string, v any) []st
 		if !ok {
 			return wrong
 		}
-		var complaints []string
+		var differences []string
 		for i, item := range items {
 			if _, described := schemas[of]; described {
-				complaints = append(complaints, conform(schemas, fmt.Sprintf("%s[%d]", at, i), "object "+of+" required", item)...)
+				differences = append(differences, conform(schemas, fmt.Sprintf("%s[%d]", at, i), "object "+of+" required", item)...)
 			}
 		}
-		return complaints
+		return differences
 	case "object":
 		return conformObject(schemas, at, of, v)
 	default:
-		return []string{at + ": the description says " + words}
+		return []string{at + ": unknown description " + want}
 	}
 	return nil
 }
@@ -117,20 +116,20 @@ func conformObject(schemas map[string]map[string]string, at, schema string, v an
 	if !ok {
 		return []string{fmt.Sprintf("%s is %v, want an object", at, v)}
 	}
-	var complaints []string
-	for name, words := range schemas[schema] {
+	var differences []string
+	for name, want := range schemas[schema] {
 		value, given := object[name]
 		if !given {
-			complaints = append(complaints, at+" lacks "+name)
+			differences = append(differences, at+" lacks "+name)
 			continue
 		}
-		complaints = append(complaints, conform(schemas, at+"."+name, words, value)...)
+		differences = append(differences, conform(schemas, at+"."+name, want, value)...)
 	}
 	for name := range object {
 		// A 422's ctx is not in the document, although v1 sends it.
 		if _, described := schemas[schema][name]; !described && !(schema == "ValidationError" && name == "ctx") {
-			complaints = append(complaints, at+" has "+name)
+			differences = append(differences, at+" has "+name)
 		}
 	}
-	return complaints
+	return differences
 }

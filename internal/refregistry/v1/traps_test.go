@@ -1,35 +1,34 @@
 package v1_test
 
 import (
-	v1 "odasync/internal/refregistry/v1"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"fmt"
 	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
+	v1 "odasync/internal/refregistry/v1"
 )
 
-func TestTrapLimitDefaultsToHundred(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestList_LimitDefaultsTo100(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	for i := range 101 {
 		c.Label("n", fmt.Sprint(i))
 	}
-	refregistrytest.Same(t, 100, len(refregistrytest.Must[[]v1.LabelRow](c, 200, "GET", "/labels/", "")))
-	refregistrytest.Same(t, 101, len(refregistrytest.Must[[]v1.LabelRow](c, 200, "GET", "/labels/?limit=1000", "")))
-	refregistrytest.Same(t, 1, len(refregistrytest.Must[[]v1.LabelRow](c, 200, "GET", "/labels/?skip=100", "")))
+	registrytest.Same(t, 100, len(registrytest.Must[[]v1.LabelRow](c, 200, "GET", "/labels/", "")))
+	registrytest.Same(t, 101, len(registrytest.Must[[]v1.LabelRow](c, 200, "GET", "/labels/?limit=1000", "")))
+	registrytest.Same(t, 1, len(registrytest.Must[[]v1.LabelRow](c, 200, "GET", "/labels/?skip=100", "")))
 }
 
-func TestTrapLimitAboveThousandIsRefusedNotCapped(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestList_LimitAbove1000Fails(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	for _, path := range []string{"/labels/", "/registries/", "/components/", "/exposed-apis/"} {
 		c.Expect(422, "GET", path+"?limit=1001", "")
 		c.Expect(200, "GET", path+"?limit=1000", "")
 	}
 }
 
-func TestTrapCreationsShowNoLabels(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestCreate_AnswersWithoutLabels(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Label("team", "blue")
 	tests := []struct{ name, path, body string }{
 		{"registry", "/registries/", `{"name":"self","type":"self","url":"u","label_ids":[1]}`},
@@ -41,11 +40,11 @@ func TestTrapCreationsShowNoLabels(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			created := refregistrytest.Must[labelled](c, 201, "POST", tt.path, tt.body)
+			created := registrytest.Must[labelled](c, 201, "POST", tt.path, tt.body)
 			if created.Labels == nil || len(created.Labels) != 0 {
 				t.Errorf("201 shows labels %v, want []", created.Labels)
 			}
-			stored := refregistrytest.Must[labelled](c, 200, "GET", tt.path+"1", "")
+			stored := registrytest.Must[labelled](c, 200, "GET", tt.path+"1", "")
 			if len(stored.Labels) != 1 || stored.Labels[0].ID != 1 {
 				t.Errorf("stored labels %v, want label 1", stored.Labels)
 			}
@@ -53,91 +52,91 @@ func TestTrapCreationsShowNoLabels(t *testing.T) {
 	}
 }
 
-func TestTrapComponentDeletionLeavesItsAPIs(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestDelete_ComponentLeavesItsAPIs(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	c.Expect(204, "DELETE", "/components/1", "")
-	apis := refregistrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=catalog", "")
-	refregistrytest.Same(t, []string{"tmf620", "metrics"}, refregistrytest.Names(apis, apiName))
+	apis := registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=catalog", "")
+	registrytest.Same(t, []string{"tmf620", "metrics"}, registrytest.Names(apis, apiName))
 
-	// A component created again under the name finds them as its own.
+	// They belong to a component that is created again under the name.
 	c.Component("self", "catalog")
 	c.API("self", "catalog", "tmf620")
-	apis = refregistrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=catalog", "")
-	refregistrytest.Same(t, []string{"tmf620", "metrics", "tmf620"}, refregistrytest.Names(apis, apiName))
+	apis = registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=catalog", "")
+	registrytest.Same(t, []string{"tmf620", "metrics", "tmf620"}, registrytest.Names(apis, apiName))
 }
 
-func TestTrapRepeatedPostDuplicatesAPI(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{})
+func TestCreate_RepeatedPostDuplicatesAPI(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{})
 	c.Registry("self")
 	c.Component("self", "catalog")
 	first, second := c.API("self", "catalog", "a"), c.API("self", "catalog", "a")
 	if first == second {
 		t.Fatalf("both answers have id %d", first)
 	}
-	refregistrytest.Same(t, 2, len(s.Snapshot().APIs))
+	registrytest.Same(t, 2, len(s.Snapshot().APIs))
 }
 
-func TestTrapLoneFilterIsIgnored(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestList_LoneFilterIsIgnored(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	for _, query := range []string{"registry_name=up", "component_name=none", "registry_name=up&component_name="} {
-		apis := refregistrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?"+query, "")
-		refregistrytest.Same(t, []string{"tmf620", "metrics", "tmf637"}, refregistrytest.Names(apis, apiName))
+		apis := registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?"+query, "")
+		registrytest.Same(t, []string{"tmf620", "metrics", "tmf637"}, registrytest.Names(apis, apiName))
 	}
 }
 
-func TestTrapStatusIsIgnoredBesideThePair(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestList_StatusIsIgnoredBesideThePair(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	c.Expect(200, "PATCH", "/exposed-apis/1/status", `{"status":"ready"}`)
-	apis := refregistrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?status=ready", "")
-	refregistrytest.Same(t, []string{"tmf620"}, refregistrytest.Names(apis, apiName))
-	apis = refregistrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?status=ready&registry_name=self&component_name=catalog", "")
-	refregistrytest.Same(t, []string{"tmf620", "metrics"}, refregistrytest.Names(apis, apiName))
+	apis := registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?status=ready", "")
+	registrytest.Same(t, []string{"tmf620"}, registrytest.Names(apis, apiName))
+	apis = registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?status=ready&registry_name=self&component_name=catalog", "")
+	registrytest.Same(t, []string{"tmf620", "metrics"}, registrytest.Names(apis, apiName))
 }
 
-func TestTrapLabelDeletionDangles(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestDelete_LabelLeavesDanglingReferences(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	c.Expect(204, "DELETE", "/labels/1", "")
-	got := refregistrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
-	refregistrytest.Same(t, []string{"domain"}, refregistrytest.Names(got.Labels, func(l v1.LabelRow) string { return l.Key }))
-	// An item must not be given the dangling id again, nor does the id come back.
+	got := registrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
+	registrytest.Same(t, []string{"domain"}, registrytest.Names(got.Labels, func(l v1.LabelRow) string { return l.Key }))
+	// The dangling id cannot be set again, and is not assigned again.
 	c.Expect(400, "PUT", "/components/1", `{"label_ids":[1,2]}`)
 	if id := c.Label("team", "blue"); id != 3 {
 		t.Errorf("label created after the deletion has id %d, want 3", id)
 	}
-	got = refregistrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
-	refregistrytest.Same(t, 1, len(got.Labels))
+	got = registrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
+	registrytest.Same(t, 1, len(got.Labels))
 }
 
-func TestTrapRenameCutsAPIsOff(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestUpdate_RenameDetachesAPIs(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	c.Expect(200, "PUT", "/components/1", `{"name":"renamed"}`)
-	refregistrytest.Same(t, 0, len(refregistrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=renamed", "")))
-	refregistrytest.Same(t, 2, len(refregistrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=catalog", "")))
+	registrytest.Same(t, 0, len(registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=renamed", "")))
+	registrytest.Same(t, 2, len(registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=catalog", "")))
 }
 
-func TestTrapUpdatesDoNotCheckUniqueness(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestUpdate_DoesNotCheckUniqueness(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	c.Expect(200, "PUT", "/components/2", `{"name":"catalog"}`)
-	refregistrytest.Same(t, 2, len(refregistrytest.Must[[]v1.ComponentView](c, 200, "GET", "/components/", "")))
+	registrytest.Same(t, 2, len(registrytest.Must[[]v1.ComponentView](c, 200, "GET", "/components/", "")))
 	c.Expect(200, "PUT", "/labels/2", `{"key":"team","value":"blue"}`)
-	// The pair is still taken after one of its two rows is gone.
+	// The pair is still in use after one of its two rows is gone.
 	c.Expect(204, "DELETE", "/components/1", "")
 	c.Expect(400, "POST", "/components/", `{"registry_name":"self","name":"catalog"}`)
 	c.Expect(204, "DELETE", "/labels/1", "")
 	c.Expect(400, "POST", "/labels/", `{"key":"team","value":"blue"}`)
 }
 
-func TestTrapRegistryDeletionOrphansItsComponents(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestDelete_RegistryOrphansItsComponents(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	c.Expect(204, "DELETE", "/registries/1", "")
-	got := refregistrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
+	got := registrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
 	if got.Registry != nil || got.RegistryName != "self" {
 		t.Errorf("component shows registry %v of name %q, want none of name self", got.Registry, got.RegistryName)
 	}
@@ -145,16 +144,16 @@ func TestTrapRegistryDeletionOrphansItsComponents(t *testing.T) {
 	c.Expect(404, "POST", "/exposed-apis/", `{"registry_name":"self","component_name":"catalog","name":"a","url":"u"}`)
 }
 
-func TestTrapLabelChangeShowsOnAllItems(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestUpdate_LabelChangesOnAllItems(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	c.Expect(200, "PUT", "/labels/1", `{"value":"red"}`)
-	got := refregistrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
-	refregistrytest.Same(t, "red", got.Labels[0].Value)
+	got := registrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
+	registrytest.Same(t, "red", got.Labels[0].Value)
 }
 
-func TestTrapNoUsefulOrder(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{ShuffleLists: true})
+func TestList_HasNoUsefulOrder(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{ShuffleLists: true})
 	c.Registry("self")
 	var created []string
 	for i := range 50 {
@@ -162,16 +161,16 @@ func TestTrapNoUsefulOrder(t *testing.T) {
 		c.Component("self", name)
 		created = append(created, name)
 	}
-	whole := refregistrytest.Names(refregistrytest.Must[[]v1.ComponentView](c, 200, "GET", "/components/", ""), componentName)
+	whole := registrytest.Names(registrytest.Must[[]v1.ComponentView](c, 200, "GET", "/components/", ""), componentName)
 	if fmt.Sprint(whole) == fmt.Sprint(created) {
 		t.Error("the list is in order of creation")
 	}
 	var paged []string
 	for skip := 0; skip < 50; skip += 7 {
-		page := refregistrytest.Must[[]v1.ComponentView](c, 200, "GET", fmt.Sprintf("/components/?registry_name=self&limit=7&skip=%d", skip), "")
-		paged = append(paged, refregistrytest.Names(page, componentName)...)
+		page := registrytest.Must[[]v1.ComponentView](c, 200, "GET", fmt.Sprintf("/components/?registry_name=self&limit=7&skip=%d", skip), "")
+		paged = append(paged, registrytest.Names(page, componentName)...)
 	}
-	refregistrytest.Same(t, whole, paged)
+	registrytest.Same(t, whole, paged)
 }
 
 func apiName(a v1.APIView) string             { return a.Name }

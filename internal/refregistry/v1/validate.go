@@ -137,7 +137,7 @@ func (f field) check(v any) (any, []problem) {
 	}
 }
 
-// checkText accepts numbers and booleans as text, as the library does.
+// checkText accepts numbers and booleans as text, like pydantic.
 func (f field) checkText(loc []any, v any) (any, []problem) {
 	var s string
 	switch v := v.(type) {
@@ -198,8 +198,8 @@ func checkIntegers(loc []any, v any) (any, []problem) {
 	return ids, problems
 }
 
-// integer converts as the library does: numerals in strings count, fractions
-// are cut off and true is 1.
+// integer converts like pydantic: numerals in strings count, fractions are
+// truncated, and true is 1.
 func integer(v any) (int64, bool) {
 	switch v := v.(type) {
 	case string:
@@ -223,7 +223,7 @@ func parseInteger(s string) (int64, bool) {
 	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// isJSON tells whether a body of that type is read as JSON; one without a type is.
+// isJSON reports whether a body of the content type is read as JSON; one without a type is.
 func isJSON(contentType string) bool {
 	if contentType == "" {
 		return true

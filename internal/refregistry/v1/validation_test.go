@@ -1,18 +1,17 @@
 package v1_test
 
 import (
-	v1 "odasync/internal/refregistry/v1"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"strings"
 	"testing"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
+	v1 "odasync/internal/refregistry/v1"
 )
 
-// The answers below are those of FastAPI 0.92 with pydantic 1.10, except for
-// the decoder's own words about broken JSON.
-func TestValidation(t *testing.T) {
+// The answers are those of FastAPI 0.92 with pydantic 1.10, except for the
+// messages of the JSON decoder.
+func TestValidation_Problems(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("é", n) } // lengths count characters, not bytes
 	api := func(rest string) string {
 		return `{"registry_name":"self","component_name":"catalog","name":"a","url":"u"` + rest + `}`
@@ -72,20 +71,20 @@ func TestValidation(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, c := refregistrytest.Start(t, refregistry.Config{})
+			s, c := registrytest.Start(t, refregistry.Config{})
 			c.Seed()
 			before := s.Snapshot()
 			got := c.Do(tt.method, tt.path, tt.body)
 			if got.Status != 422 {
 				t.Errorf("status %d, want 422", got.Status)
 			}
-			refregistrytest.Same(t, `{"detail":[`+tt.want+`]}`, got.Body)
-			refregistrytest.Same(t, before, s.Snapshot())
+			registrytest.Same(t, `{"detail":[`+tt.want+`]}`, got.Body)
+			registrytest.Same(t, before, s.Snapshot())
 		})
 	}
 }
 
-func TestAcceptedBodies(t *testing.T) {
+func TestValidation_AcceptedBodies(t *testing.T) {
 	longest := func(n int) string { return strings.Repeat("é", n) }
 	tests := []struct{ name, method, path, body, want string }{
 		{"longest texts", "POST", "/labels/", `{"key":"` + longest(100) + `","value":"` + longest(200) + `"}`,
@@ -99,31 +98,31 @@ func TestAcceptedBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, c := refregistrytest.Start(t, refregistry.Config{})
+			_, c := registrytest.Start(t, refregistry.Config{})
 			c.Seed()
 			got := c.Do(tt.method, tt.path, tt.body)
 			if got.Status >= 300 {
 				t.Errorf("status %d", got.Status)
 			}
-			refregistrytest.Same(t, tt.want, refregistrytest.Timeless(got.Body))
+			registrytest.Same(t, tt.want, registrytest.Timeless(got.Body))
 		})
 	}
 }
 
-func TestNullClearsSpecification(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestUpdate_NullClearsSpecification(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
-	got := refregistrytest.Must[v1.APIView](c, 200, "PUT", "/exposed-apis/1", `{"oas_specification":"http://example.org/spec"}`)
+	got := registrytest.Must[v1.APIView](c, 200, "PUT", "/exposed-apis/1", `{"oas_specification":"http://example.org/spec"}`)
 	if got.Specification == nil {
 		t.Fatal("specification was not set")
 	}
-	got = refregistrytest.Must[v1.APIView](c, 200, "PUT", "/exposed-apis/1", `{"oas_specification":null}`)
+	got = registrytest.Must[v1.APIView](c, 200, "PUT", "/exposed-apis/1", `{"oas_specification":null}`)
 	if got.Specification != nil {
 		t.Errorf("specification is %q, want null", *got.Specification)
 	}
 }
 
-func TestContentType(t *testing.T) {
+func TestValidation_ContentType(t *testing.T) {
 	tests := []struct {
 		contentType string
 		status      int
@@ -137,7 +136,7 @@ func TestContentType(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.contentType, func(t *testing.T) {
-			_, c := refregistrytest.Start(t, refregistry.Config{})
+			_, c := registrytest.Start(t, refregistry.Config{})
 			req := c.Request("POST", "/labels/", `{"key":"k","value":"v"}`)
 			req.Header.Set("Content-Type", tt.contentType)
 			if tt.contentType == "" {
@@ -154,8 +153,8 @@ func TestContentType(t *testing.T) {
 	}
 }
 
-func TestBodyThatIsNotText(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestValidation_BodyIsNotUTF8(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	got := c.Do("POST", "/labels/", "{\"key\":\"\xff\",\"value\":\"v\"}")
 	if got.Status != 400 {
 		t.Errorf("status %d, want 400: %s", got.Status, got.Body)

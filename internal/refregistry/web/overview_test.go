@@ -1,15 +1,14 @@
 package web_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
-	"fmt"
 	"testing"
 	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
 )
 
 // entries returns the components of the page, each as "catalog 2" with the
@@ -26,7 +25,7 @@ func entries(body string) []string {
 	return out
 }
 
-func TestNewestChangesFirst(t *testing.T) {
+func TestPage_NewestChangesFirst(t *testing.T) {
 	const catalogFirst, inventoryFirst = "[catalog 2 inventory 1]", "[inventory 1 catalog 2]"
 	tests := []struct{ name, method, path, body, want string }{
 		{"as seeded", "GET", "/health", "", inventoryFirst},
@@ -60,12 +59,12 @@ func TestNewestChangesFirst(t *testing.T) {
 			if got := c.Do(tt.method, tt.path, tt.body); got.Status >= 300 {
 				t.Fatalf("status %d: %s", got.Status, got.Body)
 			}
-			refregistrytest.Same(t, tt.want, fmt.Sprint(entries(page(t, c, 200, "/"))))
+			registrytest.Same(t, tt.want, fmt.Sprint(entries(page(t, c, 200, "/"))))
 		})
 	}
 }
 
-func TestFind(t *testing.T) {
+func TestPage_Search(t *testing.T) {
 	c, at := startAt(t, refregistry.Config{ShuffleLists: true})
 	for _, name := range []string{"self", "up", "empty"} {
 		c.Registry(name)
@@ -92,28 +91,28 @@ func TestFind(t *testing.T) {
 		{"a label", "", "team=blue", []string{"up/catalog 1", "self/Catalog 0"}},
 		{"a label's value", "", "blue", []string{"up/catalog 1", "self/Catalog 0"}},
 		{"a label of two words", "", "team=red hot", []string{"self/inventory 1"}},
-		{"words that meet in different places", "", "  blue   tmf620 ", []string{"up/catalog 1"}},
-		{"words that do not meet", "", "blue tmf637", []string{}},
+		{"words found in different places", "", "  blue   tmf620 ", []string{"up/catalog 1"}},
+		{"words not found together", "", "blue tmf637", []string{}},
 		{"words and a registry", "self", "blue", []string{"self/Catalog 0"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			query := url.Values{"q": {tt.words}, "registry": {tt.registry}}
-			refregistrytest.Same(t, tt.want, entries(page(t, c, 200, "/?"+query.Encode())))
+			registrytest.Same(t, tt.want, entries(page(t, c, 200, "/?"+query.Encode())))
 		})
 	}
 }
 
-// What was forgotten shows: APIs whose component is gone, components whose
+// TestPage_Leftovers has APIs whose component is gone, and components whose
 // registry is gone.
-func TestLeftovers(t *testing.T) {
+func TestPage_Leftovers(t *testing.T) {
 	c, _ := startAt(t, refregistry.Config{})
 	c.Seed()
 	c.Expect(204, "DELETE", "/components/1", "")
 	c.Expect(204, "DELETE", "/registries/1", "")
 	body := page(t, c, 200, "/")
-	refregistrytest.Same(t, []string{"self", "up"}, matches(body, `<option>(.*?)</option>`))
-	refregistrytest.Same(t, []string{"1", "3", "0", "3"}, matches(body, `<b>(\d+)</b>`))
-	refregistrytest.Same(t, []string{"self/inventory 1", "self/catalog 2"}, entries(body))
-	refregistrytest.Same(t, []string{"", `class="gone"`}, matches(body, `<li( class="gone")?>\s*<div class="who">`))
+	registrytest.Same(t, []string{"self", "up"}, matches(body, `<option>(.*?)</option>`))
+	registrytest.Same(t, []string{"1", "3", "0", "3"}, matches(body, `<b>(\d+)</b>`))
+	registrytest.Same(t, []string{"self/inventory 1", "self/catalog 2"}, entries(body))
+	registrytest.Same(t, []string{"", `class="gone"`}, matches(body, `<li( class="gone")?>\s*<div class="who">`))
 }

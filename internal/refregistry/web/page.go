@@ -15,7 +15,7 @@ import (
 // Paths are where the page is served; the second is v1's own address of it.
 var Paths = []string{"/", "/components-gui"}
 
-// Serves says whether a path is the page's.
+// Serves reports whether a path is the page's.
 func Serves(path string) bool { return slices.Contains(Paths, path) }
 
 //go:embed template/style.css
@@ -54,8 +54,8 @@ type Page struct {
 	now      func() time.Time
 }
 
-// New returns the page of a registry. locked says that requests need an API
-// key, which the page then explains.
+// New returns the page of a registry. If locked, requests need an API key, and
+// the page explains how to send it.
 func New(registry Registry, locked bool, now func() time.Time) *Page {
 	return &Page{registry: registry, locked: locked, now: now}
 }

@@ -1,11 +1,6 @@
 package web_test
 
 import (
-	"odasync/internal/refregistry/web"
-
-	"odasync/internal/refregistry"
-	"odasync/internal/refregistry/refregistrytest"
-
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,19 +8,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/refregistry/web"
 )
 
 // startAt serves a registry whose clock the test moves.
-func startAt(t *testing.T, cfg refregistry.Config) (*refregistrytest.Client, *refregistrytest.Clock) {
+func startAt(t *testing.T, cfg refregistry.Config) (*registrytest.Client, *registrytest.Clock) {
 	t.Helper()
-	at := refregistrytest.Noon()
+	at := registrytest.Noon()
 	cfg.Now = at.Now
-	_, c := refregistrytest.Start(t, cfg)
+	_, c := registrytest.Start(t, cfg)
 	return c, at
 }
 
-// page gets the page at a path and demands its status.
-func page(t *testing.T, c *refregistrytest.Client, want int, path string) string {
+// page requests the page at a path and requires its status.
+func page(t *testing.T, c *registrytest.Client, want int, path string) string {
 	t.Helper()
 	got := c.Do("GET", path, "")
 	if got.Status != want || got.Header.Get("Content-Type") != "text/html; charset=utf-8" {
@@ -34,7 +33,7 @@ func page(t *testing.T, c *refregistrytest.Client, want int, path string) string
 	return got.Body
 }
 
-// matches finds the first group of every match, without space around it.
+// matches returns the first group of every match, with collapsed whitespace.
 func matches(body, expression string) []string {
 	out := []string{}
 	for _, match := range regexp.MustCompile(`(?s)`+expression).FindAllStringSubmatch(body, -1) {
@@ -43,7 +42,7 @@ func matches(body, expression string) []string {
 	return out
 }
 
-func TestPageShowsComponents(t *testing.T) {
+func TestPage_Components(t *testing.T) {
 	for _, path := range web.Paths {
 		t.Run(path, func(t *testing.T) {
 			c, at := startAt(t, refregistry.Config{})
@@ -53,26 +52,26 @@ func TestPageShowsComponents(t *testing.T) {
 				`{"status":"ready","oas_specification":"https://specs.example.org/620","label_ids":[1,2,%d,%d]}`, docs, c.Label("segment", "core")))
 			at.Advance(3 * time.Minute)
 			body := page(t, c, 200, path)
-			refregistrytest.Same(t, []string{"inventory", "catalog"}, matches(body, `<h2>(.*?)</h2>`))
-			refregistrytest.Same(t, []string{"tmf637", "metrics", "tmf620"}, matches(body, `<h3>(.*?)</h3>`))
-			refregistrytest.Same(t, []string{"pending", "pending", "ready"}, matches(body, `<span class="state \w+">(\w+)</span>`))
-			refregistrytest.Same(t, []string{"3 min ago", "3 min ago"}, matches(body, `<time datetime="2026-05-04T12:00:00Z" title="4 May 2026, 12:00:00 UTC">(.*?)</time>`))
-			refregistrytest.Same(t, []string{"http://example.org/tmf637", "http://example.org/metrics", "http://example.org/tmf620"}, matches(body, `<a class="url" href="(.*?)"`))
-			refregistrytest.Same(t, []string{"https://specs.example.org/620"}, matches(body, `<a href="([^"]*)"[^>]*>specification`))
-			refregistrytest.Same(t, []string{"https://docs.example.org/tmf620"}, matches(body, `<a href="([^"]*)"[^>]*>developer UI`))
-			// Of the API's labels only those that the component lacks; the address of its pages is a link already.
-			refregistrytest.Same(t, []string{"<span>segment=</span>core", "<span>domain=</span>product", "<span>team=</span>blue"}, matches(body, `<li><a href="\?q=[^"]*">(.*?)</a>`))
-			refregistrytest.Same(t, []string{"self", "up"}, matches(body, `<option>(.*?)</option>`))
-			for _, words := range []string{"<b>2</b> components", "<b>3</b> APIs", "<b>1</b> ready", "<b>2</b> pending", "1–2 of 2, newest changes first"} {
-				if !strings.Contains(body, words) {
-					t.Errorf("the page lacks %q", words)
+			registrytest.Same(t, []string{"inventory", "catalog"}, matches(body, `<h2>(.*?)</h2>`))
+			registrytest.Same(t, []string{"tmf637", "metrics", "tmf620"}, matches(body, `<h3>(.*?)</h3>`))
+			registrytest.Same(t, []string{"pending", "pending", "ready"}, matches(body, `<span class="state \w+">(\w+)</span>`))
+			registrytest.Same(t, []string{"3 min ago", "3 min ago"}, matches(body, `<time datetime="2026-05-04T12:00:00Z" title="4 May 2026, 12:00:00 UTC">(.*?)</time>`))
+			registrytest.Same(t, []string{"http://example.org/tmf637", "http://example.org/metrics", "http://example.org/tmf620"}, matches(body, `<a class="url" href="(.*?)"`))
+			registrytest.Same(t, []string{"https://specs.example.org/620"}, matches(body, `<a href="([^"]*)"[^>]*>specification`))
+			registrytest.Same(t, []string{"https://docs.example.org/tmf620"}, matches(body, `<a href="([^"]*)"[^>]*>developer UI`))
+			// An API has only the labels that its component lacks, without the developer UI, which is a link.
+			registrytest.Same(t, []string{"<span>segment=</span>core", "<span>domain=</span>product", "<span>team=</span>blue"}, matches(body, `<li><a href="\?q=[^"]*">(.*?)</a>`))
+			registrytest.Same(t, []string{"self", "up"}, matches(body, `<option>(.*?)</option>`))
+			for _, text := range []string{"<b>2</b> components", "<b>3</b> APIs", "<b>1</b> ready", "<b>2</b> pending", "1–2 of 2, newest changes first"} {
+				if !strings.Contains(body, text) {
+					t.Errorf("the page lacks %q", text)
 				}
 			}
 		})
 	}
 }
 
-func TestPaging(t *testing.T) {
+func TestPage_Paging(t *testing.T) {
 	c, at := startAt(t, refregistry.Config{ShuffleLists: true})
 	c.Registry("self")
 	c.Label("team", "a&b")
@@ -101,11 +100,11 @@ func TestPaging(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.query, func(t *testing.T) {
 			body := page(t, c, 200, "/?"+tt.query)
-			refregistrytest.Same(t, want[tt.first:tt.last], matches(body, `<h2>(.*?)</h2>`))
-			refregistrytest.Same(t, append([]string{}, tt.newer...), unescaped(matches(body, `rel="prev" href="(.*?)"`)))
-			refregistrytest.Same(t, append([]string{}, tt.older...), unescaped(matches(body, `rel="next" href="(.*?)"`)))
+			registrytest.Same(t, want[tt.first:tt.last], matches(body, `<h2>(.*?)</h2>`))
+			registrytest.Same(t, append([]string{}, tt.newer...), unescaped(matches(body, `rel="prev" href="(.*?)"`)))
+			registrytest.Same(t, append([]string{}, tt.older...), unescaped(matches(body, `rel="next" href="(.*?)"`)))
 			if !strings.Contains(body, fmt.Sprintf("%d–%d of 120", tt.first+1, tt.last)) {
-				t.Error("the page does not tell what it shows")
+				t.Error("the page lacks its range")
 			}
 		})
 	}
@@ -119,8 +118,8 @@ func unescaped(links []string) []string {
 	return out
 }
 
-func TestFollowingReloads(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestPage_FollowReloads(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	c.Seed()
 	const reload = `<meta http-equiv="refresh" content="5">`
 	for path, follows := range map[string]bool{"/": false, "/?follow=on": true, "/?follow=on&q=none": true} {
@@ -130,8 +129,8 @@ func TestFollowingReloads(t *testing.T) {
 	}
 }
 
-func TestPageEscapes(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestPage_EscapesContent(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	const code = `<script>alert('"&')</script>`
 	quoted := strings.ReplaceAll(code, `"`, `\"`)
 	c.Expect(201, "POST", "/registries/", `{"name":"`+quoted+`","type":"self","url":"u"}`)
@@ -145,30 +144,30 @@ func TestPageEscapes(t *testing.T) {
 			t.Errorf("%s has a script", path)
 		}
 		if strings.Contains(body, `href="javascript:`) || strings.Contains(body, "ZgotmplZ") {
-			t.Errorf("%s has a link that is code", path)
+			t.Errorf("%s has a link with code", path)
 		}
 	}
 }
 
-func TestEmptyPage(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestPage_WithoutComponents(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	body := page(t, c, 200, "/")
-	for _, words := range []string{"No components yet", "COMPONENT_REGISTRY_URL=" + c.URL + " bin/ctl run", "post components"} {
-		if !strings.Contains(body, words) {
-			t.Errorf("the page lacks %q", words)
+	for _, text := range []string{"No components yet", "COMPONENT_REGISTRY_URL=" + c.URL + " bin/ctl run", "post components"} {
+		if !strings.Contains(body, text) {
+			t.Errorf("the page lacks %q", text)
 		}
 	}
 	if strings.Contains(body, "Authorization") {
-		t.Error("the page speaks of a key that is not needed")
+		t.Error("the page explains a key that is not needed")
 	}
-	_, locked := refregistrytest.Start(t, refregistry.Config{APIKey: "s3cret"})
+	_, locked := registrytest.Start(t, refregistry.Config{APIKey: "s3cret"})
 	body = page(t, locked, 200, "/")
 	if !strings.Contains(body, "Authorization: Bearer") || strings.Contains(body, "s3cret") {
-		t.Error("the page does not tell how to send the key, or tells the key")
+		t.Error("the page does not explain how to send the key, or contains the key")
 	}
 }
 
-func TestPageKey(t *testing.T) {
+func TestPage_Key(t *testing.T) {
 	const key = "s3cret"
 	basic := func(user, password string) string {
 		req, _ := http.NewRequest("GET", "/", nil) // a valid request
@@ -180,37 +179,37 @@ func TestPageKey(t *testing.T) {
 		status                    int
 	}{
 		{"no key", "/", "", 401},
-		{"key as the password", "/", basic("anybody", key), 200},
+		{"key as the password", "/", basic("any-user", key), 200},
 		{"without a user", "/components-gui", basic("", key), 200},
 		{"key as the user", "/", basic(key, ""), 401},
-		{"wrong password", "/", basic("anybody", "wrong"), 401},
+		{"wrong password", "/", basic("any-user", "wrong"), 401},
 		{"broken", "/", "Basic %", 401},
 		{"token", "/", "Bearer " + key, 200},
 		{"wrong token", "/", "Bearer wrong", 401},
-		{"password for the API", "/components/", basic("anybody", key), 401},
+		{"password for the API", "/components/", basic("any-user", key), 401},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, c := refregistrytest.Start(t, refregistry.Config{APIKey: key})
+			_, c := registrytest.Start(t, refregistry.Config{APIKey: key})
 			req := c.Request("GET", tt.path, "")
 			req.Header.Set("Authorization", tt.authorization)
 			got, err := c.Send(req)
 			if err != nil {
 				t.Fatal(err)
 			}
-			refregistrytest.Same(t, tt.status, got.Status)
+			registrytest.Same(t, tt.status, got.Status)
 			if tt.status == 401 && web.Serves(tt.path) {
-				refregistrytest.Same(t, `Basic realm="Component Registry", charset="UTF-8"`, got.Header.Get("WWW-Authenticate"))
+				registrytest.Same(t, `Basic realm="Component Registry", charset="UTF-8"`, got.Header.Get("WWW-Authenticate"))
 				if !strings.Contains(got.Body, "any user name, and the API key as the password") {
-					t.Errorf("the page does not tell how to get in: %s", got.Body)
+					t.Errorf("the page does not explain how to send the key: %s", got.Body)
 				}
 			}
 		})
 	}
 }
 
-func TestPageHeaders(t *testing.T) {
-	_, c := refregistrytest.Start(t, refregistry.Config{})
+func TestPage_Headers(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
 	got := c.Do("GET", "/", "")
 	policy := got.Header.Get("Content-Security-Policy")
 	for _, part := range []string{"default-src 'none'", "style-src 'sha256-", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
@@ -221,13 +220,13 @@ func TestPageHeaders(t *testing.T) {
 	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
 		t.Errorf("the content policy allows too much: %s", policy)
 	}
-	refregistrytest.Same(t, []string{"nosniff", "no-referrer", "no-store"}, []string{
+	registrytest.Same(t, []string{"nosniff", "no-referrer", "no-store"}, []string{
 		got.Header.Get("X-Content-Type-Options"), got.Header.Get("Referrer-Policy"), got.Header.Get("Cache-Control"),
 	})
 }
 
-func TestPageRoutes(t *testing.T) {
-	s, c := refregistrytest.Start(t, refregistry.Config{})
+func TestPage_Routes(t *testing.T) {
+	s, c := registrytest.Start(t, refregistry.Config{})
 	tests := []struct {
 		method, path string
 		status       int
@@ -235,9 +234,9 @@ func TestPageRoutes(t *testing.T) {
 		{"POST", "/", 405}, {"DELETE", "/components-gui", 405}, {"HEAD", "/", 405}, {"GET", "/components-gui/", 307}, {"GET", "/index.html", 404},
 	}
 	for _, tt := range tests {
-		refregistrytest.Same(t, tt.status, c.Do(tt.method, tt.path, "").Status)
+		registrytest.Same(t, tt.status, c.Do(tt.method, tt.path, "").Status)
 	}
 	page(t, c, 200, "/")
 	page(t, c, 200, "/components-gui")
-	refregistrytest.Same(t, map[string]int{"GET /": 1, "GET /components-gui": 1, "GET /components-gui/": 1, "*": 4}, s.Requests())
+	registrytest.Same(t, map[string]int{"GET /": 1, "GET /components-gui": 1, "GET /components-gui/": 1, "*": 4}, s.Requests())
 }

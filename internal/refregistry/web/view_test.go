@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestPageLinks(t *testing.T) {
+func TestNewPageLink(t *testing.T) {
 	long := "http://example.org/" + strings.Repeat("é", 300)
 	tests := []struct {
 		text string

@@ -1,6 +1,6 @@
-// Package refregistrytest serves reference registries within a test, and fills
+// Package registrytest serves reference registries within a test, and fills
 // and reads them over HTTP with the v1 contract.
-package refregistrytest
+package registrytest
 
 import (
 	"encoding/json"
