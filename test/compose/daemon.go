@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// daemon is the Docker daemon that is used.
+// daemon is the Docker daemon in use.
 type daemon struct {
-	own   *exec.Cmd // nil for one that ran before
+	own   *exec.Cmd // nil for a daemon that was already running
 	ended chan error
 }
 
-// findDaemon takes the daemon that answers, else starts one.
+// findDaemon uses the running daemon, or starts one.
 func findDaemon(ctx context.Context) (*daemon, error) {
 	if _, err := docker(ctx, "version"); err == nil {
-		say("using the Docker daemon that runs")
+		say("using the running Docker daemon")
 		return new(daemon), nil
 	}
 	dir, err := filepath.Abs("bin/docker")
@@ -32,15 +32,15 @@ func findDaemon(ctx context.Context) (*daemon, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("start dockerd: %w", err)
 	}
-	// Image layers hold Go files. As a module of its own the folder is not taken for a part of the project.
+	// Image layers contain Go files. As a module of its own the folder is not part of the project.
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module docker\n"), 0o644); err != nil {
 		return nil, fmt.Errorf("start dockerd: %w", err)
 	}
 	return startDaemon(ctx, dir)
 }
 
-// startDaemon runs dockerd with everything in one folder. Without the usual bridge builds have no network, and so show
-// that they need none; Compose makes a network of its own.
+// startDaemon runs dockerd with everything in one folder. Without the default bridge, builds have no network, which shows
+// that they need none; Compose creates a network of its own.
 func startDaemon(ctx context.Context, dir string) (*daemon, error) {
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
@@ -52,7 +52,7 @@ func startDaemon(ctx context.Context, dir string) (*daemon, error) {
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
 		"--bridge=none", "--host-gateway-ip=127.0.0.1")}
 	d.own.Stdout, d.own.Stderr = log, log
-	d.own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for the test, which then ends it in order
+	d.own.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C reaches only the test, which stops dockerd last
 	if err := d.own.Start(); err != nil {
 		return nil, fmt.Errorf("start dockerd: %w: install Docker and Docker Compose (Debian: apt-get install docker.io docker-compose)", err)
 	}
@@ -68,20 +68,20 @@ func startDaemon(ctx context.Context, dir string) (*daemon, error) {
 	return d, nil
 }
 
-// stop ends the daemon that was started here.
+// stop stops the daemon if the test started it.
 func (d *daemon) stop() error {
 	if d.own == nil {
 		return nil
 	}
-	_ = d.own.Process.Signal(syscall.SIGTERM) // it may have ended, which the wait tells
+	_ = d.own.Process.Signal(syscall.SIGTERM) // Wait reports a daemon that has already ended
 	select {
 	case err := <-d.ended:
 		if err != nil {
-			return fmt.Errorf("dockerd ended with %w: see bin/docker/log", err)
+			return fmt.Errorf("stop dockerd: %w: see bin/docker/log", err)
 		}
 		return nil
 	case <-time.After(cleanupTimeout):
-		return fmt.Errorf("dockerd does not end within %s: its process is %d", cleanupTimeout, d.own.Process.Pid)
+		return fmt.Errorf("stop dockerd: process %d is still running after %s", d.own.Process.Pid, cleanupTimeout)
 	}
 }
 
@@ -90,7 +90,7 @@ func docker(ctx context.Context, args ...string) (string, error) {
 	return output(exec.CommandContext(ctx, "docker", args...))
 }
 
-// output runs a command and returns what it printed; an error has what it said.
+// output runs a command and returns its standard output; an error has all of its output.
 func output(command *exec.Cmd) (string, error) {
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr

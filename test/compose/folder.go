@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// folder is the manifests that the demo reads, and what each component's version is.
+// folder has the manifests that the demo reads, and the version of each component.
 type folder struct {
 	dir      string
 	versions map[string]string // by name
@@ -16,22 +16,22 @@ func newFolder(dir string) (*folder, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of manifests: %w", err)
 	}
-	// The container's user is nobody here, so that the folder above has to let others in as well.
+	// The container's user is unknown here, so that other users must be able to enter the folder above.
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of manifests: %w", err)
 	}
 	return &folder{dir: dir, versions: map[string]string{}}, nil
 }
 
-// componentName is the name of one of the test's components.
+// componentName returns the name of a component of the test.
 func componentName(i int) string { return fmt.Sprintf("component-%02d", i) }
 
-// write makes or changes components.
+// write creates or changes components.
 func (f *folder) write(version string, numbers ...int) error {
 	for _, i := range numbers {
 		name := componentName(i)
 		text := fmt.Sprintf(manifest, name, i%3, version, name)
-		// Written beside and moved: a half written file would be a Component that cannot be read.
+		// Renamed into place: a partly written file would be an unreadable Component.
 		temporary := filepath.Join(filepath.Dir(f.dir), name)
 		if err := os.WriteFile(temporary, []byte(text), 0o644); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
@@ -58,7 +58,7 @@ func (f *folder) delete(numbers ...int) error {
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, name+".yaml") }
 
-// manifest takes the name, the number of a namespace, the version and the name again.
+// manifest is formatted with the name, the number of a namespace, the version and the name again.
 const manifest = `apiVersion: oda.tmforum.org/v1
 kind: Component
 metadata:

@@ -13,8 +13,8 @@ import (
 	"odasync/test/procs"
 )
 
-// build makes the image and compares its programs with those that make built: the same source gives the same bytes, in
-// another folder and another place.
+// build builds the image and compares its programs with those of make build: the same source gives the same bytes, also
+// in another folder.
 func build(ctx context.Context, p *project) error {
 	if _, err := p.compose(ctx, "build", "syncer"); err != nil {
 		return err
@@ -23,7 +23,7 @@ func build(ctx context.Context, p *project) error {
 	if err != nil {
 		return err
 	}
-	defer docker(ctx, "rm", id) // it never ran
+	defer docker(ctx, "rm", id) // the container never ran
 	bin, err := procs.BinDir()
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func build(ctx context.Context, p *project) error {
 			return fmt.Errorf("compare %s: %w: run make build", program, err)
 		}
 		if string(inside) != string(outside) {
-			return fmt.Errorf("%s of the image differs from the one that make built: the Dockerfile and the Makefile must use the same flags, Go version and commit", program)
+			return fmt.Errorf("%s in the image differs from the one of make build: the Dockerfile and the Makefile must use the same flags, Go version and commit", program)
 		}
 	}
 	labels, err := docker(ctx, "image", "inspect", "--format", "{{range $name, $value := .Config.Labels}}{{$name}}={{$value}}\n{{end}}", imageName)
@@ -55,11 +55,11 @@ func build(ctx context.Context, p *project) error {
 		}
 	}
 	size, err := docker(ctx, "image", "inspect", "--format", "{{.Size}}", imageName)
-	say("built the image, %s bytes; its programs are byte for byte those of make build", size)
+	say("built the image, %s bytes; its programs equal those of make build", size)
 	return err
 }
 
-// checkHardening looks at the running processes, and tries what must be impossible.
+// checkHardening inspects the running processes, and tries to write to their root filesystems.
 func checkHardening(ctx context.Context, p *project) error {
 	for service, user := range map[string]string{"nats": "0", "registry": "65532", "syncer": "65532", "demo": "65532"} {
 		ids, err := p.containers(ctx, service)
@@ -72,7 +72,7 @@ func checkHardening(ctx context.Context, p *project) error {
 		}
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {
-			return fmt.Errorf("look at the process of %s: %w", service, err)
+			return fmt.Errorf("read the status of %s: %w", service, err)
 		}
 		for field, want := range map[string]string{"Uid": user, "Gid": user, "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapBnd": "0000000000000000", "NoNewPrivs": "1"} {
 			if got := statusField(string(status), field); got != want {
@@ -81,7 +81,7 @@ func checkHardening(ctx context.Context, p *project) error {
 		}
 		mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", pid))
 		if err != nil {
-			return fmt.Errorf("look at the mounts of %s: %w", service, err)
+			return fmt.Errorf("read the mounts of %s: %w", service, err)
 		}
 		if options := rootOptions(string(mounts)); !slices.Contains(options, "ro") {
 			return fmt.Errorf("the root filesystem of %s is mounted with %v, want ro", service, options)
@@ -92,11 +92,11 @@ func checkHardening(ctx context.Context, p *project) error {
 			return fmt.Errorf("write to the root filesystem of %s: %v, want: %w", service, err, syscall.EROFS) //nolint:errorlint // the first may be nil
 		}
 	}
-	say("odasync's processes run as 65532, all of them without capabilities and on a read-only root filesystem")
+	say("odasync runs as user 65532; all services run without capabilities, on read-only root filesystems")
 	return nil
 }
 
-// statusField is the first value of a line of /proc/PID/status.
+// statusField returns the first value of a line of /proc/PID/status.
 func statusField(status, name string) string {
 	for _, line := range strings.Split(status, "\n") {
 		if value, is := strings.CutPrefix(line, name+":"); is {
@@ -106,7 +106,7 @@ func statusField(status, name string) string {
 	return ""
 }
 
-// rootOptions are the options of the root in /proc/PID/mounts.
+// rootOptions returns the mount options of the root in /proc/PID/mounts.
 func rootOptions(mounts string) []string {
 	for _, line := range strings.Split(mounts, "\n") {
 		if fields := strings.Fields(line); len(fields) > 3 && fields[1] == "/" {

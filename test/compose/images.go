@@ -12,18 +12,18 @@ import (
 	"strings"
 )
 
-// standIn is what takes the place of a base image that is not there.
-type standIn struct {
-	image    string                 // name and tag
+// substitute replaces a base image that the daemon does not have.
+type substitute struct {
+	image    string                 // with tag
 	settings []string               // as in a Dockerfile
-	key      func() (string, error) // changes when the content does
+	key      func() (string, error) // changes with the content
 	fill     func(*layer) error
 }
 
-// standInLabel marks an image as a stand-in, with its key.
-const standInLabel = "odasync.stand-in"
+// substituteLabel is the label of a substitute; its value is the key.
+const substituteLabel = "odasync.substitute"
 
-// provideImages makes a stand-in of each base image that is missing, and returns the names of the stand-ins.
+// provideImages builds a substitute for each missing base image, and returns the names of all substitutes.
 func provideImages(ctx context.Context, d *daemon) ([]string, error) {
 	golang, err := named("Dockerfile", `(?m)^ARG GO_IMAGE=(\S+)$`)
 	if err != nil {
@@ -38,7 +38,7 @@ func provideImages(ctx context.Context, d *daemon) ([]string, error) {
 		return nil, err
 	}
 	var made []string
-	for _, s := range []standIn{goImage(golang), baseImage(base), natsImage(nats)} {
+	for _, s := range []substitute{goImage(golang), baseImage(base), natsImage(nats)} {
 		is, err := provide(ctx, s)
 		if err != nil {
 			return made, err
@@ -50,23 +50,23 @@ func provideImages(ctx context.Context, d *daemon) ([]string, error) {
 	return made, nil
 }
 
-// provide says whether the image is a stand-in.
-func provide(ctx context.Context, s standIn) (bool, error) {
+// provide reports whether the image is a substitute.
+func provide(ctx context.Context, s substitute) (bool, error) {
 	key, err := s.key()
 	if err != nil {
-		return false, fmt.Errorf("make a stand-in for %s: %w", s.image, err)
+		return false, fmt.Errorf("build a substitute for %s: %w", s.image, err)
 	}
-	label, err := docker(ctx, "image", "inspect", "--format", `{{index .Config.Labels "`+standInLabel+`"}}`, s.image)
+	label, err := docker(ctx, "image", "inspect", "--format", `{{index .Config.Labels "`+substituteLabel+`"}}`, s.image)
 	switch {
 	case err == nil && label == "":
-		say("%s is the real one", s.image)
+		say("%s is the original image", s.image)
 		return false, nil
 	case err == nil && label == key:
-		say("%s is a stand-in of an earlier run", s.image)
+		say("%s is a substitute from an earlier run", s.image)
 		return true, nil
 	}
 	args := []string{"import"}
-	for _, setting := range append(s.settings, "LABEL "+standInLabel+"="+key) {
+	for _, setting := range append(s.settings, "LABEL "+substituteLabel+"="+key) {
 		args = append(args, "--change", setting)
 	}
 	command := exec.CommandContext(ctx, "docker", append(args, "-", s.image)...)
@@ -76,19 +76,19 @@ func provide(ctx context.Context, s standIn) (bool, error) {
 	go func() {
 		l := &layer{tar.NewWriter(write)}
 		err := errors.Join(s.fill(l), l.Close())
-		_ = write.CloseWithError(err) // of a pipe, without an outcome
+		_ = write.CloseWithError(err) // never fails for a pipe
 		filled <- err
 	}()
 	_, err = output(command)
-	_ = content.Close() // lets the writer end
+	_ = content.Close() // unblocks the writer
 	if err := errors.Join(<-filled, err); err != nil {
-		return false, fmt.Errorf("make a stand-in for %s: %w", s.image, err)
+		return false, fmt.Errorf("build a substitute for %s: %w", s.image, err)
 	}
-	say("%s is a new stand-in", s.image)
+	say("%s is a new substitute", s.image)
 	return true, nil
 }
 
-// removeImages takes the stand-ins away from a daemon that others use: what they build next must not stand on them.
+// removeImages removes the substitutes from a daemon that is used for other things, where later builds would use them.
 func removeImages(d *daemon, images []string) error {
 	if d.own != nil || len(images) == 0 {
 		return nil
@@ -99,7 +99,7 @@ func removeImages(d *daemon, images []string) error {
 	return err
 }
 
-// named reads an image's name out of a file.
+// named reads an image's name from a file.
 func named(file, pattern string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -112,7 +112,7 @@ func named(file, pattern string) (string, error) {
 	return string(found[1]), nil
 }
 
-// goTool runs the go command with the settings of the image's build.
+// goTool runs the go command with the settings that the Dockerfile builds with.
 func goTool(args ...string) (string, error) {
 	command := exec.Command("go", args...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=-trimpath -buildvcs=false", "GOWORK=off")

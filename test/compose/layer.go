@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// layer is the content of an image, written as it is made.
+// layer is the content of an image, as a stream.
 type layer struct{ *tar.Writer }
 
 func (l *layer) folder(name string, mode int64) error {
@@ -29,7 +29,7 @@ func (l *layer) link(name, target string) error {
 	return l.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777})
 }
 
-// file copies a file, which may be executable.
+// file copies a file with its permissions.
 func (l *layer) file(name, source string) error {
 	file, err := os.Open(source)
 	if err != nil {
@@ -65,11 +65,11 @@ func (l *layer) tree(name, source string) error {
 		case entry.Type().IsRegular():
 			return l.file(target, file)
 		}
-		return fmt.Errorf("%s is neither file nor folder", file)
+		return fmt.Errorf("%s is neither a file nor a folder", file)
 	})
 }
 
-// busybox gives the image a shell and the usual small programs.
+// busybox adds busybox under the names of programs.
 func (l *layer) busybox(programs ...string) error {
 	if err := l.file("bin/busybox", "/bin/busybox"); err != nil {
 		return fmt.Errorf("%w: install a static busybox (Debian: apt-get install busybox-static)", err)

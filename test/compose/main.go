@@ -12,35 +12,35 @@ import (
 	"odasync/test/procs"
 )
 
-// cleanupTimeout is how long the end may take, also after a Ctrl-C.
+// cleanupTimeout limits the cleanup, also after a Ctrl-C.
 const cleanupTimeout = 2 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop) // gives the second Ctrl-C its usual effect
+	context.AfterFunc(ctx, stop) // restores the default effect of the next Ctrl-C
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "compose:", err)
 		os.Exit(1)
 	}
 }
 
-// run is the whole test; everything that it starts has ended when it returns.
+// run is the whole test. It stops everything that it starts before it returns.
 func run(ctx context.Context) (err error) {
 	root, err := procs.Root()
 	if err != nil {
 		return err
 	}
 	if err := os.Chdir(root); err != nil {
-		return fmt.Errorf("go to the project's folder: %w", err)
+		return fmt.Errorf("enter the project's folder: %w", err)
 	}
 	daemon, err := findDaemon(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, daemon.stop()) }()
-	standIns, err := provideImages(ctx, daemon)
-	defer func() { err = errors.Join(err, removeImages(daemon, standIns)) }()
+	substitutes, err := provideImages(ctx, daemon)
+	defer func() { err = errors.Join(err, removeImages(daemon, substitutes)) }()
 	if err != nil {
 		return err
 	}
@@ -52,18 +52,18 @@ func run(ctx context.Context) (err error) {
 	if err := scenario(ctx, p); err != nil {
 		return err
 	}
-	say("everything that was changed arrived, and nothing else")
+	say("passed: the registry had every change, and nothing else")
 	return nil
 }
 
 var started = time.Now()
 
-// say tells what has been seen so far.
+// say prints a line with the time since the start.
 func say(format string, args ...any) {
 	fmt.Printf("%5.1fs  %s\n", time.Since(started).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// eventually polls until the condition gives no error.
+// eventually polls until the condition returns no error.
 func eventually(ctx context.Context, what string, condition func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()

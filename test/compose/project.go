@@ -12,7 +12,7 @@ import (
 	"odasync/test/procs"
 )
 
-// projectName and imageName are the test's own, so that it never meets somebody's odasync on the same daemon.
+// projectName and imageName belong to the test, apart from any other odasync on the same daemon.
 const (
 	projectName = "odasync-compose-test"
 	imageName   = projectName + ":test"
@@ -22,7 +22,7 @@ const (
 type project struct {
 	command   []string // docker compose, or docker-compose
 	env       []string
-	dir       string // the test's own
+	dir       string // of the test
 	manifests *folder
 	registry  string // URL
 }
@@ -38,17 +38,17 @@ func newProject(ctx context.Context) (*project, error) {
 	}
 	p.registry = fmt.Sprintf("http://127.0.0.1:%d", port)
 	if p.dir, err = os.MkdirTemp("", "odasync-compose-"); err != nil {
-		return nil, fmt.Errorf("make the test's folder: %w", err)
+		return nil, fmt.Errorf("create the test's folder: %w", err)
 	}
 	if p.manifests, err = newFolder(filepath.Join(p.dir, "manifests")); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(p.settings(), nil, 0o600); err != nil {
-		return nil, fmt.Errorf("make the test's settings: %w", err)
+		return nil, fmt.Errorf("create the test's settings: %w", err)
 	}
 	p.env = []string{"ODASYNC_IMAGE=" + imageName, fmt.Sprintf("REGISTRY_PORT=%d", port), "MANIFESTS=" + p.manifests.dir,
 		"SYNC_INTERVAL=5"} // a restarted registry is empty until the next reconcile
-	// What the person has set for odasync does not count here.
+	// Variables for odasync in the caller's environment are not passed on.
 	for _, name := range []string{"PATH", "HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "VERSION", "COMMIT"} {
 		if value, set := os.LookupEnv(name); set {
 			p.env = append(p.env, name+"="+value)
@@ -57,7 +57,7 @@ func newProject(ctx context.Context) (*project, error) {
 	return p, nil
 }
 
-// settings is a file without settings, in place of the person's .env.
+// settings is an empty file, in place of the user's .env.
 func (p *project) settings() string { return filepath.Join(p.dir, "env") }
 
 // compose runs a command of Compose on the project.
@@ -68,13 +68,13 @@ func (p *project) compose(ctx context.Context, args ...string) (string, error) {
 	return output(command)
 }
 
-// remove takes down what the test has put up. After a failure it shows what the services said last.
+// remove removes what the test started. After a failure it prints the last log lines of the services.
 func (p *project) remove(failed bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
 	if failed {
 		states, _ := docker(ctx, "ps", "--all", "--filter", "label=com.docker.compose.project="+projectName)
-		logs, _ := p.compose(ctx, "--profile", "demo", "logs", "--tail=25", "--no-color") // the failure itself is told anyway
+		logs, _ := p.compose(ctx, "--profile", "demo", "logs", "--tail=25", "--no-color") // best effort beside the failure itself
 		fmt.Fprintf(os.Stderr, "%s\n%s\n", states, logs)
 	}
 	_, down := p.compose(ctx, "--profile", "demo", "down", "--volumes", "--remove-orphans")
@@ -82,14 +82,14 @@ func (p *project) remove(failed bool) error {
 	return errors.Join(down, image, os.RemoveAll(p.dir))
 }
 
-// containers are the ids of a service's containers, also of those that have ended.
+// containers returns the ids of a service's containers, including stopped ones.
 func (p *project) containers(ctx context.Context, service string) ([]string, error) {
 	ids, err := docker(ctx, "ps", "--all", "--quiet", "--no-trunc",
 		"--filter", "label=com.docker.compose.project="+projectName, "--filter", "label=com.docker.compose.service="+service)
 	return strings.Fields(ids), err
 }
 
-// healthy waits until a service has so many containers, all of them healthy.
+// healthy waits until a service has count containers, all of them healthy.
 func (p *project) healthy(ctx context.Context, service string, count int) error {
 	return eventually(ctx, fmt.Sprintf("wait for %d healthy %s", count, service), func() error {
 		ids, err := p.containers(ctx, service)
@@ -112,7 +112,7 @@ func (p *project) healthy(ctx context.Context, service string, count int) error 
 	})
 }
 
-// demo waits until everything of the demo is healthy.
+// demo waits until all services of the demo are healthy.
 func (p *project) demo(ctx context.Context, syncers int) error {
 	return errors.Join(p.healthy(ctx, "nats", 1), p.healthy(ctx, "registry", 1), p.healthy(ctx, "syncer", syncers), p.healthy(ctx, "demo", 1))
 }

@@ -12,13 +12,13 @@ import (
 
 var client = &http.Client{Timeout: 5 * time.Second}
 
-// entry is what the registry shows of a component.
+// entry is what the registry has of a component.
 type entry struct {
 	Version string
 	APIs    int
 }
 
-// entries asks the registry for everything that it has.
+// entries reads the whole registry.
 func (p *project) entries(ctx context.Context) (map[string]entry, error) {
 	var components []struct {
 		Name   string
@@ -35,46 +35,46 @@ func (p *project) entries(ctx context.Context) (map[string]entry, error) {
 	}
 	all := map[string]entry{}
 	for _, c := range components {
-		var shown entry
+		var e entry
 		for _, label := range c.Labels {
 			if label.Key == "component-version" {
-				shown.Version = label.Value
+				e.Version = label.Value
 			}
 		}
 		for _, api := range apis {
 			if api.Component == c.Name {
-				shown.APIs++
+				e.APIs++
 			}
 		}
 		if _, double := all[c.Name]; double {
 			return nil, fmt.Errorf("the registry has two components %s", c.Name)
 		}
-		all[c.Name] = shown
+		all[c.Name] = e
 	}
 	return all, nil
 }
 
-// right waits until the registry shows exactly the folder's components, each with its one API.
-func (p *project) right(ctx context.Context, what string) error {
+// inSync waits until the registry has exactly the components of the folder, each with one API.
+func (p *project) inSync(ctx context.Context, what string) error {
 	err := eventually(ctx, what, func() error {
-		shown, err := p.entries(ctx)
+		actual, err := p.entries(ctx)
 		if err != nil {
 			return err
 		}
 		versions := map[string]string{}
-		for name, entry := range shown {
+		for name, entry := range actual {
 			versions[name] = entry.Version
 			if entry.APIs != 1 {
 				return fmt.Errorf("%s has %d APIs", name, entry.APIs)
 			}
 		}
 		if difference := cmp.Diff(p.manifests.versions, versions); difference != "" {
-			return fmt.Errorf("the registry is not as the folder (-folder +registry):\n%s", difference)
+			return fmt.Errorf("the registry differs from the folder (-folder +registry):\n%s", difference)
 		}
 		return nil
 	})
 	if err == nil {
-		say("%s: the registry shows exactly the %d components", what, len(p.manifests.versions))
+		say("%s: the registry has exactly the %d components", what, len(p.manifests.versions))
 	}
 	return err
 }

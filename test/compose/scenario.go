@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// count is how many components there are at first.
+// count is the number of components at the start.
 const count = 20
 
-// scenario is what happens to the services, in the order in which it happens.
+// scenario runs the steps in order.
 func scenario(ctx context.Context, p *project) error {
 	for _, step := range []func(context.Context, *project) error{
 		build, comeUp, checkHardening, scaleOut, restartNATS, killWatcher, restartEach, goDownAndUp,
@@ -24,7 +24,7 @@ func scenario(ctx context.Context, p *project) error {
 	return nil
 }
 
-// comeUp is the demo as printed.
+// comeUp starts the demo.
 func comeUp(ctx context.Context, p *project) error {
 	for i := range count {
 		if err := p.manifests.write("1.0.0", i); err != nil {
@@ -34,7 +34,7 @@ func comeUp(ctx context.Context, p *project) error {
 	if _, err := p.compose(ctx, "up", "--detach", "demo"); err != nil {
 		return err
 	}
-	return errors.Join(p.demo(ctx, 1), p.right(ctx, "up"))
+	return errors.Join(p.demo(ctx, 1), p.inSync(ctx, "up"))
 }
 
 // scaleOut changes, deletes and adds components with three syncers.
@@ -46,10 +46,10 @@ func scaleOut(ctx context.Context, p *project) error {
 		return err
 	}
 	err := errors.Join(p.manifests.write("1.1.0", 0, 1, 2, 3, 4, 5, 6, 7, 20, 21), p.manifests.delete(18, 19))
-	return errors.Join(err, p.right(ctx, "three syncers"))
+	return errors.Join(err, p.inSync(ctx, "three syncers"))
 }
 
-// restartNATS changes components while NATS is away.
+// restartNATS changes components while NATS is stopped.
 func restartNATS(ctx context.Context, p *project) error {
 	if _, err := p.compose(ctx, "stop", "nats"); err != nil {
 		return err
@@ -60,10 +60,10 @@ func restartNATS(ctx context.Context, p *project) error {
 	if _, err := p.compose(ctx, "start", "nats"); err != nil {
 		return err
 	}
-	return errors.Join(p.right(ctx, "NATS came back"), p.demo(ctx, 3))
+	return errors.Join(p.inSync(ctx, "NATS restarted"), p.demo(ctx, 3))
 }
 
-// killWatcher kills the process that watches, as the kernel would for want of memory. Docker starts it again.
+// killWatcher kills the watching process, as the kernel does when memory is short. Docker restarts it.
 func killWatcher(ctx context.Context, p *project) error {
 	ids, err := p.containers(ctx, "demo")
 	if err != nil || len(ids) != 1 {
@@ -79,7 +79,7 @@ func killWatcher(ctx context.Context, p *project) error {
 	if err := errors.Join(p.manifests.write("1.3.0", 5, 6, 23), p.manifests.delete(7)); err != nil {
 		return err
 	}
-	if err := errors.Join(p.right(ctx, "the watcher was killed"), p.demo(ctx, 3)); err != nil {
+	if err := errors.Join(p.inSync(ctx, "watcher killed"), p.demo(ctx, 3)); err != nil {
 		return err
 	}
 	restarts, err := docker(ctx, "inspect", "--format", "{{.RestartCount}}", ids[0])
@@ -102,7 +102,7 @@ func restartEach(ctx context.Context, p *project) error {
 		if err := p.manifests.write(version+".1", 9, 10); err != nil {
 			return err
 		}
-		if err := errors.Join(p.right(ctx, service+" restarted"), p.demo(ctx, 3)); err != nil {
+		if err := errors.Join(p.inSync(ctx, service+" restarted"), p.demo(ctx, 3)); err != nil {
 			return err
 		}
 	}
@@ -130,7 +130,7 @@ func goDownAndUp(ctx context.Context, p *project) error {
 	if _, err := p.compose(ctx, "up", "--detach", "demo"); err != nil {
 		return err
 	}
-	if err := errors.Join(p.right(ctx, "down and up"), p.demo(ctx, 1)); err != nil {
+	if err := errors.Join(p.inSync(ctx, "down and up"), p.demo(ctx, 1)); err != nil {
 		return err
 	}
 	later, err := p.sequences(ctx)
@@ -151,7 +151,7 @@ func goDownAndUp(ctx context.Context, p *project) error {
 	return nil
 }
 
-// process is the id of a container's first process, as this machine sees it.
+// process returns the id of a container's first process on this machine.
 func process(ctx context.Context, id string) (int, error) {
 	text, err := docker(ctx, "inspect", "--format", "{{.State.Pid}}", id)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// sequences are the stream sequences of the demo's components by name, as ctl in a container lists them.
+// sequences returns the stream sequences of the demo's components by name, from ctl list in a container.
 func (p *project) sequences(ctx context.Context) (map[string]uint64, error) {
 	listing, err := p.compose(ctx, "exec", "-T", "demo", "ctl", "list", "-o", "json")
 	if err != nil {

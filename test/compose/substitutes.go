@@ -15,10 +15,10 @@ import (
 	"strings"
 )
 
-// goImage has the toolchain that runs here, the modules that go.mod requires as a module proxy made of files, and what
-// the compiler made of those modules. odasync itself is compiled in the image.
-func goImage(name string) standIn {
-	return standIn{
+// goImage has the installed toolchain, the modules that go.mod requires as a file-based module proxy, and their compiled
+// packages. odasync itself is compiled in the image.
+func goImage(name string) substitute {
+	return substitute{
 		image: name,
 		settings: []string{
 			"ENV PATH=/usr/local/go/bin:/bin", "ENV GOTOOLCHAIN=local", "ENV GOPROXY=file:///goproxy", "ENV GOSUMDB=off", "ENV HOME=/root",
@@ -47,8 +47,8 @@ func goImage(name string) standIn {
 	}
 }
 
-// addModules copies the downloads of the required modules, in the layout that a module proxy has too, and the go.mod of
-// every other version that go.sum knows: which versions are required follows from them.
+// addModules copies the downloads of the required modules, whose layout is that of a module proxy, and the go.mod files of
+// the other versions in go.sum, from which the required versions follow.
 func addModules(l *layer) error {
 	listing, err := goTool("mod", "download", "-json")
 	if err != nil {
@@ -79,7 +79,7 @@ func addModules(l *layer) error {
 		}
 		if version, is := strings.CutSuffix(fields[1], "/go.mod"); is {
 			file := filepath.Join(downloads, filepath.FromSlash(escaped(fields[0])), "@v", escaped(version)+".mod")
-			if _, err := os.Stat(file); err == nil { // others are not needed here, and so not there
+			if _, err := os.Stat(file); err == nil { // go downloads only what it needs
 				files[file] = true
 			}
 		}
@@ -96,7 +96,7 @@ func addModules(l *layer) error {
 	return nil
 }
 
-// escaped is how a module proxy writes a path: on some file systems upper and lower case are the same.
+// escaped returns a path in the notation of module proxies, for file systems that ignore case.
 func escaped(path string) string {
 	var b strings.Builder
 	for _, r := range path {
@@ -109,8 +109,8 @@ func escaped(path string) string {
 	return b.String()
 }
 
-// addCompiled copies the compiled packages of others from the build cache, which knows each by the action that made it:
-// the first part of a build id is the begin of the action's hash.
+// addCompiled copies the compiled packages of the modules from the build cache. Its entries are named after the hash of the
+// action, whose beginning is the first part of a build id.
 func addCompiled(l *layer) error {
 	listing, err := goTool("list", "-export", "-deps", "-f", "{{if not (and .Module .Module.Main)}}{{.BuildID}} {{.Export}}{{end}}", "./cmd/...")
 	if err != nil {
@@ -123,14 +123,14 @@ func addCompiled(l *layer) error {
 	for _, line := range strings.Split(listing, "\n") {
 		id, export, _ := strings.Cut(line, " ")
 		if export == "" {
-			continue // unsafe, which nobody compiles
+			continue // unsafe has no object file
 		}
 		action, _, _ := strings.Cut(id, "/")
-		begin, err := base64.RawURLEncoding.DecodeString(action)
-		if err != nil || len(begin) < 8 {
-			return fmt.Errorf("the build id %q has another form than that of Go 1.26", id)
+		hash, err := base64.RawURLEncoding.DecodeString(action)
+		if err != nil || len(hash) < 8 {
+			return fmt.Errorf("the build id %q does not have the form of Go 1.26", id)
 		}
-		name := hex.EncodeToString(begin)
+		name := hex.EncodeToString(hash)
 		entries, err := filepath.Glob(filepath.Join(cache, name[:2], name+"*-a"))
 		if err != nil || len(entries) != 1 {
 			return errors.Join(fmt.Errorf("%d entries of the build cache for %s, want 1", len(entries), export), err)
@@ -146,9 +146,9 @@ func addCompiled(l *layer) error {
 
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
-// baseImage has what a static program needs, like the distroless image that it stands for.
-func baseImage(name string) standIn {
-	return standIn{
+// baseImage has what a static program needs, like the distroless image that it replaces.
+func baseImage(name string) substitute {
+	return substitute{
 		image:    name,
 		settings: []string{"ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "USER 65532"},
 		key:      func() (string, error) { return digestFiles("base", certificates) },
@@ -163,10 +163,10 @@ func baseImage(name string) standIn {
 	}
 }
 
-// natsImage has the NATS server of the tests, and wget, as the Alpine image has.
-func natsImage(name string) standIn {
+// natsImage has the NATS server of the tests, and wget, like the Alpine image.
+func natsImage(name string) substitute {
 	const server = "bin/nats-server"
-	return standIn{
+	return substitute{
 		image:    name,
 		settings: []string{"ENV PATH=/usr/local/bin:/bin", `CMD ["nats-server"]`},
 		key:      func() (string, error) { return digestFiles("nats", server) },
@@ -176,11 +176,11 @@ func natsImage(name string) standIn {
 	}
 }
 
-// digestFiles is one digest of a text, of the files, and of this program's idea of the stand-ins.
+// digestFiles returns a digest of a text, of the files, and of the source of the substitutes.
 func digestFiles(text string, files ...string) (string, error) {
 	digest := sha256.New()
 	digest.Write([]byte(text))
-	for _, file := range slices.Concat(files, []string{"test/compose/standins.go"}) {
+	for _, file := range slices.Concat(files, []string{"test/compose/substitutes.go"}) {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			return "", err
