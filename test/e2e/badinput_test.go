@@ -42,10 +42,9 @@ func TestMalformedComponent(t *testing.T) {
 	env.Apply(testenv.Component(namespace, "good-2", "1", "first"))
 	env.awaitComponents("good-1", "good-2")
 
-	_, err := watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("component cannot be read", map[string]string{
+	env.AwaitLog(watcher, "component cannot be read", map[string]string{
 		"level": "warn", "namespace": namespace, "component": "bad", "field": "spec.coreFunction.exposedAPIs", "error": "must be a list, not text",
-	}))
-	env.Must(err)
+	})
 	if count := env.Metric(watcher, "odasync_components_malformed_total"); count != 1 {
 		t.Errorf("malformed counted %v times, want once", count)
 	}
@@ -54,10 +53,9 @@ func TestMalformedComponent(t *testing.T) {
 	spoiled := testenv.Component(namespace, "good-2", "2", "first")
 	env.Must(unstructured.SetNestedField(spoiled.Object, []any{map[string]any{"path": "/nameless"}}, "spec", "coreFunction", "exposedAPIs"))
 	env.Apply(spoiled)
-	_, err = watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("component cannot be read", map[string]string{
+	env.AwaitLog(watcher, "component cannot be read", map[string]string{
 		"component": "good-2", "field": "spec.coreFunction.exposedAPIs[0].name", "error": "is missing",
-	}))
-	env.Must(err)
+	})
 	env.Apply(testenv.Component(namespace, "good-1", "2", "first"))
 	env.Eventually(testenv.Timeout, "the others go on", func() error {
 		for _, c := range env.Registry.Snapshot().Components {
@@ -91,10 +89,9 @@ func TestRejectedComponent(t *testing.T) {
 		long.GetName(): "at most 100 characters",
 		"address":      "at most 500 characters",
 	} {
-		_, err := syncer.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs(testenv.AnyMessage, map[string]string{
+		env.AwaitLog(syncer, testenv.AnyMessage, map[string]string{
 			"level": "error", "namespace": namespace, "component": name, "error": words,
-		}))
-		env.Must(err)
+		})
 	}
 	if failed := env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 2 {
 		t.Errorf("%v failed, want 2", failed)
@@ -121,11 +118,10 @@ func TestNameConflict_AcrossNamespaces(t *testing.T) {
 
 	second := testenv.Component("e2e-twins-b", "twin", "2", "second")
 	env.Apply(second)
-	refusal, err := syncer.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs(testenv.AnyMessage, map[string]string{
+	refusal := env.AwaitLog(syncer, testenv.AnyMessage, map[string]string{
 		"level": "error", "namespace": "e2e-twins-b", "component": "twin",
 		"error": `is taken by the component of namespace "e2e-twins-a"`,
-	}))
-	env.Must(err)
+	})
 	if text := refusal.Text("error"); !strings.Contains(text, "COMPONENT_NAME_FORMAT=namespace.name") {
 		t.Errorf("the refusal does not name the remedy: %s", text)
 	}

@@ -27,11 +27,10 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 			env.AwaitInSync(testenv.Timeout)
 
 			two := env.Start(env.WatcherSpec("watcher-2", second))
-			env.Must(two.AwaitNotReady(env.Within(testenv.Timeout), "not kubernetes: "))
-			said, err := two.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("cannot publish yet", map[string]string{
+			env.AwaitNotReady(two, "not kubernetes: ")
+			said := env.AwaitLog(two, "cannot publish yet", map[string]string{
 				"error": `cluster name "lab" is published by watcher`,
-			}))
-			env.Must(err)
+			})
 			if !strings.Contains(said.Text("error"), "give this one its own CLUSTER_NAME") {
 				t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
 			}
@@ -60,14 +59,13 @@ func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 
 	other := testenv.NewRegistry(t)
 	wrong := env.Start(env.SyncerSpec("syncer-2", map[string]string{"COMPONENT_REGISTRY_URL": other.URL()}))
-	said, err := wrong.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("syncer is not running", map[string]string{
+	said := env.AwaitLog(wrong, "syncer is not running", map[string]string{
 		"error": "feeds the registry at " + env.Registry.URL() + ", not " + other.URL(),
-	}))
-	env.Must(err)
+	})
 	if !strings.Contains(said.Text("error"), "give this syncer another SYNC_TARGET") {
 		t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
 	}
-	env.Must(wrong.AwaitNotReady(env.Within(testenv.Timeout), "not registry: "))
+	env.AwaitNotReady(wrong, "not registry: ")
 	if calls := other.Calls(); calls != 0 {
 		t.Errorf("the other registry got %d requests", calls)
 	}
@@ -103,12 +101,11 @@ func TestStream_RefusesForeignStream(t *testing.T) {
 			env.Apply(testenv.Component(namespace, "shown", "1", "first"))
 			watcher, syncer := env.Start(env.WatcherSpec("watcher", nil)), env.Start(env.SyncerSpec("syncer", nil))
 			for p, message := range map[*procs.Process]string{watcher: "cannot publish yet", syncer: "syncer is not running"} {
-				said, err := p.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs(message, map[string]string{"error": test.says}))
-				env.Must(err)
+				said := env.AwaitLog(p, message, map[string]string{"error": test.says})
 				if !strings.Contains(said.Text("error"), "nats stream rm ODA_COMPONENTS") {
 					t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
 				}
-				env.Must(p.AwaitNotReady(env.Within(testenv.Timeout), "not "))
+				env.AwaitNotReady(p, "not ")
 			}
 			stream, err := js.Stream(env.Within(testenv.Timeout), "ODA_COMPONENTS")
 			env.Must(err)

@@ -40,8 +40,8 @@ func TestNATS_Outage(t *testing.T) {
 
 	env.NATS[0].Kill()
 	gone := time.Now()
-	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "nats: not connected"))
-	env.Must(syncer.AwaitNotReady(env.Within(testenv.Timeout), "nats: not connected"))
+	env.AwaitNotReady(watcher, "nats: not connected")
+	env.AwaitNotReady(syncer, "nats: not connected")
 	for round := 2; time.Since(gone) < 30*time.Second; round++ {
 		env.change("e2e-nats-away", strconv.Itoa(round), 10)
 		env.Must(procs.Pause(t.Context(), 2*time.Second)) // the outage's length is the point
@@ -64,7 +64,7 @@ func TestRegistry_Outage(t *testing.T) {
 	env.Registry.Stop()
 	env.change("e2e-registry-away", "2", 10)
 	env.Delete(testenv.Component("e2e-registry-away", "item-19", ""))
-	env.Must(syncer.AwaitNotReady(env.Within(testenv.Timeout), "registry"))
+	env.AwaitNotReady(syncer, "registry")
 	env.Registry.Start()
 	took := env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(syncer)

@@ -163,7 +163,7 @@ func TestNATSOutage_ReportedDeletions(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitAllAcked(testenv.Timeout)
 	env.NATS[0].Kill()
-	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "nats: not connected"))
+	env.AwaitNotReady(watcher, "nats: not connected")
 	env.Delete(objects...)
 	_, err := watcher.AwaitEntry(env.Within(2*testenv.Timeout), testenv.Logs("not leading, campaigning again", nil))
 	env.Must(err)

@@ -29,10 +29,9 @@ func TestWatcher_LeastPrivilege(t *testing.T) {
 		`get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`,
 		`update leases.coordination.k8s.io "odasync-watcher" in namespace "canvas"`,
 	} {
-		_, err := watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("missing permission", map[string]string{"level": "error", "permission": rule}))
-		env.Must(err)
+		env.AwaitLog(watcher, "missing permission", map[string]string{"level": "error", "permission": rule})
 	}
-	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "missing permission"))
+	env.AwaitNotReady(watcher, "missing permission")
 
 	env.Apply(rules...)
 	env.Start(env.SyncerSpec("syncer", nil))

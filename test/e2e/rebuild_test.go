@@ -46,7 +46,7 @@ func TestWipedRegistry_RebuiltWithoutAPIServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	env.Must(clientcmd.WriteToFile(*config, path))
 	away := env.Start(env.WatcherSpec("watcher-away", map[string]string{"KUBECONFIG": path}))
-	env.Must(away.AwaitNotReady(env.Within(testenv.Timeout), "API server unreachable"))
+	env.AwaitNotReady(away, "API server unreachable")
 	env.wipeAndAwaitRebuild(want)
 	env.AwaitReady(syncer)
 }
@@ -65,7 +65,7 @@ func TestWipedRegistry_RebuiltWithForbiddenNamespace(t *testing.T) {
 	syncer := env.Start(env.SyncerSpec("syncer", often))
 	env.AwaitReady(syncer)
 	env.AwaitInSync(2 * testenv.Timeout)
-	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), forbidden))
+	env.AwaitNotReady(watcher, forbidden)
 	env.wipeAndAwaitRebuild(env.Mapping.Of(env.Objects()))
 }
 

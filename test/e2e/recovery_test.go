@@ -105,8 +105,7 @@ func TestRunbook_SyncStateLost(t *testing.T) {
 		}
 	}
 	env.Must(env.JetStream().DeleteKeyValue(t.Context(), store.StatesBucket))
-	_, err := syncer.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("syncer is not running", map[string]string{"error": "stream KV_ODA_SYNC_STATE was removed from the nats server"}))
-	env.Must(err)
+	env.AwaitLog(syncer, "syncer is not running", map[string]string{"error": "stream KV_ODA_SYNC_STATE was removed from the nats server"})
 	env.Eventually(testenv.Timeout, "the bucket to be made anew", func() error {
 		_, err := env.JetStream().KeyValue(t.Context(), store.StatesBucket)
 		return err
@@ -168,8 +167,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	env.Must(watcher.Stop())
 	env.Delete(objects...)
 	watcher = env.Start(watcher.Spec)
-	refusal, err := watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("deletion pending approval", nil))
-	env.Must(err)
+	refusal := env.AwaitLog(watcher, "deletion pending approval", nil)
 	env.AwaitReady(watcher, syncer)
 	env.reconcile(0, "") // of the stream with the registry, which are equal
 	env.Must(env.CheckInSync(before))
@@ -212,8 +210,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 	testenv.MakeNamespace(t, old, "e2e-restored")
 	env.Apply(backup...)
 	watcher = env.Start(watcher.Spec.With(map[string]string{"KUBECONFIG": old.Kubeconfig}))
-	waits, err := watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("another cluster under this name, deletions pending approval", nil))
-	env.Must(err)
+	waits := env.AwaitLog(watcher, "another cluster under this name, deletions pending approval", nil)
 	env.Eventually(testenv.Timeout, "what the restored cluster has to be shown, and nothing to be deleted", func() error {
 		want := env.Mapping.Of(env.Objects())
 		for _, object := range now[:3] {
@@ -222,7 +219,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 		}
 		return env.CheckInSync(want.Sorted())
 	})
-	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "the Kubernetes cluster is another one: it was "+waits.Text("was")+" and is "+waits.Text("is")))
+	env.AwaitNotReady(watcher, "the Kubernetes cluster is another one: it was "+waits.Text("was")+" and is "+waits.Text("is"))
 	env.Delete(testenv.Component("e2e-restored", "item-14", "")) // reported by the wrong cluster, as far as the watcher knows
 	env.expectText(env.MustCTL(1, "status"), "ctl reconcile --approve "+waits.Text("approval"))
 	env.MustCTL(0, "reconcile --approve "+waits.Text("approval"))

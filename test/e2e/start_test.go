@@ -32,7 +32,7 @@ func TestStart_WithoutKubeconfig(t *testing.T) {
 	env := newEnv(t, "e2e-no-kubeconfig")
 	path := filepath.Join(t.TempDir(), "config")
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
-	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "not kubernetes: "))
+	env.AwaitNotReady(watcher, "not kubernetes: ")
 	env.Must(procs.Pause(t.Context(), missingFor))
 	env.expectLoggedOnce(watcher, "cannot use the Kubernetes API", "set KUBECONFIG to a kubeconfig file")
 
@@ -62,7 +62,7 @@ func TestStart_WithWrongToken(t *testing.T) {
 	env.Must(clientcmd.WriteToFile(*config, path))
 
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
-	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "does not accept the credentials (401)"))
+	env.AwaitNotReady(watcher, "does not accept the credentials (401)")
 	env.Must(procs.Pause(t.Context(), missingFor))
 	env.expectLoggedOnce(watcher, "no access to the lease, retrying", "check the token or client certificate")
 
@@ -87,7 +87,7 @@ func TestStart_WithoutAPIServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	env.Must(clientcmd.WriteToFile(*config, path))
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
-	env.Must(watcher.AwaitNotReady(env.Within(testenv.Timeout), "API server unreachable"))
+	env.AwaitNotReady(watcher, "API server unreachable")
 	env.Must(procs.Pause(t.Context(), missingFor))
 	env.expectLoggedOnce(watcher, "no access to the lease, retrying", "connection refused")
 }
@@ -100,7 +100,7 @@ func TestStart_WithoutNATS(t *testing.T) {
 	watcher := env.Start(env.WatcherSpec("watcher", nil))
 	syncer := env.Start(env.SyncerSpec("syncer", nil))
 	for _, p := range []*procs.Process{watcher, syncer} {
-		env.Must(p.AwaitNotReady(env.Within(testenv.Timeout), "not connected to "+env.NATSURL))
+		env.AwaitNotReady(p, "not connected to "+env.NATSURL)
 	}
 	env.Apply(testenv.Component("e2e-no-nats", "early", "1", "first"))
 	env.Must(procs.Pause(t.Context(), missingFor))
@@ -119,7 +119,7 @@ func TestStart_WithoutRegistry(t *testing.T) {
 	env.Registry.Stop()
 	env.Apply(testenv.Component("e2e-no-registry", "early-1", "1", "first"), testenv.Component("e2e-no-registry", "early-2", "1", "first"))
 	_, syncer := env.Start(env.WatcherSpec("watcher", nil)), env.Start(env.SyncerSpec("syncer", nil))
-	env.Must(syncer.AwaitNotReady(env.Within(testenv.Timeout), "not registry: "))
+	env.AwaitNotReady(syncer, "not registry: ")
 	env.Must(procs.Pause(t.Context(), missingFor))
 	env.expectLoggedOnce(syncer, "registry takes no writes, trying again", "connection refused")
 	if failed := env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 0 {

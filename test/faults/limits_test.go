@@ -37,9 +37,8 @@ func TestNATS_StorageFull(t *testing.T) {
 	}
 	f.apply("early", "2")
 	f.apply("late", "1")
-	f.Must(f.watchers[0].AwaitNotReady(f.Within(testenv.Timeout), "publish to the stream: "))
-	words, _, err := f.watchers[0].Readyz(f.Within(testenv.Timeout))
-	f.Must(err)
+	f.AwaitNotReady(f.watchers[0], "publish to the stream: ")
+	words := f.Readyz(f.watchers[0])
 	if !strings.Contains(words, "insufficient resources") {
 		t.Errorf("/readyz does not say that the storage is full: %s", words)
 	}
@@ -63,9 +62,8 @@ func TestStream_Full(t *testing.T) {
 	for i := range 40 {
 		f.apply(fmt.Sprintf("full-%d", i), "1")
 	}
-	f.Must(f.watchers[0].AwaitNotReady(f.Within(testenv.Timeout), "publish to the stream: "))
-	words, _, err := f.watchers[0].Readyz(f.Within(testenv.Timeout))
-	f.Must(err)
+	f.AwaitNotReady(f.watchers[0], "publish to the stream: ")
+	words := f.Readyz(f.watchers[0])
 	if !strings.Contains(words, "maximum bytes exceeded") {
 		t.Errorf("/readyz does not say that the stream is full: %s", words)
 	}
@@ -99,10 +97,9 @@ func TestStream_MessageTooLarge(t *testing.T) {
 	large := testenv.Component(f.Namespaces[0], "large", "1", apis...)
 	f.Apply(large)
 	f.apply("small-2", "1")
-	_, err := f.watchers[0].AwaitEntry(f.Within(testenv.Timeout), testenv.Logs("component cannot be published", map[string]string{
+	f.AwaitLog(f.watchers[0], "component cannot be published", map[string]string{
 		"level": "error", "namespace": f.Namespaces[0], "component": "large",
-	}))
-	f.Must(err)
+	})
 	if count := f.Metric(f.watchers[0], "odasync_events_too_large_total"); count < 1 {
 		t.Errorf("odasync_events_too_large_total is %v", count)
 	}
@@ -145,7 +142,7 @@ func TestNATS_WithoutJetStream(t *testing.T) {
 	}
 	restart(without)
 	for _, p := range []*procs.Process{f.watchers[0], f.syncers[0]} {
-		f.Must(p.AwaitNotReady(f.Within(testenv.Timeout), "jetstream: "))
+		f.AwaitNotReady(p, "jetstream: ")
 	}
 	f.apply("early", "2")
 	f.apply("late", "1")

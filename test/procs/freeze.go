@@ -7,7 +7,7 @@ import (
 )
 
 // Freeze stops the process where it is with SIGSTOP and returns once none of it runs any more. It keeps its connections,
-// and whoever asks it something gets no answer.
+// and requests to it get no response.
 func (p *Process) Freeze(ctx context.Context) error {
 	if err := p.Signal(syscall.SIGSTOP); err != nil {
 		return err

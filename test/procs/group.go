@@ -44,7 +44,7 @@ func ForTest(t testing.TB) *Group {
 		}
 		if t.Failed() {
 			for _, p := range g.all() {
-				t.Logf("last words of %s:\n%s", p.Spec.Name, p.Tail(15))
+				t.Logf("last output of %s:\n%s", p.Spec.Name, p.Tail(15))
 			}
 		}
 	})

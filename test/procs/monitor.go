@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// pollInterval is how often a process is asked for something that it does not tell by itself.
+// pollInterval is the interval between requests to a process while waiting for a state.
 const pollInterval = 25 * time.Millisecond
 
 // ErrNoSeries says that a process does not have a metric, or not yet.
-var ErrNoSeries = errors.New("there is no such series")
+var ErrNoSeries = errors.New("no such series")
 
 var client = &http.Client{Timeout: 10 * time.Second}
 
@@ -54,37 +54,37 @@ func (p *Process) get(ctx context.Context, path string) (status int, body string
 	return answer.StatusCode, string(text), nil
 }
 
-// Readyz returns what /readyz says.
-func (p *Process) Readyz(ctx context.Context) (words string, ready bool, err error) {
+// Readyz returns the body of /readyz, and whether the process is ready.
+func (p *Process) Readyz(ctx context.Context) (body string, ready bool, err error) {
 	status, body, err := p.get(ctx, "/readyz")
 	return body, status == http.StatusOK, err
 }
 
-// AwaitReady waits until /readyz says ready.
+// AwaitReady waits until the process is ready.
 func (p *Process) AwaitReady(ctx context.Context) error {
 	return p.awaitReadyz(ctx, "get ready", func(_ string, ready bool) bool { return ready })
 }
 
-// AwaitNotReady waits until /readyz says not ready with words that contain the text.
+// AwaitNotReady waits until the process is not ready and the body of /readyz contains the text.
 func (p *Process) AwaitNotReady(ctx context.Context, text string) error {
-	return p.awaitReadyz(ctx, "say "+strconv.Quote(text)+" at /readyz", func(words string, ready bool) bool {
-		return !ready && strings.Contains(words, text)
+	return p.awaitReadyz(ctx, "say "+strconv.Quote(text)+" at /readyz", func(body string, ready bool) bool {
+		return !ready && strings.Contains(body, text)
 	})
 }
 
-func (p *Process) awaitReadyz(ctx context.Context, what string, enough func(words string, ready bool) bool) error {
+func (p *Process) awaitReadyz(ctx context.Context, what string, enough func(body string, ready bool) bool) error {
 	for last := ""; ; {
-		words, ready, err := p.Readyz(ctx)
+		body, ready, err := p.Readyz(ctx)
 		switch {
-		case err == nil && enough(words, ready):
+		case err == nil && enough(body, ready):
 			return nil
 		case err == nil:
-			last = words
+			last = body
 		case !p.Running():
-			return fmt.Errorf("%s does not %s: %w; its last words:\n%s", p.Spec.Name, what, errEnded, p.Tail(20))
+			return fmt.Errorf("%s does not %s: %w; its last output:\n%s", p.Spec.Name, what, errEnded, p.Tail(20))
 		}
 		if waited := Pause(ctx, pollInterval); waited != nil {
-			return fmt.Errorf("%s does not %s: %w; /readyz says:\n%s\nits last words:\n%s", p.Spec.Name, what, errors.Join(waited, err), last, p.Tail(20))
+			return fmt.Errorf("%s does not %s: %w; /readyz says:\n%s\nits last output:\n%s", p.Spec.Name, what, errors.Join(waited, err), last, p.Tail(20))
 		}
 	}
 }

@@ -132,8 +132,8 @@ func (p *Process) Stop() error {
 	if !p.Running() {
 		return fmt.Errorf("%s ended by itself (%w):\n%s", p.Spec.Name, p.exit(), p.Tail(20))
 	}
-	_ = p.command.Process.Signal(syscall.SIGTERM) // it may be ending by itself, which the exit code tells
-	_ = p.Thaw()                                  // a frozen one would never hear of it
+	_ = p.command.Process.Signal(syscall.SIGTERM) // it may be ending by itself, as the exit code shows
+	_ = p.Thaw()                                  // a frozen process handles no signal
 	select {
 	case <-p.ended:
 	case <-time.After(stopTimeout):
@@ -168,7 +168,7 @@ func (p *Process) exit() error {
 func (p *Process) Await(ctx context.Context, text string) (string, error) {
 	line, err := p.journal.await(ctx, p.ended, func(line string) bool { return strings.Contains(line, text) })
 	if err != nil {
-		return "", fmt.Errorf("%s does not say %q: %w; its last words:\n%s", p.Spec.Name, text, err, p.Tail(20))
+		return "", fmt.Errorf("%s does not say %q: %w; its last output:\n%s", p.Spec.Name, text, err, p.Tail(20))
 	}
 	return line, nil
 }
@@ -181,7 +181,7 @@ func (p *Process) AwaitEntry(ctx context.Context, match func(Entry) bool) (Entry
 		return found != nil && match(found)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s does not log what is waited for: %w; its last words:\n%s", p.Spec.Name, err, p.Tail(20))
+		return nil, fmt.Errorf("%s does not log what is waited for: %w; its last output:\n%s", p.Spec.Name, err, p.Tail(20))
 	}
 	return found, nil
 }

@@ -56,7 +56,7 @@ func limited(t *testing.T) context.Context {
 
 func TestProcess_OutputAndEnvironment(t *testing.T) {
 	t.Setenv("E2E_LEAK", "leaked")
-	spec := script(t, `echo "says $WORD and '$E2E_LEAK' in $HOME" >&2; echo '{"level":"warn","message":"told","field":"x"}'; exec sleep 60`)
+	spec := script(t, `echo "says $WORD and '$E2E_LEAK' in $HOME" >&2; echo '{"level":"warn","message":"logged","field":"x"}'; exec sleep 60`)
 	g := group(t)
 	p, err := g.Start(spec.With(map[string]string{"WORD": "hello"}))
 	if err != nil {
@@ -69,11 +69,11 @@ func TestProcess_OutputAndEnvironment(t *testing.T) {
 	if want := "says hello and '' in " + g.Dir; line != want {
 		t.Errorf("%q, want %q", line, want)
 	}
-	told := func(e Entry) bool { return e.Message() == "told" && e.Text("field") == "x" }
-	if _, err := p.AwaitEntry(limited(t), told); err != nil {
+	logged := func(e Entry) bool { return e.Message() == "logged" && e.Text("field") == "x" }
+	if _, err := p.AwaitEntry(limited(t), logged); err != nil {
 		t.Fatal(err)
 	}
-	if entries := p.Logged(told); len(entries) != 1 {
+	if entries := p.Logged(logged); len(entries) != 1 {
 		t.Errorf("%d entries, want 1", len(entries))
 	}
 	p.Kill()
@@ -89,7 +89,7 @@ func TestProcess_Stop(t *testing.T) {
 		problem      string // empty for none
 	}{
 		{"in order", `trap 'exit 0' TERM; echo up; while :; do sleep 0.02; done`, (*Process).Stop, ""},
-		{"with an error", `trap 'echo alas; exit 3' TERM; echo up; while :; do sleep 0.02; done`, (*Process).Stop, "name stopped with exit status 3:\nup\nalas"},
+		{"with an error", `trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done`, (*Process).Stop, "name stopped with exit status 3:\nup\nbye"},
 		{"by itself", `echo up; exit 0`, func(p *Process) error { <-p.ended; return p.Stop() }, "name ended by itself (exit status 0):\nup"},
 		{"killed", `echo up; exec sleep 60`, func(p *Process) error { p.Kill(); return p.Stop() }, ""},
 		{"by a signal", `echo up; exec sleep 60`, func(p *Process) error { _ = p.Signal(syscall.SIGKILL); <-p.ended; return p.Stop() }, "ended by itself (signal: killed)"},
@@ -114,7 +114,7 @@ func TestProcess_Stop(t *testing.T) {
 }
 
 func TestProcess_Wait(t *testing.T) {
-	p := started(t, `echo last words; exit 7`)
+	p := started(t, `echo last output; exit 7`)
 	code, err := p.Wait(limited(t))
 	if err != nil || code != 7 {
 		t.Errorf("exit code %d (%v), want 7", code, err)
@@ -123,7 +123,7 @@ func TestProcess_Wait(t *testing.T) {
 		t.Errorf("an end that was waited for counts as a failure: %v", err)
 	}
 	_, err = p.Await(limited(t), "never")
-	if err == nil || !strings.Contains(err.Error(), "it has ended") || !strings.Contains(err.Error(), "last words") {
+	if err == nil || !strings.Contains(err.Error(), "it has ended") || !strings.Contains(err.Error(), "last output") {
 		t.Errorf("waiting for more than there is: %v", err)
 	}
 }
@@ -141,7 +141,7 @@ func TestProcess_Monitor(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/metrics":
-			_, _ = w.Write([]byte("# HELP some words\nsome 1\nsome_total{kind=\"a\"} 2.5\n"))
+			_, _ = w.Write([]byte("# HELP some help\nsome 1\nsome_total{kind=\"a\"} 2.5\n"))
 		case "/readyz":
 			select {
 			case <-ready:

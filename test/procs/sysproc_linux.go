@@ -30,7 +30,7 @@ func isFrozen(pid int) (bool, error) {
 		if err != nil {
 			continue // the thread has ended
 		}
-		// The state follows the program's name, which stands in brackets and may hold any character.
+		// The state follows the program's name, which is in brackets and may hold any character.
 		if end := bytes.LastIndex(text, []byte(") ")); end < 0 || text[end+2] != 'T' {
 			return false, nil
 		}

@@ -144,7 +144,7 @@ func (p *pipeline) reached(ctx context.Context, process *procs.Process, metric s
 			return nil
 		}
 		if err := procs.Pause(ctx, 100*time.Millisecond); err != nil {
-			return fmt.Errorf("%s is %.0f, not %.0f: %w; the last words:\n%s", metric, value, number, err, process.Tail(20))
+			return fmt.Errorf("%s is %.0f, not %.0f: %w; the last output:\n%s", metric, value, number, err, process.Tail(20))
 		}
 	}
 }

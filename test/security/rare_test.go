@@ -38,7 +38,7 @@ func (env *environment) otherSettings(watcher, syncer *procs.Process) {
 	env.AwaitReady(first)
 	second := watcher.Spec.With(alone)
 	second.Name = "second"
-	env.Must(env.Start(second).AwaitNotReady(env.Within(testenv.Timeout), "is published by watcher"))
+	env.AwaitNotReady(env.Start(second), "is published by watcher")
 	env.disturb("syncer", "KV_ODA_CLAIMS", "KV_ODA_RECORDS")
 	env.AwaitReady(env.Start(syncer.Spec))
 }

@@ -47,9 +47,8 @@ func TestCredential_OfAnotherRole(t *testing.T) {
 		env.Start(env.WatcherSpec("watcher", env.clientEnv(env.NATSURL, "syncer"))): "_INBOX_watcher.",
 		env.Start(env.SyncerSpec("syncer", env.clientEnv(env.NATSURL, "watcher"))):  "_INBOX_syncer.",
 	} {
-		_, err := p.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("nats server refused something", map[string]string{"error": words}))
-		env.Must(err)
-		env.Must(p.AwaitNotReady(env.Within(testenv.Timeout), "the server does not let this user"))
+		env.AwaitLog(p, "nats server refused something", map[string]string{"error": words})
+		env.AwaitNotReady(p, "the server does not let this user")
 	}
 }
 
@@ -63,13 +62,12 @@ func TestPasswords_Rotate(t *testing.T) {
 	env.Must(env.NATS[0].Stop())
 	env.NATS[0].Spec = right.With(map[string]string{"ODASYNC_WATCHER_PASSWORD": "another"})
 	env.RestartNATS()
-	_, err := watcher.AwaitEntry(env.Within(testenv.Timeout), testenv.Logs("nats server refused something", map[string]string{"error": "check NATS_USER"}))
-	env.Must(err)
+	env.AwaitLog(watcher, "nats server refused something", map[string]string{"error": "check NATS_USER"})
 	late := watcher.Spec
 	late.Name = "late"
 	standby := env.Start(late)
 	for _, p := range []*procs.Process{watcher, standby} {
-		env.Must(p.AwaitNotReady(env.Within(testenv.Timeout), "does not accept the credential"))
+		env.AwaitNotReady(p, "does not accept the credential")
 	}
 	env.Eventually(testenv.Timeout, "the watcher goes on trying", func() error {
 		// The client library by itself would give up after the second.

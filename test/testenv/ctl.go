@@ -7,7 +7,7 @@ import (
 	"odasync/test/procs"
 )
 
-// CTL runs a ctl command for the lab's cluster until it ends, and returns what it printed and its exit code.
+// CTL runs a ctl command against the test environment, and returns its output and exit code.
 func (env *Env) CTL(arguments ...string) (printed string, code int) {
 	env.Helper()
 	env.commands++
@@ -21,7 +21,7 @@ func (env *Env) CTL(arguments ...string) (printed string, code int) {
 	return p.Tail(10_000), code
 }
 
-// MustCTL is CTL for a command line in one text, which must end with that exit code.
+// MustCTL runs a ctl command line. The test fails at once when the exit code is not the expected one.
 func (env *Env) MustCTL(want int, line string) (printed string) {
 	env.Helper()
 	printed, code := env.CTL(strings.Fields(line)...)

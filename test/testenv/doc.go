@@ -1,8 +1,9 @@
-// Package lab is what the end-to-end tests and the fault tests have in common: a Lab with NATS and a reference registry
-// for a test on a shared API server, a Zoo of Components that live and die at random, the Mapping that works out what
-// the registry should show (by code that shares nothing with the product's), and Examine, which finds in the registry's
-// history what must never have happened.
+// Package testenv is the test environment of the end-to-end and fault tests.
 //
-// NATS, watchers and syncers are real processes; the registry runs within the test's own process, so that everything that
-// was written to it can be looked at.
+// An [Env] is the environment of one test: namespaces of a shared API server, and NATS and a reference registry of its own. A
+// [Workload] creates, changes and deletes Components at random. A [Mapping] computes what the registry should hold for the
+// cluster's Components, by code that shares nothing with the product's. [Examine] searches the registry's history for writes
+// that must not happen.
+//
+// NATS, watchers and syncers are real processes. The registry runs in the test's process, so that tests can inspect every write.
 package testenv

@@ -9,32 +9,32 @@ import (
 	"odasync/internal/refregistry"
 )
 
-// Findings is what a registry's history and content show of things that must not happen.
+// Findings are the anomalies in a registry's history and content.
 type Findings struct {
 	// Writes counts all writes, Versions those that carried a version.
 	Writes, Versions int
-	// Overlaps are pairs of writes on one component that were under way at the same time.
+	// Overlaps are pairs of concurrent writes on one component.
 	Overlaps []Overlap
-	// Stale are writes of a version after a newer one on the same component.
+	// Stale are writes of a version after a newer version of the same component.
 	Stale []string
-	// Lasting are components and APIs that show an older version than what was written to their component.
+	// StaleNow are components and APIs with an older version than the newest one written.
 	StaleNow []string
-	// Doubled are names of which there were two at any time: components, or APIs of one component.
+	// CreatedTwice are APIs that existed twice at any time.
 	CreatedTwice []string
-	// Duplicates are those of which there are two now.
+	// Duplicates are components and APIs that exist twice now.
 	Duplicates []string
 }
 
-// Overlap is two writes on one component, of which the second began before the first was over.
+// Overlap is a pair of writes on one component, the second of which began before the first ended.
 type Overlap struct {
 	Component     string
 	First, Second refregistry.Write
 }
 
-// String shows when each write began, took effect and was over.
+// String shows when each write began, took effect and ended.
 func (o Overlap) String() string {
 	const clock = "15:04:05.000"
-	text := o.Component + ": two writes at the same time:"
+	text := o.Component + ": concurrent writes:"
 	for _, w := range []refregistry.Write{o.First, o.Second} {
 		text += fmt.Sprintf("\n  %s to %s, effect %s: %s %s %s by %s",
 			w.Start.Format(clock), w.End.Format(clock), w.Time.Format(clock), w.Method, w.Kind, w.API, w.Writer)
@@ -42,7 +42,7 @@ func (o Overlap) String() string {
 	return text
 }
 
-// Examine goes through a registry's history. Versions are whole numbers that only grow, as a Zoo gives them.
+// Examine searches a registry's history for anomalies. Versions must be whole numbers that only grow, as those of a [Workload].
 func Examine(registry *refregistry.Server) (Findings, error) {
 	history, now := registry.History(), registry.Snapshot()
 	f := Findings{Writes: len(history)}
@@ -75,7 +75,7 @@ func Examine(registry *refregistry.Server) (Findings, error) {
 			}
 			f.Versions++
 			if version < newest[name] {
-				f.Stale = append(f.Stale, fmt.Sprintf("%s: version %d was written after version %d: %s %s", name, version, newest[name], write.Method, write.Kind))
+				f.Stale = append(f.Stale, fmt.Sprintf("%s: version %d written after version %d: %s %s", name, version, newest[name], write.Method, write.Kind))
 			}
 			newest[name] = max(newest[name], version)
 		}
@@ -84,7 +84,7 @@ func Examine(registry *refregistry.Server) (Findings, error) {
 	}
 	f.StaleNow, f.Duplicates = staleNow(now, newest), duplicates(now)
 	if f.Versions == 0 {
-		return f, fmt.Errorf("the registry's history of %d writes shows no versions: nothing was checked", f.Writes)
+		return f, fmt.Errorf("no versions in the registry's history of %d writes: nothing was checked", f.Writes)
 	}
 	return f, nil
 }
@@ -110,11 +110,11 @@ func versionOf(write refregistry.Write, versions map[int64]int) (int, error) {
 	return 0, nil
 }
 
-// overlaps finds a component's writes that were under way at the same time.
+// overlaps finds concurrent writes on a component.
 func overlaps(name string, writes []refregistry.Write) (found []Overlap) {
 	writes = slices.Clone(writes)
 	slices.SortFunc(writes, func(a, b refregistry.Write) int { return a.Start.Compare(b.Start) })
-	before := writes[0] // of those that had begun, the one that lasted longest
+	before := writes[0] // of the writes so far, the one that ended last
 	for _, write := range writes[1:] {
 		if write.Overlaps(before) {
 			found = append(found, Overlap{name, before, write})
@@ -126,17 +126,17 @@ func overlaps(name string, writes []refregistry.Write) (found []Overlap) {
 	return found
 }
 
-// doubled follows which APIs of a component there were, and finds the moments when one was there twice.
+// createdTwice finds the moments at which an API of a component existed twice.
 func createdTwice(component string, writes []refregistry.Write) (found []string) {
-	there := map[string]map[int64]bool{}
+	existing := map[string]map[int64]bool{}
 	for _, write := range writes {
 		if write.Kind != refregistry.KindAPI {
 			continue
 		}
-		ids := there[write.API]
+		ids := existing[write.API]
 		if ids == nil {
 			ids = map[int64]bool{}
-			there[write.API] = ids
+			existing[write.API] = ids
 		}
 		switch write.Method {
 		case "DELETE":
@@ -151,11 +151,11 @@ func createdTwice(component string, writes []refregistry.Write) (found []string)
 	return found
 }
 
-// lasting finds what shows an older version than its component was given.
+// staleNow finds components and APIs with an older version than the newest one written.
 func staleNow(now refregistry.Snapshot, newest map[string]int) (found []string) {
 	check := func(component, what string, labels map[string]string) {
-		if shown, _ := strconv.Atoi(labels[versionLabel]); shown < newest[component] {
-			found = append(found, fmt.Sprintf("%s shows version %d, though %d was written", what, shown, newest[component]))
+		if version, _ := strconv.Atoi(labels[versionLabel]); version < newest[component] {
+			found = append(found, fmt.Sprintf("%s has version %d, though %d was written", what, version, newest[component]))
 		}
 	}
 	for _, c := range now.Components {
@@ -167,12 +167,12 @@ func staleNow(now refregistry.Snapshot, newest map[string]int) (found []string) 
 	return found
 }
 
-// duplicates finds names that stand twice.
+// duplicates finds components and APIs that exist twice.
 func duplicates(now refregistry.Snapshot) (found []string) {
 	seen := map[[3]string]bool{}
 	once := func(name [3]string, what string) {
 		if seen[name] {
-			found = append(found, what+" is there twice")
+			found = append(found, what+" exists twice")
 		}
 		seen[name] = true
 	}

@@ -10,8 +10,8 @@ import (
 	"odasync/internal/refregistry/faults"
 )
 
-// TestExamine does to a registry by hand what must not happen, and sees that it is found.
-func TestExamine(t *testing.T) {
+// TestExamine_FindsAnomalies causes each anomaly by hand.
+func TestExamine_FindsAnomalies(t *testing.T) {
 	t.Parallel()
 	registry := NewRegistry(t)
 	send := registry.Send
@@ -26,12 +26,12 @@ func TestExamine(t *testing.T) {
 		}
 		have := [5]int{len(f.Overlaps), len(f.Stale), len(f.StaleNow), len(f.CreatedTwice), len(f.Duplicates)}
 		if have != want {
-			t.Errorf("%s: overlaps, stale, lasting, doubled, duplicates: %v, want %v: %+v", when, have, want, f)
+			t.Errorf("%s: overlaps, stale, stale now, created twice, duplicates: %v, want %v: %+v", when, have, want, f)
 		}
 	}
 
 	if _, err := Examine(registry.Server); err == nil {
-		t.Error("an empty history passes for a good one")
+		t.Error("no error for an empty history")
 	}
 	one, two := version("1"), version("2")
 	send(http.MethodPost, "/registries/", map[string]any{"name": "self", "type": "self", "url": "http://localhost"})
@@ -39,17 +39,17 @@ func TestExamine(t *testing.T) {
 	component := fmt.Sprintf("/components/%d", id)
 	api := map[string]any{"registry_name": "self", "component_name": "a", "name": "x", "url": "http://x", "status": "ready", "label_ids": []int64{two}}
 	send(http.MethodPost, "/exposed-apis/", api)
-	expect("all is well", [5]int{})
+	expect("no anomaly", [5]int{})
 
 	send(http.MethodPut, component, map[string]any{"label_ids": []int64{one}})
 	expect("an older version was written", [5]int{0, 1, 1, 0, 0})
 	send(http.MethodPut, component, map[string]any{"label_ids": []int64{two}})
-	expect("it was mended", [5]int{0, 1, 0, 0, 0})
+	expect("it was repaired", [5]int{0, 1, 0, 0, 0})
 
 	again := send(http.MethodPost, "/exposed-apis/", api)
 	expect("an API was created twice", [5]int{0, 1, 0, 1, 1})
 	send(http.MethodDelete, fmt.Sprintf("/exposed-apis/%d", again), nil)
-	expect("it was mended", [5]int{0, 1, 0, 1, 0})
+	expect("the second one was deleted", [5]int{0, 1, 0, 1, 0})
 
 	registry.SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Delay: 200 * time.Millisecond} })
 	var both sync.WaitGroup
@@ -57,5 +57,5 @@ func TestExamine(t *testing.T) {
 		both.Go(func() { send(http.MethodPut, component, map[string]any{"label_ids": []int64{two}}) })
 	}
 	both.Wait()
-	expect("two writes at the same time", [5]int{1, 1, 0, 1, 0})
+	expect("two concurrent writes", [5]int{1, 1, 0, 1, 0})
 }

@@ -12,12 +12,12 @@ import (
 	"odasync/test/procs"
 )
 
-// Main runs a package's tests with one API server for all of them, each of which works in namespaces of its own. It
-// returns the exit code.
+// Main runs a package's tests with one shared API server, on which each test uses namespaces of its own. It returns the exit
+// code.
 func Main(m *testing.M, shared **cluster.Cluster) (code int) {
 	rest.SetDefaultWarningHandler(rest.NoWarnings{}) // of deprecated versions, which the tests write on purpose
 	fail := func(err error) int {
-		fmt.Fprintln(os.Stderr, "lab:", err)
+		fmt.Fprintln(os.Stderr, "test environment:", err)
 		return 1
 	}
 	bin, err := procs.BinDir()

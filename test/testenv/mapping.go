@@ -13,21 +13,21 @@ import (
 	"odasync/internal/refregistry"
 )
 
-// Mapping is what a registry should show for Components, worked out from the objects alone.
+// Mapping computes the content that a registry should have for Components.
 type Mapping struct {
 	Cluster  string
 	Segments []string
-	// Namespaced names entries namespace.name.
+	// Namespaced prefixes the names of entries with the namespace.
 	Namespaced bool
 }
 
-// Content is what a registry shows, without its ids.
+// Content is the content of a registry, without ids.
 type Content struct {
 	Components []refregistry.Component
 	APIs       []refregistry.API
 }
 
-// ContentOf reads a snapshot.
+// ContentOf returns the content of a snapshot.
 func ContentOf(s refregistry.Snapshot) Content {
 	c := Content{Components: s.Components, APIs: s.APIs}
 	for i := range c.Components {
@@ -39,6 +39,7 @@ func ContentOf(s refregistry.Snapshot) Content {
 	return c.Sorted()
 }
 
+// Sorted sorts the content by name, in place.
 func (c Content) Sorted() Content {
 	slices.SortFunc(c.Components, func(a, b refregistry.Component) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(c.APIs, func(a, b refregistry.API) int {
@@ -47,7 +48,7 @@ func (c Content) Sorted() Content {
 	return c
 }
 
-// Of works out what the registry should show for the objects.
+// Of returns the content that the registry should have for the objects.
 func (m Mapping) Of(objects []unstructured.Unstructured) Content {
 	var c Content
 	for _, object := range objects {
@@ -100,7 +101,7 @@ type api struct{ name, url, specification, state string }
 
 var majors = []*regexp.Regexp{regexp.MustCompile(`_[vV](\d+)\.`), regexp.MustCompile(`/[vV](\d+)/`), regexp.MustCompile(`-[vV](\d+)\.`)}
 
-// major is the version that a specification declares or its URL tells.
+// major is the major version that a specification declares, or that its URL contains.
 func major(declared, url string) string {
 	if declared != "" {
 		return "v" + strings.Split(strings.TrimPrefix(declared, "v"), ".")[0]

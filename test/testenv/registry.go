@@ -17,7 +17,7 @@ import (
 	"odasync/test/procs"
 )
 
-// Registry is the reference registry in the test's process. Its content survives a stop.
+// Registry is a reference registry in the test's process. Its content survives a stop.
 type Registry struct {
 	*refregistry.Server
 	t    testing.TB
@@ -34,7 +34,7 @@ func NewRegistry(t testing.TB) *Registry {
 	return r
 }
 
-// Start listens, on the port from before if there was one.
+// Start listens, after a stop on the same port.
 func (r *Registry) Start() {
 	r.t.Helper()
 	var listener net.Listener
@@ -66,11 +66,10 @@ func (r *Registry) Start() {
 	}
 }
 
-// Stop closes the port: connections are refused from now on.
+// Stop closes the port: further connections are refused.
 func (r *Registry) Stop() { r.stop() }
 
-// Wipe puts an empty registry in the place of the present one, as a database does that was lost. Its requests and its history
-// begin anew.
+// Wipe replaces the registry by an empty one, as after the loss of its database. Counted requests and history are reset.
 func (r *Registry) Wipe() {
 	r.t.Helper()
 	r.Stop()
@@ -78,7 +77,7 @@ func (r *Registry) Wipe() {
 	r.Start()
 }
 
-// Writes is the number of requests since the last reset that are not reads.
+// Writes is the number of writing requests since the last reset.
 func (r *Registry) Writes() int {
 	sum := 0
 	for name, count := range r.Requests() {
@@ -89,7 +88,7 @@ func (r *Registry) Writes() int {
 	return sum
 }
 
-// Send sends a request by hand, which must succeed, and returns the id in its answer.
+// Send sends a request, which must succeed, and returns the id in the response.
 func (r *Registry) Send(method, path string, body any) (id int64) {
 	r.t.Helper()
 	text, err := json.Marshal(body)

@@ -17,10 +17,10 @@ import (
 	"odasync/test/procs"
 )
 
-// Patience is how long something may take that should take a moment, on a machine that is busy with other tests.
+// Timeout is how long to wait for something that normally takes a moment: the machine may be busy with other tests.
 const Timeout = 30 * time.Second
 
-// Lab is the surroundings of one test: namespaces of an API server that tests share, and NATS and a registry of its own.
+// Env is the environment of one test: namespaces of a shared API server, and NATS and a registry of its own.
 type Env struct {
 	testing.TB
 	Cluster    *cluster.Cluster
@@ -34,7 +34,7 @@ type Env struct {
 	commands int // of ctl so far
 }
 
-// New makes namespaces of the given names, and starts a NATS server and the registry.
+// New creates the namespaces, and starts a NATS server and the registry.
 func New(t testing.TB, on *cluster.Cluster, namespaces ...string) *Env {
 	t.Helper()
 	env := NewWithoutNATS(t, on, namespaces...)
@@ -42,7 +42,7 @@ func New(t testing.TB, on *cluster.Cluster, namespaces ...string) *Env {
 	return env
 }
 
-// Bare is New without NATS.
+// NewWithoutNATS is [New] without the NATS server.
 func NewWithoutNATS(t testing.TB, on *cluster.Cluster, namespaces ...string) *Env {
 	t.Helper()
 	env := &Env{
@@ -51,7 +51,7 @@ func NewWithoutNATS(t testing.TB, on *cluster.Cluster, namespaces ...string) *En
 	}
 	for _, namespace := range namespaces {
 		MakeNamespace(t, on, namespace)
-		// What an earlier run of the test left, as with -count.
+		// Left by an earlier run, as with -count.
 		if err := on.Components(namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func (env *Env) StartNATS(servers int, settings ...string) {
 	env.Must(err)
 }
 
-// NATSAgain starts the NATS server where it was, with the data that it had.
+// RestartNATS starts the stopped NATS server on the same port, with its data.
 func (env *Env) RestartNATS() {
 	env.Helper()
 	var err error
@@ -80,14 +80,14 @@ func (env *Env) RestartNATS() {
 	env.Must(err)
 }
 
-// Within returns a context that ends after a while.
+// Within returns a context with a timeout, which ends with the test.
 func (env *Env) Within(limit time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(env.Context(), limit)
 	env.Cleanup(cancel)
 	return ctx
 }
 
-// Must fails the test on an error.
+// Must fails the test at once on an error.
 func (env *Env) Must(err error) {
 	env.Helper()
 	if err != nil {
@@ -95,7 +95,7 @@ func (env *Env) Must(err error) {
 	}
 }
 
-// WatcherSpec is a watcher of the lab's namespaces; more variables are added.
+// WatcherSpec describes a watcher of the environment's namespaces, with additional variables.
 func (env *Env) WatcherSpec(name string, more map[string]string) procs.Spec {
 	return procs.Watcher(name, map[string]string{
 		"KUBECONFIG": env.Cluster.Kubeconfig, "KUBERNETES_NAMESPACE": strings.Join(env.Namespaces, ","),
@@ -103,15 +103,15 @@ func (env *Env) WatcherSpec(name string, more map[string]string) procs.Spec {
 	}).With(more)
 }
 
-// SyncerSpec is a syncer into the lab's registry; more variables are added. It gives its name as a user, which the registry
-// keeps with every write.
+// SyncerSpec describes a syncer for the environment's registry, with additional variables. Its name is its user name, which
+// the registry records with every write.
 func (env *Env) SyncerSpec(name string, more map[string]string) procs.Spec {
 	return procs.Syncer(name, map[string]string{
-		"NATS_URL": env.NATSURL, "COMPONENT_REGISTRY_URL": strings.Replace(env.Registry.URL(), "://", "://"+name+":lab@", 1),
+		"NATS_URL": env.NATSURL, "COMPONENT_REGISTRY_URL": strings.Replace(env.Registry.URL(), "://", "://"+name+":password@", 1),
 	}).With(more)
 }
 
-// Start runs a program in the lab.
+// Start starts a program.
 func (env *Env) Start(spec procs.Spec) *procs.Process {
 	env.Helper()
 	p, err := env.Group.Start(spec)
@@ -119,7 +119,7 @@ func (env *Env) Start(spec procs.Spec) *procs.Process {
 	return p
 }
 
-// Pair starts a watcher and a syncer and waits until both are ready.
+// StartPair starts a watcher and a syncer, and waits until both are ready.
 func (env *Env) StartPair() (watcher, syncer *procs.Process) {
 	env.Helper()
 	watcher = env.Start(env.WatcherSpec("watcher", nil))
@@ -128,7 +128,7 @@ func (env *Env) StartPair() (watcher, syncer *procs.Process) {
 	return watcher, syncer
 }
 
-// Ready waits until processes say that they are ready.
+// AwaitReady waits until the processes are ready.
 func (env *Env) AwaitReady(processes ...*procs.Process) {
 	env.Helper()
 	for _, p := range processes {
@@ -136,7 +136,29 @@ func (env *Env) AwaitReady(processes ...*procs.Process) {
 	}
 }
 
-// Metric reads a metric of a process.
+// AwaitNotReady waits until the process is not ready and the body of /readyz contains the text.
+func (env *Env) AwaitNotReady(p *procs.Process, text string) {
+	env.Helper()
+	env.Must(p.AwaitNotReady(env.Within(Timeout), text))
+}
+
+// Readyz returns the body of the process's /readyz.
+func (env *Env) Readyz(p *procs.Process) string {
+	env.Helper()
+	body, _, err := p.Readyz(env.Within(Timeout))
+	env.Must(err)
+	return body
+}
+
+// AwaitLog waits for a log entry of the process that [Logs] matches, and returns it.
+func (env *Env) AwaitLog(p *procs.Process, message string, fields map[string]string) procs.Entry {
+	env.Helper()
+	entry, err := p.AwaitEntry(env.Within(Timeout), Logs(message, fields))
+	env.Must(err)
+	return entry
+}
+
+// Metric reads a series of a process.
 func (env *Env) Metric(p *procs.Process, series string) float64 {
 	env.Helper()
 	value, err := p.Metric(env.Within(Timeout), series)
@@ -156,13 +178,13 @@ func (env *Env) Apply(objects ...*unstructured.Unstructured) {
 	env.Must(env.Cluster.Apply(env.Within(Timeout), objects...))
 }
 
-// Delete removes objects; one that does not exist is no error.
+// Delete deletes objects; a missing one is no error.
 func (env *Env) Delete(objects ...*unstructured.Unstructured) {
 	env.Helper()
 	env.Must(env.Cluster.Delete(env.Within(Timeout), objects...))
 }
 
-// DeleteAfterwards removes objects at the end of the test, when its context is over.
+// DeleteAfterwards deletes objects at the end of the test, after its context has ended.
 func (env *Env) DeleteAfterwards(objects func() []*unstructured.Unstructured) {
 	env.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), Timeout)
@@ -173,7 +195,7 @@ func (env *Env) DeleteAfterwards(objects func() []*unstructured.Unstructured) {
 	})
 }
 
-// MakeNamespace makes a namespace that may be there already.
+// MakeNamespace creates a namespace unless it exists.
 func MakeNamespace(t testing.TB, on *cluster.Cluster, name string) {
 	t.Helper()
 	namespaces := on.Admin.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
@@ -185,7 +207,7 @@ func MakeNamespace(t testing.TB, on *cluster.Cluster, name string) {
 	}
 }
 
-// Component returns a Component of version v1 with core APIs, none of which is ready.
+// Component returns a Component in version v1 with core APIs, none of which is ready.
 func Component(namespace, name, version string, apis ...string) *unstructured.Unstructured {
 	var entries []any
 	for _, api := range apis {
@@ -208,10 +230,10 @@ func Component(namespace, name, version string, apis ...string) *unstructured.Un
 	}}
 }
 
-// AnyMessage lets Logs match whatever the message is.
+// AnyMessage makes [Logs] match every message.
 const AnyMessage = ""
 
-// Logs says whether an entry has this message, and these fields with these values or texts within them.
+// Logs matches entries with the message, and with fields that contain the texts.
 func Logs(message string, fields map[string]string) func(procs.Entry) bool {
 	return func(e procs.Entry) bool {
 		if message != AnyMessage && e.Message() != message {

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Objects reads the Components of the lab's namespaces.
+// Objects lists the Components of the environment's namespaces.
 func (env *Env) Objects() []unstructured.Unstructured {
 	env.Helper()
 	var all []unstructured.Unstructured
@@ -25,14 +25,14 @@ func (env *Env) Objects() []unstructured.Unstructured {
 	return all
 }
 
-// Differs compares the registry with what it should show.
+// CheckInSync returns an error when the registry differs from its expected content.
 func (env *Env) CheckInSync(want Content) error {
 	return env.CheckContent(want, ContentOf(env.Registry.Snapshot()))
 }
 
-// Same compares what a registry shows with what it should show.
-func (env *Env) CheckContent(want, shown Content) error {
-	if diff := cmp.Diff(want, shown, cmpopts.EquateEmpty()); diff != "" {
+// CheckContent returns an error when the content of a registry differs from the expected one.
+func (env *Env) CheckContent(want, got Content) error {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		if len(diff) > 4000 {
 			diff = diff[:4000] + "\n..."
 		}
@@ -41,16 +41,16 @@ func (env *Env) CheckContent(want, shown Content) error {
 	return nil
 }
 
-// Equal waits until the registry shows exactly what the cluster has now, and returns how long that took.
+// AwaitInSync waits until the registry holds exactly the cluster's present Components, and returns how long that took.
 func (env *Env) AwaitInSync(limit time.Duration) time.Duration {
 	env.Helper()
 	want := env.Mapping.Of(env.Objects())
 	began := time.Now()
-	env.Eventually(limit, "registry equals cluster", func() error { return env.CheckInSync(want) })
+	env.Eventually(limit, "registry in sync with the cluster", func() error { return env.CheckInSync(want) })
 	return time.Since(began)
 }
 
-// JetStream connects the test itself to the lab's NATS.
+// JetStream returns a connection of the test itself to NATS.
 func (env *Env) JetStream() jetstream.JetStream {
 	env.Helper()
 	conn, err := nats.Connect(env.NATSURL)
@@ -61,11 +61,11 @@ func (env *Env) JetStream() jetstream.JetStream {
 	return js
 }
 
-// Drained waits until every message has been handled and acknowledged.
+// AwaitAllAcked waits until every message is delivered and acknowledged.
 func (env *Env) AwaitAllAcked(limit time.Duration) {
 	env.Helper()
 	js := env.JetStream()
-	env.Eventually(limit, "all messages acknowledged", func() error {
+	env.Eventually(limit, "all messages acked", func() error {
 		ctx, cancel := context.WithTimeout(env.Context(), 5*time.Second)
 		defer cancel()
 		consumer, err := js.Consumer(ctx, "ODA_COMPONENTS", "syncer-default")
@@ -73,7 +73,7 @@ func (env *Env) AwaitAllAcked(limit time.Duration) {
 			return err
 		}
 		if info := consumer.CachedInfo(); info.NumPending != 0 || info.NumAckPending != 0 {
-			return fmt.Errorf("%d not delivered, %d not acknowledged", info.NumPending, info.NumAckPending)
+			return fmt.Errorf("%d messages pending, %d ack pending", info.NumPending, info.NumAckPending)
 		}
 		return nil
 	})

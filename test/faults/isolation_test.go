@@ -115,9 +115,8 @@ func TestRetryAfter_Capped(t *testing.T) {
 	for i := range components {
 		f.apply(fmt.Sprintf("item-%d", i), "1")
 	}
-	f.Must(f.syncers[0].AwaitNotReady(f.Within(testenv.Timeout), "429"))
-	words, _, err := f.syncers[0].Readyz(f.Within(testenv.Timeout))
-	f.Must(err)
+	f.AwaitNotReady(f.syncers[0], "429")
+	words := f.Readyz(f.syncers[0])
 	t.Logf("/readyz says: %s", words)
 	f.sync(1, nil)
 	began := time.Now()
