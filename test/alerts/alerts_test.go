@@ -181,7 +181,7 @@ func TestGenerated_Alerts(t *testing.T) {
 	}
 }
 
-// TestCommandsOfRunbooks asks ctl whether it knows each command and flag that the pages print.
+// TestRunbooks_Commands asks ctl whether it knows each command and flag that the pages print.
 func TestRunbooks_Commands(t *testing.T) {
 	bin, err := procs.BinDir()
 	if err != nil {

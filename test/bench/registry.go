@@ -198,7 +198,7 @@ func (r *registry) create(w http.ResponseWriter, request *http.Request, rows *[]
 	reply(w, http.StatusCreated, created)
 }
 
-// theRegistry answers with the one registry entry, as it stands.
+// getRegistry answers with the one registry entry, as it stands.
 func (r *registry) getRegistry(w http.ResponseWriter, _ *http.Request) {
 	r.mu.Lock()
 	entries := r.registries

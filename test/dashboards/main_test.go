@@ -32,7 +32,7 @@ func TestDashboards_Current(t *testing.T) {
 	}
 }
 
-// TestEveryPanelIsExplained sees to titles, descriptions, units and legends, and to variables in every query.
+// TestDashboards_PanelsExplained sees to titles, descriptions, units and legends, and to variables in every query.
 func TestDashboards_PanelsExplained(t *testing.T) {
 	for _, b := range []board{overview(), watchers(), syncers()} {
 		for _, r := range b.rows {
@@ -56,7 +56,7 @@ func TestDashboards_PanelsExplained(t *testing.T) {
 	}
 }
 
-// TestEveryMetricIsShown compares the dashboards with the table in docs/observability.md.
+// TestDashboards_CoverEveryMetric compares the dashboards with the table in docs/observability.md.
 func TestDashboards_CoverEveryMetric(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "observability.md"))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // workloads are what makes Pods.
 var workloads = []string{"Deployment odasync-watcher", "Deployment odasync-syncer", "StatefulSet odasync-nats"}
 
-// TestManifestsUnderRestrictedPodSecurity applies deploy/manifests, and a Pod of each template: the server accepts all
+// TestPodSecurity_Manifests applies deploy/manifests, and a Pod of each template: the server accepts all
 // and warns of nothing.
 func TestPodSecurity_Manifests(t *testing.T) {
 	s := newServer(t)
@@ -40,7 +40,7 @@ func TestPodSecurity_Manifests(t *testing.T) {
 	}
 }
 
-// TestPodSecurityIsEnforced shows that the server of these tests would refuse: each line of the security context that
+// TestPodSecurity_Enforced shows that the server of these tests would refuse: each line of the security context that
 // is taken away is missed.
 func TestPodSecurity_Enforced(t *testing.T) {
 	all := manifests(t)
@@ -73,7 +73,7 @@ func TestPodSecurity_Enforced(t *testing.T) {
 	}
 }
 
-// TestContainersAreLockedDown looks at what Pod Security does not ask for.
+// TestContainers_Hardened looks at what Pod Security does not ask for.
 func TestContainers_Hardened(t *testing.T) {
 	all := manifests(t)
 	for _, id := range workloads {

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// TestInstallAsPrinted runs the helm commands of docs/install-kubernetes.md in their order, and looks at the cluster
+// TestReadme_Install runs the helm commands of docs/install-kubernetes.md in their order, and looks at the cluster
 // after those that change it. The kubectl commands between them wait for Pods, which nothing runs here.
 func TestReadme_Install(t *testing.T) {
 	deployments := shared.Admin.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).Namespace(namespace)

@@ -38,7 +38,7 @@ func variables(t *testing.T, all objects, id string, want map[string]string) {
 	}
 }
 
-// sees checks the entries of Secrets that a Deployment's container can read, and where.
+// expectEnvironment checks the entries of Secrets that a Deployment's container can read, and where.
 func expectEnvironment(t *testing.T, all objects, id string, want ...string) {
 	t.Helper()
 	pod := all.pod(t, id).Spec

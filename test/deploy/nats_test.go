@@ -123,7 +123,7 @@ func (s natsServer) monitors(t *testing.T, account, stream, consumer string) err
 	return fmt.Errorf("no stream %s with consumer %q in %s", stream, consumer, text)
 }
 
-// TestFromOneServerToThree changes nats.replicas on the volume of one server: the cluster begins with no streams, and the
+// TestNATS_FromOneServerToThree changes nats.replicas on the volume of one server: the cluster begins with no streams, and the
 // watcher fills a new one. docs/install-kubernetes.md says so.
 func TestNATS_FromOneServerToThree(t *testing.T) {
 	component := cluster.Component("components", "moved", "1")

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestRefusedValues gives values that cannot work: nothing is rendered, and what is wrong is named.
+// TestValues_Invalid gives values that cannot work: nothing is rendered, and what is wrong is named.
 func TestValues_Invalid(t *testing.T) {
 	const secret = "s3cret"
 	for value, says := range map[string]string{

@@ -19,7 +19,7 @@ import (
 	"odasync/test/procs"
 )
 
-// TestManifestsRunThePipeline runs the programs with the variables of deploy/manifests, NATS with its configuration,
+// TestManifests_RunThePipeline runs the programs with the variables of deploy/manifests, NATS with its configuration,
 // and the watchers as its service account, which may do nothing else. Only addresses are exchanged.
 func TestManifests_RunThePipeline(t *testing.T) {
 	all := manifests(t)
@@ -88,7 +88,7 @@ func TestManifests_RunThePipeline(t *testing.T) {
 	})
 }
 
-// TestOnlyTheWatcherHasRights looks at who is granted anything, and that the rules, which test/kube takes apart one by
+// TestRBAC_OnlyTheWatcher looks at who is granted anything, and that the rules, which test/kube takes apart one by
 // one in deploy/rbac.yaml, are the same here.
 func TestRBAC_OnlyTheWatcher(t *testing.T) {
 	for _, object := range manifests(t) {

@@ -15,7 +15,7 @@ import (
 	"odasync/test/procs"
 )
 
-// TestSecuredValues renders the chart with passwords and TLS. A process sees its own password alone.
+// TestValues_Secured renders the chart with passwords and TLS. A process sees its own password alone.
 func TestValues_Secured(t *testing.T) {
 	const watcher, syncer, nats = "Deployment odasync-watcher", "Deployment odasync-syncer", "StatefulSet odasync-nats"
 	accounts, err := os.ReadFile(filepath.Join(chart(), "files", "nats-accounts.conf"))
@@ -84,7 +84,7 @@ func contains(t *testing.T, text string, words ...string) {
 	}
 }
 
-// TestPasswordsOfTheChart runs three servers as the chart configures them: each role has its user, and nobody else comes
+// TestNATS_PasswordsOfTheChart runs three servers as the chart configures them: each role has its user, and nobody else comes
 // in. What each may do is the same file as in test/security.
 func TestNATS_PasswordsOfTheChart(t *testing.T) {
 	all := render(t, chart(), set("nats.auth.secret=passwords", "nats.replicas=3")...)

@@ -35,7 +35,7 @@ func TestSubchart(t *testing.T) {
 	}
 }
 
-// TestFilesOfTheChart adds a dashboard and rules, as files: each becomes an object of its own, its braces untouched.
+// TestChart_Files adds a dashboard and rules, as files: each becomes an object of its own, its braces untouched.
 func TestChart_Files(t *testing.T) {
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(chart())); err != nil {

@@ -7,7 +7,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestAPIServerRestarts restarts the API server under a running pipeline, with its history and without. No test that
+// TestAPIServer_Restarts restarts the API server under a running pipeline, with its history and without. No test that
 // uses the cluster may run beside it.
 func TestAPIServer_Restarts(t *testing.T) {
 	env := newEnv(t, "e2e-apiserver")

@@ -10,7 +10,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// names are the registry's components.
+// componentNames are the registry's components.
 func (env *environment) componentNames() string {
 	var names []string
 	for _, c := range env.Registry.Snapshot().Components {
@@ -19,7 +19,7 @@ func (env *environment) componentNames() string {
 	return strings.Join(names, " ")
 }
 
-// showsOnly waits until the registry has exactly these components, in alphabetical order.
+// awaitComponents waits until the registry has exactly these components, in alphabetical order.
 func (env *environment) awaitComponents(names ...string) {
 	env.Helper()
 	env.Eventually(testenv.Timeout, "components in the registry", func() error {
@@ -106,7 +106,7 @@ func TestRejectedComponent(t *testing.T) {
 	env.AwaitAllAcked(testenv.Timeout)
 }
 
-// TestOneNameInTwoNamespaces never overwrites the first with the second; naming entries by namespace has room for both.
+// TestNameConflict_AcrossNamespaces never overwrites the first with the second; naming entries by namespace has room for both.
 func TestNameConflict_AcrossNamespaces(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-twins-a", "e2e-twins-b")

@@ -15,7 +15,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestRequestCounts counts what 1000 Components cost the registry: at the first sync, and when all of them change in a
+// TestRegistry_RequestCounts counts what 1000 Components cost the registry: at the first sync, and when all of them change in a
 // way that no registry shows.
 func TestRegistry_RequestCounts(t *testing.T) {
 	const (

@@ -18,7 +18,7 @@ func (env *environment) said(text string, words ...string) {
 	}
 }
 
-// TestDiffNamesWhatIsBehind compares cluster, stream and registry while all run, then without the syncer, then without
+// TestDiff_NamesWhatLags compares cluster, stream and registry while all run, then without the syncer, then without
 // the watcher.
 func TestDiff_NamesWhatLags(t *testing.T) {
 	t.Parallel()

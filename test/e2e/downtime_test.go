@@ -10,7 +10,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestDowntimeOfBothWatchers changes the cluster while nobody watches it: within 5 s of the watchers' start the registry
+// TestWatcherDowntime_BothStopped changes the cluster while nobody watches it: within 5 s of the watchers' start the registry
 // must be right, deletions included.
 func TestWatcherDowntime_BothStopped(t *testing.T) {
 	t.Parallel()
@@ -52,7 +52,7 @@ func TestWatcherDowntime_BothStopped(t *testing.T) {
 	}
 }
 
-// TestDowntimeAfterACrash is the same after a loss of power: the lease and the claim of the dead leader have to run out.
+// TestWatcherDowntime_Crash is the same after a loss of power: the lease and the claim of the dead leader have to run out.
 func TestWatcherDowntime_Crash(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-crash")

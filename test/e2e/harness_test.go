@@ -7,10 +7,10 @@ import (
 	"odasync/test/testenv"
 )
 
-// place is a lab on the shared API server, with what only these tests need.
+// environment is a lab on the shared API server, with what only these tests need.
 type environment struct{ *testenv.Env }
 
-// newLab makes namespaces of the given names, and starts NATS and the registry.
+// newEnv makes namespaces of the given names, and starts NATS and the registry.
 func newEnv(t *testing.T, namespaces ...string) *environment {
 	t.Helper()
 	return &environment{testenv.New(t, shared, namespaces...)}

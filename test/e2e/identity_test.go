@@ -11,7 +11,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestTwoClustersWithOneName has watchers whose leases know nothing of each other, as those of two clusters do.
+// TestWatcher_RefusesDuplicateClusterName has watchers whose leases know nothing of each other, as those of two clusters do.
 func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]map[string]string{
@@ -48,7 +48,7 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 	}
 }
 
-// TestOneTargetForTwoRegistries refuses a syncer that would mix up two registries.
+// TestSyncer_RefusesSecondRegistryForTarget refuses a syncer that would mix up two registries.
 func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 	t.Parallel()
 	const namespace = "e2e-one-target"
@@ -78,7 +78,7 @@ func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestForeignStream finds another stream under our name, and goes on once it is gone.
+// TestStream_RefusesForeignStream finds another stream under our name, and goes on once it is gone.
 func TestStream_RefusesForeignStream(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

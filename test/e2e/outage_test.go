@@ -9,7 +9,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestNATSRestart restarts NATS in good order and after a crash.
+// TestNATS_Restart restarts NATS in good order and after a crash.
 func TestNATS_Restart(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-nats-restart")
@@ -30,7 +30,7 @@ func TestNATS_Restart(t *testing.T) {
 	env.AwaitReady(watcher, syncer)
 }
 
-// TestNATSAway takes NATS away for 30 s, longer than every claim and acknowledgement wait.
+// TestNATS_Outage takes NATS away for 30 s, longer than every claim and acknowledgement wait.
 func TestNATS_Outage(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-nats-away")
@@ -53,7 +53,7 @@ func TestNATS_Outage(t *testing.T) {
 	t.Logf("right %.1f s after NATS came back", took.Seconds())
 }
 
-// TestRegistryAway takes the registry away for a while.
+// TestRegistry_Outage takes the registry away for a while.
 func TestRegistry_Outage(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-registry-away")

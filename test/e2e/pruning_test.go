@@ -14,7 +14,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// pending waits until ctl status shows a deletion of that many components, and returns the id that approves it.
+// awaitPendingApproval waits until ctl status shows a deletion of that many components, and returns the id that approves it.
 func (env *environment) awaitPendingApproval(gone, of int) (id string) {
 	env.Helper()
 	env.Eventually(testenv.Timeout, fmt.Sprintf("%d of %d to be pending approval", gone, of), func() error {
@@ -29,7 +29,7 @@ func (env *environment) awaitPendingApproval(gone, of int) (id string) {
 	return id
 }
 
-// TestEmptiedNamespacesWithEightRestarts empties twenty namespaces while the watcher is down, and restarts it again and again.
+// TestPruneLimit_EmptiedNamespacesAcrossRestarts empties twenty namespaces while the watcher is down, and restarts it again and again.
 func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 	t.Parallel()
 	const namespaces, each = 20, 5
@@ -76,7 +76,7 @@ func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 	env.expectText(env.MustCTL(0, "status"), "no problems found")
 }
 
-// TestEverythingOfAFewIsPending has three Components of three deleted while the watcher is down.
+// TestPruneLimit_LastComponents has three Components of three deleted while the watcher is down.
 func TestPruneLimit_LastComponents(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-three")
@@ -96,7 +96,7 @@ func TestPruneLimit_LastComponents(t *testing.T) {
 	env.MustCTL(1, "reconcile --approve "+id) // is used up
 }
 
-// TestEmptiedFolder empties a folder of manifests while it is watched and while it is not.
+// TestPruneLimit_EmptiedFolder empties a folder of manifests while it is watched and while it is not.
 func TestPruneLimit_EmptiedFolder(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-folder")
@@ -152,7 +152,7 @@ func TestPruneLimit_EmptiedFolder(t *testing.T) {
 	shows(0)
 }
 
-// TestDeletedDuringALongNATSOutage has everything deleted while NATS is away, and NATS come back only after the term has
+// TestNATSOutage_ReportedDeletions has everything deleted while NATS is away, and NATS come back only after the term has
 // ended: the API server has said that they are gone.
 func TestNATSOutage_ReportedDeletions(t *testing.T) {
 	t.Parallel()
@@ -173,7 +173,7 @@ func TestNATSOutage_ReportedDeletions(t *testing.T) {
 	env.MustCTL(0, "status")
 }
 
-// TestOneNamespaceForbidden lets the watcher list only one of two namespaces: what the other holds stays, and the first goes
+// TestForbiddenNamespace lets the watcher list only one of two namespaces: what the other holds stays, and the first goes
 // on, deletions and markers included.
 func TestForbiddenNamespace(t *testing.T) {
 	env := newEnv(t, "e2e-allowed", "e2e-forbidden")

@@ -11,7 +11,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestLeastPrivilege runs the watcher as the service account of deploy/rbac.yaml: first without any right, then with
+// TestWatcher_LeastPrivilege runs the watcher as the service account of deploy/rbac.yaml: first without any right, then with
 // exactly those. Others may not use the namespace components meanwhile.
 func TestWatcher_LeastPrivilege(t *testing.T) {
 	env := newEnv(t, "components")

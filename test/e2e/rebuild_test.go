@@ -15,14 +15,14 @@ import (
 // often is a syncer that reconciles all the time.
 var often = map[string]string{"SYNC_INTERVAL": "2"}
 
-// rebuilt wipes the registry and waits until it shows the same again, which nobody asks for.
+// wipeAndAwaitRebuild wipes the registry and waits until it shows the same again, which nobody asks for.
 func (env *environment) wipeAndAwaitRebuild(want testenv.Content) {
 	env.Helper()
 	env.Registry.Wipe()
 	env.Eventually(2*testenv.Timeout, "the registry to be rebuilt", func() error { return env.CheckInSync(want) })
 }
 
-// TestWipedRegistry_IsRebuiltWithoutTheAPIServer wipes the registry while the watcher's API server is away: the stream has
+// TestWipedRegistry_RebuiltWithoutAPIServer wipes the registry while the watcher's API server is away: the stream has
 // all that is needed, and no command is given.
 func TestWipedRegistry_RebuiltWithoutAPIServer(t *testing.T) {
 	t.Parallel()
@@ -51,7 +51,7 @@ func TestWipedRegistry_RebuiltWithoutAPIServer(t *testing.T) {
 	env.AwaitReady(syncer)
 }
 
-// TestWipedRegistry_IsRebuiltBesideAForbiddenNamespace wipes the registry while one of the watcher's namespaces may not be
+// TestWipedRegistry_RebuiltWithForbiddenNamespace wipes the registry while one of the watcher's namespaces may not be
 // read, from its first start on.
 func TestWipedRegistry_RebuiltWithForbiddenNamespace(t *testing.T) {
 	t.Parallel()

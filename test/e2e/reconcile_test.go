@@ -19,7 +19,7 @@ import (
 // onDemand leaves out the full syncs and reconciles that come by themselves, after the first.
 var onDemand = map[string]string{"SYNC_INTERVAL": "1h"}
 
-// many returns Components of a namespace with two APIs each.
+// components returns Components of a namespace with two APIs each.
 func components(namespace string, count int) []*unstructured.Unstructured {
 	objects := make([]*unstructured.Unstructured, count)
 	for i := range objects {
@@ -28,7 +28,7 @@ func components(namespace string, count int) []*unstructured.Unstructured {
 	return objects
 }
 
-// createAll is Apply with many requests at a time.
+// applyAll is Apply with many requests at a time.
 func (env *environment) applyAll(objects []*unstructured.Unstructured) {
 	env.Helper()
 	var group errgroup.Group
@@ -53,7 +53,7 @@ func (env *environment) reconcile(want int, flags string) (r reconciliation) {
 	return r
 }
 
-// foreign puts entries into the registry that are not the lab's: another cluster's, another program's, a person's. It
+// addForeignEntries puts entries into the registry that are not the lab's: another cluster's, another program's, a person's. It
 // returns a function that fails the test unless they are as they were.
 func (env *environment) addForeignEntries(count int) (check func()) {
 	env.Helper()
@@ -92,7 +92,7 @@ func (env *environment) addForeignEntries(count int) (check func()) {
 	}
 }
 
-// own leaves out of a content what foreign put there.
+// withoutForeign leaves out of a content what foreign put there.
 func withoutForeign(c testenv.Content) testenv.Content {
 	var mine testenv.Content
 	for _, one := range c.Components {
@@ -108,7 +108,7 @@ func withoutForeign(c testenv.Content) testenv.Content {
 	return mine
 }
 
-// equalButForeign waits until the registry shows the cluster and foreign entries.
+// awaitInSyncBesideForeign waits until the registry shows the cluster and foreign entries.
 func (env *environment) awaitInSyncBesideForeign() {
 	env.Helper()
 	want := env.Mapping.Of(env.Objects())
@@ -117,7 +117,7 @@ func (env *environment) awaitInSyncBesideForeign() {
 	})
 }
 
-// TestReconcileOfAThousand shows what a cycle costs when nothing is wrong, that damage is mended with writes in proportion,
+// TestReconcile_ThousandComponents shows what a cycle costs when nothing is wrong, that damage is mended with writes in proportion,
 // and that an empty registry is filled from the stream alone.
 func TestReconcile_ThousandComponents(t *testing.T) {
 	const count = 1000
@@ -188,10 +188,10 @@ func TestReconcile_ThousandComponents(t *testing.T) {
 	env.TB = t
 }
 
-// damages are what somebody may do to an entry by hand.
+// driftKinds are what somebody may do to an entry by hand.
 var driftKinds = []string{"deleted", "renamed", "labels", "API deleted", "API edited", "API doubled", "API stray", "stray entry"}
 
-// damage spoils as many different entries, each in one way that is drawn, and says how often each way was.
+// introduceDrift spoils as many different entries, each in one way that is drawn, and says how often each way was.
 func (env *environment) introduceDrift(random *rand.Rand, count int) map[string]int {
 	env.Helper()
 	now := env.Registry.Snapshot()
@@ -239,7 +239,7 @@ func (env *environment) introduceDrift(random *rand.Rand, count int) map[string]
 	return kinds
 }
 
-// TestDeletedWhileEverythingWasDown deletes 20 of 100 Components while no program runs, NATS included.
+// TestRestart_DeletionsDuringFullDowntime deletes 20 of 100 Components while no program runs, NATS included.
 func TestRestart_DeletionsDuringFullDowntime(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-all-down")

@@ -18,7 +18,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestReconcilesBesideATightLoop creates, changes and deletes Components without a pause while two syncers do 100 reconciles
+// TestReconcile_DuringConstantChanges creates, changes and deletes Components without a pause while two syncers do 100 reconciles
 // in a row. None of them may delete what exists, or bring back what does not.
 func TestReconcile_DuringConstantChanges(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ type runbook struct {
 	commands []string
 }
 
-// follow reads a page. The test then runs its commands, all of them.
+// followRunbook reads a page. The test then runs its commands, all of them.
 func (env *environment) followRunbook(page string) *runbook {
 	env.Helper()
 	root, err := procs.Root()
@@ -61,7 +61,7 @@ func (b *runbook) next(want int, id ...string) string {
 	return b.MustCTL(want, command)
 }
 
-// says fails unless a printed text has the words.
+// expectText fails unless a printed text has the words.
 func (env *environment) expectText(printed string, words ...string) {
 	env.Helper()
 	for _, one := range words {
@@ -154,7 +154,7 @@ func TestRunbook_StreamLost(t *testing.T) {
 
 var approval = regexp.MustCompile("ctl reconcile --approve ([0-9a-f]+)")
 
-// TestRunbookDeletionsRefused lets the API server answer an empty list, as after a restore by mistake.
+// TestRunbook_DeletionsPendingApproval lets the API server answer an empty list, as after a restore by mistake.
 func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-refused")
@@ -190,7 +190,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	env.expectText(page.next(0), "no problems found")
 }
 
-// TestRunbookClusterRestored replaces the cluster by another one with older Components: its resourceVersions are those of
+// TestRunbook_ClusterRestored replaces the cluster by another one with older Components: its resourceVersions are those of
 // an API server that has hardly begun, and its uids are others.
 func TestRunbook_ClusterRestored(t *testing.T) {
 	t.Parallel()
@@ -272,7 +272,7 @@ func TestRunbook_SecondCluster(t *testing.T) {
 	})
 }
 
-// TestSecondClusterUnderItsOwnName has two clusters on one stream feed one registry, each under a name of its own: a name
+// TestSecondCluster_OwnRegistryName has two clusters on one stream feed one registry, each under a name of its own: a name
 // that both have is no conflict then.
 func TestSecondCluster_OwnRegistryName(t *testing.T) {
 	t.Parallel()

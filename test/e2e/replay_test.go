@@ -27,7 +27,7 @@ func created(in *testenv.Registry) int {
 	return count
 }
 
-// TestReplayIsKilled kills ctl with SIGKILL while it builds a second registry from the stream, and lets it go on.
+// TestReplay_ResumesAfterKill kills ctl with SIGKILL while it builds a second registry from the stream, and lets it go on.
 func TestReplay_ResumesAfterKill(t *testing.T) {
 	t.Parallel()
 	const namespace, count, gone, concurrency = "e2e-replay", 80, 8, 4

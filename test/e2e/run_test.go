@@ -71,7 +71,7 @@ func TestRunEmbedded(t *testing.T) {
 	}
 }
 
-// equalEmbedded waits until the registry embedded at the address shows exactly what the cluster has now.
+// awaitEmbeddedInSync waits until the registry embedded at the address shows exactly what the cluster has now.
 func (env *environment) awaitEmbeddedInSync(address string) {
 	env.Helper()
 	want := env.Mapping.Of(env.Objects())

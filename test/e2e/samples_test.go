@@ -108,7 +108,7 @@ func sampleFiles(t *testing.T, folder string) []string {
 	return files
 }
 
-// live makes an object that can be created from one that was read from a cluster or rendered by a chart.
+// strip makes an object that can be created from one that was read from a cluster or rendered by a chart.
 func strip(object *unstructured.Unstructured) {
 	if object.GetNamespace() == "" {
 		object.SetNamespace("components")

@@ -15,10 +15,10 @@ import (
 	"odasync/test/testenv"
 )
 
-// outage is how long something stays missing, so that several retries happen.
+// missingFor is how long something stays missing, so that several retries happen.
 const missingFor = 3 * time.Second
 
-// saidOnce fails unless exactly one line with the message and the words was logged.
+// expectLoggedOnce fails unless exactly one line with the message and the words was logged.
 func (env *environment) expectLoggedOnce(p *procs.Process, message, words string) {
 	env.Helper()
 	if said := p.Logged(testenv.Logs(message, map[string]string{"error": words})); len(said) != 1 {
@@ -26,7 +26,7 @@ func (env *environment) expectLoggedOnce(p *procs.Process, message, words string
 	}
 }
 
-// TestStartWithoutKubeconfig starts a watcher before its kubeconfig exists.
+// TestStart_WithoutKubeconfig starts a watcher before its kubeconfig exists.
 func TestStart_WithoutKubeconfig(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-no-kubeconfig")
@@ -42,7 +42,7 @@ func TestStart_WithoutKubeconfig(t *testing.T) {
 	env.AwaitReady(watcher)
 }
 
-// TestStartWithWrongToken starts a watcher whose token the API server does not know, until the file has the right one.
+// TestStart_WithWrongToken starts a watcher whose token the API server does not know, until the file has the right one.
 func TestStart_WithWrongToken(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-wrong-token")
@@ -73,7 +73,7 @@ func TestStart_WithWrongToken(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestStartWithoutAPIServer starts a watcher whose kubeconfig leads nowhere.
+// TestStart_WithoutAPIServer starts a watcher whose kubeconfig leads nowhere.
 func TestStart_WithoutAPIServer(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-nowhere")
@@ -92,7 +92,7 @@ func TestStart_WithoutAPIServer(t *testing.T) {
 	env.expectLoggedOnce(watcher, "no access to the lease, retrying", "connection refused")
 }
 
-// TestStartWithoutNATS starts both daemons before NATS.
+// TestStart_WithoutNATS starts both daemons before NATS.
 func TestStart_WithoutNATS(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-no-nats")
@@ -112,7 +112,7 @@ func TestStart_WithoutNATS(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestStartWithoutRegistry starts a syncer before its registry.
+// TestStart_WithoutRegistry starts a syncer before its registry.
 func TestStart_WithoutRegistry(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-no-registry")
@@ -130,7 +130,7 @@ func TestStart_WithoutRegistry(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestWrongConfiguration ends at once, with every problem named and no secret shown.
+// TestStart_InvalidConfiguration ends at once, with every problem named and no secret shown.
 func TestStart_InvalidConfiguration(t *testing.T) {
 	t.Parallel()
 	env := &environment{&testenv.Env{TB: t, Group: procs.ForTest(t)}}

@@ -12,8 +12,8 @@ import (
 	"odasync/test/procs"
 )
 
-// gate holds back requests in the registry, before they take effect, until it is opened. A request whose client has left
-// is performed all the same: a slow service does not notice.
+// gate holds back requests in the registry, before they take effect, until it is opened. A request is performed even if its
+// client has gone, as by a slow service.
 type gate struct {
 	t       *testing.T
 	matches func(*http.Request) bool
@@ -24,14 +24,14 @@ type gate struct {
 	once    sync.Once
 }
 
-// newGate holds back what the function says.
-func newGate(t *testing.T, held func(*http.Request) bool) *gate {
-	g := &gate{t: t, matches: held, opened: make(chan struct{})}
-	t.Cleanup(g.open) // or the registry's shutdown would wait for what is held back
+// newGate holds back the requests that the function matches.
+func newGate(t *testing.T, matches func(*http.Request) bool) *gate {
+	g := &gate{t: t, matches: matches, opened: make(chan struct{})}
+	t.Cleanup(g.open) // or the registry's shutdown would wait for these requests
 	return g
 }
 
-// fault is what refregistry.Server.SetFault asks.
+// fault is the function for SetFault.
 func (g *gate) fault(r *http.Request) *faults.Fault {
 	if !g.matches(r) {
 		return nil
@@ -48,7 +48,7 @@ func (g *gate) fault(r *http.Request) *faults.Fault {
 	return nil
 }
 
-// await waits until so many requests are held back.
+// await waits until the number of requests is held back.
 func (g *gate) await(ctx context.Context, count int) {
 	g.t.Helper()
 	for {

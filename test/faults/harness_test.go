@@ -11,19 +11,19 @@ import (
 	"odasync/test/testenv"
 )
 
-// fleet is a lab with the watchers and syncers that run in it; what was killed is replaced in its place.
+// fleet is a test environment with watchers and syncers. A process that ended is replaced in place.
 type fleet struct {
 	*testenv.Env
 	watchers, syncers []*procs.Process
 }
 
-// newFleet makes a lab with one NATS server and starts nothing else.
+// newFleet creates a test environment with one NATS server, and starts no other process.
 func newFleet(t *testing.T, namespaces ...string) *fleet {
 	t.Helper()
 	return &fleet{Env: testenv.New(t, shared, namespaces...)}
 }
 
-// watch starts watchers, with more variables, and waits until these are ready.
+// watch starts watchers with additional variables, and waits until they are ready.
 func (f *fleet) watch(count int, env map[string]string) {
 	f.Helper()
 	before := len(f.watchers)
@@ -33,7 +33,7 @@ func (f *fleet) watch(count int, env map[string]string) {
 	f.AwaitReady(f.watchers[before:]...)
 }
 
-// sync starts more syncers, with more variables, and waits until these are ready.
+// sync starts syncers with additional variables, and waits until they are ready.
 func (f *fleet) sync(count int, env map[string]string) {
 	f.Helper()
 	before := len(f.syncers)
@@ -43,7 +43,7 @@ func (f *fleet) sync(count int, env map[string]string) {
 	f.AwaitReady(f.syncers[before:]...)
 }
 
-// again replaces a process that has ended by one of the same spec.
+// restart replaces a process that has ended by a new one with the same spec.
 func (f *fleet) restart(p **procs.Process) error {
 	next, err := f.Group.Start((*p).Spec)
 	if err == nil {
@@ -52,15 +52,15 @@ func (f *fleet) restart(p **procs.Process) error {
 	return err
 }
 
-// freezeFor stops a process for a while.
+// freezeFor freezes a process for a while.
 func (f *fleet) freezeFor(p *procs.Process, lasts time.Duration) error {
 	err := p.Freeze(f.Within(testenv.Timeout))
 	return errors.Join(err, procs.Pause(f.Context(), lasts), p.Thaw())
 }
 
-var errNoLeader = errors.New("no watcher says that it leads")
+var errNoLeader = errors.New("no watcher leads")
 
-// leader finds the watcher that says it leads, and another.
+// leader finds the leading watcher, and another one.
 func (f *fleet) leader() (leads, other **procs.Process, err error) {
 	problem := errNoLeader
 	for i, w := range f.watchers {
@@ -77,7 +77,7 @@ func (f *fleet) leader() (leads, other **procs.Process, err error) {
 	return nil, nil, problem
 }
 
-// mustLeader waits until one leads.
+// mustLeader waits for a leader.
 func (f *fleet) mustLeader() (leads, other **procs.Process) {
 	f.Helper()
 	f.Eventually(testenv.Timeout, "a leader", func() (err error) {
@@ -87,12 +87,12 @@ func (f *fleet) mustLeader() (leads, other **procs.Process) {
 	return leads, other
 }
 
-// shows says whether the registry shows a version of a component.
+// expectVersion returns an error unless the registry has the component in the version.
 func (f *fleet) expectVersion(name, version string) error {
 	for _, c := range f.Registry.Snapshot().Components {
 		if c.Name == name {
 			if have := c.Labels["component-version"]; have != version {
-				return fmt.Errorf("%s shows version %q, want %q", name, have, version)
+				return fmt.Errorf("%s has version %q, want %q", name, have, version)
 			}
 			return nil
 		}
@@ -100,13 +100,13 @@ func (f *fleet) expectVersion(name, version string) error {
 	return fmt.Errorf("%s is not in the registry", name)
 }
 
-// apply gives a component a version in the cluster's first namespace.
+// apply writes a Component of the first namespace in a version.
 func (f *fleet) apply(name, version string) {
 	f.Helper()
 	f.Apply(testenv.Component(f.Namespaces[0], name, version, "first"))
 }
 
-// findings searches the registry's history; duplicates and lasting stale versions fail the test.
+// findings searches the registry's history for anomalies. Duplicates and stale content fail the test.
 func (f *fleet) findings() testenv.Findings {
 	f.Helper()
 	found, err := testenv.Examine(f.Registry.Server)
@@ -114,12 +114,12 @@ func (f *fleet) findings() testenv.Findings {
 		f.Error(err)
 	}
 	none(f, "duplicates", found.Duplicates)
-	none(f, "lasting stale versions", found.StaleNow)
+	none(f, "components and APIs with a stale version", found.StaleNow)
 	return found
 }
 
-// unharmed is findings where nothing was frozen: no write may have overlapped another, come late or doubled anything,
-// not even for a moment.
+// expectNoAnomalies is findings for tests without frozen processes: no write may overlap another, come late or create an API
+// twice, not even for a moment.
 func (f *fleet) expectNoAnomalies() testenv.Findings {
 	f.Helper()
 	found := f.findings()

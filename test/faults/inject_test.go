@@ -21,13 +21,13 @@ type injector struct {
 	injected []injectedFault
 }
 
-// strike is a fault that was there.
+// injectedFault is a fault with its beginning and end.
 type injectedFault struct {
 	step
 	from, to time.Time
 }
 
-// during returns the faults that were there at some time between two.
+// during returns the faults that overlap a period.
 func (in *injector) during(from, to time.Time) (found []injectedFault) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -39,10 +39,11 @@ func (in *injector) during(from, to time.Time) (found []injectedFault) {
 	return found
 }
 
-// run performs both lanes and returns when the last fault is over. Everything runs again then.
-func (in *injector) run(ctx context.Context, p plan) (struck map[string]int, err error) {
+// run performs both sequences of the plan and returns after the last fault, when every process runs again. It counts the faults
+// by kind.
+func (in *injector) run(ctx context.Context, p plan) (injected map[string]int, err error) {
 	processes, registry := map[string]int{}, map[string]int{}
-	lane := func(steps []step, counts map[string]int, do func(step) error) func() error {
+	perform := func(steps []step, counts map[string]int, do func(step) error) func() error {
 		return func() error {
 			for _, s := range steps {
 				if err := procs.Pause(ctx, s.pause); err != nil {
@@ -61,8 +62,8 @@ func (in *injector) run(ctx context.Context, p plan) (struck map[string]int, err
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(lane(p.processes, processes, in.inject))
-	group.Go(lane(p.registry, registry, func(s step) error {
+	group.Go(perform(p.processes, processes, in.inject))
+	group.Go(perform(p.registry, registry, func(s step) error {
 		in.registry.current.Store(&s)
 		defer in.registry.current.Store(nil)
 		return procs.Pause(ctx, s.lasts)
@@ -100,7 +101,7 @@ func (in *injector) inject(s step) error {
 				return err
 			}
 		}
-		_ = procs.Pause(in.Context(), s.lasts) // what was stopped is started again in any case
+		_ = procs.Pause(in.Context(), s.lasts) // the servers are restarted in any case
 		for i := range in.NATS {
 			if err := in.restart(&in.NATS[i]); err != nil {
 				return err
@@ -110,16 +111,16 @@ func (in *injector) inject(s step) error {
 	case compactAPI:
 		return in.Cluster.Compact()
 	}
-	return fmt.Errorf("nobody knows how to do this")
+	return fmt.Errorf("unknown kind of fault")
 }
 
 func (in *injector) killFor(p **procs.Process, lasts time.Duration) error {
 	(*p).Kill()
-	_ = procs.Pause(in.Context(), lasts) // what was killed is started again in any case
+	_ = procs.Pause(in.Context(), lasts) // the process is restarted in any case
 	return in.restart(p)
 }
 
-// watcher finds the leader or the standby. It waits: nobody may lead for a moment, as after an outage of NATS.
+// watcher finds the leader or the standby. It waits while there is no leader, as after an outage of NATS.
 func (in *injector) watcher(leading bool) (**procs.Process, error) {
 	ctx := in.Within(testenv.Timeout)
 	for {

@@ -14,14 +14,14 @@ import (
 	"odasync/test/testenv"
 )
 
-// shortTries lets a component that fails use up its tries soon, and reconciles come often.
+// shortTries exhausts the attempts of a failing component soon, and reconciles often.
 var shortTries = map[string]string{
 	"COMPONENT_REGISTRY_TIMEOUT": "1s", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1", "SYNC_INTERVAL": "5",
 }
 
-// TestPoison_OneComponentAlone has the registry fail over one component alone while it takes the others. Whatever the failure
-// is, the others flow and the breaker does not open. The component is parked, and taken once the registry takes it, without a
-// change or a command.
+// TestPoison_OneComponentAlone lets the registry fail for one component and accept the others. The others are applied, and the
+// breaker stays closed. The component becomes a dead letter, and is applied once the registry accepts it, without a change or a
+// command.
 func TestPoison_OneComponentAlone(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -44,7 +44,7 @@ func TestPoison_OneComponentAlone(t *testing.T) {
 	}
 }
 
-// poison has the fault strike whatever creates one component or an API of it.
+// failOne injects the fault into requests that create one component or an API of it.
 func (f *fleet) failOne(fault faults.Fault) {
 	f.Helper()
 	const others, atMost = 30, 30 * time.Second
@@ -55,8 +55,8 @@ func (f *fleet) failOne(fault faults.Fault) {
 		if subject(r) != "sick" {
 			return nil
 		}
-		struck := fault
-		return &struck
+		injected := fault
+		return &injected
 	})
 	f.apply("sick", "1")
 	began := time.Now()
@@ -80,19 +80,19 @@ func (f *fleet) failOne(fault faults.Fault) {
 			f.Fatalf("the breaker opens for one component: %v", err)
 		}
 	}, f.Namespaces[0]+"/sick")
-	f.Logf("it is parked after %s", time.Since(began).Round(10*time.Millisecond))
+	f.Logf("it is a dead letter after %s", time.Since(began).Round(10*time.Millisecond))
 	f.apply("other-0", "2")
 	f.Eventually(testenv.Timeout, "another is applied", func() error { return f.expectVersion("other-0", "2") })
 
 	f.Registry.SetFault(nil)
 	took := f.AwaitInSync(2 * time.Minute)
-	f.Logf("it is taken %s after the registry takes it again", took.Round(10*time.Millisecond))
+	f.Logf("it is applied %s after the registry accepts it again", took.Round(10*time.Millisecond))
 	f.expectDeadLetters()
 	f.AwaitReady(f.syncers...)
 }
 
-// TestRetryAfter_IsCapped has a registry ask one of two replicas to stay away for an hour. That replica says so at /readyz;
-// what it had not begun goes back meanwhile, so that the other replica applies it, and the rest within little more than a minute.
+// TestRetryAfter_Capped answers one of two replicas with Retry-After: 3600. /readyz of that replica reports it. The other
+// replica applies the components that the first had not begun, and all are applied within little more than a minute.
 func TestRetryAfter_Capped(t *testing.T) {
 	t.Parallel()
 	const components, soon, atMost = 40, 20 * time.Second, 90 * time.Second
@@ -116,8 +116,7 @@ func TestRetryAfter_Capped(t *testing.T) {
 		f.apply(fmt.Sprintf("item-%d", i), "1")
 	}
 	f.AwaitNotReady(f.syncers[0], "429")
-	words := f.Readyz(f.syncers[0])
-	t.Logf("/readyz says: %s", words)
+	t.Logf("/readyz: %s", f.Readyz(f.syncers[0]))
 	f.sync(1, nil)
 	began := time.Now()
 	f.Eventually(soon, "the other replica applies what the first had not begun", func() error {
@@ -133,7 +132,7 @@ func TestRetryAfter_Capped(t *testing.T) {
 	t.Logf("%d components were answered with 429; the others are applied after %s: %s",
 		asked.count(), time.Since(began).Round(10*time.Millisecond), strings.Join(asked.all(), ", "))
 	if asked.count() >= components {
-		t.Errorf("all %d components were answered with 429: there is nothing to hand back", components)
+		t.Errorf("all %d components were answered with 429: none was left to requeue", components)
 	}
 	took := f.AwaitInSync(atMost - time.Since(began))
 	t.Logf("all are applied after another %s", took.Round(10*time.Millisecond))

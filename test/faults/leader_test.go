@@ -17,16 +17,16 @@ import (
 	"odasync/test/testenv"
 )
 
-// leaseDuration is above the time to live of the claim on the cluster's name (6 s), so that it alone decides.
+// leaseDuration exceeds the lifetime of the claim on the cluster's name (6 s), so that it alone decides.
 const leaseDuration = 8 * time.Second
 
-// margin is for what follows the take-over, on a busy machine: the stream's heads, a list of the cluster, and the way to the registry.
+// margin covers the work after a take-over on a busy machine: reading the stream's heads, listing the cluster, and the apply.
 const margin = 2500 * time.Millisecond
 
 var leaseEnv = map[string]string{"LEASE_DURATION": leaseDuration.String()}
 
-// TestWatcherHandOver kills the leading watcher: the standby publishes within the lease's duration. Stopped in good order
-// it hands over within a second.
+// TestLeader_HandOver kills the leading watcher: the standby publishes within the lease's duration. A leader that stops
+// gracefully hands over within a second.
 func TestLeader_HandOver(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "faults-handover")
@@ -41,7 +41,7 @@ func TestLeader_HandOver(t *testing.T) {
 	f.apply("baton", "2")
 	f.Eventually(testenv.Timeout, "the standby publishes", func() error { return f.expectVersion("baton", "2") })
 	took := time.Since(began)
-	t.Logf("killed: the registry shows the next change after %.1f s, with a lease of %s", took.Seconds(), leaseDuration)
+	t.Logf("killed: the registry has the next change after %.1f s, with a lease of %s", took.Seconds(), leaseDuration)
 	if took > leaseDuration+margin {
 		t.Errorf("the standby published after %s, want at most %s", took, leaseDuration+margin)
 	}
@@ -53,7 +53,7 @@ func TestLeader_HandOver(t *testing.T) {
 		handOvers = append(handOvers, f.handOver(strconv.Itoa(version+3)))
 	}
 	slices.Sort(handOvers)
-	t.Logf("stopped: the registry shows the next change after %v, counted from SIGTERM", handOvers)
+	t.Logf("stopped: the registry has the next change after %v, counted from SIGTERM", handOvers)
 	if handOvers[1] > time.Second { // the median: other tests keep the machine busy
 		t.Errorf("handed over after %s, want at most a second", handOvers[1])
 	}
@@ -61,8 +61,8 @@ func TestLeader_HandOver(t *testing.T) {
 	f.expectNoAnomalies()
 }
 
-// handOver stops the leader in good order and returns how long it takes until the standby has published a change. The
-// one that was stopped is started again.
+// handOver stops the leader gracefully and returns how long it takes until the standby has published a change. The stopped
+// watcher is restarted.
 func (f *fleet) handOver(version string) time.Duration {
 	f.Helper()
 	leader, _ := f.mustLeader()
@@ -81,8 +81,8 @@ func (f *fleet) handOver(version string) time.Duration {
 	return took
 }
 
-// TestFrozenLeader freezes the leading watcher past its lease, under load. The standby publishes within the lease's
-// duration; when the frozen one goes on it steps down, and nothing older stands in the stream after something newer.
+// TestLeader_Frozen freezes the leading watcher for longer than its lease, under load. The standby publishes within the lease's
+// duration. The frozen one steps down when it resumes, and no older version follows a newer one in the stream.
 func TestLeader_Frozen(t *testing.T) {
 	t.Parallel()
 	const components = 20
@@ -91,7 +91,7 @@ func TestLeader_Frozen(t *testing.T) {
 	f.watch(2, env)
 	f.sync(1, nil)
 
-	// Changes go on without a pause, so that some are under way at every moment.
+	// Constant changes, so that some are in progress at every moment.
 	working, done := context.WithCancel(t.Context())
 	written := make(chan int, 1)
 	failures := make(chan error, 1)
@@ -104,7 +104,7 @@ func TestLeader_Frozen(t *testing.T) {
 				failures <- err
 				break
 			}
-			_ = procs.Pause(working, 5*time.Millisecond) // its end is the loop's
+			_ = procs.Pause(working, 5*time.Millisecond) // its end ends the loop
 		}
 		written <- version
 	}()
@@ -148,7 +148,7 @@ func TestLeader_Frozen(t *testing.T) {
 
 const upserted = `odasync_events_published_total{type="upserted"}`
 
-// published says whether a watcher has published so many upserts.
+// published returns an error unless the watcher has published so many upserts.
 func (f *fleet) published(w *procs.Process, atLeast float64) error {
 	f.Helper()
 	if have := f.Metric(w, upserted); have < atLeast {
@@ -157,7 +157,7 @@ func (f *fleet) published(w *procs.Process, atLeast float64) error {
 	return nil
 }
 
-// ordered reads the whole stream: no component's version may go backwards. newest is the last version of all.
+// ordered reads the whole stream: versions of a component must only grow. newest is the last version of all.
 func (f *fleet) ordered(newest int) {
 	f.Helper()
 	ctx := f.Within(testenv.Timeout)

@@ -12,7 +12,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestStorageFull fills the disk of NATS: the watcher says so in words, and goes on by itself when there is room.
+// TestNATS_StorageFull fills the storage of NATS: the watcher reports it, and recovers by itself once there is space.
 func TestNATS_StorageFull(t *testing.T) {
 	t.Parallel()
 	const filler = "FILLER"
@@ -38,11 +38,11 @@ func TestNATS_StorageFull(t *testing.T) {
 	f.apply("early", "2")
 	f.apply("late", "1")
 	f.AwaitNotReady(f.watchers[0], "publish to the stream: ")
-	words := f.Readyz(f.watchers[0])
-	if !strings.Contains(words, "insufficient resources") {
-		t.Errorf("/readyz does not say that the storage is full: %s", words)
+	reported := f.Readyz(f.watchers[0])
+	if !strings.Contains(reported, "insufficient resources") {
+		t.Errorf("/readyz does not report the full storage: %s", reported)
 	}
-	t.Logf("/readyz says: %s", words)
+	t.Logf("/readyz: %s", reported)
 
 	f.Must(js.DeleteStream(f.Within(testenv.Timeout), filler))
 	f.AwaitInSync(testenv.Timeout)
@@ -52,7 +52,7 @@ func TestNATS_StorageFull(t *testing.T) {
 	f.expectNoAnomalies()
 }
 
-// TestStreamFull reaches the limit of STREAM_MAX_BYTES, which is raised while the watcher waits.
+// TestStream_Full fills the stream up to STREAM_MAX_BYTES, which is raised while the watcher waits.
 func TestStream_Full(t *testing.T) {
 	t.Parallel()
 	const limit = 20_000
@@ -63,11 +63,11 @@ func TestStream_Full(t *testing.T) {
 		f.apply(fmt.Sprintf("full-%d", i), "1")
 	}
 	f.AwaitNotReady(f.watchers[0], "publish to the stream: ")
-	words := f.Readyz(f.watchers[0])
-	if !strings.Contains(words, "maximum bytes exceeded") {
-		t.Errorf("/readyz does not say that the stream is full: %s", words)
+	reported := f.Readyz(f.watchers[0])
+	if !strings.Contains(reported, "maximum bytes exceeded") {
+		t.Errorf("/readyz does not report the full stream: %s", reported)
 	}
-	t.Logf("/readyz says: %s", words)
+	t.Logf("/readyz: %s", reported)
 
 	js := f.JetStream()
 	stream, err := js.Stream(f.Within(testenv.Timeout), "ODA_COMPONENTS")
@@ -82,7 +82,7 @@ func TestStream_Full(t *testing.T) {
 	f.expectNoAnomalies()
 }
 
-// TestMessageTooLarge has a Component over the server's max_payload: it is reported, and the others go on.
+// TestStream_MessageTooLarge writes a Component larger than the server's max_payload: it is reported, and the others are applied.
 func TestStream_MessageTooLarge(t *testing.T) {
 	t.Parallel()
 	f := &fleet{Env: testenv.NewWithoutNATS(t, shared, "faults-payload")}
@@ -112,15 +112,15 @@ func TestStream_MessageTooLarge(t *testing.T) {
 		return nil
 	})
 	if err := f.expectVersion("large", "1"); err == nil {
-		t.Error("the registry shows a component that does not fit into a message")
+		t.Error("the registry has a component that does not fit into a message")
 	}
-	f.AwaitReady(f.watchers...) // one component's trouble is not the watcher's
+	f.AwaitReady(f.watchers...) // one component does not affect the watcher's readiness
 	f.Apply(testenv.Component(f.Namespaces[0], "large", "2", apis[:2]...))
 	f.AwaitInSync(testenv.Timeout)
 	f.expectNoAnomalies()
 }
 
-// TestWithoutJetStream restarts NATS without JetStream and then with it: both daemons say so in words and go on by
+// TestNATS_WithoutJetStream restarts NATS without JetStream and then with it: watcher and syncer report it, and recover by
 // themselves.
 func TestNATS_WithoutJetStream(t *testing.T) {
 	t.Parallel()

@@ -19,9 +19,9 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestStream_LostUnderLoad has NATS lose all its data three times while Components change and applies are under way. For a
-// while the new stream is there and empty, since the watcher is frozen: a component without messages is unknown then, not
-// deleted. No component that exists is deleted from the registry, not even for a moment.
+// TestStream_LostUnderLoad lets NATS lose all data three times while Components change and applies are in progress. The
+// watcher is frozen, so that the new stream stays empty for a while: a component without messages is unknown then, not deleted.
+// No component that exists may be deleted from the registry, not even for a moment.
 func TestStream_LostUnderLoad(t *testing.T) {
 	t.Parallel()
 	const losses, components = 3, 60
@@ -37,18 +37,18 @@ func TestStream_LostUnderLoad(t *testing.T) {
 		load := f.load(components, 1+loss*1_000_000)
 		held := newGate(t, func(r *http.Request) bool {
 			user, _, _ := r.BasicAuth()
-			return r.Method == http.MethodPut && user != "syncer-3" // which is free to open the new stream
+			return r.Method == http.MethodPut && user != "syncer-3" // which stays free to open the new stream
 		})
 		f.Registry.SetFault(held.fault)
 		held.await(f.Within(testenv.Timeout), 4) // a syncer begins with four components at a time
 		f.Must(f.watchers[0].Freeze(f.Within(testenv.Timeout)))
 		f.loseNATS()
 		f.emptyStream()
-		f.Registry.SetFault(nil) // for requests to come: what is held back stays so
+		f.Registry.SetFault(nil) // for further requests: those held back stay so
 		f.Eventually(2*testenv.Timeout, "a syncer has opened the new stream", f.anyConsumer)
 		held.open()
-		// What was under way ends now, and its outcome has to be decided beside an empty stream. Nothing tells that nothing is
-		// decided wrongly: this is how long a claim and a wait for an acknowledgement last, which end before.
+		// The applies in progress end now, and their outcomes are decided with an empty stream. No event marks the absence of a
+		// wrong decision: the pause covers the lifetime of a claim and of an ack wait.
 		f.Must(procs.Pause(t.Context(), 2*stream.AckWait))
 		f.Must(f.watchers[0].Thaw())
 		load()
@@ -66,8 +66,8 @@ func TestStream_LostUnderLoad(t *testing.T) {
 	none(f, "components deleted from the registry that exist in the cluster", deleted)
 }
 
-// load changes the steady components in turn until the function that it returns is called, which waits for its end. Versions
-// begin at the number.
+// load changes the steady components in turn, with versions from the number on, until the returned function is called, which
+// waits for the end.
 func (f *fleet) load(components, version int) (end func()) {
 	f.Helper()
 	working, done := context.WithCancel(f.Context())
@@ -86,7 +86,7 @@ func (f *fleet) load(components, version int) (end func()) {
 	return func() { done(); work.Wait() }
 }
 
-// loseNATS kills the server and starts it without its data.
+// loseNATS kills the server and restarts it without its data.
 func (f *fleet) loseNATS() {
 	f.Helper()
 	f.NATS[0].Kill()
@@ -94,26 +94,26 @@ func (f *fleet) loseNATS() {
 	f.RestartNATS()
 }
 
-// emptyStream makes the stream anew, as a watcher does before it publishes.
+// emptyStream creates the stream again, as a watcher does before it publishes.
 func (f *fleet) emptyStream() {
 	f.Helper()
 	conn, err := stream.Connect(stream.Config{URL: f.NATSURL, Replicas: 1, History: 32}, "odasync-watcher", zerolog.Nop())
 	f.Must(err)
 	defer conn.Close()
-	f.Eventually(testenv.Timeout, "the stream is made anew", func() error {
+	f.Eventually(testenv.Timeout, "the stream is created again", func() error {
 		_, err := conn.EnsureLog(f.Within(testenv.Timeout))
 		return err
 	})
 }
 
-// anyConsumer says whether the target's consumer stands on the stream.
+// anyConsumer returns an error when the target has no consumer.
 func (f *fleet) anyConsumer() error {
 	_, err := f.JetStream().Consumer(f.Within(testenv.Timeout), stream.StreamName, "syncer-default")
 	return err
 }
 
-// TestStream_OlderThanSyncState restores the stream from an older copy, while the sync state stays: what is published then
-// has lower sequences than the sync state knows. It is applied all the same, without a command.
+// TestStream_OlderThanSyncState restores the stream from an older copy and keeps the sync state: messages published afterwards
+// have lower sequences than the sync state. They are applied nevertheless, without a command.
 func TestStream_OlderThanSyncState(t *testing.T) {
 	t.Parallel()
 	const components, interval = 20, 5 * time.Second
@@ -156,7 +156,7 @@ func TestStream_OlderThanSyncState(t *testing.T) {
 		f.apply(fmt.Sprintf("steady-%d", i), "7")
 	}
 	took := f.AwaitInSync(3*interval + testenv.Timeout)
-	t.Logf("the stream went back from %d to %d; the registry equals the cluster %.1f s after the changes", newest, restored, took.Seconds())
+	t.Logf("the stream went back from %d to %d; in sync %.1f s after the changes", newest, restored, took.Seconds())
 	if last := f.lastSequence(); last >= newest {
 		t.Errorf("the stream has reached %d again, want less than %d: nothing was published with a lower sequence", last, newest)
 	}

@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// growth bounds how much more memory a process may have at an outage's end than when it had settled.
+	// growth limits the growth of a process's memory during an outage, after it has settled.
 	growth = 24 << 20
-	// catchUp bounds the time from the registry's return until it equals the cluster.
+	// catchUp limits the time from the registry's return until it is in sync.
 	catchUp = time.Minute
 )
 
-// TestRegistryOutage takes the registry away under load. It is left alone but for a probe now and then; nothing is given
-// up, nothing grows, and when it is back everything catches up.
+// TestRegistry_Outage stops the registry under load. Only probes reach it, no component fails for good, memory does not
+// grow, and everything catches up once the registry is back.
 func TestRegistry_Outage(t *testing.T) {
 	t.Parallel()
 	lasts := duration(t, "FAULTS_OUTAGE", 20*time.Second)
@@ -43,11 +43,11 @@ func TestRegistry_Outage(t *testing.T) {
 			f := newFleet(t, "faults-outage-"+test.name)
 			f.watch(1, nil)
 			f.sync(2, map[string]string{"COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1", "COMPONENT_REGISTRY_TIMEOUT": "2s"})
-			zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(1, 1)), f.Namespaces, 200)
+			workload := testenv.NewWorkload(shared, rand.New(rand.NewPCG(1, 1)), f.Namespaces, 200)
 			load := func(lasts time.Duration) {
 				t.Helper()
 				for end := time.Now().Add(lasts); time.Now().Before(end); {
-					f.Must(zoo.Step(t.Context()))
+					f.Must(workload.Step(t.Context()))
 					f.Must(procs.Pause(t.Context(), 20*time.Millisecond))
 				}
 			}
@@ -72,7 +72,7 @@ func TestRegistry_Outage(t *testing.T) {
 					t.Errorf("%.2f requests a second reach a registry that is down, want at most one", rate)
 				}
 				if rate == 0 {
-					t.Error("nobody asks whether the registry is back")
+					t.Error("no probe reaches the registry")
 				}
 			}
 			for name, bytes := range after {
@@ -90,19 +90,19 @@ func TestRegistry_Outage(t *testing.T) {
 				f.Eventually(testenv.Timeout, "the breaker of "+s.Spec.Name+" closes", func() error { return f.breaker(s, "closed") })
 			}
 			f.AwaitReady(f.syncers...)
-			if letters := f.deadLetters(); letters != 0 {
-				t.Errorf("%d dead letters, want none", letters)
+			if count := f.deadLetters(); count != 0 {
+				t.Errorf("%d dead letters, want none", count)
 			}
 			f.expectNoAnomalies()
 		})
 	}
 }
 
-// breaker says whether a syncer's circuit breaker is in a state.
+// breaker returns an error unless the syncer's circuit breaker is in the state.
 func (f *fleet) breaker(s *procs.Process, state string) error {
 	value, err := s.Metric(f.Within(testenv.Timeout), fmt.Sprintf("odasync_breaker_state{state=%q}", state))
 	if err == nil && value != 1 {
-		err = errors.New("it is in another state")
+		err = errors.New("the breaker is in another state")
 	}
 	return err
 }

@@ -11,8 +11,8 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestPoison_ClearsItself has the registry answer 500 to one component for half a minute, long enough for a dead letter,
-// and then take it. Nobody asks for a retry, and the component does not change.
+// TestPoison_ClearsItself answers 500 to one component for half a minute, long enough for a dead letter. Afterwards it is
+// applied without a retry by command and without a change.
 func TestPoison_ClearsItself(t *testing.T) {
 	t.Parallel()
 	const namespace, lasts = "faults-poison", 30 * time.Second
@@ -35,7 +35,7 @@ func TestPoison_ClearsItself(t *testing.T) {
 	f.sync(2, map[string]string{"SYNC_INTERVAL": "2", "COMPONENT_REGISTRY_RETRY_DELAY": "100ms"})
 	f.expectDeadLetters(namespace + "/bad")
 	if !time.Now().Before(well) {
-		t.Fatal("the registry was well before the dead letter was there: the test shows nothing")
+		t.Fatal("the registry recovered before there was a dead letter: nothing was tested")
 	}
 	f.apply("good", "2")
 	f.Eventually(testenv.Timeout, "another component is applied meanwhile", func() error { return f.expectVersion("good", "2") })

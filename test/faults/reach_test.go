@@ -10,16 +10,16 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestLeaderWithoutNATS cuts the leader off from NATS, and from nothing else, at the start of its term and during it. The
-// other watcher takes over within twice the lease's duration, and the one that was cut off stands by once it is back.
+// TestLeader_WithoutNATS disconnects the leader from NATS alone, at the start of its term and during it. The other watcher
+// takes over within twice the lease's duration, and the disconnected one is the standby once it is back.
 func TestLeader_WithoutNATS(t *testing.T) {
 	t.Parallel()
 	// Beside the margin there is the pause before the leader campaigns again, and the end of its claim on the cluster's name.
 	const lease, atMost = 4 * time.Second, 2*4*time.Second + 6*time.Second + margin
 	f := newFleet(t, "faults-reach")
-	link := testproxy.New(t, f.NATSURL)
+	proxy := testproxy.New(t, f.NATSURL)
 	env := map[string]string{"LEASE_DURATION": lease.String()}
-	cutOff := f.Start(f.WatcherSpec("cut-off", env).With(map[string]string{"NATS_URL": link.URL}))
+	cutOff := f.Start(f.WatcherSpec("cut-off", env).With(map[string]string{"NATS_URL": proxy.URL}))
 	f.watchers = append(f.watchers, cutOff)
 	f.AwaitReady(cutOff)
 	f.sync(1, nil)
@@ -30,17 +30,17 @@ func TestLeader_WithoutNATS(t *testing.T) {
 		f.apply("baton", version)
 		f.Eventually(testenv.Timeout, "the other watcher publishes", func() error { return f.expectVersion("baton", version) })
 		took := time.Since(began)
-		t.Logf("the registry shows version %s after %.1f s, with a lease of %s", version, took.Seconds(), lease)
+		t.Logf("the registry has version %s after %.1f s, with a lease of %s", version, took.Seconds(), lease)
 		if took > atMost {
 			t.Errorf("the other watcher published after %s, want at most %s", took, atMost)
 		}
 		if leads := f.Metric(other, "odasync_leader"); leads != 1 {
 			t.Errorf("odasync_leader of the other watcher is %v", leads)
 		}
-		link.SetCut(false)
+		proxy.SetCut(false)
 		f.AwaitReady(cutOff)
 		if leads := f.Metric(cutOff, "odasync_leader"); leads != 0 {
-			t.Errorf("odasync_leader of the watcher that was cut off is %v once it is back", leads)
+			t.Errorf("odasync_leader of the disconnected watcher is %v once it is back", leads)
 		}
 		f.AwaitInSync(testenv.Timeout)
 	}
@@ -51,14 +51,14 @@ func TestLeader_WithoutNATS(t *testing.T) {
 	f.AwaitReady(other)
 	f.apply("baton", "1")
 	f.AwaitInSync(testenv.Timeout)
-	link.SetCut(true)
+	proxy.SetCut(true)
 	takesOver(other, "2")
 
 	t.Log("at the start of a term")
-	link.SetCut(true)
+	proxy.SetCut(true)
 	before := len(cutOff.Logged(testenv.Logs("leading", nil)))
 	f.Must(other.Stop())
-	f.Eventually(testenv.Timeout, "the watcher that is cut off has the lead", func() error {
+	f.Eventually(testenv.Timeout, "the disconnected watcher leads", func() error {
 		if leads := len(cutOff.Logged(testenv.Logs("leading", nil))); leads == before {
 			return fmt.Errorf("it won the Lease %d times", leads)
 		}
@@ -70,7 +70,7 @@ func TestLeader_WithoutNATS(t *testing.T) {
 	takesOver(other, "3")
 	gave := cutOff.Logged(testenv.Logs("not leading, campaigning again", map[string]string{"error": "giving up the lead"}))
 	if len(gave) == 0 {
-		t.Error("nothing in the log says why the lead was given up")
+		t.Error("the log has no reason for giving up the lead")
 	}
 	f.expectNoAnomalies()
 }

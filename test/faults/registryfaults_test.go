@@ -12,14 +12,15 @@ import (
 	"odasync/internal/refregistry/faults"
 )
 
-// weather decides what the registry does to a request: always a little slow and lossy, and at times a fault.
+// registryFaults injects faults into the registry: small delays and resets at all times, and the fault of the plan while there is
+// one.
 type registryFaults struct {
 	current atomic.Pointer[step] // nil for no fault
 }
 
 // fault is what refregistry.Server.SetFault asks.
-func (w *registryFaults) fault(r *http.Request) *faults.Fault {
-	if s := w.current.Load(); s != nil && s.meets(r) {
+func (f *registryFaults) fault(r *http.Request) *faults.Fault {
+	if s := f.current.Load(); s != nil && s.meets(r) {
 		switch s.kind {
 		case unavailable:
 			return &faults.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
@@ -28,12 +29,12 @@ func (w *registryFaults) fault(r *http.Request) *faults.Fault {
 		case hanging:
 			return &faults.Fault{Hang: true, After: rand.IntN(2) == 0}
 		case unauthorized:
-			return &faults.Fault{Status: http.StatusUnauthorized, Body: "who are you"}
+			return &faults.Fault{Status: http.StatusUnauthorized, Body: "unauthorized"}
 		}
 	}
 	fault := &faults.Fault{}
 	if r.Method != http.MethodGet {
-		fault.Delay = rand.N(50 * time.Millisecond) // so that much is under way when somebody is killed
+		fault.Delay = rand.N(50 * time.Millisecond) // so that many writes are in progress when a process is killed
 	}
 	if rand.IntN(50) == 0 {
 		fault.Reset, fault.After = true, rand.IntN(2) == 0
@@ -41,7 +42,7 @@ func (w *registryFaults) fault(r *http.Request) *faults.Fault {
 	return fault
 }
 
-// meets says whether a fault is for this request: half of the faults strike every request, the others only what creates
+// meets reports whether a fault affects a request: half of the faults affect every request, the others only requests that create
 // something for every third component.
 func (s *step) meets(r *http.Request) bool {
 	if s.target%2 == 0 {
@@ -56,7 +57,7 @@ func (s *step) meets(r *http.Request) bool {
 	return int(hash.Sum32()%3) == s.target%3
 }
 
-// subject is the component that a request creates, or creates an API of; empty for any other request.
+// subject is the component that a request creates, or for which it creates an API; empty for any other request.
 func subject(r *http.Request) string {
 	body, err := io.ReadAll(r.Body)
 	if err != nil || r.Method != http.MethodPost {

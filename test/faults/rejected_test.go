@@ -15,11 +15,11 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestRejectedAmongMany has the registry refuse one component of 500. It alone becomes a dead letter, the others go on as
-// if nothing were, and it is taken once it is mended in the cluster, or retried after a mending on the registry's side.
+// TestRejected_OneAmongMany lets the registry reject one component of 500. It alone becomes a dead letter, and the others are
+// applied without delay. It is applied once it is corrected in the cluster, or retried after a change of the registry.
 func TestRejected_OneAmongMany(t *testing.T) {
 	t.Parallel()
-	const count, namespace, words, atMost = 500, "faults-rejected", "the registry takes no such name", 2 * time.Second
+	const count, namespace, detail, atMost = 500, "faults-rejected", "the registry accepts no such name", 2 * time.Second
 	f := newFleet(t, namespace)
 	var tolerant atomic.Bool
 	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
@@ -30,7 +30,7 @@ func TestRejected_OneAmongMany(t *testing.T) {
 		if err != nil || !bytes.Contains(body, []byte("offending")) {
 			return nil
 		}
-		return &faults.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":[{"loc":["body","name"],"msg":"` + words + `"}]}`}
+		return &faults.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":[{"loc":["body","name"],"msg":"` + detail + `"}]}`}
 	})
 	f.Apply(testenv.Component(namespace, "bad", "1", "offending"))
 	for i := range count - 1 {
@@ -47,8 +47,8 @@ func TestRejected_OneAmongMany(t *testing.T) {
 	})
 	t.Logf("%d components applied in %s beside one that is rejected", count-1, time.Since(began).Round(10*time.Millisecond))
 	f.expectDeadLetters(namespace + "/bad")
-	if list := f.MustCTL(0, "dlq list"); !strings.Contains(list, words) || !strings.Contains(list, "422") {
-		t.Errorf("ctl dlq list lacks the registry's words:\n%s", list)
+	if list := f.MustCTL(0, "dlq list"); !strings.Contains(list, detail) || !strings.Contains(list, "422") {
+		t.Errorf("ctl dlq list lacks the detail of the registry:\n%s", list)
 	}
 
 	var slowest time.Duration
@@ -78,13 +78,13 @@ func TestRejected_OneAmongMany(t *testing.T) {
 	f.AwaitInSync(testenv.Timeout)
 }
 
-// letters waits until ctl lists the dead letters of these components and no others.
+// expectDeadLetters waits until ctl lists exactly the dead letters of these components.
 func (f *fleet) expectDeadLetters(want ...string) {
 	f.Helper()
 	f.expectDeadLettersWithin(testenv.Timeout, func() {}, want...)
 }
 
-// lettersWithin is letters with a limit, and with something that is looked at meanwhile.
+// expectDeadLettersWithin is expectDeadLetters with a limit, and with a check to make meanwhile.
 func (f *fleet) expectDeadLettersWithin(limit time.Duration, meanwhile func(), want ...string) {
 	f.Helper()
 	f.Eventually(limit, "the dead letters", func() error {

@@ -14,8 +14,8 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestScale works off a backlog with one syncer, then with four, then with two, against a registry that takes 20 ms for
-// a request. Four do at least 3.5 times the work of one, nothing is lost, and no two write one component at a time.
+// TestSyncers_Scale processes a backlog with one syncer, then four, then two, against a registry with a latency of 20 ms. Four
+// syncers do at least 3.5 times the work of one, no message is lost, and no two writes on a component overlap.
 func TestSyncers_Scale(t *testing.T) {
 	const (
 		components = 1600
@@ -50,14 +50,14 @@ func TestSyncers_Scale(t *testing.T) {
 		t.Errorf("four syncers do %.2f times the work of one, want %.1f times", four/one, atLeast)
 	}
 
-	f.Registry.SetFault(nil) // the rest is not measured
+	f.Registry.SetFault(nil) // the remainder is not measured
 	f.AwaitInSync(2 * time.Minute)
 	f.AwaitAllAcked(testenv.Timeout)
 	f.expectNoAnomalies()
 }
 
-// bestRate returns the writes a second in the best window of 2 s within the time. That leaves out what other programs of
-// the machine took away, and the first seconds, in which a syncer finds out how much the registry takes.
+// bestRate returns the writes a second in the best window of 2 s within the time. That excludes
+// the load of other programs, and the first seconds, in which a syncer finds the registry's concurrency.
 func (f *fleet) bestRate(lasts time.Duration) float64 {
 	f.Helper()
 	const step, window = 250 * time.Millisecond, 8
@@ -74,7 +74,7 @@ func (f *fleet) bestRate(lasts time.Duration) float64 {
 	return slices.Max(rates)
 }
 
-// backlogged fails the test where the backlog was too small to measure with.
+// backlogged fails the test when the backlog was too small for the measurement.
 func (f *fleet) backlogged() {
 	f.Helper()
 	consumer, err := f.JetStream().Consumer(f.Within(testenv.Timeout), "ODA_COMPONENTS", "syncer-default")

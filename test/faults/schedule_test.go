@@ -12,7 +12,7 @@ import (
 // step is one fault of a schedule.
 type step struct {
 	kind   string
-	target int           // which of several processes of that kind, and how many components a registry's fault meets
+	target int           // selects one of several processes, and the components that a fault of the registry affects
 	pause  time.Duration // before it
 	lasts  time.Duration
 }
@@ -21,7 +21,7 @@ func (s step) String() string {
 	return fmt.Sprintf("%5.1fs  %s (%d) for %.1fs", s.pause.Seconds(), s.kind, s.target, s.lasts.Seconds())
 }
 
-// The faults of processes and servers.
+// Faults of processes and servers.
 const (
 	killLeader   = "SIGKILL of the leading watcher"
 	killStandby  = "SIGKILL of the standby watcher"
@@ -34,7 +34,7 @@ const (
 	compactAPI   = "API server restart with compaction"
 )
 
-// The faults of the registry. Some 2% of its connections are reset all the time.
+// Faults of the registry. In addition, 2% of its connections are reset all the time.
 const (
 	unavailable  = "registry 503"
 	tooMany      = "registry 429 with Retry-After"
@@ -42,19 +42,19 @@ const (
 	unauthorized = "registry 401"
 )
 
-// plan is the faults of one run. Its two lanes strike at the same time.
+// plan is the schedule of one run: two sequences of faults that run concurrently.
 type plan struct {
 	processes, registry []step
 }
 
 func (p plan) String() string {
 	var text strings.Builder
-	for _, lane := range []struct {
+	for _, sequence := range []struct {
 		name  string
 		steps []step
 	}{{"processes", p.processes}, {"registry", p.registry}} {
-		fmt.Fprintf(&text, "%s, each after a pause:\n", lane.name)
-		for _, s := range lane.steps {
+		fmt.Fprintf(&text, "faults of %s, each after a pause:\n", sequence.name)
+		for _, s := range sequence.steps {
 			fmt.Fprintf(&text, "  %s\n", s)
 		}
 	}
@@ -65,7 +65,7 @@ func (p plan) freezes() bool {
 	return slices.ContainsFunc(p.processes, func(s step) bool { return strings.HasPrefix(s.kind, "SIGSTOP") })
 }
 
-// spread is how long something lasts, at random.
+// spread is a range of durations to choose from at random.
 type spread struct{ least, most time.Duration }
 
 func (s spread) draw(random *rand.Rand) time.Duration {
@@ -75,8 +75,8 @@ func (s spread) draw(random *rand.Rand) time.Duration {
 // frozen is above the claim's time to live (6 s) and the lease's duration (5 s).
 var frozen = spread{8 * time.Second, 9 * time.Second}
 
-// newPlan draws rounds, in each of which every kind strikes once, until the time is filled. With no duration it is one
-// dense round.
+// newPlan chooses rounds of faults, with each kind once a round, until they fill the duration. Without a duration it is one round
+// with short pauses.
 func newPlan(seed uint64, duration time.Duration, withFreezes bool) plan {
 	random := rand.New(rand.NewPCG(seed, 1))
 	moment := spread{0, 2 * time.Second}
@@ -101,10 +101,11 @@ func newPlan(seed uint64, duration time.Duration, withFreezes bool) plan {
 			registry[kind] = spread{10 * time.Second, 20 * time.Second}
 		}
 	}
-	return plan{lane(random, processes, pause, duration), lane(random, registry, calm, duration)}
+	return plan{sequence(random, processes, pause, duration), sequence(random, registry, calm, duration)}
 }
 
-func lane(random *rand.Rand, kinds map[string]spread, pause spread, duration time.Duration) (steps []step) {
+// sequence chooses the faults of one of a plan's sequences.
+func sequence(random *rand.Rand, kinds map[string]spread, pause spread, duration time.Duration) (steps []step) {
 	names := make([]string, 0, len(kinds))
 	for name := range kinds {
 		names = append(names, name)
@@ -126,7 +127,7 @@ func lane(random *rand.Rand, kinds map[string]spread, pause spread, duration tim
 	}
 }
 
-// TestPlanRepeats shows that a seed gives one plan, that another gives another, and that nothing is left out.
+// TestPlan_SameSeedSamePlan checks that a plan depends on the seed alone and has every kind of fault.
 func TestPlan_SameSeedSamePlan(t *testing.T) {
 	t.Parallel()
 	one, again, other := newPlan(1, 0, true), newPlan(1, 0, true), newPlan(2, 0, true)
@@ -147,6 +148,6 @@ func TestPlan_SameSeedSamePlan(t *testing.T) {
 		}
 	}
 	if newPlan(1, 0, false).freezes() || !one.freezes() {
-		t.Error("freezes are there where they should not be, or the other way round")
+		t.Error("freezes do not follow the setting")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// variable reads an environment variable with a parser; the default where it is not set. A wrong value fails the test.
+// variable parses an environment variable, or returns the default when it is not set. An invalid value fails the test.
 func variable[T any](t *testing.T, name string, otherwise T, parse func(string) (T, error), allowed string) T {
 	t.Helper()
 	text := os.Getenv(name)
@@ -36,7 +36,7 @@ func seed(t *testing.T) uint64 {
 	return variable(t, "FAULTS_SEED", rand.Uint64(), func(text string) (uint64, error) { return strconv.ParseUint(text, 10, 64) }, "a whole number")
 }
 
-// nodes is how many nats-servers the soak has.
+// nodes is the number of nats-servers in the soak test.
 func nodes(t *testing.T) int {
 	t.Helper()
 	count := variable(t, "FAULTS_NODES", 3, strconv.Atoi, "1 or 3")

@@ -18,9 +18,9 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestSoak changes a cluster at random while everything breaks that can break. In the end the registry equals the
-// cluster, with nothing doubled, nothing stale and no dead letter. A frozen process may make one late write when it goes
-// on: what overlaps or is stale for a moment is counted and shown, and must have been mended.
+// TestSoak changes a cluster at random while faults are injected into every part. In the end the registry is in sync, without
+// duplicates, stale content and dead letters. A frozen process may make one late write when it resumes: overlapping and stale
+// writes are counted and reported, and must have been repaired.
 func TestSoak(t *testing.T) {
 	seed, duration, servers := seed(t), duration(t, "FAULTS_DURATION", 0), nodes(t)
 	plan := newPlan(seed, duration, freezes(t))
@@ -34,25 +34,25 @@ func TestSoak(t *testing.T) {
 		"STREAM_REPLICAS":            fmt.Sprint(servers),
 		"COMPONENT_REGISTRY_TIMEOUT": "2s", "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "2", "COMPONENT_REGISTRY_RETRY_DELAY": "500ms",
 	})
-	weather := &registryFaults{}
-	f.Registry.SetFault(weather.fault)
-	in := &injector{fleet: f, registry: weather}
+	registry := &registryFaults{}
+	f.Registry.SetFault(registry.fault)
+	in := &injector{fleet: f, registry: registry}
 
-	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 2)), f.Namespaces, 200)
+	workload := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 2)), f.Namespaces, 200)
 	working, done := context.WithCancel(t.Context())
 	defer done()
-	var struck map[string]int
+	var injected map[string]int
 	ended := make(chan error, 1)
 	go func() {
 		defer done()
 		var err error
-		struck, err = in.run(t.Context(), plan)
+		injected, err = in.run(t.Context(), plan)
 		ended <- err
 	}()
 	began, failed := time.Now(), 0
 	for working.Err() == nil {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		err := zoo.Step(ctx)
+		err := workload.Step(ctx)
 		cancel()
 		pause := 10 * time.Millisecond
 		if err != nil { // the API server is restarting
@@ -76,12 +76,12 @@ func TestSoak(t *testing.T) {
 	if !plan.freezes() {
 		examine = f.expectNoAnomalies
 	}
-	found, letters := examine(), f.deadLetters()
-	if letters != 0 {
-		t.Errorf("%d dead letters, want none", letters)
+	found, deadLetters := examine(), f.deadLetters()
+	if deadLetters != 0 {
+		t.Errorf("%d dead letters, want none", deadLetters)
 	}
-	if changes := zoo.Created + zoo.Changed + zoo.Deleted; changes < int(5*worked.Seconds()) {
-		t.Errorf("only %d changes in %s: too few to show anything", changes, worked)
+	if changes := workload.Created + workload.Changed + workload.Deleted; changes < int(5*worked.Seconds()) {
+		t.Errorf("only %d changes in %s: too few for a meaningful run", changes, worked)
 	}
 
 	for _, overlap := range found.Overlaps {
@@ -90,25 +90,25 @@ func TestSoak(t *testing.T) {
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	row := func(what string, count any) { fmt.Fprintf(w, "%s\t%v\n", what, count) }
-	for _, kind := range slices.Sorted(maps.Keys(struck)) {
-		row(kind, struck[kind])
+	for _, kind := range slices.Sorted(maps.Keys(injected)) {
+		row(kind, injected[kind])
 	}
-	row("Components created, changed, deleted", fmt.Sprint(zoo.Created, ", ", zoo.Changed, ", ", zoo.Deleted))
-	row("requests that the API server did not answer", failed)
+	row("Components created, changed, deleted", fmt.Sprint(workload.Created, ", ", workload.Changed, ", ", workload.Deleted))
+	row("failed requests to the API server", failed)
 	row("writes to the registry", found.Writes)
-	row("applies done again after a race", f.applyConflicts())
+	row("applies repeated after a conflict", f.applyConflicts())
 	row("overlapping writes", len(found.Overlaps))
-	row("stale writes, mended", len(found.Stale)-len(found.StaleNow))
-	row("stale writes, lasting", len(found.StaleNow))
-	row("APIs doubled for a moment", len(found.CreatedTwice))
+	row("stale writes, repaired", len(found.Stale)-len(found.StaleNow))
+	row("stale writes, not repaired", len(found.StaleNow))
+	row("APIs created twice", len(found.CreatedTwice))
 	row("duplicates", len(found.Duplicates))
-	row("dead letters", letters)
-	row("right after the end", took.Round(100*time.Millisecond))
+	row("dead letters", deadLetters)
+	row("in sync after the last fault", took.Round(100*time.Millisecond))
 	_ = w.Flush() // into memory
 	t.Logf("seed %d, %s:\n%s", seed, worked.Round(time.Second), table.String())
 }
 
-// explain shows an overlap with the faults that were there at the time, and how long before that.
+// explain logs an overlap with the faults at the time and shortly before.
 func (in *injector) explain(overlap testenv.Overlap) {
 	in.Helper()
 	const before = 10 * time.Second // a claim, an AckWait and a pull's expiry end within
@@ -120,7 +120,7 @@ func (in *injector) explain(overlap testenv.Overlap) {
 	in.Log(text)
 }
 
-// deadLetters counts the messages of the dead-letter stream; none where there is no such stream.
+// deadLetters counts the messages of the dead-letter stream; 0 without a stream.
 func (f *fleet) deadLetters() uint64 {
 	f.Helper()
 	stream, err := f.JetStream().Stream(f.Within(testenv.Timeout), "ODA_DEAD_LETTERS")
@@ -131,7 +131,7 @@ func (f *fleet) deadLetters() uint64 {
 	return stream.CachedInfo().State.Msgs
 }
 
-// races sums the applies that the running syncers did again.
+// applyConflicts sums the conflicts that the running syncers found.
 func (f *fleet) applyConflicts() (sum float64) {
 	f.Helper()
 	for _, s := range f.syncers {

@@ -14,8 +14,8 @@ import (
 
 const pollInterval = 10 * time.Millisecond
 
-// TestTakeOver kills a syncer that holds claims for certain: its requests hang in the registry. Another replica applies
-// those components within 10 s of the kill, and other components are not delayed meanwhile.
+// TestSyncer_TakesOverClaims kills a syncer while it holds claims: its requests hang in the registry. Another replica
+// applies those components within 10 s of the kill, and other components are not delayed meanwhile.
 func TestSyncer_TakesOverClaims(t *testing.T) {
 	t.Parallel()
 	const count, atMost, others = 4, 10 * time.Second, 2 * time.Second // a syncer begins with four components at a time
@@ -65,7 +65,7 @@ func TestSyncer_TakesOverClaims(t *testing.T) {
 		if time.Since(killed) > 2*atMost {
 			t.Fatalf("%d components of the killed syncer are still missing after %s", missing, 2*atMost)
 		}
-		f.Must(procs.Pause(t.Context(), 50*time.Millisecond)) // one other component after the other, for as long as it takes
+		f.Must(procs.Pause(t.Context(), 50*time.Millisecond)) // one component after the other until all are taken over
 	}
 	took := time.Since(killed)
 	t.Logf("%d components of the killed syncer were applied %.1f s after the kill; the slowest other component took %.0f ms",
@@ -80,13 +80,13 @@ func TestSyncer_TakesOverClaims(t *testing.T) {
 	f.expectNoAnomalies()
 }
 
-// TestFrozenSyncer freezes a syncer whose write is on its way, for longer than its claim lives. Another replica writes a
-// newer version, and then the late write takes effect. The frozen one notices when it goes on, and mends it: there is no
-// full sync, and nobody asks for one.
+// TestSyncer_Frozen freezes a syncer with a write in progress, for longer than its claim. Another replica writes a newer
+// version, and then the late write takes effect. The frozen syncer detects it when it resumes, and repairs it: there is neither a
+// full sync nor a reconcile.
 func TestSyncer_Frozen(t *testing.T) {
 	t.Parallel()
-	// A message may reach the frozen one first, while its last request for messages stands, and waits for its
-	// acknowledgement then; meanwhile the claim ends.
+	// The frozen syncer may receive a message first, while its last pull request is open; that message is redelivered only after
+	// the ack wait. Meanwhile the claim expires.
 	const atMost = 10 * time.Second
 	f := newFleet(t, "faults-frozen-syncer")
 	never := map[string]string{"SYNC_INTERVAL": "0"}
@@ -102,7 +102,7 @@ func TestSyncer_Frozen(t *testing.T) {
 	late.await(f.Within(testenv.Timeout), 1)
 	f.Must(frozen.Freeze(f.Within(testenv.Timeout)))
 	began := time.Now()
-	f.Registry.SetFault(nil) // for requests to come: the one that is held back stays so
+	f.Registry.SetFault(nil) // for further requests: the one held back stays so
 	f.sync(1, never)
 	f.apply("late", "3")
 	f.Eventually(testenv.Timeout, "another replica writes the newer version", func() error { return f.expectVersion("late", "3") })
@@ -111,26 +111,26 @@ func TestSyncer_Frozen(t *testing.T) {
 		t.Errorf("taken over after %s, want at most %s", taken, atMost)
 	}
 
-	// Version 2 comes back to life, or there would be nothing to mend.
+	// Version 2 is written again, or there would be nothing to repair.
 	late.open()
 	f.Eventually(testenv.Timeout, "the late write takes effect", func() error { return f.expectVersion("late", "2") })
 	f.Must(frozen.Thaw())
 	began = time.Now()
 	f.AwaitInSync(5 * time.Second)
-	t.Logf("taken over %.1f s after the freeze; right %.0f ms after the late writer went on", taken.Seconds(), time.Since(began).Seconds()*1000)
-	if races := f.Metric(frozen, "odasync_apply_conflicts_total"); races < 1 {
-		t.Errorf("the late writer counts %v races, want at least one", races)
+	t.Logf("taken over %.1f s after the freeze; in sync %.0f ms after the late writer resumed", taken.Seconds(), time.Since(began).Seconds()*1000)
+	if conflicts := f.Metric(frozen, "odasync_apply_conflicts_total"); conflicts < 1 {
+		t.Errorf("the late writer counts %v conflicts, want at least one", conflicts)
 	}
 	f.AwaitAllAcked(testenv.Timeout)
 	found := f.findings()
 	if len(found.Stale) == 0 || len(found.Overlaps) == 0 {
-		t.Errorf("%d stale and %d overlapping writes: the late write did not happen, so nothing was shown", len(found.Stale), len(found.Overlaps))
+		t.Errorf("%d stale and %d overlapping writes: the late write did not happen: nothing was tested", len(found.Stale), len(found.Overlaps))
 	}
 }
 
-// TestFrozenSyncer_LostAnswer freezes a syncer whose write has taken effect and whose answer does not come. Another replica
-// writes a newer version while the frozen one's connection still stands: the two writes do not overlap, since nothing comes of
-// the first any more.
+// TestSyncer_FrozenWithLostResponse freezes a syncer whose write has taken effect but is never answered. Another replica writes
+// a newer version while the connection of the frozen one is still open: the writes do not overlap, since the first has no further
+// effect.
 func TestSyncer_FrozenWithLostResponse(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "faults-lost-answer")

@@ -160,7 +160,7 @@ func watch(t testing.TB, env map[string]string) *source {
 	return s
 }
 
-// truth returns what the namespaces hold, in the view's terms.
+// clusterState returns what the namespaces hold, in the view's terms.
 func clusterState(t testing.TB, namespaces ...string) map[string]string {
 	t.Helper()
 	versions := map[string]string{}

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// network stands between the source and the API server.
+// unreliableProxy stands between the source and the API server.
 type unreliableProxy struct {
 	*httptest.Server
 
@@ -146,7 +146,7 @@ func (n *unreliableProxy) asked(name, value string) string {
 	return fmt.Sprintf("no request with %s=%s among %v", name, value, n.requests)
 }
 
-// freezer lets nothing through while the network is frozen.
+// pausableBody lets nothing through while the network is frozen.
 type pausableBody struct {
 	io.ReadCloser
 	network *unreliableProxy

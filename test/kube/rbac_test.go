@@ -77,7 +77,7 @@ func watcherClient(t *testing.T, env map[string]string) (*kube.Client, kube.Conf
 	return client, cfg
 }
 
-// denied waits until the API server knows the rules: they take effect a moment after they are written.
+// expectDenied waits until the API server knows the rules: they take effect a moment after they are written.
 func expectDenied(t *testing.T, client *kube.Client, want []string) {
 	t.Helper()
 	testwait.Empty(t, func() string {

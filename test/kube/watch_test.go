@@ -22,7 +22,7 @@ func admin(extra ...string) map[string]string {
 	return env
 }
 
-// agrees waits until the source believes what the cluster holds, and is ready.
+// awaitAgreement waits until the source believes what the cluster holds, and is ready.
 func (s *source) awaitAgreement(t testing.TB, namespaces ...string) {
 	t.Helper()
 	want := clusterState(t, namespaces...)

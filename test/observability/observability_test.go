@@ -18,7 +18,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestPrometheusAnswers is the whole of it: the parts look at one Prometheus that has scraped one run.
+// TestPrometheus_AnswersEveryQuery is the whole of it: the parts look at one Prometheus that has scraped one run.
 func TestPrometheus_AnswersEveryQuery(t *testing.T) {
 	const namespace = "observed"
 	env := &pipeline{Env: testenv.New(t, shared, namespace), namespace: namespace}

@@ -136,7 +136,7 @@ func (env *pipeline) leader() (**procs.Process, error) {
 	return nil, errors.New("no watcher says that it leads")
 }
 
-// spoil deletes a component from the registry, as somebody else might.
+// corruptEntry deletes a component from the registry, as somebody else might.
 func (env *pipeline) corruptEntry() error {
 	for _, c := range env.Registry.Snapshot().Components {
 		if c.Name != kept {

@@ -61,7 +61,7 @@ func (env *environment) disturb(role string, names ...string) {
 	}
 }
 
-// byHand does what the programs come to only after a while or with very many Components, through their own code.
+// changeByHand does what the programs come to only after a while or with very many Components, through their own code.
 func (env *environment) changeByHand() {
 	env.Helper()
 	ctx := env.Within(testenv.Timeout)

@@ -11,7 +11,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// newWorker starts a server that knows the three roles.
+// newEnvironment starts a server that knows the three roles.
 func newEnvironment(t *testing.T, namespace string) *environment {
 	t.Helper()
 	env := &environment{Env: testenv.NewWithoutNATS(t, shared, namespace), authority: newAuthority(t), namespace: namespace}
@@ -20,7 +20,7 @@ func newEnvironment(t *testing.T, namespace string) *environment {
 	return env
 }
 
-// TestCtlSaysWhatIsRefused gives ctl a credential that is not its own.
+// TestCtl_NamesMissingPermission gives ctl a credential that is not its own.
 func TestCtl_NamesMissingPermission(t *testing.T) {
 	t.Parallel()
 	env := newEnvironment(t, "security-ctl")
@@ -39,7 +39,7 @@ func TestCtl_NamesMissingPermission(t *testing.T) {
 	expectText(t, out, "the server does not let this user", "labels, registries, components and exposed-apis follow v1")
 }
 
-// TestAnotherRolesCredential starts each daemon with the other's.
+// TestCredential_OfAnotherRole starts each daemon with the other's.
 func TestCredential_OfAnotherRole(t *testing.T) {
 	t.Parallel()
 	env := newEnvironment(t, "security-swapped")
@@ -52,7 +52,7 @@ func TestCredential_OfAnotherRole(t *testing.T) {
 	}
 }
 
-// TestPasswordsAreChanged changes the watcher's password on the server first. The watcher tries again until its own is
+// TestPasswords_Rotate changes the watcher's password on the server first. The watcher tries again until its own is
 // right again.
 func TestPasswords_Rotate(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// worker is a lab whose NATS server knows the three roles.
+// environment is a lab whose NATS server knows the three roles.
 type environment struct {
 	*testenv.Env
 	*authority
@@ -52,7 +52,7 @@ func (env *environment) run(role string, args ...string) (code int, out string) 
 	return code, p.Tail(1000)
 }
 
-// letters waits until there are so many dead letters.
+// awaitDeadLetters waits until there are so many dead letters.
 func (env *environment) awaitDeadLetters(count int) {
 	env.Helper()
 	env.Eventually(testenv.Timeout, "dead letters", func() error {
@@ -63,7 +63,7 @@ func (env *environment) awaitDeadLetters(count int) {
 	})
 }
 
-// TestEveryRoleCanWork runs the real programs on the server of deploy/nats/odasync.conf, from nothing to the last of
+// TestRoles_FullOperation runs the real programs on the server of deploy/nats/odasync.conf, from nothing to the last of
 // ctl's commands. The server refuses nothing, and every line of the permissions is needed for something.
 func TestRoles_FullOperation(t *testing.T) {
 	allowed := rulesOf(t, "allow")
@@ -148,7 +148,7 @@ func (env *environment) everyCommand() {
 
 var refusal = regexp.MustCompile(`--approve (\S+)`)
 
-// heldBack has Components vanish while no watcher looks, and approves their deletion.
+// approvePendingDeletion has Components vanish while no watcher looks, and approves their deletion.
 func (env *environment) approvePendingDeletion(watcher *procs.Process, gone []*unstructured.Unstructured) {
 	env.Helper()
 	env.Must(watcher.Stop())

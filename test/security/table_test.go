@@ -46,7 +46,7 @@ func lines(t *testing.T) []line {
 	return all
 }
 
-// TestTablesAreComplete looks for each line of accounts.conf in the tables, and for roles without refusals.
+// TestPermissionTables_Complete looks for each line of accounts.conf in the tables, and for roles without refusals.
 func TestPermissionTables_Complete(t *testing.T) {
 	all := lines(t)
 	for kind, allowed := range map[string]bool{"allow": true, "deny": false} {
@@ -63,7 +63,7 @@ func TestPermissionTables_Complete(t *testing.T) {
 	}
 }
 
-// TestTables tries every line on a real server with the configuration that people start from.
+// TestPermissionTables tries every line on a real server with the configuration that people start from.
 func TestPermissionTables(t *testing.T) {
 	a := newAuthority(t)
 	a.server()
