@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is the most that one test takes in the browser.
+// patience limits the time of one test in the browser.
 const patience = 90 * time.Second
 
 // browser is the context of the one Chromium that all tests use.
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer func() { _ = os.RemoveAll(profile) }() // the system clears what is left
+		defer func() { _ = os.RemoveAll(profile) }() // the system removes what is left
 		allocator, stop := chromedp.NewExecAllocator(context.Background(), options(program, profile)...)
 		defer stop()
 		var quit context.CancelFunc
@@ -61,7 +61,7 @@ func findChromium() (string, error) {
 			return program, nil
 		}
 	}
-	return "", errors.New("these tests look at a page through Chromium, and there is none in PATH: install it (Debian and Ubuntu: apt-get install chromium)")
+	return "", errors.New("these tests need Chromium, and PATH has none: install it (Debian and Ubuntu: apt-get install chromium)")
 }
 
 func options(program, profile string) []chromedp.ExecAllocatorOption {
@@ -69,11 +69,11 @@ func options(program, profile string) []chromedp.ExecAllocatorOption {
 		chromedp.ExecPath(program), chromedp.UserDataDir(profile), chromedp.Headless, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.NoDefaultBrowserCheck, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true),
-		chromedp.Flag("no-sandbox", os.Geteuid() == 0), // Chromium as root demands it
+		chromedp.Flag("no-sandbox", os.Geteuid() == 0), // required by Chromium as root
 	}
 }
 
-// screen is what a page is looked at on.
+// screen is the display of a page.
 type screen struct {
 	width, height int64
 	scale         float64
@@ -91,15 +91,15 @@ func (s screen) inTheDark() screen {
 	return s
 }
 
-// tab is a page in the browser. It fails the test for what the browser complains about, such as a style sheet that the
-// content policy forbids, and for requests to anywhere but the registry.
+// tab is a page in the browser. It fails the test for errors in the browser's log, such as a style sheet that the content
+// policy forbids, and for requests to other hosts than the registry.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu        sync.Mutex
-	complains []string
-	hosts     map[string]bool
+	mu     sync.Mutex
+	errors []string
+	hosts  map[string]bool
 }
 
 func newTab(t *testing.T, on screen) *tab {
@@ -113,7 +113,7 @@ func newTab(t *testing.T, on screen) *tab {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	t.Cleanup(cancel)
 	b.ctx = limited
-	t.Cleanup(b.judge)
+	t.Cleanup(b.check)
 
 	scheme := "light"
 	if on.dark {
@@ -142,8 +142,8 @@ func (b *tab) listen(event any) {
 	defer b.mu.Unlock()
 	switch event := event.(type) {
 	case *cdplog.EventEntryAdded:
-		if !strings.Contains(event.Entry.Text, "status of 401") { // what a test provoked
-			b.complains = append(b.complains, event.Entry.Text)
+		if !strings.Contains(event.Entry.Text, "status of 401") { // as a test expects
+			b.errors = append(b.errors, event.Entry.Text)
 		}
 	case *network.EventRequestWillBeSent:
 		if u, err := url.Parse(event.Request.URL); err == nil && u.Host != "" {
@@ -152,15 +152,15 @@ func (b *tab) listen(event any) {
 	}
 }
 
-func (b *tab) judge() {
+func (b *tab) check() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, complaint := range b.complains {
-		b.t.Errorf("the browser complains: %s", complaint)
+	for _, text := range b.errors {
+		b.t.Errorf("the browser logs: %s", text)
 	}
 	for host := range b.hosts {
 		if !strings.HasPrefix(host, "127.0.0.1:") {
-			b.t.Errorf("the page asks %s", host)
+			b.t.Errorf("the page sends a request to %s", host)
 		}
 	}
 }
@@ -177,7 +177,7 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// click follows the link of that text, and awaits the condition on the page behind it.
+// click follows the link with that text, and awaits the condition on the next page.
 func (b *tab) click(link, condition string) {
 	b.t.Helper()
 	b.do(chromedp.Click(chromedp.Search(fmt.Sprintf("//a[normalize-space(.)=%q]", link))))
@@ -194,14 +194,14 @@ func (b *tab) await(condition string) {
 		}
 		select {
 		case <-b.ctx.Done():
-			b.t.Fatalf("never true: %s: %v", condition, err)
+			b.t.Fatalf("not met: %s: %v", condition, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// ask evaluates an expression in the page.
-func ask[T any](b *tab, expression string) T {
+// evaluate evaluates an expression in the page.
+func evaluate[T any](b *tab, expression string) T {
 	b.t.Helper()
 	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -210,8 +210,8 @@ func ask[T any](b *tab, expression string) T {
 	return out
 }
 
-// texts returns the text of all elements that match.
+// texts returns the text of all matching elements.
 func (b *tab) texts(selector string) []string {
 	b.t.Helper()
-	return ask[[]string](b, fmt.Sprintf("[...document.querySelectorAll(%q)].map(e => e.textContent.replace(/\\s+/g, ' ').trim())", selector))
+	return evaluate[[]string](b, fmt.Sprintf("[...document.querySelectorAll(%q)].map(e => e.textContent.replace(/\\s+/g, ' ').trim())", selector))
 }

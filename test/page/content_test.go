@@ -3,86 +3,47 @@ package page
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
 )
-
-// noon is when all tests take place.
-var noon = time.Date(2026, time.May, 4, 12, 0, 0, 0, time.UTC)
 
 // registry is a served registry whose clock the test sets.
 type registry struct {
-	t      *testing.T
+	*registrytest.Client
+	*registrytest.Clock
 	server *refregistry.Server
-	url    string
-	key    string
-	now    time.Time
 	labels map[string]int64
 }
 
 func newRegistry(t *testing.T, key string) *registry {
 	t.Helper()
-	r := &registry{t: t, key: key, now: noon, labels: map[string]int64{}}
-	r.server = refregistry.New(refregistry.Config{APIKey: key, Now: func() time.Time { return r.now }})
-	web := httptest.NewServer(r.server.Handler())
-	t.Cleanup(web.Close)
-	r.url = web.URL
-	return r
+	clock := registrytest.Noon()
+	server, client := registrytest.Start(t, refregistry.Config{APIKey: key, Now: clock.Now})
+	return &registry{client, clock, server, map[string]int64{}}
 }
 
-// post creates something, without a network between.
-func (r *registry) post(path string, body map[string]any) int64 {
-	r.t.Helper()
-	raw, err := json.Marshal(body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	req := httptest.NewRequest("POST", path, strings.NewReader(string(raw)))
-	req.Header.Set("Authorization", "Bearer "+r.key)
-	rec := httptest.NewRecorder()
-	r.server.Handler().ServeHTTP(rec, req)
-	if rec.Code != http.StatusCreated {
-		r.t.Fatalf("POST %s %s: %d %s", path, raw, rec.Code, rec.Body)
-	}
-	var created struct{ ID int64 }
-	if err := json.Unmarshal(rec.Body.Bytes(), &created); err != nil {
-		r.t.Fatal(err)
-	}
-	return created.ID
-}
-
-func (r *registry) registry(name string) {
-	r.t.Helper()
-	r.post("/registries/", map[string]any{"name": name, "type": "self", "url": "http://registry.example.org"})
-}
-
-// label returns the id of a label written key=value.
-func (r *registry) label(pair string) int64 {
-	r.t.Helper()
-	if r.labels[pair] == 0 {
-		key, value, _ := strings.Cut(pair, "=")
-		r.labels[pair] = r.post("/labels/", map[string]any{"key": key, "value": value})
-	}
-	return r.labels[pair]
-}
-
+// ids returns the ids of labels written key=value.
 func (r *registry) ids(pairs []string) []int64 {
-	r.t.Helper()
+	r.Helper()
 	ids := []int64{}
 	for _, pair := range pairs {
-		ids = append(ids, r.label(pair))
+		if r.labels[pair] == 0 {
+			key, value, _ := strings.Cut(pair, "=")
+			r.labels[pair] = r.Label(key, value)
+		}
+		ids = append(ids, r.labels[pair])
 	}
 	return ids
 }
 
 func (r *registry) component(name string, labels ...string) {
-	r.t.Helper()
-	r.post("/components/", map[string]any{"registry_name": "self", "name": name, "label_ids": r.ids(labels)})
+	r.Helper()
+	r.Component("self", name, r.ids(labels)...)
 }
 
 type api struct {
@@ -91,11 +52,15 @@ type api struct {
 }
 
 func (r *registry) api(of string, a api) {
-	r.t.Helper()
-	r.post("/exposed-apis/", map[string]any{
+	r.Helper()
+	body, err := json.Marshal(map[string]any{
 		"registry_name": "self", "component_name": of, "name": a.name, "url": a.url,
 		"oas_specification": a.specification, "status": a.status, "label_ids": r.ids(a.labels),
 	})
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Expect(201, "POST", "/exposed-apis/", string(body))
 }
 
 var blocks = []struct{ id, name, block, tmf string }{
@@ -115,11 +80,12 @@ var lines = []struct{ name, team, domain string }{
 	{"retail", "blue", "consumer"}, {"wholesale", "amber", "partners"}, {"business", "violet", "enterprise"}, {"iot", "teal", "devices"},
 }
 
-// fill registers components, the last one newest; it returns their names, newest first.
+// fill registers components, the newest last. It returns their names, newest first.
 func (r *registry) fill(count int) []string {
-	r.t.Helper()
-	r.registry("self")
+	r.Helper()
+	r.Registry("self")
 	var names []string
+	noon := r.Time
 	for i := range count {
 		block, line := blocks[i%len(blocks)], lines[i/len(blocks)%len(lines)]
 		name := fmt.Sprintf("%s-%s", line.name, block.name)
@@ -128,7 +94,7 @@ func (r *registry) fill(count int) []string {
 		}
 		// The newest change is seconds old, the oldest days.
 		age := count - i
-		r.now = noon.Add(-time.Duration(age*age) * 17 * time.Second)
+		r.Time = noon.Add(-time.Duration(age*age) * 17 * time.Second)
 		labels := []string{
 			"component-version=1." + fmt.Sprint(i%4) + ".0", "functionalBlock=" + block.block, "id=" + block.id,
 			"managed-by=odasync/default", "namespace=" + line.name, "team=" + line.team, "domain=" + line.domain,
@@ -147,8 +113,9 @@ func (r *registry) fill(count int) []string {
 		if i%3 != 0 {
 			r.api(name, api{name: "metrics", url: host + "/" + name + "/metrics", status: "ready", labels: append(labels, "segment=management")})
 		}
-		names = append([]string{name}, names...)
+		names = append(names, name)
 	}
-	r.now = noon
+	r.Time = noon
+	slices.Reverse(names)
 	return names
 }

@@ -1,7 +1,7 @@
-// Package page looks at the reference registry's page for people through a headless Chromium: on a narrow phone, in the
-// dark, with two hundred components, and with content that would like to be code.
+// Package page tests the page of the reference registry in a headless Chromium: on a narrow phone, in light and dark, with
+// two hundred components, and with content that looks like code.
 //
-// It needs Chromium, and fails without one: `apt-get install chromium` on Debian. The pictures in docs/images are made by
+// It requires Chromium and fails without one: `apt-get install chromium` on Debian. To write the screenshots in docs/images:
 //
-//	go test ./test/page -run TestPictures -screenshots docs/images
+//	go test ./test/page -run TestScreenshots -screenshots docs/images
 package page

@@ -11,13 +11,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var screenshots = flag.String("screenshots", "", "folder, from the module's root, that TestPictures writes its pictures to")
+var screenshots = flag.String("screenshots", "", "folder, from the module's root, that TestScreenshots writes to")
 
-// maxPicture keeps the repository small.
-const maxPicture = 300_000
+// maxSize limits a screenshot, in bytes: the repository is to stay small.
+const maxSize = 300_000
 
-// TestPictures takes the pictures of docs/images, and writes them when it is told where.
-func TestPictures(t *testing.T) {
+// TestScreenshots takes the screenshots of docs/images, and writes them with the flag -screenshots.
+func TestScreenshots(t *testing.T) {
 	full, empty := newRegistry(t, ""), newRegistry(t, "")
 	full.fill(200)
 	for name, at := range map[string]struct {
@@ -32,7 +32,7 @@ func TestPictures(t *testing.T) {
 		"registry-empty-phone": {empty, phone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The address shows on the empty page: it is the same in every picture.
+			// The empty page contains the address, which must be the same in each run.
 			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r.Host = "localhost:8000"
 				at.registry.server.Handler().ServeHTTP(w, r)
@@ -40,12 +40,12 @@ func TestPictures(t *testing.T) {
 			t.Cleanup(web.Close)
 			b := newTab(t, at.on)
 			b.visit(web.URL)
-			picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+			screenshot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(picture) == 0 || len(picture) > maxPicture {
-				t.Errorf("the picture has %d bytes, want up to %d", len(picture), maxPicture)
+			if len(screenshot) == 0 || len(screenshot) > maxSize {
+				t.Errorf("the screenshot has %d bytes, want up to %d", len(screenshot), maxSize)
 			}
 			if *screenshots == "" {
 				return
@@ -54,7 +54,7 @@ func TestPictures(t *testing.T) {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(path, picture, 0o644); err != nil {
+			if err := os.WriteFile(path, screenshot, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		})
