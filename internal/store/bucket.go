@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/backoff"
 	"odasync/internal/stream"
 )
 
@@ -82,15 +83,13 @@ func isConflict(err error) bool {
 // compareAndSet repeats a compare-and-set that a replicated stream refuses without a verdict: under load it answers code
 // 10164, "wrong last sequence" without a number, even where the sequence is right. Only code 10071 is a verdict.
 func compareAndSet[T any](ctx context.Context, set func() (T, error)) (T, error) {
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+	for failures := 1; ; failures++ {
 		result, err := set()
-		if !stream.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+		if !stream.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) || refusals.Sleep(ctx, failures) != nil {
 			return result, err
-		}
-		select {
-		case <-ctx.Done():
-			return result, err
-		case <-time.After(pause):
 		}
 	}
 }
+
+// refusals is the back-off of compareAndSet.
+var refusals = backoff.Policy{First: time.Millisecond, Max: 100 * time.Millisecond}

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
+	"odasync/internal/condition"
 	"odasync/internal/event"
 )
 
@@ -54,6 +55,7 @@ func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (
 func connect(cfg Config, name string, log zerolog.Logger, refused func(*PermissionError), opts ...nats.Option) (*Conn, error) {
 	role := strings.TrimPrefix(name, "odasync-")
 	c := &Conn{cfg: cfg, timing: standard, log: log}
+	reachable := condition.New(log, "nats is not reachable, trying again", "nats is reachable again", error.Error)
 	options := []nats.Option{
 		nats.Name(name),
 		nats.CustomInboxPrefix("_INBOX_" + event.Token(role)),
@@ -75,18 +77,19 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 			}
 			log.Error().Err(err).Msg("nats server refused something")
 		})),
-		nats.ReconnectErrHandler(onChange(func(_ *nats.Conn, err error) {
-			log.Warn().Err(err).Msg("nats is not reachable, trying again")
-		})),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { reachable.Set(err) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn().Err(err).Msg("nats connection lost")
+				reachable.Set(fmt.Errorf("connection lost: %w", err))
 			}
 		}),
-		nats.ConnectHandler(func(nc *nats.Conn) { log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to nats") }),
-		nats.ReconnectHandler(func(nc *nats.Conn) {
+		nats.ConnectHandler(func(nc *nats.Conn) {
+			reachable.Set(nil)
+			log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to nats")
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) {
 			c.refused.Store(nil) // the permissions may be others now
-			log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to nats again")
+			reachable.Set(nil)
 		}),
 	}
 	if cfg.User != "" {
@@ -118,17 +121,6 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 func Dial(cfg Config, name string, refused func(error)) (*Conn, error) {
 	return connect(cfg, name, zerolog.Nop(), func(err *PermissionError) { refused(err) },
 		nats.RetryOnFailedConnect(false), nats.Timeout(requestTimeout))
-}
-
-// onChange passes an error on only when its text differs from the one before.
-func onChange(f nats.ConnErrHandler) nats.ConnErrHandler {
-	var last string // the client calls its handlers one at a time
-	return func(nc *nats.Conn, err error) {
-		if text := err.Error(); text != last {
-			last = text
-			f(nc, err)
-		}
-	}
 }
 
 // Close ends the connection after what was published has left.

@@ -164,7 +164,7 @@ func (a *Applier) ReconcileUntilDone(ctx context.Context, key component.Key) (ta
 		if err == nil || ctx.Err() != nil || claimed == maxClaimedReconciles || a.parked(ctx, key, err) {
 			return repair, err
 		}
-		if err := flow.Sleep(ctx, backoff(number)); err != nil {
+		if err := retries.Sleep(ctx, number); err != nil {
 			return repair, err
 		}
 	}

@@ -3,7 +3,6 @@ package syncer
 import (
 	"errors"
 
-	"odasync/internal/flow"
 	"odasync/internal/target"
 )
 
@@ -50,7 +49,7 @@ func (t *attempt) recordConflict() {
 			continue
 		}
 		t.a.broker.record(err)
-		if flow.Sleep(t.ctx, backoff(failures)) != nil {
+		if retries.Sleep(t.ctx, failures) != nil {
 			return
 		}
 	}

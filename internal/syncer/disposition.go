@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"odasync/internal/backoff"
 	"odasync/internal/event"
 	"odasync/internal/target"
 )
@@ -60,7 +61,7 @@ func classify(err error, attempt int) disposition {
 	if errors.Is(err, target.ErrClaimed) {
 		return disposition{outcome: outcomeClaimed, action: nak, delay: 100*time.Millisecond + rand.N(300*time.Millisecond)}
 	}
-	d := disposition{outcome: outcomeRetried, action: nak, delay: backoff(attempt), err: err}
+	d := disposition{outcome: outcomeRetried, action: nak, delay: retries.Delay(attempt), err: err}
 	var failure *target.Failure
 	if !errors.As(err, &failure) {
 		return d
@@ -77,11 +78,8 @@ func classify(err error, attempt int) disposition {
 // maxConsecutiveFailures is how often a component alone may fail for a reason that is not permanent by its nature.
 const maxConsecutiveFailures = 5
 
-// backoff is the wait before the next attempt: exponential from half a second with full jitter, at most 30 s.
-func backoff(attempt int) time.Duration {
-	ceiling := min(500*time.Millisecond<<min(max(attempt-1, 0), 10), 30*time.Second)
-	return ceiling/10 + rand.N(ceiling)
-}
+// retries is the back-off between the attempts of one message.
+var retries = backoff.Policy{First: 500 * time.Millisecond, Max: 30 * time.Second}
 
 // dispose answers a message and counts its outcome.
 func (s *Syncer) dispose(ctx context.Context, message *event.Delivery, d disposition) {

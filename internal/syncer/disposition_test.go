@@ -53,17 +53,3 @@ func TestClassify(t *testing.T) {
 		})
 	}
 }
-
-func TestBackoff_GrowsToItsCeiling(t *testing.T) {
-	ceilings := map[int]time.Duration{
-		-1: 500 * time.Millisecond, 0: 500 * time.Millisecond, 1: 500 * time.Millisecond, 2: time.Second, 3: 2 * time.Second,
-		6: 16 * time.Second, 7: 30 * time.Second, 100: 30 * time.Second,
-	}
-	for attempt, ceiling := range ceilings {
-		for range 200 {
-			if wait := backoff(attempt); wait < ceiling/10 || wait >= ceiling/10+ceiling {
-				t.Errorf("attempt %d: %s", attempt, wait)
-			}
-		}
-	}
-}

@@ -111,7 +111,7 @@ func (p *publisher) readLastSnapshot(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(backoff(failures)):
+		case <-time.After(retries.Delay(failures)):
 		}
 	}
 }

@@ -190,11 +190,3 @@ func TestHeldBackSourceIsFreedByTheEndOfTheTerm(t *testing.T) {
 		t.Errorf("Lead returned %v after a stop", err)
 	}
 }
-
-func TestBackoffStaysWithinItsBounds(t *testing.T) {
-	for failures := range 100 {
-		if wait := backoff(failures); wait < 10*time.Millisecond || wait > 5500*time.Millisecond {
-			t.Errorf("after %d failures: %s", failures, wait)
-		}
-	}
-}

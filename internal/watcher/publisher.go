@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/backoff"
 	"odasync/internal/broadcast"
 	"odasync/internal/coalesce"
 	"odasync/internal/component"
@@ -193,7 +193,7 @@ func (p *publisher) run(ctx context.Context) error {
 					p.publishing.Set(err)
 					p.watcher.metrics.retried.Inc()
 					p.watcher.log.Debug().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("publish again")
-					p.queue.Requeue(n, c, backoff(failures))
+					p.queue.Requeue(n, c, retries.Delay(failures))
 				}
 				p.queue.Done(n)
 			}
@@ -294,8 +294,5 @@ func (p *publisher) published(n name, c *change) {
 	}
 }
 
-// backoff is the wait before another try: exponential with full jitter, at most 5.5 s.
-func backoff(failures int) time.Duration {
-	ceiling := min(100*time.Millisecond<<min(failures, 10), 5*time.Second)
-	return ceiling/10 + rand.N(ceiling)
-}
+// retries is the back-off between attempts to publish, and to compare.
+var retries = backoff.Policy{First: 200 * time.Millisecond, Max: 5 * time.Second}
