@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/cli"
-	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/normalize"
-	"odasync/internal/target"
+	"odasync/internal/testwait"
 )
 
-// objects is an API server that serves Components, by namespace and name.
+// objects is an API server with Components, by namespace and name.
 type objects map[string]string
 
 func (o objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,18 +48,18 @@ func (o objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"not found","code":404}`)
 }
 
-// set makes a Component of the version stand in the cluster.
+// set creates or changes a Component in the cluster.
 func (o objects) set(namespace, name, version string) {
 	o[namespace+"/"+name] = object(namespace, name, version)
 }
 
-// object is a Component of the version, which is JSON, with an API that is not ready.
+// object is a Component with an API that is not ready. The version is JSON.
 func object(namespace, name, version string) string {
 	return fmt.Sprintf(`{"apiVersion":"oda.tmforum.org/v1","kind":"Component","metadata":{"namespace":%q,"name":%q,"uid":"u","resourceVersion":"1"},
 		"spec":{"componentMetadata":{"version":%s},"coreFunction":{"exposedAPIs":[{"name":"orders","implementation":"x","path":"/o","port":80}]}}}`, namespace, name, version)
 }
 
-// compared is a pipeline in which cluster, stream and registry are the same: catalog and orders in shop.
+// compared is a pipeline with the same components in cluster, stream and registry: catalog and orders in shop.
 type compared struct {
 	*pipeline
 	objects objects
@@ -72,21 +69,19 @@ type compared struct {
 func newCompared(t *testing.T) *compared {
 	t.Helper()
 	c := &compared{pipeline: newPipeline(t), objects: objects{}, events: map[string]event.Event{}}
-	api := httptest.NewServer(c.objects)
-	t.Cleanup(api.Close)
-	kubeconfig(t, api.URL)
+	kubeconfig(t, serve(t, c.objects))
 	t.Setenv("KUBERNETES_NAMESPACE", "shop")
-	c.sync(t, c.url)
+	c.startSyncer(t, c.url)
 	for _, name := range []string{"catalog", "orders"} {
 		c.objects.set("shop", name, `"1.0.0"`)
 		c.change(t, "shop", name, "1.0.0")
 	}
-	c.awaitShown(t, "catalog 1.0.0", "orders 1.0.0")
-	c.settled(t)
+	c.awaitEntries(t, "catalog 1.0.0", "orders 1.0.0")
+	c.awaitOutcomes(t)
 	return c
 }
 
-// change publishes what the watcher would read of such an object.
+// change publishes the event of such an object.
 func (c *compared) change(t *testing.T, namespace, name, version string) {
 	t.Helper()
 	var raw map[string]any
@@ -95,14 +90,13 @@ func (c *compared) change(t *testing.T, namespace, name, version string) {
 	}
 	seen := normalize.Component(raw)
 	seen.Seen = time.Now()
-	key := component.Key{Cluster: "default", Namespace: namespace, Name: name}
-	c.events[name] = c.append(t, event.Upserted(key, seen), c.events[name].Sequence)
+	c.events[name] = c.publishEvent(t, event.Upserted(key(namespace, name), seen))
 }
 
-// settled waits until every event has its outcome.
-func (c *compared) settled(t *testing.T) {
+// awaitOutcomes waits until every event has its outcome.
+func (c *compared) awaitOutcomes(t *testing.T) {
 	t.Helper()
-	eventually(t, func() error {
+	testwait.NoError(t, "wait for outcomes", func() error {
 		for _, e := range c.events {
 			state, err := c.states.Load(t.Context(), e.Key)
 			if err != nil || state.Sequence != e.Sequence {
@@ -113,25 +107,7 @@ func (c *compared) settled(t *testing.T) {
 	})
 }
 
-// request sends a request to the registry, as somebody else would.
-func (c *compared) request(t *testing.T, method, path, body string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, c.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer http.DefaultClient.CloseIdleConnections()
-	if err := answer.Body.Close(); err != nil || answer.StatusCode >= 300 {
-		t.Fatalf("%s %s: %s, %v", method, path, answer.Status, err)
-	}
-}
-
-// differs runs ctl diff and compares its lines, in which words are parted by single spaces.
+// differs runs ctl diff and compares its lines, with single spaces between the columns.
 func differs(t *testing.T, summary string, want []string, args ...string) {
 	t.Helper()
 	code := 0
@@ -159,13 +135,13 @@ func TestDiff(t *testing.T) {
 	differs(t, all+"1, differing: 0", nil, "catalog", "-n", "shop")
 	differs(t, two+"2, differing: 0", nil, "--no-cluster")
 
-	// The watcher and the syncer are behind in one, somebody edited another, and there is what only one side has.
+	// A stale stream, an entry that another client changed, and components on one side only.
 	c.objects.set("shop", "catalog", `"1.1.0"`)
 	c.objects.set("shop", "new", `"1"`)
 	c.objects.set("shop", "odd", `["1","2"]`)
 	delete(c.objects, "shop/orders")
-	c.change(t, "elsewhere", "remote", "1.0.0") // of a namespace that is not read
-	c.settled(t)
+	c.change(t, "elsewhere", "remote", "1.0.0") // in a namespace that is not read
+	c.awaitOutcomes(t)
 	snapshot := c.registry.Snapshot()
 	for _, api := range snapshot.APIs {
 		if api.Component == "orders" {
@@ -188,7 +164,7 @@ func TestDiff(t *testing.T) {
 		catalog = `shop catalog cluster/stream metadata.version 1.1.0 <> 1.0.0`
 		ghost   = `shop ghost stream/registry component only in registry (orphan "ghost", managed-by odasync/default)`
 		created = `shop new cluster/stream component missing in stream`
-		odd     = `shop odd cluster/stream component cannot be read in the cluster, the stream keeps its last readable state: spec.componentMetadata.version: must be text, not a list`
+		odd     = `shop odd cluster/stream component the resource is invalid, the stream keeps its last valid state: spec.componentMetadata.version: must be text, not a list`
 		gone    = `shop orders cluster/stream component only in stream`
 		status  = `shop orders stream/registry api orders status pending <> ready`
 	)
@@ -205,11 +181,9 @@ func TestDiff(t *testing.T) {
 
 	got := ctl(t, "diff", "-n", "shop", "-o", "json")
 	got.expect(t, 1)
-	sameShape(t, "diff", got.stdout)
+	expectShape(t, "diff", got.stdout)
 	var found []cli.Difference
-	if err := json.Unmarshal([]byte(got.stdout), &found); err != nil {
-		t.Fatal(err)
-	}
+	got.decode(t, &found)
 	want := cli.Difference{
 		Cluster: "default", Namespace: "shop", Name: "orders", Between: "stream/registry",
 		Field: "api orders status", Left: "pending", Right: "ready", Detail: "pending <> ready",
@@ -220,12 +194,12 @@ func TestDiff(t *testing.T) {
 	ctl(t, "diff", "-o", "yaml").expect(t, 1, "differing: 6")
 }
 
-func TestDiffAfterADeletion(t *testing.T) {
+func TestDiff_Deletion(t *testing.T) {
 	c := newCompared(t)
 	delete(c.objects, "shop/orders")
 	orders := c.events["orders"]
-	c.events["orders"] = c.append(t, event.Tombstone(orders.Key, "u", "2", time.Now()), orders.Sequence)
-	c.settled(t)
+	c.events["orders"] = c.publishEvent(t, event.Tombstone(orders.Key, "u", "2", time.Now()))
+	c.awaitOutcomes(t)
 	differs(t, "components compared in cluster, stream and registry: 1, differing: 0", nil)
 	differs(t, "components compared in cluster, stream and registry: 0, differing: 0", nil, "orders")
 	if got := ctl(t, "diff", "-o", "json"); got.stdout != "[]\n" {
@@ -236,38 +210,17 @@ func TestDiffAfterADeletion(t *testing.T) {
 		[]string{"shop orders cluster/stream component missing in stream"}, "orders")
 }
 
-func TestDiffOfWhatTheSyncerHasNotDone(t *testing.T) {
-	p := newPipeline(t)
-	p.publish(t, &component.Component{Namespace: "shop", Name: "catalog"})
-	const two = "components compared in stream and registry: "
-	missing := []string{"shop catalog stream/registry component missing in registry"}
-	differs(t, two+"1, differing: 1", missing, "--no-cluster")
-	differs(t, two+"1, differing: 1", missing, "catalog", "--no-cluster")
-	p.record(t, target.State{Key: component.Key{Cluster: "default", Namespace: "shop", Name: "catalog"}, Ref: target.Ref{Registry: "self", Name: "catalog", ID: "77"}})
-	differs(t, two+"1, differing: 1", missing, "catalog", "--no-cluster")
-
-	broken := component.Key{Cluster: "default", Namespace: "shop", Name: "broken"}
-	if _, err := p.nats.NATS(t).Request(event.Subject(broken), []byte("hello"), patience); err != nil {
-		t.Fatal(err)
-	}
-	differs(t, two+"1, differing: 1", []string{
-		`shop broken cluster/stream component the newest event cannot be read: message 2 of oda.components.v1.default.shop.broken: type "" is not a component event`,
-	}, "broken", "--no-cluster")
-}
-
-func TestDiffThatCannotBeMade(t *testing.T) {
+func TestDiff_Errors(t *testing.T) {
 	newCompared(t)
-	ctl(t, "diff", "nobody").expect(t, 2, `no component "nobody" in cluster, stream and registry`, "ctl list")
-	ctl(t, "diff", "nobody", "--no-cluster").expect(t, 2, `no component "nobody" in stream and registry`)
-	ctl(t, "diff", "-n", "elsewhere").expect(t, 2, `namespace "elsewhere" is not among those that are watched`, "--no-cluster")
+	ctl(t, "diff", "unknown").expect(t, 2, `no component "unknown" in cluster, stream and registry`, "ctl list")
+	ctl(t, "diff", "-n", "elsewhere").expect(t, 2, `namespace "elsewhere" is not watched`, "--no-cluster")
 	tests := map[string]struct {
 		change func(t *testing.T)
 		words  []string
 	}{
-		"no kubeconfig":   {func(t *testing.T) { t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "missing")) }, []string{"no such file", "--no-cluster leaves the cluster out"}},
-		"API server down": {func(t *testing.T) { kubeconfig(t, "http://"+nobody(t)) }, []string{"API server unreachable", "--no-cluster leaves the cluster out"}},
-		"registry down":   {func(t *testing.T) { t.Setenv("COMPONENT_REGISTRY_URL", "http://"+nobody(t)) }, []string{"read the registry at http://", "connection refused"}},
-		"NATS down":       {func(t *testing.T) { t.Setenv("NATS_URL", "nats://"+nobody(t)) }, []string{"check NATS_URL"}},
+		"when the API server is down": {func(t *testing.T) { kubeconfig(t, "http://"+unusedAddress(t)) }, []string{"API server unreachable", "--no-cluster compares without the cluster"}},
+		"when the registry is down":   {func(t *testing.T) { t.Setenv("COMPONENT_REGISTRY_URL", "http://"+unusedAddress(t)) }, []string{"read the registry at http://", "connection refused"}},
+		"when NATS is down":           {func(t *testing.T) { t.Setenv("NATS_URL", "nats://"+unusedAddress(t)) }, []string{"check NATS_URL"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

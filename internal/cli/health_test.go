@@ -5,33 +5,25 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"odasync/internal/ops"
 	"odasync/internal/ops/opstest"
-	"odasync/internal/refregistry"
 )
 
-// readyDaemon serves the health of a daemon whose one check answers what the function gives, and returns its port.
+// readyDaemon serves the health of a daemon with one check, and returns its port.
 func readyDaemon(t *testing.T, check func() error) string {
 	t.Helper()
 	health := new(ops.Health)
 	health.Ready("nats", func(context.Context) error { return check() })
-	server := httptest.NewServer(ops.Handler(ops.Config{Endpoint: "/metrics"}, ops.NewRegistry(), health, ops.NewLogs(ops.Config{}, io.Discard)))
-	t.Cleanup(server.Close)
-	address, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address.Port()
+	address := serve(t, ops.Handler(ops.Config{Endpoint: "/metrics"}, ops.NewRegistry(), health, ops.NewLogs(ops.Config{}, io.Discard)))
+	return address[strings.LastIndex(address, ":")+1:]
 }
 
-func TestHealthOfTheDaemonHere(t *testing.T) {
+func TestHealth_Daemon(t *testing.T) {
 	var missing error
 	port := readyDaemon(t, func() error { return missing })
 	for _, host := range []string{"", "127.0.0.1", "0.0.0.0", "::"} {
@@ -45,7 +37,7 @@ func TestHealthOfTheDaemonHere(t *testing.T) {
 			}
 			missing = errors.New("not connected")
 			unready := ctl(t, "health")
-			unready.expect(t, 1, "/readyz answers 503 Service Unavailable")
+			unready.expect(t, 1, "/readyz responds with 503 Service Unavailable")
 			if !strings.Contains(unready.stdout, "not nats: not connected") {
 				t.Errorf("printed %q, which lacks the reason", unready.stdout)
 			}
@@ -53,8 +45,8 @@ func TestHealthOfTheDaemonHere(t *testing.T) {
 	}
 }
 
-// The certificate names another host than the one that is asked, as one for a Service does.
-func TestHealthOverHTTPS(t *testing.T) {
+// The certificate has another name than the requested host, as one for a Service.
+func TestHealth_HTTPS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	opstest.Certificate(t, cert, key, "watcher.odasync.svc")
@@ -71,49 +63,18 @@ func TestHealthOverHTTPS(t *testing.T) {
 	defer server.Close()
 	_, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "https://"), ":")
 	for name, test := range map[string]struct {
-		cert  string
-		code  int
-		words string
+		cert string
+		code int
+		text string
 	}{
-		"its certificate": {cert: cert},
-		"another":         {cert: other, code: 1, words: "another certificate than MONITORING_TLS_CERT"},
-		"none":            {cert: key + ".missing", code: 2, words: "MONITORING_TLS_CERT"},
-		"no certificate":  {cert: key, code: 1, words: "another certificate"},
+		"when the server has the certificate":     {cert: cert},
+		"when the server has another certificate": {cert: other, code: 1, text: "another certificate than MONITORING_TLS_CERT"},
+		"when the file is missing":                {cert: key + ".missing", code: 2, text: "MONITORING_TLS_CERT"},
+		"when the file is a key":                  {cert: key, code: 1, text: "another certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment(t, map[string]string{"MONITORING_PORT": port, "MONITORING_TLS_CERT": test.cert, "MONITORING_TLS_KEY": key})
-			ctl(t, "health").expect(t, test.code, test.words)
-		})
-	}
-}
-
-func TestHealthOfAnAddress(t *testing.T) {
-	registry := httptest.NewServer(refregistry.New(refregistry.Config{}).Handler())
-	defer registry.Close()
-	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	defer slow.Close()
-	tests := map[string]struct {
-		args  []string
-		env   map[string]string
-		code  int
-		words string
-	}{
-		"the registry":          {args: []string{"--url", registry.URL + "/health"}},
-		"not found":             {args: []string{"--url", registry.URL + "/nothing"}, code: 1, words: "/nothing answers 404 Not Found"},
-		"nobody listens":        {args: []string{"--url", "http://" + nobody(t) + "/readyz"}, code: 1, words: "check that it runs and listens there"},
-		"no answer in time":     {args: []string{"--url", slow.URL, "--timeout", "50ms"}, code: 1, words: "ask for health"},
-		"no address":            {args: []string{"--url", "localhost:8080"}, code: 2, words: `--url is "localhost:8080": http:// or https://, a host and a path`},
-		"an empty address":      {args: []string{"--url", ""}, code: 2, words: `--url is ""`},
-		"no time":               {args: []string{"--timeout", "0s"}, code: 2, words: "--timeout must be more than 0"},
-		"an argument":           {args: []string{"watcher"}, code: 2, words: `unexpected argument "watcher": see ctl health --help`},
-		"without monitoring":    {env: map[string]string{"MONITORING_ENABLED": "false"}, code: 2, words: "give the address with --url"},
-		"on a port of chance":   {env: map[string]string{"MONITORING_PORT": "0"}, code: 2, words: "give the address with --url"},
-		"a wrong configuration": {env: map[string]string{"MONITORING_PORT": "70000"}, code: 2, words: "MONITORING_PORT is 70000"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			environment(t, test.env)
-			ctl(t, append([]string{"health"}, test.args...)...).expect(t, test.code, test.words)
+			ctl(t, "health").expect(t, test.code, test.text)
 		})
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sameShape compares what ctl printed with the example of that name in docs/api.md: the same fields, of the same types.
-func sameShape(t *testing.T, example, printed string) {
+// expectShape compares printed JSON with the example of that name in docs/api.md: the same fields, of the same types.
+func expectShape(t *testing.T, example, printed string) {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(root(t), "docs", "api.md"))
+	page, err := os.ReadFile(filepath.Join(root, "docs", "api.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,19 +27,16 @@ func sameShape(t *testing.T, example, printed string) {
 	}
 }
 
-// root is found before a test changes its working directory.
-var root = func() func(*testing.T) string {
+// root is the project's folder, found before a test changes the working directory.
+var root = func() string {
 	dir, err := filepath.Abs(filepath.Join("..", ".."))
-	return func(t *testing.T) string {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return dir
+	if err != nil {
+		panic(err)
 	}
+	return dir
 }()
 
-// shape replaces every value by its type's name, and lists by the shape of their elements, which must agree.
+// shape replaces every value by the name of its type, and a list by the shape of its elements, which must agree.
 func shape(t *testing.T, text string) any {
 	t.Helper()
 	var value any
@@ -77,7 +74,7 @@ func shape(t *testing.T, text string) any {
 	return of(value)
 }
 
-func TestShapeTellsTypesApart(t *testing.T) {
+func TestShape(t *testing.T) {
 	same := shape(t, `[{"a":1,"b":{"c":"x","d":true}},{"b":{"d":false,"c":""},"a":0}]`)
 	want := []any{map[string]any{"a": "number", "b": map[string]any{"c": "string", "d": "boolean"}}}
 	if diff := cmp.Diff(any(want), same); diff != "" {
@@ -85,7 +82,7 @@ func TestShapeTellsTypesApart(t *testing.T) {
 	}
 	for _, other := range []string{`[{"a":1,"b":{"c":"x"}}]`, `[{"a":1,"b":{"c":"x","d":null}}]`, `[]`, `{}`} {
 		if cmp.Equal(any(want), shape(t, other)) {
-			t.Errorf("%s counts as the same", other)
+			t.Errorf("%s has the same shape", other)
 		}
 	}
 }

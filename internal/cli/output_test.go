@@ -23,14 +23,3 @@ func TestRate(t *testing.T) {
 		}
 	}
 }
-
-func TestShellQuote(t *testing.T) {
-	for word, want := range map[string]string{
-		"catalog": "catalog", "http://a:8000/base": "http://a:8000/base", "": "''", "key file": "'key file'",
-		"it's": `'it'\''s'`, "$HOME": "'$HOME'", "2026-01-02T15:04:05+02:00": "2026-01-02T15:04:05+02:00",
-	} {
-		if got := cli.ShellQuote(word); got != want {
-			t.Errorf("%q: %s, want %s", word, got, want)
-		}
-	}
-}
