@@ -27,6 +27,7 @@ import (
 	"odasync/internal/logtest"
 	"odasync/internal/ops"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
@@ -268,7 +269,7 @@ func (p *pipeline) background(t *testing.T, sections []config.Section, variables
 
 // reject makes the registry reject components whose name begins with bad, until accept is called.
 func (p *pipeline) reject() (accept func()) {
-	p.registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	p.registry.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method != http.MethodPost || r.URL.Path != "/components/" {
 			return nil
 		}
@@ -277,7 +278,7 @@ func (p *pipeline) reject() (accept func()) {
 		if err != nil || !strings.Contains(string(body), `"name":"bad`) {
 			return nil
 		}
-		return &refregistry.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":"the name offends the registry"}`}
+		return &faults.Fault{Status: http.StatusUnprocessableEntity, Body: `{"detail":"the name offends the registry"}`}
 	})
 	return func() { p.registry.SetFault(nil) }
 }

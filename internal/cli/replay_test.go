@@ -14,6 +14,7 @@ import (
 
 	"odasync/internal/cli"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/replay"
 	"odasync/internal/store"
 	"odasync/internal/stream/streamtest"
@@ -214,7 +215,7 @@ func TestReplay_OtherRegistry(t *testing.T) {
 
 // expectKey checks the credentials of every request.
 func expectKey(t *testing.T, registry *refregistry.Server, want string) {
-	registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	registry.SetFault(func(r *http.Request) *faults.Fault {
 		if got := r.Header.Get("Authorization"); got != want {
 			t.Errorf("a request with the credentials %q, want %q", got, want)
 		}
@@ -227,11 +228,11 @@ func TestReplay_Interrupted(t *testing.T) {
 	const components = 100
 	p.fill(t, components)
 	built, url := newRegistry(t, refregistry.Config{})
-	built.SetFault(func(r *http.Request) *refregistry.Fault {
+	built.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == http.MethodGet {
 			return nil
 		}
-		return &refregistry.Fault{Delay: 2 * time.Millisecond}
+		return &faults.Fault{Delay: 2 * time.Millisecond}
 	})
 	args := []string{"replay", "-o", "json", "--since", "1h", "--to", url, "--concurrency", "2"}
 	got := start(t, args...).stopWhen(t, func() bool { return len(built.Snapshot().Components) > components/4 })
@@ -259,8 +260,8 @@ func TestReplay_UnavailableRegistry(t *testing.T) {
 	p := newPipeline(t)
 	p.fill(t, 20)
 	other, url := newRegistry(t, refregistry.Config{})
-	other.SetFault(func(*http.Request) *refregistry.Fault {
-		return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for today"}`}
+	other.SetFault(func(*http.Request) *faults.Fault {
+		return &faults.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for today"}`}
 	})
 	t.Setenv("COMPONENT_REGISTRY_RETRY_DELAY", "100ms")
 	args := []string{"--all", "--timeout", "2s", "--to", url}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,7 +22,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 	"odasync/internal/testwait"
@@ -85,8 +86,8 @@ func TestScripts(t *testing.T) {
 		"deleteentry": func(s *script, args []string) { s.p.deleteEntry(s.t, args[0]) },
 		"reject":      func(s *script, _ []string) { s.p.reject() },
 		"unavailable": func(s *script, _ []string) {
-			s.p.registry.SetFault(func(*http.Request) *refregistry.Fault {
-				return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for repairs"}`}
+			s.p.registry.SetFault(func(*http.Request) *faults.Fault {
+				return &faults.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for repairs"}`}
 			})
 		},
 		"accept": func(s *script, _ []string) { s.p.registry.SetFault(nil) },
@@ -105,7 +106,7 @@ func TestScripts(t *testing.T) {
 		},
 	}
 	params := testscript.Params{
-		Dir: "testdata/script", RequireUniqueNames: true, UpdateScripts: *update, Cmds: map[string]func(*testscript.TestScript, bool, []string){},
+		Dir: filepath.Join(root, "internal", "cli", "testdata", "script"), RequireUniqueNames: true, UpdateScripts: *update, Cmds: map[string]func(*testscript.TestScript, bool, []string){},
 		Setup: func(env *testscript.Env) error {
 			t := env.T().(scriptT).T
 			environment(t, nil)

@@ -25,6 +25,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/ops"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	v1 "odasync/internal/registry/v1"
 	"odasync/internal/replay"
@@ -206,11 +207,11 @@ func (h *harness) interrupted(t *testing.T, choice replay.Choice, o options, whe
 
 // slow delays every write, so that a run can be interrupted in the middle.
 func (h *harness) slow() {
-	h.registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	h.registry.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == http.MethodGet {
 			return nil
 		}
-		return &refregistry.Fault{Delay: 2 * time.Millisecond}
+		return &faults.Fault{Delay: 2 * time.Millisecond}
 	})
 }
 

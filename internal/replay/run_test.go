@@ -14,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/replay"
 	"odasync/internal/store"
 	"odasync/internal/testwait"
@@ -61,14 +62,14 @@ func TestReplay_EveryEvent(t *testing.T) {
 	// Each component is created once and changed five times, four components at a time: the thirtieth change is in the middle
 	// of some. From then on there is time to interrupt.
 	var changes atomic.Int32
-	h.registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	h.registry.SetFault(func(r *http.Request) *faults.Fault {
 		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/components/") {
 			changes.Add(1)
 		}
 		if changes.Load() < 30 {
 			return nil
 		}
-		return &refregistry.Fault{Delay: 100 * time.Millisecond}
+		return &faults.Fault{Delay: 100 * time.Millisecond}
 	})
 	choice, o := replay.Choice{All: true, EveryEvent: true}, options{concurrency: 4}
 	first := h.interrupted(t, choice, o, func() bool { return changes.Load() >= 30 })
@@ -128,8 +129,8 @@ func TestReplay_UnavailableRegistry(t *testing.T) {
 				h.startSyncer(t)
 				h.awaitApplied(t, 20)
 			}
-			h.registry.SetFault(func(*http.Request) *refregistry.Fault {
-				return &refregistry.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for today"}`}
+			h.registry.SetFault(func(*http.Request) *faults.Fault {
+				return &faults.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for today"}`}
 			})
 			first, err := h.run(t.Context(), t, everything, options{patience: 2 * time.Second})
 			if err == nil || !strings.Contains(err.Error(), "nothing could be applied to "+h.url+" for 2s") || !strings.Contains(err.Error(), "closed for today") {
@@ -181,9 +182,9 @@ func TestReplay_ShortOutage(t *testing.T) {
 	h := newHarness(t)
 	h.fill(t, 40)
 	until := time.Now().Add(1500 * time.Millisecond)
-	h.registry.SetFault(func(r *http.Request) *refregistry.Fault {
+	h.registry.SetFault(func(r *http.Request) *faults.Fault {
 		if h.created() > 10 && time.Now().Before(until) {
-			return &refregistry.Fault{Reset: true, After: r.Method == http.MethodPost} // a lost response
+			return &faults.Fault{Reset: true, After: r.Method == http.MethodPost} // a lost response
 		}
 		return nil
 	})
