@@ -148,7 +148,7 @@ func TestChecks(t *testing.T) {
 			broken("nats", "nats jetstream", "nats topology"), "no servers available", "check NATS_URL"},
 		"when JetStream is disabled": {func(t *testing.T) {
 			t.Setenv("NATS_URL", streamtest.Start(t, func(o *server.Options) { o.JetStream = false }).URL())
-		}, broken("nats jetstream", "nats topology"), "jetstream", "start nats-server with -js"},
+		}, broken("nats jetstream", "nats topology"), "jetstream", "start nats-server 2.11 or newer with -js"},
 		"when there is no stream": {func(t *testing.T) { t.Setenv("NATS_URL", streamtest.Start(t).URL()) },
 			broken("nats topology"), "ODA_COMPONENTS", "start the watcher"},
 		"when the registry is down": {func(t *testing.T) { t.Setenv("COMPONENT_REGISTRY_URL", "http://"+unusedAddress(t)) },
