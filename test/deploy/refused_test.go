@@ -16,7 +16,7 @@ func TestValues_Invalid(t *testing.T) {
 		"registry.apiSegments={core,other}":                "at '/registry/apiSegments/1': value must be one of",
 		"registry.apiKey.value=x":                          "at '/registry/apiKey': additional properties 'value' not allowed",
 		"nats.url=http://nats":                             "at '/nats/url'",
-		"nats.url=nats://user:" + secret + "@nats":         "nats.url holds credentials",
+		"nats.url=nats://user:" + secret + "@nats":         "nats.url contains credentials",
 		"nats.replicas=2":                                  "at '/nats/replicas': value must be one of 1, 3",
 		"nats.tls.enabled=true":                            "at '/nats/tls': additional properties 'enabled' not allowed",
 		"watcher.replicas=0":                               "at '/watcher/replicas': minimum: got 0, want 1",
@@ -38,7 +38,7 @@ func TestValues_Invalid(t *testing.T) {
 		"extraEnv.lower=x":                                 "at '/extraEnv': additional properties 'lower' not allowed",
 		"extraEnv.COMPONENT_REGISTRY_API_KEY=" + secret:    "put the key into a Secret",
 		"watcher.env.NATS_PASSWORD=" + secret:              "put the passwords into a Secret",
-		"extraEnv.OTEL_EXPORTER_OTLP_HEADERS=" + secret:    "name that in extraEnvFrom",
+		"extraEnv.OTEL_EXPORTER_OTLP_HEADERS=" + secret:    "add that to extraEnvFrom",
 		"replicas=3":                                       "additional properties 'replicas' not allowed",
 	} {
 		t.Run(value, func(t *testing.T) {

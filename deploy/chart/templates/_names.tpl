@@ -1,4 +1,4 @@
-{{- /* Prefix of every object's name: the release's name, or release-odasync where the release is called otherwise. */ -}}
+{{- /* Prefix of every object's name: the release's name if it contains odasync, else release-odasync. */ -}}
 {{- define "odasync.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
@@ -9,7 +9,7 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* Labels by which the Pods of one process are selected. Takes (dict "root" $ "process" "watcher"). */ -}}
+{{- /* Labels that select the Pods of one process. Takes (dict "root" $ "process" "watcher"). */ -}}
 {{- define "odasync.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -38,7 +38,7 @@ app.kubernetes.io/version: {{ include "odasync.version" .root | quote }}
 {{- .Values.nats.image }}:{{ .Values.nats.version -}}
 {{- end -}}
 
-{{- /* An image with a prerelease suffix is built anew under the same name, so it is always pulled. */ -}}
+{{- /* An image with a prerelease suffix may be rebuilt under the same name, so it is always pulled. */ -}}
 {{- define "odasync.imagePullPolicy" -}}
 {{- if .Values.imagePullPolicy }}{{ .Values.imagePullPolicy }}
 {{- else if .Values.prereleaseSuffix }}Always
@@ -52,30 +52,30 @@ app.kubernetes.io/version: {{ include "odasync.version" .root | quote }}
 
 {{- define "odasync.natsURL" -}}
 {{- if contains "@" .Values.nats.url }}
-{{- fail "nats.url holds credentials, for everybody to read: put them into a Secret and name that as nats.auth.secret or nats.creds.secret" }}
+{{- fail "nats.url contains credentials: put them into a Secret and set nats.auth.secret or nats.creds.secret to its name" }}
 {{- end -}}
 {{- .Values.nats.url | default (printf "%s://%s-nats.%s.svc:4222" (ternary "tls" "nats" (ne .Values.nats.tls.serverSecret "")) (include "odasync.fullname" .) .Release.Namespace) -}}
 {{- end -}}
 
-{{- /* host:port where NATS serves its monitoring. Each server answers there for itself under its own name before the
-       host's, which is how KEDA finds the consumer's leader. */ -}}
+{{- /* host:port of the monitoring of NATS. Each server is also reachable there under its own name before the host's, by which
+       KEDA finds the leader of the consumer. */ -}}
 {{- define "odasync.natsMonitoring" -}}
 {{- .Values.nats.monitoringEndpoint | default (printf "%s-nats-headless.%s.svc:8222" (include "odasync.fullname" .) .Release.Namespace) -}}
 {{- end -}}
 
-{{- /* The account that the streams are in, for KEDA. */ -}}
+{{- /* Account of the streams, for KEDA. */ -}}
 {{- define "odasync.natsAccount" -}}
 {{- if and (include "odasync.natsBuiltIn" .) .Values.nats.auth.secret }}ODASYNC{{ else }}{{ .Values.nats.account }}{{ end -}}
 {{- end -}}
 
-{{- /* "true" where a namespace is a glob or all: the watcher then watches the whole cluster. */ -}}
+{{- /* "true" if a namespace is a glob or all: the watcher then watches the whole cluster. */ -}}
 {{- define "odasync.clusterWide" -}}
 {{- range .Values.namespaces }}{{ if or (eq . "all") (regexMatch "[*?\\[]" .) }}true{{ break }}{{ end }}{{ end -}}
 {{- end -}}
 
 {{- define "odasync.registryURL" -}}
 {{- if contains "@" .Values.registry.url }}
-{{- fail "registry.url holds credentials, for everybody to read: put the key into a Secret and name that as registry.apiKey.secret" }}
+{{- fail "registry.url contains credentials: put the key into a Secret and set registry.apiKey.secret to its name" }}
 {{- end -}}
 {{- required "registry.url is empty: set it to the Component Registry's URL, such as http://component-registry.canvas.svc:8000" .Values.registry.url -}}
 {{- end -}}

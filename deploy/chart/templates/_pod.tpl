@@ -1,4 +1,4 @@
-{{- /* What every Pod of odasync has in common. Takes (dict "root" $ "process" "watcher" "values" .Values.watcher). */ -}}
+{{- /* Fields that all Pods of odasync share. Takes (dict "root" $ "process" "watcher" "values" .Values.watcher). */ -}}
 {{- define "odasync.podCommon" -}}
 {{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets:
@@ -47,8 +47,8 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{- /* A standby watcher is ready. What is missing stands in the answer of /readyz; a restart would not bring it, so
-       only /livez decides about one. */ -}}
+{{- /* A standby watcher is ready. /readyz lists failing checks; a restart does not fix them, so only /livez is the liveness
+       probe. */ -}}
 {{- define "odasync.probes" -}}
 startupProbe:
   httpGet: {path: /livez, port: metrics}
@@ -69,14 +69,14 @@ readinessProbe:
 {{- $all := dict -}}
 {{- range . }}{{ $all = mergeOverwrite $all (. | default dict | deepCopy) }}{{ end -}}
 {{- if hasKey $all "NATS_PASSWORD" }}
-{{- fail "NATS_PASSWORD is given as a plain variable, for everybody to read: put the passwords into a Secret and name that as nats.auth.secret" }}
+{{- fail "NATS_PASSWORD is a plain variable: put the passwords into a Secret and set nats.auth.secret to its name" }}
 {{- end }}
 {{- if hasKey $all "COMPONENT_REGISTRY_API_KEY" }}
-{{- fail "COMPONENT_REGISTRY_API_KEY is given as a plain variable, for everybody to read: put the key into a Secret and name that as registry.apiKey.secret" }}
+{{- fail "COMPONENT_REGISTRY_API_KEY is a plain variable: put the key into a Secret and set registry.apiKey.secret to its name" }}
 {{- end }}
 {{- range list "OTEL_EXPORTER_OTLP_HEADERS" "OTEL_EXPORTER_OTLP_TRACES_HEADERS" }}
 {{- if hasKey $all . }}
-{{- fail (printf "%s is given as a plain variable, for everybody to read: put it into a Secret and name that in extraEnvFrom" .) }}
+{{- fail (printf "%s is a plain variable: put it into a Secret and add that to extraEnvFrom" .) }}
 {{- end }}
 {{- end }}
 {{- range $name, $value := $all }}
@@ -85,8 +85,8 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
-{{- /* What Go may use of a memory limit, in bytes: half, since the program itself, 25 MB, and what the kernel keeps for it need
-       room too. Nothing without a limit, or where it is not a whole number of a known unit. Takes a container's resources. */ -}}
+{{- /* GOMEMLIMIT in bytes: half of the memory limit, since the program (25 MB) and kernel memory count too. Empty without a limit,
+       or if the limit is not a whole number of a known unit. Takes a container's resources. */ -}}
 {{- define "odasync.goMemoryLimit" -}}
 {{- $units := dict "" 1 "k" 1000 "Ki" 1024 "M" 1000000 "Mi" 1048576 "G" 1000000000 "Gi" 1073741824 -}}
 {{- with (.limits | default dict).memory -}}
@@ -103,7 +103,7 @@ readinessProbe:
 {{- $v := .root.Values -}}
 LOG_LEVEL: {{ $v.log.level | quote }}
 LOG_FORMAT: {{ $v.log.format | quote }}
-{{- /* The watcher has no use for it, but ctl has, which is run in its Pods. */}}
+{{- /* For ctl, which runs in the watcher's Pods. */}}
 SYNC_TARGET: {{ $v.target | quote }}
 MONITORING_PORT: {{ $v.monitoring.port | toString | quote }}
 {{- with include "odasync.goMemoryLimit" (get $v .process).resources }}
@@ -116,7 +116,7 @@ STREAM_HISTORY: {{ $v.stream.history | int64 | toString | quote }}
 STREAM_MAX_BYTES: {{ $v.stream.maxBytes | int64 | toString | quote }}
 {{- if $v.nats.auth.secret }}
 {{- if $v.nats.creds.secret }}
-{{- fail "nats.auth.secret and nats.creds.secret are both set: give the one with passwords or the one with credentials files" }}
+{{- fail "nats.auth.secret and nats.creds.secret are both set: set only one of them" }}
 {{- end }}
 NATS_USER: {{ .process }}
 NATS_PASSWORD_FILE: /etc/odasync/nats-password/password
@@ -133,8 +133,8 @@ NATS_TLS_KEY: /etc/odasync/nats-tls/tls.key
 {{- end }}
 {{- end -}}
 
-{{- /* The Secrets that a process reads as files, as (dict "files" list of name, secret, items). A process sees only its
-       own key of a Secret. */ -}}
+{{- /* Secrets that a process reads as files, as (dict "files" list of name, secret, items). A process sees only its own key of a
+       Secret. */ -}}
 {{- define "odasync.secretFiles" -}}
 {{- $nats := .root.Values.nats -}}
 files:
@@ -198,7 +198,7 @@ volumes:
 {{- end }}
 {{- end -}}
 
-{{- /* Metrics of a process for Prometheus; those of a Pod that is not ready matter most. */ -}}
+{{- /* Metrics of a process for Prometheus, including Pods that are not ready. */ -}}
 {{- define "odasync.metricsService" -}}
 apiVersion: v1
 kind: Service
@@ -218,7 +218,7 @@ spec:
       targetPort: metrics
 {{- end -}}
 
-{{- /* Unready Pods may be evicted: they wait for NATS or the registry, and would hold up a node's drain meanwhile. */ -}}
+{{- /* Pods that are not ready may be evicted: they wait for NATS or the registry and would block the drain of a node. */ -}}
 {{- define "odasync.disruptionBudget" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
