@@ -11,7 +11,7 @@ func TestValues_Invalid(t *testing.T) {
 	for value, says := range map[string]string{
 		"registry.url=":                                    "registry.url is empty: set it to the Component Registry's URL",
 		"registry.url=registry:8000":                       "at '/registry/url'",
-		"registry.url=http://user:" + secret + "@registry": "registry.url holds credentials",
+		"registry.url=http://user:" + secret + "@registry": "registry.url contains credentials",
 		"registry.componentNameFormat=full":                "at '/registry/componentNameFormat': value must be one of 'name', 'namespace.name'",
 		"registry.apiSegments={core,other}":                "at '/registry/apiSegments/1': value must be one of",
 		"registry.apiKey.value=x":                          "at '/registry/apiKey': additional properties 'value' not allowed",
