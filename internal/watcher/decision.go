@@ -10,119 +10,118 @@ import (
 	"odasync/internal/prune"
 )
 
-// decide makes the one decision about everything that is absent, over all scopes that have ended a round since the mark. What
-// it allows is offered for publishing. What it does not allow, or cannot know in a scope that was not listed, stays as it is
-// until the next decision: none of it is lost with a term, since it is absent still. Only fullSync calls it.
-func (p *publisher) decide(ctx context.Context, mark uint64) error {
+// decide decides about all absent components at once, over all scopes that have ended a resync of a later generation. It
+// enqueues the deletions that it allows. Other absent components, and those of a scope that was not listed, wait for the next
+// decision, also of another term, since they are still absent. Only fullSync calls it.
+func (p *publisher) decide(ctx context.Context, after uint64) error {
 	select {
-	case <-p.decisionDue: // answered by this
+	case <-p.decisionDue: // this decision is the one that was requested
 	default:
 	}
-	unlisted := p.pendingScopes(mark)
+	unlisted := p.unfinishedScopes(after)
 	listed := slices.DeleteFunc(slices.Clone(p.watcher.source.Scopes()), func(s component.Scope) bool {
 		return slices.ContainsFunc(unlisted, func(other component.Scope) bool { return other.String() == s.String() })
 	})
 	p.inventory.forgetAbsentOutside(listed)
 	missing, existing := p.inventory.tally(listed)
-	var going, asked []name // for certain, and subject to the limit
+	var allowed, undecided []name // without limit, and subject to the prune limit
 	for _, n := range missing {
 		if p.watcher.confirmed.number(n) != 0 {
-			going = append(going, n)
+			allowed = append(allowed, n)
 		} else {
-			asked = append(asked, n)
+			undecided = append(undecided, n)
 		}
 	}
-	waits := p.checkLimit(ctx, asked, existing-len(going))
-	p.recordDecision(listed, unlisted, waits, asked)
+	pending := p.checkLimit(ctx, undecided, existing-len(allowed))
+	p.recordDecision(listed, unlisted, pending, undecided)
 	switch {
-	case waits == nil:
-		going = append(going, asked...)
-	case waits.ClusterChange != nil:
+	case pending == nil:
+		allowed = append(allowed, undecided...)
+	case pending.ClusterChange != nil:
 		return nil
 	}
-	for _, n := range going {
+	for _, n := range allowed {
 		if err := p.enqueueDeletion(ctx, n); err != nil {
 			return err
 		}
 	}
-	if len(going) > 0 {
-		p.watcher.log.Info().Int("components", len(going)).Int("of", existing).Msg("deletions detected by resync")
+	if len(allowed) > 0 {
+		p.watcher.log.Info().Int("components", len(allowed)).Int("of", existing).Msg("deletions detected by resync")
 	}
 	return nil
 }
 
-// judge returns what has to be approved first: this cluster, where another one stands in the log under its name, or the
-// deletions; nil where everything may go.
+// checkLimit returns what needs an approval first: the cluster, if another one was published under its name, or the deletions;
+// nil if all deletions are allowed.
 func (p *publisher) checkLimit(ctx context.Context, gone []name, existing int) *prune.PendingDeletion {
 	place := "cluster " + p.watcher.cluster
 	if change := p.clusterChange(); change != nil {
-		waits := prune.Changed(place, *change, p.keys(gone), existing)
-		if !p.approved(ctx, waits) {
-			return waits
+		pending := prune.Changed(place, *change, p.keys(gone), existing)
+		if !p.approved(ctx, pending) {
+			return pending
 		}
 		p.mu.Lock()
 		p.clusterUID = change.Is
 		p.mu.Unlock()
 	}
-	waits := p.watcher.limit.Check(place, p.keys(gone), existing)
-	if waits == nil || p.approved(ctx, waits) {
+	pending := p.watcher.limit.Check(place, p.keys(gone), existing)
+	if pending == nil || p.approved(ctx, pending) {
 		return nil
 	}
-	return waits
+	return pending
 }
 
-// approved uses up the approval. Whether there is one is not known while NATS is away: then there is none.
-func (p *publisher) approved(ctx context.Context, waits *prune.PendingDeletion) bool {
-	approved, err := p.watcher.approvals.Consume(ctx, waits.ID)
+// approved consumes an approval. While NATS is unavailable there is none.
+func (p *publisher) approved(ctx context.Context, pending *prune.PendingDeletion) bool {
+	approved, err := p.watcher.approvals.Consume(ctx, pending.ID)
 	if err != nil {
-		p.watcher.log.Warn().Err(err).Str("approval", waits.ID).Msg("cannot ask for the approval of deletions")
+		p.watcher.log.Warn().Err(err).Str("approval", pending.ID).Msg("read approval failed")
 		return false
 	}
 	if approved {
-		p.watcher.log.Info().Str("approval", waits.ID).Int("components", waits.Gone).Msg("approval used")
+		p.watcher.log.Info().Str("approval", pending.ID).Int("components", pending.Gone).Msg("approval used")
 	}
 	return approved
 }
 
-// hold notes the outcome of a decision, and logs what waits when that changes.
-func (p *publisher) recordDecision(listed, unlisted []component.Scope, waits *prune.PendingDeletion, gone []name) {
+// recordDecision stores the result of a decision, and logs the pending deletions when they change.
+func (p *publisher) recordDecision(listed, unlisted []component.Scope, pending *prune.PendingDeletion, gone []name) {
 	p.mu.Lock()
 	before := p.pending
-	p.pending, p.listed, p.unlisted = waits, listed, nil
+	p.pending, p.listed, p.unlisted = pending, listed, nil
 	for _, scope := range unlisted {
 		p.unlisted = append(p.unlisted, scope.String())
 	}
-	again := waits != nil && before != nil && waits.ID == before.ID
-	if again {
-		waits.Time = before.Time
+	if pending != nil && before != nil && pending.ID == before.ID {
+		pending.Time = before.Time
 	}
-	p.pendingChanged.Store(true) // some may have been seen meanwhile
+	p.pendingChanged.Store(true) // components may have been seen in the meantime
 	p.decisionMade.Store(true)
-	told := p.loggedApproval
+	logged := p.loggedApproval
 	p.loggedApproval = ""
-	if waits != nil {
-		p.loggedApproval = waits.ID
+	if pending != nil {
+		p.loggedApproval = pending.ID
 	}
 	p.mu.Unlock()
-	if waits == nil {
+	if pending == nil {
 		return
 	}
 	p.inventory.markPending(gone)
-	if waits.ID == told {
+	if pending.ID == logged {
 		return
 	}
-	line := p.watcher.log.Error().Str("approval", waits.ID).Int("components", waits.Gone).Int("of", waits.All).Strs("such_as", waits.Components)
-	if change := waits.ClusterChange; change != nil {
+	line := p.watcher.log.Error().Str("approval", pending.ID).Int("components", pending.Gone).Int("of", pending.All).Strs("such_as", pending.Components)
+	if change := pending.ClusterChange; change != nil {
 		line.Str("was", change.Was).Str("is", change.Is).
-			Str("remedy", "check the kubeconfig and CLUSTER_NAME; if this cluster takes the place of the other, run ctl reconcile --approve "+waits.ID).
+			Str("remedy", "check the kubeconfig and CLUSTER_NAME; if this cluster replaces the other one, run ctl reconcile --approve "+pending.ID).
 			Msg("another cluster under this name, deletions pending approval")
 		return
 	}
-	line.Str("remedy", "if they are really gone, run ctl reconcile --approve "+waits.ID).Msg("deletion pending approval")
+	line.Str("remedy", "if the components are really deleted, run ctl reconcile --approve "+pending.ID).Msg("deletion pending approval")
 }
 
-// pendingDeletion is what waits for an approval; nil for nothing. Before the first decision of the term it is what the last
-// marker says, and afterwards without what has come again or was reported as deleted since.
+// pendingDeletion returns what waits for an approval; nil for nothing. Before the first decision of the term it is that of the
+// last snapshot marker, afterwards without the components that were seen or reported as deleted since.
 func (p *publisher) pendingDeletion() *prune.PendingDeletion {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,8 +143,8 @@ func (p *publisher) pendingDeletion() *prune.PendingDeletion {
 	return p.pending
 }
 
-// clusterChange tells that the source shows another cluster than the one that is published; nil where it does not, or where
-// one of both is not known. The first one that is known is taken at its word.
+// clusterChange returns a value if the source is another cluster than the published one; nil if it is the same or one of them is
+// unknown. The first known identity becomes that of the published cluster.
 func (p *publisher) clusterChange() *prune.ClusterChange {
 	is := p.watcher.source.Identity()
 	p.mu.Lock()
@@ -159,14 +158,14 @@ func (p *publisher) clusterChange() *prune.ClusterChange {
 	return &prune.ClusterChange{Was: p.clusterUID, Is: is}
 }
 
-// letGo offers the deletion of an absent component, unless it was seen meanwhile.
+// enqueueDeletion enqueues the deletion of an absent component, unless it was seen in the meantime.
 func (p *publisher) enqueueDeletion(ctx context.Context, n name) error {
 	number := p.watcher.confirmed.number(n)
 	if number == 0 {
 		number = p.watcher.confirmed.add(n, p.inventory.get(n).uid)
 	}
-	ticket, dropped := p.inventory.markDeleting(n)
-	if !dropped {
+	ticket, marked := p.inventory.markDeleting(n)
+	if !marked {
 		p.watcher.confirmed.published(n, number)
 		return nil
 	}

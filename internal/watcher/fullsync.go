@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nuid"
@@ -12,9 +11,8 @@ import (
 	"odasync/internal/event"
 )
 
-// fullSync compares the whole cluster with the log when it is due or asked for, and decides about what any round did not
-// show, until the context ends. The rounds at the start of a term are a comparison too, which counts when one is due: a new
-// leader does not start over.
+// fullSync runs full syncs when they are due or requested, and decides about absent components, until the context ends. The
+// resyncs at the start of a term count as a full sync if one is due, so that a new leader does not repeat it.
 func (p *publisher) fullSync(ctx context.Context) error {
 	last := p.lastSnapshot
 	if err := p.awaitResyncs(ctx, 0); err != nil {
@@ -34,7 +32,7 @@ func (p *publisher) fullSync(ctx context.Context) error {
 			return ctx.Err()
 		case answer := <-p.syncRequests:
 			m, err := p.sync(ctx)
-			if ctx.Err() == nil { // or else it is the term that ended
+			if ctx.Err() == nil { // else FullSync returns ErrNotSynced
 				answer <- result{m, err}
 			}
 			last = p.completed(ctx, m, err)
@@ -42,7 +40,7 @@ func (p *publisher) fullSync(ctx context.Context) error {
 			m, err := p.sync(ctx)
 			last = p.completed(ctx, m, err)
 		case <-p.decisionDue:
-			if len(p.watcher.source.Scopes()) > 1 { // what the others lack counts too: see all of them at this time
+			if len(p.watcher.source.Scopes()) > 1 { // decide about all scopes as of the same time
 				m, err := p.sync(ctx)
 				last = p.completed(ctx, m, err)
 				continue
@@ -59,14 +57,14 @@ func (p *publisher) fullSync(ctx context.Context) error {
 	}
 }
 
-// unmarked says whether something else waits for an approval than the last marker says.
+// snapshotOutdated reports whether the pending deletions differ from those of the last snapshot marker.
 func (p *publisher) snapshotOutdated() bool {
-	waits, marked := p.pendingDeletion(), p.lastSnapshot.PendingDeletion
-	return (waits == nil) != (marked == nil) || waits != nil && waits.ID != marked.ID
+	pending, marked := p.pendingDeletion(), p.lastSnapshot.PendingDeletion
+	return (pending == nil) != (marked == nil) || pending != nil && pending.ID != marked.ID
 }
 
-// noted returns the marker of a full sync. One that failed is due again after the interval; one that was stopped with the
-// term is no failure.
+// completed records the result of a full sync and returns its snapshot marker. After a failure the next full sync is due after
+// the interval. A full sync that ended with the term is no failure.
 func (p *publisher) completed(ctx context.Context, m event.Snapshot, err error) event.Snapshot {
 	if err != nil {
 		if ctx.Err() == nil {
@@ -79,27 +77,26 @@ func (p *publisher) completed(ctx context.Context, m event.Snapshot, err error) 
 	return m
 }
 
-// result is what a full sync answers to whoever asked for it.
+// result is the answer to a request for a full sync.
 type result struct {
 	snapshot event.Snapshot
 	err      error
 }
 
-// due fires when the next full sync is; with a little jitter, so that clusters do not all begin at once. A marker by a
-// watcher whose clock is ahead counts as one of now.
+// due fires when the next full sync is due, with jitter, so that clusters do not all begin at once. A snapshot marker from the
+// future, of a watcher whose clock is ahead, counts as one of now.
 func (p *publisher) due(last event.Snapshot) <-chan time.Time {
 	if p.watcher.interval == 0 {
 		return nil
 	}
-	period := max(p.watcher.interval, time.Duration(10*last.Seconds*float64(time.Second))) // it takes a tenth of the time at most
+	period := max(p.watcher.interval, time.Duration(10*last.Seconds*float64(time.Second))) // at most a tenth of the time is spent on it
 	if period > p.watcher.interval {
 		p.watcher.log.Info().Float64("seconds", last.Seconds).Stringer("next_after", period.Round(time.Second)).Msg("full sync takes more than a tenth of SYNC_INTERVAL, next one delayed")
 	}
 	return time.After(min(time.Until(last.Time.Add(period)), period) + rand.N(p.watcher.interval/10+1))
 }
 
-// readLastMark reads what the last comparison of the cluster found, by whichever watcher. It is read before anything is
-// deleted.
+// readLastSnapshot reads the snapshot marker of the last full sync, of any watcher. It is read before the first decision.
 func (p *publisher) readLastSnapshot(ctx context.Context) error {
 	for failures := 1; ; failures++ {
 		last, _, err := p.stream.LastSnapshot(ctx, p.watcher.cluster)
@@ -107,7 +104,7 @@ func (p *publisher) readLastSnapshot(ctx context.Context) error {
 			p.lastSnapshot, p.clusterUID, p.pending = last, last.ClusterUID, last.PendingDeletion
 			return nil
 		}
-		p.watcher.log.Debug().Err(err).Msg("read the last marker again")
+		p.watcher.log.Debug().Err(err).Msg("read of the last snapshot marker failed, retrying")
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -116,7 +113,7 @@ func (p *publisher) readLastSnapshot(ctx context.Context) error {
 	}
 }
 
-// compare reads the log's heads and the cluster afresh and has the differences published.
+// sync compares the stream and the cluster, both read again, and publishes the differences.
 func (p *publisher) sync(ctx context.Context) (event.Snapshot, error) {
 	began := time.Now()
 	p.counts.published.Store(0)
@@ -125,47 +122,18 @@ func (p *publisher) sync(ctx context.Context) (event.Snapshot, error) {
 	if err != nil {
 		return event.Snapshot{}, err
 	}
-	mark := p.inventory.lastGeneration()
+	generation := p.inventory.lastGeneration()
 	p.watcher.source.Refresh()
-	if err := p.awaitResyncs(ctx, mark); err != nil {
+	if err := p.awaitResyncs(ctx, generation); err != nil {
 		return event.Snapshot{}, err
 	}
-	if err := p.decide(ctx, mark); err != nil {
+	if err := p.decide(ctx, generation); err != nil {
 		return event.Snapshot{}, err
 	}
 	return p.endSync(ctx, began, expired)
 }
 
-// tombstone is one that is old enough to be purged.
-type tombstone struct {
-	name
-	sequence uint64
-}
-
-// reread makes the table what the log says, should anybody else have written or removed something there. It returns the
-// tombstones that have expired.
-func (p *publisher) rescan(ctx context.Context) (expired []tombstone, err error) {
-	older := make(map[name]event.Head)
-	p.inventory.beginRescan()
-	err = p.stream.Heads(ctx, p.watcher.cluster, func(h event.Head) {
-		n := name{h.Key.Namespace, h.Key.Name}
-		if !p.inventory.rescanned(h) {
-			older[n] = h
-		}
-		if h.Deleted && !h.Time.IsZero() && time.Since(h.Time) > p.watcher.retention {
-			expired = append(expired, tombstone{name{strings.Clone(n.namespace), strings.Clone(n.name)}, h.Sequence})
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	p.inventory.endRescan(older, func(n name, sequence uint64) {
-		p.watcher.log.Warn().Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Msg("somebody removed a component's messages from the stream")
-	})
-	return expired, nil
-}
-
-// conclude waits until all corrections stand in the log and writes a marker behind them. Then it purges what has expired.
+// endSync waits until all corrections are published, publishes a snapshot marker after them, and purges expired tombstones.
 func (p *publisher) endSync(ctx context.Context, began time.Time, expired []tombstone) (event.Snapshot, error) {
 	if err := p.queue.Flush(ctx); err != nil {
 		return event.Snapshot{}, err
@@ -196,7 +164,7 @@ func (p *publisher) endSync(ctx context.Context, began time.Time, expired []tomb
 		Float64("seconds", m.Seconds).Msg("full sync")
 	for _, e := range expired {
 		if !p.inventory.purgeable(e.name, e.sequence) {
-			continue // it came again
+			continue // the component was seen again
 		}
 		if err := p.stream.Purge(ctx, p.key(e.name), e.sequence); err != nil {
 			return m, err
@@ -207,8 +175,8 @@ func (p *publisher) endSync(ctx context.Context, began time.Time, expired []tomb
 	return m, nil
 }
 
-// FullSync compares the whole cluster with the log now, and returns the marker that stands behind the corrections. Only
-// the leader can; who waits when its term ends gets ErrNotSynced.
+// FullSync runs a full sync now and returns its snapshot marker. It returns ErrNotSynced unless this process leads until the
+// end.
 func (w *Watcher) FullSync(ctx context.Context) (event.Snapshot, error) {
 	p := w.term.Load()
 	if p == nil || !w.Synced() {

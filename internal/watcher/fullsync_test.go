@@ -571,7 +571,7 @@ func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
 			eventually(t, "a marker", func() bool { return len(b.markers(t)) > 0 })
 			if method != "last mark" {
 				eventually(t, "words about the failure and its end", func() bool {
-					return strings.Count(log.String(), "full sync failed") == 1 && strings.Count(log.String(), "full sync works again") == 1
+					return strings.Count(log.String(), "full sync failed") == 1 && strings.Count(log.String(), "full sync recovered") == 1
 				})
 			}
 			select {

@@ -50,7 +50,7 @@ func TestTooLargeIsToldOnce(t *testing.T) {
 	all, huge := scope(t, "all"), large(2<<20)
 	told := func(want int) {
 		t.Helper()
-		if got := strings.Count(log.String(), "component cannot be published"); got != want || count(b.metrics.tooLarge) != want {
+		if got := strings.Count(log.String(), "component too large to publish"); got != want || count(b.metrics.tooLarge) != want {
 			t.Errorf("told %d times and counted %d times, want %d", got, count(b.metrics.tooLarge), want)
 		}
 	}
@@ -85,7 +85,7 @@ func TestSuppressedEventDoesNotClaimThatPublishingWorks(t *testing.T) {
 	before := count(b.metrics.suppressed)
 	l.observe(deleted("unknown"))
 	eventually(t, "the event to be suppressed", func() bool { return count(b.metrics.suppressed) > before })
-	if strings.Contains(lines.String(), "publishing again") || b.watcher.Check() == nil {
+	if strings.Contains(lines.String(), "publish recovered") || b.watcher.Check() == nil {
 		t.Errorf("%v; the log claims what nobody knows:\n%s", b.watcher.Check(), &lines)
 	}
 	b.foreign(t, seen("a", "B")) // what stands there by now is what was to be published
@@ -96,7 +96,7 @@ func TestSuppressedEventDoesNotClaimThatPublishingWorks(t *testing.T) {
 	}
 	l.observe(seen("a", "C"))
 	l.settled()
-	if !strings.Contains(lines.String(), "publishing again") {
+	if !strings.Contains(lines.String(), "publish recovered") {
 		t.Errorf("the log does not tell of the end:\n%s", &lines)
 	}
 }

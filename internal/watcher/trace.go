@@ -12,20 +12,20 @@ import (
 	"odasync/internal/tracing"
 )
 
-// change is an event on its way into the log.
+// change is an event that waits to be published.
 type change struct {
 	event.Event
-	ticket       uint64 // as the table gives it
-	confirmation uint64 // the number of the deletion
-	inferred     bool   // a deletion that follows from absence: void once the component is seen
-	bySync       bool   // by a comparison
-	attempts     int    // to publish it, ended or under way
+	ticket       uint64 // from the inventory
+	confirmation uint64 // number of the confirmed deletion
+	inferred     bool   // a deletion that follows from absence: dropped once the component is seen
+	bySync       bool   // found by a resync
+	attempts     int    // to publish it, with the current one
 }
 
 func (c change) olderThan(other change) bool { return c.ticket < other.ticket }
 
-// send is Log.Publish in a span of its own, which the message names for those who go on from it. A first try begins the
-// trace, at the time when the change was seen; a further one goes on from the first. sent is the context of the span, for the log.
+// send is Log.Publish in a span, which is the parent of the consumers' spans. The span of the first attempt begins when the
+// change was seen, and is the parent of further attempts. sent is the context of the span, for the log.
 func (p *publisher) send(ctx context.Context, c *change, expected uint64) (sent context.Context, sequence uint64, err error) {
 	c.attempts++
 	if p.watcher.tracer == nil {
@@ -55,19 +55,19 @@ func (p *publisher) send(ctx context.Context, c *change, expected uint64) (sent 
 	return ctx, sequence, err
 }
 
-func describe(span tracing.Span, e event.Event, try int, expected uint64) {
-	m := event.Encode(e, expected) // as the log will do
+func describe(span tracing.Span, e event.Event, attempt int, expected uint64) {
+	m := event.Encode(e, expected) // as the log does
 	span.Set(
 		tracing.MessagingSystem, semconv.MessagingOperationName("publish"), semconv.MessagingOperationTypeSend,
 		semconv.MessagingDestinationTemplate(event.SubjectTemplate), semconv.MessagingDestinationName(m.Subject),
 		semconv.MessagingMessageID(m.MessageID()), semconv.MessagingMessageBodySize(len(m.Data)),
 		attribute.String("odasync.cluster", e.Key.Cluster), attribute.String("odasync.namespace", e.Key.Namespace),
 		attribute.String("odasync.component", e.Key.Name), attribute.Bool("odasync.deleted", e.Deleted()),
-		attribute.Bool("odasync.verify", e.Verify), attribute.Int("odasync.attempt", try),
+		attribute.Bool("odasync.verify", e.Verify), attribute.Int("odasync.attempt", attempt),
 	)
 }
 
-// kindOf is a word for what kept an event from the log.
+// errorType classifies the error of a publish for its span.
 func (p *publisher) errorType(err error) string {
 	if _, superseded := p.watcher.publishErrors.Superseded(err); superseded {
 		return "superseded"

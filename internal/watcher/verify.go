@@ -12,18 +12,18 @@ import (
 	"odasync/internal/event"
 )
 
-// Errors of Verify.
+// Errors of Verify and FullSync.
 var (
-	ErrNotSynced = errors.New("the watcher is not up to date with the cluster yet: try again in a moment")
+	ErrNotSynced = errors.New("the watcher is not up to date with the cluster yet: retry in a moment")
 	ErrUnknown   = errors.New("the watcher has published no such component")
 )
 
-// verifyTries bounds how often a verification follows newer messages; each of them is applied anyway.
+// verifyAttempts limits how often a verification follows newer messages, which are applied anyway.
 const verifyAttempts = 5
 
-// Verify publishes the newest event of a component again, marked so that the syncers compare the registry with it;
-// without a name, of every existing component of the namespace, or of all without a namespace. It returns how many it
-// published. Only the leader can.
+// Verify publishes the newest event of a component again, marked so that the syncers compare the registry with it. An empty
+// name stands for every existing component of the namespace, an empty namespace for all. It returns the number of published
+// events, and ErrNotSynced unless this process leads.
 func (w *Watcher) Verify(ctx context.Context, namespace, component string) (int, error) {
 	p := w.term.Load()
 	if p == nil || !w.Synced() {
@@ -44,7 +44,7 @@ func (w *Watcher) Verify(ctx context.Context, namespace, component string) (int,
 			if err == nil {
 				published.Add(1)
 			}
-			if errors.Is(err, ErrUnknown) { // deleted and purged meanwhile
+			if errors.Is(err, ErrUnknown) { // deleted and purged in the meantime
 				return nil
 			}
 			return err
@@ -54,7 +54,7 @@ func (w *Watcher) Verify(ctx context.Context, namespace, component string) (int,
 	return int(published.Load()), err
 }
 
-// verify repeats the newest message. It adds nothing of its own: where a newer one comes in between, that is repeated.
+// verify publishes the newest message again. If a newer one is published at the same time, it repeats with that.
 func (p *publisher) verify(ctx context.Context, n name) error {
 	for range verifyAttempts {
 		e, found, err := p.stream.Newest(ctx, p.key(n))

@@ -17,29 +17,28 @@ import (
 	"odasync/internal/tracing"
 )
 
-// Source shows the Components of a cluster.
+// Source reports the Components of a cluster.
 type Source interface {
-	// Watch reports to the observer until the context ends or, never because of a passing failure, until it cannot
-	// go on.
+	// Watch reports to the observer until the context ends. It retries transient failures, and returns only permanent ones.
 	Watch(ctx context.Context, to component.Observer) error
-	// Scopes are what Watch reports on one by one.
+	// Scopes returns the scopes, each with resyncs of its own.
 	Scopes() []component.Scope
-	// Refresh makes every scope begin another round soon, after the one that it may be in.
+	// Refresh starts a resync of every scope, after the one that may be under way.
 	Refresh()
-	// Identity tells clusters apart, also those of one name; empty where it is not known. It is set before a round ends.
+	// Identity identifies the cluster, whatever its name; empty if unknown. It is set before a resync ends.
 	Identity() string
 }
 
 // Log is the stream of component events; see stream.Log for the implementation over JetStream.
 type Log interface {
 	// Publish appends an event that follows the message with the expected sequence (0: the first of its subject) and
-	// returns its sequence. Repeating a publish whose answer was lost is safe.
+	// returns its sequence. It can be repeated after a lost answer.
 	Publish(ctx context.Context, e event.Event, expected uint64) (uint64, error)
-	// Heads calls each with every component's last message.
+	// Heads calls each with the last message of every component.
 	Heads(ctx context.Context, cluster string, each func(event.Head)) error
-	// Check returns Refusals.LogMissing where the log was removed.
+	// Check returns PublishErrors.LogMissing if the log was removed.
 	Check(ctx context.Context) error
-	// Newest reads a component's last event; false where it has none.
+	// Newest reads the last event of a component; false if there is none.
 	Newest(ctx context.Context, key component.Key) (event.Event, bool, error)
 	// Purge removes a component's messages up to a sequence, inclusive.
 	Purge(ctx context.Context, key component.Key, sequence uint64) error
@@ -53,29 +52,29 @@ type Snapshots interface {
 	LastSnapshot(ctx context.Context, cluster string) (event.Snapshot, bool, error)
 }
 
-// Approvals knows which deletions somebody has approved.
+// Approvals are the approvals of pending deletions.
 type Approvals interface {
-	// Consume takes an approval away and says whether there was one: it is for one set of deletions, once.
+	// Consume removes an approval and returns whether there was one. An approval is for one set of deletions, once.
 	Consume(ctx context.Context, id string) (bool, error)
 }
 
-// Refusals sorts the errors of Log.Publish that are not passing.
+// PublishErrors classify the errors of Log.Publish that are not transient.
 type PublishErrors struct {
-	// Superseded returns the message that stands there instead of the expected one.
+	// Superseded returns the message that the stream has instead of the expected one.
 	Superseded func(error) (event.Head, bool)
-	// TooLarge says that this event will never fit, though another of its component may.
+	// TooLarge is the error of an event that exceeds the size limit.
 	TooLarge error
-	// LogMissing says that the stream is gone: the term must begin anew.
+	// LogMissing is the error of a stream that was removed: another term must begin.
 	LogMissing error
 }
 
-// Config is the watcher's own.
+// Config is the configuration of the watcher.
 type Config struct {
-	// ClusterName separates the clusters that share a stream. Each cluster needs its own.
+	// ClusterName is unique among the clusters that share a stream.
 	ClusterName string `env:"CLUSTER_NAME, default=default" help:"name of this cluster on the stream; another for each cluster"`
-	// Interval is the time between two full comparisons of the cluster with the stream; 0 for none.
+	// Interval is the time between two full syncs; 0 for none.
 	Interval config.Duration `env:"SYNC_INTERVAL, default=60" help:"time between two full syncs of the cluster with the stream, and between two reconciles of the registry with the stream, 0 for none: seconds, or a duration such as 5m"`
-	// Retention is how long a deletion stays in the stream, for syncers that were away.
+	// Retention is the time that the tombstones stay in the stream, for syncers that were not running.
 	Retention config.Duration `env:"TOMBSTONE_RETENTION, default=720h" help:"how long a deleted component's messages stay in the stream: seconds, or a duration such as 720h"`
 }
 
@@ -94,16 +93,16 @@ func (c Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// checkInterval is how often a term looks whether the log still stands.
+// logCheckInterval is the time between two checks for the log.
 const logCheckInterval = 10 * time.Second
 
-// publishers is how many publishes may be under way, each of another component.
+// publishers is the number of concurrent publishes, each of another component.
 const publishers = 64
 
-// maxWaiting bounds what the memory holds of a cluster that changes while nothing can be published.
+// maxWaiting limits the queue of changes while nothing can be published.
 const maxWaiting = 4096
 
-// Watcher publishes the differences between a source and a log. Its leader calls Lead for each term.
+// Watcher publishes the differences between a source and a log. The leader calls Lead for each term.
 type Watcher struct {
 	cluster       string
 	interval      time.Duration // between two full syncs; 0 for none
@@ -115,31 +114,30 @@ type Watcher struct {
 	metrics       *Metrics
 	tracer        *tracing.Tracer // nil for no tracing
 	log           zerolog.Logger
-	approvals     Approvals     // of the present term
-	maxWaiting    int           // how many components may wait to be published before the source is held back
-	checkInterval time.Duration // checkInterval, but in tests
+	approvals     Approvals     // of the current term
+	maxWaiting    int           // the number of queued components at which Observe blocks
+	checkInterval time.Duration // logCheckInterval, except in tests
 	resyncLimits  resyncLimits
 	term          atomic.Pointer[publisher] // nil while not leading
 	confirmed     confirmedDeletions
 }
 
-// New returns a watcher. fresh says whether this process may still count as the leader; it is asked before each
-// publish.
-func New(cfg Config, limit prune.Config, source Source, sorts PublishErrors, fresh func() bool, metrics *Metrics, tracer *tracing.Tracer, log zerolog.Logger) *Watcher {
+// New returns a watcher. fresh reports whether this process still leads; it is called before each publish.
+func New(cfg Config, limit prune.Config, source Source, publishErrors PublishErrors, fresh func() bool, metrics *Metrics, tracer *tracing.Tracer, log zerolog.Logger) *Watcher {
 	metrics.cluster.WithLabelValues(cfg.ClusterName).Set(1)
 	metrics.interval.Set(time.Duration(cfg.Interval).Seconds())
 	return &Watcher{
 		cluster: cfg.ClusterName, interval: time.Duration(cfg.Interval), retention: time.Duration(cfg.Retention), limit: limit,
-		source: source, publishErrors: sorts, fresh: fresh, metrics: metrics, tracer: tracer, checkInterval: logCheckInterval, resyncLimits: defaultResyncLimits(),
+		source: source, publishErrors: publishErrors, fresh: fresh, metrics: metrics, tracer: tracer, checkInterval: logCheckInterval, resyncLimits: defaultResyncLimits(),
 		log: log.With().Str("cluster", cfg.ClusterName).Logger(), maxWaiting: maxWaiting,
 	}
 }
 
-// errSourceEnded ends a term that nobody feeds any more.
-var errSourceEnded = errors.New("the source stopped watching without a reason")
+// errSourceEnded ends a term without a source.
+var errSourceEnded = errors.New("the source stopped without an error")
 
-// Lead runs one term: it reads the published state, then keeps the log equal to the source until the context ends or
-// the term is over. What was being published is finished before it returns.
+// Lead runs one term: it reads the published state, then keeps the log equal to the source until the context ends or the term
+// is over. Publishes that are under way complete before it returns.
 func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error {
 	w.approvals = approvals
 	started := time.Now()
@@ -152,7 +150,7 @@ func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error 
 	if err := p.readLastSnapshot(ctx); err != nil {
 		return err
 	}
-	w.log.Info().Int("published", table.len()).Dur("took", time.Since(started)).Msg("leading: read the published state")
+	w.log.Info().Int("published", table.len()).Dur("took", time.Since(started)).Msg("published state read")
 	w.metrics.term.Store(p)
 	defer w.metrics.term.Store(nil)
 	w.term.Store(p)
@@ -180,8 +178,7 @@ func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error 
 	return err
 }
 
-// stands ends the term when the log is gone: with nothing to publish nobody else would notice, and only a new term fills
-// it again.
+// checkLog ends the term when the log was removed, also while there is nothing to publish: only another term fills the log.
 func (w *Watcher) checkLog(ctx context.Context, log Log) error {
 	ticker := time.NewTicker(w.checkInterval)
 	defer ticker.Stop()
@@ -197,7 +194,7 @@ func (w *Watcher) checkLog(ctx context.Context, log Log) error {
 	}
 }
 
-// Check says why changes do not reach the log; nil while they do, and while not leading.
+// Check returns why changes cannot be published; nil while they can, and while not leading.
 func (w *Watcher) Check() error {
 	if p := w.term.Load(); p != nil && p.failing() {
 		return fmt.Errorf("publish to the stream: %w", p.publishing.Err())
@@ -205,13 +202,13 @@ func (w *Watcher) Check() error {
 	return nil
 }
 
-// Synced says whether this process leads and has compared every scope once, but for those that could not be listed.
+// Synced reports whether this process leads and every scope has ended a resync, except for those that could not be listed.
 func (w *Watcher) Synced() bool {
 	p := w.term.Load()
-	return p != nil && (p.decisionMade.Load() || len(p.pendingScopes(0)) == 0)
+	return p != nil && (p.decisionMade.Load() || len(p.unfinishedScopes(0)) == 0)
 }
 
-// Unlisted are the scopes that the last comparison could not list; none while not leading.
+// Unlisted returns the scopes that the last decision left out; none while not leading.
 func (w *Watcher) Unlisted() []string {
 	if p := w.term.Load(); p != nil {
 		p.mu.Lock()
@@ -221,7 +218,7 @@ func (w *Watcher) Unlisted() []string {
 	return nil
 }
 
-// PendingDeletion is what waits for an approval; nil for nothing, and while not leading.
+// PendingDeletion returns what waits for an approval; nil for nothing, and while not leading.
 func (w *Watcher) PendingDeletion() *prune.PendingDeletion {
 	if p := w.term.Load(); p != nil {
 		return p.pendingDeletion()
@@ -229,7 +226,7 @@ func (w *Watcher) PendingDeletion() *prune.PendingDeletion {
 	return nil
 }
 
-// Accepted returns an error while the cluster is another one than the published one and nobody has accepted it.
+// Accepted returns an error while the source is another cluster than the published one, and not accepted yet.
 func (w *Watcher) Accepted() error {
 	if waits := w.PendingDeletion(); waits != nil && waits.ClusterChange != nil {
 		return waits

@@ -97,7 +97,7 @@ func TestStream_MessageTooLarge(t *testing.T) {
 	large := testenv.Component(f.Namespaces[0], "large", "1", apis...)
 	f.Apply(large)
 	f.apply("small-2", "1")
-	f.AwaitLog(f.watchers[0], "component cannot be published", map[string]string{
+	f.AwaitLog(f.watchers[0], "component too large to publish", map[string]string{
 		"level": "error", "namespace": f.Namespaces[0], "component": "large",
 	})
 	if count := f.Metric(f.watchers[0], "odasync_events_too_large_total"); count < 1 {

@@ -2,8 +2,8 @@ package watcher
 
 import "sync"
 
-// decided are the deletions that the cluster reported or that a decision allowed, until they stand in the log. They outlive
-// a term: what was reported while NATS was away needs no approval afterwards.
+// confirmedDeletions are the deletions that the source reported or a decision allowed, until they are published. They outlive
+// a term: a deletion that was reported while NATS was unavailable needs no approval afterwards.
 type confirmedDeletions struct {
 	mu         sync.Mutex
 	lastNumber uint64
@@ -11,11 +11,11 @@ type confirmedDeletions struct {
 }
 
 type deletion struct {
-	number uint64 // tells this one from an earlier one of the same component
-	uid    digest // of what was deleted; zero where it is not known
+	number uint64 // differs from that of an earlier deletion of the component
+	uid    digest // of the deleted component; zero if unknown
 }
 
-// add returns the number of the deletion.
+// add confirms a deletion and returns its number.
 func (d *confirmedDeletions) add(n name, uid digest) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -27,14 +27,14 @@ func (d *confirmedDeletions) add(n name, uid digest) uint64 {
 	return d.lastNumber
 }
 
-// of returns the number of the component's deletion; 0 for none.
+// number returns the number of the component's deletion; 0 for none.
 func (d *confirmedDeletions) number(n name) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.deletions[n].number
 }
 
-// done forgets a deletion that stands in the log.
+// published removes a deletion that is stored in the stream.
 func (d *confirmedDeletions) published(n name, number uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -43,14 +43,14 @@ func (d *confirmedDeletions) published(n name, number uint64) {
 	}
 }
 
-// void forgets the deletion of a component that was seen again.
+// cancel removes the deletion of a component that was seen again.
 func (d *confirmedDeletions) cancel(n name) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.deletions, n)
 }
 
-// keep forgets, at the start of a term, what is deleted by now or was created again.
+// restrict removes, at the start of a term, the deletions that are published by now and those of components created again.
 func (d *confirmedDeletions) restrict(t *inventory) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

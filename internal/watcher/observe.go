@@ -1,0 +1,100 @@
+package watcher
+
+import (
+	"context"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+)
+
+// Observe implements component.Observer.
+func (p *publisher) Observe(ctx context.Context, generation uint64, seen component.Observation) error {
+	n := name{seen.Namespace, seen.Name}
+	bySync := p.received(generation)
+	if seen.Deleted {
+		return p.deleted(ctx, n, seen)
+	}
+	// Idle comes before the inventory: the published state of an idle component does not change, since only this goroutine
+	// enqueues it, and a decision, which the inventory shows.
+	idle := p.queue.Idle(n)
+	known, ticket := p.inventory.see(n)
+	p.watcher.confirmed.cancel(n)
+	if known.presence != present {
+		p.pendingChanged.Store(true)
+	}
+	if seen.Err != nil {
+		return nil // it exists, and its last readable state remains; the source has logged the problem
+	}
+	e := event.Upserted(p.key(n), seen)
+	if idle && known.presence != deleting && unchanged(known, e) {
+		p.watcher.metrics.suppressed.Inc()
+		return nil
+	}
+	return p.enqueue(ctx, n, change{Event: e, ticket: ticket, bySync: bySync})
+}
+
+// deleted enqueues a deletion that the source reports, without approval. If the source is another cluster than the published
+// one, the component is absent instead, and decided about once the cluster is accepted.
+func (p *publisher) deleted(ctx context.Context, n name, seen component.Observation) error {
+	number := p.watcher.confirmed.add(n, digestOf(seen.UID))
+	presence, otherCluster := deleting, p.clusterChange() != nil
+	if otherCluster {
+		presence = absent
+	}
+	known, ticket := p.inventory.reportDeleted(n, presence)
+	if known.presence != present {
+		p.pendingChanged.Store(true)
+	}
+	if otherCluster {
+		p.requestDecision()
+		return nil
+	}
+	return p.enqueue(ctx, n, change{Event: event.Tombstone(p.key(n), seen.UID, seen.ResourceVersion, seen.Seen), ticket: ticket, confirmation: number})
+}
+
+// requestDecision requests a decision about the absent components.
+func (p *publisher) requestDecision() {
+	select {
+	case p.decisionDue <- struct{}{}:
+	default:
+	}
+}
+
+// End implements component.Observer. Components that the resync did not report are absent; only a decision deletes them, except
+// for those that were reported as deleted in an earlier term.
+func (p *publisher) End(ctx context.Context, generation uint64, scope component.Scope, resourceVersion string) error {
+	otherCluster, undecided := p.clusterChange() != nil, p.pendingDeletion() != nil
+	for _, n := range p.inventory.markAbsent(generation, scope, func(n name) bool { return !p.queue.Idle(n) }) {
+		if otherCluster || p.watcher.confirmed.number(n) == 0 {
+			undecided = true
+			continue
+		}
+		if err := p.enqueueDeletion(ctx, n); err != nil {
+			return err
+		}
+	}
+	if undecided {
+		p.requestDecision()
+	}
+	p.resyncEnded(generation, scope, resourceVersion)
+	return nil
+}
+
+func (p *publisher) enqueue(ctx context.Context, n name, c change) error {
+	_, collapsed, err := p.queue.Add(ctx, n, c)
+	if collapsed {
+		p.watcher.metrics.collapsed.Inc()
+	}
+	return err
+}
+
+// unchanged reports whether the event has the published state.
+func unchanged(known entry, e event.Event) bool {
+	if known.inDoubt {
+		return false
+	}
+	if e.Deleted() {
+		return !known.exists
+	}
+	return known.exists && known.hash == digestOf(e.Hash) && known.uid == digestOf(e.UID)
+}

@@ -1,0 +1,101 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"odasync/internal/event"
+)
+
+// failing reports whether a failed publish waits for its retry.
+func (p *publisher) failing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.failed) > 0 && p.publishing.Err() != nil
+}
+
+func (p *publisher) noteFailed(n name, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.failed[n] = struct{}{}
+	} else {
+		delete(p.failed, n)
+	}
+}
+
+// publish publishes a change, unless the stream has the same state. It returns whether it did.
+func (p *publisher) publish(ctx context.Context, n name, c *change) (sent bool, err error) {
+	e := c.Event
+	for {
+		known := p.inventory.get(n)
+		if unchanged(known, e) || c.inferred && known.seenIn > 0 {
+			if e.Deleted() {
+				p.watcher.confirmed.published(n, c.confirmation)
+			}
+			p.watcher.metrics.suppressed.Inc()
+			return false, nil
+		}
+		if !p.watcher.fresh() {
+			return false, errNotLeading
+		}
+		// A publish completes even if the term ends, so that its outcome is known.
+		span, sequence, err := p.send(context.WithoutCancel(ctx), c, known.sequence)
+		if err == nil {
+			p.inventory.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
+			p.published(n, c)
+			p.watcher.log.Debug().Ctx(span).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
+			return true, nil
+		}
+		if head, superseded := p.watcher.publishErrors.Superseded(err); superseded {
+			if !p.watcher.fresh() {
+				return false, fmt.Errorf("%w (%w)", errNotLeading, err)
+			}
+			// This process holds the lease: the message is a late publish of an earlier leader, or one of its own whose
+			// answer was lost. The event follows it.
+			if !known.inDoubt {
+				p.watcher.metrics.conflicts.Inc()
+				p.watcher.log.Warn().Ctx(span).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("concurrent publish detected, adopting the newer message")
+			}
+			p.inventory.adopt(head)
+			continue
+		}
+		if errors.Is(err, p.watcher.publishErrors.TooLarge) {
+			if p.noteTooLarge(n, e.Hash) {
+				p.watcher.metrics.tooLarge.Inc()
+				p.watcher.log.Error().Ctx(span).Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component too large to publish")
+			}
+			return false, nil
+		}
+		p.inventory.markInDoubt(n)
+		return false, err
+	}
+}
+
+// noteTooLarge records an event that is too large. It returns whether that is new.
+func (p *publisher) noteTooLarge(n name, hash string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known := p.tooLarge[n] == hash
+	p.tooLarge[n] = hash
+	return !known
+}
+
+// published records a change that is stored in the stream.
+func (p *publisher) published(n name, c *change) {
+	p.watcher.metrics.publishedEvent(c.Event)
+	p.mu.Lock()
+	delete(p.tooLarge, n)
+	p.mu.Unlock()
+	if c.Deleted() {
+		p.watcher.confirmed.published(n, c.confirmation)
+	}
+	switch {
+	case !c.bySync:
+	case c.Deleted():
+		p.counts.tombstoned.Add(1)
+	default:
+		p.counts.published.Add(1)
+	}
+}
