@@ -19,10 +19,10 @@ func TestConfigurationIsAMetric(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	cfg := Config{ClusterName: "north", Interval: config.Duration(90 * time.Second), Retention: config.Duration(time.Hour)}
 	New(cfg, prune.Config{}, newScript(), PublishErrors{}, func() bool { return true }, NewMetrics(registry), nil, zerolog.Nop())
-	want := `# HELP odasync_full_sync_interval_seconds The time between two full syncs that is configured; 0 for none.
+	want := `# HELP odasync_full_sync_interval_seconds Configured time between two full syncs; 0 for none.
 # TYPE odasync_full_sync_interval_seconds gauge
 odasync_full_sync_interval_seconds 90
-# HELP odasync_watcher_info The name of the cluster that this watcher publishes, always 1.
+# HELP odasync_watcher_info Name of the cluster that this watcher publishes, always 1.
 # TYPE odasync_watcher_info gauge
 odasync_watcher_info{cluster_name="north"} 1
 `
