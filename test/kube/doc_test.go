@@ -1,3 +1,3 @@
-// Package kube_test runs the Kubernetes adapter against a real API server, as the service account that deploy/
-// describes, with restarts, an API server that has forgotten the past, and a network that does what networks do.
+// Package kube_test runs the Kubernetes adapter against a real API server, as the service account of deploy/, with restarts, expired
+// history and an unreliable network.
 package kube_test

@@ -19,7 +19,7 @@ import (
 	"odasync/internal/testwait"
 )
 
-// frozenVariable makes the test binary a process that leads and says all the time whether its Lease is fresh.
+// frozenVariable turns the test binary into a leader that constantly prints whether its Lease is fresh.
 const frozenVariable = "ODASYNC_TEST_FROZEN"
 
 func runFrozen() {
@@ -44,7 +44,7 @@ func runFrozen() {
 	}))
 }
 
-// A process that was stopped for longer than its Lease lasts must know before it does anything else.
+// TestElector_FrozenLeader freezes a process for longer than its Lease: the Lease must not be fresh when the process resumes.
 func TestElector_FrozenLeader(t *testing.T) {
 	cfg := configure(t, admin("LEASE_NAMESPACE", "canvas", "LEASE_NAME", "frozen", "LEASE_DURATION", "3s"))
 	frozen := exec.Command(os.Args[0])
@@ -74,17 +74,17 @@ func TestElector_FrozenLeader(t *testing.T) {
 		case line := <-lines:
 			return line
 		case <-time.After(testwait.Limit):
-			t.Fatal("no word from the process")
+			t.Fatal("no output from the process")
 			return ""
 		}
 	}
 	if line := next(); line != "true" {
-		t.Fatalf("leads with %q", line)
+		t.Fatalf("the first line is %q, want true", line)
 	}
 	if err := frozen.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for drained := false; !drained; { // what it said before it was stopped
+	for drained := false; !drained; { // output from before the freeze
 		select {
 		case <-lines:
 		case <-time.After(200 * time.Millisecond):
@@ -98,20 +98,20 @@ func TestElector_FrozenLeader(t *testing.T) {
 	}
 	_, leads := elect(t, client, cfg)
 	select {
-	case <-leads: // the Lease has run out
+	case <-leads: // the Lease has expired
 	case <-time.After(testwait.Limit):
-		t.Fatal("nobody takes over")
+		t.Fatal("the second process does not take over")
 	}
 	if err := frozen.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	var said []string
-	for len(said) == 0 || said[len(said)-1] != "ended" {
-		said = append(said, next())
+	var resumed []string
+	for len(resumed) == 0 || resumed[len(resumed)-1] != "ended" {
+		resumed = append(resumed, next())
 	}
-	// The first word may have been decided on before the stop.
-	if rest := strings.Join(said[1:], " "); strings.Contains(rest, "true") {
-		t.Errorf("woken up, it said %q", said)
+	// The first line may have been determined before the freeze.
+	if rest := strings.Join(resumed[1:], " "); strings.Contains(rest, "true") {
+		t.Errorf("resumed, it prints %q", resumed)
 	}
 }
 

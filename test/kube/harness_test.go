@@ -22,7 +22,7 @@ import (
 	"odasync/test/cluster"
 )
 
-// shared is the cluster of all tests, which run one after the other and leave the namespaces empty.
+// shared is the cluster of all tests. They run sequentially and leave the namespaces empty.
 var shared *cluster.Cluster
 
 func TestMain(m *testing.M) {
@@ -56,8 +56,7 @@ func configure(t testing.TB, env map[string]string) kube.Config {
 	return cfg
 }
 
-// view is an observer that keeps what an observer may believe: its key is namespace/name, its value the version that
-// the Component's own metadata states.
+// view is an observer that keeps the observed state: the version in a Component's metadata by namespace/name.
 type view struct {
 	mu      sync.Mutex
 	known   map[string]observed
@@ -123,7 +122,7 @@ func (v *view) rounds() int {
 	return v.ends
 }
 
-// source is a Source at work.
+// source is a running Source.
 type source struct {
 	*kube.Source
 	view     *view
@@ -131,7 +130,7 @@ type source struct {
 	registry *prometheus.Registry
 }
 
-// watch starts a Source that ends with the test.
+// watch starts a Source, which ends with the test.
 func watch(t testing.TB, env map[string]string) *source {
 	t.Helper()
 	cfg := configure(t, env)
@@ -160,7 +159,7 @@ func watch(t testing.TB, env map[string]string) *source {
 	return s
 }
 
-// clusterState returns what the namespaces hold, in the view's terms.
+// clusterState returns the content of the namespaces as a view has it.
 func clusterState(t testing.TB, namespaces ...string) map[string]string {
 	t.Helper()
 	versions := map[string]string{}
@@ -202,7 +201,7 @@ func remove(t testing.TB, namespace string, names ...string) {
 	}
 }
 
-// missing says which part the text lacks.
+// missing returns a message when the text does not contain the part.
 func missing(text, part string) string {
 	if strings.Contains(text, part) {
 		return ""

@@ -17,14 +17,14 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// unreliableProxy stands between the source and the API server.
+// unreliableProxy is a proxy between the source and the API server.
 type unreliableProxy struct {
 	*httptest.Server
 
 	mu       sync.Mutex
 	change   func(url.Values) // of a request's query
-	down     bool             // requests are hung up on
-	frozen   bool             // answers stop flowing, and connections stay open
+	down     bool             // connections are closed without a response
+	frozen   bool             // responses stop, and connections stay open
 	thawed   chan struct{}
 	requests []url.Values // those for Components
 }
@@ -82,7 +82,7 @@ func newUnreliableProxy(t testing.TB) *unreliableProxy {
 	return n
 }
 
-// kubeconfig writes one that leads through this network, with the credentials of another, or another token.
+// kubeconfig writes a kubeconfig for the proxy, with the credentials of another file, or another token.
 func (n *unreliableProxy) kubeconfig(t testing.TB, credentials string, token ...string) string {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(credentials)
@@ -134,7 +134,7 @@ func (n *unreliableProxy) count() int {
 	return len(n.requests)
 }
 
-// asked says whether a request had the query.
+// asked returns a message when no request had the query parameter.
 func (n *unreliableProxy) asked(name, value string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -146,7 +146,7 @@ func (n *unreliableProxy) asked(name, value string) string {
 	return fmt.Sprintf("no request with %s=%s among %v", name, value, n.requests)
 }
 
-// pausableBody lets nothing through while the network is frozen.
+// pausableBody blocks while the proxy is frozen.
 type pausableBody struct {
 	io.ReadCloser
 	network *unreliableProxy

@@ -19,7 +19,7 @@ import (
 	"odasync/test/cluster"
 )
 
-// manifest reads deploy/'s rules and applies them, changed where change is not nil, for the length of the test.
+// manifest applies a file of deploy/ for the duration of the test, with each object changed where change is not nil.
 func manifest(t *testing.T, file string, change func(object *unstructured.Unstructured)) {
 	t.Helper()
 	objects, err := cluster.Manifest("../../deploy/" + file)
@@ -41,7 +41,7 @@ func manifest(t *testing.T, file string, change func(object *unstructured.Unstru
 	})
 }
 
-// without takes a verb from the rules for a resource.
+// without removes a verb from the rules for a resource.
 func without(verb, resource string) func(*unstructured.Unstructured) {
 	return func(object *unstructured.Unstructured) {
 		rules, _, _ := unstructured.NestedSlice(object.Object, "rules")
@@ -77,7 +77,7 @@ func watcherClient(t *testing.T, env map[string]string) (*kube.Client, kube.Conf
 	return client, cfg
 }
 
-// expectDenied waits until the API server knows the rules: they take effect a moment after they are written.
+// expectDenied waits for exactly these missing permissions: rules take effect a moment after they are written.
 func expectDenied(t *testing.T, client *kube.Client, want []string) {
 	t.Helper()
 	testwait.Empty(t, func() string {
@@ -171,7 +171,7 @@ func TestRBAC_RulesOfDeployClusterWide(t *testing.T) {
 	s.awaitAgreement(t, "odacompns-a")
 }
 
-// Without one of the rules the error names it.
+// TestRBAC_MissingRules removes one rule at a time: the error names it.
 func TestRBAC_MissingRules(t *testing.T) {
 	const components = ` components.oda.tmforum.org in namespace "components"`
 	const crd = `get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`

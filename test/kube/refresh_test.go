@@ -31,7 +31,7 @@ func readCRD(t *testing.T, on *cluster.Cluster) *unstructured.Unstructured {
 	return crd
 }
 
-// serve switches a version of the CRD on or off.
+// serve enables or disables a version of the CRD.
 func serve(t *testing.T, on *cluster.Cluster, version string, served bool) {
 	t.Helper()
 	versions, _, err := unstructured.NestedSlice(readCRD(t, on).Object, "spec", "versions")
@@ -54,7 +54,7 @@ func serve(t *testing.T, on *cluster.Cluster, version string, served bool) {
 	t.Fatalf("CRD %s has no version %s", crdName, version)
 }
 
-// TestSource_FollowsTheServedVersions needs a cluster of its own, since others watch the versions that it switches off.
+// TestSource_FollowsTheServedVersions needs a cluster of its own, since it disables versions that other tests watch.
 func TestSource_FollowsTheServedVersions(t *testing.T) {
 	own := cluster.Start(t)
 	object := cluster.Component("components", "x", "1")
@@ -79,7 +79,7 @@ func TestSource_FollowsTheServedVersions(t *testing.T) {
 	}
 	testwait.Empty(t, reads("v1beta4", 1))
 	serve(t, own, "v1", true)
-	testwait.Empty(t, func() string { // served a moment after it was switched on
+	testwait.Empty(t, func() string { // served a moment after it is enabled
 		s.Refresh()
 		return reads("v1", 1)()
 	})
@@ -110,7 +110,7 @@ func TestSource_IdentityIsThatOfTheCRD(t *testing.T) {
 	})
 }
 
-// TestClient_FollowsTheKubeconfig begins with a token that the API server does not know, and gets the right one in place.
+// TestClient_FollowsTheKubeconfig starts with an invalid token, which is replaced by the right one in the file.
 func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	apply(t, "components", "1", "x")
 	n := newUnreliableProxy(t)

@@ -22,7 +22,7 @@ func admin(extra ...string) map[string]string {
 	return env
 }
 
-// awaitAgreement waits until the source believes what the cluster holds, and is ready.
+// awaitAgreement waits until the observed state equals the cluster's, and the source is ready.
 func (s *source) awaitAgreement(t testing.TB, namespaces ...string) {
 	t.Helper()
 	want := clusterState(t, namespaces...)
@@ -94,9 +94,9 @@ func TestSource_ServerTimeout(t *testing.T) {
 		apply(t, "components", fmt.Sprint(version), "x")
 		s.awaitAgreement(t, "components")
 		before := n.count()
-		testwait.Empty(t, func() string { // the next change is for another watch
+		testwait.Empty(t, func() string { // the next change arrives in another watch
 			if n.count() == before {
-				return "the watch goes on beyond its timeout"
+				return "the watch continues beyond its timeout"
 			}
 			return ""
 		})
@@ -140,7 +140,7 @@ func TestSource_ExpiredHistory(t *testing.T) {
 	n.cut(false)
 	s.awaitAgreement(t, "components")
 	if s.view.deleted != deleted || s.view.rounds() != 2 {
-		t.Errorf("%d explicit deletions, %d rounds: the past was not forgotten", s.view.deleted-deleted, s.view.rounds())
+		t.Errorf("%d explicit deletions, %d rounds: the history had not expired", s.view.deleted-deleted, s.view.rounds())
 	}
 }
 
@@ -156,7 +156,7 @@ func TestSource_SilentConnection(t *testing.T) {
 	s.awaitAgreement(t, "components")
 }
 
-// A server restored from a backup has not reached the resourceVersion that is asked for.
+// TestSource_ServerRestoredFromBackup asks for a resourceVersion that the server has not reached.
 func TestSource_ServerRestoredFromBackup(t *testing.T) {
 	apply(t, "components", "1", "x")
 	n := newUnreliableProxy(t)
@@ -169,7 +169,7 @@ func TestSource_ServerRestoredFromBackup(t *testing.T) {
 	s.awaitAgreement(t, "components")
 	n.cut(false)
 	testwait.Empty(t, func() string { return n.asked("resourceVersion", "99999999") })
-	apply(t, "components", "2", "x") // nobody tells
+	apply(t, "components", "2", "x") // without an event
 	s.awaitAgreement(t, "components")
 	if s.view.rounds() < 2 {
 		t.Error("no new round")
@@ -186,7 +186,7 @@ func TestSource_WithoutStreamedLists(t *testing.T) {
 		"the parameters get lost": func(query url.Values) {
 			query.Del("sendInitialEvents")
 			query.Del("resourceVersionMatch")
-			query.Del("allowWatchBookmarks") // without them there is no word about the end of the initial events
+			query.Del("allowWatchBookmarks") // without them, the end of the initial events is unknown
 		},
 		"refused": refuseStreams,
 	}
@@ -235,7 +235,7 @@ func TestSource_ServerWithoutStreamedLists(t *testing.T) {
 	testwait.Empty(t, func() string { return cmp.Diff(map[string]string{}, s.view.all()) })
 }
 
-// Whatever happens to the connections, in the end the source believes what the cluster holds.
+// TestSource_UnreliableNetwork interrupts connections at random: in the end the observed state equals the cluster's.
 func TestSource_UnreliableNetwork(t *testing.T) {
 	n := newUnreliableProxy(t)
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig), "KUBERNETES_NAMESPACE", "components,odacompns-*"))

@@ -1,3 +1,3 @@
-// Package security tests what deploy/nats/odasync.conf lets the users of a NATS server do: each role its whole work, with
-// the real programs over TLS, and nothing else. The tables of docs/nats-security.md are read and tried line by line.
+// Package security tests the permissions of deploy/nats/odasync.conf: each role can do all of its work, with the real programs
+// over TLS, and nothing else. Every line of the tables in docs/nats-security.md is tried on a real server.
 package security

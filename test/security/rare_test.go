@@ -23,7 +23,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// otherSettings has streams whose settings are not as they should be, and two watchers of one cluster.
+// otherSettings makes the programs correct streams with changed settings, and starts two watchers for one cluster.
 func (env *environment) otherSettings(watcher, syncer *procs.Process) {
 	env.Helper()
 	env.Must(syncer.Stop())
@@ -43,7 +43,7 @@ func (env *environment) otherSettings(watcher, syncer *procs.Process) {
 	env.AwaitReady(env.Start(syncer.Spec))
 }
 
-// disturb changes settings of streams that odasync owns, as the role.
+// disturb changes the settings of odasync's streams as the role.
 func (env *environment) disturb(role string, names ...string) {
 	env.Helper()
 	nc, err := nats.Connect(env.NATSURL, nats.UserInfo(role, password(role)), nats.RootCAs(env.file("ca.crt")), nats.CustomInboxPrefix("_INBOX_"+role))
@@ -55,13 +55,13 @@ func (env *environment) disturb(role string, names ...string) {
 		s, err := js.Stream(env.Context(), name)
 		env.Must(err)
 		changed := s.CachedInfo().Config
-		changed.Description = "changed by somebody"
+		changed.Description = "changed by hand"
 		_, err = js.UpdateStream(env.Context(), changed)
 		env.Must(err)
 	}
 }
 
-// changeByHand does what the programs come to only after a while or with very many Components, through their own code.
+// changeByHand performs, through the programs' own code, operations that they need only after a while or with many Components.
 func (env *environment) changeByHand() {
 	env.Helper()
 	ctx := env.Within(testenv.Timeout)
@@ -76,7 +76,7 @@ func (env *environment) changeByHand() {
 		env.Errorf("%s was not purged: %v", key, err)
 	}
 
-	// An approval is used up by the watcher.
+	// The watcher consumes an approval.
 	_, conn := env.as(ctx, "ctl")
 	given, err := store.OpenRecords(ctx, conn)
 	env.Must(err)
@@ -88,14 +88,14 @@ func (env *environment) changeByHand() {
 		env.Errorf("the watcher uses an approval: %v, %v", approved, err)
 	}
 
-	// So many entries that the server waits for the reader.
+	// Enough entries for flow control by the server.
 	const many = 3000
 	for _, role := range []string{"syncer", "ctl"} {
 		log, conn := env.as(ctx, role)
 		records, err := store.OpenRecords(ctx, conn)
 		env.Must(err)
 		if approved, err := records.Approved(ctx, "never"); err != nil || approved {
-			env.Errorf("%s reads an approval that nobody gave: %v, %v", role, approved, err)
+			env.Errorf("%s reads an approval that was not given: %v, %v", role, approved, err)
 		}
 		states, err := store.OpenStates(ctx, log, "many-"+role)
 		env.Must(err)
@@ -112,7 +112,7 @@ func (env *environment) changeByHand() {
 	}
 }
 
-// as connects like a role's program.
+// as connects as a role's program does.
 func (env *environment) as(ctx context.Context, role string) (*stream.Log, *stream.Conn) {
 	env.Helper()
 	conn, err := stream.Dial(env.clientConfig(env.NATSURL, role), "odasync-"+role, func(err error) { env.Error(err) })
@@ -123,7 +123,7 @@ func (env *environment) as(ctx context.Context, role string) (*stream.Log, *stre
 	return log, conn
 }
 
-// restart restarts the server while every role reads. A reading that is lost goes on through another consumer.
+// restart restarts the server while every role reads. A lost consumer is replaced by another one.
 func (env *environment) restart() *procs.Process {
 	env.Helper()
 	ctx, stop := context.WithCancel(env.Within(testenv.Timeout))
@@ -142,7 +142,7 @@ func (env *environment) restart() *procs.Process {
 		})
 	}
 	version := 10
-	env.Eventually(testenv.Timeout, "everybody reads what is new", func() error {
+	env.Eventually(testenv.Timeout, "every role reads new messages", func() error {
 		version++
 		env.Apply(testenv.Component(env.namespace, "part-13", strconv.Itoa(version), "first"))
 		for i, role := range roles {
@@ -154,7 +154,7 @@ func (env *environment) restart() *procs.Process {
 	})
 	env.Must(env.NATS[0].Stop())
 	env.RestartNATS()
-	env.Eventually(testenv.Timeout, "the readings go on", func() error {
+	env.Eventually(testenv.Timeout, "reading continues", func() error {
 		var rules []rule
 		for _, role := range roles {
 			rules = append(rules, rule{role, publish, "$JS.API.CONSUMER.DELETE.ODA_COMPONENTS.*"})
@@ -169,7 +169,7 @@ func (env *environment) restart() *procs.Process {
 	return env.NATS[0]
 }
 
-// syncerFirst has a syncer make what it shares with the watcher, which usually is faster.
+// syncerFirst lets a syncer create what it shares with the watcher, which usually is faster.
 func (env *environment) syncerFirst(t *testing.T) *procs.Process {
 	t.Helper()
 	fresh := &environment{Env: testenv.NewWithoutNATS(t, shared, env.namespace), authority: env.authority, namespace: env.namespace}

@@ -11,49 +11,50 @@ import (
 	"odasync/test/testenv"
 )
 
-// newEnvironment starts a server that knows the three roles.
+// newEnvironment starts a server with the three roles.
 func newEnvironment(t *testing.T, namespace string) *environment {
 	t.Helper()
 	env := &environment{Env: testenv.NewWithoutNATS(t, shared, namespace), authority: newAuthority(t), namespace: namespace}
 	env.server()
 	env.start(env.Env)
+	env.CTLEnv = env.ctlEnv("ctl")
 	return env
 }
 
-// TestCtl_NamesMissingPermission gives ctl a credential that is not its own.
+// TestCtl_NamesMissingPermission runs ctl with the credential of another role.
 func TestCtl_NamesMissingPermission(t *testing.T) {
 	t.Parallel()
 	env := newEnvironment(t, "security-ctl")
 	env.daemons(nil)
-	for _, command := range [][]string{{"list"}, {"status"}, {"sync", "--all"}, {"events", "--follow"}, {"dlq", "list"}, {"reconcile"}} {
-		code, out := env.run("watcher", command...)
+	for _, command := range []string{"list", "status", "sync --all", "events --follow", "dlq list", "reconcile"} {
+		code, out := env.run("watcher", command)
 		if code != 2 {
-			t.Errorf("ctl %s ends with %d, want 2", strings.Join(command, " "), code)
+			t.Errorf("ctl %s ends with %d, want 2", command, code)
 		}
 		expectText(t, out, `ctl: nats: the server does not let this user subscribe to "_INBOX_ctl.`, "give ctl the credential of its role")
 		if strings.Contains(out, "deadline") || strings.Contains(out, "canceled") {
-			t.Errorf("ctl %s speaks of what follows from it:\n%s", strings.Join(command, " "), out)
+			t.Errorf("ctl %s reports a consequence:\n%s", command, out)
 		}
 	}
 	_, out := env.run("syncer", "test")
 	expectText(t, out, "the server does not let this user", "labels, registries, components and exposed-apis follow v1")
 }
 
-// TestCredential_OfAnotherRole starts each daemon with the other's.
+// TestCredential_OfAnotherRole starts watcher and syncer with the credential of the other.
 func TestCredential_OfAnotherRole(t *testing.T) {
 	t.Parallel()
 	env := newEnvironment(t, "security-swapped")
-	for p, words := range map[*procs.Process]string{
+	for p, inbox := range map[*procs.Process]string{
 		env.Start(env.WatcherSpec("watcher", env.clientEnv(env.NATSURL, "syncer"))): "_INBOX_watcher.",
 		env.Start(env.SyncerSpec("syncer", env.clientEnv(env.NATSURL, "watcher"))):  "_INBOX_syncer.",
 	} {
-		env.AwaitLog(p, "nats server refused something", map[string]string{"error": words})
+		env.AwaitLog(p, "nats server refused something", map[string]string{"error": inbox})
 		env.AwaitNotReady(p, "the server does not let this user")
 	}
 }
 
-// TestPasswords_Rotate changes the watcher's password on the server first. The watcher tries again until its own is
-// right again.
+// TestPasswords_Rotate changes the watcher's password on the server first. The watcher retries until its own password is
+// accepted again.
 func TestPasswords_Rotate(t *testing.T) {
 	t.Parallel()
 	env := newEnvironment(t, "security-rotation")
@@ -69,10 +70,10 @@ func TestPasswords_Rotate(t *testing.T) {
 	for _, p := range []*procs.Process{watcher, standby} {
 		env.AwaitNotReady(p, "does not accept the credential")
 	}
-	env.Eventually(testenv.Timeout, "the watcher goes on trying", func() error {
+	env.Eventually(testenv.Timeout, "the watcher retries", func() error {
 		// The client library by itself would give up after the second.
 		if tries := strings.Count(env.NATS[0].Tail(1<<30), "authentication error"); tries < 4 {
-			return fmt.Errorf("it has tried %d times", tries)
+			return fmt.Errorf("%d attempts", tries)
 		}
 		return nil
 	})
@@ -84,7 +85,7 @@ func TestPasswords_Rotate(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestMutualTLS switches on what odasync.conf has as comments.
+// TestMutualTLS enables the lines that odasync.conf has as comments.
 func TestMutualTLS(t *testing.T) {
 	t.Parallel()
 	env := &environment{Env: testenv.NewWithoutNATS(t, shared, "security-mutual"), authority: newAuthority(t), namespace: "security-mutual"}
@@ -117,11 +118,11 @@ func TestMutualTLS(t *testing.T) {
 	expectText(t, out, "connect to nats", "NATS_TLS_* files")
 }
 
-func expectText(t *testing.T, out string, words ...string) {
+func expectText(t *testing.T, out string, parts ...string) {
 	t.Helper()
-	for _, word := range words {
-		if !strings.Contains(out, word) {
-			t.Errorf("does not say %q:\n%s", word, out)
+	for _, part := range parts {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q in:\n%s", part, out)
 		}
 	}
 }

@@ -13,15 +13,14 @@ import (
 	"odasync/test/testenv"
 )
 
-// environment is a lab whose NATS server knows the three roles.
+// environment is a test environment whose NATS server has the three roles.
 type environment struct {
 	*testenv.Env
 	*authority
 	namespace string
-	commands  int
 }
 
-// daemons starts a watcher and a syncer with settings and waits until both are ready.
+// daemons starts a watcher and a syncer with additional variables, and waits until both are ready.
 func (env *environment) daemons(settings map[string]string) (watcher, syncer *procs.Process) {
 	env.Helper()
 	watcher = env.Start(env.WatcherSpec("watcher", env.clientEnv(env.NATSURL, "watcher")).With(settings))
@@ -30,48 +29,41 @@ func (env *environment) daemons(settings map[string]string) (watcher, syncer *pr
 	return watcher, syncer
 }
 
-// ctl runs a command as a role, which ends with the exit code, and returns what it said.
-func (env *environment) ctl(role string, wantCode int, args ...string) string {
+// run runs a ctl command line with the credential of a role.
+func (env *environment) run(role, line string) (code int, out string) {
 	env.Helper()
-	code, out := env.run(role, args...)
-	if code != wantCode {
-		env.Fatalf("ctl %s as %s ends with %d, want %d:\n%s", strings.Join(args, " "), role, code, wantCode, out)
-	}
-	return out
+	defer func() { env.CTLEnv = env.ctlEnv("ctl") }()
+	env.CTLEnv = env.ctlEnv(role)
+	out, code = env.CTL(strings.Fields(line)...)
+	return code, out
 }
 
-func (env *environment) run(role string, args ...string) (code int, out string) {
-	env.Helper()
-	env.commands++
-	p := env.Start(procs.Spec{Name: fmt.Sprintf("ctl-%d", env.commands), Program: "ctl", Args: args, Env: map[string]string{
-		"KUBECONFIG": env.Cluster.Kubeconfig, "KUBERNETES_NAMESPACE": env.namespace, "LEASE_NAMESPACE": env.namespace,
-		"CLUSTER_NAME": env.Mapping.Cluster, "COMPONENT_REGISTRY_URL": env.Registry.URL(), "XDG_STATE_HOME": env.dir,
-	}}.With(env.clientEnv(env.NATSURL, role)))
-	code, err := p.Wait(env.Within(testenv.Timeout))
-	env.Must(err)
-	return code, p.Tail(1000)
+func (env *environment) ctlEnv(role string) map[string]string {
+	variables := env.clientEnv(env.NATSURL, role)
+	variables["LEASE_NAMESPACE"] = env.namespace
+	return variables
 }
 
-// awaitDeadLetters waits until there are so many dead letters.
+// awaitDeadLetters waits for the number of dead letters.
 func (env *environment) awaitDeadLetters(count int) {
 	env.Helper()
 	env.Eventually(testenv.Timeout, "dead letters", func() error {
-		if have := len(strings.Fields(env.ctl("ctl", 0, "dlq", "list", "-o", "name"))); have != count {
-			return fmt.Errorf("there are %d, want %d", have, count)
+		if have := len(strings.Fields(env.MustCTL(0, "dlq list -o name"))); have != count {
+			return fmt.Errorf("%d dead letters, want %d", have, count)
 		}
 		return nil
 	})
 }
 
-// TestRoles_FullOperation runs the real programs on the server of deploy/nats/odasync.conf, from nothing to the last of
-// ctl's commands. The server refuses nothing, and every line of the permissions is needed for something.
+// TestRoles_FullOperation runs the real programs, with all of ctl's commands, on a server with deploy/nats/odasync.conf. The
+// server refuses nothing, and every line of the permissions is used.
 func TestRoles_FullOperation(t *testing.T) {
 	allowed := rulesOf(t, "allow")
 	const namespace = "security-work"
 	env := newEnvironment(t, namespace)
 	watcher, fed := env.daemons(nil)
 
-	// Changes and deletions come through, and a Component that the registry refuses becomes a dead letter.
+	// Changes and deletions are applied, and a Component that the registry rejects becomes a dead letter.
 	var parts []*unstructured.Unstructured
 	for n := range 14 {
 		parts = append(parts, testenv.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first"))
@@ -103,38 +95,38 @@ func TestRoles_FullOperation(t *testing.T) {
 		}
 	}
 	want := []string{
-		// A reading of dead letters or of the sync state that is lost begins anew and removes the lost one; none takes long
-		// enough for a test.
+		// Only a lost consumer of dead letters or of the sync state is deleted and replaced; reading is too short for that in a
+		// test.
 		"ctl publish $JS.API.CONSUMER.DELETE.KV_ODA_SYNC_STATE.*",
 		"ctl publish $JS.API.CONSUMER.DELETE.ODA_DEAD_LETTERS.*",
-		// A replay that meets a component of a syncer that died looks for that syncer's session.
+		// Only a replay that finds a component of a killed syncer reads that syncer's session.
 		"ctl publish $JS.API.STREAM.MSG.GET.KV_ODA_CLAIMS",
 		"syncer publish $JS.API.CONSUMER.DELETE.KV_ODA_SYNC_STATE.*",
 	}
 	if diff := cmp.Diff(want, unused(allowed, did)); diff != "" {
-		t.Errorf("what is allowed and nothing needs (-want +got):\n%s", diff)
+		t.Errorf("permissions that are never used (-want +got):\n%s", diff)
 	}
 }
 
-// everyCommand runs those of ctl that use NATS.
+// everyCommand runs every ctl command that uses NATS.
 func (env *environment) everyCommand() {
 	env.Helper()
-	env.ctl("ctl", 0, "test")
-	env.ctl("ctl", 0, "list")
-	env.ctl("ctl", 0, "events", "part-13")
-	env.ctl("ctl", 1, "status")
-	env.ctl("ctl", 1, "diff")
-	env.ctl("ctl", 0, "sync", "part-01")
-	env.ctl("ctl", 0, "reconcile")
-	env.ctl("ctl", 1, "dlq", "retry", "--all")
+	env.MustCTL(0, "test")
+	env.MustCTL(0, "list")
+	env.MustCTL(0, "events part-13")
+	env.MustCTL(1, "status")
+	env.MustCTL(1, "diff")
+	env.MustCTL(0, "sync part-01")
+	env.MustCTL(0, "reconcile")
+	env.MustCTL(1, "dlq retry --all")
 	env.awaitDeadLetters(1)
-	env.ctl("ctl", 1, "replay", "--all")
+	env.MustCTL(1, "replay --all")
 	env.awaitDeadLetters(1)
-	env.ctl("ctl", 0, "dlq", "drop", "--all")
-	env.ctl("ctl", 1, "replay", "--all") // its dead letter is ctl's
+	env.MustCTL(0, "dlq drop --all")
+	env.MustCTL(1, "replay --all") // its dead letter is ctl's
 	env.awaitDeadLetters(1)
-	env.ctl("ctl", 1, "replay", "--all", "--every-event", "--to", testenv.NewRegistry(env).URL())
-	env.ctl("ctl", 0, "replay", "--since", "1h", "part-01")
+	env.MustCTL(1, "replay --all --every-event --to "+testenv.NewRegistry(env).URL())
+	env.MustCTL(0, "replay --since 1h part-01")
 
 	follow := env.Start(procs.Spec{Name: "follow", Program: "ctl", Args: []string{"events", "--follow", "--since", "1h"},
 		Env: map[string]string{"CLUSTER_NAME": env.Mapping.Cluster}}.With(env.clientEnv(env.NATSURL, "ctl")))
@@ -146,25 +138,25 @@ func (env *environment) everyCommand() {
 	env.Must(follow.Stop())
 }
 
-var refusal = regexp.MustCompile(`--approve (\S+)`)
+var approval = regexp.MustCompile(`--approve (\S+)`)
 
-// approvePendingDeletion has Components vanish while no watcher looks, and approves their deletion.
+// approvePendingDeletion deletes Components while no watcher runs, and approves their deletion.
 func (env *environment) approvePendingDeletion(watcher *procs.Process, gone []*unstructured.Unstructured) {
 	env.Helper()
 	env.Must(watcher.Stop())
 	env.Delete(gone...)
 	watcher = env.Start(watcher.Spec)
 	id := ""
-	env.Eventually(testenv.Timeout, "the watcher holds back the deletions", func() error {
-		_, out := env.run("ctl", "status")
-		found := refusal.FindStringSubmatch(out)
+	env.Eventually(testenv.Timeout, "deletions pending approval", func() error {
+		out, _ := env.CTL("status")
+		found := approval.FindStringSubmatch(out)
 		if found == nil {
-			return fmt.Errorf("ctl status names no refusal:\n%s", out)
+			return fmt.Errorf("no approval in ctl status:\n%s", out)
 		}
 		id = strings.Trim(found[1], ".,:`'\"")
 		return nil
 	})
-	env.ctl("ctl", 0, "reconcile", "--approve", id)
+	env.MustCTL(0, "reconcile --approve "+id)
 	env.AwaitInSync(testenv.Timeout)
 	env.Must(watcher.Stop())
 }

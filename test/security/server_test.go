@@ -25,10 +25,10 @@ import (
 // roles are the users of deploy/nats/accounts.conf.
 var roles = []string{"watcher", "syncer", "ctl"}
 
-// password is a role's in these tests.
+// password is the password of a role.
 func password(role string) string { return "pass-of-" + role }
 
-// authority is a certificate authority of a test, with the files that a server and its clients need.
+// authority is a certificate authority, with the files for a server and its clients.
 type authority struct {
 	t    testing.TB
 	dir  string
@@ -81,7 +81,7 @@ func (a *authority) client(name string) {
 
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
-// serverEnv is the server's environment: what deploy/nats/odasync.conf and accounts.conf leave open.
+// serverEnv are the variables of deploy/nats/odasync.conf and accounts.conf.
 func (a *authority) serverEnv(data string) map[string]string {
 	env := map[string]string{"ODASYNC_NATS_DATA": data, "ODASYNC_NATS_CERT": a.file("server.crt"), "ODASYNC_NATS_KEY": a.file("server.key"),
 		"ODASYNC_NATS_CLIENT_CA": a.file("ca.crt")}
@@ -91,21 +91,21 @@ func (a *authority) serverEnv(data string) map[string]string {
 	return env
 }
 
-// clientEnv is what a role's process is configured with.
+// clientEnv are the variables of a role's process.
 func (a *authority) clientEnv(url, role string) map[string]string {
 	file := a.file(role + ".password")
 	must(a.t, os.WriteFile(file, []byte(password(role)+"\n"), 0o600))
 	return map[string]string{"NATS_URL": url, "NATS_USER": role, "NATS_PASSWORD_FILE": file, "NATS_TLS_CA": a.file("ca.crt")}
 }
 
-// clientConfig is the same for a connection within the test.
+// clientConfig is the same for a connection of the test itself.
 func (a *authority) clientConfig(url, role string) stream.Config {
 	return stream.Config{
 		URL: url, User: role, Password: config.Secret(password(role)), TLSCA: a.file("ca.crt"), Replicas: 1, History: 32,
 	}
 }
 
-// configFile is the configuration that people start from.
+// configFile is the configuration in deploy/.
 func configFile(t testing.TB) string {
 	t.Helper()
 	root, err := procs.Root()
@@ -113,7 +113,7 @@ func configFile(t testing.TB) string {
 	return filepath.Join(root, "deploy", "nats", "odasync.conf")
 }
 
-// start runs a nats-server with the configuration, and writes down every message of every connection.
+// start runs a nats-server with the configuration, which logs every message of every connection.
 func (a *authority) start(env *testenv.Env, more ...string) {
 	env.Helper()
 	port, err := procs.FreePort()

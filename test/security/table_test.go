@@ -16,7 +16,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// line is one of the tables in docs/nats-security.md.
+// line is a line of the tables in docs/nats-security.md.
 type line struct {
 	rule
 	allowed bool
@@ -46,24 +46,24 @@ func lines(t *testing.T) []line {
 	return all
 }
 
-// TestPermissionTables_Complete looks for each line of accounts.conf in the tables, and for roles without refusals.
+// TestPermissionTables_Complete compares the tables with accounts.conf, in both directions.
 func TestPermissionTables_Complete(t *testing.T) {
 	all := lines(t)
 	for kind, allowed := range map[string]bool{"allow": true, "deny": false} {
 		for _, r := range rulesOf(t, kind) {
 			if !slices.Contains(all, line{r, allowed}) {
-				t.Errorf("docs/nats-security.md lacks what accounts.conf has under %s: %s", kind, r)
+				t.Errorf("docs/nats-security.md has no line for %s in accounts.conf: %s", kind, r)
 			}
 		}
 	}
 	for _, l := range all {
 		if l.allowed && !slices.Contains(rulesOf(t, "allow"), l.rule) {
-			t.Errorf("accounts.conf lacks what docs/nats-security.md has as allowed: %s", l)
+			t.Errorf("accounts.conf does not allow a line of docs/nats-security.md: %s", l)
 		}
 	}
 }
 
-// TestPermissionTables tries every line on a real server with the configuration that people start from.
+// TestPermissionTables tries every line on a real server with the configuration in deploy/.
 func TestPermissionTables(t *testing.T) {
 	a := newAuthority(t)
 	a.server()
@@ -92,7 +92,7 @@ func TestPermissionTables(t *testing.T) {
 		})
 	}
 	for name, options := range map[string][]nats.Option{
-		"nobody":           nil,
+		"no user":          nil,
 		"a wrong password": {nats.UserInfo("watcher", password("syncer"))},
 		"an unknown user":  {nats.UserInfo("admin", password("watcher"))},
 	} {
@@ -117,7 +117,7 @@ func TestPermissionTables(t *testing.T) {
 	})
 }
 
-// try uses the subject as the role and returns what the server says. To publish, wildcards are filled in.
+// try publishes to the subject, with wildcards replaced, or subscribes to it as the role, and returns the server's error.
 func try(t *testing.T, a *authority, url string, r rule) error {
 	t.Helper()
 	nc, err := nats.Connect(url, nats.UserInfo(r.role, password(r.role)), nats.RootCAs(a.file("ca.crt")),
@@ -130,6 +130,6 @@ func try(t *testing.T, a *authority, url string, r rule) error {
 		_, err := nc.SubscribeSync(r.subject)
 		must(t, err)
 	}
-	must(t, nc.Flush()) // the server's refusal comes before its answer
+	must(t, nc.Flush()) // the error precedes the response
 	return nc.LastError()
 }

@@ -15,7 +15,7 @@ func (env *Env) CTL(arguments ...string) (printed string, code int) {
 		"KUBECONFIG": env.Cluster.Kubeconfig, "KUBERNETES_NAMESPACE": strings.Join(env.Namespaces, ","),
 		"NATS_URL": env.NATSURL, "CLUSTER_NAME": env.Mapping.Cluster, "COMPONENT_REGISTRY_URL": env.Registry.URL(),
 	}}
-	p := env.Start(spec)
+	p := env.Start(spec.With(env.CTLEnv))
 	code, err := p.Wait(env.Within(2 * Timeout))
 	env.Must(err)
 	return p.Tail(10_000), code

@@ -30,6 +30,7 @@ type Env struct {
 	NATSURL    string
 	Registry   *Registry
 	Mapping    Mapping
+	CTLEnv     map[string]string // additional variables of ctl commands
 
 	commands int // of ctl so far
 }
