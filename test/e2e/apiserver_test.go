@@ -7,8 +7,8 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestAPIServer_Restarts restarts the API server under a running pipeline, with its history and without. No test that
-// uses the cluster may run beside it.
+// TestAPIServer_Restarts restarts the API server under a running pipeline, with its history and without. No other
+// test may use the cluster meanwhile.
 func TestAPIServer_Restarts(t *testing.T) {
 	env := newEnv(t, "e2e-apiserver")
 	watcher, syncer := env.StartPair()
@@ -20,6 +20,6 @@ func TestAPIServer_Restarts(t *testing.T) {
 		env.Delete(testenv.Component("e2e-apiserver", "item-"+strconv.Itoa(19-round), ""))
 		took := env.AwaitInSync(2 * testenv.Timeout)
 		env.AwaitReady(watcher, syncer)
-		t.Logf("right %.1f s after restart %d of the API server", took.Seconds(), round+1)
+		t.Logf("in sync %.1f s after restart %d of the API server", took.Seconds(), round+1)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// componentNames are the registry's components.
+// componentNames are the names of the registry's components.
 func (env *environment) componentNames() string {
 	var names []string
 	for _, c := range env.Registry.Snapshot().Components {
@@ -19,7 +19,7 @@ func (env *environment) componentNames() string {
 	return strings.Join(names, " ")
 }
 
-// awaitComponents waits until the registry has exactly these components, in alphabetical order.
+// awaitComponents waits until the registry has exactly these components, given in alphabetical order.
 func (env *environment) awaitComponents(names ...string) {
 	env.Helper()
 	env.Eventually(testenv.Timeout, "components in the registry", func() error {
@@ -30,7 +30,7 @@ func (env *environment) awaitComponents(names ...string) {
 	})
 }
 
-// TestMalformedComponent has one Component among others that cannot be read.
+// TestMalformedComponent writes a malformed Component among others.
 func TestMalformedComponent(t *testing.T) {
 	t.Parallel()
 	const namespace = "e2e-malformed"
@@ -49,18 +49,18 @@ func TestMalformedComponent(t *testing.T) {
 		t.Errorf("malformed counted %v times, want once", count)
 	}
 
-	// A Component that could be read before keeps its last readable state, and is not taken for deleted.
-	spoiled := testenv.Component(namespace, "good-2", "2", "first")
-	env.Must(unstructured.SetNestedField(spoiled.Object, []any{map[string]any{"path": "/nameless"}}, "spec", "coreFunction", "exposedAPIs"))
-	env.Apply(spoiled)
+	// A Component that becomes malformed keeps its last valid state, and is not deleted.
+	malformed := testenv.Component(namespace, "good-2", "2", "first")
+	env.Must(unstructured.SetNestedField(malformed.Object, []any{map[string]any{"path": "/nameless"}}, "spec", "coreFunction", "exposedAPIs"))
+	env.Apply(malformed)
 	env.AwaitLog(watcher, "component cannot be read", map[string]string{
 		"component": "good-2", "field": "spec.coreFunction.exposedAPIs[0].name", "error": "is missing",
 	})
 	env.Apply(testenv.Component(namespace, "good-1", "2", "first"))
-	env.Eventually(testenv.Timeout, "the others go on", func() error {
+	env.Eventually(testenv.Timeout, "the others are applied", func() error {
 		for _, c := range env.Registry.Snapshot().Components {
 			if want := map[string]string{"good-1": "2", "good-2": "1"}[c.Name]; c.Labels["component-version"] != want {
-				return fmt.Errorf("%s shows version %q, want %q", c.Name, c.Labels["component-version"], want)
+				return fmt.Errorf("%s has version %q, want %q", c.Name, c.Labels["component-version"], want)
 			}
 		}
 		return nil
@@ -70,8 +70,8 @@ func TestMalformedComponent(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestRejectedComponent has Components that the registry refuses for good: each fails with the registry's words, and its
-// next version may succeed.
+// TestRejectedComponent writes Components that the registry rejects: each fails with the registry's detail, and its next
+// version may succeed.
 func TestRejectedComponent(t *testing.T) {
 	t.Parallel()
 	const namespace = "e2e-rejected"
@@ -85,20 +85,20 @@ func TestRejectedComponent(t *testing.T) {
 	}}, "status", "coreAPIs"))
 	env.Apply(testenv.Component(namespace, "good-1", "1", "first"), long, address, testenv.Component(namespace, "good-2", "1", "first"))
 
-	for name, words := range map[string]string{
+	for name, detail := range map[string]string{
 		long.GetName(): "at most 100 characters",
 		"address":      "at most 500 characters",
 	} {
 		env.AwaitLog(syncer, testenv.AnyMessage, map[string]string{
-			"level": "error", "namespace": namespace, "component": name, "error": words,
+			"level": "error", "namespace": namespace, "component": name, "error": detail,
 		})
 	}
 	if failed := env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 2 {
 		t.Errorf("%v failed, want 2", failed)
 	}
-	// The component whose API has no valid address is there without that API.
+	// The component whose API has no valid address is registered without that API.
 	env.awaitComponents("address", "good-1", "good-2")
-	env.AwaitReady(watcher, syncer) // one component's failure is not the registry's
+	env.AwaitReady(watcher, syncer) // one component does not affect readiness
 
 	env.Delete(long)
 	env.Apply(testenv.Component(namespace, "address", "2", "first"), testenv.Component(namespace, "good-2", "2", "second"))
@@ -106,7 +106,7 @@ func TestRejectedComponent(t *testing.T) {
 	env.AwaitAllAcked(testenv.Timeout)
 }
 
-// TestNameConflict_AcrossNamespaces never overwrites the first with the second; naming entries by namespace has room for both.
+// TestNameConflict_AcrossNamespaces never overwrites the first component with the second; names with namespaces allow both.
 func TestNameConflict_AcrossNamespaces(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-twins-a", "e2e-twins-b")
@@ -118,19 +118,19 @@ func TestNameConflict_AcrossNamespaces(t *testing.T) {
 
 	second := testenv.Component("e2e-twins-b", "twin", "2", "second")
 	env.Apply(second)
-	refusal := env.AwaitLog(syncer, testenv.AnyMessage, map[string]string{
+	failure := env.AwaitLog(syncer, testenv.AnyMessage, map[string]string{
 		"level": "error", "namespace": "e2e-twins-b", "component": "twin",
 		"error": `is taken by the component of namespace "e2e-twins-a"`,
 	})
-	if text := refusal.Text("error"); !strings.Contains(text, "COMPONENT_NAME_FORMAT=namespace.name") {
-		t.Errorf("the refusal does not name the remedy: %s", text)
+	if text := failure.Text("error"); !strings.Contains(text, "COMPONENT_NAME_FORMAT=namespace.name") {
+		t.Errorf("the error does not name the remedy: %s", text)
 	}
 	env.AwaitAllAcked(testenv.Timeout)
 	env.Must(env.CheckInSync(kept))
 
-	// The loser's deletion takes nothing from the winner.
+	// Deleting the second does not affect the first.
 	env.Delete(second)
-	env.Eventually(testenv.Timeout, "the deletion handled", func() error {
+	env.Eventually(testenv.Timeout, "the deletion is handled", func() error {
 		if done := env.Metric(syncer, `odasync_events_handled_total{outcome="deleted"}`); done != 1 {
 			return fmt.Errorf("%v deletions", done)
 		}

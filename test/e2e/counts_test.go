@@ -15,8 +15,8 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestRegistry_RequestCounts counts what 1000 Components cost the registry: at the first sync, and when all of them change in a
-// way that no registry shows.
+// TestRegistry_RequestCounts counts the requests for 1000 Components at the first sync, and after changes that are not visible in a
+// registry.
 func TestRegistry_RequestCounts(t *testing.T) {
 	const (
 		count    = 1000
@@ -59,7 +59,7 @@ func TestRegistry_RequestCounts(t *testing.T) {
 		_, err := shared.Components("e2e-counts").Patch(t.Context(), objects[i].GetName(), types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 		return err
 	})
-	env.Eventually(time.Minute, "every annotation suppressed", func() error {
+	env.Eventually(time.Minute, "every annotation is suppressed", func() error {
 		if seen := env.Metric(watcher, "odasync_events_suppressed_total") - before; seen < count {
 			return fmt.Errorf("%.0f of %d", seen, count)
 		}

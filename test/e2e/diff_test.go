@@ -8,18 +8,8 @@ import (
 	"odasync/test/testenv"
 )
 
-// said fails unless each of the words is in the text.
-func (env *environment) said(text string, words ...string) {
-	env.Helper()
-	for _, word := range words {
-		if !strings.Contains(strings.Join(strings.Fields(text), " "), word) {
-			env.Errorf("no %q in:\n%s", word, text)
-		}
-	}
-}
-
-// TestDiff_NamesWhatLags compares cluster, stream and registry while all run, then without the syncer, then without
-// the watcher.
+// TestDiff_NamesWhatLags compares cluster, stream and registry with all programs running, then without the syncer, then without the
+// watcher.
 func TestDiff_NamesWhatLags(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-diff", "e2e-diff-too")
@@ -28,13 +18,13 @@ func TestDiff_NamesWhatLags(t *testing.T) {
 	watcher, syncer := env.StartPair()
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitAllAcked(testenv.Timeout)
-	env.said(env.MustCTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
-	env.said(env.MustCTL(0, "diff second.too"), ": 1, differing: 0")
+	env.expectText(env.MustCTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
+	env.expectText(env.MustCTL(0, "diff second.too"), ": 1, differing: 0")
 
 	env.Must(syncer.Stop())
 	env.Apply(testenv.Component("e2e-diff", "first", "2", "orders", "offers"))
 	js := env.JetStream()
-	env.Eventually(testenv.Timeout, "the watcher publishes the change", func() error {
+	env.Eventually(testenv.Timeout, "the change is published", func() error {
 		log, err := js.Stream(env.Context(), "ODA_COMPONENTS")
 		if err != nil {
 			return err
@@ -45,12 +35,12 @@ func TestDiff_NamesWhatLags(t *testing.T) {
 		}
 		return err
 	})
-	env.said(env.MustCTL(1, "diff"), "differing: 1",
+	env.expectText(env.MustCTL(1, "diff"), "differing: 1",
 		"e2e-diff first stream/registry label component-version 2 <> 1",
 		"e2e-diff first stream/registry api offers missing in registry")
-	env.said(env.MustCTL(0, "events first"), "first known", "version 1 -> 2, +api offers")
+	env.expectText(env.MustCTL(0, "events first"), "first known", "version 1 -> 2, +api offers")
 
 	env.Must(watcher.Stop())
 	env.Delete(second)
-	env.said(env.MustCTL(1, "diff second.too -n e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
+	env.expectText(env.MustCTL(1, "diff second.too -n e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
 }

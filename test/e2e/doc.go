@@ -1,6 +1,5 @@
-// Package e2e holds the end-to-end tests: odasync's built programs as processes, a real Kubernetes API server (one
-// devcluster for the package), a nats-server a test, and the reference registry within the test's own process, so that
-// everything that was written to it can be looked at.
+// Package e2e holds the end-to-end tests: the built programs as processes, a real Kubernetes API server (one devcluster for the
+// package), a nats-server for each test, and the reference registry in the test's process, so that tests can inspect every write.
 //
-// What the tests work on comes from test/lab. They need `make build servers`.
+// The tests share the test environment of test/testenv. They need `make build servers`.
 package e2e

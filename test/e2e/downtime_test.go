@@ -10,8 +10,8 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestWatcherDowntime_BothStopped changes the cluster while nobody watches it: within 5 s of the watchers' start the registry
-// must be right, deletions included.
+// TestWatcherDowntime_BothStopped changes the cluster while no watcher runs: the registry must be in sync within 5 s of the
+// watchers' start, including deletions.
 func TestWatcherDowntime_BothStopped(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-downtime")
@@ -25,7 +25,7 @@ func TestWatcherDowntime_BothStopped(t *testing.T) {
 		comes = append(comes, testenv.Component("e2e-downtime", fmt.Sprintf("comes-%d", i), "1", "first"))
 	}
 	env.Apply(append(stays, goes...)...)
-	for i := range 20 { // so that those that go are no reason to ask somebody
+	for i := range 20 { // so that the deletions stay below the prune limit
 		env.Apply(testenv.Component("e2e-downtime", fmt.Sprintf("bystander-%d", i), "1", "first"))
 	}
 	env.AwaitInSync(testenv.Timeout)
@@ -37,7 +37,7 @@ func TestWatcherDowntime_BothStopped(t *testing.T) {
 	}
 	env.Apply(append(stays, comes...)...)
 	env.Delete(goes...)
-	// One that was deleted is there again, as somebody else; nobody saw the deletion.
+	// One is deleted and created again, as another object.
 	env.Delete(stays[0])
 	env.Apply(stays[0])
 
@@ -46,13 +46,13 @@ func TestWatcherDowntime_BothStopped(t *testing.T) {
 	env.Start(env.WatcherSpec("watcher-2", nil))
 	env.AwaitInSync(testenv.Timeout)
 	took := time.Since(began)
-	t.Logf("right %.1f s after the start of the watchers", took.Seconds())
+	t.Logf("in sync %.1f s after the start of the watchers", took.Seconds())
 	if took > 5*time.Second {
-		t.Errorf("right only after %s, want at most 5s", took)
+		t.Errorf("in sync only after %s, want at most 5s", took)
 	}
 }
 
-// TestWatcherDowntime_Crash is the same after a loss of power: the lease and the claim of the dead leader have to run out.
+// TestWatcherDowntime_Crash is the same after a crash: the lease and the claim of the killed leader must expire.
 func TestWatcherDowntime_Crash(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-crash")
@@ -68,5 +68,5 @@ func TestWatcherDowntime_Crash(t *testing.T) {
 	began := time.Now()
 	env.Start(watcher.Spec)
 	env.AwaitInSync(testenv.Timeout)
-	t.Logf("right %.1f s after the start of the watcher", time.Since(began).Seconds())
+	t.Logf("in sync %.1f s after the start of the watcher", time.Since(began).Seconds())
 }

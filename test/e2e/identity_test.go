@@ -11,7 +11,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestWatcher_RefusesDuplicateClusterName has watchers whose leases know nothing of each other, as those of two clusters do.
+// TestWatcher_RefusesDuplicateClusterName starts two watchers with independent leases and one cluster name, as in two clusters.
 func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]map[string]string{
@@ -28,18 +28,18 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 
 			two := env.Start(env.WatcherSpec("watcher-2", second))
 			env.AwaitNotReady(two, "not kubernetes: ")
-			said := env.AwaitLog(two, "cannot publish yet", map[string]string{
+			entry := env.AwaitLog(two, "cannot publish yet", map[string]string{
 				"error": `cluster name "lab" is published by watcher`,
 			})
-			if !strings.Contains(said.Text("error"), "give this one its own CLUSTER_NAME") {
-				t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
+			if !strings.Contains(entry.Text("error"), "give this one its own CLUSTER_NAME") {
+				t.Errorf("the error does not name the remedy: %s", entry.Text("error"))
 			}
 			if published := env.Metric(two, `odasync_events_published_total{type="upserted"}`); published != 0 {
 				t.Errorf("the second watcher published %v events", published)
 			}
 			env.AwaitReady(one)
 
-			// When the first is gone for good, the name is free.
+			// Once the first has stopped, the name is free.
 			env.Must(one.Stop())
 			env.Apply(testenv.Component(namespace, "shown", "2", "first"))
 			env.AwaitReady(two)
@@ -48,7 +48,7 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 	}
 }
 
-// TestSyncer_RefusesSecondRegistryForTarget refuses a syncer that would mix up two registries.
+// TestSyncer_RefusesSecondRegistryForTarget starts a syncer with the target of another registry.
 func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 	t.Parallel()
 	const namespace = "e2e-one-target"
@@ -59,11 +59,11 @@ func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 
 	other := testenv.NewRegistry(t)
 	wrong := env.Start(env.SyncerSpec("syncer-2", map[string]string{"COMPONENT_REGISTRY_URL": other.URL()}))
-	said := env.AwaitLog(wrong, "syncer is not running", map[string]string{
+	entry := env.AwaitLog(wrong, "syncer is not running", map[string]string{
 		"error": "feeds the registry at " + env.Registry.URL() + ", not " + other.URL(),
 	})
-	if !strings.Contains(said.Text("error"), "give this syncer another SYNC_TARGET") {
-		t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
+	if !strings.Contains(entry.Text("error"), "give this syncer another SYNC_TARGET") {
+		t.Errorf("the error does not name the remedy: %s", entry.Text("error"))
 	}
 	env.AwaitNotReady(wrong, "not registry: ")
 	if calls := other.Calls(); calls != 0 {
@@ -78,7 +78,7 @@ func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestStream_RefusesForeignStream finds another stream under our name, and goes on once it is gone.
+// TestStream_RefusesForeignStream finds a foreign stream under odasync's name, and recovers once it is deleted.
 func TestStream_RefusesForeignStream(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -101,9 +101,9 @@ func TestStream_RefusesForeignStream(t *testing.T) {
 			env.Apply(testenv.Component(namespace, "shown", "1", "first"))
 			watcher, syncer := env.Start(env.WatcherSpec("watcher", nil)), env.Start(env.SyncerSpec("syncer", nil))
 			for p, message := range map[*procs.Process]string{watcher: "cannot publish yet", syncer: "syncer is not running"} {
-				said := env.AwaitLog(p, message, map[string]string{"error": test.says})
-				if !strings.Contains(said.Text("error"), "nats stream rm ODA_COMPONENTS") {
-					t.Errorf("the refusal does not name the remedy: %s", said.Text("error"))
+				entry := env.AwaitLog(p, message, map[string]string{"error": test.says})
+				if !strings.Contains(entry.Text("error"), "nats stream rm ODA_COMPONENTS") {
+					t.Errorf("the error does not name the remedy: %s", entry.Text("error"))
 				}
 				env.AwaitNotReady(p, "not ")
 			}

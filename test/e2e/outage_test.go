@@ -9,7 +9,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestNATS_Restart restarts NATS in good order and after a crash.
+// TestNATS_Restart restarts NATS after a graceful stop and after a crash.
 func TestNATS_Restart(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-nats-restart")
@@ -30,7 +30,7 @@ func TestNATS_Restart(t *testing.T) {
 	env.AwaitReady(watcher, syncer)
 }
 
-// TestNATS_Outage takes NATS away for 30 s, longer than every claim and acknowledgement wait.
+// TestNATS_Outage stops NATS for 30 s, longer than every claim and ack wait.
 func TestNATS_Outage(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-nats-away")
@@ -44,16 +44,16 @@ func TestNATS_Outage(t *testing.T) {
 	env.AwaitNotReady(syncer, "nats: not connected")
 	for round := 2; time.Since(gone) < 30*time.Second; round++ {
 		env.change("e2e-nats-away", strconv.Itoa(round), 10)
-		env.Must(procs.Pause(t.Context(), 2*time.Second)) // the outage's length is the point
+		env.Must(procs.Pause(t.Context(), 2*time.Second)) // the length of the outage matters
 	}
 	env.Delete(testenv.Component("e2e-nats-away", "item-19", ""))
 	env.RestartNATS()
 	took := env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(watcher, syncer)
-	t.Logf("right %.1f s after NATS came back", took.Seconds())
+	t.Logf("in sync %.1f s after NATS came back", took.Seconds())
 }
 
-// TestRegistry_Outage takes the registry away for a while.
+// TestRegistry_Outage stops the registry for a while.
 func TestRegistry_Outage(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-registry-away")
@@ -68,5 +68,5 @@ func TestRegistry_Outage(t *testing.T) {
 	env.Registry.Start()
 	took := env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(syncer)
-	t.Logf("right %.1f s after the registry came back", took.Seconds())
+	t.Logf("in sync %.1f s after the registry came back", took.Seconds())
 }

@@ -14,13 +14,13 @@ import (
 	"odasync/test/testenv"
 )
 
-// awaitPendingApproval waits until ctl status shows a deletion of that many components, and returns the id that approves it.
+// awaitPendingApproval waits until ctl status reports a pending deletion of that many components, and returns the id for its approval.
 func (env *environment) awaitPendingApproval(gone, of int) (id string) {
 	env.Helper()
 	env.Eventually(testenv.Timeout, fmt.Sprintf("%d of %d to be pending approval", gone, of), func() error {
 		printed, _ := env.CTL("status")
-		words := fmt.Sprintf("deletion pending approval: cluster %s: %d of %d components", env.Mapping.Cluster, gone, of)
-		if found := approval.FindStringSubmatch(printed); found != nil && strings.Contains(printed, words) {
+		pending := fmt.Sprintf("deletion pending approval: cluster %s: %d of %d components", env.Mapping.Cluster, gone, of)
+		if found := approval.FindStringSubmatch(printed); found != nil && strings.Contains(printed, pending) {
 			id = found[1]
 			return nil
 		}
@@ -29,7 +29,7 @@ func (env *environment) awaitPendingApproval(gone, of int) (id string) {
 	return id
 }
 
-// TestPruneLimit_EmptiedNamespacesAcrossRestarts empties twenty namespaces while the watcher is down, and restarts it again and again.
+// TestPruneLimit_EmptiedNamespacesAcrossRestarts empties twenty namespaces while the watcher is stopped, and restarts it eight times.
 func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 	t.Parallel()
 	const namespaces, each = 20, 5
@@ -59,7 +59,7 @@ func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 			t.Errorf("restart %d: the approval id is %s, and was %s", restart, now, id)
 		}
 		id = now
-		env.reconcile(0, "")
+		env.reconcile()
 		env.Must(env.CheckInSync(before))
 		if restart == 7 {
 			break
@@ -76,7 +76,7 @@ func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 	env.expectText(env.MustCTL(0, "status"), "no problems found")
 }
 
-// TestPruneLimit_LastComponents has three Components of three deleted while the watcher is down.
+// TestPruneLimit_LastComponents deletes three Components of three while the watcher is stopped.
 func TestPruneLimit_LastComponents(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-three")
@@ -89,14 +89,14 @@ func TestPruneLimit_LastComponents(t *testing.T) {
 	env.Delete(objects...)
 	env.Start(watcher.Spec)
 	id := env.awaitPendingApproval(3, 3)
-	env.reconcile(0, "")
+	env.reconcile()
 	env.Must(env.CheckInSync(before))
 	env.MustCTL(0, "reconcile --approve "+id)
 	env.AwaitInSync(testenv.Timeout)
-	env.MustCTL(1, "reconcile --approve "+id) // is used up
+	env.MustCTL(1, "reconcile --approve "+id) // is consumed
 }
 
-// TestPruneLimit_EmptiedFolder empties a folder of manifests while it is watched and while it is not.
+// TestPruneLimit_EmptiedFolder empties a folder of manifests, with and without a running watcher.
 func TestPruneLimit_EmptiedFolder(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-folder")
@@ -113,31 +113,31 @@ func TestPruneLimit_EmptiedFolder(t *testing.T) {
 	})
 	spec.Args = append(spec.Args, "--manifests", dir)
 	run := env.Start(spec)
-	shows := func(want int) {
+	expectCount := func(want int) {
 		t.Helper()
-		env.Eventually(testenv.Timeout, fmt.Sprintf("the registry to show %d", want), func() error {
+		env.Eventually(testenv.Timeout, fmt.Sprintf("%d components in the registry", want), func() error {
 			if got := len(env.Registry.Snapshot().Components); got != want {
-				return fmt.Errorf("it shows %d", got)
+				return fmt.Errorf("it has %d", got)
 			}
 			return nil
 		})
 	}
-	shows(count)
+	expectCount(count)
 	env.AwaitReady(run)
 	env.AwaitAllAcked(testenv.Timeout)
 	began := time.Now()
 	env.Must(os.Remove(path(0)))
-	shows(count - 1)
+	expectCount(count - 1)
 	if took := time.Since(began); took > time.Second {
-		t.Errorf("one file of many is gone after %s, want at most a second", took)
+		t.Errorf("one deleted file of many took %s, want at most a second", took)
 	}
 
 	for i := 1; i < count; i++ { // a wrong branch
 		env.Must(os.Remove(path(i)))
 	}
 	id := env.awaitPendingApproval(count-1, count-1)
-	env.reconcile(0, "")
-	shows(count - 1)
+	env.reconcile()
+	expectCount(count - 1)
 	for range 2 {
 		env.Must(run.Stop())
 		run = env.Start(spec)
@@ -145,15 +145,15 @@ func TestPruneLimit_EmptiedFolder(t *testing.T) {
 		if again := env.awaitPendingApproval(count-1, count-1); again != id {
 			t.Errorf("after a restart the approval id is %s, and was %s", again, id)
 		}
-		env.reconcile(0, "")
-		shows(count - 1)
+		env.reconcile()
+		expectCount(count - 1)
 	}
 	env.MustCTL(0, "reconcile --approve "+id)
-	shows(0)
+	expectCount(0)
 }
 
-// TestNATSOutage_ReportedDeletions has everything deleted while NATS is away, and NATS come back only after the term has
-// ended: the API server has said that they are gone.
+// TestNATSOutage_ReportedDeletions deletes all Components during an outage of NATS that outlasts the leader's term: the API server has
+// reported the deletions, so they need no approval.
 func TestNATSOutage_ReportedDeletions(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-reported")
@@ -173,36 +173,13 @@ func TestNATSOutage_ReportedDeletions(t *testing.T) {
 	env.MustCTL(0, "status")
 }
 
-// TestForbiddenNamespace lets the watcher list only one of two namespaces: what the other holds stays, and the first goes
-// on, deletions and markers included.
+// TestForbiddenNamespace lets the watcher list only one of two namespaces: Components of the other stay, and the first is
+// synced, including deletions and snapshot markers.
 func TestForbiddenNamespace(t *testing.T) {
 	env := newEnv(t, "e2e-allowed", "e2e-forbidden")
-	account := []any{map[string]any{"kind": "ServiceAccount", "name": "odasync-watcher", "namespace": "canvas"}}
-	object := func(kind, namespace, name string, more map[string]any) *unstructured.Unstructured {
-		meta := map[string]any{"name": name}
-		if namespace != "" {
-			meta["namespace"] = namespace
-		}
-		all := map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": meta}
-		for key, value := range more {
-			all[key] = value
-		}
-		return &unstructured.Unstructured{Object: all}
-	}
-	grant := func(scope, namespace, name, group, resource string, verbs ...any) []*unstructured.Unstructured {
-		rule := map[string]any{"apiGroups": []any{group}, "resources": []any{resource}, "verbs": verbs}
-		return []*unstructured.Unstructured{
-			object(scope, namespace, name, map[string]any{"rules": []any{rule}}),
-			object(scope+"Binding", namespace, name, map[string]any{
-				"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": scope, "name": name},
-				"subjects": account,
-			}),
-		}
-	}
 	rules := grant("ClusterRole", "", "e2e-crd", "apiextensions.k8s.io", "customresourcedefinitions", "get")
-	rules = append(rules, grant("Role", "e2e-allowed", "e2e-lease", "coordination.k8s.io", "leases", "get", "create", "update")...)
-	rules = append(rules, grant("Role", "e2e-allowed", "e2e-components", "oda.tmforum.org", "components", "get", "list", "watch")...)
-	both := grant("Role", "e2e-forbidden", "e2e-components", "oda.tmforum.org", "components", "get", "list", "watch")
+	rules = append(append(rules, grantLease("e2e-allowed")...), grantComponents("e2e-allowed")...)
+	both := grantComponents("e2e-forbidden")
 	env.Apply(append(rules, both...)...)
 	env.DeleteAfterwards(func() []*unstructured.Unstructured { return append(rules, both...) })
 
@@ -229,7 +206,7 @@ func TestForbiddenNamespace(t *testing.T) {
 		return env.CheckInSync(want)
 	})
 	env.MustCTL(0, "sync --all")
-	env.reconcile(0, "")
+	env.reconcile()
 	env.Must(env.CheckInSync(want))
 	env.Apply(both...)
 	env.AwaitReady(watcher)

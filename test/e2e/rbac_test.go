@@ -11,17 +11,17 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestWatcher_LeastPrivilege runs the watcher as the service account of deploy/rbac.yaml: first without any right, then with
-// exactly those. Others may not use the namespace components meanwhile.
+// TestWatcher_LeastPrivilege runs the watcher as its service account: first without permissions, then with exactly those of
+// deploy/rbac.yaml. No other test may use the namespace components meanwhile.
 func TestWatcher_LeastPrivilege(t *testing.T) {
 	env := newEnv(t, "components")
 	root, err := procs.Root()
 	env.Must(err)
 	rules, err := cluster.Manifest(filepath.Join(root, "deploy", "rbac.yaml"))
 	env.Must(err)
-	shown := testenv.Component("components", "least", "1", "first")
-	env.Apply(shown)
-	env.DeleteAfterwards(func() []*unstructured.Unstructured { return append(rules, shown) })
+	component := testenv.Component("components", "least", "1", "first")
+	env.Apply(component)
+	env.DeleteAfterwards(func() []*unstructured.Unstructured { return append(rules, component) })
 
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": shared.WatcherKubeconfig, "LEASE_NAMESPACE": "canvas"}))
 	for _, rule := range []string{
@@ -37,7 +37,7 @@ func TestWatcher_LeastPrivilege(t *testing.T) {
 	env.Start(env.SyncerSpec("syncer", nil))
 	env.Must(watcher.AwaitReady(env.Within(2 * testenv.Timeout)))
 	env.AwaitInSync(testenv.Timeout)
-	env.Must(watcher.Stop()) // the lease's release needs a right, too
+	env.Must(watcher.Stop()) // releasing the lease needs a permission, too
 	if released := watcher.Logged(testenv.Logs("lease released", nil)); len(released) != 1 {
 		t.Errorf("the lease was not released: %s", watcher.Tail(5))
 	}

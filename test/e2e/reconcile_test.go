@@ -8,53 +8,29 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"odasync/internal/refregistry"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
 
-// onDemand leaves out the full syncs and reconciles that come by themselves, after the first.
+// onDemand leaves only the first full sync and reconcile, and those by command.
 var onDemand = map[string]string{"SYNC_INTERVAL": "1h"}
 
-// components returns Components of a namespace with two APIs each.
-func components(namespace string, count int) []*unstructured.Unstructured {
-	objects := make([]*unstructured.Unstructured, count)
-	for i := range objects {
-		objects[i] = testenv.Component(namespace, fmt.Sprintf("item-%d", i), "1", "first", "second")
-	}
-	return objects
-}
-
-// applyAll is Apply with many requests at a time.
-func (env *environment) applyAll(objects []*unstructured.Unstructured) {
-	env.Helper()
-	var group errgroup.Group
-	group.SetLimit(16)
-	for _, object := range objects {
-		group.Go(func() error { return shared.Apply(env.Context(), object) })
-	}
-	env.Must(group.Wait())
-}
-
-// reconciliation is what ctl reconcile -o json prints, as far as tests look at it.
+// reconciliation is the part of ctl reconcile -o json that tests check.
 type reconciliation struct {
-	Desired, Entries, Missing, Different, Unsettled, Orphans, Repaired, Deleted, Unrepaired int
-	Refused                                                                                 *struct{ ID string }
+	Desired, Entries, Missing, Different, Unacknowledged, Orphans, Repaired, Deleted, Unrepaired int
 }
 
-// reconcile runs ctl reconcile, which must end with that exit code.
-func (env *environment) reconcile(want int, flags string) (r reconciliation) {
+// reconcile runs ctl reconcile, which must succeed.
+func (env *environment) reconcile() (r reconciliation) {
 	env.Helper()
-	printed := env.MustCTL(want, strings.TrimSpace("reconcile -o json "+flags))
+	printed := env.MustCTL(0, "reconcile -o json")
 	env.Must(json.NewDecoder(strings.NewReader(printed)).Decode(&r))
 	return r
 }
 
-// addForeignEntries puts entries into the registry that are not the lab's: another cluster's, another program's, a person's. It
-// returns a function that fails the test unless they are as they were.
+// addForeignEntries creates entries in the registry that belong to another cluster, to another program or to a person. It returns a
+// function that fails the test unless they are unchanged.
 func (env *environment) addForeignEntries(count int) (check func()) {
 	env.Helper()
 	labels := []int64{
@@ -87,28 +63,28 @@ func (env *environment) addForeignEntries(count int) (check func()) {
 	return func() {
 		env.Helper()
 		if after := read(); after != before {
-			env.Errorf("foreign entries were\n%s\nand are\n%s", before, after)
+			env.Errorf("foreign entries changed from\n%s\nto\n%s", before, after)
 		}
 	}
 }
 
-// withoutForeign leaves out of a content what foreign put there.
+// withoutForeign returns the content without foreign entries.
 func withoutForeign(c testenv.Content) testenv.Content {
-	var mine testenv.Content
+	var own testenv.Content
 	for _, one := range c.Components {
 		if !strings.HasPrefix(one.Name, "foreign-") {
-			mine.Components = append(mine.Components, one)
+			own.Components = append(own.Components, one)
 		}
 	}
 	for _, one := range c.APIs {
 		if !strings.HasPrefix(one.Component, "foreign-") {
-			mine.APIs = append(mine.APIs, one)
+			own.APIs = append(own.APIs, one)
 		}
 	}
-	return mine
+	return own
 }
 
-// awaitInSyncBesideForeign waits until the registry shows the cluster and foreign entries.
+// awaitInSyncBesideForeign waits until the registry has the cluster's and foreign entries.
 func (env *environment) awaitInSyncBesideForeign() {
 	env.Helper()
 	want := env.Mapping.Of(env.Objects())
@@ -117,8 +93,8 @@ func (env *environment) awaitInSyncBesideForeign() {
 	})
 }
 
-// TestReconcile_ThousandComponents shows what a cycle costs when nothing is wrong, that damage is mended with writes in proportion,
-// and that an empty registry is filled from the stream alone.
+// TestReconcile_ThousandComponents checks the cost of a cycle without drift, that repairs need writes in proportion to the drift, and that
+// an empty registry is filled from the stream alone.
 func TestReconcile_ThousandComponents(t *testing.T) {
 	const count = 1000
 	env := newEnv(t, "e2e-reconcile")
@@ -135,7 +111,7 @@ func TestReconcile_ThousandComponents(t *testing.T) {
 	first, firstCalls := time.Since(began), env.Registry.Calls()
 	env.awaitInSyncBesideForeign()
 
-	t.Run("in sync", func(t *testing.T) {
+	t.Run("when in sync", func(t *testing.T) {
 		env.TB = t
 		env.Registry.ResetRequests()
 		env.MustCTL(0, "sync --all -o name")
@@ -144,42 +120,42 @@ func TestReconcile_ThousandComponents(t *testing.T) {
 			t.Errorf("a full cycle of %d Components in sync sent %d requests, %d of them writes: want at most 10, and none: %v", count, calls, writes, env.Registry.Requests())
 		}
 	})
-	t.Run("damaged", func(t *testing.T) {
+	t.Run("when entries have drifted", func(t *testing.T) {
 		env.TB = t
-		const spoilt = 50
+		const drifted = 50
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
-		kinds := env.introduceDrift(rand.New(rand.NewPCG(seed, 0)), spoilt)
+		kinds := env.introduceDrift(rand.New(rand.NewPCG(seed, 0)), drifted)
 		env.Registry.ResetRequests()
-		r := env.reconcile(0, "")
+		r := env.reconcile()
 		env.awaitInSyncBesideForeign()
-		t.Logf("mended %v with %d reads and %d writes: %+v", kinds, env.Registry.Calls()-env.Registry.Writes(), env.Registry.Writes(), r)
-		if writes := env.Registry.Writes(); writes > 5*spoilt { // a whole entry with two APIs is 3
-			t.Errorf("%d damaged entries took %d writes: %v", spoilt, writes, env.Registry.Requests())
+		t.Logf("repaired %v with %d reads and %d writes: %+v", kinds, env.Registry.Calls()-env.Registry.Writes(), env.Registry.Writes(), r)
+		if writes := env.Registry.Writes(); writes > 5*drifted { // a whole entry with two APIs is 3
+			t.Errorf("%d drifted entries took %d writes: %v", drifted, writes, env.Registry.Requests())
 		}
-		if calls := env.Registry.Calls(); calls > 12*spoilt {
-			t.Errorf("%d damaged entries took %d requests: %v", spoilt, calls, env.Registry.Requests())
+		if calls := env.Registry.Calls(); calls > 12*drifted {
+			t.Errorf("%d drifted entries took %d requests: %v", drifted, calls, env.Registry.Requests())
 		}
 		check()
 		env.Registry.ResetRequests()
-		if again := env.reconcile(0, ""); again.Missing+again.Different+again.Unsettled+again.Orphans != 0 || env.Registry.Writes() != 0 {
+		if again := env.reconcile(); again.Missing+again.Different+again.Unacknowledged+again.Orphans != 0 || env.Registry.Writes() != 0 {
 			t.Errorf("the next cycle: %+v, %v", again, env.Registry.Requests())
 		}
 	})
-	t.Run("wiped", func(t *testing.T) {
+	t.Run("when wiped", func(t *testing.T) {
 		env.TB = t
 		want := env.Mapping.Of(env.Objects())
-		env.Must(watcher.Stop()) // nobody reads the Kubernetes API any more
+		env.Must(watcher.Stop()) // the Kubernetes API is not read any more
 		env.Registry.Wipe()
 		began := time.Now()
-		r := env.reconcile(0, "")
+		r := env.reconcile()
 		again, calls := time.Since(began), env.Registry.Calls()
 		env.Must(env.CheckInSync(want))
 		t.Logf("first sync: %d requests in %.2f s; rebuilt from the stream: %d requests in %.2f s", firstCalls, first.Seconds(), calls, again.Seconds())
 		if r.Missing != count || r.Repaired != count {
 			t.Errorf("reconciliation %+v", r)
 		}
-		// In requests, which do not depend on what else the machine does.
+		// Requests do not depend on the load of the machine.
 		if atMost := firstCalls * 12 / 10; calls > atMost {
 			t.Errorf("rebuilt with %d requests, want at most %d, 1.2 times those of the first sync", calls, atMost)
 		}
@@ -188,30 +164,30 @@ func TestReconcile_ThousandComponents(t *testing.T) {
 	env.TB = t
 }
 
-// driftKinds are what somebody may do to an entry by hand.
-var driftKinds = []string{"deleted", "renamed", "labels", "API deleted", "API edited", "API doubled", "API stray", "stray entry"}
+// driftKinds are possible changes of an entry by hand.
+var driftKinds = []string{"deleted", "renamed", "labels", "API deleted", "API edited", "API duplicated", "API added", "entry added"}
 
-// introduceDrift spoils as many different entries, each in one way that is drawn, and says how often each way was.
+// introduceDrift changes as many entries, each in a random way, and returns the number of changes by kind.
 func (env *environment) introduceDrift(random *rand.Rand, count int) map[string]int {
 	env.Helper()
 	now := env.Registry.Snapshot()
-	var stray []int64
+	var owned []int64
 	for _, label := range now.Labels {
 		if label.Key == "managed-by" && label.Value == "odasync/lab" || label.Key == "namespace" {
-			stray = append(stray, label.ID)
+			owned = append(owned, label.ID)
 		}
 	}
-	note := env.Registry.Send("POST", "/labels/", map[string]string{"key": "stray", "value": "edited"})
+	note := env.Registry.Send("POST", "/labels/", map[string]string{"key": "note", "value": "edited"})
 	apis := map[string][]refregistry.API{}
 	for _, a := range now.APIs {
 		apis[a.Component] = append(apis[a.Component], a)
 	}
 	kinds := map[string]int{}
-	mine := withoutForeign(testenv.Content{Components: now.Components}).Components
-	for n, i := range random.Perm(len(mine))[:count] {
-		c := mine[i]
+	entries := withoutForeign(testenv.Content{Components: now.Components}).Components
+	for n, i := range random.Perm(len(entries))[:count] {
+		c := entries[i]
 		component, one := fmt.Sprintf("/components/%d", c.ID), fmt.Sprintf("/exposed-apis/%d", apis[c.Name][0].ID)
-		api := map[string]any{"registry_name": "self", "component_name": c.Name, "name": "first", "url": "http://stray", "status": "ready", "label_ids": []int64{note}}
+		api := map[string]any{"registry_name": "self", "component_name": c.Name, "name": "first", "url": "http://added", "status": "ready", "label_ids": []int64{note}}
 		kind := driftKinds[random.IntN(len(driftKinds))]
 		kinds[kind]++
 		switch kind {
@@ -225,21 +201,21 @@ func (env *environment) introduceDrift(random *rand.Rand, count int) map[string]
 			env.Registry.Send("DELETE", one, nil)
 		case "API edited":
 			env.Registry.Send("PUT", one, map[string]any{"url": "http://edited", "status": "ready"})
-		case "API doubled":
+		case "API duplicated":
 			env.Registry.Send("POST", "/exposed-apis/", api)
-		case "API stray":
-			api["name"] = "stray"
+		case "API added":
+			api["name"] = "added"
 			env.Registry.Send("POST", "/exposed-apis/", api)
-		case "stray entry":
-			name := fmt.Sprintf("stray-%d", n)
-			env.Registry.Send("POST", "/components/", map[string]any{"registry_name": "self", "name": name, "label_ids": stray})
-			env.Registry.Send("POST", "/exposed-apis/", map[string]any{"registry_name": "self", "component_name": name, "name": "api", "url": "http://stray", "status": "ready", "label_ids": stray})
+		case "entry added":
+			name := fmt.Sprintf("added-%d", n)
+			env.Registry.Send("POST", "/components/", map[string]any{"registry_name": "self", "name": name, "label_ids": owned})
+			env.Registry.Send("POST", "/exposed-apis/", map[string]any{"registry_name": "self", "component_name": name, "name": "api", "url": "http://added", "status": "ready", "label_ids": owned})
 		}
 	}
 	return kinds
 }
 
-// TestRestart_DeletionsDuringFullDowntime deletes 20 of 100 Components while no program runs, NATS included.
+// TestRestart_DeletionsDuringFullDowntime deletes 20 of 100 Components while no program runs, including NATS.
 func TestRestart_DeletionsDuringFullDowntime(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-all-down")
@@ -252,23 +228,15 @@ func TestRestart_DeletionsDuringFullDowntime(t *testing.T) {
 		env.Must(p.Stop())
 	}
 	env.Delete(objects[10:30]...)
-	env.equalAfterStart(func() {
-		env.RestartNATS()
-		watcher, syncer = env.Start(watcher.Spec), env.Start(syncer.Spec)
-	})
+	began := time.Now()
+	env.RestartNATS()
+	watcher, syncer = env.Start(watcher.Spec), env.Start(syncer.Spec)
+	env.awaitInSyncBesideForeign()
+	t.Logf("in sync %.1f s after the start", time.Since(began).Seconds())
 	env.AwaitReady(watcher, syncer)
 	check()
-	if r := env.reconcile(0, ""); r.Orphans != 0 || r.Entries != 80 {
+	if r := env.reconcile(); r.Orphans != 0 || r.Entries != 80 {
 		t.Errorf("reconciliation %+v", r)
 	}
 	check()
-}
-
-// equalAfterStart starts what has to be started and waits for the registry, foreign entries apart.
-func (env *environment) equalAfterStart(start func()) {
-	env.Helper()
-	began := time.Now()
-	start()
-	env.awaitInSyncBesideForeign()
-	env.Logf("right %.1f s after the start", time.Since(began).Seconds())
 }

@@ -18,11 +18,11 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestReconcile_DuringConstantChanges creates, changes and deletes Components without a pause while two syncers do 100 reconciles
-// in a row. None of them may delete what exists, or bring back what does not.
+// TestReconcile_DuringConstantChanges creates, changes and deletes Components constantly during 100 reconciles by two syncers. None of
+// them may delete an existing component or restore a deleted one.
 func TestReconcile_DuringConstantChanges(t *testing.T) {
 	t.Parallel()
-	const reconciles, between = 100, 8 // acts between the ends of two reconciles, at least
+	const reconciles, between = 100, 8 // steps between the ends of two reconciles, at least
 	env := newEnv(t, "e2e-tight-loop")
 	watcher, one := env.StartPair()
 	two := env.Start(env.SyncerSpec("syncer-2", nil))
@@ -33,35 +33,35 @@ func TestReconcile_DuringConstantChanges(t *testing.T) {
 
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 0)), env.Namespaces, 25)
+	workload := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 0)), env.Namespaces, 25)
 	ctx, stop := context.WithCancel(t.Context())
-	env.Registry.SetFault(func(*http.Request) *faults.Fault { // so that more is under way at a time
+	env.Registry.SetFault(func(*http.Request) *faults.Fault { // so that more writes are in progress at a time
 		return &faults.Fault{Delay: 3 * time.Millisecond}
 	})
-	var acts atomic.Int64
+	var steps atomic.Int64
 	var loop sync.WaitGroup
 	defer loop.Wait()
 	defer stop()
 	loop.Go(func() {
 		for ctx.Err() == nil {
-			if err := zoo.Step(ctx); err != nil && ctx.Err() == nil {
+			if err := workload.Step(ctx); err != nil && ctx.Err() == nil {
 				t.Error(err)
 				return
 			}
-			acts.Add(1)
+			steps.Add(1)
 		}
 	})
 	var sum target.Reconciliation
 	for done := 0; done < reconciles; {
-		env.Eventually(testenv.Timeout, "the loop to go on", func() error {
-			if seen := acts.Load(); seen < int64(between*(done+1)) {
-				return fmt.Errorf("%d acts", seen)
+		env.Eventually(testenv.Timeout, "the workload continues", func() error {
+			if seen := steps.Load(); seen < int64(between*(done+1)) {
+				return fmt.Errorf("%d steps", seen)
 			}
 			return nil
 		})
 		r, err := control.NewClient(conn.NATS()).Reconcile(env.Within(testenv.Timeout), "default", control.ReconcileRequest{Cluster: env.Mapping.Cluster})
 		if refused := new(control.RequestError); errors.As(err, &refused) && refused.Reason == target.ErrClaimed.Error() {
-			continue // the other one is at it
+			continue // by the other syncer
 		}
 		env.Must(err)
 		done++
@@ -72,12 +72,12 @@ func TestReconcile_DuringConstantChanges(t *testing.T) {
 	loop.Wait()
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitAllAcked(testenv.Timeout)
-	env.AwaitInSync(time.Second) // and stays so: nothing is resurrected by what was under way
+	env.AwaitInSync(time.Second) // and stays so: nothing in progress restores a component
 	env.AwaitReady(watcher, one, two)
-	t.Logf("%d created, %d changed, %d deleted; %d reconciles found %d missing, %d different, %d unsettled, %d orphans; %d mended, %d deleted",
-		zoo.Created, zoo.Changed, zoo.Deleted, reconciles, sum.Missing, sum.Different, sum.Unacknowledged, sum.Orphans, sum.Repaired, sum.Deleted)
+	t.Logf("%d created, %d changed, %d deleted; %d reconciles found %d missing, %d different, %d unacknowledged, %d orphans; %d repaired, %d deleted",
+		workload.Created, workload.Changed, workload.Deleted, reconciles, sum.Missing, sum.Different, sum.Unacknowledged, sum.Orphans, sum.Repaired, sum.Deleted)
 	if sum.Orphans != 0 || sum.Deleted != 0 {
-		t.Errorf("reconciles found %d orphans and deleted %d components, all of which were the events' to delete", sum.Orphans, sum.Deleted)
+		t.Errorf("reconciles found %d orphans and deleted %d components, all of which the events should delete", sum.Orphans, sum.Deleted)
 	}
 	deletions := 0
 	for _, write := range env.Registry.History() {
@@ -85,13 +85,13 @@ func TestReconcile_DuringConstantChanges(t *testing.T) {
 			deletions++
 		}
 	}
-	if deletions > zoo.Deleted {
-		t.Errorf("%d entries were deleted for %d Components", deletions, zoo.Deleted)
+	if deletions > workload.Deleted {
+		t.Errorf("%d entries were deleted for %d Components", deletions, workload.Deleted)
 	}
 	f, err := testenv.Examine(env.Registry.Server)
 	env.Must(err)
-	if zoo.Deleted < reconciles || f.Versions == 0 {
-		t.Errorf("only %d Components were deleted beside %d reconciles: %d writes", zoo.Deleted, reconciles, f.Writes)
+	if workload.Deleted < reconciles || f.Versions == 0 {
+		t.Errorf("only %d Components were deleted beside %d reconciles: %d writes", workload.Deleted, reconciles, f.Writes)
 	}
 	if found := len(f.Overlaps) + len(f.Stale) + len(f.StaleNow) + len(f.CreatedTwice) + len(f.Duplicates); found != 0 {
 		t.Errorf("the history shows %+v", f)

@@ -19,14 +19,14 @@ import (
 	"odasync/test/testenv"
 )
 
-// runbook is a page of docs/runbooks: the ctl commands in it, in their order.
+// runbook is a page of docs/runbooks: its ctl commands in their order.
 type runbook struct {
 	*environment
 	page     string
 	commands []string
 }
 
-// followRunbook reads a page. The test then runs its commands, all of them.
+// followRunbook reads a page. The test must run all of its commands.
 func (env *environment) followRunbook(page string) *runbook {
 	env.Helper()
 	root, err := procs.Root()
@@ -47,7 +47,7 @@ func (env *environment) followRunbook(page string) *runbook {
 	return b
 }
 
-// next runs the page's next command, which must end with that exit code, and returns what it printed. ID stands for the id.
+// next runs the page's next command, which must end with the exit code, and returns its output. It replaces ID by the id.
 func (b *runbook) next(want int, id ...string) string {
 	b.Helper()
 	if len(b.commands) == 0 {
@@ -59,16 +59,6 @@ func (b *runbook) next(want int, id ...string) string {
 		command = strings.ReplaceAll(command, "ID", id[0])
 	}
 	return b.MustCTL(want, command)
-}
-
-// expectText fails unless a printed text has the words.
-func (env *environment) expectText(printed string, words ...string) {
-	env.Helper()
-	for _, one := range words {
-		if !strings.Contains(printed, one) {
-			env.Errorf("no %q in:\n%s", one, printed)
-		}
-	}
 }
 
 func TestRunbook_RegistryLost(t *testing.T) {
@@ -106,12 +96,12 @@ func TestRunbook_SyncStateLost(t *testing.T) {
 	}
 	env.Must(env.JetStream().DeleteKeyValue(t.Context(), store.StatesBucket))
 	env.AwaitLog(syncer, "syncer is not running", map[string]string{"error": "stream KV_ODA_SYNC_STATE was removed from the nats server"})
-	env.Eventually(testenv.Timeout, "the bucket to be made anew", func() error {
+	env.Eventually(testenv.Timeout, "the bucket is created again", func() error {
 		_, err := env.JetStream().KeyValue(t.Context(), store.StatesBucket)
 		return err
 	})
 	env.AwaitReady(syncer)
-	env.Must(procs.Pause(t.Context(), 6*time.Second)) // a message of the last 5 s may be on its way and is left alone
+	env.Must(procs.Pause(t.Context(), 6*time.Second)) // reconciles skip components with a message of the last 5 s
 	env.Registry.ResetRequests()
 	page := env.followRunbook("sync-state-lost.md")
 	env.expectText(page.next(0), "30 unacknowledged", "done: 1 repaired, 0 deleted, 0 not repaired")
@@ -138,7 +128,7 @@ func TestRunbook_StreamLost(t *testing.T) {
 	env.Must(env.JetStream().DeleteStream(t.Context(), stream.StreamName))
 	_, code := env.CTL("status")
 	if code == 0 {
-		t.Error("ctl status says that all is well without a stream")
+		t.Error("ctl status succeeds without a stream")
 	}
 	watcher = env.Start(watcher.Spec)
 	env.AwaitReady(watcher, syncer)
@@ -154,7 +144,7 @@ func TestRunbook_StreamLost(t *testing.T) {
 
 var approval = regexp.MustCompile("ctl reconcile --approve ([0-9a-f]+)")
 
-// TestRunbook_DeletionsPendingApproval lets the API server answer an empty list, as after a restore by mistake.
+// TestRunbook_DeletionsPendingApproval deletes all Components while the watcher is stopped, as a restore by mistake does.
 func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-refused")
@@ -167,31 +157,31 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	env.Must(watcher.Stop())
 	env.Delete(objects...)
 	watcher = env.Start(watcher.Spec)
-	refusal := env.AwaitLog(watcher, "deletion pending approval", nil)
+	pending := env.AwaitLog(watcher, "deletion pending approval", nil)
 	env.AwaitReady(watcher, syncer)
-	env.reconcile(0, "") // of the stream with the registry, which are equal
+	env.reconcile() // stream and registry are equal
 	env.Must(env.CheckInSync(before))
 
 	restored := env.followRunbook("cluster-restored.md")
 	env.expectText(restored.next(1), "deletion pending approval: cluster lab: 40 of 40 components would be deleted, such as lab/e2e-refused/item-0")
-	env.Apply(objects[0]) // one is back: the others are still too many
+	env.Apply(objects[0]) // one is back, but the others still exceed the prune limit
 	restored.next(0)
 	page := env.followRunbook("deletions-pending-approval.md")
 	printed := page.next(1)
 	env.expectText(printed, "39 of 40 components would be deleted")
 	id := approval.FindStringSubmatch(printed)
-	if id == nil || id[1] == refusal.Text("approval") {
+	if id == nil || id[1] == pending.Text("approval") {
 		t.Fatalf("no new id in:\n%s", printed)
 	}
-	env.MustCTL(1, "reconcile --approve "+refusal.Text("approval")) // is of another set
+	env.MustCTL(1, "reconcile --approve "+pending.Text("approval")) // is of another set
 	env.Must(env.CheckInSync(before))
 	page.next(0, id[1])
 	env.AwaitInSync(testenv.Timeout)
 	env.expectText(page.next(0), "no problems found")
 }
 
-// TestRunbook_ClusterRestored replaces the cluster by another one with older Components: its resourceVersions are those of
-// an API server that has hardly begun, and its uids are others.
+// TestRunbook_ClusterRestored replaces the cluster by another one with older Components, lower resourceVersions and other
+// uids.
 func TestRunbook_ClusterRestored(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-restored")
@@ -211,7 +201,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 	env.Apply(backup...)
 	watcher = env.Start(watcher.Spec.With(map[string]string{"KUBECONFIG": old.Kubeconfig}))
 	waits := env.AwaitLog(watcher, "another cluster under this name, deletions pending approval", nil)
-	env.Eventually(testenv.Timeout, "what the restored cluster has to be shown, and nothing to be deleted", func() error {
+	env.Eventually(testenv.Timeout, "the restored cluster is in the registry, and nothing is deleted", func() error {
 		want := env.Mapping.Of(env.Objects())
 		for _, object := range now[:3] {
 			lost := env.Mapping.Of([]unstructured.Unstructured{*object})
@@ -220,7 +210,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 		return env.CheckInSync(want.Sorted())
 	})
 	env.AwaitNotReady(watcher, "the Kubernetes cluster is another one: it was "+waits.Text("was")+" and is "+waits.Text("is"))
-	env.Delete(testenv.Component("e2e-restored", "item-14", "")) // reported by the wrong cluster, as far as the watcher knows
+	env.Delete(testenv.Component("e2e-restored", "item-14", "")) // to the watcher, reported by the wrong cluster
 	env.expectText(env.MustCTL(1, "status"), "ctl reconcile --approve "+waits.Text("approval"))
 	env.MustCTL(0, "reconcile --approve "+waits.Text("approval"))
 	env.AwaitInSync(testenv.Timeout)
@@ -238,12 +228,12 @@ func TestRunbook_SecondCluster(t *testing.T) {
 	env.Apply(components("e2e-east", 5)...)
 	env.AwaitInSync(testenv.Timeout)
 
-	west := &environment{&testenv.Env{TB: t, Cluster: shared, Namespaces: []string{"e2e-west"}, Group: env.Group, NATSURL: env.NATSURL, Registry: env.Registry, Mapping: testenv.Mapping{Cluster: "west", Segments: []string{"core"}}}}
+	west := env.secondCluster("west", "e2e-west")
 	other := testenv.Component("e2e-west", "only-west", "1", "first")
 	same := testenv.Component("e2e-west", "item-2", "9", "first")
 	env.Apply(other, same)
 	watcher := west.Start(west.WatcherSpec("watcher-west", nil))
-	env.Eventually(testenv.Timeout, "the second watcher to lead", func() error { // it is ready as a standby, too
+	env.Eventually(testenv.Timeout, "the second watcher leads", func() error { // a standby is ready, too
 		leads, err := watcher.Metric(env.Within(testenv.Timeout), "odasync_leader")
 		if err == nil && leads != 1 {
 			err = fmt.Errorf("it does not")
@@ -261,7 +251,7 @@ func TestRunbook_SecondCluster(t *testing.T) {
 	want.Components, want.APIs = append(want.Components, add.Components...), append(want.APIs, add.APIs...)
 	env.Must(env.CheckInSync(want.Sorted()))
 	env.Delete(testenv.Component("e2e-east", "item-2", "")) // the name is free
-	env.Eventually(testenv.Timeout, "the second cluster's component to have the name", func() error {
+	env.Eventually(testenv.Timeout, "the second cluster's component has the name", func() error {
 		west.CTL("reconcile")
 		for _, c := range env.Registry.Snapshot().Components {
 			if c.Name == "item-2" && c.Labels["managed-by"] == "odasync/west" {
@@ -272,8 +262,8 @@ func TestRunbook_SecondCluster(t *testing.T) {
 	})
 }
 
-// TestSecondCluster_OwnRegistryName has two clusters on one stream feed one registry, each under a name of its own: a name
-// that both have is no conflict then.
+// TestSecondCluster_OwnRegistryName syncs two clusters from one stream to one registry, each under its own registry name: equal
+// component names are no conflict.
 func TestSecondCluster_OwnRegistryName(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-own-east", "e2e-own-west")
@@ -281,16 +271,16 @@ func TestSecondCluster_OwnRegistryName(t *testing.T) {
 	env.Namespaces = []string{"e2e-own-east"}
 	east := map[string]string{"SYNC_CLUSTERS": env.Mapping.Cluster}
 	env.AwaitReady(env.Start(env.WatcherSpec("watcher-east", nil)), env.Start(env.SyncerSpec("syncer-east", east)))
-	west := &environment{&testenv.Env{TB: t, Cluster: shared, Namespaces: []string{"e2e-own-west"}, Group: env.Group, NATSURL: env.NATSURL, Registry: env.Registry, Mapping: testenv.Mapping{Cluster: "west"}}}
+	west := env.secondCluster("west", "e2e-own-west")
 	own := map[string]string{"SYNC_TARGET": "west", "SYNC_CLUSTERS": "west", "COMPONENT_REGISTRY_NAME": "west"}
 	west.AwaitReady(west.Start(west.WatcherSpec("watcher-west", nil)), west.Start(west.SyncerSpec("syncer-west", own)))
-	env.Eventually(testenv.Timeout, "each cluster to have its component under its own name", func() error {
+	env.Eventually(testenv.Timeout, "each cluster has its component under its own registry name", func() error {
 		have := map[string]string{}
 		for _, c := range env.Registry.Snapshot().Components {
 			have[c.Registry+"/"+c.Name] = c.Labels["component-version"]
 		}
 		if want := map[string]string{"self/same": "1", "west/same": "2"}; !maps.Equal(have, want) {
-			return fmt.Errorf("the registry shows %v, want %v", have, want)
+			return fmt.Errorf("the registry has %v, want %v", have, want)
 		}
 		return nil
 	})

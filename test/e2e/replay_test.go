@@ -27,7 +27,7 @@ func created(in *testenv.Registry) int {
 	return count
 }
 
-// TestReplay_ResumesAfterKill kills ctl with SIGKILL while it builds a second registry from the stream, and lets it go on.
+// TestReplay_ResumesAfterKill kills ctl with SIGKILL during a replay to a second registry, and resumes it.
 func TestReplay_ResumesAfterKill(t *testing.T) {
 	t.Parallel()
 	const namespace, count, gone, concurrency = "e2e-replay", 80, 8, 4
@@ -49,7 +49,7 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 		if r.Method == http.MethodGet {
 			return nil
 		}
-		return &faults.Fault{Delay: 5 * time.Millisecond} // so that there is a middle
+		return &faults.Fault{Delay: 5 * time.Millisecond} // so that it can be killed in the middle
 	})
 	replay := procs.Spec{
 		Name: "replay", Program: "ctl",
@@ -57,7 +57,7 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 		Env:  map[string]string{"NATS_URL": env.NATSURL, "COMPONENT_REGISTRY_URL": env.Registry.URL(), "CLUSTER_NAME": env.Mapping.Cluster},
 	}
 	first := env.Start(replay)
-	env.Eventually(testenv.Timeout, "the replay is in its middle", func() error {
+	env.Eventually(testenv.Timeout, "a third of the components is created", func() error {
 		if have := created(built); have < count/3 {
 			return fmt.Errorf("%d components were created", have)
 		}
@@ -80,8 +80,8 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 	if have := created(built); have != count-gone {
 		t.Errorf("%d components were created, want each of %d once", have, count-gone)
 	}
-	// What was being applied when it was killed is looked at again, and nothing else of what was there. A deletion finds
-	// nothing there: the killed replay may have come to some or none of them.
+	// The resumed replay repeats what was in progress, and nothing that was done. A deletion leaves nothing in the new registry: the
+	// killed replay may have done any number of them.
 	line, err := second.Await(env.Within(testenv.Timeout), built.URL())
 	env.Must(err)
 	applied, err := strconv.Atoi(strings.Fields(line)[1])
@@ -90,6 +90,6 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 		t.Errorf("the resumed replay applied %d where %d were missing: %s", applied, rest, line)
 	}
 	if asked := env.Registry.Calls() - calls; asked != 0 {
-		t.Errorf("the live registry was asked %d times", asked)
+		t.Errorf("the live registry received %d requests", asked)
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestRunEmbedded runs everything but the API server in one process, restarts it, and refuses a second one on its data.
+// TestRunEmbedded runs everything but the API server in one process, restarts it, and starts a second one on its data, which
+// must fail.
 func TestRunEmbedded(t *testing.T) {
 	port, err := procs.FreePort()
 	if err != nil {
@@ -39,8 +40,8 @@ func TestRunEmbedded(t *testing.T) {
 	env.change(namespace, "1", 10)
 	run := env.Start(procs.Run("run", data, embedded, settings))
 	env.AwaitReady(run)
-	for _, words := range []string{"embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://" + embedded} {
-		_, err := run.Await(env.Within(testenv.Timeout), words)
+	for _, line := range []string{"embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://" + embedded} {
+		_, err := run.Await(env.Within(testenv.Timeout), line)
 		env.Must(err)
 	}
 	env.awaitEmbeddedInSync(embedded)
@@ -49,13 +50,13 @@ func TestRunEmbedded(t *testing.T) {
 	code, err := second.Wait(env.Within(testenv.Timeout))
 	env.Must(err)
 	if code != 2 || !strings.Contains(second.Tail(5), "another process uses "+data) {
-		t.Errorf("a second ctl run on the same data ends with exit code %d and says: %s", code, second.Tail(5))
+		t.Errorf("a second ctl run on the same data ends with exit code %d and prints: %s", code, second.Tail(5))
 	}
 	elsewhere := env.Start(procs.Run("elsewhere", t.TempDir(), embedded, settings))
 	code, err = elsewhere.Wait(env.Within(testenv.Timeout))
 	env.Must(err)
 	if code != 2 || !strings.Contains(elsewhere.Tail(5), "COMPONENT_REGISTRY_URL") {
-		t.Errorf("a ctl run without its port ends with exit code %d and says: %s", code, elsewhere.Tail(5))
+		t.Errorf("a ctl run without its port ends with exit code %d and prints: %s", code, elsewhere.Tail(5))
 	}
 
 	for i, stop := range []func(){func() { env.Must(run.Stop()) }, func() { run.Kill() }} {
@@ -66,16 +67,16 @@ func TestRunEmbedded(t *testing.T) {
 		env.AwaitReady(run)
 		env.awaitEmbeddedInSync(embedded)
 		if created := run.Logged(testenv.Logs("created stream", map[string]string{"stream": "ODA_COMPONENTS"})); len(created) != 0 {
-			t.Error("the stream of before is lost")
+			t.Error("the stream was created again")
 		}
 	}
 }
 
-// awaitEmbeddedInSync waits until the registry embedded at the address shows exactly what the cluster has now.
+// awaitEmbeddedInSync waits until the embedded registry holds exactly the cluster's present Components.
 func (env *environment) awaitEmbeddedInSync(address string) {
 	env.Helper()
 	want := env.Mapping.Of(env.Objects())
-	env.Eventually(2*testenv.Timeout, "embedded registry equals cluster", func() error {
+	env.Eventually(2*testenv.Timeout, "embedded registry in sync with the cluster", func() error {
 		have, err := readEmbedded(env.Context(), address)
 		if err != nil {
 			return err
@@ -87,7 +88,7 @@ func (env *environment) awaitEmbeddedInSync(address string) {
 	})
 }
 
-// labelled is what components and APIs have in common on the wire.
+// labelled are the fields of components and APIs on the wire.
 type labelled struct {
 	RegistryName  string `json:"registry_name"`
 	ComponentName string `json:"component_name"`

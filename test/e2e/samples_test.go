@@ -16,8 +16,8 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestSamples takes every sample the whole way, in the version in which it is written, with the APIs of all segments. No
-// other test may use the samples' namespaces meanwhile.
+// TestSamples syncs every sample, in the version in which it is written, with the APIs of all segments. No other test may
+// use the samples' namespaces meanwhile.
 func TestSamples(t *testing.T) {
 	env := newEnv(t, "components", "odacompns-a")
 	env.Mapping.Segments = []string{"core", "management", "security"}
@@ -44,13 +44,13 @@ func TestSamples(t *testing.T) {
 	}
 	walk(filepath.Join(root, "deploy", "samples"))
 
-	// The comparison above rests on a mapping; this is what a person reads in the files.
-	var shown []string
+	// The comparison above depends on a mapping; this list was written by hand from the files.
+	var have []string
 	for _, api := range env.Registry.Snapshot().APIs {
-		shown = append(shown, fmt.Sprintf("%s %s %s %s", api.Component, api.Name, api.Status, api.URL))
+		have = append(have, fmt.Sprintf("%s %s %s %s", api.Component, api.Name, api.Status, api.URL))
 	}
-	slices.Sort(shown)
-	if diff := cmp.Diff(wantSamples, strings.Join(shown, "\n")); diff != "" {
+	slices.Sort(have)
+	if diff := cmp.Diff(wantSamples, strings.Join(have, "\n")); diff != "" {
 		t.Errorf("APIs of deploy/samples (-want +registry):\n%s", diff)
 	}
 
@@ -60,7 +60,7 @@ func TestSamples(t *testing.T) {
 		t.Log("ODASYNC_SHARED is not set: only deploy/samples")
 	}
 	if malformed := env.Metric(watcher, "odasync_components_malformed_total"); malformed != 0 {
-		t.Errorf("%v samples could not be read", malformed)
+		t.Errorf("%v samples are malformed", malformed)
 	}
 	env.Delete(all...)
 	env.AwaitInSync(testenv.Timeout)
@@ -89,7 +89,7 @@ zenith-ordercapture productorderingmanagement ready https://oda.zenith.example.o
 zenith-usage.mobile metrics ready https://oda.zenith.example.org/zenith-usage.mobile/metrics
 zenith-usage.mobile usagemanagement ready https://oda.zenith.example.org/zenith-usage.mobile/tmf-api/usageManagement/v4`
 
-// sampleFiles lists the manifests of a folder; none is an error.
+// sampleFiles lists the manifests of a folder, of which there must be some.
 func sampleFiles(t *testing.T, folder string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
@@ -108,7 +108,7 @@ func sampleFiles(t *testing.T, folder string) []string {
 	return files
 }
 
-// strip makes an object that can be created from one that was read from a cluster or rendered by a chart.
+// strip removes what the API server sets, so that the object can be created.
 func strip(object *unstructured.Unstructured) {
 	if object.GetNamespace() == "" {
 		object.SetNamespace("components")

@@ -3,26 +3,24 @@ package e2e
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
 
-// missingFor is how long something stays missing, so that several retries happen.
+// missingFor is how long something stays missing: long enough for several retries.
 const missingFor = 3 * time.Second
 
-// expectLoggedOnce fails unless exactly one line with the message and the words was logged.
-func (env *environment) expectLoggedOnce(p *procs.Process, message, words string) {
+// expectLoggedOnce fails the test unless exactly one entry with the message and the error was logged.
+func (env *environment) expectLoggedOnce(p *procs.Process, message, text string) {
 	env.Helper()
-	if said := p.Logged(testenv.Logs(message, map[string]string{"error": words})); len(said) != 1 {
-		env.Errorf("%s says %q with %q %d times, want once: %v", p.Spec.Name, message, words, len(said), p.Logged(testenv.Logs(message, nil)))
+	if entries := p.Logged(testenv.Logs(message, map[string]string{"error": text})); len(entries) != 1 {
+		env.Errorf("%s logs %q with %q %d times, want once: %v", p.Spec.Name, message, text, len(entries), p.Logged(testenv.Logs(message, nil)))
 	}
 }
 
@@ -42,25 +40,22 @@ func TestStart_WithoutKubeconfig(t *testing.T) {
 	env.AwaitReady(watcher)
 }
 
-// TestStart_WithWrongToken starts a watcher whose token the API server does not know, until the file has the right one.
+// TestStart_WithWrongToken starts a watcher with an invalid token, until the file has the right one.
 func TestStart_WithWrongToken(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-wrong-token")
 	token := filepath.Join(t.TempDir(), "token")
 	env.Must(os.WriteFile(token, []byte("wrong"), 0o600))
-	config, err := clientcmd.LoadFromFile(shared.Kubeconfig)
-	env.Must(err)
 	right := ""
-	for name, user := range config.AuthInfos {
-		right = user.Token
-		config.AuthInfos[name] = &clientcmdapi.AuthInfo{TokenFile: token}
-	}
+	path := env.kubeconfig(func(config *clientcmdapi.Config) {
+		for name, user := range config.AuthInfos {
+			right = user.Token
+			config.AuthInfos[name] = &clientcmdapi.AuthInfo{TokenFile: token}
+		}
+	})
 	if right == "" {
 		t.Fatal("the cluster's kubeconfig has no token")
 	}
-	path := filepath.Join(t.TempDir(), "config")
-	env.Must(clientcmd.WriteToFile(*config, path))
-
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
 	env.AwaitNotReady(watcher, "does not accept the credentials (401)")
 	env.Must(procs.Pause(t.Context(), missingFor))
@@ -73,26 +68,18 @@ func TestStart_WithWrongToken(t *testing.T) {
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestStart_WithoutAPIServer starts a watcher whose kubeconfig leads nowhere.
+// TestStart_WithoutAPIServer starts a watcher whose API server is unreachable.
 func TestStart_WithoutAPIServer(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-nowhere")
-	config, err := clientcmd.LoadFromFile(shared.Kubeconfig)
-	env.Must(err)
-	port, err := procs.FreePort()
-	env.Must(err)
-	for _, server := range config.Clusters {
-		server.Server = "https://127.0.0.1:" + strconv.Itoa(port)
-	}
-	path := filepath.Join(t.TempDir(), "config")
-	env.Must(clientcmd.WriteToFile(*config, path))
+	path := env.kubeconfig(env.unreachable)
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
 	env.AwaitNotReady(watcher, "API server unreachable")
 	env.Must(procs.Pause(t.Context(), missingFor))
 	env.expectLoggedOnce(watcher, "no access to the lease, retrying", "connection refused")
 }
 
-// TestStart_WithoutNATS starts both daemons before NATS.
+// TestStart_WithoutNATS starts watcher and syncer before NATS.
 func TestStart_WithoutNATS(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t, "e2e-no-nats")
@@ -123,14 +110,14 @@ func TestStart_WithoutRegistry(t *testing.T) {
 	env.Must(procs.Pause(t.Context(), missingFor))
 	env.expectLoggedOnce(syncer, "registry takes no writes, trying again", "connection refused")
 	if failed := env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 0 {
-		t.Errorf("%v Components failed for good although only the registry is away", failed)
+		t.Errorf("%v Components failed for good although only the registry is unavailable", failed)
 	}
 	env.Registry.Start()
 	env.AwaitReady(syncer)
 	env.AwaitInSync(testenv.Timeout)
 }
 
-// TestStart_InvalidConfiguration ends at once, with every problem named and no secret shown.
+// TestStart_InvalidConfiguration exits at once with every problem, and prints no secret.
 func TestStart_InvalidConfiguration(t *testing.T) {
 	t.Parallel()
 	env := &environment{&testenv.Env{TB: t, Group: procs.ForTest(t)}}
@@ -149,13 +136,9 @@ func TestStart_InvalidConfiguration(t *testing.T) {
 		if code != 2 {
 			t.Errorf("%s: exit code %d, want 2", test.name, code)
 		}
-		for _, words := range test.says {
-			if !strings.Contains(p.Tail(20), words) {
-				t.Errorf("%s: no %q in:\n%s", test.name, words, p.Tail(20))
-			}
-		}
+		env.expectText(p.Tail(20), test.says...)
 		if strings.Contains(p.Tail(20), "secret") {
-			t.Errorf("%s shows a password:\n%s", test.name, p.Tail(20))
+			t.Errorf("%s prints a password:\n%s", test.name, p.Tail(20))
 		}
 	}
 }

@@ -115,7 +115,7 @@ func TestMutualTLS(t *testing.T) {
 	if code != 2 {
 		t.Errorf("ctl without a certificate ends with %d", code)
 	}
-	expectText(t, out, "connect to nats", "NATS_TLS_* files")
+	expectText(t, out, "connect to nats", "the NATS_TLS files")
 }
 
 func expectText(t *testing.T, out string, parts ...string) {
