@@ -55,7 +55,7 @@ func openReplay(ctx context.Context, c *cli.Context, x replayFlags) (_ *openedRe
 		return nil, err
 	}
 	if x.To == "" {
-		err = o.log.CheckFeeds(ctx, o.target, cfg.Address())
+		err = o.log.CheckRegistry(ctx, o.target, cfg.Address())
 	} else {
 		err = o.checkNotLive(ctx, cfg.Address(), live)
 	}
@@ -121,7 +121,7 @@ func otherRegistry(ctx context.Context, x replayFlags, cfg registry.Config) (reg
 
 // checkNotLive refuses to build a registry that syncers write to: claims and sync state would not protect it.
 func (o *openedReplay) checkNotLive(ctx context.Context, address, live string) error {
-	feeds, err := o.log.Feeds(ctx)
+	feeds, err := o.log.Registries(ctx)
 	if err != nil {
 		return err
 	}

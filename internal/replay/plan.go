@@ -117,7 +117,7 @@ func (p *Plan) count(selected []head) {
 
 // countEvents counts the recorded states of the components.
 func (p *Plan) countEvents(ctx context.Context, source Source, selected []head) error {
-	recorded, err := source.Recorded(ctx, p.Cluster)
+	recorded, err := source.MessageCounts(ctx, p.Cluster)
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,8 @@ type Source interface {
 	Heads(ctx context.Context, cluster string, each func(event.Head)) error
 	// FirstSince returns the sequence of the first message stored at or after the time.
 	FirstSince(ctx context.Context, since time.Time) (uint64, error)
-	// Recorded counts the stored messages of every component of the cluster.
-	Recorded(ctx context.Context, cluster string) (map[component.Key]uint64, error)
+	// MessageCounts counts the stored messages of every component of the cluster.
+	MessageCounts(ctx context.Context, cluster string) (map[component.Key]uint64, error)
 	// After returns the component's first message behind the sequence. Where it cannot be decoded, the error is
 	// event.ErrMalformed, and the event has its key and sequence.
 	After(ctx context.Context, key component.Key, sequence uint64) (event.Event, bool, error)

@@ -8,19 +8,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// backlogTimeout bounds what a scrape waits for the broker. Without an answer the metrics are missing from it.
+// backlogTimeout bounds how long a scrape waits for the server. The metrics are missing where it does not answer.
 const backlogTimeout = 2 * time.Second
 
-// BacklogMetrics asks the broker at each scrape what waits for a target, and what was given up.
+// BacklogMetrics are the backlog and the dead letters of a target, read from the server at each scrape.
 type BacklogMetrics struct {
-	target                               atomic.Pointer[followed]
-	pending, unfinished, oldest, letters *prometheus.Desc
+	target                                   atomic.Pointer[followed]
+	pending, ackPending, oldest, deadLetters *prometheus.Desc
 }
 
-// followed is what a target has in the broker.
+// followed is the target whose backlog is read.
 type followed struct {
-	consumer *Consumer
-	letters  counter
+	consumer    *Consumer
+	deadLetters counter
 }
 
 // counter counts the dead letters of a target.
@@ -28,33 +28,33 @@ type counter interface {
 	Count(ctx context.Context) (int, error)
 }
 
-// NewBacklogMetrics registers the metrics; they appear once a target is followed.
+// NewBacklogMetrics registers the metrics; they appear after [BacklogMetrics.Follow].
 func NewBacklogMetrics(registry prometheus.Registerer) *BacklogMetrics {
 	m := &BacklogMetrics{
 		pending: prometheus.NewDesc("odasync_stream_pending_messages",
-			"Messages that no syncer of the target has been given yet.", nil, nil),
-		unfinished: prometheus.NewDesc("odasync_stream_ack_pending_messages",
-			"Messages given to a syncer of the target without an outcome yet, those that wait for a retry included.", nil, nil),
+			"Messages not yet delivered to a syncer of the target.", nil, nil),
+		ackPending: prometheus.NewDesc("odasync_stream_ack_pending_messages",
+			"Messages delivered to a syncer of the target and not acknowledged, including those that wait for a retry.", nil, nil),
 		oldest: prometheus.NewDesc("odasync_stream_oldest_unacked_age_seconds",
-			"Age of the target's oldest message without an outcome; 0 while there is none.", nil, nil),
-		letters: prometheus.NewDesc("odasync_dead_letters",
-			"Components that have a dead letter of the target now.", nil, nil),
+			"Age of the target's oldest unacknowledged message; 0 while there is none.", nil, nil),
+		deadLetters: prometheus.NewDesc("odasync_dead_letters",
+			"Components with a dead letter of the target.", nil, nil),
 	}
 	registry.MustRegister(m)
 	return m
 }
 
-// Follow makes the metrics those of a target.
+// Follow sets the target whose consumer and dead letters are read.
 func (m *BacklogMetrics) Follow(c *Consumer, l counter) { m.target.Store(&followed{c, l}) }
 
 // Describe implements prometheus.Collector.
 func (m *BacklogMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{m.pending, m.unfinished, m.oldest, m.letters} {
+	for _, desc := range []*prometheus.Desc{m.pending, m.ackPending, m.oldest, m.deadLetters} {
 		to <- desc
 	}
 }
 
-// Collect implements prometheus.Collector. Readiness says what is wrong with a broker that does not answer.
+// Collect implements prometheus.Collector. The readiness check reports a server that does not answer.
 func (m *BacklogMetrics) Collect(to chan<- prometheus.Metric) {
 	target := m.target.Load()
 	if target == nil {
@@ -62,19 +62,19 @@ func (m *BacklogMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
 	defer cancel()
-	show := func(desc *prometheus.Desc, value float64) {
+	gauge := func(desc *prometheus.Desc, value float64) {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}
 	now, err := target.consumer.consumer.Info(ctx)
 	if err != nil {
 		return
 	}
-	show(m.pending, float64(now.NumPending))
-	show(m.unfinished, float64(now.NumAckPending))
+	gauge(m.pending, float64(now.NumPending))
+	gauge(m.ackPending, float64(now.NumAckPending))
 	if age, err := target.consumer.age(ctx, now); err == nil {
-		show(m.oldest, age.Seconds())
+		gauge(m.oldest, age.Seconds())
 	}
-	if count, err := target.letters.Count(ctx); err == nil {
-		show(m.letters, float64(count))
+	if count, err := target.deadLetters.Count(ctx); err == nil {
+		gauge(m.deadLetters, float64(count))
 	}
 }

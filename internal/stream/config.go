@@ -9,7 +9,7 @@ import (
 	"odasync/internal/config"
 )
 
-// Config is where the NATS server is and how the stream is kept.
+// Config is the connection to the NATS servers and the settings of the stream.
 type Config struct {
 	URL      string        `env:"NATS_URL, default=nats://localhost:4222" help:"NATS servers, several with commas: nats://host:port, or tls, ws, wss"`
 	User     string        `env:"NATS_USER" help:"user of the NATS servers, one for each role"`

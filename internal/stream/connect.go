@@ -17,7 +17,7 @@ import (
 	"odasync/internal/event"
 )
 
-// credentials are the variables by which the server knows a process.
+// credentials are the variables with the credentials of a process.
 const credentials = "NATS_USER, NATS_PASSWORD, NATS_CREDS"
 
 // requestTimeout bounds one request to the server.
@@ -31,23 +31,23 @@ type Conn struct {
 	timing timing
 	log    zerolog.Logger
 
-	refused atomic.Pointer[PermissionError] // the last since the server was reached
+	refused atomic.Pointer[PermissionError] // the last one since the connection was made
 }
 
-// timing is how long things take that tests would wait for.
+// timing holds durations that tests shorten.
 type timing struct {
-	// idle bounds the wait for the next of the heads that the server has still to send.
+	// idle bounds the wait for the next message of a read.
 	idle time.Duration
-	// heartbeat is how often the server tells a waiting consumer that it is there. After two are missing the consumer
-	// asks whether it still exists. Below half of pullExpiry.
+	// heartbeat is the interval of the server's idle heartbeats. After two missing ones the consumer checks that it still
+	// exists. It must be below half of pullExpiry.
 	heartbeat time.Duration
 }
 
 var standard = timing{idle: 10 * time.Second, heartbeat: time.Second}
 
-// Connect returns a connection that reaches the server when it can and comes back for ever. name is the role's behind
-// odasync-; it shows in the server's lists, and the role's answers come to subjects of its own. opts are added, such as
-// nats.InProcessServer.
+// Connect returns a connection that is made as soon as the server can be reached, and made again whenever it is lost. name is
+// odasync- and the role; it is the name of the connection on the server and part of the inbox subjects. opts are added, such
+// as nats.InProcessServer.
 func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (*Conn, error) {
 	return connect(cfg, name, log, func(*PermissionError) {}, opts...)
 }
@@ -67,7 +67,7 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 		nats.ReconnectBufSize(-1), // a publish during an outage fails and is repeated; it is never buffered
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.ErrorHandler(onRefusal(func(err error) {
+		nats.ErrorHandler(onChange(func(err error) {
 			if violation := permissionError(role, err); violation != nil {
 				err = violation
 				c.refused.Store(violation)
@@ -116,16 +116,16 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 	return c, nil
 }
 
-// Dial is Connect for a command: it fails when the server cannot be reached now, and logs nothing. It calls refused with
-// a *PermissionError as soon as the server tells of one; what was asked for would only see that no answer comes.
+// Dial is [Connect] for a command: it fails where the server cannot be reached now, and logs nothing. It calls refused with a
+// [*PermissionError] as soon as the server reports one; the request that caused it only times out.
 func Dial(cfg Config, name string, refused func(error)) (*Conn, error) {
 	return connect(cfg, name, zerolog.Nop(), func(err *PermissionError) { refused(err) },
 		nats.RetryOnFailedConnect(false), nats.Timeout(requestTimeout))
 }
 
-// Close ends the connection after what was published has left.
+// Close flushes and closes the connection.
 func (c *Conn) Close() {
-	_ = c.nc.FlushTimeout(time.Second) // nothing is owed any more: acknowledged or handed back
+	_ = c.nc.FlushTimeout(time.Second) // every message is acknowledged or requeued by now
 	c.nc.Close()
 }
 
@@ -140,7 +140,7 @@ func (c *Conn) Server() string {
 	return fmt.Sprintf("%s, version %s", c.nc.ConnectedUrlRedacted(), c.nc.ConnectedServerVersion())
 }
 
-// Check says in words what keeps the connection from being usable; nil when it is.
+// Check returns why the connection cannot be used, with the remedy; nil where it can.
 func (c *Conn) Check(ctx context.Context) error {
 	if !c.nc.IsConnected() {
 		if errors.Is(c.nc.LastError(), nats.ErrAuthorization) {
@@ -162,11 +162,11 @@ func (c *Conn) Check(ctx context.Context) error {
 	return nil
 }
 
-// checkVersion refuses servers that lack what the layout needs: from 2.11 on.
+// checkVersion returns an error for servers before 2.11, which lack what the layout needs.
 func checkVersion(version string) error {
 	parts := strings.SplitN(version, ".", 3)
 	if len(parts) < 2 {
-		return nil // a development build: let it try
+		return nil // a development build
 	}
 	major, majorErr := strconv.Atoi(parts[0])
 	minor, minorErr := strconv.Atoi(parts[1])
@@ -176,7 +176,7 @@ func checkVersion(version string) error {
 	return fmt.Errorf("nats: the server is version %s: odasync needs 2.11 or newer", version)
 }
 
-// redacted strips what a list of server URLs may hold of user names, passwords and tokens.
+// redacted removes user names, passwords and tokens from a list of server URLs.
 func redacted(urls string) string {
 	servers := strings.Split(urls, ",")
 	for i, server := range servers {

@@ -11,17 +11,17 @@ import (
 	"odasync/internal/event"
 )
 
-// AckWait is how long the server waits for a sign of life about a message before it gives it to another replica.
+// AckWait is how long the server waits for an acknowledgement or progress before it redelivers a message.
 const AckWait = 6 * time.Second
 
-// pullExpiry is how long a request for messages stands. The server goes on giving messages to a replica that is frozen, or
-// whose machine is gone without a word, until its last request has ended; each of them then waits for AckWait.
+// pullExpiry is the life of a pull request. The server delivers messages to a replica that is frozen or gone until its last
+// pull request has expired; each of them is redelivered after AckWait.
 const pullExpiry = 3 * time.Second
 
-// maxAckPending is how many messages may be out or waiting for a retry, over all replicas.
+// maxAckPending is how many messages may be unacknowledged or waiting for a retry, over all replicas.
 const maxAckPending = 10_000
 
-// recheckWait is the pause before the server is asked again for a consumer that it could not tell of.
+// recheckWait is the pause before the consumer is looked up again after an error.
 const recheckWait = 200 * time.Millisecond
 
 // Consumer is the durable pull consumer that the replicas of a target share.
@@ -31,12 +31,12 @@ type Consumer struct {
 	created  time.Time
 	messages jetstream.MessagesContext
 
-	reconnects uint64 // of the connection when the consumer was last known to be the same
+	reconnects uint64 // of the connection when the consumer was last verified
 }
 
-// EnsureConsumer creates or updates the consumer of a target. registryURL is remembered in it (without credentials):
-// a replica with another registry under the same target is refused, since the two would share the messages and the
-// registry ids in the sync state. Without clusters the components of all are delivered.
+// EnsureConsumer creates or updates the consumer of a target. registryURL, without credentials, is kept in its metadata: a
+// replica with another registry under the same target is an error, since the two would share the messages and the registry
+// ids in the sync state. Without clusters the components of every cluster are delivered.
 func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string, clusters ...string) (*Consumer, error) {
 	name := consumerName(target)
 	want := jetstream.ConsumerConfig{
@@ -57,14 +57,14 @@ func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string, cl
 			l.conn.log.Info().Str("consumer", name).Msg("created consumer")
 			return l.consumer(created), nil
 		}
-		if err = createErr; errors.Is(err, jetstream.ErrConsumerExists) { // somebody was faster, with other settings
+		if err = createErr; errors.Is(err, jetstream.ErrConsumerExists) { // another process created it with other settings
 			existing, err = l.stream.Consumer(ctx, name)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ensure consumer %s: %w", name, err)
 	}
-	if err := checkFeeds(existing.CachedInfo().Config, target, registryURL); err != nil {
+	if err := checkRegistry(existing.CachedInfo().Config, target, registryURL); err != nil {
 		return nil, err
 	}
 	consumer, err := l.stream.UpdateConsumer(ctx, want)
@@ -80,9 +80,9 @@ func (l *Log) consumer(c jetstream.Consumer) *Consumer {
 	}
 }
 
-// Open starts pulling with at most buffer messages waiting in the process. It may be called again after Close.
+// Open starts to pull, with at most buffer messages waiting in the process. It may be called again after [Consumer.Close].
 func (c *Consumer) Open(ctx context.Context, buffer int) error {
-	if err := c.verify(ctx); err != nil { // while it was closed, another may have taken its name
+	if err := c.verify(ctx); err != nil { // it may have been replaced while it was closed
 		return fmt.Errorf("pull from consumer: %w", err)
 	}
 	messages, err := c.consumer.Messages(jetstream.PullMaxMessages(max(buffer, 2)),
@@ -94,8 +94,8 @@ func (c *Consumer) Open(ctx context.Context, buffer int) error {
 	return nil
 }
 
-// Next returns the next message, or the context's error. A server that is away is waited for; after any other error
-// the stream and the consumer must be opened anew.
+// Next returns the next message, or the error of the context. It waits while the server is away; after any other error the
+// stream and the consumer must be opened anew.
 func (c *Consumer) Next(ctx context.Context) (event.Delivery, error) {
 	msg, err := c.messages.Next(jetstream.NextContext(ctx))
 	for errors.Is(err, jetstream.ErrNoHeartbeat) {
@@ -132,11 +132,11 @@ func (c *Consumer) Next(ctx context.Context) (event.Delivery, error) {
 	return d, nil
 }
 
-// errReplaced says that the consumer is gone, or another one stands under its name.
+// errReplaced is returned where the consumer is gone or another one has its name.
 var errReplaced = errors.New("the consumer was removed or created anew")
 
-// recheck makes sure that the consumer is still the one that was opened, if the connection was lost since that was
-// known: it may stand on another stream now, whose sequences are not those of the sync state.
+// recheck verifies the consumer where the connection was lost since the last time: it may belong to another stream now, whose
+// sequences are not those of the sync state.
 func (c *Consumer) recheck(ctx context.Context) error {
 	for {
 		reconnects := c.conn.nc.Stats().Reconnects
@@ -159,7 +159,7 @@ func (c *Consumer) recheck(ctx context.Context) error {
 	}
 }
 
-// verify asks whether the consumer is still the one that was opened.
+// verify returns errReplaced where the consumer is not the one that was opened.
 func (c *Consumer) verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -175,14 +175,14 @@ func (c *Consumer) verify(ctx context.Context) error {
 	return nil
 }
 
-// Close stops pulling and hands back what waits in the process.
+// Close stops to pull and requeues what waits in the process.
 func (c *Consumer) Close() {
 	if c.messages == nil {
 		return
 	}
 	defer c.messages.Stop()
 	if !c.conn.nc.IsConnected() {
-		return // the messages come again by themselves after AckWait
+		return // the messages are redelivered after AckWait
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -196,15 +196,15 @@ func (c *Consumer) Close() {
 	}
 }
 
-// Backlog is what waits for a target, over all replicas.
+// Backlog counts the messages that wait for a target, over all replicas.
 type Backlog struct {
 	Pending    uint64 // not delivered yet
 	AckPending int    // delivered and not acknowledged, retries included
-	// Done is the sequence up to which every message is acknowledged, Delivered the newest that was ever delivered.
+	// Done is the sequence up to which every message is acknowledged, Delivered the newest one that was delivered.
 	Done, Delivered uint64
 }
 
-// Backlog asks the server.
+// Backlog reads the backlog from the server.
 func (c *Consumer) Backlog(ctx context.Context) (Backlog, error) {
 	info, err := c.consumer.Info(ctx)
 	if err != nil {
@@ -213,13 +213,13 @@ func (c *Consumer) Backlog(ctx context.Context) (Backlog, error) {
 	return backlogOf(info), nil
 }
 
-// age is how long ago the oldest message without an outcome came into the stream; 0 where there is none. The clocks of
-// this machine and the server's are compared.
+// age is the age of the oldest unacknowledged message; 0 where there is none. It compares the clocks of this machine and the
+// server.
 func (c *Consumer) age(ctx context.Context, now *jetstream.ConsumerInfo) (time.Duration, error) {
 	if now.NumPending == 0 && now.NumAckPending == 0 {
 		return 0, nil
 	}
-	m, found, err := c.conn.get(ctx, StreamName, "the oldest message without an outcome", query{
+	m, found, err := c.conn.get(ctx, StreamName, "the oldest unacknowledged message", query{
 		Sequence: now.AckFloor.Stream + 1, Next: event.ComponentPrefix + ".>",
 	})
 	if err != nil || !found {
@@ -228,7 +228,7 @@ func (c *Consumer) age(ctx context.Context, now *jetstream.ConsumerInfo) (time.D
 	return max(time.Since(m.Time), 0), nil
 }
 
-// Backlog asks the server for what waits for a target.
+// Backlog reads the backlog of a target from the server.
 func (l *Log) Backlog(ctx context.Context, target string) (Backlog, error) {
 	consumer, err := l.stream.Consumer(ctx, consumerName(target))
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {

@@ -8,15 +8,13 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/component"
 	"odasync/internal/event"
 )
 
-// followPause is how long Follow waits before it opens a lost reading again.
-const followPause = time.Second
-
-// History calls each with every event that the filter matches and that the stream has taken since the given time, oldest
-// first; the zero time means all. What cannot be decoded is reported with the error, and its event has a sequence and,
-// where the subject is a component's, a key.
+// History calls each with every event that the filter matches and that was stored since the given time, oldest first; the zero
+// time means all. An event that cannot be decoded comes with the error and has a sequence and, where the subject is that of
+// a component, a key.
 func (l *Log) History(ctx context.Context, filter string, since time.Time, each func(event.Event, error)) error {
 	what := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
 	if !since.IsZero() {
@@ -27,96 +25,8 @@ func (l *Log) History(ctx context.Context, filter string, since time.Time, each 
 	})
 }
 
-// Follow is History since a time, or of nothing where that is zero, and then calls each with every new event until the
-// context ends, which gives no error, or each returns one, which it passes on. No event is left out or comes twice, also
-// while the server is away. It returns ErrLogMissing when the stream is gone.
-func (l *Log) Follow(ctx context.Context, filter string, since time.Time, each func(event.Event, error) error) error {
-	info, err := l.stream.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", StreamName, err)
-	}
-	f := follower{log: l, filter: filter, done: info.State.LastSeq, each: each}
-	ctx, f.stop = context.WithCancel(ctx)
-	defer f.stop()
-	if !since.IsZero() {
-		err = l.History(ctx, filter, since, f.take)
-	}
-	if err == nil {
-		err = f.run(ctx)
-	}
-	if f.refused != nil || ctx.Err() != nil {
-		return f.refused
-	}
-	return err
-}
-
-// follower hands on one event after the other.
-type follower struct {
-	log     *Log
-	filter  string
-	done    uint64 // the sequence up to which everything was handed on
-	each    func(event.Event, error) error
-	stop    context.CancelFunc
-	refused error // what each returned
-}
-
-func (f *follower) take(e event.Event, err error) {
-	if f.refused != nil {
-		return
-	}
-	f.done = max(f.done, e.Sequence)
-	if f.refused = f.each(e, err); f.refused != nil {
-		f.stop()
-	}
-}
-
-// run opens a reading that was lost again and again, from where it ended: the server may be away for a while. Only the
-// first must succeed at once.
-func (f *follower) run(ctx context.Context) error {
-	for opened := false; ; opened = true {
-		messages, err := f.log.conn.messages(ctx, f.log.stream, f.filter, jetstream.OrderedConsumerConfig{
-			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.done + 1,
-		})
-		if err != nil && !opened {
-			return fmt.Errorf("read %s: %w", f.filter, err)
-		}
-		if err == nil {
-			err = f.read(ctx, messages)
-			messages.Stop()
-		}
-		if errors.Is(err, ErrLogMissing) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(followPause):
-		}
-	}
-}
-
-// read ends with an error. A reading that is silent for long may be one of a stream that was removed.
-func (f *follower) read(ctx context.Context, messages jetstream.MessagesContext) error {
-	for {
-		msg, err := next(ctx, messages, f.log.conn.timing.idle)
-		if errors.Is(err, errQuiet) {
-			if err := f.log.Check(ctx); errors.Is(err, ErrLogMissing) {
-				return err
-			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return err
-		}
-		f.take(decode(event.Message{Subject: msg.Subject(), Header: msg.Headers(), Data: msg.Data()}, meta.Sequence.Stream))
-	}
-}
-
-// Before returns the event that the given one was published after, if the stream still has it and it can be read.
+// Before returns the event that the given one was published after; false where the stream does not have it any more, or it
+// cannot be decoded.
 func (l *Log) Before(ctx context.Context, e event.Event) (event.Event, bool, error) {
 	m, found, err := l.conn.At(ctx, StreamName, e.Sequence)
 	if err != nil || !found {
@@ -138,7 +48,65 @@ func decode(m event.Message, sequence uint64) (event.Event, error) {
 	e, err := event.Decode(m, sequence)
 	if err != nil {
 		e.Sequence = sequence
-		e.Key, _ = event.ParseSubject(m.Subject) // a zero key where the subject is foreign; the error says so
+		e.Key, _ = event.ParseSubject(m.Subject) // zero where the subject is not that of a component
 	}
 	return e, err
+}
+
+// After reads the first event of a component after a sequence; false where there is none. Where it cannot be decoded, the error
+// is [event.ErrMalformed] and the event has only its key and sequence.
+func (l *Log) After(ctx context.Context, key component.Key, sequence uint64) (event.Event, bool, error) {
+	subject := event.Subject(key)
+	raw, err := l.stream.GetMsg(ctx, sequence+1, jetstream.WithGetMsgSubject(subject))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		// A lagging replica may have answered: ask the leader.
+		last, found, err := l.conn.Last(ctx, StreamName, subject)
+		if err == nil && found && last.Sequence > sequence {
+			err = fmt.Errorf("read %s: a replica of the stream lacks message %d yet", subject, last.Sequence)
+		}
+		return event.Event{}, false, err
+	}
+	if err != nil {
+		return event.Event{}, false, fmt.Errorf("read %s: %w", subject, err)
+	}
+	e, err := event.Decode(event.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data}, raw.Sequence)
+	if err != nil {
+		return event.Event{Key: key, Sequence: raw.Sequence}, true, fmt.Errorf("%w: %w", event.ErrMalformed, err)
+	}
+	return e, true, nil
+}
+
+// FirstSince returns the sequence of the first message that was stored at that time or later, by the clock of the server, or
+// else the sequence of the next message.
+func (l *Log) FirstSince(ctx context.Context, since time.Time) (uint64, error) {
+	fail := func(err error) (uint64, error) {
+		return 0, fmt.Errorf("find the first message since %s: %w", since.Format(time.RFC3339), err)
+	}
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if info.State.Msgs == 0 || info.State.LastTime.Before(since) {
+		return info.State.LastSeq + 1, nil
+	}
+	consumer, err := l.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, HeadersOnly: true, MaxResetAttempts: 2,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(1))
+	if err != nil {
+		return fail(err)
+	}
+	defer messages.Stop()
+	msg, err := next(ctx, messages, l.conn.timing.idle)
+	if err != nil {
+		return fail(err)
+	}
+	meta, err := msg.Metadata()
+	if err != nil {
+		return fail(err)
+	}
+	return meta.Sequence.Stream, nil
 }

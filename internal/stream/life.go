@@ -10,21 +10,21 @@ import (
 	"odasync/internal/event"
 )
 
-// life is what a process has learned about the stream it is connected to. A stream may come back older than it was, from a
-// backup or without its last messages; the server is restarted for that, so that every connection is lost.
+// life is what is known about the present life of the stream. A stream may be restored to an older state, from a backup or
+// without its last messages; the server is restarted for that, so that every connection is lost.
 type life struct {
 	mu         sync.Mutex
 	reconnects uint64 // of the connection, before floor was read
-	floor      uint64 // the stream's last sequence then
+	floor      uint64 // the last sequence of the stream then
 
-	ends struct { // the stream's last sequence, read twice with a pause in between
+	ends struct { // the last sequence of the stream, read twice with a pause in between
 		at   time.Time
 		last uint64
 	}
 }
 
-// Restored says whether the stream is known to have lost the message with that sequence, which the key once had: it came
-// back older than it was. False where that is not certain; whoever asked tries again later.
+// Restored reports whether the stream has certainly lost the message with that sequence, which the component once had: it was
+// restored to an older state. Where it is false, ask again later.
 func (l *Log) Restored(ctx context.Context, key component.Key, sequence uint64) (bool, error) {
 	subject := event.Subject(key)
 	m, found, err := l.conn.At(ctx, StreamName, sequence)
@@ -38,20 +38,20 @@ func (l *Log) Restored(ctx context.Context, key component.Key, sequence uint64) 
 	if err != nil || last < sequence {
 		return err == nil, err
 	}
-	// It was removed. Messages are removed oldest first, so that one that stands before it was never its predecessor.
+	// It was removed. Messages are removed oldest first, so that an older one that is left was never its predecessor.
 	newest, found, err := l.conn.Last(ctx, StreamName, subject)
 	return err == nil && found && newest.Sequence < sequence, err
 }
 
-// endsPause is the time between two readings of the stream's end, and endsFor how long their agreement holds.
+// endsPause is the time between two reads of the last sequence, and endsFor how long the result is used.
 const (
 	endsPause = time.Second
 	endsFor   = 10 * time.Second
 )
 
-// ends returns the stream's last sequence. The leader of a replicated stream may have been elected a moment ago and not
-// have caught up, or be none any more without knowing: two readings with a pause between them must come from a leader that
-// a majority follows. One answer serves all who ask at about the same time.
+// ends returns the last sequence of the stream. The leader of a replicated stream may not have caught up after its election,
+// or may have lost the lead without noticing: two reads with a pause between them must come from a leader that a majority
+// follows. One result serves all callers of about the same time.
 func (l *Log) ends(ctx context.Context) (uint64, error) {
 	l.life.mu.Lock()
 	defer l.life.mu.Unlock()
@@ -75,7 +75,7 @@ func (l *Log) ends(ctx context.Context) (uint64, error) {
 			}
 		}
 		if following <= info.Config.Replicas/2 {
-			return 0, fmt.Errorf("read the end of stream %s: its leader is followed by no majority", StreamName)
+			return 0, fmt.Errorf("read the end of stream %s: no majority follows its leader", StreamName)
 		}
 		if reading > 0 {
 			break
@@ -90,9 +90,9 @@ func (l *Log) ends(ctx context.Context) (uint64, error) {
 	return last, nil
 }
 
-// Complete returns the newest snapshot marker of the cluster if it proves what the stream lacks: what the marker lists and
-// the stream has no message of does not exist. A marker from before this connection proves nothing, since the stream may
-// have come back older than it was.
+// Complete returns the last snapshot marker of the cluster where it proves absence: a component in the scopes that it covers
+// does not exist if the stream has no message of it. A marker from before this connection proves nothing, since the stream
+// may have been restored to an older state.
 func (l *Log) Complete(ctx context.Context, cluster string) (event.Snapshot, bool, error) {
 	floor, err := l.floor(ctx)
 	if err != nil {
@@ -103,10 +103,10 @@ func (l *Log) Complete(ctx context.Context, cluster string) (event.Snapshot, boo
 		return event.Snapshot{}, false, err
 	}
 	marker, err := event.DecodeSnapshot(m.Message)
-	return marker, err == nil, nil // one that cannot be read proves nothing
+	return marker, err == nil, nil // a malformed marker proves nothing
 }
 
-// floor is the stream's last sequence when the present connection began to use it.
+// floor is the last sequence of the stream when the present connection began to use it.
 func (l *Log) floor(ctx context.Context) (uint64, error) {
 	l.life.mu.Lock()
 	defer l.life.mu.Unlock()

@@ -8,20 +8,21 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// PermissionError says that the server does not let the connection's user use a subject. Whoever waits for an answer
-// sees nothing of it but that none comes.
+// PermissionError is the server's answer that the user of the connection may not use a subject. The request that caused it
+// only times out.
 type PermissionError struct {
 	Role    string // watcher, syncer or ctl
-	Action  string // publish to, or subscribe to
+	Action  string // publish to, subscribe to, or use
 	Subject string
 }
 
+// Error names the subject and the remedy.
 func (e *PermissionError) Error() string {
 	return fmt.Sprintf("nats: the server does not let this user %s %q: give %s the credential of its role, or allow it the "+
 		"subject on the server (docs/nats-security.md says what each role needs)", e.Action, e.Subject, e.Role)
 }
 
-// violation is how nats-server words it; it has no code.
+// violation matches the text of nats-server; there is no code.
 var violation = regexp.MustCompile(`(?i)permissions violation for (publish|subscription) to "([^"]+)"`)
 
 // permissionError returns nil for any other error.
@@ -39,8 +40,8 @@ func permissionError(role string, err error) *PermissionError {
 	return e
 }
 
-// onRefusal passes an error on only when its text differs from the one before: what is refused is tried again and again.
-func onRefusal(f func(error)) nats.ErrHandler {
+// onChange calls f only where the text of the error differs from the one before: what is refused is tried again and again.
+func onChange(f func(error)) nats.ErrHandler {
 	var last string // the client calls its handlers one at a time
 	return func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		if text := err.Error(); text != last {

@@ -88,16 +88,17 @@ func (c *Conn) get(ctx context.Context, stream, what string, q query) (Message, 
 	return m, true, nil
 }
 
-// Scan calls each with the last message of every subject that the filter matches, oldest first.
+// Scan calls each with the last message of every subject that the filter matches, oldest first, without bodies where only
+// headers are needed.
 func (c *Conn) Scan(ctx context.Context, s jetstream.Stream, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
 	return c.read(ctx, s, filter, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: headersOnly,
 	}, each)
 }
 
-// read reads the messages that the filter matches up to the newest. The consumer may stand on a replica that lags, so
-// the leader is asked for the newest message first, and the reading does not end before that one or a newer one has come.
-// It does not wait for ever: the caller begins anew after any error.
+// read calls each with the messages that the filter matches, up to the last one. The consumer may be placed on a lagging
+// replica, so the leader is asked for the last message first, and read does not end before that one or a newer one has come.
+// It does not wait for ever: the caller starts over after any error.
 func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig, each func(m event.Message, sequence uint64)) error {
 	name := s.CachedInfo().Config.Name
 	newest, found, err := c.Last(ctx, name, filter)
@@ -114,7 +115,7 @@ func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what
 		msg, err := next(ctx, messages, c.timing.idle)
 		if err != nil {
 			if now, _, lastErr := c.Last(ctx, name, filter); lastErr == nil && now.Sequence <= seen {
-				return nil // what was waited for has been purged meanwhile
+				return nil // the awaited message has been purged meanwhile
 			}
 			return fail(err)
 		}
@@ -135,7 +136,7 @@ func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what
 	}
 }
 
-// messages opens an ordered consumer of what the filter matches.
+// messages opens an ordered consumer of the messages that the filter matches.
 func (c *Conn) messages(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig) (jetstream.MessagesContext, error) {
 	what.FilterSubjects = []string{filter}
 	what.InactiveThreshold = 6 * c.timing.idle
@@ -149,7 +150,7 @@ func (c *Conn) messages(ctx context.Context, s jetstream.Stream, filter string, 
 
 var errQuiet = errors.New("no message came")
 
-// next waits no longer than idle for a message.
+// next returns the next message, or errQuiet where none comes for so long.
 func next(ctx context.Context, messages jetstream.MessagesContext, idle time.Duration) (jetstream.Msg, error) {
 	wait, cancel := context.WithTimeout(ctx, idle)
 	defer cancel()

@@ -69,7 +69,7 @@ func (l *Log) ComponentClusters(ctx context.Context) ([]string, error) {
 	return clusters, err
 }
 
-// Purge removes a component's messages up to a sequence, inclusive. What came later is never touched.
+// Purge removes the messages of a component up to a sequence, inclusive. Later ones are never touched.
 func (l *Log) Purge(ctx context.Context, key component.Key, sequence uint64) error {
 	err := l.stream.Purge(ctx, jetstream.WithPurgeSubject(event.Subject(key)), jetstream.WithPurgeSequence(sequence+1))
 	if err != nil {

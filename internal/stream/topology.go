@@ -16,10 +16,10 @@ import (
 // StreamName is the name of the stream of component events.
 const StreamName = "ODA_COMPONENTS"
 
-// Layout is the version of the topology. A newer program moves an older layout; an older one refuses a newer.
+// Layout is the version of the layout of streams, buckets and consumers. Another one is an error.
 const Layout = "1"
 
-// Metadata keys by which odasync knows its own.
+// Metadata keys of streams and consumers of odasync.
 const (
 	metaPurpose = "odasync.purpose"
 	metaLayout  = "odasync.layout"
@@ -29,7 +29,7 @@ const (
 // logPurpose is the purpose of the stream of component events.
 const logPurpose = "components"
 
-// EnsureLog creates or updates the stream of component events. The watcher owns it.
+// EnsureLog creates or updates the stream of component events. The watcher does.
 func (c *Conn) EnsureLog(ctx context.Context) (*Log, error) {
 	reconnects := c.nc.Stats().Reconnects
 	if err := c.Check(ctx); err != nil {
@@ -51,7 +51,7 @@ func (c *Conn) EnsureLog(ctx context.Context) (*Log, error) {
 	return newLog(c, s, reconnects), nil
 }
 
-// OpenLog binds to the stream that the watcher created.
+// OpenLog returns the stream that the watcher created.
 func (c *Conn) OpenLog(ctx context.Context) (*Log, error) {
 	reconnects := c.nc.Stats().Reconnects
 	if err := c.Check(ctx); err != nil {
@@ -114,7 +114,7 @@ func (c *Conn) OpenStream(ctx context.Context, name, purpose, creator string) (j
 	return s, nil
 }
 
-// merge returns have with the settings that odasync owns; what an administrator added besides stays.
+// merge returns have with the settings that odasync owns; settings that an administrator added stay.
 func merge(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	next := have
 	next.Description, next.Subjects = want.Description, want.Subjects

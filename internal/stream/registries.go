@@ -11,8 +11,8 @@ import (
 	"odasync/internal/event"
 )
 
-// checkFeeds refuses a consumer that is not this version's or feeds another registry.
-func checkFeeds(have jetstream.ConsumerConfig, target, registryURL string) error {
+// checkRegistry returns an error for a consumer of another layout or another registry.
+func checkRegistry(have jetstream.ConsumerConfig, target, registryURL string) error {
 	if have.Metadata[metaPurpose] != "syncer" || have.Metadata[metaLayout] != Layout {
 		return fmt.Errorf("consumer %s of stream %s is not this version's (layout %q): remove it with `nats consumer rm %s %s`",
 			have.Durable, StreamName, have.Metadata[metaLayout], StreamName, have.Durable)
@@ -24,8 +24,8 @@ func checkFeeds(have jetstream.ConsumerConfig, target, registryURL string) error
 	return nil
 }
 
-// CheckFeeds refuses what EnsureConsumer would refuse, and creates and changes nothing.
-func (l *Log) CheckFeeds(ctx context.Context, target, registryURL string) error {
+// CheckRegistry returns the error that [Log.EnsureConsumer] would return for the registry, and creates and changes nothing.
+func (l *Log) CheckRegistry(ctx context.Context, target, registryURL string) error {
 	consumer, err := l.stream.Consumer(ctx, consumerName(target))
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return fmt.Errorf("target %q has no consumer yet: start a syncer, which creates it", target)
@@ -33,24 +33,24 @@ func (l *Log) CheckFeeds(ctx context.Context, target, registryURL string) error 
 	if err != nil {
 		return fmt.Errorf("read the consumer of target %q: %w", target, err)
 	}
-	return checkFeeds(consumer.CachedInfo().Config, target, registryURL)
+	return checkRegistry(consumer.CachedInfo().Config, target, registryURL)
 }
 
-// Feeds returns the registry's address, without credentials, of every target that a syncer was ever started for.
-func (l *Log) Feeds(ctx context.Context) (map[string]string, error) {
+// Registries returns the address of the registry, without credentials, of every target that a syncer was ever started for.
+func (l *Log) Registries(ctx context.Context) (map[string]string, error) {
 	consumers := l.stream.ListConsumers(ctx)
-	feeds := map[string]string{}
+	registries := map[string]string{}
 	for info := range consumers.Info() {
 		token, ok := strings.CutPrefix(info.Name, consumerPrefix)
 		if !ok || info.Config.Metadata[metaPurpose] != "syncer" {
 			continue
 		}
 		if target, err := event.ParseToken(token); err == nil {
-			feeds[target] = info.Config.Metadata[metaTarget]
+			registries[target] = info.Config.Metadata[metaTarget]
 		}
 	}
 	if err := consumers.Err(); err != nil {
 		return nil, fmt.Errorf("list the targets: %w", err)
 	}
-	return feeds, nil
+	return registries, nil
 }

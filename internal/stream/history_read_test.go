@@ -50,7 +50,7 @@ func TestAfterReadsAKeysHistory(t *testing.T) {
 	if _, found, err := log.After(within(t), keyOf("nothing"), 0); found || err != nil {
 		t.Errorf("a key without messages: %v, %v", found, err)
 	}
-	if diff := cmp.Diff(map[component.Key]uint64{key: 4, other: 1}, must(log.Recorded(within(t), key.Cluster))); diff != "" {
+	if diff := cmp.Diff(map[component.Key]uint64{key: 4, other: 1}, must(log.MessageCounts(within(t), key.Cluster))); diff != "" {
 		t.Errorf("recorded (-want +got):\n%s", diff)
 	}
 }
@@ -80,18 +80,18 @@ func TestFirstSince(t *testing.T) {
 func TestFeedsAreReadAndNotCreated(t *testing.T) {
 	conn := streamtest.Start(t).Conn(t)
 	log := ensureLog(t, conn)
-	says(t, log.CheckFeeds(within(t), "lab", "http://a"), `target "lab" has no consumer yet`)
-	if feeds := must(log.Feeds(within(t))); len(feeds) != 0 {
+	says(t, log.CheckRegistry(within(t), "lab", "http://a"), `target "lab" has no consumer yet`)
+	if feeds := must(log.Registries(within(t))); len(feeds) != 0 {
 		t.Errorf("asking created %v", feeds)
 	}
 	must(log.EnsureConsumer(within(t), "lab", "http://a"))
 	must(log.EnsureConsumer(within(t), "the.other", "http://b"))
-	if err := log.CheckFeeds(within(t), "lab", "http://a"); err != nil {
+	if err := log.CheckRegistry(within(t), "lab", "http://a"); err != nil {
 		t.Error(err)
 	}
 	_, refusal := log.EnsureConsumer(within(t), "lab", "http://b")
-	says(t, log.CheckFeeds(within(t), "lab", "http://b"), refusal.Error(), `target "lab" feeds the registry at http://a, not http://b`)
-	if diff := cmp.Diff(map[string]string{"lab": "http://a", "the.other": "http://b"}, must(log.Feeds(within(t)))); diff != "" {
+	says(t, log.CheckRegistry(within(t), "lab", "http://b"), refusal.Error(), `target "lab" feeds the registry at http://a, not http://b`)
+	if diff := cmp.Diff(map[string]string{"lab": "http://a", "the.other": "http://b"}, must(log.Registries(within(t)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
