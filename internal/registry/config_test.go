@@ -22,7 +22,7 @@ func readConfig(t *testing.T, env map[string]string) Config {
 	return cfg
 }
 
-func TestConfigFromEnvironment(t *testing.T) {
+func TestConfig_FromEnvironment(t *testing.T) {
 	defaults := Config{
 		URL: "http://localhost:8000", Timeout: config.Duration(30 * time.Second), Name: "self", NameFormat: "name",
 		Segments: []component.Segment{"core"},
@@ -51,7 +51,7 @@ func TestConfigFromEnvironment(t *testing.T) {
 	}
 }
 
-func TestConfigValidate(t *testing.T) {
+func TestConfig_Validate(t *testing.T) {
 	tests := map[string]struct {
 		env   map[string]string
 		words []string

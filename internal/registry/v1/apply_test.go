@@ -14,14 +14,9 @@ import (
 	"odasync/internal/target"
 )
 
-func TestApplyCreatesThenWritesNothing(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	c := sample("catalog", "products", "offers")
-	result := h.apply(v, c, target.Previous{})
-	if diff := cmp.Diff(sampleEntry("catalog", "offers", "products"), h.entryOf("self", "catalog")); diff != "" {
-		t.Error(diff)
-	}
+func TestApply_CreatesThenWritesNothing(t *testing.T) {
+	h, v, c, result := applied(t, "products", "offers")
+	h.wantEntry("catalog", "offers", "products")
 	want := target.Ref{Registry: "self", Name: "catalog", ID: "1", Digest: result.Ref.Digest}
 	if result.Ref != want || want.Digest == "" {
 		t.Errorf("record = %+v, want %+v with a digest", result.Ref, want)
@@ -46,7 +41,7 @@ func TestApplyCreatesThenWritesNothing(t *testing.T) {
 	}
 }
 
-func TestApplyWritesOnlyDifferences(t *testing.T) {
+func TestApply_WritesOnlyDifferences(t *testing.T) {
 	tests := map[string]struct {
 		change func(c *component.Component)
 		want   map[string]int
@@ -102,10 +97,7 @@ func TestApplyWritesOnlyDifferences(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			c := sample("catalog", "products", "offers")
-			first := h.apply(v, c, target.Previous{})
+			h, v, c, first := applied(t, "products", "offers")
 			test.change(c)
 			h.resetRequests()
 			result := h.apply(v, c, previousOf(first))
@@ -123,19 +115,13 @@ func TestApplyWritesOnlyDifferences(t *testing.T) {
 			if result.Writes != writes {
 				t.Errorf("reported %d writes of %d", result.Writes, writes)
 			}
-			if shown := h.entryOf("self", "catalog"); !strings.Contains(shown, test.shown) {
-				t.Errorf("the registry shows\n%s\nwithout %q", shown, test.shown)
-			}
-			h.resetRequests()
-			h.apply(v, c, previousOf(result))
-			if _, writes := h.requests(); writes != 0 {
-				t.Errorf("the repeat writes %d times", writes)
-			}
+			h.wantContent("catalog", test.shown)
+			h.wantNoWrite(v, c, previousOf(result))
 		})
 	}
 }
 
-func TestApplyFindsWhatIsBeyondTheFirstPages(t *testing.T) {
+func TestApply_FindsRowsBeyondTheFirstPage(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		count   int
@@ -148,23 +134,21 @@ func TestApplyFindsWhatIsBeyondTheFirstPages(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{ShuffleLists: test.shuffle})
 			for i := range test.count {
-				h.createRegistry(fmt.Sprintf("other-%d", i))
-				h.createLabel("filler", fmt.Sprint(i))
+				h.Registry(fmt.Sprintf("other-%d", i))
+				h.Label("filler", fmt.Sprint(i))
 			}
-			h.createRegistry("self")
-			label := h.createLabel("componentName", "catalog")
+			h.Registry("self")
+			label := h.Label("componentName", "catalog")
 			for i := range test.count {
-				h.createComponent("self", fmt.Sprintf("filler-%d", i))
+				h.Component("self", fmt.Sprintf("filler-%d", i))
 			}
-			h.createComponent("self", "catalog", label)
-			h.createAPI("self", "filler-0", "other")
-			h.createAPI("self", "catalog", "products")
+			h.Component("self", "catalog", label)
+			h.API("self", "filler-0", "other")
+			h.API("self", "catalog", "products")
 			h.resetRequests()
 
-			h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
-			if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
-				t.Error(diff)
-			}
+			h.apply(h.adapter(), sample("catalog", "products"))
+			h.wantEntry("catalog", "products")
 			sent := h.server.Load().Requests()
 			if sent["POST /registries/"]+sent["POST /components/"]+sent["POST /exposed-apis/"] != 0 {
 				t.Errorf("created what was there: %v", sent)
@@ -183,77 +167,66 @@ func TestApplyFindsWhatIsBeyondTheFirstPages(t *testing.T) {
 	}
 }
 
-func TestApplyKeepsManyLabels(t *testing.T) {
+func TestApply_KeepsManyLabels(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog")
 	for i := range 150 {
 		c.Labels[fmt.Sprintf("%slabel-%d", labelPrefix, i)] = "x"
 	}
-	h.apply(h.adapter(), c, target.Previous{})
+	h.apply(h.adapter(), c)
 	// A second adapter knows the ids from the list only.
 	v := h.adapter()
-	h.apply(v, c, target.Previous{})
+	h.apply(v, c)
 	if got := len(h.snapshot().Components[0].Labels); got != 156 {
 		t.Errorf("%d labels, want 156", got)
 	}
 }
 
-func TestApplyCollapsesDuplicates(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	c := sample("catalog", "products", "offers")
-	first := h.apply(v, c, target.Previous{})
-	h.createAPI("self", "catalog", "products")
-	h.createAPI("self", "catalog", "products")
-	h.createAPI("self", "catalog", "gone")
+func TestApply_RemovesDuplicateAPIs(t *testing.T) {
+	h, v, c, first := applied(t, "products", "offers")
+	h.API("self", "catalog", "products")
+	h.API("self", "catalog", "products")
+	h.API("self", "catalog", "gone")
 	h.apply(v, c, previousOf(first))
-	if diff := cmp.Diff(sampleEntry("catalog", "offers", "products"), h.entryOf("self", "catalog")); diff != "" {
-		t.Error(diff)
-	}
+	h.wantEntry("catalog", "offers", "products")
 	if got := h.snapshot().APIs[1].ID; got != 1 {
 		t.Errorf("API %d of three stayed, want the one that was right, 1", got)
 	}
 }
 
-func TestApplyDoesNotDoubleLeftoverAPIs(t *testing.T) {
+func TestApply_ReusesLeftAPIs(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	h.createRegistry("self")
-	id := h.createComponent("self", "catalog")
-	h.createAPI("self", "catalog", "products")
-	h.createAPI("self", "catalog", "gone")
+	h.Registry("self")
+	id := h.Component("self", "catalog")
+	h.API("self", "catalog", "products")
+	h.API("self", "catalog", "gone")
 	h.send("DELETE", fmt.Sprintf("/components/%d", id), nil)
-	h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
-	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
-		t.Error(diff)
-	}
+	h.apply(h.adapter(), sample("catalog", "products"))
+	h.wantEntry("catalog", "products")
 }
 
-func TestApplyAdoptsTheEntriesOfOlderCollectors(t *testing.T) {
+func TestApply_AdoptsEntriesOfOlderCollectors(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	h.createRegistry("self")
-	old := h.createLabel("componentName", "catalog")
-	stale := h.createLabel("team", "nobody")
-	id := h.createComponent("self", "catalog", old, stale)
-	h.createAPI("self", "catalog", "products", old, stale, h.createLabel("api-name", "products"))
-	h.createAPI("self", "catalog", "dropped-long-ago", old)
-	result := h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
-	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
-		t.Error(diff)
-	}
+	h.Registry("self")
+	old := h.Label("componentName", "catalog")
+	stale := h.Label("team", "nobody")
+	id := h.Component("self", "catalog", old, stale)
+	h.API("self", "catalog", "products", old, stale, h.Label("api-name", "products"))
+	h.API("self", "catalog", "dropped-long-ago", old)
+	result := h.apply(h.adapter(), sample("catalog", "products"))
+	h.wantEntry("catalog", "products")
 	if result.Ref.ID != fmt.Sprint(id) {
 		t.Errorf("record %+v, want the collector's entry %d", result.Ref, id)
 	}
 }
 
-func TestApplyFollowsAnotherNameFormat(t *testing.T) {
+func TestApply_MovesToAnotherNameFormat(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := h.apply(h.adapter(), c, target.Previous{})
-	v := h.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
+	before := h.apply(h.adapter(), c)
+	v := h.adapter(withNamespace)
 	after := h.apply(v, c, previousOf(before))
-	if shown := h.entryOf("self", "catalog"); shown != "" {
-		t.Errorf("the old name still shows\n%s", shown)
-	}
+	h.wantNoEntry("catalog")
 	if shown := h.entryOf("self", "components.catalog"); strings.Count(shown, "\n") != 1 {
 		t.Errorf("the new name shows\n%s", shown)
 	}
@@ -262,38 +235,32 @@ func TestApplyFollowsAnotherNameFormat(t *testing.T) {
 	}
 }
 
-func TestApplyFollowsAnotherRegistryName(t *testing.T) {
+func TestApply_MovesToAnotherRegistryName(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := h.apply(h.adapter(), c, target.Previous{})
+	before := h.apply(h.adapter(), c)
 	v := h.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
 	h.apply(v, c, previousOf(before))
-	if shown := h.entryOf("self", "catalog"); shown != "" {
-		t.Errorf("the old registry still shows\n%s", shown)
-	}
+	h.wantNoEntry("catalog")
 	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("north", "catalog")); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestApplyLeavesAnOldNameThatIsAnotherOwnersNow(t *testing.T) {
+func TestApply_LeavesAnOldNameToItsNewOwner(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	before := h.apply(h.adapter(), c, target.Previous{})
-	namespaced := h.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
-	if _, err := namespaced.Delete(t.Context(), keyOf(c), previousOf(before)); err != nil {
-		t.Fatal(err)
-	}
+	before := h.apply(h.adapter(), c)
+	namespaced := h.adapter(withNamespace)
+	h.delete(namespaced, c, previousOf(before))
 	other := sample("catalog", "theirs")
 	other.Namespace = "elsewhere"
-	h.apply(h.adapter(), other, target.Previous{})
+	h.apply(h.adapter(), other)
 	h.apply(namespaced, c, previousOf(before))
-	if shown := h.entryOf("self", "catalog"); !strings.Contains(shown, "namespace:elsewhere") || !strings.Contains(shown, "api theirs") {
-		t.Errorf("the other owner's entry became\n%s", shown)
-	}
+	h.wantContent("catalog", "namespace:elsewhere", "api theirs")
 }
 
-func TestApplyRefusesAnotherOwnersEntry(t *testing.T) {
+func TestApply_RefusesAnotherOwnersEntry(t *testing.T) {
 	c := sample("catalog", "products")
 	tests := map[string]struct {
 		key   component.Key
@@ -311,7 +278,7 @@ func TestApplyRefusesAnotherOwnersEntry(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
-			h.apply(h.adapter(), c, target.Previous{})
+			h.apply(h.adapter(), c)
 			before := h.snapshot()
 			for which, v := range map[string]*Adapter{"a new adapter": h.adapter(), "with a record": h.adapter()} {
 				previous := target.Previous{}
@@ -331,13 +298,13 @@ func TestApplyRefusesAnotherOwnersEntry(t *testing.T) {
 	}
 }
 
-func TestApplyShowsTwoNamespacesApart(t *testing.T) {
+func TestApply_KeepsNamespacesApart(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter(func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName })
+	v := h.adapter(withNamespace)
 	for _, namespace := range []string{"blue", "green"} {
 		c := sample("catalog", namespace)
 		c.Namespace = namespace
-		h.apply(v, c, target.Previous{})
+		h.apply(v, c)
 	}
 	for _, namespace := range []string{"blue", "green"} {
 		if shown := h.entryOf("self", namespace+".catalog"); !strings.Contains(shown, "api "+namespace) {
@@ -346,7 +313,7 @@ func TestApplyShowsTwoNamespacesApart(t *testing.T) {
 	}
 }
 
-func TestApplyPassesOnTheRegistrysWords(t *testing.T) {
+func TestApply_ReportsTheRegistrysDetail(t *testing.T) {
 	long := strings.Repeat("n", 101)
 	tests := map[string]struct {
 		component *component.Component
@@ -386,24 +353,24 @@ func TestApplyPassesOnTheRegistrysWords(t *testing.T) {
 			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(h.entryOf("self", "catalog"), "api short") {
 				t.Errorf("the other API is missing:\n%s", h.entryOf("self", "catalog"))
 			}
-			h.apply(v, sample("other", "products"), target.Previous{})
+			h.apply(v, sample("other", "products"))
 		})
 	}
 }
 
-func TestApplyCreatesTheRegistryEntry(t *testing.T) {
+func TestApply_CreatesTheRegistryEntry(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter(func(cfg *registry.Config) {
 		cfg.URL = strings.Replace(cfg.URL, "http://", "http://user:word@", 1) + "/"
 	})
-	h.apply(v, sample("catalog"), target.Previous{})
-	want := []refregistry.Registry{{ID: 1, Name: "self", Type: "self", URL: h.url, Labels: map[string]string{}}}
+	h.apply(v, sample("catalog"))
+	want := []refregistry.Registry{{ID: 1, Name: "self", Type: "self", URL: h.URL, Labels: map[string]string{}}}
 	if diff := cmp.Diff(want, h.snapshot().Registries); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestApplyMendsWhatVanishedUnderneath(t *testing.T) {
+func TestApply_RepairsWhatOthersChanged(t *testing.T) {
 	tests := map[string]func(h *harness, id string){
 		"the component":      func(h *harness, id string) { h.send(http.MethodDelete, "/components/"+id, nil) },
 		"an API":             func(h *harness, _ string) { h.send(http.MethodDelete, "/exposed-apis/1", nil) },
@@ -420,55 +387,40 @@ func TestApplyMendsWhatVanishedUnderneath(t *testing.T) {
 	}
 	for name, harm := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			c := sample("catalog", "products", "offers")
-			first := h.apply(v, c, target.Previous{})
+			h, v, c, first := applied(t, "products", "offers")
 			harm(h, first.Ref.ID)
 			// Another API to create shows whether the registry entry is there.
 			c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
 			second := h.apply(v, c, previousOf(first))
-			if diff := cmp.Diff(sampleEntry("catalog", "offers", "prices", "products"), h.entryOf("self", "catalog")); diff != "" {
-				t.Error(diff)
-			}
-			h.resetRequests()
-			h.apply(v, c, previousOf(second))
-			if _, writes := h.requests(); writes != 0 {
-				t.Errorf("the repeat writes %d times", writes)
-			}
+			h.wantEntry("catalog", "offers", "prices", "products")
+			h.wantNoWrite(v, c, previousOf(second))
 		})
 	}
 }
 
-func TestApplyTakesWhatAnotherReplicaCreated(t *testing.T) {
+func TestApply_AdoptsWhatAnotherReplicaCreated(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	early := h.adapter()
-	h.apply(early, sample("warm-up"), target.Previous{})
+	h.apply(early, sample("warm-up"))
 	c := sample("catalog", "products")
 	late := h.adapter()
-	h.apply(late, c, target.Previous{})
+	h.apply(late, c)
 	// The first adapter has no record, no doubt and an index from before: the registry's refusal tells.
-	h.apply(early, c, target.Previous{})
-	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
-		t.Error(diff)
-	}
+	h.apply(early, c)
+	h.wantEntry("catalog", "products")
 	// What the other has deleted and created again stands under an id that this one does not know.
-	if _, err := late.Delete(t.Context(), keyOf(c), target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}}); err != nil {
-		t.Fatal(err)
-	}
-	h.apply(late, sample("between"), target.Previous{})
-	h.apply(late, c, target.Previous{})
-	h.apply(early, c, target.Previous{})
-	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
-		t.Error(diff)
-	}
+	h.delete(late, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}})
+	h.apply(late, sample("between"))
+	h.apply(late, c)
+	h.apply(early, c)
+	h.wantEntry("catalog", "products")
 }
 
-func TestApplySurvivesARecordOfAnotherAdapter(t *testing.T) {
+func TestApply_AcceptsAReferenceOfAnotherAdapter(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
 	c := sample("catalog", "products")
-	h.apply(v, c, target.Previous{})
+	h.apply(v, c)
 	result := h.apply(v, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "self:catalog"}})
 	if result.Ref.ID != "1" || result.Writes != 0 {
 		t.Errorf("result = %+v", result)

@@ -9,7 +9,7 @@ import (
 	"odasync/internal/target"
 )
 
-func TestAThousandComponentsWithinBudget(t *testing.T) {
+func TestApply_ThousandComponentsWithinBudget(t *testing.T) {
 	const count, workers = 1000, 16
 	h := newHarness(t, refregistry.Config{})
 	results := make([]target.Result, count)
@@ -64,7 +64,7 @@ func TestAThousandComponentsWithinBudget(t *testing.T) {
 }
 
 // Two replicas start at once on components that share their labels.
-func TestConcurrentCreatorsOfOneLabel(t *testing.T) {
+func TestApply_ConcurrentReplicasShareLabels(t *testing.T) {
 	const count = 40
 	h := newHarness(t, refregistry.Config{})
 	var group sync.WaitGroup

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/fingerprint"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
@@ -122,22 +120,22 @@ func TestFlights_End(t *testing.T) {
 }
 
 // When the listing of all APIs cannot be relied on, a component's own are read before any is created.
-func TestApplyReadsTheAPIsWhenTheirListIsUnsteady(t *testing.T) {
+func TestApply_ReadsAPIsAfterAnUnsteadyList(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
-	h.apply(v, sample("warm-up"), target.Previous{})
+	h.apply(v, sample("warm-up"))
 	v.content.apis.steady = false
-	id := h.createComponent("self", "catalog")
-	h.createAPI("self", "catalog", "products")
+	id := h.Component("self", "catalog")
+	h.API("self", "catalog", "products")
 	h.send("DELETE", fmt.Sprint("/components/", id), nil)
-	h.apply(v, sample("catalog", "products"), target.Previous{})
+	h.apply(v, sample("catalog", "products"))
 	if n := len(h.snapshot().APIs); n != 1 {
 		t.Errorf("%d APIs, want 1", n)
 	}
 }
 
 // APIs that came after the list was read, of a component that is gone again: only doubt or the record hints at them.
-func TestApplyLooksForLeftoversThatNoListShowed(t *testing.T) {
+func TestApply_FindsLeftAPIsThatNoListHad(t *testing.T) {
 	for name, previous := range map[string]target.Previous{
 		"in doubt":      {InDoubt: true},
 		"with a record": {Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}},
@@ -145,9 +143,9 @@ func TestApplyLooksForLeftoversThatNoListShowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			v := h.adapter()
-			h.apply(v, sample("warm-up"), target.Previous{})
+			h.apply(v, sample("warm-up"))
 			c := sample("catalog", "products")
-			gone := h.apply(h.adapter(), c, target.Previous{})
+			gone := h.apply(h.adapter(), c)
 			h.send("DELETE", "/components/"+gone.Ref.ID, nil)
 			h.apply(v, c, previous)
 			if n := len(h.snapshot().APIs); n != 1 {
@@ -157,13 +155,10 @@ func TestApplyLooksForLeftoversThatNoListShowed(t *testing.T) {
 	}
 }
 
-func TestAPIsOfOthersAreNotTouchedWhenTheFilterDoesNotWork(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	c := sample("catalog", "products")
-	first := h.apply(v, c, target.Previous{})
-	h.apply(v, sample("other", "theirs"), target.Previous{})
-	h.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+func TestAdapter_KeepsOthersAPIsWithoutAFilter(t *testing.T) {
+	h, v, c, first := applied(t, "products")
+	h.apply(v, sample("other", "theirs"))
+	h.fault(func(r *http.Request) *faults.Fault {
 		if r.Method == "GET" && r.URL.Path == pathAPIs {
 			query := r.URL.Query()
 			query.Del("component_name")
@@ -172,27 +167,23 @@ func TestAPIsOfOthersAreNotTouchedWhenTheFilterDoesNotWork(t *testing.T) {
 		return nil
 	})
 	h.apply(v, c, previousOf(first))
-	if _, err := v.Delete(t.Context(), keyOf(c), previousOf(first)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(sampleEntry("other", "theirs"), h.entryOf("self", "other")); diff != "" {
-		t.Error(diff)
-	}
+	h.delete(v, c, previousOf(first))
+	h.wantEntry("other", "theirs")
 }
 
 // A registry whose list and answers disagree about its own entry must not make every apply read everything again.
-func TestAnEntryThatNoListShowsIsBelievedOnce(t *testing.T) {
+func TestApply_ReadsOnceForARegistryThatNoListHas(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
-	h.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+	h.fault(func(r *http.Request) *faults.Fault {
 		if r.Method == "GET" && r.URL.Path == pathRegistries {
 			return &faults.Fault{Status: 200, Body: `[{"id":1,"name":"self","created_at":"another form"}]`}
 		}
 		return nil
 	})
-	h.createRegistry("self")
+	h.Registry("self")
 	for i := range 5 {
-		h.apply(v, sample(fmt.Sprint("c", i), "products"), target.Previous{})
+		h.apply(v, sample(fmt.Sprint("c", i), "products"))
 	}
 	if n := h.server.Load().Requests()["GET /labels/"]; n != 2 {
 		t.Errorf("the labels were read %d times, want 2", n)

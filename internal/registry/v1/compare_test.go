@@ -16,37 +16,37 @@ import (
 
 // label returns the id of a label, which it creates where it is missing.
 func (h *harness) label(key, value string) int64 {
-	h.t.Helper()
+	h.Helper()
 	for _, l := range h.snapshot().Labels {
 		if l.Key == key && l.Value == value {
 			return l.ID
 		}
 	}
-	return h.createLabel(key, value)
+	return h.Label(key, value)
 }
 
 // compare reads the registry in both ways, which must agree.
 func (h *harness) compare(v *Adapter, c *component.Component, record target.Ref) (registry.Presence, []registry.Difference) {
-	h.t.Helper()
-	all, err := v.Actual(h.t.Context())
+	h.Helper()
+	all, err := v.Actual(h.Context())
 	if err != nil {
-		h.t.Fatal(err)
+		h.Fatal(err)
 	}
-	one, err := v.ActualOf(h.t.Context(), keyOf(c), record)
+	one, err := v.ActualOf(h.Context(), keyOf(c), record)
 	if err != nil {
-		h.t.Fatal(err)
+		h.Fatal(err)
 	}
 	standing, differences := all.Compare(keyOf(c), c)
 	alone, same := one.Compare(keyOf(c), c)
 	if diff := cmp.Diff(differences, same); diff != "" || standing != alone {
-		h.t.Errorf("everything says %d, one %d (-everything +one):\n%s", standing, alone, diff)
+		h.Errorf("everything says %d, one %d (-everything +one):\n%s", standing, alone, diff)
 	}
 	return standing, differences
 }
 
-// TestCompareAsApplyWrites damages what the registry shows: Compare names it, an apply mends it, and then both find
+// TestCompare_DiffersWhereApplyWrites damages what the registry shows: Compare names it, an apply repairs it, and then both find
 // nothing.
-func TestCompareAsApplyWrites(t *testing.T) {
+func TestCompare_DiffersWhereApplyWrites(t *testing.T) {
 	tests := map[string]struct {
 		damage   func(h *harness, component, products int64)
 		change   func(c *component.Component)
@@ -70,22 +70,22 @@ func TestCompareAsApplyWrites(t *testing.T) {
 			h.send("PATCH", fmt.Sprint(pathAPIs, id, "/status"), apiStatus{statusPending})
 		}, standing: registry.Present, want: []registry.Difference{{Field: "api products status", Want: "ready", Actual: "pending"}}},
 		"an API":  {damage: func(h *harness, _, id int64) { h.send("DELETE", fmt.Sprint(pathAPIs, id), nil) }, standing: registry.Present, want: []registry.Difference{{Field: "api products", Want: component.Present, Actual: ""}}},
-		"a stray": {damage: func(h *harness, _, _ int64) { h.createAPI("self", "catalog", "stray") }, standing: registry.Present, want: []registry.Difference{{Field: "api stray", Want: "", Actual: component.Present}}},
+		"a stray": {damage: func(h *harness, _, _ int64) { h.API("self", "catalog", "stray") }, standing: registry.Present, want: []registry.Difference{{Field: "api stray", Want: "", Actual: component.Present}}},
 		"duplicates": {damage: func(h *harness, _, _ int64) {
-			h.createAPI("self", "catalog", "offers")
-			h.createAPI("self", "catalog", "offers")
+			h.API("self", "catalog", "offers")
+			h.API("self", "catalog", "offers")
 		}, standing: registry.Present, want: []registry.Difference{{Field: "api offers", Want: "once", Actual: "more than once"}}},
 		"everything of an API": {
 			damage: func(h *harness, _, id int64) {
 				h.send("DELETE", fmt.Sprint(pathAPIs, id), nil)
-				h.createAPI("self", "catalog", "products")
+				h.API("self", "catalog", "products")
 			},
 			standing: registry.Present, want: []registry.Difference{
 				{Field: "api products label api-name", Want: "products", Actual: ""}, {Field: "api products label component-version", Want: "1.0.0", Actual: ""}, {Field: "api products label componentName", Want: "catalog", Actual: ""},
 				{Field: "api products label functionalBlock", Want: "CoreCommerce", Actual: ""}, {Field: "api products label id", Want: "TMFC001", Actual: ""},
 				{Field: "api products label managed-by", Want: "odasync/" + testCluster, Actual: ""}, {Field: "api products label namespace", Want: testNamespace, Actual: ""},
 				{Field: "api products specification", Want: "http://specs.example.org/products.json", Actual: ""},
-				{Field: "api products status", Want: "ready", Actual: "pending"}, {Field: "api products url", Want: "http://catalog.example.org/products", Actual: "http://old.example.org/products"},
+				{Field: "api products status", Want: "ready", Actual: "pending"}, {Field: "api products url", Want: "http://catalog.example.org/products", Actual: "http://example.org/products"},
 			},
 		},
 		"a newer component": {change: func(c *component.Component) {
@@ -94,10 +94,7 @@ func TestCompareAsApplyWrites(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			c := sample("catalog", "products", "offers")
-			applied := h.apply(v, c, target.Previous{})
+			h, v, c, applied := applied(t, "products", "offers")
 			snapshot := h.snapshot()
 			i := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.Name == "products" })
 			if test.damage != nil {
@@ -110,9 +107,9 @@ func TestCompareAsApplyWrites(t *testing.T) {
 			if diff := cmp.Diff(test.want, differences); diff != "" || standing != test.standing {
 				t.Errorf("standing %d, want %d, differences (-want +got):\n%s", standing, test.standing, diff)
 			}
-			mended := h.apply(v, c, previousOf(applied))
-			if writes, differs := mended.Writes > 0, standing != registry.Present || len(differences) > 0; writes != differs {
-				t.Errorf("the apply wrote %d times", mended.Writes)
+			repaired := h.apply(v, c, previousOf(applied))
+			if writes, differs := repaired.Writes > 0, standing != registry.Present || len(differences) > 0; writes != differs {
+				t.Errorf("the apply wrote %d times", repaired.Writes)
 			}
 			if standing, differences := h.compare(v, c, target.Ref{}); standing != registry.Present || len(differences) != 0 {
 				t.Errorf("after the apply: standing %d, %v", standing, differences)
@@ -121,38 +118,38 @@ func TestCompareAsApplyWrites(t *testing.T) {
 	}
 }
 
-func TestCompareWhereAnotherOwns(t *testing.T) {
+func TestCompare_OtherOwners(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	h.createRegistry("self")
+	h.Registry("self")
 	other := h.label("managed-by", "odasync/west")
-	h.createComponent("self", "catalog", other)
-	h.createAPI("self", "catalog", "products", other)
+	h.Component("self", "catalog", other)
+	h.API("self", "catalog", "products", other)
 	if standing, differences := h.compare(h.adapter(), sample("catalog"), target.Ref{}); standing != registry.TakenByOther || differences != nil {
 		t.Errorf("standing %d, %v", standing, differences)
 	}
-	h.createComponent("self", "nobodys")
+	h.Component("self", "nobodys")
 	if standing, differences := h.compare(h.adapter(), sample("nobodys"), target.Ref{}); standing != registry.Present || len(differences) != 6 {
 		t.Errorf("what nobody owns: standing %d, %v", standing, differences)
 	}
 }
 
-func TestOrphans(t *testing.T) {
+func TestActual_Orphans(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	for _, format := range []string{registry.FormatName, registry.FormatNamespaceName} {
 		v := h.adapter(func(c *registry.Config) { c.NameFormat = format })
-		h.apply(v, sample("kept"), target.Previous{})
-		h.apply(v, sample("gone", "products"), target.Previous{})
+		h.apply(v, sample("kept"))
+		h.apply(v, sample("gone", "products"))
 	}
 	west, ours, of := h.label("managed-by", "odasync/west"), h.label("managed-by", "odasync/"+testCluster), h.label("namespace", testNamespace)
-	h.createComponent("self", "west", west, of)
-	h.createComponent("self", "nobodys")
+	h.Component("self", "west", west, of)
+	h.Component("self", "nobodys")
 	for name, labels := range map[string][]int64{"left": {ours, of}, "stray": nil} { // APIs outlive their component
-		id := h.createComponent("self", name)
-		h.createAPI("self", name, "products", labels...)
+		id := h.Component("self", name)
+		h.API("self", name, "products", labels...)
 		h.send("DELETE", fmt.Sprint(pathComponents, id), nil)
 	}
-	h.createRegistry("another")
-	h.createComponent("another", "elsewhere", ours, of)
+	h.Registry("another")
+	h.Component("another", "elsewhere", ours, of)
 	tests := map[string][]string{
 		registry.FormatName:          {"components/components.gone as components.gone", "components/components.kept as components.kept", "components/gone as gone", "components/left as left"},
 		registry.FormatNamespaceName: {"components/gone as components.gone", "components/gone as gone", "components/kept as kept", "components/left as left"},
@@ -173,11 +170,11 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-func TestShownReadsPagesAndWritesNothing(t *testing.T) {
+func TestActual_ReadsPagesAndWritesNothing(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	h.createRegistry("self")
+	h.Registry("self")
 	for i := range 1100 {
-		h.createComponent("self", fmt.Sprint("c", i))
+		h.Component("self", fmt.Sprint("c", i))
 	}
 	h.resetRequests()
 	v := h.adapter()
@@ -197,9 +194,9 @@ func TestShownReadsPagesAndWritesNothing(t *testing.T) {
 	}
 }
 
-func TestShownOfARegistryThatIsAway(t *testing.T) {
+func TestActual_FailsWithTheRegistry(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	h.server.Load().SetFault(on(10, "GET", pathAPIs, faults.Fault{Status: 503}))
+	h.fault(on(10, "GET", pathAPIs, faults.Fault{Status: 503}))
 	v := h.adapter()
 	_, err := v.Actual(t.Context())
 	wantFailure(t, err, target.ClassUnavailable, "503")

@@ -13,15 +13,15 @@ import (
 	"odasync/internal/target"
 )
 
-func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
+func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 	h := newHarness(t, refregistry.Config{RecordHistory: true})
 	v := h.adapter()
 	c := sample("catalog", "products", "offers")
 	if empty, err := v.Delete(t.Context(), keyOf(c), target.Previous{}); err != nil || empty.Writes != 0 {
 		t.Errorf("delete from an empty registry: %d writes, %v; the registry entry is not the component's", empty.Writes, err)
 	}
-	first := h.apply(v, c, target.Previous{})
-	h.apply(v, sample("other", "stays"), target.Previous{})
+	first := h.apply(v, c)
+	h.apply(v, sample("other", "stays"))
 	result, err := v.Delete(t.Context(), keyOf(c), previousOf(first))
 	if err != nil {
 		t.Fatal(err)
@@ -39,9 +39,7 @@ func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
 	if diff := cmp.Diff(want, order); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(sampleEntry("other", "stays"), h.entryOf("self", "other")); diff != "" {
-		t.Errorf("the other component: %s", diff)
-	}
+	h.wantEntry("other", "stays")
 
 	h.resetRequests()
 	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{}); err != nil {
@@ -50,13 +48,11 @@ func TestDeleteRemovesTheAPIsFirst(t *testing.T) {
 	if all, _ := h.requests(); all != 0 {
 		t.Errorf("deleting what is known to be gone takes %d requests", all)
 	}
-	h.apply(v, c, target.Previous{})
-	if diff := cmp.Diff(sampleEntry("catalog", "offers", "products"), h.entryOf("self", "catalog")); diff != "" {
-		t.Errorf("created again: %s", diff)
-	}
+	h.apply(v, c)
+	h.wantEntry("catalog", "offers", "products")
 }
 
-func TestDelete(t *testing.T) {
+func TestDelete_RemovesOnlyItsOwn(t *testing.T) {
 	tests := map[string]struct {
 		prepare  func(h *harness)
 		previous func(record target.Ref) target.Previous
@@ -81,13 +77,13 @@ func TestDelete(t *testing.T) {
 		},
 		"nothing of another cluster": {
 			prepare: func(h *harness) {
-				h.send("PUT", "/components/1", componentUpdate{LabelIDs: []int64{h.createLabel("managed-by", "odasync/west")}})
+				h.send("PUT", "/components/1", componentUpdate{LabelIDs: []int64{h.Label("managed-by", "odasync/west")}})
 			},
 			previous: func(r target.Ref) target.Previous { return target.Previous{Ref: r} },
 		},
 		"nothing of another namespace": {
 			prepare: func(h *harness) {
-				h.send("PUT", "/components/1", componentUpdate{LabelIDs: []int64{h.createLabel("namespace", "elsewhere")}})
+				h.send("PUT", "/components/1", componentUpdate{LabelIDs: []int64{h.Label("namespace", "elsewhere")}})
 			},
 			previous: func(r target.Ref) target.Previous { return target.Previous{Ref: r, InDoubt: true} },
 		},
@@ -96,7 +92,7 @@ func TestDelete(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			c := sample("catalog", "products")
-			record := h.apply(h.adapter(), c, target.Previous{}).Ref
+			record := h.apply(h.adapter(), c).Ref
 			if test.prepare != nil {
 				test.prepare(h)
 			}
@@ -114,23 +110,19 @@ func TestDelete(t *testing.T) {
 				}
 				return
 			}
-			if shown := h.entryOf("self", "catalog"); shown != "" {
-				t.Errorf("still shown:\n%s", shown)
-			}
+			h.wantNoEntry("catalog")
 		})
 	}
 }
 
-func TestDeleteRemovesTheLeftoverAPIsOfAComponentThatIsGone(t *testing.T) {
+func TestDelete_RemovesLeftAPIs(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
 	c := sample("catalog", "products")
-	record := h.apply(v, c, target.Previous{}).Ref
-	h.createAPI("self", "catalog", "of-somebody-else")
+	record := h.apply(v, c).Ref
+	h.API("self", "catalog", "of-somebody-else")
 	h.send("DELETE", "/components/"+record.ID, nil)
-	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{Ref: record}); err != nil {
-		t.Fatal(err)
-	}
+	h.delete(v, c, target.Previous{Ref: record})
 	var left []string
 	for _, a := range h.snapshot().APIs {
 		left = append(left, a.Name)
@@ -139,19 +131,14 @@ func TestDeleteRemovesTheLeftoverAPIsOfAComponentThatIsGone(t *testing.T) {
 		t.Error(diff)
 	}
 	// They belong to whoever has the name next.
-	h.apply(v, c, target.Previous{})
-	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("self", "catalog")); diff != "" {
-		t.Error(diff)
-	}
+	h.apply(v, c)
+	h.wantEntry("catalog", "products")
 }
 
-func TestDeleteCountsWhatAnotherDeletedAsDone(t *testing.T) {
+func TestDelete_AcceptsWhatIsGone(t *testing.T) {
 	for _, path := range []string{"/exposed-apis/", "/components/"} {
-		h := newHarness(t, refregistry.Config{})
-		v := h.adapter()
-		c := sample("catalog", "products")
-		first := h.apply(v, c, target.Previous{})
-		h.server.Load().SetFault(on(1, "DELETE", path, faults.Fault{After: true, Status: 404, Body: `{"detail":"not found"}`}))
+		h, v, c, first := applied(t, "products")
+		h.fault(on(1, "DELETE", path, faults.Fault{After: true, Status: 404, Body: `{"detail":"not found"}`}))
 		if _, err := v.Delete(t.Context(), keyOf(c), previousOf(first)); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -161,64 +148,52 @@ func TestDeleteCountsWhatAnotherDeletedAsDone(t *testing.T) {
 	}
 }
 
-func TestDeleteUnderAnEarlierRegistryNameReadsItsList(t *testing.T) {
+func TestDelete_ReadsTheListOfAnEarlierRegistryName(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	h.apply(h.adapter(), c, target.Previous{})
+	h.apply(h.adapter(), c)
 	v := h.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
 	record := target.Ref{Registry: "self", Name: "catalog", ID: "99"} // the registry was restored under other ids
-	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{Ref: record}); err != nil {
-		t.Fatal(err)
-	}
-	if shown := h.entryOf("self", "catalog"); shown != "" {
-		t.Errorf("still shown:\n%s", shown)
-	}
+	h.delete(v, c, target.Previous{Ref: record})
+	h.wantNoEntry("catalog")
 }
 
-func TestDeleteInDoubtFindsWhatWasCreatedUnnoticed(t *testing.T) {
+func TestDelete_InDoubtFindsAnUnrecordedEntry(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	late := h.adapter()
-	h.apply(late, sample("warm-up"), target.Previous{})
+	h.apply(late, sample("warm-up"))
 	c := sample("catalog", "products")
-	h.apply(h.adapter(), c, target.Previous{}) // by a replica that died before it could record that
-	if _, err := late.Delete(t.Context(), keyOf(c), target.Previous{InDoubt: true}); err != nil {
-		t.Fatal(err)
-	}
-	if shown := h.entryOf("self", "catalog"); shown != "" {
-		t.Errorf("still shown:\n%s", shown)
-	}
+	h.apply(h.adapter(), c) // by a replica that died before it could record that
+	h.delete(late, c, target.Previous{InDoubt: true})
+	h.wantNoEntry("catalog")
 }
 
-func TestDeleteAfterAnUnfinishedChangeOfTheNameRemovesBoth(t *testing.T) {
+func TestDelete_AfterAnUnfinishedMoveRemovesBoth(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	record := h.apply(h.adapter(), c, target.Previous{}).Ref
-	namespaced := func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName }
-	h.apply(h.adapter(namespaced), c, target.Previous{})
-	if _, err := h.adapter(namespaced).Delete(t.Context(), keyOf(c), target.Previous{Ref: record, InDoubt: true}); err != nil {
-		t.Fatal(err)
-	}
+	record := h.apply(h.adapter(), c).Ref
+	namespaced := withNamespace
+	h.apply(h.adapter(namespaced), c)
+	h.delete(h.adapter(namespaced), c, target.Previous{Ref: record, InDoubt: true})
 	if s := h.snapshot(); len(s.Components)+len(s.APIs) != 0 {
 		t.Errorf("left: %+v %+v", s.Components, s.APIs)
 	}
 }
 
-func TestDeleteOfManyThatAreGoneSharesTheListing(t *testing.T) {
+func TestDelete_OfManyGoneEntriesReadsOneList(t *testing.T) {
 	const count = 60
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
 	previous := make([]target.Previous, count)
 	for i := range count {
-		previous[i] = previousOf(h.apply(v, sample(fmt.Sprint("c", i)), target.Previous{}))
+		previous[i] = previousOf(h.apply(v, sample(fmt.Sprint("c", i))))
 	}
 	for i := range count {
 		h.send("DELETE", "/components/"+previous[i].Ref.ID, nil)
 	}
 	h.resetRequests()
 	for i := range count {
-		if _, err := v.Delete(t.Context(), keyOf(sample(fmt.Sprint("c", i))), previous[i]); err != nil {
-			t.Fatal(err)
-		}
+		h.delete(v, sample(fmt.Sprint("c", i)), previous[i])
 	}
 	if listings := h.server.Load().Requests()["GET /components/"]; listings != 1 {
 		t.Errorf("%d listings, want 1", listings)

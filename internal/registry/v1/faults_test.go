@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
@@ -18,7 +16,7 @@ import (
 
 // A write whose answer is lost has happened. The next attempt, here by another replica, comes with doubt and without the
 // record that was never made.
-func TestALostAnswerMakesNoDuplicate(t *testing.T) {
+func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 	tests := map[string]struct{ method, path string }{
 		"of a label":          {"POST", pathLabels},
 		"of the registry":     {"POST", pathRegistries},
@@ -35,12 +33,12 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			start := target.Previous{}
-			renamed := func(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName }
+			renamed := withNamespace
 			if test.method != "POST" {
 				old := sample("catalog", "offers", "products", "dropped")
 				old.Metadata.Version = "0.9"
 				old.ExposedAPIs[0].Ready = false
-				start = previousOf(h.apply(h.adapter(), old, target.Previous{}))
+				start = previousOf(h.apply(h.adapter(), old))
 			}
 			want := sample("catalog", "offers", "products")
 			if test.method == "PATCH" {
@@ -50,7 +48,7 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 			if name == "of a deleted entry" {
 				changes = append(changes, renamed)
 			}
-			h.server.Load().SetFault(on(1, test.method, test.path, faults.Fault{After: true, Reset: true}))
+			h.fault(on(1, test.method, test.path, faults.Fault{After: true, Reset: true}))
 			result, err := h.adapter(changes...).Apply(t.Context(), keyOf(want), want, start)
 			wantFailure(t, err, target.ClassUnavailable, test.method)
 
@@ -61,9 +59,7 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 				t.Errorf("%d components, %d APIs, %d registries, want 1, 2, 1", len(s.Components), len(s.APIs), len(s.Registries))
 			}
 			if test.method != "PATCH" && name != "of a deleted entry" {
-				if diff := cmp.Diff(sampleEntry("catalog", "offers", "products"), h.entryOf("self", "catalog")); diff != "" {
-					t.Error(diff)
-				}
+				h.wantEntry("catalog", "offers", "products")
 			}
 			pairs := map[string]int{}
 			for _, l := range s.Labels {
@@ -75,27 +71,27 @@ func TestALostAnswerMakesNoDuplicate(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
+func TestHealth_ReportsTheRegistry(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
 	if err := v.Health(t.Context()); err != nil {
 		t.Error(err)
 	}
-	h.server.Load().SetFault(on(1, "GET", pathHealth, faults.Fault{Status: 500}))
+	h.fault(on(1, "GET", pathHealth, faults.Fault{Status: 500}))
 	wantFailure(t, v.Health(t.Context()), target.ClassUnavailable, "GET /health: HTTP 500")
 	if all := h.server.Load().Requests(); all["GET /health"] != 2 || len(all) != 1 {
 		t.Errorf("requests = %v", all)
 	}
 }
 
-func TestNoRequestStartsAfterTheContextEnded(t *testing.T) {
+func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 	c := sample("catalog", "offers", "products")
 	for n := int32(0); n < 14; n++ { // an apply takes 17 requests
 		h := newHarness(t, refregistry.Config{})
 		v := h.adapter()
 		ctx, cancel := context.WithCancel(t.Context())
 		var served, after atomic.Int32
-		h.server.Load().SetFault(func(*http.Request) *faults.Fault {
+		h.fault(func(*http.Request) *faults.Fault {
 			switch served.Add(1) {
 			case n + 1:
 				cancel()
@@ -120,21 +116,19 @@ func TestNoRequestStartsAfterTheContextEnded(t *testing.T) {
 		if after.Load() != 0 {
 			t.Errorf("delete with an ended context sent a request")
 		}
-		h.server.Load().SetFault(nil)
+		h.fault(nil)
 		h.apply(v, c, target.Previous{InDoubt: true})
-		if diff := cmp.Diff(sampleEntry("catalog", "offers", "products"), h.entryOf("self", "catalog")); diff != "" {
-			t.Errorf("cancelled in request %d: %s", n+1, diff)
-		}
+		h.wantEntry("catalog", "offers", "products")
 	}
 }
 
 // The first caller reads the registry for all; when its claim is lost meanwhile, another one does.
-func TestACallerWhoseContextEndsDoesNotHarmThoseWhoWait(t *testing.T) {
+func TestApply_TakesOverTheReadingOfACancelledCaller(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
 	entered := make(chan struct{})
 	var once sync.Once
-	h.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+	h.fault(func(r *http.Request) *faults.Fault {
 		var hang *faults.Fault
 		once.Do(func() {
 			close(entered)

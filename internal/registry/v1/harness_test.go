@@ -1,10 +1,8 @@
 package v1
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -20,6 +19,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/refregistrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -28,101 +28,64 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // harness is a reference registry behind real HTTP, and adapters to it.
 type harness struct {
-	t      *testing.T
-	url    string
+	*refregistrytest.Client
 	server atomic.Pointer[refregistry.Server]
 }
 
 func newHarness(t *testing.T, cfg refregistry.Config) *harness {
 	t.Helper()
-	h := &harness{t: t}
+	h := &harness{}
 	h.server.Store(refregistry.New(cfg))
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.server.Load().Handler().ServeHTTP(w, r)
 	}))
-	h.url = web.URL
-	t.Cleanup(web.Close)
+	t.Cleanup(server.Close)
+	h.Client = &refregistrytest.Client{TB: t, URL: server.URL, HTTP: server.Client()}
 	return h
 }
 
-// wipe puts an empty registry in the place of the present one, as a service without a volume does when it restarts.
+// wipe replaces the registry by an empty one, as the restart of a service without a volume does.
 func (h *harness) wipe() { h.server.Store(refregistry.New(refregistry.Config{})) }
 
+// fault sets what becomes of each request.
+func (h *harness) fault(of func(*http.Request) *faults.Fault) { h.server.Load().SetFault(of) }
+
 func (h *harness) adapter(changes ...func(*registry.Config)) *Adapter {
-	h.t.Helper()
-	return h.adapterWith(NewMetrics(prometheus.NewRegistry()), zerolog.Nop(), changes...)
+	h.Helper()
+	return newAdapter(h, h.URL, changes...)
 }
 
-func (h *harness) adapterWith(metrics *registry.Metrics, log zerolog.Logger, changes ...func(*registry.Config)) *Adapter {
-	h.t.Helper()
+// newAdapter returns an adapter to the registry at the URL.
+func newAdapter(t testing.TB, url string, changes ...func(*registry.Config)) *Adapter {
+	t.Helper()
 	cfg := registry.Config{
-		URL: h.url, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: registry.FormatName,
+		URL: url, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: registry.FormatName,
 		Segments: []component.Segment{component.SegmentCore},
 	}
 	for _, change := range changes {
 		change(&cfg)
 	}
 	if err := cfg.Validate(); err != nil {
-		h.t.Fatal(err)
+		t.Fatal(err)
 	}
-	v := New(cfg, metrics, log)
-	h.t.Cleanup(v.Close)
-	return v
+	a := New(cfg, NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	t.Cleanup(a.Close)
+	return a
 }
 
-// raw sends a request that no adapter would, and returns the id in its answer.
-func (h *harness) send(method, path string, body any) int64 {
-	h.t.Helper()
+// withNamespace is a change of the configuration.
+func withNamespace(cfg *registry.Config) { cfg.NameFormat = registry.FormatNamespaceName }
+
+// send sends a request that no adapter would send.
+func (h *harness) send(method, path string, body any) {
+	h.Helper()
 	encoded, err := json.Marshal(body)
 	if err != nil {
-		h.t.Fatal(err)
+		h.Fatal(err)
 	}
-	req, err := http.NewRequest(method, h.url+path, bytes.NewReader(encoded))
-	if err != nil {
-		h.t.Fatal(err)
+	if r := h.Do(method, path, string(encoded)); r.Status >= 300 {
+		h.Fatalf("%s %s: HTTP %d: %s", method, path, r.Status, r.Body)
 	}
-	response, err := http.DefaultClient.Do(req)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	defer http.DefaultClient.CloseIdleConnections()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if response.StatusCode >= 300 {
-		h.t.Fatalf("%s %s: HTTP %d: %s", method, path, response.StatusCode, answer)
-	}
-	var created struct{ ID int64 }
-	if len(answer) > 0 {
-		if err := json.Unmarshal(answer, &created); err != nil {
-			h.t.Fatal(err)
-		}
-	}
-	return created.ID
-}
-
-func (h *harness) createLabel(key, value string) int64 {
-	h.t.Helper()
-	return h.send("POST", pathLabels, labelCreate{key, value})
-}
-
-func (h *harness) createRegistry(name string) int64 {
-	h.t.Helper()
-	return h.send("POST", pathRegistries, registryCreate{Name: name, Type: "self", URL: "http://registry.example.org", LabelIDs: []int64{}})
-}
-
-func (h *harness) createComponent(registry, name string, labels ...int64) int64 {
-	h.t.Helper()
-	return h.send("POST", pathComponents, componentCreate{RegistryName: registry, Name: name, LabelIDs: append([]int64{}, labels...)})
-}
-
-func (h *harness) createAPI(registry, of, name string, labels ...int64) int64 {
-	h.t.Helper()
-	return h.send("POST", pathAPIs, apiCreate{
-		RegistryName: registry, ComponentName: of, Name: name, URL: "http://old.example.org/" + name, Status: statusPending, LabelIDs: append([]int64{}, labels...),
-	})
 }
 
 func (h *harness) snapshot() refregistry.Snapshot { return h.server.Load().Snapshot() }
@@ -140,17 +103,35 @@ func (h *harness) requests() (all, writes int) {
 
 func (h *harness) resetRequests() { h.server.Load().ResetRequests() }
 
-// apply applies and wants success.
-func (h *harness) apply(v *Adapter, c *component.Component, previous target.Previous) target.Result {
-	h.t.Helper()
-	result, err := v.Apply(h.t.Context(), keyOf(c), c, previous)
+// applied applies a sample for the first time.
+func applied(t *testing.T, apis ...string) (h *harness, a *Adapter, c *component.Component, first target.Result) {
+	t.Helper()
+	h = newHarness(t, refregistry.Config{})
+	a, c = h.adapter(), sample("catalog", apis...)
+	return h, a, c, h.apply(a, c)
+}
+
+// apply requires success. Without a previous state nothing is known.
+func (h *harness) apply(a *Adapter, c *component.Component, previous ...target.Previous) target.Result {
+	h.Helper()
+	result, err := a.Apply(h.Context(), keyOf(c), c, append(previous, target.Previous{})[0])
 	if err != nil {
-		h.t.Fatalf("apply %s: %v", c.Name, err)
+		h.Fatalf("apply %s: %v", c.Name, err)
 	}
 	return result
 }
 
-// shown describes what the registry shows of one registry entry and component, one line an item, without ids.
+// delete requires success.
+func (h *harness) delete(a *Adapter, c *component.Component, previous target.Previous) target.Result {
+	h.Helper()
+	result, err := a.Delete(h.Context(), keyOf(c), previous)
+	if err != nil {
+		h.Fatalf("delete %s: %v", c.Name, err)
+	}
+	return result
+}
+
+// entryOf describes a component's entry and APIs under a registry entry, one line an item, without ids.
 func (h *harness) entryOf(registry, name string) string {
 	var lines []string
 	for _, c := range h.snapshot().Components {
@@ -164,6 +145,42 @@ func (h *harness) entryOf(registry, name string) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// wantEntry requires the entry of the sample with these APIs, in the order of the names.
+func (h *harness) wantEntry(name string, apis ...string) {
+	h.Helper()
+	if diff := cmp.Diff(sampleEntry(name, apis...), h.entryOf("self", name)); diff != "" {
+		h.Errorf("entry %s (-want +got):\n%s", name, diff)
+	}
+}
+
+func (h *harness) wantNoEntry(name string) {
+	h.Helper()
+	if found := h.entryOf("self", name); found != "" {
+		h.Errorf("still registered:\n%s", found)
+	}
+}
+
+// wantContent requires that the entry's description contains all the parts.
+func (h *harness) wantContent(name string, parts ...string) {
+	h.Helper()
+	for _, part := range parts {
+		if got := h.entryOf("self", name); !strings.Contains(got, part) {
+			h.Errorf("entry %s lacks %q:\n%s", name, part, got)
+		}
+	}
+}
+
+// wantNoWrite requires that a repeated apply writes nothing.
+func (h *harness) wantNoWrite(a *Adapter, c *component.Component, previous target.Previous) target.Result {
+	h.Helper()
+	h.resetRequests()
+	result := h.apply(a, c, previous)
+	if _, writes := h.requests(); writes != 0 || result.Writes != 0 {
+		h.Errorf("the repeat writes %d times and reports %d writes, want none", writes, result.Writes)
+	}
+	return result
 }
 
 const (
@@ -192,7 +209,7 @@ func sample(name string, apis ...string) *component.Component {
 	return c
 }
 
-// sampleEntry is what shown gives for the sample.
+// sampleEntry is the entry of the sample as entryOf describes it.
 func sampleEntry(name string, apis ...string) string {
 	labels := map[string]string{
 		"componentName": name, "component-version": "1.0.0", "functionalBlock": "CoreCommerce", "id": "TMFC001",
@@ -208,8 +225,8 @@ func sampleEntry(name string, apis ...string) string {
 
 func previousOf(result target.Result) target.Previous { return target.Previous{Ref: result.Ref} }
 
-// fails wants a failure of a class whose text has all the words.
-func wantFailure(t *testing.T, err error, class target.Class, words ...string) {
+// wantFailure requires a failure of the class whose text contains all the parts.
+func wantFailure(t *testing.T, err error, class target.Class, parts ...string) *target.Failure {
 	t.Helper()
 	failure, ok := registry.AsFailure(err)
 	if !ok {
@@ -218,11 +235,12 @@ func wantFailure(t *testing.T, err error, class target.Class, words ...string) {
 	if failure.Class != class {
 		t.Errorf("class of %q = %s, want %s", err, failure.Class, class)
 	}
-	for _, word := range words {
-		if !strings.Contains(err.Error(), word) {
-			t.Errorf("error %q lacks %q", err, word)
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q lacks %q", err, part)
 		}
 	}
+	return failure
 }
 
 // on makes a fault for the next n requests of a method whose path begins with the prefix.
@@ -235,12 +253,4 @@ func on(n int32, method, prefix string, fault faults.Fault) func(*http.Request) 
 		}
 		return &fault
 	}
-}
-
-// newWeb serves a handler and returns its URL.
-func newWeb(t *testing.T, handler http.Handler) string {
-	t.Helper()
-	web := httptest.NewServer(handler)
-	t.Cleanup(web.Close)
-	return web.URL
 }

@@ -18,18 +18,18 @@ import (
 
 // inventory lists the registry as the adapter sees it for a cluster, by name.
 func (h *harness) inventory(v *Adapter, cluster string) map[string]target.Entry {
-	h.t.Helper()
+	h.Helper()
 	entries := map[string]target.Entry{}
-	err := v.Inventory(h.t.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
+	err := v.Inventory(h.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
 	if err != nil {
-		h.t.Fatal(err)
+		h.Fatal(err)
 	}
 	return entries
 }
 
-// TestWhatWasAppliedHasTheRecordedDigest is what a reconcile rests on: what an apply leaves behind looks to the inventory
+// TestInventory_HasTheDigestThatApplyRecorded is what a reconcile rests on: what an apply leaves behind looks to the inventory
 // exactly as the apply recorded it, for every kind of component.
-func TestWhatWasAppliedHasTheRecordedDigest(t *testing.T) {
+func TestInventory_HasTheDigestThatApplyRecorded(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]func(c *component.Component){
 		"plain":          func(*component.Component) {},
@@ -62,7 +62,7 @@ func TestWhatWasAppliedHasTheRecordedDigest(t *testing.T) {
 				})
 				c := sample("cata.log", "products", "offers")
 				change(c)
-				result := h.apply(v, c, target.Previous{})
+				result := h.apply(v, c)
 				got := h.inventory(v, testCluster)
 				want := map[string]target.Entry{result.Ref.Name + " " + result.Ref.ID: {Key: keyOf(c), Ref: result.Ref}}
 				if diff := cmp.Diff(want, got); diff != "" || result.Ref.Digest == "" {
@@ -77,7 +77,7 @@ func TestWhatWasAppliedHasTheRecordedDigest(t *testing.T) {
 }
 
 // Every single edit by hand changes the digest.
-func TestEveryEditChangesTheDigest(t *testing.T) {
+func TestInventory_DigestChangesWithEveryEdit(t *testing.T) {
 	t.Parallel()
 	type ids struct {
 		component, api int64
@@ -85,18 +85,18 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 		apiLabels      []int64
 	}
 	edits := map[string]func(h *harness, at ids){
-		"label added":   func(h *harness, at ids) { h.relabel(at.component, append(at.labels, h.createLabel("stray", "x"))) },
+		"label added":   func(h *harness, at ids) { h.relabel(at.component, append(at.labels, h.Label("stray", "x"))) },
 		"label removed": func(h *harness, at ids) { h.relabel(at.component, at.labels[1:]) },
 		"label changed": func(h *harness, at ids) {
-			h.relabel(at.component, append(at.labels[1:], h.createLabel("id", "TMFC999")))
+			h.relabel(at.component, append(at.labels[1:], h.Label("id", "TMFC999")))
 		},
-		"key twice":      func(h *harness, at ids) { h.relabel(at.component, append(at.labels, h.createLabel("id", "TMFC999"))) },
+		"key twice":      func(h *harness, at ids) { h.relabel(at.component, append(at.labels, h.Label("id", "TMFC999"))) },
 		"all labels off": func(h *harness, at ids) { h.relabel(at.component, nil) },
 		"renamed": func(h *harness, at ids) {
 			h.send("PUT", fmt.Sprintf("/components/%d", at.component), map[string]any{"name": "other"})
 		},
 		"API's label added": func(h *harness, at ids) {
-			h.edit(at.api, "label_ids", append(at.apiLabels, h.createLabel("stray", "x")))
+			h.edit(at.api, "label_ids", append(at.apiLabels, h.Label("stray", "x")))
 		},
 		"API's label removed": func(h *harness, at ids) { h.edit(at.api, "label_ids", at.apiLabels[1:]) },
 		"API's address":       func(h *harness, at ids) { h.edit(at.api, "url", "http://elsewhere.example.org") },
@@ -105,7 +105,7 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 		"API renamed":         func(h *harness, at ids) { h.edit(at.api, "name", "other") },
 		"API moved away":      func(h *harness, at ids) { h.edit(at.api, "component_name", "other") },
 		"API deleted":         func(h *harness, at ids) { h.send("DELETE", fmt.Sprintf("/exposed-apis/%d", at.api), nil) },
-		"API added":           func(h *harness, _ ids) { h.createAPI("self", "catalog", "stray") },
+		"API added":           func(h *harness, _ ids) { h.API("self", "catalog", "stray") },
 		"API doubled": func(h *harness, at ids) {
 			for _, a := range h.snapshot().APIs {
 				if a.ID == at.api {
@@ -122,7 +122,7 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, refregistry.Config{})
 			v := h.adapter()
-			result := h.apply(v, sample("catalog", "products", "offers"), target.Previous{})
+			result := h.apply(v, sample("catalog", "products", "offers"))
 			var at ids
 			pairs := map[string]int64{}
 			for _, l := range h.snapshot().Labels {
@@ -155,34 +155,34 @@ func TestEveryEditChangesTheDigest(t *testing.T) {
 
 // relabel gives a component other labels.
 func (h *harness) relabel(id int64, labels []int64) {
-	h.t.Helper()
+	h.Helper()
 	h.send("PUT", fmt.Sprintf("/components/%d", id), map[string]any{"label_ids": append([]int64{}, labels...)})
 }
 
 // edit changes one field of an API.
 func (h *harness) edit(id int64, field string, value any) {
-	h.t.Helper()
+	h.Helper()
 	h.send("PUT", fmt.Sprintf("/exposed-apis/%d", id), map[string]any{field: value})
 }
 
 // entry returns the inventory's entry with the registry's id.
 func (h *harness) entry(v *Adapter, id int64) target.Entry {
-	h.t.Helper()
+	h.Helper()
 	for _, e := range h.inventory(v, testCluster) {
 		if e.Ref.ID == fmt.Sprint(id) {
 			return e
 		}
 	}
-	h.t.Fatalf("no entry with id %d", id)
+	h.Fatalf("no entry with id %d", id)
 	return target.Entry{}
 }
 
 // A changed configuration asks for other entries, although nobody touched the registry.
-func TestAnotherConfigurationChangesTheDigest(t *testing.T) {
+func TestInventory_DigestChangesWithTheConfiguration(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, refregistry.Config{})
 	c := sample("catalog", "products")
-	result := h.apply(h.adapter(), c, target.Previous{})
+	result := h.apply(h.adapter(), c)
 	for name, change := range map[string]func(*registry.Config){
 		"segments":    func(c *registry.Config) { c.Segments = append(c.Segments, component.SegmentSecurity) },
 		"name format": func(c *registry.Config) { c.NameFormat = registry.FormatNamespaceName },
@@ -197,7 +197,7 @@ func TestAnotherConfigurationChangesTheDigest(t *testing.T) {
 	}
 }
 
-func TestInventoryTellsWhoseAnEntryIs(t *testing.T) {
+func TestInventory_Owners(t *testing.T) {
 	t.Parallel()
 	const ours, others = "odasync/" + testCluster, "odasync/west"
 	key := func(name string) component.Key {
@@ -221,14 +221,14 @@ func TestInventoryTellsWhoseAnEntryIs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, refregistry.Config{})
-			h.createRegistry("self")
-			h.createRegistry("theirs")
+			h.Registry("self")
+			h.Registry("theirs")
 			var ids []int64
 			for k, value := range test.labels {
-				ids = append(ids, h.createLabel(k, value))
+				ids = append(ids, h.Label(k, value))
 			}
-			h.createComponent("self", test.entry, ids...)
-			h.createComponent("theirs", "elsewhere", ids...) // under another registry name: nothing of ours
+			h.Component("self", test.entry, ids...)
+			h.Component("theirs", "elsewhere", ids...) // under another registry name: nothing of ours
 			h.leaveAPIs(test.entry+"-gone", ids)
 			got := h.inventory(h.adapter(func(c *registry.Config) { c.NameFormat = test.format }), testCluster)
 			if len(got) != 2 {
@@ -247,21 +247,21 @@ func TestInventoryTellsWhoseAnEntryIs(t *testing.T) {
 
 // leaveAPIs leaves APIs with these labels behind, whose component is gone.
 func (h *harness) leaveAPIs(name string, apis ...[]int64) {
-	h.t.Helper()
-	id := h.createComponent("self", name)
+	h.Helper()
+	id := h.Component("self", name)
 	for _, labels := range apis {
-		h.createAPI("self", name, "api", labels...)
+		h.API("self", name, "api", labels...)
 	}
 	h.send("DELETE", fmt.Sprintf("/components/%d", id), nil)
 }
 
 // Several owners may have left APIs under one name; each is told of once.
-func TestInventoryTellsEveryOwnerOfAPIsWithoutAComponent(t *testing.T) {
+func TestInventory_ReportsEveryOwnerOfLeftAPIs(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, refregistry.Config{})
-	h.createRegistry("self")
-	ours, theirs := h.createLabel("managed-by", "odasync/"+testCluster), h.createLabel("managed-by", "odasync/west")
-	one, two := h.createLabel("namespace", "one"), h.createLabel("namespace", "two")
+	h.Registry("self")
+	ours, theirs := h.Label("managed-by", "odasync/"+testCluster), h.Label("managed-by", "odasync/west")
+	one, two := h.Label("namespace", "one"), h.Label("namespace", "two")
 	h.leaveAPIs("gone", []int64{theirs, one}, nil, []int64{ours, one}, []int64{ours, two}, []int64{ours, one})
 	var got []string
 	err := h.adapter().Inventory(t.Context(), testCluster, func(e target.Entry) {
@@ -279,13 +279,13 @@ func TestInventoryTellsEveryOwnerOfAPIsWithoutAComponent(t *testing.T) {
 }
 
 // A second entry of one name, which the registry lets somebody make by renaming, does not make the first look damaged.
-func TestASecondEntryOfOneNameDoesNotChangeTheFirst(t *testing.T) {
+func TestInventory_SecondEntryOfANameLeavesTheFirst(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
-	before := h.createRegistry("self")
-	other := h.createComponent("self", "other")
-	result := h.apply(v, sample("catalog", "products"), target.Previous{})
+	before := h.Registry("self")
+	other := h.Component("self", "other")
+	result := h.apply(v, sample("catalog", "products"))
 	h.send("PUT", fmt.Sprintf("/components/%d", other), map[string]any{"name": "catalog"})
 	entries := h.inventory(v, testCluster)
 	if got := entries["catalog "+result.Ref.ID]; got.Ref != result.Ref || len(entries) != 2 {
@@ -293,19 +293,19 @@ func TestASecondEntryOfOneNameDoesNotChangeTheFirst(t *testing.T) {
 	}
 }
 
-func TestAnInventoryTakesFewRequests(t *testing.T) {
+func TestInventory_TakesFewRequests(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ count, apis, atMost int }{{1000, 2, 10}, {10000, 2, 60}} {
 		t.Run(fmt.Sprint(test.count), func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, refregistry.Config{ShuffleLists: true})
-			h.createRegistry("self")
-			labels := []int64{h.createLabel("managed-by", "odasync/"+testCluster), h.createLabel("namespace", testNamespace)}
+			h.Registry("self")
+			labels := []int64{h.Label("managed-by", "odasync/"+testCluster), h.Label("namespace", testNamespace)}
 			inParallel(16, test.count, func(i int) {
 				name := fmt.Sprint("component-", i)
-				h.createComponent("self", name, labels...)
+				h.Component("self", name, labels...)
 				for a := range test.apis {
-					h.createAPI("self", name, fmt.Sprint("api-", a), labels...)
+					h.API("self", name, fmt.Sprint("api-", a), labels...)
 				}
 			})
 			v := h.adapter()
@@ -321,15 +321,15 @@ func TestAnInventoryTakesFewRequests(t *testing.T) {
 }
 
 // After an error nothing is known: no entry is missing because of it.
-func TestAnInventoryFailsWhole(t *testing.T) {
+func TestInventory_FailsAsAWhole(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{pathComponents, pathAPIs} {
 		t.Run(strings.Trim(path, "/"), func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, refregistry.Config{})
 			v := h.adapter()
-			h.apply(v, sample("catalog", "products"), target.Previous{})
-			h.server.Load().SetFault(on(100, "GET", path, faults.Fault{Status: 503}))
+			h.apply(v, sample("catalog", "products"))
+			h.fault(on(100, "GET", path, faults.Fault{Status: 503}))
 			err := v.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("told of %+v before the failure", e) })
 			wantFailure(t, err, target.ClassUnavailable)
 		})

@@ -21,14 +21,14 @@ import (
 	"odasync/internal/target"
 )
 
-func TestTrialWritesAndChangesNothing(t *testing.T) {
+func TestWriteProbe_WritesAndChangesNothing(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
-	h.createRegistry("neighbour")
+	h.apply(h.adapter(), sample("catalog", "products"))
+	h.Registry("neighbour")
 	before := h.snapshot()
 	for name, v := range map[string]*Adapter{"an adapter that has just started": h.adapter(), "one that has written": h.adapter()} {
 		if name == "one that has written" {
-			h.apply(v, sample("catalog", "products"), target.Previous{})
+			h.apply(v, sample("catalog", "products"))
 		}
 		h.resetRequests()
 		if err := v.WriteProbe(t.Context()); err != nil {
@@ -44,10 +44,10 @@ func TestTrialWritesAndChangesNothing(t *testing.T) {
 }
 
 // Somebody set another address for the entry: a trial does not set it back.
-func TestTrialKeepsTheAddressThatStands(t *testing.T) {
+func TestWriteProbe_KeepsTheAddress(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
-	h.apply(v, sample("catalog"), target.Previous{})
+	h.apply(v, sample("catalog"))
 	id := h.snapshot().Registries[0].ID
 	h.send("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
 	if err := v.WriteProbe(t.Context()); err != nil {
@@ -58,7 +58,7 @@ func TestTrialKeepsTheAddressThatStands(t *testing.T) {
 	}
 }
 
-func TestTrialTellsOfFaults(t *testing.T) {
+func TestWriteProbe_ReportsFaults(t *testing.T) {
 	tests := map[string]struct {
 		fault  faults.Fault
 		of     string // the method; empty for every request
@@ -78,14 +78,14 @@ func TestTrialTellsOfFaults(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
-			h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
+			h.apply(h.adapter(), sample("catalog", "products"))
 			v := h.adapter(func(cfg *registry.Config) {
 				if test.fault.Hang {
 					cfg.Timeout = config.Duration(time.Second)
 				}
 			})
 			before := h.snapshot()
-			h.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+			h.fault(func(r *http.Request) *faults.Fault {
 				if test.of != "" && r.Method != test.of {
 					return nil
 				}
@@ -101,7 +101,7 @@ func TestTrialTellsOfFaults(t *testing.T) {
 			} else if !test.health {
 				wantFailure(t, err, test.class, "GET /health")
 			}
-			h.server.Load().SetFault(nil)
+			h.fault(nil)
 			if err := v.WriteProbe(t.Context()); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
@@ -113,7 +113,7 @@ func TestTrialTellsOfFaults(t *testing.T) {
 }
 
 // An entry that is not where it was is created once more, and nothing else is touched.
-func TestTrialWithoutItsEntry(t *testing.T) {
+func TestWriteProbe_CreatesTheEntryAgain(t *testing.T) {
 	tests := map[string]func(h *harness){
 		"missing": func(h *harness) { h.send("DELETE", "/registries/1", nil) },
 		"renamed": func(h *harness) { h.send("PUT", "/registries/1", map[string]string{"name": "another"}) },
@@ -123,7 +123,7 @@ func TestTrialWithoutItsEntry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			v := h.adapter()
-			h.apply(v, sample("catalog", "products"), target.Previous{})
+			h.apply(v, sample("catalog", "products"))
 			take(h)
 			before := h.snapshot()
 			for range 2 {
@@ -142,10 +142,10 @@ func TestTrialWithoutItsEntry(t *testing.T) {
 	}
 }
 
-func TestProbesEndWithTheirContext(t *testing.T) {
+func TestProbe_EndsWithItsContext(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
-	h.server.Load().SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Hang: true} })
+	h.fault(func(*http.Request) *faults.Fault { return &faults.Fault{Hang: true} })
 	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "trial": v.WriteProbe} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -158,7 +158,7 @@ func TestProbesEndWithTheirContext(t *testing.T) {
 }
 
 // A registry whose certificate nobody vouches for is as one that is away.
-func TestProbesOfAnUnknownCertificate(t *testing.T) {
+func TestProbe_UnknownCertificate(t *testing.T) {
 	web := httptest.NewUnstartedServer(http.NotFoundHandler())
 	web.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of each handshake that fails
 	web.StartTLS()

@@ -18,17 +18,17 @@ import (
 // fillByOthers fills a wiped registry as somebody else would: every id that was known stands for another thing.
 func (h *harness) fillByOthers(registry bool) {
 	if registry {
-		h.createRegistry("self")
+		h.Registry("self")
 	}
-	h.createRegistry("theirs")
+	h.Registry("theirs")
 	var ids []int64
 	for i := range 20 {
-		ids = append(ids, h.createLabel("theirs", fmt.Sprint(i)))
+		ids = append(ids, h.Label("theirs", fmt.Sprint(i)))
 	}
 	for i := range 3 {
 		name := fmt.Sprint("theirs-", i)
-		h.createComponent("theirs", name, ids[i], ids[i+3])
-		h.createAPI("theirs", name, "api", ids[i])
+		h.Component("theirs", name, ids[i], ids[i+3])
+		h.API("theirs", name, "api", ids[i])
 	}
 }
 
@@ -41,7 +41,7 @@ func (h *harness) theirs() string {
 	return strings.Join(all, "\n")
 }
 
-func TestAWipedRegistryIsFilledAgainAndOthersAreNotHarmed(t *testing.T) {
+func TestApply_FillsAWipedRegistryAgain(t *testing.T) {
 	tests := map[string]struct {
 		fill     func(h *harness)
 		previous func(target.Result) target.Previous
@@ -52,30 +52,26 @@ func TestAWipedRegistryIsFilledAgainAndOthersAreNotHarmed(t *testing.T) {
 		"without a record":                       {previous: func(target.Result) target.Previous { return target.Previous{} }, fill: func(h *harness) { h.fillByOthers(true) }},
 		"filled by another replica": {previous: previousOf, fill: func(h *harness) {
 			h.fillByOthers(false)
-			h.apply(h.adapter(), sample("catalog", "products"), target.Previous{})
+			h.apply(h.adapter(), sample("catalog", "products"))
 		}},
-		"a foreign owner's labels under known ids": {previous: previousOf, fill: func(h *harness) { h.createRegistry("self"); h.createForeignLabels() }},
+		"a foreign owner's labels under known ids": {previous: previousOf, fill: func(h *harness) { h.Registry("self"); h.createForeignLabels() }},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			v := h.adapter()
 			c, fresh := sample("catalog", "products", "offers"), sample("fresh", "products")
-			first := h.apply(v, c, target.Previous{})
+			first := h.apply(v, c)
 			h.wipe()
 			if test.fill != nil {
 				test.fill(h)
 			}
 			before := h.theirs()
 			// A component that nothing is known of comes first: its creation is the first that meets the new ids.
-			h.apply(v, fresh, target.Previous{})
+			h.apply(v, fresh)
 			second := h.apply(v, c, test.previous(first))
-			if diff := cmp.Diff(sampleEntry("fresh", "products"), h.entryOf("self", "fresh")); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(sampleEntry("catalog", "offers", "products"), h.entryOf("self", "catalog")); diff != "" {
-				t.Error(diff)
-			}
+			h.wantEntry("fresh", "products")
+			h.wantEntry("catalog", "offers", "products")
 			if diff := cmp.Diff(before, h.theirs()); diff != "" {
 				t.Errorf("others were harmed: %s", diff)
 			}
@@ -91,28 +87,23 @@ func TestAWipedRegistryIsFilledAgainAndOthersAreNotHarmed(t *testing.T) {
 // createForeignLabels creates labels whose ids a component created with known ids would show as another owner's.
 func (h *harness) createForeignLabels() {
 	for i := range 12 {
-		h.createLabel("managed-by", fmt.Sprint("odasync/elsewhere-", i))
+		h.Label("managed-by", fmt.Sprint("odasync/elsewhere-", i))
 	}
 }
 
-func TestDeleteInAWipedRegistryLeavesOthersAlone(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	c := sample("catalog", "products")
-	first := h.apply(v, c, target.Previous{})
+func TestDelete_InAWipedRegistryKeepsOthers(t *testing.T) {
+	h, v, c, first := applied(t, "products")
 	h.wipe()
 	h.fillByOthers(true)
 	before := h.theirs()
-	if _, err := v.Delete(t.Context(), keyOf(c), previousOf(first)); err != nil {
-		t.Fatal(err)
-	}
+	h.delete(v, c, previousOf(first))
 	if diff := cmp.Diff(before, h.theirs()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 // The registry is wiped, and its entry created by another, in the middle of a busy time.
-func TestAWipeAmongManyApplies(t *testing.T) {
+func TestApply_WipeAmongMany(t *testing.T) {
 	const count, workers = 120, 8
 	h, next := newHarness(t, refregistry.Config{}), newHarness(t, refregistry.Config{})
 	next.fillByOthers(true)
@@ -138,19 +129,17 @@ func TestAWipeAmongManyApplies(t *testing.T) {
 	}
 	for i := range count {
 		name := fmt.Sprint("c", i)
-		if diff := cmp.Diff(sampleEntry(name, "products"), h.entryOf("self", name)); diff != "" {
-			t.Error(diff)
-		}
+		h.wantEntry(name, "products")
 	}
 	if diff := cmp.Diff(before, h.theirs()); diff != "" {
 		t.Errorf("others were harmed: %s", diff)
 	}
 }
 
-func TestARegistryThatKeepsChangingEndsInAFailure(t *testing.T) {
+func TestApply_FailsWhenTheContentKeepsChanging(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
-	h.server.Load().SetFault(func(r *http.Request) *faults.Fault {
+	h.fault(func(r *http.Request) *faults.Fault {
 		if r.Method == "POST" && r.URL.Path == pathComponents {
 			return &faults.Fault{Status: 400, Body: `{"detail":"Component 'catalog' already exists"}`}
 		}

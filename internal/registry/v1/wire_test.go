@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-func TestMetricsFollowTheConventions(t *testing.T) {
+func TestMetrics_FollowTheConventions(t *testing.T) {
 	gatherer := prometheus.NewRegistry()
 	NewMetrics(gatherer)
 	problems, err := testutil.GatherAndLint(gatherer)
