@@ -19,21 +19,16 @@ func TestApply_CreatesThenWritesNothing(t *testing.T) {
 	h.wantEntry("catalog", "offers", "products")
 	want := target.Ref{Registry: "self", Name: "catalog", ID: "1", Digest: result.Ref.Digest}
 	if result.Ref != want || want.Digest == "" {
-		t.Errorf("record = %+v, want %+v with a digest", result.Ref, want)
+		t.Errorf("reference = %+v, want %+v with a digest", result.Ref, want)
 	}
 	if result.Writes != 11 { // 8 labels, the component, 2 APIs; the registry entry is not its own
 		t.Errorf("writes = %d, want 11", result.Writes)
 	}
 	for name, previous := range map[string]target.Previous{
-		"with its record": previousOf(result), "in doubt": {InDoubt: true}, "without anything": {},
+		"with its reference": previousOf(result), "in doubt": {InDoubt: true}, "without anything": {},
 	} {
-		h.resetRequests()
-		again := h.apply(v, c, previous)
-		if _, writes := h.requests(); writes != 0 || again.Writes != 0 {
-			t.Errorf("repeat %s: %d writes, reported %d, want none", name, writes, again.Writes)
-		}
-		if again.Ref != result.Ref {
-			t.Errorf("repeat %s: record = %+v", name, again.Ref)
+		if again := h.wantNoWrite(v, c, previous); again.Ref != result.Ref {
+			t.Errorf("repeat %s: reference = %+v", name, again.Ref)
 		}
 	}
 	if reads, _ := h.requests(); reads != 2 {
@@ -43,56 +38,56 @@ func TestApply_CreatesThenWritesNothing(t *testing.T) {
 
 func TestApply_WritesOnlyDifferences(t *testing.T) {
 	tests := map[string]struct {
-		change func(c *component.Component)
-		want   map[string]int
-		shown  string
+		change  func(c *component.Component)
+		want    map[string]int
+		content string
 	}{
 		"a state": {
-			change: func(c *component.Component) { c.ExposedAPIs[0].Ready = false },
-			want:   map[string]int{"PATCH /exposed-apis/{id}/status": 1},
-			shown:  "/products spec=http://specs.example.org/products.json pending",
+			change:  func(c *component.Component) { c.ExposedAPIs[0].Ready = false },
+			want:    map[string]int{"PATCH /exposed-apis/{id}/status": 1},
+			content: "/products spec=http://specs.example.org/products.json pending",
 		},
 		"an address": {
-			change: func(c *component.Component) { c.ExposedAPIs[0].URL = "http://new.example.org/" },
-			want:   map[string]int{"PUT /exposed-apis/{id}": 1},
-			shown:  "api products http://new.example.org/ spec=http://specs.example.org/products.json ready",
+			change:  func(c *component.Component) { c.ExposedAPIs[0].URL = "http://new.example.org/" },
+			want:    map[string]int{"PUT /exposed-apis/{id}": 1},
+			content: "api products http://new.example.org/ spec=http://specs.example.org/products.json ready",
 		},
 		"a specification gone": {
-			change: func(c *component.Component) { c.ExposedAPIs[0].Specifications = nil },
-			want:   map[string]int{"PUT /exposed-apis/{id}": 1},
-			shown:  "/products spec= ready",
+			change:  func(c *component.Component) { c.ExposedAPIs[0].Specifications = nil },
+			want:    map[string]int{"PUT /exposed-apis/{id}": 1},
+			content: "/products spec= ready",
 		},
 		"a component that terminates": {
-			change: func(c *component.Component) { c.Terminating = true },
-			want:   map[string]int{},
-			shown:  "/products spec=http://specs.example.org/products.json ready",
+			change:  func(c *component.Component) { c.Terminating = true },
+			want:    map[string]int{},
+			content: "/products spec=http://specs.example.org/products.json ready",
 		},
 		"an API removed": {
-			change: func(c *component.Component) { c.ExposedAPIs = c.ExposedAPIs[1:] },
-			want:   map[string]int{"DELETE /exposed-apis/{id}": 1},
-			shown:  "api offers",
+			change:  func(c *component.Component) { c.ExposedAPIs = c.ExposedAPIs[1:] },
+			want:    map[string]int{"DELETE /exposed-apis/{id}": 1},
+			content: "api offers",
 		},
 		"an API that lost its address": {
-			change: func(c *component.Component) { c.ExposedAPIs[0].URL = "" },
-			want:   map[string]int{"DELETE /exposed-apis/{id}": 1},
-			shown:  "api offers",
+			change:  func(c *component.Component) { c.ExposedAPIs[0].URL = "" },
+			want:    map[string]int{"DELETE /exposed-apis/{id}": 1},
+			content: "api offers",
 		},
 		"an API added": {
 			change: func(c *component.Component) {
 				c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
 			},
-			want:  map[string]int{"POST /labels/": 1, "POST /exposed-apis/": 1},
-			shown: "api prices http://catalog.example.org/prices",
+			want:    map[string]int{"POST /labels/": 1, "POST /exposed-apis/": 1},
+			content: "api prices http://catalog.example.org/prices",
 		},
 		"a label": {
-			change: func(c *component.Component) { c.Labels["team"] = "blue" },
-			want:   map[string]int{"POST /labels/": 1, "PUT /components/{id}": 1, "PUT /exposed-apis/{id}": 2},
-			shown:  "namespace:components team:blue]",
+			change:  func(c *component.Component) { c.Labels["team"] = "blue" },
+			want:    map[string]int{"POST /labels/": 1, "PUT /components/{id}": 1, "PUT /exposed-apis/{id}": 2},
+			content: "namespace:components team:blue]",
 		},
 		"a label gone": {
-			change: func(c *component.Component) { c.Labels = nil },
-			want:   map[string]int{"PUT /components/{id}": 1, "PUT /exposed-apis/{id}": 2},
-			shown:  "component catalog map[component-version:1.0.0 functionalBlock",
+			change:  func(c *component.Component) { c.Labels = nil },
+			want:    map[string]int{"PUT /components/{id}": 1, "PUT /exposed-apis/{id}": 2},
+			content: "component catalog map[component-version:1.0.0 functionalBlock",
 		},
 	}
 	for name, test := range tests {
@@ -115,7 +110,7 @@ func TestApply_WritesOnlyDifferences(t *testing.T) {
 			if result.Writes != writes {
 				t.Errorf("reported %d writes of %d", result.Writes, writes)
 			}
-			h.wantContent("catalog", test.shown)
+			h.wantContent("catalog", test.content)
 			h.wantNoWrite(v, c, previousOf(result))
 		})
 	}
@@ -156,13 +151,7 @@ func TestApply_FindsRowsBeyondTheFirstPage(t *testing.T) {
 			if n := len(h.snapshot().Registries); n != test.count+1 {
 				t.Errorf("%d registries, want %d", n, test.count+1)
 			}
-			seen := map[string]int{}
-			for _, l := range h.snapshot().Labels {
-				seen[l.Key+"="+l.Value]++
-			}
-			if seen["componentName=catalog"] != 1 {
-				t.Errorf("the label exists %d times", seen["componentName=catalog"])
-			}
+			h.wantDistinctLabels()
 		})
 	}
 }
@@ -174,9 +163,7 @@ func TestApply_KeepsManyLabels(t *testing.T) {
 		c.Labels[fmt.Sprintf("%slabel-%d", labelPrefix, i)] = "x"
 	}
 	h.apply(h.adapter(), c)
-	// A second adapter knows the ids from the list only.
-	v := h.adapter()
-	h.apply(v, c)
+	h.apply(h.adapter(), c) // has the ids from the list only
 	if got := len(h.snapshot().Components[0].Labels); got != 156 {
 		t.Errorf("%d labels, want 156", got)
 	}
@@ -200,7 +187,7 @@ func TestApply_ReusesLeftAPIs(t *testing.T) {
 	id := h.Component("self", "catalog")
 	h.API("self", "catalog", "products")
 	h.API("self", "catalog", "gone")
-	h.send("DELETE", fmt.Sprintf("/components/%d", id), nil)
+	h.send("DELETE", fmt.Sprint(pathComponents, id), nil)
 	h.apply(h.adapter(), sample("catalog", "products"))
 	h.wantEntry("catalog", "products")
 }
@@ -209,14 +196,14 @@ func TestApply_AdoptsEntriesOfOlderCollectors(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	h.Registry("self")
 	old := h.Label("componentName", "catalog")
-	stale := h.Label("team", "nobody")
+	stale := h.Label("team", "former")
 	id := h.Component("self", "catalog", old, stale)
 	h.API("self", "catalog", "products", old, stale, h.Label("api-name", "products"))
 	h.API("self", "catalog", "dropped-long-ago", old)
 	result := h.apply(h.adapter(), sample("catalog", "products"))
 	h.wantEntry("catalog", "products")
 	if result.Ref.ID != fmt.Sprint(id) {
-		t.Errorf("record %+v, want the collector's entry %d", result.Ref, id)
+		t.Errorf("reference %+v, want the collector's entry %d", result.Ref, id)
 	}
 }
 
@@ -231,7 +218,7 @@ func TestApply_MovesToAnotherNameFormat(t *testing.T) {
 		t.Errorf("the new name shows\n%s", shown)
 	}
 	if after.Ref.Name != "components.catalog" {
-		t.Errorf("record = %+v", after.Ref)
+		t.Errorf("reference = %+v", after.Ref)
 	}
 }
 
@@ -261,39 +248,31 @@ func TestApply_LeavesAnOldNameToItsNewOwner(t *testing.T) {
 }
 
 func TestApply_RefusesAnotherOwnersEntry(t *testing.T) {
-	c := sample("catalog", "products")
 	tests := map[string]struct {
 		key   component.Key
-		words []string
+		parts []string
 	}{
 		"another namespace": {
 			key:   component.Key{Cluster: testCluster, Namespace: "other", Name: "catalog"},
-			words: []string{`namespace "components"`, "east/other/catalog", "COMPONENT_NAME_FORMAT=namespace.name", "COMPONENT_REGISTRY_NAME"},
+			parts: []string{`namespace "components"`, "east/other/catalog", "COMPONENT_NAME_FORMAT=namespace.name", "COMPONENT_REGISTRY_NAME"},
 		},
 		"another cluster": {
 			key:   component.Key{Cluster: "west", Namespace: testNamespace, Name: "catalog"},
-			words: []string{`"odasync/east"`, "west/components/catalog", "COMPONENT_REGISTRY_NAME"},
+			parts: []string{`"odasync/east"`, "west/components/catalog", "COMPONENT_REGISTRY_NAME"},
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			h.apply(h.adapter(), c)
+			h, _, _, _ := applied(t, "products")
 			before := h.snapshot()
-			for which, v := range map[string]*Adapter{"a new adapter": h.adapter(), "with a record": h.adapter()} {
-				previous := target.Previous{}
-				if which == "with a record" {
-					previous.Ref = target.Ref{Registry: "self", Name: "catalog", ID: "1"}
-				}
-				result, err := v.Apply(t.Context(), test.key, sample("catalog", "mine"), previous)
-				wantFailure(t, err, target.ClassNameConflict, test.words...)
+			for _, ref := range []target.Ref{{}, {Registry: "self", Name: "catalog", ID: "1"}} {
+				result, err := h.adapter().Apply(t.Context(), test.key, sample("catalog", "mine"), target.Previous{Ref: ref})
+				wantFailure(t, err, target.ClassNameConflict, test.parts...)
 				if result.Writes != 0 || result.Ref != (target.Ref{}) {
-					t.Errorf("%s: result = %+v, want nothing", which, result)
+					t.Errorf("with reference %+v: result = %+v, want nothing", ref, result)
 				}
 			}
-			if diff := cmp.Diff(before, h.snapshot()); diff != "" {
-				t.Errorf("the entry changed: %s", diff)
-			}
+			h.wantUnchanged(before)
 		})
 	}
 }
@@ -317,15 +296,15 @@ func TestApply_ReportsTheRegistrysDetail(t *testing.T) {
 	long := strings.Repeat("n", 101)
 	tests := map[string]struct {
 		component *component.Component
-		words     []string
+		parts     []string
 	}{
 		"a name too long": {
 			component: sample(long),
-			words:     []string{"POST /components/: HTTP 422", "body.name: ensure this value has at most 100 characters"},
+			parts:     []string{"POST /components/: HTTP 422", "body.name: ensure this value has at most 100 characters"},
 		},
 		"an API name too long": {
 			component: sample("catalog", long, "short"),
-			words:     []string{"POST /exposed-apis/: HTTP 422", "API " + long, "body.name: ensure this value has at most 100 characters"},
+			parts:     []string{"POST /exposed-apis/: HTTP 422", "API " + long, "body.name: ensure this value has at most 100 characters"},
 		},
 		"an address too long": {
 			component: func() *component.Component {
@@ -333,7 +312,7 @@ func TestApply_ReportsTheRegistrysDetail(t *testing.T) {
 				c.ExposedAPIs[0].URL = "http://example.org/" + strings.Repeat("x", 500)
 				return c
 			}(),
-			words: []string{"API long: body.url: ensure this value has at most 500 characters"},
+			parts: []string{"API long: body.url: ensure this value has at most 500 characters"},
 		},
 		"a label too long": {
 			component: func() *component.Component {
@@ -341,7 +320,7 @@ func TestApply_ReportsTheRegistrysDetail(t *testing.T) {
 				c.Metadata.Version = strings.Repeat("9", 201)
 				return c
 			}(),
-			words: []string{"POST /labels/: HTTP 422", `label "component-version"`, "body.value: ensure this value has at most 200 characters"},
+			parts: []string{"POST /labels/: HTTP 422", `label "component-version"`, "body.value: ensure this value has at most 200 characters"},
 		},
 	}
 	for name, test := range tests {
@@ -349,7 +328,7 @@ func TestApply_ReportsTheRegistrysDetail(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			v := h.adapter()
 			_, err := v.Apply(t.Context(), keyOf(test.component), test.component, target.Previous{})
-			wantFailure(t, err, target.ClassInvalid, test.words...)
+			wantFailure(t, err, target.ClassInvalid, test.parts...)
 			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(h.entryOf("self", "catalog"), "api short") {
 				t.Errorf("the other API is missing:\n%s", h.entryOf("self", "catalog"))
 			}
@@ -378,8 +357,8 @@ func TestApply_RepairsWhatOthersChanged(t *testing.T) {
 		"the component's labels": func(h *harness, id string) {
 			h.send(http.MethodPut, "/components/"+id, componentUpdate{LabelIDs: []int64{}})
 		},
-		"a label":         func(h *harness, _ string) { h.send(http.MethodDelete, "/labels/1", nil) },
-		"a label's words": func(h *harness, _ string) { h.send(http.MethodPut, "/labels/1", labelCreate{"renamed", "label"}) },
+		"a label":           func(h *harness, _ string) { h.send(http.MethodDelete, "/labels/1", nil) },
+		"a label's content": func(h *harness, _ string) { h.send(http.MethodPut, "/labels/1", labelCreate{"renamed", "label"}) },
 		"the component with its entry": func(h *harness, id string) {
 			h.send(http.MethodDelete, "/components/"+id, nil)
 			h.send(http.MethodDelete, "/registries/1", nil)
@@ -389,7 +368,7 @@ func TestApply_RepairsWhatOthersChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, v, c, first := applied(t, "products", "offers")
 			harm(h, first.Ref.ID)
-			// Another API to create shows whether the registry entry is there.
+			// The creation of another API needs the registry entry.
 			c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
 			second := h.apply(v, c, previousOf(first))
 			h.wantEntry("catalog", "offers", "prices", "products")
@@ -405,10 +384,10 @@ func TestApply_AdoptsWhatAnotherReplicaCreated(t *testing.T) {
 	c := sample("catalog", "products")
 	late := h.adapter()
 	h.apply(late, c)
-	// The first adapter has no record, no doubt and an index from before: the registry's refusal tells.
+	// The first adapter has neither a reference nor a doubt, and its cache is older: only the registry's rejection shows it.
 	h.apply(early, c)
 	h.wantEntry("catalog", "products")
-	// What the other has deleted and created again stands under an id that this one does not know.
+	// What the other has deleted and created again has an id that this one does not know.
 	h.delete(late, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}})
 	h.apply(late, sample("between"))
 	h.apply(late, c)

@@ -10,26 +10,20 @@ import (
 )
 
 func TestApply_ThousandComponentsWithinBudget(t *testing.T) {
-	const count, workers = 1000, 16
+	const count = 1000
 	h := newHarness(t, refregistry.Config{})
 	results := make([]target.Result, count)
 	each := func(v *Adapter, previous func(i int) target.Previous) {
 		t.Helper()
 		h.resetRequests()
-		var group sync.WaitGroup
-		for worker := range workers {
-			group.Go(func() {
-				for i := worker; i < count; i += workers {
-					c := sample(fmt.Sprint("component-", i), "products", "offers")
-					result, err := v.Apply(t.Context(), keyOf(c), c, previous(i))
-					if err != nil {
-						t.Error(err)
-					}
-					results[i] = result
-				}
-			})
-		}
-		group.Wait()
+		inParallel(16, count, func(i int) {
+			c := sample(fmt.Sprint("component-", i), "products", "offers")
+			result, err := v.Apply(t.Context(), keyOf(c), c, previous(i))
+			if err != nil {
+				t.Error(err)
+			}
+			results[i] = result
+		})
 	}
 	known := func(i int) target.Previous { return previousOf(results[i]) }
 	unknown := func(int) target.Previous { return target.Previous{} }
@@ -70,30 +64,22 @@ func TestApply_ConcurrentReplicasShareLabels(t *testing.T) {
 	var group sync.WaitGroup
 	for replica := range 2 {
 		v := h.adapter()
-		for worker := range 8 {
-			group.Go(func() {
-				for i := worker; i < count; i += 8 {
-					c := sample(fmt.Sprintf("component-%d-%d", replica, i), "products")
-					c.Labels["team"] = fmt.Sprint("team-", i)
-					if _, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
-						t.Error(err)
-					}
+		group.Go(func() {
+			inParallel(8, count, func(i int) {
+				c := sample(fmt.Sprintf("component-%d-%d", replica, i), "products")
+				c.Labels["team"] = fmt.Sprint("team-", i)
+				if _, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
+					t.Error(err)
 				}
 			})
-		}
+		})
 	}
 	group.Wait()
 	s := h.snapshot()
 	if len(s.Registries) != 1 || len(s.Components) != 2*count || len(s.APIs) != 2*count {
 		t.Errorf("%d registries, %d components, %d APIs", len(s.Registries), len(s.Components), len(s.APIs))
 	}
-	seen := map[string]bool{}
-	for _, l := range s.Labels {
-		if seen[l.Key+"="+l.Value] {
-			t.Errorf("label %s=%s twice", l.Key, l.Value)
-		}
-		seen[l.Key+"="+l.Value] = true
-	}
+	h.wantDistinctLabels()
 	for _, c := range s.Components {
 		if len(c.Labels) != 7 {
 			t.Errorf("%s has the labels %v", c.Name, c.Labels)

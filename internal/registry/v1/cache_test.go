@@ -119,26 +119,24 @@ func TestFlights_End(t *testing.T) {
 	})
 }
 
-// When the listing of all APIs cannot be relied on, a component's own are read before any is created.
+// When rows may be missing in the list of all APIs, a component's own are read before any is created.
 func TestApply_ReadsAPIsAfterAnUnsteadyList(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
 	h.apply(v, sample("warm-up"))
 	v.content.apis.steady = false
-	id := h.Component("self", "catalog")
-	h.API("self", "catalog", "products")
-	h.send("DELETE", fmt.Sprint("/components/", id), nil)
-	h.apply(v, sample("catalog", "products"))
+	h.leaveAPIs("catalog", nil)
+	h.apply(v, sample("catalog", "api"))
 	if n := len(h.snapshot().APIs); n != 1 {
 		t.Errorf("%d APIs, want 1", n)
 	}
 }
 
-// APIs that came after the list was read, of a component that is gone again: only doubt or the record hints at them.
+// APIs created after the list was read, whose component is gone: only the doubt or the reference indicates them.
 func TestApply_FindsLeftAPIsThatNoListHad(t *testing.T) {
 	for name, previous := range map[string]target.Previous{
-		"in doubt":      {InDoubt: true},
-		"with a record": {Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}},
+		"in doubt":         {InDoubt: true},
+		"with a reference": {Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
@@ -171,7 +169,7 @@ func TestAdapter_KeepsOthersAPIsWithoutAFilter(t *testing.T) {
 	h.wantEntry("other", "theirs")
 }
 
-// A registry whose list and answers disagree about its own entry must not make every apply read everything again.
+// A registry entry that the list has in another form than the answers must not make every apply read everything again.
 func TestApply_ReadsOnceForARegistryThatNoListHas(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()

@@ -26,93 +26,90 @@ func (h *harness) label(key, value string) int64 {
 }
 
 // compare reads the registry in both ways, which must agree.
-func (h *harness) compare(v *Adapter, c *component.Component, record target.Ref) (registry.Presence, []registry.Difference) {
+func (h *harness) compare(v *Adapter, c *component.Component, ref target.Ref) (registry.Presence, []registry.Difference) {
 	h.Helper()
 	all, err := v.Actual(h.Context())
 	if err != nil {
 		h.Fatal(err)
 	}
-	one, err := v.ActualOf(h.Context(), keyOf(c), record)
+	one, err := v.ActualOf(h.Context(), keyOf(c), ref)
 	if err != nil {
 		h.Fatal(err)
 	}
-	standing, differences := all.Compare(keyOf(c), c)
-	alone, same := one.Compare(keyOf(c), c)
-	if diff := cmp.Diff(differences, same); diff != "" || standing != alone {
-		h.Errorf("everything says %d, one %d (-everything +one):\n%s", standing, alone, diff)
+	presence, differences := all.Compare(keyOf(c), c)
+	presenceOfOne, same := one.Compare(keyOf(c), c)
+	if diff := cmp.Diff(differences, same); diff != "" || presence != presenceOfOne {
+		h.Errorf("presence %d in everything, %d in one entry (-everything +one):\n%s", presence, presenceOfOne, diff)
 	}
-	return standing, differences
+	return presence, differences
 }
 
-// TestCompare_DiffersWhereApplyWrites damages what the registry shows: Compare names it, an apply repairs it, and then both find
-// nothing.
+// Compare reports what was edited in the registry, an apply repairs it, and then both find nothing.
 func TestCompare_DiffersWhereApplyWrites(t *testing.T) {
 	tests := map[string]struct {
-		damage   func(h *harness, component, products int64)
+		edit     func(h *harness, component, products int64)
 		change   func(c *component.Component)
-		standing registry.Presence
+		presence registry.Presence
 		want     []registry.Difference
 	}{
-		"nothing":     {standing: registry.Present},
-		"a component": {damage: func(h *harness, id, _ int64) { h.send("DELETE", fmt.Sprint(pathComponents, id), nil) }, standing: registry.Missing},
+		"nothing":     {presence: registry.Present},
+		"a component": {edit: func(h *harness, id, _ int64) { h.send("DELETE", fmt.Sprint(pathComponents, id), nil) }, presence: registry.Missing},
 		"labels": {
-			damage: func(h *harness, id, _ int64) {
-				h.send("PUT", fmt.Sprint(pathComponents, id), componentUpdate{LabelIDs: []int64{
-					h.label("managed-by", "odasync/"+testCluster), h.label("id", "TMFC001"), h.label("id", "TMFC002"), h.label("stray", "x"),
-				}})
+			edit: func(h *harness, id, _ int64) {
+				h.relabel(id, h.label("managed-by", "odasync/"+testCluster), h.label("id", "TMFC001"), h.label("id", "TMFC002"), h.label("stray", "x"))
 			},
-			standing: registry.Present, want: []registry.Difference{
-				{Field: "label component-version", Want: "1.0.0", Actual: ""}, {Field: "label componentName", Want: "catalog", Actual: ""}, {Field: "label functionalBlock", Want: "CoreCommerce", Actual: ""},
-				{Field: "label id", Want: "TMFC001", Actual: "TMFC001, TMFC002"}, {Field: "label namespace", Want: testNamespace, Actual: ""}, {Field: "label stray", Want: "", Actual: "x"},
+			presence: registry.Present, want: []registry.Difference{
+				{Field: "label component-version", Want: "1.0.0"}, {Field: "label componentName", Want: "catalog"}, {Field: "label functionalBlock", Want: "CoreCommerce"},
+				{Field: "label id", Want: "TMFC001", Actual: "TMFC001, TMFC002"}, {Field: "label namespace", Want: testNamespace}, {Field: "label stray", Actual: "x"},
 			},
 		},
-		"a status": {damage: func(h *harness, _, id int64) {
+		"a status": {edit: func(h *harness, _, id int64) {
 			h.send("PATCH", fmt.Sprint(pathAPIs, id, "/status"), apiStatus{statusPending})
-		}, standing: registry.Present, want: []registry.Difference{{Field: "api products status", Want: "ready", Actual: "pending"}}},
-		"an API":  {damage: func(h *harness, _, id int64) { h.send("DELETE", fmt.Sprint(pathAPIs, id), nil) }, standing: registry.Present, want: []registry.Difference{{Field: "api products", Want: component.Present, Actual: ""}}},
-		"a stray": {damage: func(h *harness, _, _ int64) { h.API("self", "catalog", "stray") }, standing: registry.Present, want: []registry.Difference{{Field: "api stray", Want: "", Actual: component.Present}}},
-		"duplicates": {damage: func(h *harness, _, _ int64) {
+		}, presence: registry.Present, want: []registry.Difference{{Field: "api products status", Want: "ready", Actual: "pending"}}},
+		"an API":  {edit: func(h *harness, _, id int64) { h.send("DELETE", fmt.Sprint(pathAPIs, id), nil) }, presence: registry.Present, want: []registry.Difference{{Field: "api products", Want: component.Present}}},
+		"a stray": {edit: func(h *harness, _, _ int64) { h.API("self", "catalog", "stray") }, presence: registry.Present, want: []registry.Difference{{Field: "api stray", Actual: component.Present}}},
+		"duplicates": {edit: func(h *harness, _, _ int64) {
 			h.API("self", "catalog", "offers")
 			h.API("self", "catalog", "offers")
-		}, standing: registry.Present, want: []registry.Difference{{Field: "api offers", Want: "once", Actual: "more than once"}}},
+		}, presence: registry.Present, want: []registry.Difference{{Field: "api offers", Want: "once", Actual: "more than once"}}},
 		"everything of an API": {
-			damage: func(h *harness, _, id int64) {
+			edit: func(h *harness, _, id int64) {
 				h.send("DELETE", fmt.Sprint(pathAPIs, id), nil)
 				h.API("self", "catalog", "products")
 			},
-			standing: registry.Present, want: []registry.Difference{
-				{Field: "api products label api-name", Want: "products", Actual: ""}, {Field: "api products label component-version", Want: "1.0.0", Actual: ""}, {Field: "api products label componentName", Want: "catalog", Actual: ""},
-				{Field: "api products label functionalBlock", Want: "CoreCommerce", Actual: ""}, {Field: "api products label id", Want: "TMFC001", Actual: ""},
-				{Field: "api products label managed-by", Want: "odasync/" + testCluster, Actual: ""}, {Field: "api products label namespace", Want: testNamespace, Actual: ""},
-				{Field: "api products specification", Want: "http://specs.example.org/products.json", Actual: ""},
+			presence: registry.Present, want: []registry.Difference{
+				{Field: "api products label api-name", Want: "products"}, {Field: "api products label component-version", Want: "1.0.0"}, {Field: "api products label componentName", Want: "catalog"},
+				{Field: "api products label functionalBlock", Want: "CoreCommerce"}, {Field: "api products label id", Want: "TMFC001"},
+				{Field: "api products label managed-by", Want: "odasync/" + testCluster}, {Field: "api products label namespace", Want: testNamespace},
+				{Field: "api products specification", Want: "http://specs.example.org/products.json"},
 				{Field: "api products status", Want: "ready", Actual: "pending"}, {Field: "api products url", Want: "http://catalog.example.org/products", Actual: "http://example.org/products"},
 			},
 		},
 		"a newer component": {change: func(c *component.Component) {
 			c.ExposedAPIs[0].Ready, c.ExposedAPIs[1].URL = false, "" // without an address it is not registered
-		}, standing: registry.Present, want: []registry.Difference{{Field: "api offers", Want: "", Actual: component.Present}, {Field: "api products status", Want: "pending", Actual: "ready"}}},
+		}, presence: registry.Present, want: []registry.Difference{{Field: "api offers", Actual: component.Present}, {Field: "api products status", Want: "pending", Actual: "ready"}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h, v, c, applied := applied(t, "products", "offers")
 			snapshot := h.snapshot()
 			i := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.Name == "products" })
-			if test.damage != nil {
-				test.damage(h, snapshot.Components[0].ID, snapshot.APIs[i].ID)
+			if test.edit != nil {
+				test.edit(h, snapshot.Components[0].ID, snapshot.APIs[i].ID)
 			}
 			if test.change != nil {
 				test.change(c)
 			}
-			standing, differences := h.compare(h.adapter(), c, applied.Ref)
-			if diff := cmp.Diff(test.want, differences); diff != "" || standing != test.standing {
-				t.Errorf("standing %d, want %d, differences (-want +got):\n%s", standing, test.standing, diff)
+			presence, differences := h.compare(h.adapter(), c, applied.Ref)
+			if diff := cmp.Diff(test.want, differences); diff != "" || presence != test.presence {
+				t.Errorf("presence %d, want %d, differences (-want +got):\n%s", presence, test.presence, diff)
 			}
 			repaired := h.apply(v, c, previousOf(applied))
-			if writes, differs := repaired.Writes > 0, standing != registry.Present || len(differences) > 0; writes != differs {
+			if writes, differs := repaired.Writes > 0, presence != registry.Present || len(differences) > 0; writes != differs {
 				t.Errorf("the apply wrote %d times", repaired.Writes)
 			}
-			if standing, differences := h.compare(v, c, target.Ref{}); standing != registry.Present || len(differences) != 0 {
-				t.Errorf("after the apply: standing %d, %v", standing, differences)
+			if presence, differences := h.compare(v, c, target.Ref{}); presence != registry.Present || len(differences) != 0 {
+				t.Errorf("after the apply: presence %d, %v", presence, differences)
 			}
 		})
 	}
@@ -124,12 +121,12 @@ func TestCompare_OtherOwners(t *testing.T) {
 	other := h.label("managed-by", "odasync/west")
 	h.Component("self", "catalog", other)
 	h.API("self", "catalog", "products", other)
-	if standing, differences := h.compare(h.adapter(), sample("catalog"), target.Ref{}); standing != registry.TakenByOther || differences != nil {
-		t.Errorf("standing %d, %v", standing, differences)
+	if presence, differences := h.compare(h.adapter(), sample("catalog"), target.Ref{}); presence != registry.TakenByOther || differences != nil {
+		t.Errorf("presence %d, %v", presence, differences)
 	}
-	h.Component("self", "nobodys")
-	if standing, differences := h.compare(h.adapter(), sample("nobodys"), target.Ref{}); standing != registry.Present || len(differences) != 6 {
-		t.Errorf("what nobody owns: standing %d, %v", standing, differences)
+	h.Component("self", "unowned")
+	if presence, differences := h.compare(h.adapter(), sample("unowned"), target.Ref{}); presence != registry.Present || len(differences) != 6 {
+		t.Errorf("an unowned entry: presence %d, %v", presence, differences)
 	}
 }
 
@@ -142,11 +139,9 @@ func TestActual_Orphans(t *testing.T) {
 	}
 	west, ours, of := h.label("managed-by", "odasync/west"), h.label("managed-by", "odasync/"+testCluster), h.label("namespace", testNamespace)
 	h.Component("self", "west", west, of)
-	h.Component("self", "nobodys")
-	for name, labels := range map[string][]int64{"left": {ours, of}, "stray": nil} { // APIs outlive their component
-		id := h.Component("self", name)
-		h.API("self", name, "products", labels...)
-		h.send("DELETE", fmt.Sprint(pathComponents, id), nil)
+	h.Component("self", "unowned")
+	for name, labels := range map[string][]int64{"left": {ours, of}, "unowned-apis": nil} { // APIs outlive their component
+		h.leaveAPIs(name, labels)
 	}
 	h.Registry("another")
 	h.Component("another", "elsewhere", ours, of)

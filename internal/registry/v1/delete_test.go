@@ -17,15 +17,12 @@ func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 	h := newHarness(t, refregistry.Config{RecordHistory: true})
 	v := h.adapter()
 	c := sample("catalog", "products", "offers")
-	if empty, err := v.Delete(t.Context(), keyOf(c), target.Previous{}); err != nil || empty.Writes != 0 {
-		t.Errorf("delete from an empty registry: %d writes, %v; the registry entry is not the component's", empty.Writes, err)
+	if empty := h.delete(v, c, target.Previous{}); empty.Writes != 0 {
+		t.Errorf("a delete from an empty registry counts %d writes: the registry entry is not the component's", empty.Writes)
 	}
 	first := h.apply(v, c)
 	h.apply(v, sample("other", "stays"))
-	result, err := v.Delete(t.Context(), keyOf(c), previousOf(first))
-	if err != nil {
-		t.Fatal(err)
-	}
+	result := h.delete(v, c, previousOf(first))
 	if want := (target.Result{Requests: 5, Writes: 3}); result != want {
 		t.Errorf("result = %+v, want %+v", result, want)
 	}
@@ -42,9 +39,7 @@ func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 	h.wantEntry("other", "stays")
 
 	h.resetRequests()
-	if _, err := v.Delete(t.Context(), keyOf(c), target.Previous{}); err != nil {
-		t.Errorf("delete what is gone: %v", err)
-	}
+	h.delete(v, c, target.Previous{})
 	if all, _ := h.requests(); all != 0 {
 		t.Errorf("deleting what is known to be gone takes %d requests", all)
 	}
@@ -54,83 +49,59 @@ func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 
 func TestDelete_RemovesOnlyItsOwn(t *testing.T) {
 	tests := map[string]struct {
-		prepare  func(h *harness)
-		previous func(record target.Ref) target.Previous
-		gone     bool
+		edit     func(h *harness)
+		unknown  bool   // there is no reference
+		id       string // in the reference, where it is wrong
+		inDoubt  bool
+		wantKept bool
 	}{
-		"by the record": {
-			previous: func(r target.Ref) target.Previous { return target.Previous{Ref: r} }, gone: true,
-		},
-		"by the index, without a record": {
-			previous: func(target.Ref) target.Previous { return target.Previous{} }, gone: true,
-		},
-		"by the list, when the record's id is wrong": {
-			previous: func(r target.Ref) target.Previous { r.ID = "77"; return target.Previous{Ref: r} }, gone: true,
-		},
-		"by the record alone, when its labels are gone": {
-			prepare:  func(h *harness) { h.send("PUT", "/components/1", componentUpdate{LabelIDs: []int64{}}) },
-			previous: func(r target.Ref) target.Previous { return target.Previous{Ref: r} }, gone: true,
-		},
-		"nothing without owner that no record knows": {
-			prepare:  func(h *harness) { h.send("PUT", "/components/1", componentUpdate{LabelIDs: []int64{}}) },
-			previous: func(target.Ref) target.Previous { return target.Previous{} },
-		},
-		"nothing of another cluster": {
-			prepare: func(h *harness) {
-				h.send("PUT", "/components/1", componentUpdate{LabelIDs: []int64{h.Label("managed-by", "odasync/west")}})
-			},
-			previous: func(r target.Ref) target.Previous { return target.Previous{Ref: r} },
-		},
-		"nothing of another namespace": {
-			prepare: func(h *harness) {
-				h.send("PUT", "/components/1", componentUpdate{LabelIDs: []int64{h.Label("namespace", "elsewhere")}})
-			},
-			previous: func(r target.Ref) target.Previous { return target.Previous{Ref: r, InDoubt: true} },
-		},
+		"by the reference":                                 {},
+		"by the cache, without a reference":                {unknown: true},
+		"by the list, when the reference's id is wrong":    {id: "77"},
+		"by the reference alone, when its labels are gone": {edit: func(h *harness) { h.relabel(1) }},
+		"not without an owner or a reference":              {edit: func(h *harness) { h.relabel(1) }, unknown: true, wantKept: true},
+		"not of another cluster":                           {edit: func(h *harness) { h.relabel(1, h.Label("managed-by", "odasync/west")) }, wantKept: true},
+		"not of another namespace":                         {edit: func(h *harness) { h.relabel(1, h.Label("namespace", "elsewhere")) }, inDoubt: true, wantKept: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			c := sample("catalog", "products")
-			record := h.apply(h.adapter(), c).Ref
-			if test.prepare != nil {
-				test.prepare(h)
+			h, _, c, first := applied(t, "products")
+			if test.edit != nil {
+				test.edit(h)
+			}
+			previous := target.Previous{Ref: first.Ref, InDoubt: test.inDoubt}
+			if test.id != "" {
+				previous.Ref.ID = test.id
+			}
+			if test.unknown {
+				previous.Ref = target.Ref{}
 			}
 			before := h.snapshot()
-			result, err := h.adapter().Delete(t.Context(), keyOf(c), test.previous(record))
-			if err != nil {
-				t.Fatal(err)
+			if result := h.delete(h.adapter(), c, previous); result.Ref != (target.Ref{}) {
+				t.Errorf("reference = %+v, want none", result.Ref)
 			}
-			if result.Ref != (target.Ref{}) {
-				t.Errorf("record = %+v, want none", result.Ref)
+			if !test.wantKept {
+				h.wantNoEntry("catalog")
+			} else {
+				h.wantUnchanged(before)
 			}
-			if !test.gone {
-				if diff := cmp.Diff(before, h.snapshot()); diff != "" {
-					t.Error(diff)
-				}
-				return
-			}
-			h.wantNoEntry("catalog")
 		})
 	}
 }
 
 func TestDelete_RemovesLeftAPIs(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	c := sample("catalog", "products")
-	record := h.apply(v, c).Ref
-	h.API("self", "catalog", "of-somebody-else")
-	h.send("DELETE", "/components/"+record.ID, nil)
-	h.delete(v, c, target.Previous{Ref: record})
+	h, v, c, first := applied(t, "products")
+	h.API("self", "catalog", "unowned")
+	h.send("DELETE", "/components/"+first.Ref.ID, nil)
+	h.delete(v, c, previousOf(first))
 	var left []string
 	for _, a := range h.snapshot().APIs {
 		left = append(left, a.Name)
 	}
-	if diff := cmp.Diff([]string{"of-somebody-else"}, left); diff != "" {
+	if diff := cmp.Diff([]string{"unowned"}, left); diff != "" {
 		t.Error(diff)
 	}
-	// They belong to whoever has the name next.
+	// The next component of the name takes them over.
 	h.apply(v, c)
 	h.wantEntry("catalog", "products")
 }
@@ -139,9 +110,7 @@ func TestDelete_AcceptsWhatIsGone(t *testing.T) {
 	for _, path := range []string{"/exposed-apis/", "/components/"} {
 		h, v, c, first := applied(t, "products")
 		h.fault(on(1, "DELETE", path, faults.Fault{After: true, Status: 404, Body: `{"detail":"not found"}`}))
-		if _, err := v.Delete(t.Context(), keyOf(c), previousOf(first)); err != nil {
-			t.Errorf("%s: %v", path, err)
-		}
+		h.delete(v, c, previousOf(first))
 		if s := h.snapshot(); len(s.Components)+len(s.APIs) != 0 {
 			t.Errorf("%s: left %+v %+v", path, s.Components, s.APIs)
 		}
@@ -149,12 +118,10 @@ func TestDelete_AcceptsWhatIsGone(t *testing.T) {
 }
 
 func TestDelete_ReadsTheListOfAnEarlierRegistryName(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	c := sample("catalog", "products")
-	h.apply(h.adapter(), c)
+	h, _, c, _ := applied(t, "products")
 	v := h.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
-	record := target.Ref{Registry: "self", Name: "catalog", ID: "99"} // the registry was restored under other ids
-	h.delete(v, c, target.Previous{Ref: record})
+	ref := target.Ref{Registry: "self", Name: "catalog", ID: "99"} // the registry was restored under other ids
+	h.delete(v, c, target.Previous{Ref: ref})
 	h.wantNoEntry("catalog")
 }
 
@@ -169,12 +136,9 @@ func TestDelete_InDoubtFindsAnUnrecordedEntry(t *testing.T) {
 }
 
 func TestDelete_AfterAnUnfinishedMoveRemovesBoth(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	c := sample("catalog", "products")
-	record := h.apply(h.adapter(), c).Ref
-	namespaced := withNamespace
-	h.apply(h.adapter(namespaced), c)
-	h.delete(h.adapter(namespaced), c, target.Previous{Ref: record, InDoubt: true})
+	h, _, c, first := applied(t, "products")
+	h.apply(h.adapter(withNamespace), c)
+	h.delete(h.adapter(withNamespace), c, target.Previous{Ref: first.Ref, InDoubt: true})
 	if s := h.snapshot(); len(s.Components)+len(s.APIs) != 0 {
 		t.Errorf("left: %+v %+v", s.Components, s.APIs)
 	}

@@ -14,8 +14,8 @@ import (
 	"odasync/internal/target"
 )
 
-// A write whose answer is lost has happened. The next attempt, here by another replica, comes with doubt and without the
-// record that was never made.
+// A write whose answer is lost has happened. The next attempt, here by another replica, is in doubt and lacks the
+// reference, which was never recorded.
 func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 	tests := map[string]struct{ method, path string }{
 		"of a label":          {"POST", pathLabels},
@@ -33,7 +33,6 @@ func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			start := target.Previous{}
-			renamed := withNamespace
 			if test.method != "POST" {
 				old := sample("catalog", "offers", "products", "dropped")
 				old.Metadata.Version = "0.9"
@@ -46,7 +45,7 @@ func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 			}
 			var changes []func(*registry.Config)
 			if name == "of a deleted entry" {
-				changes = append(changes, renamed)
+				changes = append(changes, withNamespace)
 			}
 			h.fault(on(1, test.method, test.path, faults.Fault{After: true, Reset: true}))
 			result, err := h.adapter(changes...).Apply(t.Context(), keyOf(want), want, start)
@@ -61,12 +60,7 @@ func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 			if test.method != "PATCH" && name != "of a deleted entry" {
 				h.wantEntry("catalog", "offers", "products")
 			}
-			pairs := map[string]int{}
-			for _, l := range s.Labels {
-				if pairs[l.Key+"="+l.Value]++; pairs[l.Key+"="+l.Value] > 1 {
-					t.Errorf("label %s=%s twice", l.Key, l.Value)
-				}
-			}
+			h.wantDistinctLabels()
 		})
 	}
 }
@@ -101,11 +95,8 @@ func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 			return nil
 		})
 		_, err := v.Apply(ctx, keyOf(c), c, target.Previous{})
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled in request %d: error = %v", n+1, err)
-		}
-		if _, ok := registry.AsFailure(err); ok {
-			t.Errorf("cancelled in request %d: %v is a failure of the registry", n+1, err)
+		if _, isFailure := registry.AsFailure(err); isFailure || !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled in request %d: error = %v, want the context's", n+1, err)
 		}
 		if after.Load() != 0 {
 			t.Errorf("cancelled in request %d: another one followed", n+1)
@@ -122,37 +113,36 @@ func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 	}
 }
 
-// The first caller reads the registry for all; when its claim is lost meanwhile, another one does.
+// The first caller reads the registry for all. When it loses its claim meanwhile, another one does.
 func TestApply_TakesOverTheReadingOfACancelledCaller(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
 	entered := make(chan struct{})
 	var once sync.Once
-	h.fault(func(r *http.Request) *faults.Fault {
-		var hang *faults.Fault
+	h.fault(func(*http.Request) (fault *faults.Fault) {
 		once.Do(func() {
 			close(entered)
-			hang = &faults.Fault{Hang: true}
+			fault = &faults.Fault{Hang: true}
 		})
-		return hang
+		return fault
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	first, second := sample("first"), sample("second")
-	firstErr, secondErr := make(chan error, 1), make(chan error, 1)
-	go func() {
-		_, err := v.Apply(ctx, keyOf(first), first, target.Previous{})
-		firstErr <- err
-	}()
+	apply := func(ctx context.Context, name string) <-chan error {
+		c, ended := sample(name), make(chan error, 1)
+		go func() {
+			_, err := v.Apply(ctx, keyOf(c), c, target.Previous{})
+			ended <- err
+		}()
+		return ended
+	}
+	first := apply(ctx, "first")
 	<-entered
-	go func() {
-		_, err := v.Apply(t.Context(), keyOf(second), second, target.Previous{})
-		secondErr <- err
-	}()
+	second := apply(t.Context(), "second")
 	cancel()
-	if err := <-firstErr; !errors.Is(err, context.Canceled) {
+	if err := <-first; !errors.Is(err, context.Canceled) {
 		t.Errorf("first: %v", err)
 	}
-	if err := <-secondErr; err != nil {
+	if err := <-second; err != nil {
 		t.Errorf("second: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -243,7 +244,55 @@ func wantFailure(t *testing.T, err error, class target.Class, parts ...string) *
 	return failure
 }
 
-// on makes a fault for the next n requests of a method whose path begins with the prefix.
+func (h *harness) wantUnchanged(before refregistry.Snapshot) {
+	h.Helper()
+	if diff := cmp.Diff(before, h.snapshot()); diff != "" {
+		h.Errorf("content (-before +after):\n%s", diff)
+	}
+}
+
+// wantDistinctLabels requires that no label exists twice.
+func (h *harness) wantDistinctLabels() {
+	h.Helper()
+	seen := map[string]bool{}
+	for _, l := range h.snapshot().Labels {
+		if seen[l.Key+"="+l.Value] {
+			h.Errorf("label %s=%s exists twice", l.Key, l.Value)
+		}
+		seen[l.Key+"="+l.Value] = true
+	}
+}
+
+// leaveAPIs creates APIs with these labels, all of one name, and deletes their component.
+func (h *harness) leaveAPIs(name string, labels ...[]int64) {
+	h.Helper()
+	id := h.Component("self", name)
+	for _, each := range labels {
+		h.API("self", name, "api", each...)
+	}
+	h.send("DELETE", fmt.Sprint(pathComponents, id), nil)
+}
+
+// relabel replaces a component's labels.
+func (h *harness) relabel(id int64, labels ...int64) {
+	h.Helper()
+	h.send("PUT", fmt.Sprint(pathComponents, id), componentUpdate{LabelIDs: append([]int64{}, labels...)})
+}
+
+// inParallel calls do for each number below count.
+func inParallel(workers, count int, do func(i int)) {
+	var group sync.WaitGroup
+	for worker := range workers {
+		group.Go(func() {
+			for i := worker; i < count; i += workers {
+				do(i)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// on injects a fault into the next n requests with the method and the path prefix.
 func on(n int32, method, prefix string, fault faults.Fault) func(*http.Request) *faults.Fault {
 	var left atomic.Int32
 	left.Store(n)

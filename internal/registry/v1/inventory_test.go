@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,7 +15,7 @@ import (
 	"odasync/internal/target"
 )
 
-// inventory lists the registry as the adapter sees it for a cluster, by name.
+// inventory returns the entries by name and id.
 func (h *harness) inventory(v *Adapter, cluster string) map[string]target.Entry {
 	h.Helper()
 	entries := map[string]target.Entry{}
@@ -27,17 +26,14 @@ func (h *harness) inventory(v *Adapter, cluster string) map[string]target.Entry 
 	return entries
 }
 
-// TestInventory_HasTheDigestThatApplyRecorded is what a reconcile rests on: what an apply leaves behind looks to the inventory
-// exactly as the apply recorded it, for every kind of component.
+// A reconcile relies on it: the inventory lists an entry exactly as the apply recorded it, for every kind of component.
 func TestInventory_HasTheDigestThatApplyRecorded(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]func(c *component.Component){
-		"plain":          func(*component.Component) {},
-		"without APIs":   func(c *component.Component) { c.ExposedAPIs = nil },
-		"without labels": func(c *component.Component) { c.Labels, c.Metadata = nil, component.Metadata{} },
-		"an API that has no address yet": func(c *component.Component) {
-			c.ExposedAPIs[0].URL = ""
-		},
+		"plain":                          func(*component.Component) {},
+		"without APIs":                   func(c *component.Component) { c.ExposedAPIs = nil },
+		"without labels":                 func(c *component.Component) { c.Labels, c.Metadata = nil, component.Metadata{} },
+		"an API that has no address yet": func(c *component.Component) { c.ExposedAPIs[0].URL = "" },
 		"no specification, pending": func(c *component.Component) {
 			c.ExposedAPIs[0].Specifications, c.ExposedAPIs[0].Ready = nil, false
 		},
@@ -50,7 +46,7 @@ func TestInventory_HasTheDigestThatApplyRecorded(t *testing.T) {
 			c.Labels["team"], c.Labels["oda.tmforum.org/team"], c.Labels["domain"] = "red", "blue", "north"
 			c.Metadata.Maintainers = []component.Person{{Name: "Ada"}, {Name: "Ben"}, {Name: "Carla"}, {Name: "Dan"}}
 		},
-		"words in other scripts": func(c *component.Component) { c.Labels["team"] = "Zürich 東京 <b>&\"" },
+		"labels in other scripts": func(c *component.Component) { c.Labels["team"] = "Zürich 東京 <b>&\"" },
 	}
 	for name, change := range kinds {
 		for _, format := range []string{registry.FormatName, registry.FormatNamespaceName} {
@@ -63,100 +59,79 @@ func TestInventory_HasTheDigestThatApplyRecorded(t *testing.T) {
 				c := sample("cata.log", "products", "offers")
 				change(c)
 				result := h.apply(v, c)
-				got := h.inventory(v, testCluster)
 				want := map[string]target.Entry{result.Ref.Name + " " + result.Ref.ID: {Key: keyOf(c), Ref: result.Ref}}
-				if diff := cmp.Diff(want, got); diff != "" || result.Ref.Digest == "" {
+				if diff := cmp.Diff(want, h.inventory(v, testCluster)); diff != "" || result.Ref.Digest == "" {
 					t.Errorf("inventory (-applied +listed):\n%s", diff)
 				}
 				if place := v.Place(keyOf(c)); place.Name != result.Ref.Name || place.Registry != result.Ref.Registry {
-					t.Errorf("place %+v, the record is %+v", place, result.Ref)
+					t.Errorf("place %+v, the reference is %+v", place, result.Ref)
 				}
 			})
 		}
 	}
 }
 
-// Every single edit by hand changes the digest.
+// Every single change by another program changes the digest.
 func TestInventory_DigestChangesWithEveryEdit(t *testing.T) {
 	t.Parallel()
-	type ids struct {
-		component, api int64
-		labels         []int64
-		apiLabels      []int64
-	}
-	edits := map[string]func(h *harness, at ids){
-		"label added":   func(h *harness, at ids) { h.relabel(at.component, append(at.labels, h.Label("stray", "x"))) },
-		"label removed": func(h *harness, at ids) { h.relabel(at.component, at.labels[1:]) },
-		"label changed": func(h *harness, at ids) {
-			h.relabel(at.component, append(at.labels[1:], h.Label("id", "TMFC999")))
+	const component, api = 1, 1
+	// The ids of the sample's labels; that of the label "id" comes first, so that it can be left out.
+	type ids struct{ component, api []int64 }
+	edits := map[string]func(h *harness, labels ids){
+		"label added":   func(h *harness, labels ids) { h.relabel(component, append(labels.component, h.Label("stray", "x"))...) },
+		"label removed": func(h *harness, labels ids) { h.relabel(component, labels.component[1:]...) },
+		"label changed": func(h *harness, labels ids) {
+			h.relabel(component, append(labels.component[1:], h.Label("id", "TMFC999"))...)
 		},
-		"key twice":      func(h *harness, at ids) { h.relabel(at.component, append(at.labels, h.Label("id", "TMFC999"))) },
-		"all labels off": func(h *harness, at ids) { h.relabel(at.component, nil) },
-		"renamed": func(h *harness, at ids) {
-			h.send("PUT", fmt.Sprintf("/components/%d", at.component), map[string]any{"name": "other"})
+		"key twice": func(h *harness, labels ids) {
+			h.relabel(component, append(labels.component, h.Label("id", "TMFC999"))...)
 		},
-		"API's label added": func(h *harness, at ids) {
-			h.edit(at.api, "label_ids", append(at.apiLabels, h.Label("stray", "x")))
-		},
-		"API's label removed": func(h *harness, at ids) { h.edit(at.api, "label_ids", at.apiLabels[1:]) },
-		"API's address":       func(h *harness, at ids) { h.edit(at.api, "url", "http://elsewhere.example.org") },
-		"API's specification": func(h *harness, at ids) { h.edit(at.api, "oas_specification", "http://elsewhere.example.org") },
-		"API's state":         func(h *harness, at ids) { h.edit(at.api, "status", "pending") },
-		"API renamed":         func(h *harness, at ids) { h.edit(at.api, "name", "other") },
-		"API moved away":      func(h *harness, at ids) { h.edit(at.api, "component_name", "other") },
-		"API deleted":         func(h *harness, at ids) { h.send("DELETE", fmt.Sprintf("/exposed-apis/%d", at.api), nil) },
+		"all labels removed":  func(h *harness, _ ids) { h.relabel(component) },
+		"renamed":             func(h *harness, _ ids) { h.send("PUT", "/components/1", map[string]any{"name": "other"}) },
+		"API's label added":   func(h *harness, labels ids) { h.edit(api, "label_ids", append(labels.api, h.Label("stray", "x"))) },
+		"API's label removed": func(h *harness, labels ids) { h.edit(api, "label_ids", labels.api[1:]) },
+		"API's address":       func(h *harness, _ ids) { h.edit(api, "url", "http://elsewhere.example.org") },
+		"API's specification": func(h *harness, _ ids) { h.edit(api, "oas_specification", "http://elsewhere.example.org") },
+		"API's status":        func(h *harness, _ ids) { h.edit(api, "status", "pending") },
+		"API renamed":         func(h *harness, _ ids) { h.edit(api, "name", "other") },
+		"API moved away":      func(h *harness, _ ids) { h.edit(api, "component_name", "other") },
+		"API deleted":         func(h *harness, _ ids) { h.send("DELETE", "/exposed-apis/1", nil) },
 		"API added":           func(h *harness, _ ids) { h.API("self", "catalog", "stray") },
-		"API doubled": func(h *harness, at ids) {
-			for _, a := range h.snapshot().APIs {
-				if a.ID == at.api {
-					h.send("POST", pathAPIs, apiCreate{
-						RegistryName: a.Registry, ComponentName: a.Component, Name: a.Name, URL: a.URL,
-						Specification: a.Specification, Status: a.Status, LabelIDs: at.apiLabels,
-					})
-				}
-			}
+		"API doubled": func(h *harness, labels ids) {
+			a := h.snapshot().APIs[0]
+			h.send("POST", pathAPIs, apiCreate{
+				RegistryName: a.Registry, ComponentName: a.Component, Name: a.Name, URL: a.URL,
+				Specification: a.Specification, Status: a.Status, LabelIDs: labels.api,
+			})
 		},
 	}
 	for name, edit := range edits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			result := h.apply(v, sample("catalog", "products", "offers"))
-			var at ids
-			pairs := map[string]int64{}
-			for _, l := range h.snapshot().Labels {
-				pairs[l.Key+"="+l.Value] = l.ID
-			}
-			for _, c := range h.snapshot().Components {
-				at.component = c.ID
-				at.labels = append(at.labels, pairs["id="+c.Labels["id"]]) // first, so that it can be left out
-				for key, value := range c.Labels {
-					if key != "id" {
-						at.labels = append(at.labels, pairs[key+"="+value])
+			h, v, _, result := applied(t, "products", "offers")
+			snapshot := h.snapshot()
+			idsOf := func(labels map[string]string) (ids []int64) {
+				for _, l := range snapshot.Labels {
+					switch {
+					case labels[l.Key] != l.Value:
+					case l.Key == "id":
+						ids = append([]int64{l.ID}, ids...)
+					default:
+						ids = append(ids, l.ID)
 					}
 				}
+				return ids
 			}
-			a := h.snapshot().APIs[0]
-			at.api = a.ID
-			for key, value := range a.Labels {
-				at.apiLabels = append(at.apiLabels, pairs[key+"="+value])
-			}
-			if got := h.entry(v, at.component).Ref; got != result.Ref {
+			first := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.ID == api })
+			if got := h.entry(v, component).Ref; got != result.Ref {
 				t.Fatalf("before the edit: %+v, recorded %+v", got, result.Ref)
 			}
-			edit(h, at)
-			if got := h.entry(v, at.component); got.Ref.Digest == result.Ref.Digest {
-				t.Errorf("the digest does not show it: %+v", got)
+			edit(h, ids{idsOf(snapshot.Components[0].Labels), idsOf(snapshot.APIs[first].Labels)})
+			if got := h.entry(v, component); got.Ref.Digest == result.Ref.Digest {
+				t.Errorf("the digest does not change: %+v", got)
 			}
 		})
 	}
-}
-
-// relabel gives a component other labels.
-func (h *harness) relabel(id int64, labels []int64) {
-	h.Helper()
-	h.send("PUT", fmt.Sprintf("/components/%d", id), map[string]any{"label_ids": append([]int64{}, labels...)})
 }
 
 // edit changes one field of an API.
@@ -177,7 +152,7 @@ func (h *harness) entry(v *Adapter, id int64) target.Entry {
 	return target.Entry{}
 }
 
-// A changed configuration asks for other entries, although nobody touched the registry.
+// A changed configuration asks for other entries, although the registry has not changed.
 func TestInventory_DigestChangesWithTheConfiguration(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, refregistry.Config{})
@@ -193,7 +168,7 @@ func TestInventory_DigestChangesWithTheConfiguration(t *testing.T) {
 	}
 	same := h.adapter(func(c *registry.Config) { c.Timeout++ })
 	if got := h.entry(same, 1); got.Ref != result.Ref {
-		t.Errorf("another time limit changes the record: %+v, want %+v", got.Ref, result.Ref)
+		t.Errorf("another time limit changes the reference: %+v, want %+v", got.Ref, result.Ref)
 	}
 }
 
@@ -245,17 +220,7 @@ func TestInventory_Owners(t *testing.T) {
 	}
 }
 
-// leaveAPIs leaves APIs with these labels behind, whose component is gone.
-func (h *harness) leaveAPIs(name string, apis ...[]int64) {
-	h.Helper()
-	id := h.Component("self", name)
-	for _, labels := range apis {
-		h.API("self", name, "api", labels...)
-	}
-	h.send("DELETE", fmt.Sprintf("/components/%d", id), nil)
-}
-
-// Several owners may have left APIs under one name; each is told of once.
+// Several owners may have left APIs under one name; each is reported once.
 func TestInventory_ReportsEveryOwnerOfLeftAPIs(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, refregistry.Config{})
@@ -278,7 +243,7 @@ func TestInventory_ReportsEveryOwnerOfLeftAPIs(t *testing.T) {
 	}
 }
 
-// A second entry of one name, which the registry lets somebody make by renaming, does not make the first look damaged.
+// A second entry of one name, which renaming creates, does not change the first.
 func TestInventory_SecondEntryOfANameLeavesTheFirst(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, refregistry.Config{})
@@ -326,25 +291,10 @@ func TestInventory_FailsAsAWhole(t *testing.T) {
 	for _, path := range []string{pathComponents, pathAPIs} {
 		t.Run(strings.Trim(path, "/"), func(t *testing.T) {
 			t.Parallel()
-			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			h.apply(v, sample("catalog", "products"))
+			h, v, _, _ := applied(t, "products")
 			h.fault(on(100, "GET", path, faults.Fault{Status: 503}))
-			err := v.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("told of %+v before the failure", e) })
+			err := v.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("%+v passed before the failure", e) })
 			wantFailure(t, err, target.ClassUnavailable)
 		})
 	}
-}
-
-// inParallel calls do for each number below count.
-func inParallel(workers, count int, do func(i int)) {
-	var group sync.WaitGroup
-	for worker := range workers {
-		group.Go(func() {
-			for i := worker; i < count; i += workers {
-				do(i)
-			}
-		})
-	}
-	group.Wait()
 }

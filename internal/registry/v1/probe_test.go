@@ -22,14 +22,10 @@ import (
 )
 
 func TestWriteProbe_WritesAndChangesNothing(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	h.apply(h.adapter(), sample("catalog", "products"))
+	h, v, _, _ := applied(t, "products")
 	h.Registry("neighbour")
 	before := h.snapshot()
-	for name, v := range map[string]*Adapter{"an adapter that has just started": h.adapter(), "one that has written": h.adapter()} {
-		if name == "one that has written" {
-			h.apply(v, sample("catalog", "products"))
-		}
+	for name, v := range map[string]*Adapter{"an adapter that has just started": h.adapter(), "one that has written": v} {
 		h.resetRequests()
 		if err := v.WriteProbe(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -38,16 +34,12 @@ func TestWriteProbe_WritesAndChangesNothing(t *testing.T) {
 			t.Errorf("%s: %d requests, %d of them write, want one", name, all, writes)
 		}
 	}
-	if diff := cmp.Diff(before, h.snapshot()); diff != "" {
-		t.Errorf("the content (-before +after):\n%s", diff)
-	}
+	h.wantUnchanged(before)
 }
 
-// Somebody set another address for the entry: a trial does not set it back.
+// The probe does not restore an address that was changed.
 func TestWriteProbe_KeepsTheAddress(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	h.apply(v, sample("catalog"))
+	h, v, _, _ := applied(t)
 	id := h.snapshot().Registries[0].ID
 	h.send("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
 	if err := v.WriteProbe(t.Context()); err != nil {
@@ -63,22 +55,22 @@ func TestWriteProbe_ReportsFaults(t *testing.T) {
 		fault  faults.Fault
 		of     string // the method; empty for every request
 		class  target.Class
-		words  []string
-		health bool // is well all the same
+		parts  []string
+		health bool // succeeds all the same
 	}{
-		"an internal error":            {fault: faults.Fault{Status: 500}, class: target.ClassUnavailable, words: []string{"HTTP 500"}},
-		"an internal error of a write": {fault: faults.Fault{Status: 500}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
-		"a wrong key":                  {fault: faults.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, words: []string{"HTTP 401: no"}},
-		"a key that may not write":     {fault: faults.Fault{Status: 403}, of: "PUT", class: target.ClassUnauthorized, words: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
-		"too many requests":            {fault: faults.Fault{Status: 429, RetryAfter: "3"}, class: target.ClassRateLimited, words: []string{"HTTP 429"}},
-		"no answer":                    {fault: faults.Fault{Hang: true}, class: target.ClassUnavailable, words: []string{"no answer within 1s"}},
-		"no answer to a write":         {fault: faults.Fault{Hang: true}, of: "PUT", class: target.ClassUnavailable, words: []string{"PUT /registries/{id}: no answer"}, health: true},
-		"a reset":                      {fault: faults.Fault{Reset: true}, class: target.ClassUnavailable, words: []string{"reset"}},
+		"an internal error":            {fault: faults.Fault{Status: 500}, class: target.ClassUnavailable, parts: []string{"HTTP 500"}},
+		"an internal error of a write": {fault: faults.Fault{Status: 500}, of: "PUT", class: target.ClassUnavailable, parts: []string{"PUT /registries/{id}: HTTP 500"}, health: true},
+		"a wrong key":                  {fault: faults.Fault{Status: 401, Body: `{"detail":"no"}`}, class: target.ClassUnauthorized, parts: []string{"HTTP 401: no"}},
+		"a key that may not write":     {fault: faults.Fault{Status: 403}, of: "PUT", class: target.ClassUnauthorized, parts: []string{"PUT /registries/{id}: HTTP 403"}, health: true},
+		"too many requests":            {fault: faults.Fault{Status: 429, RetryAfter: "3"}, class: target.ClassRateLimited, parts: []string{"HTTP 429"}},
+		"no answer":                    {fault: faults.Fault{Hang: true}, class: target.ClassUnavailable, parts: []string{"no answer within 1s"}},
+		"no answer to a write":         {fault: faults.Fault{Hang: true}, of: "PUT", class: target.ClassUnavailable, parts: []string{"PUT /registries/{id}: no answer"}, health: true},
+		"a reset":                      {fault: faults.Fault{Reset: true}, class: target.ClassUnavailable, parts: []string{"reset"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			h.apply(h.adapter(), sample("catalog", "products"))
+			t.Parallel()
+			h, _, _, _ := applied(t, "products")
 			v := h.adapter(func(cfg *registry.Config) {
 				if test.fault.Hang {
 					cfg.Timeout = config.Duration(time.Second)
@@ -91,9 +83,8 @@ func TestWriteProbe_ReportsFaults(t *testing.T) {
 				}
 				return &test.fault
 			})
-			err := v.WriteProbe(t.Context())
-			wantFailure(t, err, test.class, test.words...)
-			if failure, _ := registry.AsFailure(err); test.class == target.ClassRateLimited && failure.RetryAfter != 3*time.Second {
+			failure := wantFailure(t, v.WriteProbe(t.Context()), test.class, test.parts...)
+			if test.class == target.ClassRateLimited && failure.RetryAfter != 3*time.Second {
 				t.Errorf("wait = %s, want 3s", failure.RetryAfter)
 			}
 			if err := v.Health(t.Context()); test.health && err != nil {
@@ -105,26 +96,22 @@ func TestWriteProbe_ReportsFaults(t *testing.T) {
 			if err := v.WriteProbe(t.Context()); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
-			if diff := cmp.Diff(before, h.snapshot()); diff != "" {
-				t.Errorf("the content (-before +after):\n%s", diff)
-			}
+			h.wantUnchanged(before)
 		})
 	}
 }
 
-// An entry that is not where it was is created once more, and nothing else is touched.
+// An entry that is gone is created once more, and nothing else changes.
 func TestWriteProbe_CreatesTheEntryAgain(t *testing.T) {
 	tests := map[string]func(h *harness){
 		"missing": func(h *harness) { h.send("DELETE", "/registries/1", nil) },
 		"renamed": func(h *harness) { h.send("PUT", "/registries/1", map[string]string{"name": "another"}) },
 		"wiped":   func(h *harness) { h.wipe() },
 	}
-	for name, take := range tests {
+	for name, remove := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			h.apply(v, sample("catalog", "products"))
-			take(h)
+			h, v, _, _ := applied(t, "products")
+			remove(h)
 			before := h.snapshot()
 			for range 2 {
 				if err := v.WriteProbe(t.Context()); err != nil {
@@ -146,7 +133,7 @@ func TestProbe_EndsWithItsContext(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	v := h.adapter()
 	h.fault(func(*http.Request) *faults.Fault { return &faults.Fault{Hang: true} })
-	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "trial": v.WriteProbe} {
+	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "write probe": v.WriteProbe} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- ask(ctx) }()
@@ -157,13 +144,13 @@ func TestProbe_EndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A registry whose certificate nobody vouches for is as one that is away.
+// A registry with an untrusted certificate counts as unavailable.
 func TestProbe_UnknownCertificate(t *testing.T) {
-	web := httptest.NewUnstartedServer(http.NotFoundHandler())
-	web.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of each handshake that fails
-	web.StartTLS()
-	t.Cleanup(web.Close)
-	v := newHarness(t, refregistry.Config{}).adapter(func(cfg *registry.Config) { cfg.URL = web.URL })
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs each failed handshake
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	v := newAdapter(t, server.URL)
 	wantFailure(t, v.Health(t.Context()), target.ClassUnavailable, "certificate")
 	wantFailure(t, v.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
 }

@@ -3,8 +3,6 @@ package v1
 import (
 	"fmt"
 	"net/http"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -15,7 +13,7 @@ import (
 	"odasync/internal/target"
 )
 
-// fillByOthers fills a wiped registry as somebody else would: every id that was known stands for another thing.
+// fillByOthers fills a wiped registry so that every known id leads to another row.
 func (h *harness) fillByOthers(registry bool) {
 	if registry {
 		h.Registry("self")
@@ -32,13 +30,19 @@ func (h *harness) fillByOthers(registry bool) {
 	}
 }
 
-// theirs is the others' content.
-func (h *harness) theirs() string {
-	var all []string
+// theirs describes the others' content.
+func (h *harness) theirs() (all []string) {
 	for i := range 3 {
 		all = append(all, h.entryOf("theirs", fmt.Sprint("theirs-", i)))
 	}
-	return strings.Join(all, "\n")
+	return all
+}
+
+func (h *harness) wantTheirs(before []string) {
+	h.Helper()
+	if diff := cmp.Diff(before, h.theirs()); diff != "" {
+		h.Errorf("others' content (-before +after):\n%s", diff)
+	}
 }
 
 func TestApply_FillsAWipedRegistryAgain(t *testing.T) {
@@ -49,7 +53,7 @@ func TestApply_FillsAWipedRegistryAgain(t *testing.T) {
 		"empty":                                  {previous: previousOf},
 		"ids given to others":                    {previous: previousOf, fill: func(h *harness) { h.fillByOthers(false) }},
 		"ids given to others, the entry created": {previous: previousOf, fill: func(h *harness) { h.fillByOthers(true) }},
-		"without a record":                       {previous: func(target.Result) target.Previous { return target.Previous{} }, fill: func(h *harness) { h.fillByOthers(true) }},
+		"without a reference":                    {previous: func(target.Result) target.Previous { return target.Previous{} }, fill: func(h *harness) { h.fillByOthers(true) }},
 		"filled by another replica": {previous: previousOf, fill: func(h *harness) {
 			h.fillByOthers(false)
 			h.apply(h.adapter(), sample("catalog", "products"))
@@ -58,33 +62,27 @@ func TestApply_FillsAWipedRegistryAgain(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			c, fresh := sample("catalog", "products", "offers"), sample("fresh", "products")
-			first := h.apply(v, c)
+			h, v, c, first := applied(t, "products", "offers")
 			h.wipe()
 			if test.fill != nil {
 				test.fill(h)
 			}
 			before := h.theirs()
-			// A component that nothing is known of comes first: its creation is the first that meets the new ids.
-			h.apply(v, fresh)
+			// An unknown component comes first: its creation is the first request that meets the new ids.
+			h.apply(v, sample("fresh", "products"))
 			second := h.apply(v, c, test.previous(first))
 			h.wantEntry("fresh", "products")
 			h.wantEntry("catalog", "offers", "products")
-			if diff := cmp.Diff(before, h.theirs()); diff != "" {
-				t.Errorf("others were harmed: %s", diff)
-			}
-			h.resetRequests()
-			h.apply(v, c, previousOf(second))
-			if all, writes := h.requests(); all != 2 || writes != 0 {
-				t.Errorf("the repeat takes %d requests, %d writes", all, writes)
+			h.wantTheirs(before)
+			h.wantNoWrite(v, c, previousOf(second))
+			if all, _ := h.requests(); all != 2 {
+				t.Errorf("the repeat takes %d requests, want 2", all)
 			}
 		})
 	}
 }
 
-// createForeignLabels creates labels whose ids a component created with known ids would show as another owner's.
+// createForeignLabels creates labels of other owners under the ids that the adapter knows.
 func (h *harness) createForeignLabels() {
 	for i := range 12 {
 		h.Label("managed-by", fmt.Sprint("odasync/elsewhere-", i))
@@ -97,43 +95,32 @@ func TestDelete_InAWipedRegistryKeepsOthers(t *testing.T) {
 	h.fillByOthers(true)
 	before := h.theirs()
 	h.delete(v, c, previousOf(first))
-	if diff := cmp.Diff(before, h.theirs()); diff != "" {
-		t.Error(diff)
-	}
+	h.wantTheirs(before)
 }
 
-// The registry is wiped, and its entry created by another, in the middle of a busy time.
+// The registry is wiped, and its entry created by another program, during many applies.
 func TestApply_WipeAmongMany(t *testing.T) {
-	const count, workers = 120, 8
+	const count = 120
 	h, next := newHarness(t, refregistry.Config{}), newHarness(t, refregistry.Config{})
 	next.fillByOthers(true)
 	before := next.theirs()
 	v := h.adapter()
 	var begun atomic.Int32
 	for range 2 {
-		var group sync.WaitGroup
-		for worker := range workers {
-			group.Go(func() {
-				for i := worker; i < count; i += workers {
-					if begun.Add(1) == count/2 {
-						h.server.Store(next.server.Load())
-					}
-					c := sample(fmt.Sprint("c", i), "products")
-					if _, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		group.Wait()
+		inParallel(8, count, func(i int) {
+			if begun.Add(1) == count/2 {
+				h.server.Store(next.server.Load())
+			}
+			c := sample(fmt.Sprint("c", i), "products")
+			if _, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	for i := range count {
-		name := fmt.Sprint("c", i)
-		h.wantEntry(name, "products")
+		h.wantEntry(fmt.Sprint("c", i), "products")
 	}
-	if diff := cmp.Diff(before, h.theirs()); diff != "" {
-		t.Errorf("others were harmed: %s", diff)
-	}
+	h.wantTheirs(before)
 }
 
 func TestApply_FailsWhenTheContentKeepsChanging(t *testing.T) {
