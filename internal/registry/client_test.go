@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -49,7 +50,7 @@ func TestClient_Failures(t *testing.T) {
 			if failure := wantFailure(t, err, test.class, test.parts...); failure.RetryAfter != test.wait {
 				t.Errorf("wait = %s, want %s", failure.RetryAfter, test.wait)
 			}
-			if strings.Contains(err.Error(), h.url) {
+			if strings.Contains(err.Error(), h.URL) {
 				t.Errorf("%q contains the URL", err)
 			}
 			h.SetFault(nil)
@@ -128,12 +129,13 @@ func TestClient_SendsTheKey(t *testing.T) {
 func TestClient_FollowsNoRedirect(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	var redirected atomic.Int32
-	elsewhere := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		redirected.Add(1)
-		http.Redirect(w, r, h.url+r.URL.Path+"?token=abc", http.StatusTemporaryRedirect)
+		http.Redirect(w, r, h.URL+r.URL.Path+"?token=abc", http.StatusTemporaryRedirect)
 	}))
-	err := getLabels(h.client(func(cfg *Config) { cfg.URL = elsewhere }), t)
-	wantFailure(t, err, target.ClassUnauthorized, "HTTP 307", "redirected to "+h.url+"/labels:", "COMPONENT_REGISTRY_URL")
+	t.Cleanup(elsewhere.Close)
+	err := getLabels(h.client(func(cfg *Config) { cfg.URL = elsewhere.URL }), t)
+	wantFailure(t, err, target.ClassUnauthorized, "HTTP 307", "redirected to "+h.URL+"/labels:", "COMPONENT_REGISTRY_URL")
 	if strings.Contains(err.Error(), "token") {
 		t.Errorf("%q contains the query", err)
 	}
@@ -147,7 +149,7 @@ func TestMetrics_CountByTemplate(t *testing.T) {
 	gatherer := prometheus.NewRegistry()
 	c := h.clientWith(gatherer, zerolog.Nop())
 	item := Request{Method: http.MethodDelete, Path: "/labels/{id}", ID: "1"}
-	h.send("POST", "/labels/", label{Key: "k", Value: "v"})
+	h.Label("k", "v")
 	for range 2 { // the second finds nothing
 		_ = c.Do(t.Context(), item, nil)
 	}

@@ -54,25 +54,25 @@ func TestConfig_FromEnvironment(t *testing.T) {
 func TestConfig_Validate(t *testing.T) {
 	tests := map[string]struct {
 		env   map[string]string
-		words []string
+		parts []string
 		not   string
 	}{
-		"no scheme":       {env: map[string]string{"COMPONENT_REGISTRY_URL": "localhost:8000"}, words: []string{`COMPONENT_REGISTRY_URL is "localhost:8000": http://`}},
-		"no host":         {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://:8000"}, words: []string{"COMPONENT_REGISTRY_URL is"}},
-		"other scheme":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "nats://host"}, words: []string{`"nats://host"`}},
-		"no URL":          {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@ho st"}, words: []string{"COMPONENT_REGISTRY_URL is not a URL"}, not: "word@"},
-		"a query":         {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@host/?token=hidden"}, words: []string{"COMPONENT_REGISTRY_URL is"}, not: "hidden"},
-		"password shown":  {env: map[string]string{"COMPONENT_REGISTRY_URL": "ftp://ada:word@host/"}, words: []string{"ftp://ada:xxxxx@host/"}, not: "word@"},
-		"URL too long":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://host/" + strings.Repeat("x", 500)}, words: []string{"512 characters long: at most 500"}},
-		"user and key":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@host", "COMPONENT_REGISTRY_API_KEY": "k"}, words: []string{"no user here"}, not: "word@"},
-		"key with spaces": {env: map[string]string{"COMPONENT_REGISTRY_API_KEY": "se cret"}, words: []string{"COMPONENT_REGISTRY_API_KEY is ***: printable"}, not: "cret"},
-		"timeout":         {env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "-1s"}, words: []string{"COMPONENT_REGISTRY_TIMEOUT is -1s: more than 0"}},
-		"name too long":   {env: map[string]string{"COMPONENT_REGISTRY_NAME": strings.Repeat("é", 101)}, words: []string{"COMPONENT_REGISTRY_NAME", "1 to 100 characters"}},
-		"format":          {env: map[string]string{"COMPONENT_NAME_FORMAT": "ns/name"}, words: []string{`COMPONENT_NAME_FORMAT is "ns/name": name or namespace.name`}},
-		"segment":         {env: map[string]string{"EXPOSED_API_SEGMENTS": "core,kore"}, words: []string{`EXPOSED_API_SEGMENTS is "kore": one or more of core, management and security`}},
+		"no scheme":       {env: map[string]string{"COMPONENT_REGISTRY_URL": "localhost:8000"}, parts: []string{`COMPONENT_REGISTRY_URL is "localhost:8000": http://`}},
+		"no host":         {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://:8000"}, parts: []string{"COMPONENT_REGISTRY_URL is"}},
+		"other scheme":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "nats://host"}, parts: []string{`"nats://host"`}},
+		"no URL":          {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@ho st"}, parts: []string{"COMPONENT_REGISTRY_URL is not a URL"}, not: "word@"},
+		"a query":         {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@host/?token=hidden"}, parts: []string{"COMPONENT_REGISTRY_URL is"}, not: "hidden"},
+		"password shown":  {env: map[string]string{"COMPONENT_REGISTRY_URL": "ftp://ada:word@host/"}, parts: []string{"ftp://ada:xxxxx@host/"}, not: "word@"},
+		"URL too long":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://host/" + strings.Repeat("x", 500)}, parts: []string{"512 characters long: at most 500"}},
+		"user and key":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@host", "COMPONENT_REGISTRY_API_KEY": "k"}, parts: []string{"no user here"}, not: "word@"},
+		"key with spaces": {env: map[string]string{"COMPONENT_REGISTRY_API_KEY": "se cret"}, parts: []string{"COMPONENT_REGISTRY_API_KEY is ***: printable"}, not: "cret"},
+		"timeout":         {env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "-1s"}, parts: []string{"COMPONENT_REGISTRY_TIMEOUT is -1s: more than 0"}},
+		"name too long":   {env: map[string]string{"COMPONENT_REGISTRY_NAME": strings.Repeat("é", 101)}, parts: []string{"COMPONENT_REGISTRY_NAME", "1 to 100 characters"}},
+		"format":          {env: map[string]string{"COMPONENT_NAME_FORMAT": "ns/name"}, parts: []string{`COMPONENT_NAME_FORMAT is "ns/name": name or namespace.name`}},
+		"segment":         {env: map[string]string{"EXPOSED_API_SEGMENTS": "core,kore"}, parts: []string{`EXPOSED_API_SEGMENTS is "kore": one or more of core, management and security`}},
 		"all at once": {
 			env:   map[string]string{"COMPONENT_REGISTRY_URL": "x", "COMPONENT_REGISTRY_TIMEOUT": "0", "COMPONENT_NAME_FORMAT": "x", "EXPOSED_API_SEGMENTS": "x"},
-			words: []string{"COMPONENT_REGISTRY_URL", "COMPONENT_REGISTRY_TIMEOUT", "COMPONENT_NAME_FORMAT", "EXPOSED_API_SEGMENTS"},
+			parts: []string{"COMPONENT_REGISTRY_URL", "COMPONENT_REGISTRY_TIMEOUT", "COMPONENT_NAME_FORMAT", "EXPOSED_API_SEGMENTS"},
 		},
 	}
 	for name, test := range tests {
@@ -81,9 +81,9 @@ func TestConfig_Validate(t *testing.T) {
 			if err == nil {
 				t.Fatal("accepted")
 			}
-			for _, word := range test.words {
-				if !strings.Contains(err.Error(), word) {
-					t.Errorf("%q lacks %q", err, word)
+			for _, part := range test.parts {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q lacks %q", err, part)
 				}
 			}
 			if test.not != "" && strings.Contains(err.Error(), test.not) {

@@ -1,10 +1,7 @@
 package registry
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +14,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/refregistrytest"
 	"odasync/internal/target"
 )
 
@@ -25,22 +23,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // harness is a reference registry behind real HTTP.
 type harness struct {
 	*refregistry.Server
-	t   *testing.T
-	url string
+	*refregistrytest.Client
 }
 
 func newHarness(t *testing.T, cfg refregistry.Config) *harness {
 	t.Helper()
-	h := &harness{Server: refregistry.New(cfg), t: t}
-	h.url = serve(t, h.Handler())
-	return h
-}
-
-func serve(t *testing.T, handler http.Handler) (url string) {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return server.URL
+	server, client := refregistrytest.Start(t, cfg)
+	return &harness{server, client}
 }
 
 // fault answers every request with the fault.
@@ -53,19 +42,19 @@ func (h *harness) client(changes ...func(*Config)) *Client {
 }
 
 func (h *harness) clientWith(registerer prometheus.Registerer, log zerolog.Logger, changes ...func(*Config)) *Client {
-	h.t.Helper()
+	h.Helper()
 	cfg := Config{
-		URL: h.url, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: FormatName,
+		URL: h.URL, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: FormatName,
 		Segments: []component.Segment{component.SegmentCore},
 	}
 	for _, change := range changes {
 		change(&cfg)
 	}
 	if err := cfg.Validate(); err != nil {
-		h.t.Fatal(err)
+		h.Fatal(err)
 	}
 	c := NewClient(cfg, "v1", NewMetrics(registerer), log)
-	h.t.Cleanup(c.Close)
+	h.Cleanup(c.Close)
 	return c
 }
 
@@ -81,28 +70,6 @@ var labels = Pages[label]{Path: "/labels/", Offset: "skip", Limit: "limit", Size
 // getLabels reads one page.
 func getLabels(c *Client, t *testing.T) error {
 	return c.Do(t.Context(), Request{Method: http.MethodGet, Path: labels.Path}, new([]label))
-}
-
-// send sends a request that is no client's.
-func (h *harness) send(method, path string, body any) {
-	h.t.Helper()
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	req, err := http.NewRequest(method, h.url+path, bytes.NewReader(encoded))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(req)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer http.DefaultClient.CloseIdleConnections()
-	defer response.Body.Close()
-	if response.StatusCode >= 300 {
-		h.t.Fatalf("%s %s: HTTP %d", method, path, response.StatusCode)
-	}
 }
 
 // wantFailure checks the class of a failure, and that its text contains all the parts.

@@ -24,7 +24,7 @@ func TestPages_ReadAgainWhenRowsMove(t *testing.T) {
 		"when a row is deleted between pages": {
 			change: func(h *harness, page int) {
 				if page == 2 {
-					h.send("DELETE", "/labels/1", nil)
+					h.Expect(204, "DELETE", "/labels/1", "")
 				}
 			},
 			rows: count - 1, steady: true, pages: 6,
@@ -32,13 +32,13 @@ func TestPages_ReadAgainWhenRowsMove(t *testing.T) {
 		"when a row is added at the end": {
 			change: func(h *harness, page int) {
 				if page == 2 {
-					h.send("POST", "/labels/", label{Key: "late", Value: "x"})
+					h.Label("late", "x")
 				}
 			},
 			rows: count + 1, steady: true, pages: 3,
 		},
 		"when rows are deleted all the time": {
-			change: func(h *harness, page int) { h.send("DELETE", fmt.Sprint("/labels/", page), nil) },
+			change: func(h *harness, page int) { h.Expect(204, "DELETE", fmt.Sprint("/labels/", page), "") },
 			rows:   -1, steady: false, pages: 9,
 		},
 	}
@@ -46,7 +46,7 @@ func TestPages_ReadAgainWhenRowsMove(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			for i := range count {
-				h.send("POST", "/labels/", label{Key: "filler", Value: fmt.Sprint(i)})
+				h.Label("filler", fmt.Sprint(i))
 			}
 			pages := 0
 			h.SetFault(func(r *http.Request) *faults.Fault {
