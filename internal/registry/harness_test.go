@@ -14,7 +14,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
-	"odasync/internal/refregistry/refregistrytest"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
 )
 
@@ -23,12 +23,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // harness is a reference registry behind real HTTP.
 type harness struct {
 	*refregistry.Server
-	*refregistrytest.Client
+	*registrytest.Client
 }
 
 func newHarness(t *testing.T, cfg refregistry.Config) *harness {
 	t.Helper()
-	server, client := refregistrytest.Start(t, cfg)
+	server, client := registrytest.Start(t, cfg)
 	return &harness{server, client}
 }
 

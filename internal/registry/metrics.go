@@ -17,7 +17,7 @@ type Metrics struct {
 const noAnswer = "error"
 
 // NewMetrics registers the metrics. Those of the known requests, of which only method and path matter, exist from the
-// start, with the status of success and with "error", which stands for no answer.
+// start, with the status of success and with "error", the status without an answer.
 func NewMetrics(registerer prometheus.Registerer, known ...Request) *Metrics {
 	m := &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -27,8 +27,8 @@ import (
 //
 // A caller notices a wrong entry by the registry's answer: a status 404 or 409, a row with another name, or a registry
 // entry that was created at another time. It then calls refresh with the time of its own start, on the clock of the
-// cache, and starts over. A reading that began later is new enough, whoever asked for it; so callers that meet the same
-// change at the same time cause one reading.
+// cache, and starts over. A reading that began later is new enough, also if another caller asked for it, so that callers that
+// meet the same change at the same time cause one reading.
 //
 // # Waiting
 //

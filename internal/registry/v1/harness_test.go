@@ -20,7 +20,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
-	"odasync/internal/refregistry/refregistrytest"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // harness is a reference registry behind real HTTP, and adapters to it.
 type harness struct {
-	*refregistrytest.Client
+	*registrytest.Client
 	server atomic.Pointer[refregistry.Server]
 }
 
@@ -41,7 +41,7 @@ func newHarness(t *testing.T, cfg refregistry.Config) *harness {
 		h.server.Load().Handler().ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	h.Client = &refregistrytest.Client{TB: t, URL: server.URL, HTTP: server.Client()}
+	h.Client = &registrytest.Client{TB: t, URL: server.URL, HTTP: server.Client()}
 	return h
 }
 
