@@ -32,7 +32,7 @@ LABEL org.opencontainers.image.title="odasync" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${COMMIT}"
 COPY --from=build /out/ /usr/local/bin/
-# A volume that is mounted here for the first time takes over the owner.
+# For ctl run --data-dir /data: a new volume that is mounted here takes over the owner.
 COPY --from=build --chown=65532:65532 /data /data
 # Named here, so that it does not depend on the base image.
 ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
