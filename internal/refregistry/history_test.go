@@ -15,8 +15,7 @@ import (
 )
 
 func TestHistory_RecordsWhatTookEffect(t *testing.T) {
-	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
-	c.Seed()
+	s, c := registrytest.Seeded(t, refregistry.Config{RecordHistory: true})
 	before := len(s.History())
 	for _, w := range [][3]string{
 		{"PUT", "/labels/1", `{"value":"red"}`},
@@ -85,16 +84,14 @@ func TestHistory_NamesTheWriter(t *testing.T) {
 }
 
 func TestHistory_IsOff(t *testing.T) {
-	s, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	s, _ := registrytest.Seeded(t, refregistry.Config{})
 	registrytest.Same(t, 0, len(s.History()))
 }
 
 // TestHistory_ShowsAStaleWrite delays a write until a later one has taken
 // effect: the history has the overlap and the order.
 func TestHistory_ShowsAStaleWrite(t *testing.T) {
-	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
-	c.Seed()
+	s, c := registrytest.Seeded(t, refregistry.Config{RecordHistory: true})
 	before := len(s.History())
 	held, injected := make(chan struct{}), make(chan struct{})
 	s.SetFault(func(r *http.Request) *faults.Fault {
@@ -144,8 +141,8 @@ func TestWrite_Overlaps(t *testing.T) {
 		{"within", refregistry.Write{Start: at(12), End: at(13)}, true},
 		{"around", refregistry.Write{Start: at(1), End: at(30)}, true},
 		{"from the end", refregistry.Write{Start: at(20), End: at(30)}, false},
-		{"still under way since before", refregistry.Write{Start: at(1)}, true},
-		{"still under way since after", refregistry.Write{Start: at(25)}, false},
+		{"still in progress since before", refregistry.Write{Start: at(1)}, true},
+		{"still in progress since after", refregistry.Write{Start: at(25)}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

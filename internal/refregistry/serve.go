@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// shutdownGrace is how long requests under way may take to end.
+// shutdownGrace is how long requests in progress may take.
 const shutdownGrace = 10 * time.Second
 
 // Serve serves the registry on the listener until ctx ends, then lets requests

@@ -26,9 +26,9 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// serve runs Serve and returns a client and the end of Serve. The log may be
-// read only after the end.
-func serve(t *testing.T, s *refregistry.Server) (c *registrytest.Client, stop func(), end <-chan error, log *bytes.Buffer) {
+// serve runs Serve and returns a client. stop ends the context and end waits
+// until Serve returns nil; the log may be read only afterwards.
+func serve(t *testing.T, s *refregistry.Server) (c *registrytest.Client, stop, end func(), log *bytes.Buffer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -37,27 +37,36 @@ func serve(t *testing.T, s *refregistry.Server) (c *registrytest.Client, stop fu
 	go func() { done <- refregistry.Serve(ctx, l, s, zerolog.New(log)) }()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &registrytest.Client{TB: t, URL: "http://" + l.Addr().String(), HTTP: &http.Client{Transport: transport}}, cancel, done, log
+	end = func() {
+		t.Helper()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("Serve returned %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("Serve did not return")
+		}
+	}
+	return &registrytest.Client{TB: t, URL: "http://" + l.Addr().String(), HTTP: &http.Client{Transport: transport}}, cancel, end, log
 }
 
-func awaitEnd(t *testing.T, end <-chan error) error {
-	t.Helper()
-	select {
-	case err := <-end:
-		return err
-	case <-time.After(5 * time.Second):
-		t.Fatal("Serve did not return")
-		return nil
-	}
+// injected sets a fault for the next request, and returns a channel that is
+// closed when that arrives.
+func injected(s *refregistry.Server, fault faults.Fault) <-chan struct{} {
+	arrived := make(chan struct{})
+	s.SetFault(func(*http.Request) *faults.Fault {
+		close(arrived)
+		return &fault
+	})
+	return arrived
 }
 
 func TestServe_UntilTheContextEnds(t *testing.T) {
 	c, stop, end, log := serve(t, refregistry.New(refregistry.Config{}))
 	c.Expect(200, "GET", "/health", "")
 	stop()
-	if err := awaitEnd(t, end); err != nil {
-		t.Errorf("Serve returned %v", err)
-	}
+	end()
 	if _, err := c.Send(c.Request("GET", "/health", "")); err == nil {
 		t.Error("the listener is still open")
 	}
@@ -71,11 +80,7 @@ func TestServe_UntilTheContextEnds(t *testing.T) {
 func TestServe_LetsRequestsFinish(t *testing.T) {
 	s := refregistry.New(refregistry.Config{})
 	c, stop, end, _ := serve(t, s)
-	injected := make(chan struct{})
-	s.SetFault(func(*http.Request) *faults.Fault {
-		close(injected)
-		return &faults.Fault{Delay: 100 * time.Millisecond}
-	})
+	arrived := injected(s, faults.Fault{Delay: 100 * time.Millisecond})
 	answered := make(chan registrytest.Response, 1)
 	go func() {
 		res, err := c.Send(c.Request("POST", "/labels/", registrytest.NewLabel))
@@ -84,35 +89,27 @@ func TestServe_LetsRequestsFinish(t *testing.T) {
 		}
 		answered <- res
 	}()
-	<-injected
+	<-arrived
 	stop()
 	registrytest.Same(t, 201, (<-answered).Status)
-	if err := awaitEnd(t, end); err != nil {
-		t.Errorf("Serve returned %v", err)
-	}
+	end()
 }
 
 func TestServe_EndsHangingRequests(t *testing.T) {
 	s := refregistry.New(refregistry.Config{})
 	c, stop, end, _ := serve(t, s)
-	injected := make(chan struct{})
-	s.SetFault(func(*http.Request) *faults.Fault {
-		close(injected)
-		return &faults.Fault{Hang: true}
-	})
+	arrived := injected(s, faults.Fault{Hang: true})
 	failed := make(chan error, 1)
 	go func() {
 		_, err := c.Send(c.Request("GET", "/labels/", ""))
 		failed <- err
 	}()
-	<-injected
+	<-arrived
 	stop()
 	if err := <-failed; err == nil {
 		t.Error("the hanging request was answered")
 	}
-	if err := awaitEnd(t, end); err != nil {
-		t.Errorf("Serve returned %v", err)
-	}
+	end()
 }
 
 func TestServe_ReportsABrokenListener(t *testing.T) {

@@ -36,13 +36,8 @@ func TestServer_APIKey(t *testing.T) {
 			if tt.authorization == "" {
 				req.Header.Del("Authorization")
 			}
-			got, err := c.Send(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.Status != tt.status {
-				t.Errorf("status %d, want %d", got.Status, tt.status)
-			}
+			got := c.Answer(req)
+			registrytest.Same(t, tt.status, got.Status)
 			if tt.status == 401 {
 				registrytest.Same(t, `{"detail":"A valid API key is required"}`, got.Body)
 				registrytest.Same(t, "Bearer", got.Header.Get("WWW-Authenticate"))
@@ -68,8 +63,7 @@ func TestServer_BodyLimit(t *testing.T) {
 }
 
 func TestServer_Requests(t *testing.T) {
-	s, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	s, c := registrytest.Seeded(t, refregistry.Config{})
 	registrytest.Same(t, map[string]int{"POST /labels/": 2, "POST /registries/": 2, "POST /components/": 2, "POST /exposed-apis/": 3}, s.Requests())
 	s.ResetRequests()
 	registrytest.Same(t, map[string]int{}, s.Requests())

@@ -51,9 +51,7 @@ func TestFault_Status(t *testing.T) {
 			s, c := registrytest.Start(t, refregistry.Config{})
 			s.SetFault(once("POST", tt.fault))
 			got := c.Do("POST", "/labels/", registrytest.NewLabel)
-			if got.Status != tt.fault.Status {
-				t.Errorf("status %d, want %d", got.Status, tt.fault.Status)
-			}
+			registrytest.Same(t, tt.fault.Status, got.Status)
 			registrytest.Same(t, tt.fault.Body, got.Body)
 			registrytest.Same(t, tt.contentType, got.Header.Get("Content-Type"))
 			registrytest.Same(t, tt.fault.RetryAfter, got.Header.Get("Retry-After"))
@@ -115,8 +113,7 @@ func TestFault_Hang(t *testing.T) {
 // TestFault_HangEndsTheSpan keeps a client connected after its write has taken effect, like a frozen client: the write is
 // over, and a later one does not overlap it.
 func TestFault_HangEndsTheSpan(t *testing.T) {
-	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
-	c.Seed()
+	s, c := registrytest.Seeded(t, refregistry.Config{RecordHistory: true})
 	before := len(s.History())
 	s.SetFault(once("PUT", faults.Fault{Hang: true, After: true}))
 	ctx, cancel := context.WithCancel(t.Context())

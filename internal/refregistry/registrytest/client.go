@@ -164,6 +164,14 @@ func list(ids []int64) string {
 	return string(out)
 }
 
+// Seeded is Start with the content of Seed.
+func Seeded(t testing.TB, cfg refregistry.Config) (*refregistry.Server, *Client) {
+	t.Helper()
+	s, c := Start(t, cfg)
+	c.Seed()
+	return s, c
+}
+
 // Seed creates labels 1 and 2, registries 1 ("self") and 2 ("up"), components 1
 // ("catalog", both labels) and 2 ("inventory"), APIs 1 and 2 of catalog
 // ("tmf620" with label 1, "metrics") and 3 of inventory ("tmf637").

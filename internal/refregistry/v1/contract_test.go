@@ -128,12 +128,9 @@ func TestService_Operations(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, c := registrytest.Start(t, refregistry.Config{})
-			c.Seed()
+			_, c := registrytest.Seeded(t, refregistry.Config{})
 			got := c.Do(tt.method, tt.path, tt.body)
-			if got.Status != tt.status {
-				t.Errorf("status %d, want %d", got.Status, tt.status)
-			}
+			registrytest.Same(t, tt.status, got.Status)
 			registrytest.Same(t, tt.want, registrytest.Timeless(got.Body))
 		})
 	}
@@ -142,8 +139,7 @@ func TestService_Operations(t *testing.T) {
 func TestService_AnswersWithTheStoredItem(t *testing.T) {
 	for _, path := range []string{"/labels/1", "/registries/2", "/components/1", "/exposed-apis/1"} {
 		t.Run(path, func(t *testing.T) {
-			_, c := registrytest.Start(t, refregistry.Config{})
-			c.Seed()
+			_, c := registrytest.Seeded(t, refregistry.Config{})
 			before := registrytest.Must[map[string]any](c, 200, "GET", path, "")
 			registrytest.Same(t, before, registrytest.Must[map[string]any](c, 200, "PUT", path, `{}`))
 			c.Expect(204, "DELETE", path, "")

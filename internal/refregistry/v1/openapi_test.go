@@ -160,8 +160,7 @@ func TestService_ServesEveryOperation(t *testing.T) {
 	parameter := regexp.MustCompile(`\{\w+\}`)
 	registrytest.Same(t, sorted(d.Operations), sorted(v1.Operations()))
 
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	for _, operation := range d.Operations {
 		t.Run(operation, func(t *testing.T) {
 			method, path, _ := strings.Cut(operation, " ")

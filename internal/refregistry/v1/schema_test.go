@@ -21,8 +21,7 @@ func TestService_RequestSchemas(t *testing.T) {
 // it has all described fields, no others, and each has its type.
 func TestService_ResponseSchemas(t *testing.T) {
 	schemas := described(t).Responses
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	tests := []struct {
 		schema, method, path, body string
 		status                     int

@@ -71,13 +71,10 @@ func TestValidation_Problems(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, c := registrytest.Start(t, refregistry.Config{})
-			c.Seed()
+			s, c := registrytest.Seeded(t, refregistry.Config{})
 			before := s.Snapshot()
 			got := c.Do(tt.method, tt.path, tt.body)
-			if got.Status != 422 {
-				t.Errorf("status %d, want 422", got.Status)
-			}
+			registrytest.Same(t, 422, got.Status)
 			registrytest.Same(t, `{"detail":[`+tt.want+`]}`, got.Body)
 			registrytest.Same(t, before, s.Snapshot())
 		})
@@ -98,8 +95,7 @@ func TestValidation_AcceptedBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, c := registrytest.Start(t, refregistry.Config{})
-			c.Seed()
+			_, c := registrytest.Seeded(t, refregistry.Config{})
 			got := c.Do(tt.method, tt.path, tt.body)
 			if got.Status >= 300 {
 				t.Errorf("status %d", got.Status)
@@ -110,8 +106,7 @@ func TestValidation_AcceptedBodies(t *testing.T) {
 }
 
 func TestUpdate_NullClearsSpecification(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	got := registrytest.Must[v1.APIView](c, 200, "PUT", "/exposed-apis/1", `{"oas_specification":"http://example.org/spec"}`)
 	if got.Specification == nil {
 		t.Fatal("specification was not set")
@@ -142,10 +137,7 @@ func TestValidation_ContentType(t *testing.T) {
 			if tt.contentType == "" {
 				req.Header.Del("Content-Type")
 			}
-			got, err := c.Send(req)
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := c.Answer(req)
 			if got.Status != tt.status || !strings.Contains(got.Body, tt.answer) {
 				t.Errorf("answer %d %s, want %d with %q", got.Status, got.Body, tt.status, tt.answer)
 			}
@@ -156,7 +148,5 @@ func TestValidation_ContentType(t *testing.T) {
 func TestValidation_BodyIsNotUTF8(t *testing.T) {
 	_, c := registrytest.Start(t, refregistry.Config{})
 	got := c.Do("POST", "/labels/", "{\"key\":\"\xff\",\"value\":\"v\"}")
-	if got.Status != 400 {
-		t.Errorf("status %d, want 400: %s", got.Status, got.Body)
-	}
+	registrytest.Same(t, 400, got.Status)
 }

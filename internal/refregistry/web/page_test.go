@@ -119,8 +119,7 @@ func unescaped(links []string) []string {
 }
 
 func TestPage_FollowReloads(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	const reload = `<meta http-equiv="refresh" content="5">`
 	for path, follows := range map[string]bool{"/": false, "/?follow=on": true, "/?follow=on&q=none": true} {
 		if body := page(t, c, 200, path); strings.Contains(body, reload) != follows {
@@ -193,10 +192,7 @@ func TestPage_Key(t *testing.T) {
 			_, c := registrytest.Start(t, refregistry.Config{APIKey: key})
 			req := c.Request("GET", tt.path, "")
 			req.Header.Set("Authorization", tt.authorization)
-			got, err := c.Send(req)
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := c.Answer(req)
 			registrytest.Same(t, tt.status, got.Status)
 			if tt.status == 401 && web.Serves(tt.path) {
 				registrytest.Same(t, `Basic realm="Component Registry", charset="UTF-8"`, got.Header.Get("WWW-Authenticate"))

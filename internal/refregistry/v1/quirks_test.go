@@ -53,8 +53,7 @@ func TestCreate_AnswersWithoutLabels(t *testing.T) {
 }
 
 func TestDelete_ComponentLeavesItsAPIs(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	c.Expect(204, "DELETE", "/components/1", "")
 	apis := registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=catalog", "")
 	registrytest.Same(t, []string{"tmf620", "metrics"}, registrytest.Names(apis, apiName))
@@ -78,8 +77,7 @@ func TestCreate_RepeatedPostDuplicatesAPI(t *testing.T) {
 }
 
 func TestList_LoneFilterIsIgnored(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	for _, query := range []string{"registry_name=up", "component_name=none", "registry_name=up&component_name="} {
 		apis := registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?"+query, "")
 		registrytest.Same(t, []string{"tmf620", "metrics", "tmf637"}, registrytest.Names(apis, apiName))
@@ -87,8 +85,7 @@ func TestList_LoneFilterIsIgnored(t *testing.T) {
 }
 
 func TestList_StatusIsIgnoredBesideThePair(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	c.Expect(200, "PATCH", "/exposed-apis/1/status", `{"status":"ready"}`)
 	apis := registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?status=ready", "")
 	registrytest.Same(t, []string{"tmf620"}, registrytest.Names(apis, apiName))
@@ -97,8 +94,7 @@ func TestList_StatusIsIgnoredBesideThePair(t *testing.T) {
 }
 
 func TestDelete_LabelLeavesDanglingReferences(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	c.Expect(204, "DELETE", "/labels/1", "")
 	got := registrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
 	registrytest.Same(t, []string{"domain"}, registrytest.Names(got.Labels, func(l v1.LabelRow) string { return l.Key }))
@@ -112,16 +108,14 @@ func TestDelete_LabelLeavesDanglingReferences(t *testing.T) {
 }
 
 func TestUpdate_RenameDetachesAPIs(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	c.Expect(200, "PUT", "/components/1", `{"name":"renamed"}`)
 	registrytest.Same(t, 0, len(registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=renamed", "")))
 	registrytest.Same(t, 2, len(registrytest.Must[[]v1.APIView](c, 200, "GET", "/exposed-apis/?registry_name=self&component_name=catalog", "")))
 }
 
 func TestUpdate_DoesNotCheckUniqueness(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	c.Expect(200, "PUT", "/components/2", `{"name":"catalog"}`)
 	registrytest.Same(t, 2, len(registrytest.Must[[]v1.ComponentView](c, 200, "GET", "/components/", "")))
 	c.Expect(200, "PUT", "/labels/2", `{"key":"team","value":"blue"}`)
@@ -133,8 +127,7 @@ func TestUpdate_DoesNotCheckUniqueness(t *testing.T) {
 }
 
 func TestDelete_RegistryOrphansItsComponents(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	c.Expect(204, "DELETE", "/registries/1", "")
 	got := registrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
 	if got.Registry != nil || got.RegistryName != "self" {
@@ -145,8 +138,7 @@ func TestDelete_RegistryOrphansItsComponents(t *testing.T) {
 }
 
 func TestUpdate_LabelChangesOnAllItems(t *testing.T) {
-	_, c := registrytest.Start(t, refregistry.Config{})
-	c.Seed()
+	_, c := registrytest.Seeded(t, refregistry.Config{})
 	c.Expect(200, "PUT", "/labels/1", `{"value":"red"}`)
 	got := registrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
 	registrytest.Same(t, "red", got.Labels[0].Value)
