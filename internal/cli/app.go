@@ -22,7 +22,7 @@ const (
 )
 
 // errNegative is a negative result that the command has reported.
-var errNegative = errors.New("negative answer")
+var errNegative = errors.New("negative result")
 
 // Main runs ctl and returns its exit code. The first SIGINT or SIGTERM stops a command in order, the second ends it.
 func Main(args []string) int {

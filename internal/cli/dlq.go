@@ -81,7 +81,7 @@ func showDeadLetter(c *cli.Context) error {
 	}
 	return withDeadLetters(c, func(_ context.Context, s *selection) error {
 		if len(s.found) > 1 {
-			return negative(c, fmt.Errorf("%d components have the name %q: select one with -n NAMESPACE", len(s.found), c.Args().First()))
+			return negative(c, fmt.Errorf(ambiguous, len(s.found), c.Args().First()))
 		}
 		_, err := printAs(c.App.Writer, c.String("output"), s.found[0])
 		return err

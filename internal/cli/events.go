@@ -94,7 +94,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, si
 		namespaces[e.Key.Namespace] = true
 	}
 	if len(namespaces) > 1 {
-		return negative(c, fmt.Errorf("%d components have the name %q: select one with -n NAMESPACE", len(namespaces), c.Args().First()))
+		return negative(c, fmt.Errorf(ambiguous, len(namespaces), c.Args().First()))
 	}
 	if len(found) == 0 && malformed == nil {
 		known := false

@@ -95,11 +95,11 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 	if !watcher {
 		return nil
 	}
-	marker, err := s.fullSync(ctx, c)
+	snapshot, err := s.fullSync(ctx, c)
 	if err != nil {
 		return err
 	}
-	if pending := marker.PendingDeletion; pending != nil {
+	if pending := snapshot.PendingDeletion; pending != nil {
 		return negative(c, fmt.Errorf("another approval is pending after %s: %w", id, pending))
 	}
 	return nil
@@ -107,8 +107,8 @@ func (s *session) approve(ctx context.Context, c *cli.Context, id string) error 
 
 // fullSync requests a full sync from the leader; its refusal is a negative result.
 func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Snapshot, error) {
-	marker, err := s.control().FullSync(ctx, s.cluster)
-	return marker, s.refused(c, err)
+	snapshot, err := s.control().FullSync(ctx, s.cluster)
+	return snapshot, s.refused(c, err)
 }
 
 // reconcile requests a reconcile from a syncer. It waits while another one is running.
@@ -133,9 +133,9 @@ func (s *session) refused(c *cli.Context, err error) error {
 	case errors.As(err, &failure):
 		return negative(c, failure)
 	case errors.Is(err, control.ErrNoResponders) && strings.Contains(err.Error(), control.ProcessWatcher):
-		return negative(c, fmt.Errorf("no watcher leads cluster %q: start one, or set CLUSTER_NAME to another cluster", s.cluster))
+		return negative(c, fmt.Errorf(noWatcher, s.cluster))
 	case errors.Is(err, control.ErrNoResponders):
-		return negative(c, fmt.Errorf("no syncer of target %q is running: start one, or set SYNC_TARGET to another target", s.target))
+		return negative(c, fmt.Errorf(noSyncer, s.target))
 	}
 	return err
 }

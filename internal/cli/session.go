@@ -89,6 +89,13 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	return s, nil
 }
 
+// Problems that several commands report.
+const (
+	noWatcher = "no watcher leads cluster %q: start one, or set CLUSTER_NAME to another cluster"
+	noSyncer  = "no syncer of target %q is running: start one, or set SYNC_TARGET to another target"
+	ambiguous = "%d components have the name %q: select one with -n NAMESPACE"
+)
+
 // abortKey is the key of a context's abort function.
 type abortKey struct{}
 

@@ -100,12 +100,12 @@ func (s *session) status(ctx context.Context) (Status, error) {
 
 // lastComparisons reads the results of the last full sync and the last reconcile.
 func (s *session) lastComparisons(ctx context.Context, status *Status) error {
-	marker, found, err := s.log.LastSnapshot(ctx, s.cluster)
+	snapshot, found, err := s.log.LastSnapshot(ctx, s.cluster)
 	if err != nil && !errors.Is(err, event.ErrMalformed) {
 		return err
 	}
 	if found && err == nil {
-		status.FullSync = &marker
+		status.FullSync = &snapshot
 	}
 	records, err := store.OpenRecords(ctx, s.conn)
 	if err != nil {
@@ -143,16 +143,16 @@ func (s *Status) problems() []string {
 		}
 	}
 	if leaders == 0 {
-		add("no watcher leads cluster %q: start one, or set CLUSTER_NAME to another cluster", s.Cluster)
+		add(noWatcher, s.Cluster)
 	}
 	if leaders > 1 {
 		add("%d watchers lead cluster %q: run `ctl status` again in a moment", leaders, s.Cluster)
 	}
 	if syncers == 0 {
-		add("no syncer of target %q is running: start one, or set SYNC_TARGET to another target", s.Target)
+		add(noSyncer, s.Target)
 	}
-	if m := s.FullSync; m != nil && len(m.Unlisted) > 0 {
-		add("the last full sync could not list %s: nothing is deleted there; see the watcher's log", strings.Join(m.Unlisted, ", "))
+	if f := s.FullSync; f != nil && len(f.Unlisted) > 0 {
+		add("the last full sync could not list %s: nothing is deleted there; see the watcher's log", strings.Join(f.Unlisted, ", "))
 	}
 	if r := s.Reconcile; r != nil {
 		if r.PendingDeletion != nil {
@@ -193,8 +193,8 @@ func printStatus(c *cli.Context, s Status) error {
 	var text strings.Builder
 	err := table(&text, []string{"PROCESS", "ID", "VERSION", "ROLE", "READY", "BREAKER", "APPLYING", "AGE"}, rows)
 	fmt.Fprintf(&text, "\ntarget %s: %d messages pending, %d ack pending; dead letters: %d\n", s.Target, s.Pending, s.AckPending, s.DeadLetters)
-	if m := s.FullSync; m != nil {
-		fmt.Fprintf(&text, "last full sync %s ago: %d components, %d corrected\n", ago(m.Time), m.Count, m.Published+m.Tombstoned)
+	if f := s.FullSync; f != nil {
+		fmt.Fprintf(&text, "last full sync %s ago: %d components, %d corrected\n", ago(f.Time), f.Count, f.Published+f.Tombstoned)
 	}
 	if r := s.Reconcile; r != nil {
 		fmt.Fprintf(&text, "last reconcile %s ago: %d entries, %d differed, %d repaired, %d deleted\n",

@@ -101,7 +101,7 @@ func theOne(items []Item, name, namespace string) (*Item, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return nil, fmt.Errorf("%d components have the name %q: select one with -n NAMESPACE", len(found), name)
+		return nil, fmt.Errorf(ambiguous, len(found), name)
 	case namespace != "":
 		return nil, fmt.Errorf("no component %q in namespace %q: `ctl list` shows the components", name, namespace)
 	}
