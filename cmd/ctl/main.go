@@ -1,4 +1,4 @@
-// Command ctl runs, tests, lists and explains odasync.
+// Command ctl runs, inspects and repairs odasync.
 package main
 
 import (

@@ -23,7 +23,7 @@ import (
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
-		Usage: "run watcher and syncer in one process, with NATS and a registry where none is configured",
+		Usage: "run watcher and syncer in one process",
 		Description: "Without NATS_URL, ctl embeds a NATS server with JetStream and keeps its data in the data directory. Without\n" +
 			"COMPONENT_REGISTRY_URL, it embeds the reference registry, in memory: after a restart the syncer fills it again from the\n" +
 			"stream within SYNC_INTERVAL. The environment variables of watcher and syncer configure everything else.\n\n" +

@@ -21,10 +21,10 @@ const (
 func syncCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sync",
-		Usage:     "compare a component, or all, with the registry now, repair differences and wait for the outcome",
+		Usage:     "compare components with the registry now, and repair differences",
 		ArgsUsage: "NAME | --all",
-		Description: "The leading watcher publishes the components again, and the syncers compare them with the registry. With --all and\n" +
-			"without a namespace, a full sync and a reconcile compare everything, deletions included.\n\n" +
+		Description: "The leading watcher publishes the components again, and ctl waits until the syncers have compared them with the registry.\n" +
+			"With --all and without a namespace, a full sync and a reconcile compare everything, deletions included.\n\n" +
 			"Exit code 1: a component is not in sync within --timeout, NAME does not select one component, or no watcher or syncer\n" +
 			"responds.\n\n" +
 			"Examples:\n" +
