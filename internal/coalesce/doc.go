@@ -1,8 +1,13 @@
-// Package lanes holds the newest value of each key until a worker takes it: of two waiting values the newer stays,
-// and one key is never worked on twice at a time. The order of waiting keys is that of their first arrival.
+// Package coalesce is a work queue that keeps the newest value of each key: client-go's work queue with a value beside each
+// key, and a limit.
 //
-// It is client-go's work queue with a value beside each key. The number of waiting keys is bounded; whoever adds a
-// new key to a full set waits, a newer value for a waiting key never does.
+// # Guarantees
 //
-// The tests need nothing but `go test`.
+//   - Of two waiting values of a key the newer one stays.
+//   - A key is worked on by one worker at a time.
+//   - Keys are taken in the order of their first arrival.
+//   - The number of waiting keys is bounded: [Queue.Add] blocks for a new key while the queue is full, and never for a newer
+//     value of a waiting key.
+//
+// The tests run in testing/synctest bubbles.
 package coalesce

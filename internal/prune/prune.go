@@ -1,5 +1,12 @@
-// Package prune limits deletions that follow from a comparison: those above the limit wait until somebody approves exactly
-// these.
+// Package prune limits the deletions of a comparison: deletions above the limit wait for an approval of exactly these
+// components.
+//
+// # Guarantees
+//
+//   - The deletion of everything always needs an approval.
+//   - An approval is valid for one place and one set of components only.
+//
+// The tests need only go test.
 package prune
 
 import (
@@ -12,9 +19,9 @@ import (
 	"odasync/internal/component"
 )
 
-// Config is the limit, the same for what vanished from a cluster and for what a registry shows too much.
+// Config is the limit, for deletions from a cluster and for orphans in a registry alike.
 type Config struct {
-	MaxPercent int `env:"ORPHAN_MAX_PERCENT, default=30" help:"deletions by comparison of 10 or more and more than this part of all wait for ctl reconcile --approve, as those of everything in a cluster always do: 0 to 100"`
+	MaxPercent int `env:"ORPHAN_MAX_PERCENT, default=30" help:"limit on deletions by comparison, as a percentage of all components: above it, and if they are 10 or more, deletions wait for ctl reconcile --approve; the deletion of all components of a cluster always does; 0 to 100"`
 }
 
 // Validate reports every problem at once.
@@ -25,23 +32,22 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// few deletions are allowed whatever part they are.
-const few = 10
+// minimum is the number of deletions from which on the limit applies.
+const minimum = 10
 
-// shown is how many names a pending deletion lists.
-const shown = 10
+// maxListed bounds the names that a pending deletion lists.
+const maxListed = 10
 
-// PendingDeletion says which deletions wait for an approval.
+// PendingDeletion describes deletions that wait for an approval.
 type PendingDeletion struct {
-	// ID stands for exactly these components at this place, or for exactly this change of the cluster: approving it
-	// approves nothing else.
+	// ID identifies these components at this place, or this change of the cluster: its approval approves nothing else.
 	ID string `json:"id"`
-	// Place says where they are missing or too much, such as "cluster default" or "target default".
+	// Place is where they would be deleted, such as "cluster default" or "target default, cluster default".
 	Place string `json:"place"`
-	// ClusterChange is set where nothing is deleted because the place stands for another cluster than before; approving
-	// accepts that cluster. Gone and Components are what would be deleted then, which may be none.
+	// ClusterChange is set if nothing is deleted because the Kubernetes cluster is another one than before; the approval accepts
+	// that cluster. Gone and Components are the deletions that would follow, if any.
 	ClusterChange *ClusterChange `json:"clusterChange,omitempty"`
-	// Gone would be deleted of the All that exist.
+	// Gone is the number of deletions, All the number of components.
 	Gone int `json:"gone"`
 	All  int `json:"all"`
 	// Components are the first of them, as cluster/namespace/name.
@@ -55,17 +61,17 @@ type ClusterChange struct {
 	Is  string `json:"is"`
 }
 
-// Check returns nil where the deletions may go ahead without a question, else what has to be approved. That nothing is left
-// always has to be, however little there was: an emptied source looks like one that is broken, misconfigured or not mounted.
+// Check returns nil if the deletions need no approval. The deletion of everything always needs one: an empty source looks like
+// one that is broken, misconfigured or not mounted.
 func (c Config) Check(place string, gone []component.Key, all int) *PendingDeletion {
-	tooMany := len(gone) >= few && len(gone)*100 > c.MaxPercent*all
+	tooMany := len(gone) >= minimum && len(gone)*100 > c.MaxPercent*all
 	if len(gone) == 0 || len(gone) < all && !tooMany {
 		return nil
 	}
 	return Pending(place, gone, all)
 }
 
-// Pending returns what has to be approved.
+// Pending returns the deletions as pending.
 func Pending(place string, gone []component.Key, all int) *PendingDeletion {
 	gone = slices.Clone(gone)
 	slices.SortFunc(gone, component.Key.Compare)
@@ -74,7 +80,7 @@ func Pending(place string, gone []component.Key, all int) *PendingDeletion {
 	pending := &PendingDeletion{Place: place, Gone: len(gone), All: all, Components: []string{}, Time: time.Now().UTC()}
 	for i, key := range gone {
 		fmt.Fprintf(hash, "%q %q %q\n", key.Cluster, key.Namespace, key.Name)
-		if i < shown {
+		if i < maxListed {
 			pending.Components = append(pending.Components, key.String())
 		}
 	}
@@ -82,8 +88,8 @@ func Pending(place string, gone []component.Key, all int) *PendingDeletion {
 	return pending
 }
 
-// Changed returns what has to be approved where the place stands for another cluster than before. Its id is that of the
-// change, whichever components would be deleted.
+// Changed returns a pending change of the Kubernetes cluster. Its id is that of the change, whichever components would be
+// deleted.
 func Changed(place string, change ClusterChange, gone []component.Key, all int) *PendingDeletion {
 	pending := Pending(place, gone, all)
 	pending.ClusterChange = &change
@@ -97,10 +103,10 @@ const idLength = 12
 
 func (p *PendingDeletion) Error() string {
 	if c := p.ClusterChange; c != nil {
-		return fmt.Sprintf("%s: the Kubernetes cluster is another one: it was %s and is %s; nothing is deleted (%d of %d components are missing): "+
-			"check the kubeconfig and CLUSTER_NAME, or, if this cluster takes the place of the other, run `ctl reconcile --approve %s`",
+		return fmt.Sprintf("%s: the Kubernetes cluster has changed: it was %s and is %s; nothing is deleted (%d of %d components are missing): "+
+			"check the kubeconfig and CLUSTER_NAME, or, if this cluster replaces the other one, run `ctl reconcile --approve %s`",
 			p.Place, c.Was, c.Is, p.Gone, p.All, p.ID)
 	}
-	return fmt.Sprintf("%s: %d of %d components would be deleted, such as %s: if they are really gone, run `ctl reconcile --approve %s`",
+	return fmt.Sprintf("%s: %d of %d components would be deleted, such as %s: if this is intended, run `ctl reconcile --approve %s`",
 		p.Place, p.Gone, p.All, p.Components[0], p.ID)
 }

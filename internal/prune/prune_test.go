@@ -21,15 +21,15 @@ func keys(count int) []component.Key {
 	return all
 }
 
-func TestThresholds(t *testing.T) {
+func TestConfig_Check(t *testing.T) {
 	tests := []struct {
 		percent, gone, all int
-		refused            bool
+		pending            bool
 	}{
 		{30, 0, 0, false},
 		{30, 0, 100, false},
-		{30, 9, 10, false}, // few are not too many
-		{30, 9, 9, true},   // but everything is
+		{30, 9, 10, false}, // below the minimum
+		{30, 9, 9, true},   // everything
 		{30, 3, 3, true},
 		{30, 1, 1, true},
 		{30, 10, 10, true},
@@ -39,7 +39,7 @@ func TestThresholds(t *testing.T) {
 		{30, 31, 100, true},
 		{30, 300, 1000, false},
 		{30, 301, 1000, true},
-		{30, 10, 0, true}, // more than are known to exist
+		{30, 10, 0, true}, // more than exist
 		{0, 9, 1000, false},
 		{0, 10, 1_000_000, true},
 		{100, 999, 1000, false},
@@ -49,28 +49,28 @@ func TestThresholds(t *testing.T) {
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%d of %d, %d percent", test.gone, test.all, test.percent), func(t *testing.T) {
 			limit := prune.Config{MaxPercent: test.percent}
-			refusal := limit.Check("cluster east", keys(test.gone), test.all)
-			if (refusal != nil) != test.refused {
-				t.Errorf("refusal %+v; want refused: %t", refusal, test.refused)
+			pending := limit.Check("cluster east", keys(test.gone), test.all)
+			if (pending != nil) != test.pending {
+				t.Errorf("got %+v, want pending: %t", pending, test.pending)
 			}
 		})
 	}
 }
 
-func TestARefusalStandsForExactlyTheseComponents(t *testing.T) {
+func TestPending_IdentifiesTheComponents(t *testing.T) {
 	gone := keys(12)
 	first := prune.Pending("cluster east", gone, 20)
 	if len(first.ID) != 12 {
 		t.Errorf("id %q", first.ID)
 	}
-	turned := slices.Clone(gone)
-	slices.Reverse(turned)
-	given := slices.Clone(turned)
-	if got := prune.Pending("cluster east", turned, 99); got.ID != first.ID {
+	reversed := slices.Clone(gone)
+	slices.Reverse(reversed)
+	given := slices.Clone(reversed)
+	if got := prune.Pending("cluster east", reversed, 99); got.ID != first.ID {
 		t.Errorf("another order, and another number of all, gives %s, not %s", got.ID, first.ID)
 	}
-	if diff := cmp.Diff(given, turned); diff != "" {
-		t.Errorf("the caller's list was changed (-want +got):\n%s", diff)
+	if diff := cmp.Diff(given, reversed); diff != "" {
+		t.Errorf("the caller's list has changed (-want +got):\n%s", diff)
 	}
 	another := func(change func(k *component.Key)) []component.Key {
 		other := slices.Clone(gone)
@@ -93,23 +93,23 @@ func TestARefusalStandsForExactlyTheseComponents(t *testing.T) {
 	}
 }
 
-func TestARefusalInWords(t *testing.T) {
-	refusal := prune.Pending("cluster east, namespaces all", keys(12), 20)
-	for _, word := range []string{"cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl reconcile --approve " + refusal.ID + "`"} {
-		if !strings.Contains(refusal.Error(), word) {
-			t.Errorf("the error lacks %q: %v", word, refusal)
+func TestPendingDeletion_Error(t *testing.T) {
+	pending := prune.Pending("cluster east, namespaces all", keys(12), 20)
+	for _, word := range []string{"cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl reconcile --approve " + pending.ID + "`"} {
+		if !strings.Contains(pending.Error(), word) {
+			t.Errorf("the error lacks %q: %v", word, pending)
 		}
 	}
-	if refusal.Gone != 12 || refusal.All != 20 || len(refusal.Components) != 10 || refusal.Components[9] != "east/ns/c009" {
-		t.Errorf("refusal %+v", refusal)
+	if pending.Gone != 12 || pending.All != 20 || len(pending.Components) != 10 || pending.Components[9] != "east/ns/c009" {
+		t.Errorf("pending %+v", pending)
 	}
-	if age := time.Since(refusal.Time); age < 0 || age > time.Minute || refusal.Time.Location() != time.UTC {
-		t.Errorf("time %s", refusal.Time)
+	if age := time.Since(pending.Time); age < 0 || age > time.Minute || pending.Time.Location() != time.UTC {
+		t.Errorf("time %s", pending.Time)
 	}
 }
 
 // The id of a change of clusters depends on the two clusters alone.
-func TestChangedCluster(t *testing.T) {
+func TestChanged_IdentifiesTheChange(t *testing.T) {
 	change := prune.ClusterChange{Was: "uid-1", Is: "uid-2"}
 	first := prune.Changed("cluster east", change, nil, 3)
 	if got := prune.Changed("cluster east", change, keys(3), 3); got.ID != first.ID || got.Gone != 3 || got.Components[0] != "east/ns/c000" {
@@ -132,7 +132,7 @@ func TestChangedCluster(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
+func TestConfig_Validate(t *testing.T) {
 	for percent, valid := range map[int]bool{-1: false, 0: true, 30: true, 100: true, 101: false} {
 		err := prune.Config{MaxPercent: percent}.Validate()
 		if (err == nil) != valid {

@@ -196,25 +196,3 @@ func TestUndecodableMessageFailsAlone(t *testing.T) {
 		t.Errorf("the registry shows %v", b.Registry.Contents())
 	}
 }
-
-func TestFailureTellsWhatHappened(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		failure target.Failure
-		want    string
-	}{
-		"refused by words": {target.Failure{Request: "POST /components", Status: 422, Detail: "name too long"}, "POST /components: HTTP 422: name too long"},
-		"no answer":        {target.Failure{Request: "GET /apis", Err: context.DeadlineExceeded}, "GET /apis: context deadline exceeded"},
-		"nothing said":     {target.Failure{Request: "GET /apis", Status: 500}, "GET /apis: HTTP 500"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			if got := test.failure.Error(); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-			if test.failure.Err != nil && test.failure.Unwrap() != test.failure.Err {
-				t.Error("the transport error is lost")
-			}
-		})
-	}
-}

@@ -7,7 +7,6 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/flow"
 	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
@@ -20,7 +19,7 @@ type Dependencies struct {
 	States      States
 	DeadLetters DeadLetters
 	Registry    target.Registry
-	Probe       flow.Probe
+	Probe       target.Probe
 	// Tracer is nil for no tracing.
 	Tracer *tracing.Tracer
 }
@@ -77,7 +76,7 @@ type States interface {
 
 // InMemory returns dependencies for a registry that only this process writes and that has no sync state: the state lasts as
 // long as the process. Dead letters are not stored; the caller gets the error.
-func InMemory(heads Heads, registry target.Registry, probe flow.Probe) Dependencies {
+func InMemory(heads Heads, registry target.Registry, probe target.Probe) Dependencies {
 	return Dependencies{
 		Heads: heads, Sessions: noSessions{}, States: &memoryStates{states: map[component.Key]target.State{}}, DeadLetters: noDeadLetters{},
 		Registry: registry, Probe: probe,

@@ -1,17 +1,19 @@
-// Package syncer keeps a registry equal to the stream: it takes messages from the shared consumer, and for each one
-// compares with the sync state, records in it that this process begins, applies, records the outcome and acknowledges.
+// Package syncer applies the messages of the stream to a registry. A [Syncer] takes them from the shared consumer; its
+// [Applier] reads the sync state of each component, records the intent, writes the registry, records the outcome and
+// acknowledges the message. An Applier also compares single components on request.
 //
-// Guarantees: a message is acknowledged only once the registry and the sync state hold its outcome, or a newer message
-// of its key stands behind it; late and repeated deliveries are recognised by sequence and hash and change nothing; one
-// replica at a time writes a key, since the sync state names the session of the one that does. A session that was lost or a
-// refused compare-and-set means that two may have written: that is noted in the sync state, and the key is compared with the
-// registry. A component that the registry rejects becomes a dead letter and never holds up another; while the registry as a
-// whole is down a breaker stops the flow, and nothing becomes one for that. A stream that came back older than the sync
-// state is followed once that is certain.
+// # Guarantees
 //
-// An Applier does this for single components, for messages and for whoever asks for a comparison; a Reconciler compares the
-// whole registry with the stream and has an Applier mend what differs.
+//   - A message is acknowledged only after the registry and the sync state have its outcome, or a newer message of its key
+//     follows. Late and repeated deliveries are recognized by sequence and hash and change nothing.
+//   - One replica at a time writes a key: the sync state names its session. After a lost session or a refused compare-and-set
+//     two replicas may have written. That conflict is recorded in the state, and the key is compared with the registry.
+//   - A component that the registry rejects becomes a dead letter and blocks no other one. While the registry as a whole is
+//     unavailable, the breaker of package flow stops the messages, and none becomes a dead letter.
+//   - A stream that was restored to an older state than the sync state is followed, once that is certain.
 //
-// The tests use a real nats-server in the process, and a registry in memory that writes down every call and what must
-// never happen there.
+// # Tests
+//
+// They use package syncertest: a NATS server in the process, and a registry in memory that records every call and whatever
+// must never happen there.
 package syncer

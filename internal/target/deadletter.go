@@ -6,20 +6,20 @@ import (
 	"odasync/internal/event"
 )
 
-// Letter is a dead letter: a desired state that the registry will not show before something changes, and why.
+// DeadLetter is a desired state that the registry does not take, and why.
 type DeadLetter struct {
-	// Event is what could not be applied. Where Reason is ClassUnreadable only its key and sequence are known.
+	// Event is the event that failed. If Reason is ClassMalformed, it has only its key and sequence.
 	Event event.Event
 	// Target names the registry.
 	Target string
 	Reason Class
-	// Request and Status are the registry's side of the failure; empty and 0 where it was not asked.
+	// Request and Status are those of the failed request; empty and 0 if there was none.
 	Request string
 	Status  int
-	// Words are the registry's own, cut to a length for people, or a reason of odasync's.
+	// Detail is the message of the registry, shortened, or of odasync.
 	Detail string
-	// Attempts counts how often this state was tried.
+	// Attempts counts the attempts to apply the event.
 	Attempts int
-	// First and Last say since when the component fails, and when it failed last.
+	// First and Last are the times of the component's first and last failure since its last success.
 	First, Last time.Time
 }

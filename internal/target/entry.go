@@ -4,12 +4,12 @@ import (
 	"odasync/internal/component"
 )
 
-// Entry is what stands in the registry under one name.
+// Entry is an entry of the registry.
 type Entry struct {
-	// Key is the component that the entry's own labels name, in the cluster that was asked for; zero where they do not.
+	// Key is the component in the entry's labels, if it is of the requested cluster; else zero.
 	Key component.Key
-	// Record is where it stands; its digest is over all that it shows. Without an id only APIs stand there.
+	// Ref is where the entry is; its digest covers the whole content. Without an id there are only APIs.
 	Ref Ref
-	// Foreign says that another owner's labels are on it.
+	// Foreign means that the entry has the labels of another owner.
 	Foreign bool
 }

@@ -6,46 +6,46 @@ import (
 	"odasync/internal/prune"
 )
 
-// Reconciliation is what one reconcile found and did. It is JSON for ctl; fields are added, never changed.
+// Reconciliation is the result of a reconcile: JSON for ctl, whose fields are added to and never changed.
 type Reconciliation struct {
-	// ID is that of the cluster's newest snapshot marker; empty where the stream has none.
+	// ID is that of the cluster's newest snapshot marker; empty if there is none.
 	ID      string    `json:"id"`
 	Cluster string    `json:"cluster"`
 	Target  string    `json:"target"`
-	Time    time.Time `json:"time"` // when it began
+	Time    time.Time `json:"time"` // of its start
 	Seconds float64   `json:"seconds"`
-	// Compared is how many of the seconds the comparison took.
+	// Compared is the part of Seconds that the comparison took.
 	Compared float64 `json:"compared"`
-	// DryRun says that nothing was changed.
+	// DryRun means that nothing was changed.
 	DryRun bool `json:"dryRun"`
-	// Desired components should be in the registry; Entries of odasync's are there for the cluster.
+	// Desired counts the components of the stream, Entries the entries of odasync in the registry.
 	Desired int `json:"desired"`
 	Entries int `json:"entries"`
-	// Pending components are on their way in the stream, Failed ones have a dead letter.
+	// Pending components wait for their messages, Failed ones have a dead letter.
 	Pending int `json:"pending"`
 	Failed  int `json:"failed"`
-	// Missing and Different components were not as they should be. Of Unsettled ones the outcome was lost, or it is of
-	// another message than the stream's newest. Orphans should not be there.
+	// Missing and Different components had no entry or another one. The newest message of Unacknowledged ones has no outcome,
+	// which was lost. Orphans are entries without a component.
 	Missing        int `json:"missing"`
 	Unacknowledged int `json:"unacknowledged"`
 	Different      int `json:"different"`
 	Orphans        int `json:"orphans"`
-	// Mended and Deleted entries were changed; Unmended ones could not be, and are tried again.
+	// Repaired and Deleted entries were changed; Unrepaired ones failed and will be tried again.
 	Repaired   int `json:"repaired"`
 	Deleted    int `json:"deleted"`
 	Unrepaired int `json:"unrepaired"`
-	// Refused are deletions that wait to be approved; null for none.
+	// PendingDeletion are the deletions that wait for an approval; null for none.
 	PendingDeletion *prune.PendingDeletion `json:"pendingDeletion"`
-	// Findings are the first of what was not right.
+	// Findings are the first differences.
 	Findings []Finding `json:"findings"`
-	// Error says why the reconcile could not be finished; empty where it was.
+	// Error is why the reconcile failed; empty if it did not.
 	Error string `json:"error"`
 }
 
-// Finding is one component that was not as it should be.
+// Finding is one difference.
 type Finding struct {
 	Component string `json:"component"` // cluster/namespace/name
-	Problem   string `json:"problem"`   // missing, different, unsettled, failed or orphan
-	// Outcome is mended, deleted, kept, refused, or the reason why not; empty in a dry run.
+	Problem   string `json:"problem"`   // missing, different, unacknowledged, failed or orphan
+	// Outcome is repaired, deleted, kept, pending approval, or an error; empty in a dry run.
 	Outcome string `json:"outcome"`
 }

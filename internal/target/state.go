@@ -16,44 +16,44 @@ const (
 	OutcomeFailed  Outcome = "failed"
 )
 
-// Record is what a target's registry is known to hold for a component, as the adapter told. The zero Record means
-// that nothing is known to stand there.
+// Ref is the entry of a component in the registry, as the adapter returned it. The zero Ref means that no entry is known.
 type Ref struct {
-	// Registry and Name are the names under which the component stands there.
+	// Registry and Name identify the entry.
 	Registry string `json:"registry,omitempty"`
 	Name     string `json:"name,omitempty"`
-	// ID is the registry's own id of the component's entry.
+	// ID is the registry's id of the entry.
 	ID string `json:"id,omitempty"`
-	// Digest is over all that the entry shows, in the adapter's own way; empty where that is not known.
+	// Digest covers the whole content of the entry, in a format of the adapter; empty if it is not known.
 	Digest string `json:"digest,omitempty"`
 }
 
-// State is the sync state of one component in one target: JSON in the KV bucket. The entries of a target together
-// are the inventory of what this system owns there.
+// State is the sync state of one component in one target: JSON in the KV bucket. The states of a target are the inventory of
+// the entries that odasync owns there.
 type State struct {
 	Key component.Key `json:"-"`
-	// Sequence is the newest stream sequence whose outcome this is; 0 where there is none yet.
+	// Sequence is the stream sequence of the newest event with an outcome; 0 if there is none yet.
 	Sequence uint64  `json:"sequence,omitempty"`
 	Outcome  Outcome `json:"outcome,omitempty"`
-	// Hash is the content of the outcome: what the registry shows, or did not take. Empty when deleted or not known.
+	// Hash is that of the content that was applied or failed; empty for deletions, or if it is not known.
 	Hash string `json:"hash,omitempty"`
 	Ref  Ref    `json:"ref,omitzero"`
-	// Intent is the sequence for which writing began and whose end is not recorded; 0 for none. What the registry
-	// holds is in doubt while it stands: read before writing.
+	// Intent is the sequence of an apply that began and whose outcome is not recorded; 0 for none. While it is set, the entry is
+	// in doubt: read before writing.
 	Intent uint64 `json:"intent,omitempty"`
-	// Owner is the session of the process that works on the component; empty while none does.
+	// Owner is the session of the process that works on the component; empty for none.
 	Owner string `json:"owner,omitempty"`
-	// Error is the reason of a failed outcome, in the registry's words, and Reason its class.
+	// Error is the failure of the last attempt, and Reason its class.
 	Error  string `json:"error,omitempty"`
 	Reason Class  `json:"reason,omitempty"`
-	// Attempts counts how often the newest event was tried, and Strikes how often of these it alone failed.
+	// Attempts counts the attempts to apply the newest event, ConsecutiveFailures those that failed for a reason particular to
+	// the component.
 	Attempts            int `json:"attempts,omitempty"`
 	ConsecutiveFailures int `json:"consecutiveFailures,omitempty"`
-	// FailedSince is when the first of the failures came that no success has followed; zero for none.
+	// FailedSince is the time of the first failure since the last success; zero for none.
 	FailedSince time.Time `json:"failedSince,omitzero"`
-	// Letter says that a dead letter of the component is stored.
+	// DeadLetter means that a dead letter of the component is stored.
 	DeadLetter bool      `json:"deadLetter,omitempty"`
 	Updated    time.Time `json:"updated"`
-	// Revision is the entry's revision for compare-and-set; 0 where there is no entry.
+	// Revision is the revision for compare-and-set; 0 if the state is not stored.
 	Revision uint64 `json:"-"`
 }

@@ -209,7 +209,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 		}
 		return env.CheckInSync(want.Sorted())
 	})
-	env.AwaitNotReady(watcher, "the Kubernetes cluster is another one: it was "+waits.Text("was")+" and is "+waits.Text("is"))
+	env.AwaitNotReady(watcher, "the Kubernetes cluster has changed: it was "+waits.Text("was")+" and is "+waits.Text("is"))
 	env.Delete(testenv.Component("e2e-restored", "item-14", "")) // to the watcher, reported by the wrong cluster
 	env.expectText(env.MustCTL(1, "status"), "ctl reconcile --approve "+waits.Text("approval"))
 	env.MustCTL(0, "reconcile --approve "+waits.Text("approval"))

@@ -84,10 +84,10 @@ func (r *Registry) Recover() {
 	r.Answer(func(string) error { return nil })
 }
 
-// Health implements flow.Probe.
+// Health implements target.Probe.
 func (r *Registry) Health(context.Context) error { return r.probe("health") }
 
-// WriteProbe implements flow.Probe.
+// WriteProbe implements target.Probe.
 func (r *Registry) WriteProbe(context.Context) error { return r.probe("write") }
 
 func (r *Registry) probe(name string) error {

@@ -10,12 +10,12 @@ import (
 	"odasync/internal/coalesce"
 )
 
-// TestOneKeyOneWorker has many workers, keys that change all the time and work that comes again: a key is never with
-// two workers, what a key shows never goes back, and its last value is always worked on.
-func TestOneKeyOneWorker(t *testing.T) {
+// Many workers, keys that change all the time and requeued values: no two workers have the same key, the values of a key
+// never go back, and its last value is always handled.
+func TestQueue_OneWorkerAKey(t *testing.T) {
 	const keys, workers, rounds = 8, 6, 400
-	l := coalesce.New[string](keys/2, func(a, b int) bool { return a < b })
-	var with [keys]atomic.Int32
+	q := coalesce.New[string](keys/2, func(a, b int) bool { return a < b })
+	var workersOf [keys]atomic.Int32
 	var newest [keys]atomic.Int64
 	var done sync.WaitGroup // counts the last value of each key
 
@@ -23,7 +23,7 @@ func TestOneKeyOneWorker(t *testing.T) {
 	for range workers {
 		working.Go(func() {
 			for n := 0; ; n++ {
-				name, value, ok := l.Get()
+				name, value, ok := q.Get()
 				if !ok {
 					return
 				}
@@ -31,19 +31,19 @@ func TestOneKeyOneWorker(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-				if others := with[key].Add(1); others != 1 {
-					t.Errorf("key %d is with %d workers", key, others)
+				if others := workersOf[key].Add(1); others != 1 {
+					t.Errorf("key %d has %d workers", key, others)
 				}
 				if before := newest[key].Swap(int64(value)); int64(value) < before {
-					t.Errorf("key %d shows %d after %d", key, value, before)
+					t.Errorf("key %d has %d after %d", key, value, before)
 				}
-				with[key].Add(-1)
+				workersOf[key].Add(-1)
 				if n%5 == 0 && value != rounds {
-					l.Requeue(name, value, time.Duration(n%3)*time.Millisecond)
+					q.Requeue(name, value, time.Duration(n%3)*time.Millisecond)
 				} else if value == rounds {
 					done.Done()
 				}
-				l.Done(name)
+				q.Done(name)
 			}
 		})
 	}
@@ -52,7 +52,7 @@ func TestOneKeyOneWorker(t *testing.T) {
 		done.Add(1)
 		putting.Go(func() {
 			for value := 1; value <= rounds; value++ {
-				if _, _, err := l.Add(t.Context(), strconv.Itoa(key), value); err != nil {
+				if _, _, err := q.Add(t.Context(), strconv.Itoa(key), value); err != nil {
 					t.Error(err)
 				}
 			}
@@ -60,7 +60,7 @@ func TestOneKeyOneWorker(t *testing.T) {
 	}
 	putting.Wait()
 	done.Wait()
-	if left := l.Close(); len(left) != 0 {
+	if left := q.Close(); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 	working.Wait()

@@ -1,0 +1,327 @@
+package coalesce_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"odasync/internal/coalesce"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type taken struct {
+	Key   string
+	Value int
+}
+
+func add(t *testing.T, q *coalesce.Queue[string, int], key string, value int) (dropped int, was bool) {
+	t.Helper()
+	dropped, was, err := q.Add(t.Context(), key, value)
+	if err != nil {
+		t.Fatalf("add %s=%d: %v", key, value, err)
+	}
+	return dropped, was
+}
+
+// get fails the test if the queue is empty, instead of blocking.
+func get(t *testing.T, q *coalesce.Queue[string, int]) taken {
+	t.Helper()
+	synctest.Wait()
+	if q.Len() == 0 {
+		t.Fatal("nothing waits")
+	}
+	key, value, ok := q.Get()
+	if !ok {
+		t.Fatal("the queue is closed")
+	}
+	return taken{key, value}
+}
+
+func TestQueue_KeepsTheOrderOfFirstArrivals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](4, nil)
+		defer q.Close()
+		add(t, q, "a", 1)
+		add(t, q, "b", 2)
+		add(t, q, "a", 3)
+		add(t, q, "c", 4)
+		var got []taken
+		for range 3 {
+			got = append(got, get(t, q))
+		}
+		if diff := cmp.Diff([]taken{{"a", 3}, {"b", 2}, {"c", 4}}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestQueue_NewerValueStays(t *testing.T) {
+	smaller := func(a, b int) bool { return a < b }
+	tests := map[string]struct {
+		older         func(a, b int) bool
+		first, second int
+		dropped, stay int
+	}{
+		"when later is newer":      {nil, 5, 4, 5, 4},
+		"when the second is newer": {smaller, 4, 5, 4, 5},
+		"when the second is older": {smaller, 5, 4, 4, 5},
+		"when both are equal":      {func(a, b int) bool { return a/10 < b/10 }, 51, 52, 51, 52},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := coalesce.New[string](1, test.older)
+				defer q.Close()
+				if _, was := add(t, q, "a", test.first); was {
+					t.Error("the first value found another one waiting")
+				}
+				if dropped, was := add(t, q, "a", test.second); !was || dropped != test.dropped {
+					t.Errorf("dropped %d (%t), want %d", dropped, was, test.dropped)
+				}
+				if got := get(t, q); got.Value != test.stay {
+					t.Errorf("took %d, want %d", got.Value, test.stay)
+				}
+			})
+		})
+	}
+}
+
+func TestQueue_AddBlocksWhileFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](2, nil)
+		defer q.Close()
+		add(t, q, "a", 1)
+		add(t, q, "b", 2)
+		done := make(chan error, 1)
+		go func() {
+			_, _, err := q.Add(t.Context(), "c", 3)
+			done <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("a third key found room for two: %v", err)
+		default:
+		}
+		if dropped, was := add(t, q, "b", 4); !was || dropped != 2 { // blocks for ever if it waits too
+			t.Errorf("dropped %d (%t), want 2", dropped, was)
+		}
+		if got := get(t, q); got.Key != "a" {
+			t.Errorf("took %v, want a", got)
+		}
+		if err := <-done; err != nil { // a taken key leaves room, even before it is done
+			t.Error(err)
+		}
+		if q.Len() != 2 {
+			t.Errorf("%d wait, want b and c", q.Len())
+		}
+	})
+}
+
+func TestQueue_AddEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](1, nil)
+		add(t, q, "a", 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, was, err := q.Add(ctx, "b", 2); was || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("add ends with %v (%t), want the context's error", err, was)
+		}
+		if diff := cmp.Diff(map[string]int{"a": 1}, q.Close()); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestQueue_ValueAddedDuringWorkIsNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](4, nil)
+		defer q.Close()
+		add(t, q, "a", 1)
+		get(t, q)
+		add(t, q, "a", 2)
+		next := make(chan taken, 1)
+		go func() {
+			key, value, _ := q.Get()
+			next <- taken{key, value}
+		}()
+		synctest.Wait()
+		select {
+		case got := <-next:
+			t.Fatalf("took %v while the key is being worked on", got)
+		default:
+		}
+		q.Done("a")
+		if got := <-next; got.Value != 2 {
+			t.Errorf("took %v, want 2", got)
+		}
+	})
+}
+
+func TestQueue_Requeue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](1, nil)
+		defer q.Close()
+		add(t, q, "a", 1)
+		get(t, q)
+		add(t, q, "b", 2)
+		q.Requeue("a", 1, time.Minute) // although the queue is full
+		q.Done("a")
+		if got := get(t, q); got.Key != "b" {
+			t.Fatalf("took %v, want b", got)
+		}
+		q.Done("b")
+		began := time.Now()
+		key, value, _ := q.Get()
+		if diff := cmp.Diff(taken{"a", 1}, taken{key, value}); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if waited := time.Since(began); waited < time.Minute {
+			t.Errorf("returned after %s, want 1m", waited)
+		}
+	})
+}
+
+func TestQueue_NewerValueDoesNotWaitForARequeuedOne(t *testing.T) {
+	tests := map[string]func(q *coalesce.Queue[string, int]) error{
+		"when it is added first": func(q *coalesce.Queue[string, int]) error {
+			_, _, err := q.Add(context.Background(), "a", 2)
+			q.Requeue("a", 1, time.Minute)
+			return err
+		},
+		"when it is requeued first": func(q *coalesce.Queue[string, int]) error {
+			q.Requeue("a", 1, time.Minute)
+			_, _, err := q.Add(context.Background(), "a", 2)
+			return err
+		},
+	}
+	for name, both := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := coalesce.New[string, int](1, nil)
+				add(t, q, "a", 1)
+				get(t, q)
+				if err := both(q); err != nil {
+					t.Fatal(err)
+				}
+				q.Done("a")
+				began := time.Now()
+				if got := get(t, q); got.Value != 2 || time.Since(began) > 0 {
+					t.Errorf("took %v after %s, want 2 at once", got, time.Since(began))
+				}
+				q.Done("a")
+				time.Sleep(2 * time.Minute) // the delayed wake-up finds nothing
+				synctest.Wait()
+				if !q.Idle("a") || q.Len() != 0 {
+					t.Error("the older value is still there")
+				}
+				if left := q.Close(); len(left) != 0 {
+					t.Errorf("left: %v", left)
+				}
+			})
+		})
+	}
+}
+
+func TestQueue_RequeueKeepsTheNewerValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string](2, func(a, b int) bool { return a < b })
+		defer q.Close()
+		add(t, q, "a", 5)
+		get(t, q)
+		add(t, q, "a", 4) // a late one, older than what is being worked on
+		q.Requeue("a", 5, 0)
+		q.Done("a")
+		if got := get(t, q); got.Value != 5 {
+			t.Errorf("took %d, want the newer 5", got.Value)
+		}
+	})
+}
+
+func TestQueue_Idle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](2, nil)
+		defer q.Close()
+		steps := []struct {
+			name string
+			do   func()
+			idle bool
+		}{
+			{"new", func() {}, true},
+			{"waiting", func() { add(t, q, "a", 1) }, false},
+			{"being worked on", func() { get(t, q) }, false},
+			{"to come again", func() { q.Requeue("a", 1, time.Minute) }, false},
+			{"done and to come again", func() { q.Done("a") }, false},
+			{"taken again", func() { time.Sleep(time.Minute); get(t, q) }, false},
+			{"done", func() { q.Done("a") }, true},
+			{"another key", func() { add(t, q, "b", 1) }, true},
+		}
+		for _, step := range steps {
+			step.do()
+			if got := q.Idle("a"); got != step.idle {
+				t.Errorf("%s: idle is %t", step.name, got)
+			}
+		}
+	})
+}
+
+func TestQueue_CloseWakesWorkersAndReturnsWaitingValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](4, nil)
+		add(t, q, "a", 1)
+		get(t, q)
+		add(t, q, "a", 2) // waits for the worker
+		ended := make(chan bool, 2)
+		for range 2 {
+			go func() {
+				_, _, ok := q.Get()
+				ended <- ok
+			}()
+		}
+		synctest.Wait()
+		if diff := cmp.Diff(map[string]int{"a": 2}, q.Close()); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+		q.Requeue("a", 1, time.Second)
+		q.Done("a")
+		for range 2 {
+			if <-ended {
+				t.Error("a worker took something after Close")
+			}
+		}
+		if _, _, ok := q.Get(); ok {
+			t.Error("something was taken after Close")
+		}
+	})
+}
+
+func TestQueue_CloseWakesAddAndDiscards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](1, nil)
+		add(t, q, "a", 1)
+		done := make(chan error, 1)
+		go func() {
+			_, _, err := q.Add(t.Context(), "b", 2)
+			done <- err
+		}()
+		synctest.Wait()
+		if diff := cmp.Diff(map[string]int{"a": 1}, q.Close()); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if _, was := add(t, q, "b", 3); was || q.Len() != 0 {
+			t.Error("a closed queue kept a value")
+		}
+		if left := q.Close(); len(left) != 0 {
+			t.Errorf("left by the second Close: %v", left)
+		}
+	})
+}
