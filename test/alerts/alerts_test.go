@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the table of alerts")
 
 var root = filepath.Join("..", "..")
 
-// rule is an alert as it stands in the file.
+// rule is an alert in the file.
 type rule struct {
 	Alert       string
 	Expr        string
@@ -40,13 +40,13 @@ func rules(t *testing.T) (all []rule) {
 	read(t, filepath.Join(root, "deploy", "chart", "files", "alerts.yaml"), &file)
 	for _, group := range file.Groups {
 		for _, rule := range group.Rules {
-			if rule.Alert != "" { // the others are recorded
+			if rule.Alert != "" { // not a recording rule
 				all = append(all, rule)
 			}
 		}
 	}
 	if len(all) == 0 {
-		t.Fatal("there is no alert")
+		t.Fatal("no alerts")
 	}
 	return all
 }
@@ -77,12 +77,12 @@ func TestAlerts_Tested(t *testing.T) {
 	asked := regexp.MustCompile(`ALERTS\{alertname="(\w+)", alertstate="firing"\}`)
 	for _, test := range file.Tests {
 		if len(test.Promtool) != 1 {
-			t.Errorf("%s: %d questions, want one", test.Name, len(test.Promtool))
+			t.Errorf("%s: %d alert tests, want one", test.Name, len(test.Promtool))
 			continue
 		}
 		found := asked.FindStringSubmatch(test.Promtool[0].Expr)
 		if found == nil || !strings.HasPrefix(test.Name, found[1]+" ") {
-			t.Errorf("%s: asks %s", test.Name, test.Promtool[0].Expr)
+			t.Errorf("%s: tests %s", test.Name, test.Promtool[0].Expr)
 			continue
 		}
 		if len(test.Promtool[0].Samples) > 0 {
@@ -98,7 +98,7 @@ func TestAlerts_Tested(t *testing.T) {
 	}
 }
 
-// heading begins what a runbook says of an alert.
+// heading is the heading of an alert in a runbook.
 var heading = regexp.MustCompile(`(?m)^## (Odasync\w+)$`)
 
 func TestAlerts_HaveRunbooks(t *testing.T) {
@@ -143,7 +143,7 @@ func TestAlerts_HaveRunbooks(t *testing.T) {
 		}
 	}
 	for alert := range explained {
-		t.Errorf("there is a runbook for %s, and no such alert", alert)
+		t.Errorf("runbook for unknown alert %s", alert)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestGenerated_Alerts(t *testing.T) {
 	before, rest, opened := strings.Cut(string(text), tableBegin)
 	old, after, closed := strings.Cut(rest, tableEnd)
 	if !opened || !closed {
-		t.Fatalf("%s has no place for the table", path)
+		t.Fatalf("%s has no markers for the table", path)
 	}
 	if *update {
 		if err := os.WriteFile(path, []byte(before+tableBegin+table.String()+tableEnd+after), 0o644); err != nil {
@@ -181,7 +181,7 @@ func TestGenerated_Alerts(t *testing.T) {
 	}
 }
 
-// TestRunbooks_Commands asks ctl whether it knows each command and flag that the pages print.
+// TestRunbooks_Commands checks that every command and flag on the pages exists in ctl.
 func TestRunbooks_Commands(t *testing.T) {
 	bin, err := procs.BinDir()
 	if err != nil {
@@ -203,7 +203,7 @@ func TestRunbooks_Commands(t *testing.T) {
 		}
 	}
 	if len(commands) == 0 {
-		t.Fatal("the pages print no command of ctl")
+		t.Fatal("no ctl commands on the pages")
 	}
 	for command := range commands {
 		var path, flags []string

@@ -7,13 +7,14 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"odasync/test/procs"
 )
 
-// setting is what contenders are measured on.
+// setting is an environment for measurements.
 type setting struct {
 	name, title string
 	replicas    int
@@ -49,7 +50,7 @@ type bench struct {
 	started int
 }
 
-// The goals, which are printed beside what was measured.
+// The goals, printed beside the measurements.
 const (
 	goalSpeedUp    = 1.9
 	goalSlow       = 0.95
@@ -121,7 +122,7 @@ func (b *bench) setting(ctx context.Context, s setting, syncers []contender) err
 		for i := range order {
 			order[i] = i
 		}
-		if round%2 == 1 { // so that nobody always follows the same other
+		if round%2 == 1 { // so that no contender always follows the same one
 			slices.Reverse(order)
 		}
 		for _, i := range order {
@@ -130,7 +131,8 @@ func (b *bench) setting(ctx context.Context, s setting, syncers []contender) err
 				return err
 			}
 			results[i] = append(results[i], r)
-			fmt.Fprintf(os.Stderr, "round %d: %s, %d workers: %.0f components/s\n", round+1, contenders[i].name, contenders[i].workers, r.rate)
+			fmt.Printf("BenchmarkApply/setting=%s/client=%s/workers=%d 1 %.1f components/s %.3f cpu-s/1000\n",
+				s.name, strings.ReplaceAll(contenders[i].name, " ", "-"), contenders[i].workers, r.rate, r.own.Seconds())
 		}
 	}
 	b.print(s, contenders, results)
@@ -144,7 +146,7 @@ func (b *bench) setting(ctx context.Context, s setting, syncers []contender) err
 	return on.stop()
 }
 
-// print shows the medians, and the ratios of each round's measurements.
+// print prints the medians, and the ratios within each round.
 func (b *bench) print(s setting, contenders []contender, results [][]result) {
 	fmt.Printf("\n%s\n", s.title)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -201,7 +203,7 @@ func (b *bench) roundTrips(ctx context.Context, s setting, on *broker, c contend
 		return err
 	}
 	waited, kinds := counted.perApply(b.components)
-	fmt.Printf("%s: %.2f waited round trips to the broker an apply (goal %d):\n", c.name, waited, goalRoundTrips)
+	fmt.Printf("%s: %.2f blocking round trips to the broker for each apply (goal %d):\n", c.name, waited, goalRoundTrips)
 	for _, kind := range kinds {
 		fmt.Printf("  %s\n", kind)
 	}

@@ -75,7 +75,7 @@ func (b *broker) stop() error {
 	return errors.Join(problems...)
 }
 
-// clear removes all that syncers made, so that the next one begins anew.
+// clear removes everything that syncers created, so that the next one starts from scratch.
 func (b *broker) clear(ctx context.Context) error {
 	names := b.js.StreamNames(ctx)
 	var others []string
@@ -116,10 +116,10 @@ func (b *broker) clear(ctx context.Context) error {
 type traffic struct {
 	mu     sync.Mutex
 	kinds  map[string]int
-	waited map[string]int // of these, what somebody waits for
+	waited map[string]int // those that a client waits for
 }
 
-// listen counts until stop is called. It costs the broker as much again as the traffic itself: what is counted is not measured.
+// listen counts until stop is called. It doubles the load of the broker, so that a run is either counted or measured.
 func (b *broker) listen() (t *traffic, stop func() error, err error) {
 	t = &traffic{kinds: map[string]int{}, waited: map[string]int{}}
 	subscription, err := b.nc.Subscribe(">", t.count)
@@ -159,8 +159,8 @@ func (t *traffic) count(m *nats.Msg) {
 	}
 }
 
-// kindOf names a message to the broker; empty for what comes from it. A pull is a request that nobody waits for: messages come
-// ahead of their use.
+// kindOf names a message to the broker; empty for what comes from it. A pull is a request without waiting: messages
+// are prefetched.
 func kindOf(m *nats.Msg) (kind string, pull bool) {
 	tokens := strings.Split(m.Subject, ".")
 	switch {

@@ -20,7 +20,7 @@ func cpu(processes ...*procs.Process) (sum time.Duration, err error) {
 		if err != nil {
 			return 0, fmt.Errorf("read the CPU time of %s, which needs Linux: %w", p.Spec.Name, err)
 		}
-		// The fields follow the program's name, which stands in brackets and may hold any character: the state is the third.
+		// The fields follow the program's name, which is in brackets and may hold any character: the state is the third.
 		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 		for _, field := range fields[11:13] {
 			ticks, err := strconv.ParseInt(string(field), 10, 64)

@@ -1,7 +1,8 @@
-// Command bench measures how many components a second one syncer applies, against a plain HTTP client that sends the same
-// requests to the same registry in the same run. Broker, registry, client and syncer are processes of their own; the stream is
-// filled beforehand. It also counts the messages that a syncer sends to the broker for an apply, by kind, and how many of them
-// it waits for, and reads the processes' CPU time from /proc, so it needs Linux.
+// Command bench measures the components a second that one syncer applies, and compares it with a plain HTTP client that sends the
+// same requests to the same registry. Broker, registry, client and syncer are separate processes; the stream is filled beforehand.
+// It also counts the messages of a syncer to the broker for an apply, by kind, and those that it waits for, and reads the CPU time
+// of the processes from /proc, so it needs Linux.
 //
-// `make bench` runs it with the built programs. With -baseline DIR the syncer of another folder is measured in the same rounds.
+// Besides its tables it prints each measurement in the format of Go benchmarks, for benchstat. `make bench` runs it with the built
+// programs. With -baseline DIR it measures the syncer of another version in the same rounds.
 package main

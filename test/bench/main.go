@@ -73,5 +73,5 @@ func (o options) validate() error {
 	return errors.Join(problems...)
 }
 
-// patience is far above what one measurement takes; a slow machine is not a fault.
+// patience is far longer than a measurement takes, even on a slow machine.
 const patience = 10 * time.Minute

@@ -27,7 +27,7 @@ type registry struct {
 	stats      stats
 }
 
-// stats is what the registry tells of itself.
+// stats are the counters of the registry.
 type stats struct {
 	Components, APIs, Requests int
 	// Unexpected are requests that a first apply does not send, Refused those that it should not have sent.
@@ -35,7 +35,7 @@ type stats struct {
 	LastWrite           time.Time
 }
 
-// row is an item of any kind, as the contract shows it.
+// row is an item of any kind, in the format of the contract.
 type row struct {
 	ID            int64  `json:"id"`
 	CreatedAt     string `json:"created_at"`
@@ -104,14 +104,14 @@ func (r *registry) handler() http.Handler {
 		handle("GET "+path+"{$}", func(w http.ResponseWriter, request *http.Request) { r.list(w, request, rows) })
 		handle("POST "+path+"{$}", func(w http.ResponseWriter, request *http.Request) { r.create(w, request, rows) })
 	}
-	// What a probe of the registry writes.
+	// Writes of a probe.
 	handle("GET /registries/{id}", r.getRegistry)
 	handle("PUT /registries/{id}", r.getRegistry)
 	handle("/", func(w http.ResponseWriter, request *http.Request) {
 		r.mu.Lock()
 		r.stats.Unexpected++
 		r.mu.Unlock()
-		http.Error(w, "this registry does not know "+request.Method+" "+request.URL.Path, http.StatusNotImplemented)
+		http.Error(w, "unknown request "+request.Method+" "+request.URL.Path, http.StatusNotImplemented)
 	})
 	return mux
 }
@@ -145,7 +145,7 @@ func (r *registry) list(w http.ResponseWriter, request *http.Request, rows *[]ro
 	reply(w, http.StatusOK, page)
 }
 
-// shown is a row with its registry and labels.
+// shown returns a row with its registry and labels.
 func (r *registry) shown(row row) row {
 	row.Registry, row.Labels = r.within(row), nil
 	for _, id := range row.LabelIDs {
@@ -198,7 +198,7 @@ func (r *registry) create(w http.ResponseWriter, request *http.Request, rows *[]
 	reply(w, http.StatusCreated, created)
 }
 
-// getRegistry answers with the one registry entry, as it stands.
+// getRegistry returns the only registry entry.
 func (r *registry) getRegistry(w http.ResponseWriter, _ *http.Request) {
 	r.mu.Lock()
 	entries := r.registries

@@ -32,7 +32,7 @@ func Component(namespace, name, version string) *unstructured.Unstructured {
 	}}
 }
 
-// Components reaches the Components of a namespace in version v1.
+// Components is the client for Components of a namespace in version v1.
 func (c *Cluster) Components(namespace string) dynamic.ResourceInterface {
 	return c.Admin.Resource(schema.GroupVersionResource{Group: "oda.tmforum.org", Version: "v1", Resource: "components"}).Namespace(namespace)
 }
@@ -57,7 +57,7 @@ func (c *Cluster) Apply(ctx context.Context, objects ...*unstructured.Unstructur
 	return nil
 }
 
-// Delete removes objects; one that does not exist is no error.
+// Delete deletes objects; a missing one is no error.
 func (c *Cluster) Delete(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	for _, object := range objects {
 		err := c.resource(object).Delete(ctx, object.GetName(), metav1.DeleteOptions{})
@@ -83,13 +83,13 @@ func Manifest(path string) ([]*unstructured.Unstructured, error) {
 			return objects, nil
 		case err != nil:
 			return nil, fmt.Errorf("read %s: %w", path, err)
-		case len(object.Object) > 0: // a document may hold comments alone
+		case len(object.Object) > 0: // a document may have comments alone
 			objects = append(objects, &object)
 		}
 	}
 }
 
-// resource guesses the plural of the kind, which is right for every kind that tests use.
+// resource derives the plural of the kind, which is correct for every kind in the tests.
 func (c *Cluster) resource(object *unstructured.Unstructured) dynamic.ResourceInterface {
 	kind := object.GroupVersionKind()
 	plural := c.Admin.Resource(kind.GroupVersion().WithResource(strings.ToLower(kind.Kind) + "s"))

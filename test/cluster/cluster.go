@@ -17,16 +17,16 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// startTimeout is generous for a machine that builds and tests at the same time.
+// startTimeout is long enough for a machine that builds and tests at the same time.
 const startTimeout = 90 * time.Second
 
 // Cluster is one running devcluster.
 type Cluster struct {
 	// Kubeconfig is the admin's, WatcherKubeconfig that of the service account odasync-watcher in the namespace canvas,
-	// which has no rights until it is granted some.
+	// which has no permissions until they are granted.
 	Kubeconfig        string
 	WatcherKubeconfig string
-	Server            string       // URL of the API server, the same for the cluster's whole life
+	Server            string       // URL of the API server, constant for the cluster's lifetime
 	Config            *rest.Config // of the admin
 	Admin             dynamic.Interface
 
@@ -36,7 +36,7 @@ type Cluster struct {
 	ended   chan error
 }
 
-// ready is what devcluster writes once it can be used.
+// ready is the ready file of devcluster.
 type ready struct {
 	Server            string
 	Kubeconfig        string
@@ -44,7 +44,7 @@ type ready struct {
 	APIServerStarts   int
 }
 
-// Start runs a cluster for the length of a test. The arguments are devcluster's own, such as --versions=v1.
+// Start runs a cluster for the duration of a test. The arguments are devcluster's own, such as --versions=v1.
 func Start(t testing.TB, arguments ...string) *Cluster {
 	t.Helper()
 	c, err := Run(arguments...)
@@ -67,17 +67,17 @@ func Run(arguments ...string) (*Cluster, error) {
 	}
 	dir, err := os.MkdirTemp("", "odasync-cluster-")
 	if err != nil {
-		return nil, fmt.Errorf("make the cluster's folder: %w", err)
+		return nil, fmt.Errorf("create the cluster's folder: %w", err)
 	}
 	c := &Cluster{dir: dir, ready: filepath.Join(dir, "ready.json"), ended: make(chan error, 1)}
 	log, err := os.Create(filepath.Join(dir, "devcluster.log"))
 	if err != nil {
-		return nil, fmt.Errorf("make the cluster's log: %w", err)
+		return nil, fmt.Errorf("create the cluster's log: %w", err)
 	}
 	defer log.Close()
 	c.command = exec.Command(binary, append([]string{"--dir", filepath.Join(dir, "data"), "--ready-file", c.ready}, arguments...)...)
 	c.command.Stdout, c.command.Stderr = log, log
-	// A test that is killed cannot stop what it started.
+	// A killed test cannot stop its processes.
 	c.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := c.command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
@@ -111,7 +111,7 @@ func (c *Cluster) connect() (err error) {
 // resourceVersions expired.
 func (c *Cluster) Restart() error { return c.signal(syscall.SIGHUP) }
 
-// Compact does the same and lets etcd forget its history in between, so that lists of the past have expired too.
+// Compact is Restart with a compaction of etcd in between, so that past lists have expired, too.
 func (c *Cluster) Compact() error { return c.signal(syscall.SIGUSR1) }
 
 func (c *Cluster) signal(signal os.Signal) error {
@@ -126,7 +126,7 @@ func (c *Cluster) signal(signal os.Signal) error {
 	return err
 }
 
-// Stop ends the cluster and removes its data. Only the first call does something.
+// Stop stops the cluster and removes its data. Further calls have no effect.
 func (c *Cluster) Stop() error {
 	if c.command == nil {
 		return nil

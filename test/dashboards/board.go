@@ -33,7 +33,7 @@ type row struct {
 // panel shows queries.
 type panel struct {
 	title, about string
-	unit         string // in Grafana's words
+	unit         string // a unit of Grafana
 	stat         bool   // the last value, large; otherwise lines over time
 	steps        []step // colours by value; none for lines in colours of their own
 	texts        map[string]string

@@ -1,8 +1,8 @@
-// Dashboards writes the Grafana dashboards of the chart: one overview, one for each process. Usage:
+// Command dashboards writes the Grafana dashboards of the chart: one overview, one for each process. Usage:
 //
 //	go run ./test/dashboards deploy/chart/files/dashboards
 //
-// Queries stand in overview.go, watcher.go and syncer.go; a selection of clusters or targets is turned into one of
-// instances by the variables, so that every query needs nothing but its own metrics. The test here compares the files with
-// what would be written; test/observability asks a real Prometheus every query.
+// The queries are in overview.go, watcher.go and syncer.go. Variables map the selected clusters or targets to instances, so that a
+// query needs no other metrics than its own. The test compares the files with the generated ones; test/observability evaluates
+// every query in a real Prometheus.
 package main

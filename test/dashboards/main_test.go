@@ -32,7 +32,7 @@ func TestDashboards_Current(t *testing.T) {
 	}
 }
 
-// TestDashboards_PanelsExplained sees to titles, descriptions, units and legends, and to variables in every query.
+// TestDashboards_PanelsExplained checks titles, descriptions, units and legends, and the variables in every query.
 func TestDashboards_PanelsExplained(t *testing.T) {
 	for _, b := range []board{overview(), watchers(), syncers()} {
 		for _, r := range b.rows {
@@ -41,14 +41,14 @@ func TestDashboards_PanelsExplained(t *testing.T) {
 			}
 			for _, p := range r.panels {
 				if p.title == "" || p.about == "" || p.unit == "" || len(p.queries) == 0 {
-					t.Errorf("%s: %s: %q lacks something", b.name, r.title, p.title)
+					t.Errorf("%s: %s: %q is incomplete", b.name, r.title, p.title)
 				}
 				for _, q := range p.queries {
 					if !p.stat && q.legend == "" {
 						t.Errorf("%s: %s: %s has no legend", b.name, p.title, q.expr)
 					}
 					if !strings.Contains(q.expr, "$namespace") && !strings.Contains(q.expr, "ALERTS") {
-						t.Errorf("%s: %s: %s does not look at what was chosen", b.name, p.title, q.expr)
+						t.Errorf("%s: %s: %s ignores the variables", b.name, p.title, q.expr)
 					}
 				}
 			}

@@ -13,11 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// workloads are what makes Pods.
+// workloads are the objects that create Pods.
 var workloads = []string{"Deployment odasync-watcher", "Deployment odasync-syncer", "StatefulSet odasync-nats"}
 
-// TestPodSecurity_Manifests applies deploy/manifests, and a Pod of each template: the server accepts all
-// and warns of nothing.
+// TestPodSecurity_Manifests applies deploy/manifests, and a Pod of each template: the server accepts all of them without a
+// warning.
 func TestPodSecurity_Manifests(t *testing.T) {
 	s := newServer(t)
 	all := manifests(t)
@@ -40,8 +40,8 @@ func TestPodSecurity_Manifests(t *testing.T) {
 	}
 }
 
-// TestPodSecurity_Enforced shows that the server of these tests would refuse: each line of the security context that
-// is taken away is missed.
+// TestPodSecurity_Enforced checks that the server enforces Pod Security: without any one line of the security context it rejects
+// the Pod.
 func TestPodSecurity_Enforced(t *testing.T) {
 	all := manifests(t)
 	s := newServer(t)
@@ -67,13 +67,13 @@ func TestPodSecurity_Enforced(t *testing.T) {
 			test.change(&pod.Spec)
 			_, err := s.createPod(t, pod)
 			if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("got %v, want a refusal because of %s", err, test.says)
+				t.Errorf("got %v, want it to be forbidden because of %s", err, test.says)
 			}
 		})
 	}
 }
 
-// TestContainers_Hardened looks at what Pod Security does not ask for.
+// TestContainers_Hardened checks what Pod Security does not require.
 func TestContainers_Hardened(t *testing.T) {
 	all := manifests(t)
 	for _, id := range workloads {
@@ -97,7 +97,7 @@ func TestContainers_Hardened(t *testing.T) {
 	}
 }
 
-// podOf returns the Pod that the workload's controller would make.
+// podOf returns the Pod that the workload's controller would create.
 func podOf(t *testing.T, all objects, id string) *corev1.Pod {
 	t.Helper()
 	template := all.pod(t, id)
@@ -119,7 +119,7 @@ func podOf(t *testing.T, all objects, id string) *corev1.Pod {
 	return pod
 }
 
-// createPod creates a Pod in a dry run, which admission sees like any other, and returns what would have been stored.
+// createPod creates a Pod in a dry run, which passes admission, and returns the object that would be stored.
 func (s *server) createPod(t *testing.T, pod *corev1.Pod) (*corev1.Pod, error) {
 	t.Helper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(pod)

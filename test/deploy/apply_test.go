@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// server applies objects as kubectl does and keeps the API server's warnings.
+// server applies objects as kubectl does, and records the API server's warnings.
 type server struct {
 	client dynamic.Interface
 
@@ -46,8 +46,7 @@ func (s *server) warned() string {
 	return strings.Join(s.warnings, "\n")
 }
 
-// apply writes objects by server-side apply, which refuses fields that the server does not know. A dry run is checked
-// in the same way and not kept.
+// apply writes objects by server-side apply, which rejects unknown fields. A dry run is checked in the same way, and not stored.
 func (s *server) apply(ctx context.Context, all objects, dryRun ...string) error {
 	for _, object := range all {
 		resource, err := s.resource(object)
@@ -62,7 +61,7 @@ func (s *server) apply(ctx context.Context, all objects, dryRun ...string) error
 	return nil
 }
 
-// install applies objects for the length of the test.
+// install applies objects for the duration of the test.
 func (s *server) install(t *testing.T, all objects) {
 	t.Helper()
 	t.Cleanup(func() {

@@ -22,21 +22,21 @@ func helm() string { return filepath.Join(root, "bin", "tools", "helm") }
 
 func chart() string { return filepath.Join(root, "deploy", "chart") }
 
-// objects are what a chart or a folder holds.
+// objects are the objects of a chart or a folder.
 type objects []*unstructured.Unstructured
 
 // template renders a chart as the release odasync in the namespace.
 func template(chart string, arguments ...string) (string, error) {
 	command := exec.Command(helm(), append([]string{"template", "odasync", chart, "--namespace", namespace}, arguments...)...)
-	var out, words bytes.Buffer
-	command.Stdout, command.Stderr = &out, &words
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Run(); err != nil {
-		return "", errors.New(words.String())
+		return "", errors.New(stderr.String())
 	}
-	return out.String(), nil
+	return stdout.String(), nil
 }
 
-// set turns values into helm's arguments; the registry's URL is always given.
+// set returns helm's arguments for the values and the required URL of the registry.
 func set(values ...string) []string {
 	arguments := []string{"--set", "registry.url=http://registry.example:8000/path"}
 	for _, value := range values {
@@ -45,7 +45,7 @@ func set(values ...string) []string {
 	return arguments
 }
 
-// render is template for a chart that must be rendered.
+// render renders a chart, which must succeed.
 func render(t *testing.T, chart string, arguments ...string) objects {
 	t.Helper()
 	text, err := template(chart, arguments...)
@@ -81,7 +81,7 @@ func manifests(t *testing.T) objects {
 	return all
 }
 
-// ids are the objects as "Kind name", with the namespace before the name where it is not the release's.
+// ids are the objects as "Kind name", or "Kind namespace/name" outside the namespace of the release.
 func (o objects) ids() []string {
 	var ids []string
 	for _, object := range o {
@@ -98,12 +98,12 @@ func (o objects) find(t *testing.T, id string) *unstructured.Unstructured {
 	t.Helper()
 	at := slices.Index(o.ids(), id)
 	if at < 0 {
-		t.Fatalf("there is no %s among %s", id, strings.Join(o.ids(), ", "))
+		t.Fatalf("no %s among %s", id, strings.Join(o.ids(), ", "))
 	}
 	return o[at]
 }
 
-// field reads a field of an object, given as a path with dots; a number steps into a list.
+// field reads a field of an object by its path with dots, in which a number is the index of a list.
 func (o objects) field(t *testing.T, id, path string) any {
 	t.Helper()
 	var at any = o.find(t, id).Object

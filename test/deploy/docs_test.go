@@ -16,8 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// TestReadme_Install runs the helm commands of docs/install-kubernetes.md in their order, and looks at the cluster
-// after those that change it. The kubectl commands between them wait for Pods, which nothing runs here.
+// TestReadme_Install runs the helm commands of docs/install-kubernetes.md in their order, and checks the cluster after each change.
+// The kubectl commands between them wait for Pods, which do not run here.
 func TestReadme_Install(t *testing.T) {
 	deployments := shared.Admin.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).Namespace(namespace)
 	replicas := func(want int64) func() error {
@@ -38,7 +38,7 @@ func TestReadme_Install(t *testing.T) {
 		}
 		return nil
 	}
-	// letIn asks the policy of NATS in the cluster for the Pods of the second release there.
+	// letIn checks that the policy of NATS admits the Pods of the second release.
 	letIn := func() error {
 		policies := shared.Admin.Resource(schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"})
 		policy, err := policies.Namespace(namespace).Get(t.Context(), "odasync-nats", metav1.GetOptions{})
@@ -57,7 +57,7 @@ func TestReadme_Install(t *testing.T) {
 				return nil
 			}
 		}
-		return fmt.Errorf("the policy of NATS keeps out %v", of)
+		return fmt.Errorf("the policy of NATS does not admit %v", of)
 	}
 	after := map[string]func() error{
 		"networkPolicy.nats.clients": letIn, "helm install odasync": replicas(2), "--set syncer.replicas=4": replicas(4),
@@ -85,7 +85,7 @@ func TestReadme_Install(t *testing.T) {
 			t.Errorf("%s warns:\n%s", command, out)
 		}
 		if notes := "exec deployment/odasync-watcher -- ctl list"; strings.HasPrefix(command, "helm install odasync") && !strings.Contains(string(out), notes) {
-			t.Errorf("the notes do not say %q:\n%s", notes, out)
+			t.Errorf("the notes do not contain %q:\n%s", notes, out)
 		}
 		for part, look := range after {
 			if strings.Contains(command, part) {
@@ -101,7 +101,7 @@ func TestReadme_Install(t *testing.T) {
 	}
 }
 
-// printed returns the commands in a page's indented blocks; one that goes on behind a backslash is one line.
+// printed returns the commands in a page's indented blocks, with continued lines joined.
 func printed(t *testing.T, file string) []string {
 	t.Helper()
 	text, err := os.ReadFile(file)

@@ -74,7 +74,7 @@ func writeYAML(t *testing.T, path string, content any) {
 	}
 }
 
-// accepted shows the objects to the API server, which must not warn.
+// accepted applies the objects in a dry run, without a warning.
 func accepted(t *testing.T, all objects) {
 	t.Helper()
 	s := newServer(t)

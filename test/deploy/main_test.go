@@ -21,10 +21,10 @@ import (
 	"odasync/test/procs"
 )
 
-// patience is how long something may take that should take a moment, on a machine that is busy with other tests.
+// patience is how long to wait for something that normally takes a moment: the machine may be busy with other tests.
 const patience = 60 * time.Second
 
-// namespace is where everything is installed, as in an ODA Canvas.
+// namespace is the namespace of the installation, as in an ODA Canvas.
 const namespace = "canvas"
 
 var (
@@ -78,7 +78,7 @@ func prepare(ctx context.Context) error {
 	}
 	deferred := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client))
 	mapper = deferred
-	// A definition is served a moment after it is written.
+	// A definition is served a moment after it is created.
 	for _, kind := range []schema.GroupKind{
 		{Group: "monitoring.coreos.com", Kind: "ServiceMonitor"}, {Group: "monitoring.coreos.com", Kind: "PrometheusRule"},
 		{Group: "keda.sh", Kind: "ScaledObject"},

@@ -21,8 +21,8 @@ type natsServer struct {
 	name, url, monitoring string
 }
 
-// startNATS runs the StatefulSet's servers with the ConfigMap's configuration. What differs on one machine are the
-// ports, the folder of the data, and the addresses of the routes. A variable from a Secret has the Secret's name and the
+// startNATS runs the StatefulSet's servers with the ConfigMap's configuration. Only the ports, the data folder
+// and the addresses of the routes differ on one machine. A variable from a Secret has the Secret's name and the
 // key for a value, with a hyphen between them.
 func startNATS(t *testing.T, group *procs.Group, data string, all objects) []natsServer {
 	t.Helper()
@@ -57,7 +57,7 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 		file := filepath.Join(group.Dir, name+".conf")
 		own := strings.ReplaceAll(config, "port: 6222", "listen: 127.0.0.1:"+strconv.Itoa(routes[number]))
 		if !strings.Contains(own, "store_dir: /data/") {
-			t.Fatalf("the data are not kept on the volume:\n%s", own)
+			t.Fatalf("the data is not on the volume:\n%s", own)
 		}
 		own = strings.ReplaceAll(own, "store_dir: /data/", "store_dir: "+filepath.Join(data, name)+"/")
 		must(t, os.WriteFile(file, []byte(own), 0o600))
@@ -89,7 +89,7 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 	return servers
 }
 
-// monitors looks for a stream, and a consumer where one is named, as KEDA does.
+// monitors looks for a stream, and a consumer if one is given, as KEDA does.
 func (s natsServer) monitors(t *testing.T, account, stream, consumer string) error {
 	text, err := get(t, s.monitoring+"/jsz?acc="+account+"&consumers=true&config=true")
 	if err != nil {
@@ -123,8 +123,8 @@ func (s natsServer) monitors(t *testing.T, account, stream, consumer string) err
 	return fmt.Errorf("no stream %s with consumer %q in %s", stream, consumer, text)
 }
 
-// TestNATS_FromOneServerToThree changes nats.replicas on the volume of one server: the cluster begins with no streams, and the
-// watcher fills a new one. docs/install-kubernetes.md says so.
+// TestNATS_FromOneServerToThree changes nats.replicas on the volume of one server: the cluster starts without streams, and the
+// watcher fills a new one, as docs/install-kubernetes.md describes.
 func TestNATS_FromOneServerToThree(t *testing.T) {
 	component := cluster.Component("components", "moved", "1")
 	must(t, shared.Apply(t.Context(), component))
@@ -149,7 +149,7 @@ func TestNATS_FromOneServerToThree(t *testing.T) {
 		testwait.NoErrorWithin(t, patience, "the Component is published", func() error {
 			published, err := watcher.Metric(within(t), "oda_collector_components_current")
 			if err == nil && published != 1 {
-				err = fmt.Errorf("%v are", published)
+				err = fmt.Errorf("%v published", published)
 			}
 			return err
 		})

@@ -11,10 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// elsewhere is a peer that is no Pod of odasync: a Pod of another program, or an address outside the cluster.
+// elsewhere is a peer other than odasync's Pods: a Pod of another program, or an address outside the cluster.
 const elsewhere = "elsewhere"
 
-// TestNetworkPolicies asks the policies, as a network would, who may connect to whom at which port.
+// TestNetworkPolicies evaluates the policies: which Pods may connect to which at which port.
 func TestNetworkPolicies(t *testing.T) {
 	one, three := set(), set("nats.replicas=3")
 	for name, test := range map[string]struct {
@@ -65,7 +65,7 @@ func TestNetworkPolicies(t *testing.T) {
 	}
 }
 
-// rule is what rules of both directions have in common.
+// rule has the common fields of ingress and egress rules.
 type rule struct {
 	peers []networkingv1.NetworkPolicyPeer
 	ports []networkingv1.NetworkPolicyPort
@@ -87,8 +87,8 @@ func ingress(spec networkingv1.NetworkPolicySpec) (networkingv1.PolicyType, []ru
 	return networkingv1.PolicyTypeIngress, rules
 }
 
-// allows says whether the policies that select a process's Pods let a peer through in one direction. Pods that no policy
-// selects are open, so it must be one at least.
+// allows reports whether the policies for a process's Pods allow a peer in one direction. Pods without a policy are open, so there
+// must be at least one.
 func allows(t *testing.T, all objects, process, peer string, port int32, direction func(networkingv1.NetworkPolicySpec) (networkingv1.PolicyType, []rule)) bool {
 	t.Helper()
 	selected, allowed := false, false

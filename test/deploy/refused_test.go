@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestValues_Invalid gives values that cannot work: nothing is rendered, and what is wrong is named.
+// TestValues_Invalid sets invalid values: rendering fails, and the error names the problem.
 func TestValues_Invalid(t *testing.T) {
 	const secret = "s3cret"
 	for value, says := range map[string]string{
@@ -44,10 +44,10 @@ func TestValues_Invalid(t *testing.T) {
 		t.Run(value, func(t *testing.T) {
 			_, err := template(chart(), set(value)...)
 			if err == nil || !strings.Contains(err.Error(), says) {
-				t.Fatalf("got %v, want one that says %q", err, says)
+				t.Fatalf("got %v, want an error with %q", err, says)
 			}
 			if strings.Contains(err.Error(), secret) {
-				t.Errorf("the words hold the secret: %v", err)
+				t.Errorf("the error contains the secret: %v", err)
 			}
 		})
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // TestManifests_RunThePipeline runs the programs with the variables of deploy/manifests, NATS with its configuration,
-// and the watchers as its service account, which may do nothing else. Only addresses are exchanged.
+// and the watchers as the service account, with its permissions alone. Only addresses are replaced.
 func TestManifests_RunThePipeline(t *testing.T) {
 	all := manifests(t)
 	newServer(t).install(t, all)
@@ -61,20 +61,20 @@ func TestManifests_RunThePipeline(t *testing.T) {
 		return err
 	})
 
-	// The command of NOTES.txt, with what the watcher's container has.
+	// The command of NOTES.txt, with the variables of the watcher's container.
 	list := start(t, group, procs.Spec{Name: "ctl", Program: "ctl", Args: []string{"list", "-o", "name"}, Env: env})
 	if code, err := list.Wait(within(t)); err != nil || code != 0 || !strings.Contains(list.Tail(5), "shown") {
 		t.Errorf("ctl list: %v, exit code %d: %s", err, code, list.Tail(5))
 	}
 
-	// KEDA finds the lag where the ScaledObject says.
+	// KEDA finds the lag at the address of the ScaledObject.
 	scaled := render(t, chart(), set("syncer.autoscaling.type=keda")...)
 	trigger := scaled.field(t, "ScaledObject odasync-syncer", "spec.triggers.0.metadata").(map[string]any)
 	testwait.NoErrorWithin(t, patience, "the consumer of the ScaledObject is monitored", func() error {
 		return servers[0].monitors(t, trigger["account"].(string), trigger["stream"].(string), trigger["consumer"].(string))
 	})
 
-	// The standby takes over, which needs every right on the Lease.
+	// The take-over of the standby needs every permission on the Lease.
 	leader := slices.IndexFunc(watchers, func(p *procs.Process) bool { return leads(t, p) })
 	if leader < 0 {
 		t.Fatal("no watcher leads")
@@ -82,14 +82,14 @@ func TestManifests_RunThePipeline(t *testing.T) {
 	must(t, watchers[leader].Stop())
 	testwait.NoErrorWithin(t, patience, "the other watcher leads", func() error {
 		if !leads(t, watchers[1-leader]) {
-			return fmt.Errorf("it stands by")
+			return fmt.Errorf("it is the standby")
 		}
 		return nil
 	})
 }
 
-// TestRBAC_OnlyTheWatcher looks at who is granted anything, and that the rules, which test/kube takes apart one by
-// one in deploy/rbac.yaml, are the same here.
+// TestRBAC_OnlyTheWatcher checks that only the watcher has permissions, and that they are those of deploy/rbac.yaml, which test/kube tests
+// one by one.
 func TestRBAC_OnlyTheWatcher(t *testing.T) {
 	for _, object := range manifests(t) {
 		subjects, found, err := unstructured.NestedSlice(object.Object, "subjects")

@@ -15,7 +15,7 @@ import (
 	"odasync/test/procs"
 )
 
-// TestValues_Secured renders the chart with passwords and TLS. A process sees its own password alone.
+// TestValues_Secured renders the chart with passwords and TLS. A process has its own password alone.
 func TestValues_Secured(t *testing.T) {
 	const watcher, syncer, nats = "Deployment odasync-watcher", "Deployment odasync-syncer", "StatefulSet odasync-nats"
 	accounts, err := os.ReadFile(filepath.Join(chart(), "files", "nats-accounts.conf"))
@@ -68,24 +68,24 @@ func TestValues_Secured(t *testing.T) {
 	}
 }
 
-// configuration is a file of the built-in NATS.
+// configuration is a configuration file of the built-in NATS.
 func (o objects) configuration(t *testing.T, file string) string {
 	t.Helper()
 	text, _ := o.field(t, "ConfigMap odasync-nats", "data").(map[string]any)[file].(string)
 	return text
 }
 
-func contains(t *testing.T, text string, words ...string) {
+func contains(t *testing.T, text string, parts ...string) {
 	t.Helper()
-	for _, word := range words {
-		if !strings.Contains(text, word) {
-			t.Errorf("no %q in\n%s", word, text)
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("no %q in\n%s", part, text)
 		}
 	}
 }
 
-// TestNATS_PasswordsOfTheChart runs three servers as the chart configures them: each role has its user, and nobody else comes
-// in. What each may do is the same file as in test/security.
+// TestNATS_PasswordsOfTheChart runs three servers as the chart configures them: each role has its user, and no other user
+// can connect. The permissions are in the same file as in test/security.
 func TestNATS_PasswordsOfTheChart(t *testing.T) {
 	all := render(t, chart(), set("nats.auth.secret=passwords", "nats.replicas=3")...)
 	servers := startNATS(t, procs.ForTest(t), t.TempDir(), all)

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestSubchart puts the chart into another, as the ODA Canvas umbrella does: the globals are the umbrella's.
+// TestSubchart renders the chart as a subchart, as in the ODA Canvas umbrella chart, with global values of the parent.
 func TestSubchart(t *testing.T) {
 	umbrella := t.TempDir()
 	if err := os.CopyFS(filepath.Join(umbrella, "charts", "odasync"), os.DirFS(chart())); err != nil {
@@ -31,11 +31,11 @@ func TestSubchart(t *testing.T) {
 	equal(t, all, "Deployment odasync-watcher", "spec.template.spec.imagePullSecrets.0.name", "pull")
 	accepted(t, all)
 	if off := render(t, umbrella, "--set", "odasync.enabled=false"); len(off) != 0 {
-		t.Errorf("switched off it still makes %v", off.ids())
+		t.Errorf("disabled, it still renders %v", off.ids())
 	}
 }
 
-// TestChart_Files adds a dashboard and rules, as files: each becomes an object of its own, its braces untouched.
+// TestChart_Files adds a dashboard and rules as files: each becomes an object, with its braces unchanged.
 func TestChart_Files(t *testing.T) {
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(chart())); err != nil {

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestValues renders the chart with combinations of values. Whatever comes out is accepted by the API server, without a
-// warning.
+// TestValues renders the chart with combinations of values. The API server accepts every result without a warning.
 func TestValues(t *testing.T) {
 	const (
 		watcher, syncer, nats = "Deployment odasync-watcher", "Deployment odasync-syncer", "StatefulSet odasync-nats"
@@ -190,12 +189,12 @@ func TestValues(t *testing.T) {
 				for _, id := range []string{"ServiceMonitor odasync-watcher", "ServiceMonitor odasync-syncer", "PrometheusRule odasync-alerts"} {
 					equal(t, all, id, "metadata.labels.release", "observability")
 				}
-				// What the monitor looks for is what the Service has.
+				// The monitor selects the labels of the Service.
 				wanted := all.field(t, "ServiceMonitor odasync-syncer", "spec.selector.matchLabels").(map[string]any)
 				labels := all.find(t, "Service odasync-syncer-metrics").GetLabels()
 				for label, value := range wanted {
 					if labels[label] != value {
-						t.Errorf("the monitor wants %s=%s, the Service has %q", label, value, labels[label])
+						t.Errorf("the monitor selects %s=%s, the Service has %q", label, value, labels[label])
 					}
 				}
 				equal(t, all, "Service odasync-syncer-metrics", "spec.ports.0.name", all.field(t, "ServiceMonitor odasync-syncer", "spec.endpoints.0.port"))
@@ -265,12 +264,12 @@ func TestValues(t *testing.T) {
 			ids := all.ids()
 			for _, id := range test.has {
 				if !slices.Contains(ids, id) {
-					t.Errorf("there is no %s", id)
+					t.Errorf("no %s is rendered", id)
 				}
 			}
 			for _, id := range test.not {
 				if slices.Contains(ids, id) {
-					t.Errorf("there is a %s", id)
+					t.Errorf("%s is rendered", id)
 				}
 			}
 			if test.check != nil {

@@ -12,7 +12,7 @@ import (
 	"odasync/test/procs"
 )
 
-// dashboard is what of a dashboard's model is looked at.
+// dashboard is the tested part of a dashboard's model.
 type dashboard struct {
 	Title      string
 	Panels     []panel
@@ -38,7 +38,7 @@ type panel struct {
 	}
 }
 
-// dashboards reads those of the chart, by their names.
+// dashboards reads the chart's dashboards by their names.
 func dashboards(t *testing.T) map[string]dashboard {
 	t.Helper()
 	root, err := procs.Root()
@@ -66,7 +66,7 @@ func dashboards(t *testing.T) map[string]dashboard {
 
 var labelValues = regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
 
-// filled returns what puts values in place of a dashboard's variables, as Grafana does when all of each are chosen.
+// filled returns a function that replaces a dashboard's variables, as Grafana does when all values are selected.
 func (d dashboard) filled(p *prometheus) (func(string) string, error) {
 	values := map[string]string{"__rate_interval": "15s"}
 	fill := func(text string) string {
@@ -74,7 +74,7 @@ func (d dashboard) filled(p *prometheus) (func(string) string, error) {
 			if value, known := values[name[1:]]; known {
 				return value
 			}
-			return name // Prometheus refuses it
+			return name // Prometheus rejects it
 		})
 	}
 	for _, v := range d.Templating.List {
@@ -87,7 +87,7 @@ func (d dashboard) filled(p *prometheus) (func(string) string, error) {
 		}
 		parts := labelValues.FindStringSubmatch(fill(query.Query))
 		if parts == nil {
-			return nil, fmt.Errorf("variable %s: nobody knows how to ask %s", v.Name, query.Query)
+			return nil, fmt.Errorf("variable %s: unknown query %s", v.Name, query.Query)
 		}
 		found, err := p.values(parts[2], parts[1])
 		if err != nil || len(found) == 0 {
@@ -105,7 +105,7 @@ func (d dashboard) filled(p *prometheus) (func(string) string, error) {
 
 var variable = regexp.MustCompile(`\$\w+`)
 
-// legend is what a panel calls an answer.
+// legend formats the legend of a series.
 func legend(format string, labels map[string]string) string {
 	return regexp.MustCompile(`\{\{(\w+)\}\}`).ReplaceAllStringFunc(format, func(name string) string {
 		return labels[strings.Trim(name, "{}")]

@@ -13,7 +13,7 @@ var shared *cluster.Cluster
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m, &shared)) }
 
-// workingTime is how long the cluster changes while things break.
+// workingTime is the duration of the changes and faults.
 func workingTime(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("OBSERVABILITY_DURATION")

@@ -18,7 +18,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestPrometheus_AnswersEveryQuery is the whole of it: the parts look at one Prometheus that has scraped one run.
+// TestPrometheus_AnswersEveryQuery is the only test: its parts query one Prometheus that has scraped one run.
 func TestPrometheus_AnswersEveryQuery(t *testing.T) {
 	const namespace = "observed"
 	env := &pipeline{Env: testenv.New(t, shared, namespace), namespace: namespace}
@@ -33,11 +33,11 @@ func TestPrometheus_AnswersEveryQuery(t *testing.T) {
 	})
 	began := time.Now()
 	env.work(workingTime(t))
-	// The registry was spoilt last; when that was found and mended, and scraped, everything has shown.
+	// The drift was introduced last: once it is detected, repaired and scraped, all metrics have values.
 	env.Eventually(testenv.Timeout, "the drift shows", func() error {
 		answers, err := p.now(`sum(odasync_drift_total{problem="missing"}) > 0`)
 		if err == nil && answers == 0 {
-			err = fmt.Errorf("no drift is counted")
+			err = fmt.Errorf("no drift counted")
 		}
 		return err
 	})
@@ -50,7 +50,7 @@ func TestPrometheus_AnswersEveryQuery(t *testing.T) {
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, targets, names) })
 }
 
-// testDashboards asks every query of every panel. All of them answer with data: none is excused.
+// testDashboards evaluates every query of every panel. All of them must return data.
 func testDashboards(t *testing.T, p *prometheus, began, ended time.Time) {
 	for name, d := range dashboards(t) {
 		fill, err := d.filled(p)
@@ -80,10 +80,10 @@ func testDashboards(t *testing.T, p *prometheus, began, ended time.Time) {
 	}
 }
 
-// metricName finds what of an expression is one of our metrics or a process's.
+// metricName matches odasync's and process metrics in an expression.
 var metricName = regexp.MustCompile(`\b(oda(sync|_collector)_[a-z_]+|process_[a-z_]+)\b`)
 
-// testAlerts asks every expression of the rules and looks at their states, as Prometheus itself found them.
+// testAlerts evaluates every expression of the rules, and checks the states of the alerts in Prometheus.
 func testAlerts(t *testing.T, p *prometheus, names []string) {
 	all, err := p.alerts()
 	if err != nil {
@@ -100,11 +100,11 @@ func testAlerts(t *testing.T, p *prometheus, names []string) {
 		}
 		found := metricName.FindAllString(rule.Query, -1)
 		if len(found) == 0 {
-			t.Errorf("%s looks at no metric of odasync: %s", rule.Name, rule.Query)
+			t.Errorf("%s uses no metric of odasync: %s", rule.Name, rule.Query)
 		}
 		for _, name := range found {
 			if !slices.Contains(names, name) {
-				t.Errorf("%s looks at %s, which no process has", rule.Name, name)
+				t.Errorf("%s uses %s, which no process has", rule.Name, name)
 			}
 		}
 		for _, each := range rule.Alerts {
@@ -115,7 +115,7 @@ func testAlerts(t *testing.T, p *prometheus, names []string) {
 			}
 		}
 	}
-	// One Component cannot be read, one is refused; everything else runs.
+	// One Component is malformed and one is rejected; everything else is in order.
 	for name, want := range map[string]string{
 		"OdasyncComponentsNotPublished": "firing", "OdasyncDeadLetters": "pending", "OdasyncNoLeader": "inactive", "OdasyncTwoLeaders": "inactive",
 		"OdasyncNoSyncer": "inactive", "OdasyncRegistryAway": "inactive", "OdasyncDeletionsPendingApproval": "inactive", "OdasyncOrphansPendingApproval": "inactive",
@@ -126,7 +126,7 @@ func testAlerts(t *testing.T, p *prometheus, names []string) {
 	}
 }
 
-// testMetrics compares what was scraped with the table in docs/observability.md, and lints it.
+// testMetrics compares the scraped metrics with the table in docs/observability.md, and lints them.
 func testMetrics(t *testing.T, targets []target, names []string) {
 	root, err := procs.Root()
 	if err != nil {
@@ -137,12 +137,12 @@ func testMetrics(t *testing.T, targets []target, names []string) {
 		t.Fatal(err)
 	}
 	rows := regexp.MustCompile("(?m)^\\| `(oda[a-z_]+)` \\| \\w+ \\| (\\w+) ").FindAllStringSubmatch(string(text), -1)
-	told := map[string]bool{}
+	documented := map[string]bool{}
 	for _, row := range rows {
 		if row[2] == "histogram" {
 			row[1] += "_bucket"
 		}
-		told[strings.TrimSuffix(row[1], "_bucket")] = true
+		documented[strings.TrimSuffix(row[1], "_bucket")] = true
 		if !slices.Contains(names, row[1]) {
 			t.Errorf("no process has %s", row[1])
 		}
@@ -151,8 +151,8 @@ func testMetrics(t *testing.T, targets []target, names []string) {
 		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
 			name = strings.TrimSuffix(name, suffix)
 		}
-		if strings.HasPrefix(name, "oda") && !told[name] {
-			t.Errorf("docs/observability.md does not tell of %s", name)
+		if strings.HasPrefix(name, "oda") && !documented[name] {
+			t.Errorf("docs/observability.md does not document %s", name)
 		}
 	}
 	for _, from := range targets {

@@ -20,10 +20,10 @@ import (
 
 var screenshots = flag.String("screenshots", "", "folder, from the module's root, that pictures of the dashboards are written to")
 
-// maxPicture keeps the repository small.
+// maxPicture limits the size of an image in the repository.
 const maxPicture = 400_000
 
-// picture is a panel with what its queries answered.
+// picture is a panel with the results of its queries.
 type picture struct {
 	panel panel
 	lines []line
@@ -42,7 +42,7 @@ const (
 	legends    = 5 // that are written below a panel
 )
 
-// palette is of colours that differ for people who see few.
+// palette has colours that are distinguishable with colour blindness.
 var palette = []string{"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7a6a00", "#444444", "#8a2be2", "#808080"}
 
 type box struct {
@@ -55,7 +55,7 @@ type box struct {
 
 type curve struct{ Color, Legend, Path string }
 
-// draw makes a page of a dashboard. It fails the test for a panel without anything on it.
+// draw renders a dashboard as a page. A panel without data fails the test.
 func draw(t *testing.T, title string, panels []picture, began, ended time.Time) string {
 	t.Helper()
 	var boxes []box
@@ -90,7 +90,7 @@ func draw(t *testing.T, title string, panels []picture, began, ended time.Time) 
 	return text.String()
 }
 
-// curves draws the lines that reach highest last, and names the first of them.
+// curves draws the highest series last, and names the first.
 func (b *box) curves(p picture, began, ended time.Time) {
 	most := func(l line) float64 {
 		return slices.MaxFunc(l.points, func(a, b point) int { return cmp.Compare(a.value, b.value) }).value
@@ -125,7 +125,7 @@ func (b *box) curves(p picture, began, ended time.Time) {
 	b.Top = number(top, p.panel.FieldConfig.Defaults.Unit)
 }
 
-// number writes a value as people read it.
+// number formats a value for people.
 func number(value float64, unit string) string {
 	switch {
 	case unit == "bytes":
@@ -155,7 +155,7 @@ i { float: right; color: #777 } p { margin: 3px 0; height: 30px; overflow: hidde
 <p>{{range .Lines}}{{if .Legend}}<span><span style="color: {{.Color}}; margin: 0">▬</span> {{.Legend}}</span> {{end}}{{end}}{{if .More}}and {{.More}} more{{end}}</p>{{end}}</div>
 {{end}}`))
 
-// screenshot has Chromium take a picture of a page, where the test is told to write pictures.
+// screenshot writes an image of a page with Chromium, if the flag is set.
 func screenshot(t *testing.T, name, html string) {
 	t.Helper()
 	if *screenshots == "" {
@@ -179,7 +179,7 @@ func screenshot(t *testing.T, name, html string) {
 	defer cancel()
 	arguments := []string{"--headless", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=" + filepath.Join(folder, "profile"),
 		fmt.Sprintf("--window-size=%d,%d", boardWidth, height), "--screenshot=" + path, "file://" + file}
-	if os.Geteuid() == 0 { // Chromium demands it
+	if os.Geteuid() == 0 { // required by Chromium
 		arguments = append(arguments, "--no-sandbox")
 	}
 	if out, err := exec.CommandContext(ctx, "chromium", arguments...).CombinedOutput(); err != nil {

@@ -20,10 +20,10 @@ import (
 	"odasync/test/testenv"
 )
 
-// scrapeEvery is the time between two scrapes and between two evaluations of the rules.
+// scrapeEvery is the interval of scrapes and of rule evaluations.
 const scrapeEvery = time.Second
 
-// target is a process as Prometheus sees it, with the labels that it would have in Kubernetes.
+// target is a scraped process, with the labels that it would have in Kubernetes.
 type target struct {
 	job, pod, address string
 }
@@ -47,7 +47,7 @@ func startPrometheus(env *testenv.Env, t *testing.T, targets []target) *promethe
 	var scrapes []node
 	for _, to := range targets {
 		scrapes = append(scrapes, node{
-			"job_name": to.pod, // unique; the label is what counts
+			"job_name": to.pod, // unique; queries use the label
 			"static_configs": []node{{"targets": []string{to.address}, "labels": node{
 				"namespace": "canvas", "job": to.job, "pod": to.pod, "instance": to.pod,
 			}}},
@@ -82,7 +82,7 @@ func startPrometheus(env *testenv.Env, t *testing.T, targets []target) *promethe
 	return p
 }
 
-// ask gets a path; the data of the answer goes into the value, where there is one.
+// ask gets a path, and decodes the data of the response unless into is nil.
 func (p *prometheus) ask(path string, parameters url.Values, into any) error {
 	ctx, cancel := context.WithTimeout(p.t.Context(), 10*time.Second)
 	defer cancel()
@@ -115,7 +115,7 @@ func (p *prometheus) ask(path string, parameters url.Values, into any) error {
 	return json.Unmarshal(body.Data, into)
 }
 
-// series is one answer to a query.
+// series is one result of a query.
 type series struct {
 	labels map[string]string
 	points []point
@@ -124,7 +124,7 @@ type series struct {
 // point is a value at a time, in Unix seconds.
 type point struct{ at, value float64 }
 
-// over asks a query for every moment of a time.
+// over evaluates a query over a time range.
 func (p *prometheus) over(expr string, from, to time.Time) ([]series, error) {
 	var data struct {
 		Result []struct {
@@ -154,7 +154,7 @@ func (p *prometheus) over(expr string, from, to time.Time) ([]series, error) {
 	return all, err
 }
 
-// now asks a query for this moment.
+// now evaluates a query at this moment.
 func (p *prometheus) now(expr string) (answers int, err error) {
 	var data struct{ Result []any }
 	err = p.ask("/api/v1/query", url.Values{"query": {expr}}, &data)
@@ -167,7 +167,7 @@ func (p *prometheus) values(label string, match ...string) (all []string, err er
 	return all, err
 }
 
-// alert is the state of an alert's rule.
+// alert is an alerting rule with its state.
 type alert struct {
 	Name, Query, Health, State, LastError string
 	Alerts                                []struct {
@@ -176,7 +176,7 @@ type alert struct {
 	}
 }
 
-// alerts lists the rules of alerts.
+// alerts lists the alerting rules.
 func (p *prometheus) alerts() (all []alert, err error) {
 	var data struct {
 		Groups []struct{ Rules []alert }

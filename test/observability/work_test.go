@@ -19,7 +19,7 @@ import (
 	"odasync/test/testenv"
 )
 
-// pipeline is a lab with two watchers and two syncers, each at an address that it keeps when it is started again.
+// pipeline is a test environment with two watchers and two syncers, each with a fixed address.
 type pipeline struct {
 	*testenv.Env
 	namespace         string
@@ -28,7 +28,7 @@ type pipeline struct {
 }
 
 const (
-	refused = "refused.x" // the registry does not take it
+	refused = "refused.x" // rejected by the registry
 	kept    = "kept.x"    // never changes in the cluster
 )
 
@@ -57,7 +57,7 @@ func (env *pipeline) start() (targets []target) {
 	return targets
 }
 
-// fault makes the registry a little slow, and answers 503 while it is away.
+// fault delays requests to the registry, and answers 503 during its outage.
 func (env *pipeline) fault(r *http.Request) *faults.Fault {
 	if env.away.Load() {
 		return &faults.Fault{Status: http.StatusServiceUnavailable, Body: "maintenance"}
@@ -68,7 +68,7 @@ func (env *pipeline) fault(r *http.Request) *faults.Fault {
 	return &faults.Fault{Delay: rand.N(20 * time.Millisecond)}
 }
 
-// work changes the cluster for a while, and breaks one thing after the other.
+// work changes the cluster for a while, and injects one fault after the other.
 func (env *pipeline) work(duration time.Duration) {
 	env.Helper()
 	bad := testenv.Component(env.namespace, "unreadable.x", "1", "first")
@@ -81,10 +81,10 @@ func (env *pipeline) work(duration time.Duration) {
 		defer done()
 		broken <- env.injectFaults(duration)
 	}()
-	zoo := testenv.NewWorkload(shared, rand.New(rand.NewPCG(1, 1)), env.Namespaces, 40)
+	workload := testenv.NewWorkload(shared, rand.New(rand.NewPCG(1, 1)), env.Namespaces, 40)
 	for working.Err() == nil {
-		env.Must(zoo.Step(env.Context()))
-		_ = procs.Pause(working, 40*time.Millisecond) // its end is the loop's
+		env.Must(workload.Step(env.Context()))
+		_ = procs.Pause(working, 40*time.Millisecond) // its end ends the loop
 	}
 	env.Must(<-broken)
 }
@@ -122,7 +122,7 @@ func (env *pipeline) injectFaults(duration time.Duration) error {
 	return nil
 }
 
-// leader finds the watcher that leads.
+// leader finds the leading watcher.
 func (env *pipeline) leader() (**procs.Process, error) {
 	for i, w := range env.watchers {
 		leads, err := w.Metric(env.Within(testenv.Timeout), "odasync_leader")
@@ -136,7 +136,7 @@ func (env *pipeline) leader() (**procs.Process, error) {
 	return nil, errors.New("no watcher says that it leads")
 }
 
-// corruptEntry deletes a component from the registry, as somebody else might.
+// corruptEntry deletes a component from the registry.
 func (env *pipeline) corruptEntry() error {
 	for _, c := range env.Registry.Snapshot().Components {
 		if c.Name != kept {
@@ -155,5 +155,5 @@ func (env *pipeline) corruptEntry() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("the registry does not show %s", kept)
+	return fmt.Errorf("the registry does not have %s", kept)
 }

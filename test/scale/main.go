@@ -16,10 +16,10 @@ import (
 	"odasync/test/procs"
 )
 
-// patience is far above what anything here takes; a slow machine is not a fault.
+// patience is far longer than any step takes, even on a slow machine.
 const patience = 60 * time.Minute
 
-// settings are what one run measures.
+// settings are the parameters of a run.
 type settings struct {
 	count, size, limit int
 	memoryLimit        string // GOMEMLIMIT of both processes; empty for none
@@ -77,7 +77,7 @@ func run(ctx context.Context, s settings) (err error) {
 	return conclude(phases, s.limit)
 }
 
-// conclude prints the table, and fails above the limit.
+// conclude prints the table, and returns an error above the limit.
 func conclude(phases []phase, limit int) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "phase\tseconds\twatcher peak MB\twatcher last MB\twatcher CPU %\tsyncer peak MB\tsyncer last MB\tsyncer CPU %\treconciles\trequests each")
@@ -97,7 +97,7 @@ func conclude(phases []phase, limit int) error {
 	return nil
 }
 
-// startCluster serves one version only, each costs the API server a cache of everything, and keeps its garbage small.
+// startCluster serves one version only, since each needs a watch cache of everything, and limits garbage.
 func startCluster() (*cluster.Cluster, error) {
 	bin, err := procs.BinDir()
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"odasync/test/procs"
 )
 
-// interval is the SYNC_INTERVAL of what is measured, in seconds, and cycles how many of it an idle phase takes at least.
+// interval is the SYNC_INTERVAL of the processes in seconds, cycles the least number of intervals in an idle phase.
 const (
 	interval = 20
 	cycles   = 5
 )
 
-// pipeline is what is measured.
+// pipeline are the measured processes.
 type pipeline struct {
 	group                     *procs.Group
 	watcherSpec, syncerSpec   procs.Spec
@@ -109,8 +109,7 @@ func (p *pipeline) reboot() error {
 	return p.boot()
 }
 
-// idle lets full syncs and reconciles come and go. The first sync counts as a full sync that took long, so that the next
-// would be late: one is asked for.
+// idle waits for full syncs and reconciles. After the long first sync the next full sync would be late, so it requests one.
 func (p *pipeline) idle(ctx context.Context) error {
 	spec := procs.Spec{Name: "ctl-sync", Program: "ctl", Args: []string{"sync", "--all", "-o", "name", "--timeout", "10m"}, Env: p.ctl}
 	asked, err := p.group.Start(spec)
@@ -126,18 +125,18 @@ func (p *pipeline) idle(ctx context.Context) error {
 	return p.cycled(ctx, 2)
 }
 
-// cycled waits until the syncer has done some reconciles since its start.
+// cycled waits until the syncer has finished a number of reconciles since its start.
 func (p *pipeline) cycled(ctx context.Context, reconciles float64) error {
 	return p.reached(ctx, p.syncer, reconciled, reconciles)
 }
 
 const reconciled = `odasync_reconciles_total{result="success"}`
 
-// reached waits until a metric has come to a number.
+// reached waits until a metric has reached a value.
 func (p *pipeline) reached(ctx context.Context, process *procs.Process, metric string, number float64) error {
 	for {
 		value, err := process.Metric(ctx, metric)
-		if err != nil && !errors.Is(err, procs.ErrNoSeries) { // it comes once the process has connected
+		if err != nil && !errors.Is(err, procs.ErrNoSeries) { // it exists once the process has connected
 			return err
 		}
 		if value >= number {
@@ -195,11 +194,11 @@ type watched struct {
 	cpu   time.Duration
 }
 
-// beginUsage forgets the peak so far.
+// beginUsage resets the peak.
 func beginUsage(process *procs.Process) (watched, error) {
 	w := watched{pid: process.PID(), began: time.Now()}
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", w.pid), []byte("5"), 0); err != nil {
-		return w, fmt.Errorf("forget the peak memory of %s, which needs Linux: %w", process.Spec.Name, err)
+		return w, fmt.Errorf("reset the peak memory of %s, which needs Linux: %w", process.Spec.Name, err)
 	}
 	var err error
 	w.cpu, err = cpuTime(w.pid)
@@ -219,7 +218,7 @@ func (w watched) end() (usage, error) {
 	return u, err
 }
 
-// cpuTime is what a process has used of the processors, by user and system.
+// cpuTime is the CPU time of a process, user and system.
 func cpuTime(pid int) (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -1,6 +1,6 @@
 // Command schemas writes a JSON schema for every kind that the API server of test/devcluster serves, the foreign ones
 // of test/deploy/crds included, for a validator that has no network: KIND-GROUP-VERSION.json, as kubeconform names
-// them. Objects take no fields but those that are known.
+// them. Objects allow no unknown fields.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"odasync/test/procs"
 )
 
-// limit is how long it may take; usually it is 10 s.
+// limit is the timeout; it usually takes 10 s.
 const limit = 3 * time.Minute
 
 func main() {
@@ -60,7 +60,7 @@ func run(folder string) (err error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	// A definition is described a moment after it is written.
+	// The description follows a moment after the definition is created.
 	for _, path := range []string{"apis/monitoring.coreos.com/v1", "apis/keda.sh/v1alpha1"} {
 		for {
 			paths, err := client.OpenAPIV3().Paths()

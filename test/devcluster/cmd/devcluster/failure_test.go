@@ -58,7 +58,7 @@ func TestServersEndWithDevcluster(t *testing.T) {
 	r := start(t)
 	info := r.info(1)
 	r.signal(syscall.SIGHUP)
-	r.info(2) // the thread that starts a server anew must live as long as the first
+	r.info(2) // the thread that restarts a server must live as long as the first
 	r.signal(syscall.SIGKILL)
 	r.exit()
 	r.silent(info.EtcdPort, info.APIServerPort)
@@ -117,7 +117,7 @@ func TestRefusedBeforeTheStart(t *testing.T) {
 	}{
 		{"an etcd port that is taken", []string{"--etcd-port", port}, 1, "check port " + port},
 		{"an API server port that is taken", []string{"--apiserver-port", port}, 1, "check port " + port},
-		{"somebody's kubeconfig", []string{"--kubeconfig", foreign}, 1, "not of devcluster"},
+		{"a foreign kubeconfig", []string{"--kubeconfig", foreign}, 1, "not of devcluster"},
 		{"a folder without the servers", []string{"--bin", t.TempDir()}, 1, "build it with"},
 		{"an unknown version", []string{"--versions", "v1,v7"}, 2, `version "v7" is unknown`},
 		{"an unknown flag", []string{"--etcd"}, 2, "see devcluster --help"},
@@ -134,6 +134,6 @@ func TestRefusedBeforeTheStart(t *testing.T) {
 		})
 	}
 	if text, err := os.ReadFile(foreign); err != nil || string(text) != "current-context: production\n" {
-		t.Errorf("somebody's kubeconfig is now %q (%v)", text, err)
+		t.Errorf("the foreign kubeconfig is now %q (%v)", text, err)
 	}
 }

@@ -44,7 +44,7 @@ type Cluster struct {
 	deaths     chan error // filled by servers that end by themselves
 }
 
-// New prepares a cluster, starting nothing. Words about the progress go to say.
+// New prepares a cluster, starting nothing. Progress messages go to say.
 func New(config Config, say func(format string, args ...any)) (*Cluster, error) {
 	definition, err := crd.Definition(config.Versions)
 	if err != nil {

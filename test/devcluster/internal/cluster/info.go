@@ -24,7 +24,7 @@ type Info struct {
 	EtcdURL           string   `json:"etcdURL"`
 }
 
-// writeReadyFile tells that the cluster is usable; after a restart it changes
+// writeReadyFile reports that the cluster is usable; after a restart it changes
 // only its counter and the process id.
 func (c *Cluster) writeReadyFile() error {
 	if c.config.ReadyFile == "" {

@@ -14,7 +14,7 @@ import (
 // contextName names the cluster and the context in kubeconfigs.
 const contextName = "devcluster"
 
-// A user authenticates with a token that is made anew at every start.
+// A user authenticates with a token that is created at every start.
 type user struct {
 	name   string
 	groups []string
@@ -65,7 +65,7 @@ func writeKubeconfig(path, server string, caPEM []byte, u user) error {
 }
 
 // checkOurKubeconfig refuses a file that is there and was not written by an
-// earlier run: somebody's access to real clusters must not be overwritten.
+// earlier run: access to real clusters must not be overwritten.
 func checkOurKubeconfig(path string) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
