@@ -8,95 +8,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/logtest"
-	"odasync/internal/prune"
+	"odasync/internal/testwait"
 )
-
-// many are components of one namespace, numbered from first on.
-func many(namespace string, first, count int) []component.Observation {
-	all := make([]component.Observation, count)
-	for i := range all {
-		all[i] = seenIn(namespace, fmt.Sprintf("%s-c%d", namespace, first+i), "A")
-	}
-	return all
-}
-
-// tombstones counts the components whose newest message is one.
-func (b *bench) tombstones(t testing.TB) int {
-	t.Helper()
-	sum := 0
-	for _, content := range b.heads(t) {
-		if content == gone {
-			sum++
-		}
-	}
-	return sum
-}
-
-// held is what the metric shows.
-func (b *bench) held() int { return int(gaugeOf(b.gauges, "odasync_deletions_pending_approval")) }
-
-func gaugeOf(gauges *prometheus.Registry, name string) float64 {
-	families, err := gauges.Gather()
-	if err != nil {
-		panic(err)
-	}
-	for _, f := range families {
-		if f.GetName() == name {
-			return f.Metric[0].GetGauge().GetValue()
-		}
-	}
-	panic("no metric " + name)
-}
-
-// waits returns what waits for an approval, which something must.
-func (b *bench) waits(t testing.TB) *prune.PendingDeletion {
-	t.Helper()
-	waits := b.watcher.PendingDeletion()
-	if waits == nil {
-		t.Fatal("nothing waits for an approval")
-	}
-	return waits
-}
-
-func (b *bench) approve(t testing.TB, id string) {
-	t.Helper()
-	if err := b.approvals.Approve(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
-}
-
-const pendingWords = `"deletion pending approval"`
-
-// namespaces makes the source one of that many namespaces, each a scope of its own.
-func (b *bench) namespaces(t testing.TB, count int) {
-	t.Helper()
-	b.source.scopes = nil
-	for s := range count {
-		b.source.scopes = append(b.source.scopes, scope(t, fmt.Sprintf("team-%d", s)))
-	}
-}
-
-// rounds reports a complete round of each scope, in which it shows that many components.
-func (l *term) rounds(each int) {
-	l.t.Helper()
-	for _, part := range l.b.source.scopes {
-		l.round(part, many(part.String(), 0, each)...)
-	}
-}
-
-// fullSyncOf is fullSync of scopes that each show that many components of their own.
-func (l *term) fullSyncOf(each int) {
-	l.t.Helper()
-	answer := l.asks()
-	l.refreshed()
-	l.rounds(each)
-	l.answered(answer)
-}
 
 // An API server that was restored by mistake shows an empty list.
 func TestAnEmptyListAfterARestartDeletesNothing(t *testing.T) {
@@ -104,26 +21,26 @@ func TestAnEmptyListAfterARestartDeletesNothing(t *testing.T) {
 	for _, count := range []int{1, 3, 20, 100} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newHarness(t)
 			all := scope(t, "all")
 			l := b.lead(t, b.log)
-			l.round(all, many(ns, 0, count)...)
-			l.settled()
+			l.resync(all, many(ns, 0, count)...)
+			l.awaitIdle()
 			_ = l.end()
 
 			var log logtest.Buffer
 			b.watcher.log = zerolog.New(&log)
 			l = b.lead(t, b.log)
-			l.round(all)
-			l.settled()
-			waits := b.waits(t)
+			l.resync(all)
+			l.awaitIdle()
+			waits := b.pendingDeletion(t)
 			if waits.Gone != count || waits.All != count || waits.Place != "cluster east" || len(waits.Components) != min(count, 10) {
 				t.Fatalf("pending %+v", waits)
 			}
-			if got := b.held(); got != count {
+			if got := b.pendingMetric(); got != count {
 				t.Errorf("the metric shows %d", got)
 			}
-			for _, word := range []string{pendingWords, `"approval":"` + waits.ID + `"`, fmt.Sprintf(`"components":%d,"of":%d`, count, count), "ctl reconcile --approve " + waits.ID, `"level":"error"`} {
+			for _, word := range []string{pendingMessage, `"approval":"` + waits.ID + `"`, fmt.Sprintf(`"components":%d,"of":%d`, count, count), "ctl reconcile --approve " + waits.ID, `"level":"error"`} {
 				if !strings.Contains(log.String(), word) {
 					t.Errorf("the log lacks %s:\n%s", word, &log)
 				}
@@ -135,14 +52,14 @@ func TestAnEmptyListAfterARestartDeletesNothing(t *testing.T) {
 			if m.Tombstoned != 0 || m.Count != count || b.tombstones(t) != 0 {
 				t.Errorf("marker %+v", m)
 			}
-			if got := strings.Count(log.String(), pendingWords); got != 1 {
+			if got := strings.Count(log.String(), pendingMessage); got != 1 {
 				t.Errorf("the same is logged %d times:\n%s", got, &log)
 			}
 
-			l.round(all, many(ns, 0, max(count-1, 1))...) // the mistake was noticed
-			l.settled()
-			if waits := b.watcher.PendingDeletion(); waits != nil || b.held() != 0 {
-				t.Errorf("still pending: %+v, %d", waits, b.held())
+			l.resync(all, many(ns, 0, max(count-1, 1))...) // the mistake was noticed
+			l.awaitIdle()
+			if waits := b.watcher.PendingDeletion(); waits != nil || b.pendingMetric() != 0 {
+				t.Errorf("still pending: %+v, %d", waits, b.pendingMetric())
 			}
 			if got, want := b.tombstones(t), min(count-1, 1); got != want {
 				t.Errorf("%d tombstones, want the %d that is really gone", got, want)
@@ -156,23 +73,23 @@ func TestAnEmptyListAfterARestartDeletesNothing(t *testing.T) {
 func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
 	t.Parallel()
 	const scopes, each = 20, 5
-	b := newBench(t)
+	b := newHarness(t)
 	b.namespaces(t, scopes)
 	b.watcher.resyncLimits.silence = 20 * time.Millisecond
 	l := b.lead(t, b.log)
-	l.rounds(each)
-	l.settled()
+	l.resyncAll(each)
+	l.awaitIdle()
 	_ = l.end()
 	id := ""
 	for term := range 8 {
 		l := b.lead(t, b.log)
 		ended := []int{20, 3, 20, 10, 1, 20, 7, 20}[term]
 		for _, part := range b.source.scopes[:ended] {
-			l.round(part)
+			l.resync(part)
 		}
-		eventually(t, "a decision", l.to.decisionMade.Load)
-		l.settled()
-		waits := b.waits(t)
+		testwait.Until(t, "a decision", l.to.decisionMade.Load)
+		l.awaitIdle()
+		waits := b.pendingDeletion(t)
 		if waits.Gone != each*ended || waits.All != each*ended || b.tombstones(t) != 0 {
 			t.Fatalf("term %d: pending %+v, %d tombstones", term, waits, b.tombstones(t))
 		}
@@ -181,7 +98,7 @@ func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
 				t.Errorf("term %d: the id is %s, and was %s", term, waits.ID, id)
 			}
 			id = waits.ID
-			eventually(t, "the marker to say so", func() bool {
+			testwait.Until(t, "the marker to say so", func() bool {
 				m, _, err := b.log.LastSnapshot(t.Context(), cluster)
 				return err == nil && m.PendingDeletion != nil && m.PendingDeletion.ID == id
 			})
@@ -190,8 +107,8 @@ func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
 	}
 	b.approve(t, id)
 	l = b.lead(t, b.log)
-	l.rounds(0)
-	l.settled()
+	l.resyncAll(0)
+	l.awaitIdle()
 	if got := b.tombstones(t); got != scopes*each || b.watcher.PendingDeletion() != nil {
 		t.Errorf("%d tombstones, pending %+v", got, b.watcher.PendingDeletion())
 	}
@@ -200,72 +117,72 @@ func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
 // In one term, what the watch of one namespace shows says nothing about the others: all are listed before a decision.
 func TestEmptiedNamespacesInOneTerm(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	b.namespaces(t, 20)
 	l := b.lead(t, b.log)
-	l.rounds(5)
-	l.settled()
+	l.resyncAll(5)
+	l.awaitIdle()
 	for range 4 {
-		l.round(b.source.scopes[0])
-		l.refreshed()
-		l.rounds(0)
-		l.settled()
-		if got := b.tombstones(t); got != 0 || b.held() != 100 {
-			t.Fatalf("%d tombstones, %d pending", got, b.held())
+		l.resync(b.source.scopes[0])
+		l.awaitRefresh()
+		l.resyncAll(0)
+		l.awaitIdle()
+		if got := b.tombstones(t); got != 0 || b.pendingMetric() != 100 {
+			t.Fatalf("%d tombstones, %d pending", got, b.pendingMetric())
 		}
 		l.fullSyncOf(0)
 	}
-	b.approve(t, b.waits(t).ID)
+	b.approve(t, b.pendingDeletion(t).ID)
 	l.fullSyncOf(0)
-	if got := b.tombstones(t); got != 100 || b.held() != 0 {
-		t.Errorf("after the approval of all: %d tombstones, %d pending", got, b.held())
+	if got := b.tombstones(t); got != 100 || b.pendingMetric() != 0 {
+		t.Errorf("after the approval of all: %d tombstones, %d pending", got, b.pendingMetric())
 	}
 }
 
 // The next leader says what waits before it has compared anything, and since when.
 func TestWhatWaitsIsKnownToTheNextLeader(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	all := scope(t, "all")
 	l := b.lead(t, b.log)
-	l.round(all, many(ns, 0, 20)...)
-	l.settled()
-	l.round(all)
-	l.settled()
-	waits := b.waits(t)
-	eventually(t, "the marker", func() bool { return len(b.markers(t)) == 1 })
+	l.resync(all, many(ns, 0, 20)...)
+	l.awaitIdle()
+	l.resync(all)
+	l.awaitIdle()
+	waits := b.pendingDeletion(t)
+	testwait.Until(t, "the marker", func() bool { return len(b.snapshots(t)) == 1 })
 	_ = l.end()
-	if got := b.watcher.PendingDeletion(); got != nil || b.held() != 0 {
-		t.Errorf("without the lead: %+v, %d", got, b.held())
+	if got := b.watcher.PendingDeletion(); got != nil || b.pendingMetric() != 0 {
+		t.Errorf("without the lead: %+v, %d", got, b.pendingMetric())
 	}
 
-	other := newBenchOn(t, b.server, b.conn, cluster)
+	other := newHarnessOn(t, b.server, b.conn, cluster)
 	l = other.lead(t, other.log)
-	if diff := cmp.Diff(waits, other.waits(t)); diff != "" {
+	if diff := cmp.Diff(waits, other.pendingDeletion(t)); diff != "" {
 		t.Errorf("before the first round (-before +now):\n%s", diff)
 	}
-	l.round(all)
-	l.settled()
-	if diff := cmp.Diff(waits, other.waits(t)); diff != "" {
+	l.resync(all)
+	l.awaitIdle()
+	if diff := cmp.Diff(waits, other.pendingDeletion(t)); diff != "" {
 		t.Errorf("after the first round (-before +now):\n%s", diff)
 	}
 }
 
 func TestAnApprovalIsUsedUp(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	var log logtest.Buffer
 	b.watcher.log = zerolog.New(&log)
 	l := b.lead(t, b.log)
 	all := scope(t, "all")
-	l.round(all, many(ns, 0, 30)...)
-	l.settled()
-	l.round(all, many(ns, 0, 10)...)
-	l.settled()
-	first := b.waits(t)
-	l.round(all, many(ns, 0, 11)...) // one is back: another set
-	l.settled()
-	second := b.waits(t)
+	l.resync(all, many(ns, 0, 30)...)
+	l.awaitIdle()
+	l.resync(all, many(ns, 0, 10)...)
+	l.awaitIdle()
+	first := b.pendingDeletion(t)
+	l.resync(all, many(ns, 0, 11)...) // one is back: another set
+	l.awaitIdle()
+	second := b.pendingDeletion(t)
 	if second.ID == first.ID || second.Gone != 19 {
 		t.Fatalf("pending %+v", second)
 	}
@@ -278,16 +195,16 @@ func TestAnApprovalIsUsedUp(t *testing.T) {
 	if m := l.fullSync(many(ns, 0, 11)...); m.Tombstoned != 19 || m.Count != 11 || m.PendingDeletion != nil {
 		t.Errorf("marker %+v", m)
 	}
-	if got := b.tombstones(t); got != 19 || b.held() != 0 {
-		t.Errorf("%d tombstones, %d pending", got, b.held())
+	if got := b.tombstones(t); got != 19 || b.pendingMetric() != 0 {
+		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
 	}
 	if !strings.Contains(log.String(), `"approval used"`) {
 		t.Errorf("the log does not tell of the approval:\n%s", &log)
 	}
-	l.round(all, many(ns, 0, 30)...) // all come again, and the same ones go
-	l.settled()
+	l.resync(all, many(ns, 0, 30)...) // all come again, and the same ones go
+	l.awaitIdle()
 	l.fullSync(many(ns, 0, 11)...)
-	if waits := b.waits(t); waits.ID != second.ID || b.tombstones(t) != 0 {
+	if waits := b.pendingDeletion(t); waits.ID != second.ID || b.tombstones(t) != 0 {
 		t.Errorf("the approval counts twice: %+v, %d tombstones", waits, b.tombstones(t))
 	}
 }
@@ -295,17 +212,16 @@ func TestAnApprovalIsUsedUp(t *testing.T) {
 // Whether there is an approval is not known while NATS is away: then nothing is deleted.
 func TestNoApprovalIsInferredFromAFailure(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	all := scope(t, "all")
-	l.round(all, many(ns, 0, 10)...)
-	l.settled()
+	l.resync(all, many(ns, 0, 10)...)
+	l.awaitIdle()
 	b.server.Shutdown()
-	l.round(all)
-	eventually(t, "a decision", func() bool { return b.held() == 10 })
+	l.resync(all)
+	testwait.Until(t, "a decision", func() bool { return b.pendingMetric() == 10 })
 	b.server.Restart(t)
-	l.settled()
-	eventually(t, "the connection", func() bool { return b.conn.Check(t.Context()) == nil })
+	l.awaitIdle()
+	testwait.Until(t, "the connection", func() bool { return b.conn.Check(t.Context()) == nil })
 	if got := b.tombstones(t); got != 0 {
 		t.Errorf("%d tombstones", got)
 	}
@@ -313,22 +229,21 @@ func TestNoApprovalIsInferredFromAFailure(t *testing.T) {
 
 func TestReportedDeletionsNeedNoApproval(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	all := scope(t, "all")
-	l.round(all, many(ns, 0, 20)...)
-	l.settled()
-	l.round(all)
-	l.settled()
-	first := b.waits(t)
+	l.resync(all, many(ns, 0, 20)...)
+	l.awaitIdle()
+	l.resync(all)
+	l.awaitIdle()
+	first := b.pendingDeletion(t)
 	for _, o := range many(ns, 0, 15) {
 		l.observe(deletedNow(o.Name))
 	}
-	l.settled()
+	l.awaitIdle()
 	if got := b.tombstones(t); got != 15 {
 		t.Errorf("%d tombstones, want the 15 that the source reported", got)
 	}
-	if waits := b.waits(t); waits.ID == first.ID || waits.Gone != 5 || waits.All != 5 || b.held() != 5 {
+	if waits := b.pendingDeletion(t); waits.ID == first.ID || waits.Gone != 5 || waits.All != 5 || b.pendingMetric() != 5 {
 		t.Errorf("pending %+v, want the other five", waits)
 	}
 	l.fullSync()
@@ -336,40 +251,40 @@ func TestReportedDeletionsNeedNoApproval(t *testing.T) {
 		t.Errorf("%d tombstones: the five that are left are everything", got)
 	}
 	l.observe(many(ns, 0, 1)...) // so that they are not
-	l.settled()
+	l.awaitIdle()
 	l.fullSync(many(ns, 0, 1)...)
-	if got := b.tombstones(t); got != 19 || b.held() != 0 {
-		t.Errorf("%d tombstones, %d pending", got, b.held())
+	if got := b.tombstones(t); got != 19 || b.pendingMetric() != 0 {
+		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
 	}
 }
 
 // What the source reported while nothing could be published is deleted by the next term, whatever it is of everything.
 func TestReportedDeletionsOutliveTheTerm(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	all := scope(t, "all")
 	l := b.lead(t, b.log)
-	l.round(all, many(ns, 0, 20)...)
-	l.settled()
+	l.resync(all, many(ns, 0, 20)...)
+	l.awaitIdle()
 	_ = l.end()
-	log := tapped(b.log)
+	log := intercept(b.log)
 	l = b.lead(t, log)
-	l.round(all, many(ns, 0, 20)...)
+	l.resync(all, many(ns, 0, 20)...)
 	for _, o := range many(ns, 0, 20) {
 		log.set(func() { log.fail[o.Name] = fmt.Errorf("nats is away") })
 		l.observe(deleted(o.Name))
 	}
-	eventually(t, "publishes to fail", func() bool { return count(b.metrics.retried) > 0 })
+	testwait.Until(t, "publishes to fail", func() bool { return count(b.metrics.retried) > 0 })
 	_ = l.end()
 	if got := b.tombstones(t); got != 0 {
 		t.Fatalf("%d tombstones", got)
 	}
 
 	back := withUID(many(ns, 0, 1)[0], "second") // created again meanwhile, by another leader's word
-	b.foreign(t, back)
+	b.publishAsOther(t, back)
 	l = b.lead(t, b.log)
-	l.round(all, many(ns, 1, 1)...) // this one exists again
-	l.settled()
+	l.resync(all, many(ns, 1, 1)...) // this one exists again
+	l.awaitIdle()
 	heads := b.heads(t)
 	if got := b.tombstones(t); got != 19 || heads["odacompns-1-c1"] != "A" {
 		t.Errorf("%d tombstones, want 18 that were reported and one that is absent: %v", got, heads)
@@ -379,10 +294,10 @@ func TestReportedDeletionsOutliveTheTerm(t *testing.T) {
 	}
 	_ = l.end()
 	l = b.lead(t, b.log)
-	l.round(all) // nobody has reported the last one this time
-	l.settled()
-	if got := b.tombstones(t); got != 19 || b.held() != 1 {
-		t.Errorf("%d tombstones, %d pending", got, b.held())
+	l.resync(all) // nobody has reported the last one this time
+	l.awaitIdle()
+	if got := b.tombstones(t); got != 19 || b.pendingMetric() != 1 {
+		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
 	}
 }
 
@@ -405,20 +320,20 @@ func TestLimit(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newHarness(t)
 			b.watcher.limit.MaxPercent = test.percent
 			l := b.lead(t, b.log)
 			all := scope(t, "all")
-			l.round(all, many(ns, 0, test.before)...)
-			l.settled()
-			l.round(all, many(ns, 0, test.after)...)
-			l.settled()
+			l.resync(all, many(ns, 0, test.before)...)
+			l.awaitIdle()
+			l.resync(all, many(ns, 0, test.after)...)
+			l.awaitIdle()
 			want := 0
 			if test.through {
 				want = test.before - test.after
 			}
-			if got := b.tombstones(t); got != want || (b.held() == 0) != test.through {
-				t.Errorf("%d tombstones, want %d; %d pending", got, want, b.held())
+			if got := b.tombstones(t); got != want || (b.pendingMetric() == 0) != test.through {
+				t.Errorf("%d tombstones, want %d; %d pending", got, want, b.pendingMetric())
 			}
 		})
 	}
@@ -428,54 +343,54 @@ func TestLimit(t *testing.T) {
 // next comparison hardly at all.
 func TestAScopeThatCannotBeListedHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	one, two := scope(t, "one"), scope(t, "two")
 	b.source.scopes = []component.Scope{one, two}
 	l := b.lead(t, b.log)
-	l.round(one, many("one", 0, 30)...)
-	l.round(two, many("two", 0, 30)...)
-	l.settled()
+	l.resync(one, many("one", 0, 30)...)
+	l.resync(two, many("two", 0, 30)...)
+	l.awaitIdle()
 	_ = l.end()
 
-	b.watcher.resyncLimits = resyncLimits{silence: 300 * time.Millisecond, unlisted: time.Millisecond, total: patience}
+	b.watcher.resyncLimits = resyncLimits{silence: 300 * time.Millisecond, unlisted: time.Millisecond, total: testwait.Limit}
 	l = b.lead(t, b.log)
 	began := time.Now()
-	l.round(one, many("one", 0, 27)...)
+	l.resync(one, many("one", 0, 27)...)
 	failing := l.to.Begin(two)
-	l.show(failing, many("two", 0, 3)...)
-	eventually(t, "a decision", l.to.decisionMade.Load)
+	l.report(failing, many("two", 0, 3)...)
+	testwait.Until(t, "a decision", l.to.decisionMade.Load)
 	if took := time.Since(began); took < 300*time.Millisecond {
 		t.Errorf("the other scope was given up after %s", took)
 	}
-	l.settled()
+	l.awaitIdle()
 	if got := b.tombstones(t); got != 3 || !b.watcher.Synced() {
 		t.Errorf("%d tombstones, want the three of the scope that was listed; synced: %t", got, b.watcher.Synced())
 	}
-	answer := l.asks()
-	l.refreshed()
-	b.watcher.resyncLimits.silence = patience // which is not waited for again
-	l.round(one, many("one", 0, 27)...)
-	if m := l.answered(answer); !slices.Equal(m.Unlisted, []string{"two"}) || m.Count != 57 || m.PendingDeletion != nil {
+	answer := l.requestFullSync()
+	l.awaitRefresh()
+	b.watcher.resyncLimits.silence = testwait.Limit // which is not waited for again
+	l.resync(one, many("one", 0, 27)...)
+	if m := l.awaitSnapshot(answer); !slices.Equal(m.Unlisted, []string{"two"}) || m.Count != 57 || m.PendingDeletion != nil {
 		t.Errorf("marker %+v", m)
 	}
 	if diff := cmp.Diff([]string{"two"}, b.watcher.Unlisted()); diff != "" {
 		t.Error(diff)
 	}
 
-	l.round(two) // it can be listed again, and shows nothing
-	l.refreshed()
-	l.round(one, many("one", 0, 27)...)
-	l.round(two)
-	l.settled()
-	if waits := b.waits(t); waits.Gone != 30 || waits.All != 57 || b.tombstones(t) != 3 {
+	l.resync(two) // it can be listed again, and shows nothing
+	l.awaitRefresh()
+	l.resync(one, many("one", 0, 27)...)
+	l.resync(two)
+	l.awaitIdle()
+	if waits := b.pendingDeletion(t); waits.Gone != 30 || waits.All != 57 || b.tombstones(t) != 3 {
 		t.Errorf("pending %+v, %d tombstones", waits, b.tombstones(t))
 	}
-	eventually(t, "the marker", func() bool { all := b.markers(t); return len(all) == 2 && len(all[1].Unlisted) == 0 })
-	answer = l.asks() // and again it cannot: what is not known to be absent does not wait for an approval
-	l.refreshed()
+	testwait.Until(t, "the marker", func() bool { all := b.snapshots(t); return len(all) == 2 && len(all[1].Unlisted) == 0 })
+	answer = l.requestFullSync() // and again it cannot: what is not known to be absent does not wait for an approval
+	l.awaitRefresh()
 	b.watcher.resyncLimits.silence = time.Millisecond
-	l.round(one, many("one", 0, 27)...)
-	if m := l.answered(answer); m.PendingDeletion != nil || m.Count != 57 {
+	l.resync(one, many("one", 0, 27)...)
+	if m := l.awaitSnapshot(answer); m.PendingDeletion != nil || m.Count != 57 {
 		t.Errorf("marker %+v", m)
 	}
 }
@@ -486,18 +401,18 @@ func TestASlowScopeIsWaitedFor(t *testing.T) {
 	for name, ends := range map[string]bool{"it ends": true, "it never ends": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newHarness(t)
 			one, two := scope(t, "one"), scope(t, "two")
 			b.source.scopes = []component.Scope{one, two}
-			b.watcher.resyncLimits = resyncLimits{silence: 500 * time.Millisecond, unlisted: time.Millisecond, total: patience}
+			b.watcher.resyncLimits = resyncLimits{silence: 500 * time.Millisecond, unlisted: time.Millisecond, total: testwait.Limit}
 			if !ends {
 				b.watcher.resyncLimits.total = time.Second
 			}
 			l := b.lead(t, b.log)
-			l.round(one, many("one", 0, 3)...)
+			l.resync(one, many("one", 0, 3)...)
 			slow := l.to.Begin(two)
 			for began := time.Now(); time.Since(began) < 1500*time.Millisecond && !l.to.decisionMade.Load(); {
-				l.show(slow, many("two", 0, 1)...)
+				l.report(slow, many("two", 0, 1)...)
 			}
 			if decided := l.to.decisionMade.Load(); decided == ends {
 				t.Fatalf("decided: %t", decided)
@@ -505,7 +420,7 @@ func TestASlowScopeIsWaitedFor(t *testing.T) {
 			if err := l.to.End(l.ctx, slow, two, ""); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "a decision", l.to.decisionMade.Load)
+			testwait.Until(t, "a decision", l.to.decisionMade.Load)
 		})
 	}
 }
@@ -513,14 +428,14 @@ func TestASlowScopeIsWaitedFor(t *testing.T) {
 // A few here and a few there, each time in another comparison: what went long ago does not count.
 func TestSmallDeletionsDoNotAddUpOverTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	b.namespaces(t, 2)
 	l := b.lead(t, b.log)
-	l.rounds(40)
+	l.resyncAll(40)
 	for left := 36; left > 0; left -= 4 {
-		l.settled()
+		l.awaitIdle()
 		l.fullSyncOf(left)
-		if got := b.held(); got != 0 {
+		if got := b.pendingMetric(); got != 0 {
 			t.Fatalf("%d pending with %d left", got, left)
 		}
 	}
@@ -532,35 +447,34 @@ func TestSmallDeletionsDoNotAddUpOverTime(t *testing.T) {
 // What never came into the stream needs no deletion, and so no approval.
 func TestWhatWasNeverPublishedDoesNotCount(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	all := scope(t, "all")
 	shows := many(ns, 0, 5)
 	for i := range 20 {
 		shows = append(shows, malformed(fmt.Sprintf("broken-%d", i)))
 	}
-	l.round(all, shows...)
-	l.settled()
-	l.round(all, many(ns, 0, 4)...)
-	l.settled()
-	if got := b.tombstones(t); got != 1 || b.held() != 0 {
-		t.Errorf("%d tombstones, %d pending, want 1 and none", got, b.held())
+	l.resync(all, shows...)
+	l.awaitIdle()
+	l.resync(all, many(ns, 0, 4)...)
+	l.awaitIdle()
+	if got := b.tombstones(t); got != 1 || b.pendingMetric() != 0 {
+		t.Errorf("%d tombstones, %d pending, want 1 and none", got, b.pendingMetric())
 	}
 }
 
 // Whatever comes again between the round and the decision, or right after it, is there afterwards.
 func TestADecisionNeverDeletesWhatCameAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	all := scope(t, "all")
 	l := b.lead(t, b.log)
 	const count = 200
 	shows := many(ns, 0, count)
-	l.round(all, shows...)
-	l.settled()
+	l.resync(all, shows...)
+	l.awaitIdle()
 	b.watcher.limit.MaxPercent = 100
 	for n := range 20 {
-		l.round(all, shows[:1]...) // all others are absent, and the decision begins
+		l.resync(all, shows[:1]...) // all others are absent, and the decision begins
 		again := slices.Clone(shows)
 		if n%2 == 1 {
 			for i := range again {
@@ -569,7 +483,7 @@ func TestADecisionNeverDeletesWhatCameAgain(t *testing.T) {
 		}
 		l.observe(again...)
 		shows = again
-		l.settled()
+		l.awaitIdle()
 		if got := b.tombstones(t); got != 0 {
 			t.Fatalf("try %d: %d tombstones of components that exist", n, got)
 		}

@@ -19,170 +19,8 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
-	"odasync/internal/stream"
+	"odasync/internal/testwait"
 )
-
-// placed is a marker and where it stands in the stream.
-type placed struct {
-	event.Snapshot
-	at uint64
-}
-
-// markers reads every marker of the cluster, oldest first.
-func (b *bench) markers(t testing.TB) []placed {
-	t.Helper()
-	s := b.stream(t)
-	info, err := s.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []placed
-	for sequence := max(info.State.FirstSeq, 1); sequence <= info.State.LastSeq; sequence++ {
-		m, err := s.GetMsg(t.Context(), sequence)
-		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Subject != event.SnapshotSubject(b.watcher.cluster) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		marker, err := event.DecodeSnapshot(event.Message{Subject: m.Subject, Header: m.Header, Data: m.Data})
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, placed{marker, sequence})
-	}
-	return all
-}
-
-func (b *bench) stream(t testing.TB) jetstream.Stream {
-	t.Helper()
-	js, err := jetstream.New(b.server.NATS(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := js.Stream(t.Context(), stream.StreamName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// purge takes every message of a component away, as a person with the nats tool can.
-func (b *bench) purge(t testing.TB, name string) {
-	t.Helper()
-	key := component.Key{Cluster: b.watcher.cluster, Namespace: ns, Name: name}
-	if err := b.stream(t).Purge(t.Context(), jetstream.WithPurgeSubject(event.Subject(key))); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// asks begins a full sync on demand.
-func (l *term) asks() <-chan result {
-	answer := make(chan result, 1)
-	go func() {
-		m, err := l.b.watcher.FullSync(l.ctx)
-		answer <- result{m, err}
-	}()
-	return answer
-}
-
-// refreshed waits until the source is asked for other rounds.
-func (l *term) refreshed() {
-	l.t.Helper()
-	select {
-	case <-l.b.source.asked:
-	case <-time.After(patience):
-		l.t.Fatal("the source was not asked for another round")
-	}
-}
-
-func (l *term) answered(answer <-chan result) event.Snapshot {
-	l.t.Helper()
-	select {
-	case r := <-answer:
-		if r.err != nil {
-			l.t.Fatalf("full sync: %v", r.err)
-		}
-		return r.snapshot
-	case <-time.After(patience):
-		l.t.Fatal("no answer to the full sync")
-	}
-	return event.Snapshot{}
-}
-
-// fullSync has one done on demand, in which the source shows these components.
-func (l *term) fullSync(shows ...component.Observation) event.Snapshot {
-	l.t.Helper()
-	answer := l.asks()
-	l.refreshed()
-	for _, scope := range l.b.source.scopes {
-		l.round(scope, shows...)
-	}
-	return l.answered(answer)
-}
-
-// faults is a log that fails where the test says so.
-type faults struct {
-	Log
-	mu    sync.Mutex
-	fails map[string]int // by method: how many more times; -1 for ever
-	calls map[string]int
-}
-
-func faulty(log Log) *faults {
-	return &faults{Log: log, fails: make(map[string]int), calls: make(map[string]int)}
-}
-
-func (f *faults) set(method string, times int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.fails[method] = times
-}
-
-func (f *faults) called(method string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.calls[method]
-}
-
-func (f *faults) fail(method string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.calls[method]++
-	if f.fails[method] == 0 {
-		return nil
-	}
-	f.fails[method]--
-	return fmt.Errorf("%s does not work for now", method)
-}
-
-func (f *faults) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
-	if err := f.fail("heads"); err != nil {
-		return err
-	}
-	return f.Log.Heads(ctx, cluster, each)
-}
-
-func (f *faults) PublishSnapshot(ctx context.Context, m event.Snapshot) error {
-	if err := f.fail("mark"); err != nil {
-		return err
-	}
-	return f.Log.PublishSnapshot(ctx, m)
-}
-
-func (f *faults) LastSnapshot(ctx context.Context, cluster string) (event.Snapshot, bool, error) {
-	if err := f.fail("last mark"); err != nil {
-		return event.Snapshot{}, false, err
-	}
-	return f.Log.LastSnapshot(ctx, cluster)
-}
-
-func (f *faults) Purge(ctx context.Context, key component.Key, sequence uint64) error {
-	if err := f.fail("purge"); err != nil {
-		return err
-	}
-	return f.Log.Purge(ctx, key, sequence)
-}
 
 func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
 	t.Parallel()
@@ -200,7 +38,7 @@ func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newHarness(t)
 			b.watcher.interval = test.interval
 			var want []string
 			if test.last > 0 {
@@ -213,15 +51,15 @@ func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
 			one, two := scope(t, "one"), scope(t, "two")
 			b.source.scopes = []component.Scope{one, two}
 			l := b.lead(t, b.log)
-			l.round(one, seenIn("one", "a", "A"))
-			l.round(one, seenIn("one", "a", "A"))
-			if got := len(b.markers(t)); got != len(want) {
+			l.resync(one, seenIn("one", "a", "A"))
+			l.resync(one, seenIn("one", "a", "A"))
+			if got := len(b.snapshots(t)); got != len(want) {
 				t.Errorf("%d markers with one scope of two compared", got)
 			}
-			l.round(two, seenIn("two", "b", "A"))
+			l.resync(two, seenIn("two", "b", "A"))
 			if test.due {
-				eventually(t, "the marker", func() bool { return len(b.markers(t)) == len(want)+1 })
-				got := b.markers(t)[len(want)]
+				testwait.Until(t, "the marker", func() bool { return len(b.snapshots(t)) == len(want)+1 })
+				got := b.snapshots(t)[len(want)]
 				if got.Count != 2 || got.Published != 2 || got.Tombstoned != 0 {
 					t.Errorf("%d components, %d published, %d tombstoned; want 2, 2, 0", got.Count, got.Published, got.Tombstoned)
 				}
@@ -230,7 +68,7 @@ func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
 			// What asks now is answered after it was decided whether one is due.
 			want = append(want, l.fullSync(seenIn("one", "a", "A"), seenIn("two", "b", "A")).ID)
 			var got []string
-			for _, m := range b.markers(t) {
+			for _, m := range b.snapshots(t) {
 				got = append(got, m.ID)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -242,40 +80,40 @@ func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
 
 func TestANewLeaderDoesNotStartOver(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	b.watcher.interval = time.Hour
 	all := scope(t, "all")
 	l := b.lead(t, b.log)
-	l.round(all, seen("a", "A"))
-	eventually(t, "the marker", func() bool { return len(b.markers(t)) == 1 })
+	l.resync(all, seen("a", "A"))
+	testwait.Until(t, "the marker", func() bool { return len(b.snapshots(t)) == 1 })
 	_ = l.end()
 	b.watcher.metrics.lastSync.Store(0) // as in another process
 
 	l = b.lead(t, b.log)
-	l.round(all, seen("a", "A"))
-	eventually(t, "the age of the full sync", func() bool { return b.metrics.lastSync.Load() != 0 })
-	if want := b.markers(t)[0].Time.UnixNano(); b.metrics.lastSync.Load() != want {
+	l.resync(all, seen("a", "A"))
+	testwait.Until(t, "the age of the full sync", func() bool { return b.metrics.lastSync.Load() != 0 })
+	if want := b.snapshots(t)[0].Time.UnixNano(); b.metrics.lastSync.Load() != want {
 		t.Errorf("the last full sync is said to be of %d, not %d", b.metrics.lastSync.Load(), want)
 	}
 	l.fullSync(seen("a", "A"))
-	if got := len(b.markers(t)); got != 2 {
+	if got := len(b.snapshots(t)); got != 2 {
 		t.Errorf("%d markers, want the first leader's and the one that was asked for", got)
 	}
 }
 
 func TestFullSyncsComeAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	b.watcher.interval = 20 * time.Millisecond
 	l := b.lead(t, b.log)
 	all := scope(t, "all")
-	l.round(all, seen("a", "0"))
+	l.resync(all, seen("a", "0"))
 	for n := 1; n <= 3; n++ {
-		l.refreshed()
-		before := len(b.markers(t))
-		l.round(all, seen("a", fmt.Sprint(n)))
-		eventually(t, "another marker", func() bool { return len(b.markers(t)) > before })
-		if got := b.markers(t)[before]; got.Published != 1 || got.Count != 1 || !got.Time.After(b.markers(t)[before-1].Time) {
+		l.awaitRefresh()
+		before := len(b.snapshots(t))
+		l.resync(all, seen("a", fmt.Sprint(n)))
+		testwait.Until(t, "another marker", func() bool { return len(b.snapshots(t)) > before })
+		if got := b.snapshots(t)[before]; got.Published != 1 || got.Count != 1 || !got.Time.After(b.snapshots(t)[before-1].Time) {
 			t.Errorf("the marker of sync %d: %+v", n, got)
 		}
 	}
@@ -284,51 +122,50 @@ func TestFullSyncsComeAgain(t *testing.T) {
 // A watcher whose clock is ahead must not keep the others from comparing.
 func TestAMarkerFromTheFutureDelaysNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	b.watcher.interval = 50 * time.Millisecond
 	if err := b.log.PublishSnapshot(t.Context(), event.Snapshot{ID: "ahead", Cluster: cluster, Time: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	l := b.lead(t, b.log)
-	l.round(scope(t, "all"))
-	l.refreshed()
-	l.round(scope(t, "all"))
-	eventually(t, "a marker", func() bool { return len(b.markers(t)) == 2 })
+	l.resync(scope(t, "all"))
+	l.awaitRefresh()
+	l.resync(scope(t, "all"))
+	testwait.Until(t, "a marker", func() bool { return len(b.snapshots(t)) == 2 })
 }
 
 // Each answer stands behind what happened before the question.
 func TestFullSyncOnDemand(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	_, l := newTerm(t)
 	all := scope(t, "all")
-	l.round(all, seen("a", "A"), seen("b", "A"))
-	l.settled()
+	l.resync(all, seen("a", "A"), seen("b", "A"))
+	l.awaitIdle()
 
 	began := l.to.Begin(all) // a round that is under way answers nobody who asks now
-	first := l.asks()
-	l.refreshed()
-	l.show(began, seen("a", "A"), seen("b", "A"))
+	first := l.requestFullSync()
+	l.awaitRefresh()
+	l.report(began, seen("a", "A"), seen("b", "A"))
 	if err := l.to.End(l.ctx, began, all, "10"); err != nil {
 		t.Fatal(err)
 	}
-	second := l.asks() // while the first is under way
-	third := l.asks()
+	second := l.requestFullSync() // while the first is under way
+	third := l.requestFullSync()
 	select {
 	case r := <-first:
 		t.Fatalf("answered by a round that had begun before: %+v", r)
 	default:
 	}
 	began = l.to.Begin(all)
-	l.show(began, seen("a", "B"))
+	l.report(began, seen("a", "B"))
 	if err := l.to.End(l.ctx, began, all, "11"); err != nil {
 		t.Fatal(err)
 	}
-	got := l.answered(first)
+	got := l.awaitSnapshot(first)
 	if got.Published != 1 || got.Tombstoned != 1 || got.Count != 1 || got.ResourceVersion != "11" {
 		t.Errorf("the first answer: %+v", got)
 	}
-	l.refreshed()
+	l.awaitRefresh()
 	select {
 	case r := <-second:
 		t.Fatalf("the second was answered by the first one's round: %+v", r)
@@ -336,10 +173,10 @@ func TestFullSyncOnDemand(t *testing.T) {
 		t.Fatalf("the third was answered by the first one's round: %+v", r)
 	default:
 	}
-	l.round(all, seen("a", "C"))
-	l.refreshed()
-	l.round(all, seen("a", "C"))
-	two, three := l.answered(second), l.answered(third)
+	l.resync(all, seen("a", "C"))
+	l.awaitRefresh()
+	l.resync(all, seen("a", "C"))
+	two, three := l.awaitSnapshot(second), l.awaitSnapshot(third)
 	if two.Published+three.Published != 1 || two.ID == three.ID || two.ID == got.ID {
 		t.Errorf("the other answers: %+v, %+v", two, three)
 	}
@@ -347,7 +184,7 @@ func TestFullSyncOnDemand(t *testing.T) {
 
 func TestFullSyncIsRefusedWhileNotLeading(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	refused := func(when string) {
 		t.Helper()
 		if m, err := b.watcher.FullSync(t.Context()); !errors.Is(err, ErrNotSynced) {
@@ -357,7 +194,7 @@ func TestFullSyncIsRefusedWhileNotLeading(t *testing.T) {
 	refused("before the term")
 	l := b.lead(t, b.log)
 	refused("before the first round")
-	l.round(scope(t, "all"))
+	l.resync(scope(t, "all"))
 	l.fullSync()
 	_ = l.end()
 	refused("after the term")
@@ -365,9 +202,8 @@ func TestFullSyncIsRefusedWhileNotLeading(t *testing.T) {
 
 func TestFullSyncEndsWithTheTerm(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
-	l.round(scope(t, "all"))
+	b, l := newTerm(t)
+	l.resync(scope(t, "all"))
 	answers := make(chan error, 2)
 	for range 2 { // one is under way, one waits for its turn
 		go func() {
@@ -375,7 +211,7 @@ func TestFullSyncEndsWithTheTerm(t *testing.T) {
 			answers <- err
 		}()
 	}
-	l.refreshed()
+	l.awaitRefresh()
 	_ = l.end()
 	for range 2 {
 		select {
@@ -383,7 +219,7 @@ func TestFullSyncEndsWithTheTerm(t *testing.T) {
 			if !errors.Is(err, ErrNotSynced) {
 				t.Errorf("answered %v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(testwait.Limit):
 			t.Fatal("the term is over and somebody waits for its full sync")
 		}
 	}
@@ -391,31 +227,29 @@ func TestFullSyncEndsWithTheTerm(t *testing.T) {
 
 func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	log := tapped(b.log)
-	l := b.lead(t, log)
+	b, log, l := newInterceptedTerm(t)
 	all := scope(t, "all")
-	l.round(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
-	l.settled()
+	l.resync(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
+	l.awaitIdle()
 	release := log.block("b")
 	defer release()
-	answer := l.asks()
-	l.refreshed()
+	answer := l.requestFullSync()
+	l.awaitRefresh()
 	round := l.to.Begin(all)
-	l.show(round, seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
+	l.report(round, seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
 	if err := l.to.End(l.ctx, round, all, "4711"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the other corrections", func() bool { return len(b.history(t)) == 6 })
-	eventually(t, "one correction to be held up", func() bool { return log.blocked() == 1 })
-	if got := b.markers(t); len(got) != 0 {
+	testwait.Until(t, "the other corrections", func() bool { return len(b.history(t)) == 6 })
+	testwait.Until(t, "one correction to be held up", func() bool { return log.blocked() == 1 })
+	if got := b.snapshots(t); len(got) != 0 {
 		t.Errorf("a marker stands before a correction: %+v", got)
 	}
 	release()
-	m := l.answered(answer)
+	m := l.awaitSnapshot(answer)
 	all7 := b.events(t)
 	newest := all7[len(all7)-1].Sequence
-	got := b.markers(t)
+	got := b.snapshots(t)
 	if len(got) != 1 || got[0].at <= newest {
 		t.Fatalf("markers %+v, the newest event is %d", got, newest)
 	}
@@ -429,7 +263,7 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("marker (-want +got):\n%s", diff)
 	}
-	if m.Seconds <= 0 || time.Since(m.Time) > patience || len(m.Digest) != 64 || m.ID == "" {
+	if m.Seconds <= 0 || time.Since(m.Time) > testwait.Limit || len(m.Digest) != 64 || m.ID == "" {
 		t.Errorf("marker %+v", m)
 	}
 }
@@ -438,10 +272,9 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 func TestDigest(t *testing.T) {
 	t.Parallel()
 	digest := func(shows ...component.Observation) string {
-		b := newBench(t)
-		l := b.lead(t, b.log)
-		l.round(scope(t, "all"), seen("once", "A"), seen("b", "before"))
-		l.settled()
+		_, l := newTerm(t)
+		l.resync(scope(t, "all"), seen("once", "A"), seen("b", "before"))
+		l.awaitIdle()
 		return l.fullSync(shows...).Digest
 	}
 	a, b, c := seen("a", "A"), seen("b", "A"), seenIn("elsewhere", "a", "A")
@@ -464,22 +297,22 @@ func TestAFullSyncCorrects(t *testing.T) {
 	shows := []component.Observation{seen("a", "A"), seen("b", "A"), seen("c", "A")}
 	heads := map[string]string{"a": "A", "b": "A", "c": "A"}
 	tests := map[string]struct {
-		damage     func(t *testing.T, b *bench)
+		damage     func(t *testing.T, b *harness)
 		published  int
 		tombstoned int
 	}{
-		"nothing":                         {func(*testing.T, *bench) {}, 0, 0},
-		"a message over ours":             {func(t *testing.T, b *bench) { b.foreign(t, seen("a", "X")) }, 1, 0},
-		"a deletion over ours":            {func(t *testing.T, b *bench) { b.foreign(t, deleted("a")) }, 1, 0},
-		"a component that does not exist": {func(t *testing.T, b *bench) { b.foreign(t, seen("ghost", "X")) }, 0, 1},
-		"messages purged by hand":         {func(t *testing.T, b *bench) { b.purge(t, "a"); b.purge(t, "c") }, 2, 0},
-		"all of it purged": {func(t *testing.T, b *bench) {
+		"nothing":                         {func(*testing.T, *harness) {}, 0, 0},
+		"a message over ours":             {func(t *testing.T, b *harness) { b.publishAsOther(t, seen("a", "X")) }, 1, 0},
+		"a deletion over ours":            {func(t *testing.T, b *harness) { b.publishAsOther(t, deleted("a")) }, 1, 0},
+		"a component that does not exist": {func(t *testing.T, b *harness) { b.publishAsOther(t, seen("ghost", "X")) }, 0, 1},
+		"messages purged by hand":         {func(t *testing.T, b *harness) { b.purge(t, "a"); b.purge(t, "c") }, 2, 0},
+		"all of it purged": {func(t *testing.T, b *harness) {
 			if err := b.stream(t).Purge(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}, 3, 0},
-		"purged and written anew": {func(t *testing.T, b *bench) { b.purge(t, "a"); b.foreign(t, seen("a", "X")) }, 1, 0},
-		"no event at all": {func(t *testing.T, b *bench) {
+		"purged and written anew": {func(t *testing.T, b *harness) { b.purge(t, "a"); b.publishAsOther(t, seen("a", "X")) }, 1, 0},
+		"no event at all": {func(t *testing.T, b *harness) {
 			js, err := jetstream.New(b.server.NATS(t))
 			if err == nil {
 				_, err = js.Publish(t.Context(), event.Subject(component.Key{Cluster: cluster, Namespace: ns, Name: "a"}), []byte("junk"))
@@ -492,10 +325,9 @@ func TestAFullSyncCorrects(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			l := b.lead(t, b.log)
-			l.round(scope(t, "all"), shows...)
-			l.settled()
+			b, l := newTerm(t)
+			l.resync(scope(t, "all"), shows...)
+			l.awaitIdle()
 			test.damage(t, b)
 			m := l.fullSync(shows...)
 			if m.Published != test.published || m.Tombstoned != test.tombstoned || m.Count != 3 {
@@ -503,11 +335,9 @@ func TestAFullSyncCorrects(t *testing.T) {
 			}
 			if test.tombstoned > 0 {
 				heads := map[string]string{"a": "A", "b": "A", "c": "A", "ghost": gone}
-				if diff := cmp.Diff(heads, b.heads(t)); diff != "" {
-					t.Errorf("heads (-want +got):\n%s", diff)
-				}
-			} else if diff := cmp.Diff(heads, b.heads(t)); diff != "" {
-				t.Errorf("heads (-want +got):\n%s", diff)
+				b.expectHeads(t, heads)
+			} else {
+				b.expectHeads(t, heads)
 			}
 			if got := l.fullSync(shows...); got.Published+got.Tombstoned != 0 || got.Digest != m.Digest {
 				t.Errorf("the next full sync found more: %+v", got)
@@ -525,17 +355,14 @@ func TestAFullSyncCorrects(t *testing.T) {
 // What the watch missed, be it a change or a deletion, the next list shows.
 func TestAFullSyncFindsWhatTheWatchMissed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
-	l.round(scope(t, "all"), seen("a", "A"), seen("b", "A"), seen("c", "A"))
-	l.settled()
+	b, l := newTerm(t)
+	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"), seen("c", "A"))
+	l.awaitIdle()
 	m := l.fullSync(seen("a", "B"), seen("c", "A"), seen("d", "A"))
 	if m.Published != 2 || m.Tombstoned != 1 || m.Count != 3 {
 		t.Errorf("%d published, %d tombstoned, %d exist; want 2, 1, 3", m.Published, m.Tombstoned, m.Count)
 	}
-	if diff := cmp.Diff(map[string]string{"a": "B", "b": gone, "c": "A", "d": "A"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	b.expectHeads(t, map[string]string{"a": "B", "b": gone, "c": "A", "d": "A"})
 }
 
 func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
@@ -543,23 +370,23 @@ func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
 	for _, method := range []string{"heads", "mark", "last mark"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newHarness(t)
 			b.watcher.interval = 20 * time.Millisecond
 			var log logtest.Buffer
 			b.watcher.log = zerolog.New(&log)
-			bad := faulty(b.log)
+			bad := newFailingLog(b.log)
 			bad.set("last mark", map[string]int{"last mark": 3}[method]) // which is read before anything else
 			l := b.lead(t, bad)
 			all := scope(t, "all")
 			bad.set(method, map[string]int{"heads": 3, "mark": 3}[method])
-			l.round(all, seen("a", "A"))
+			l.resync(all, seen("a", "A"))
 			stop := make(chan struct{})
 			var source sync.WaitGroup
 			source.Go(func() {
 				for {
 					select {
-					case <-b.source.asked:
-						l.round(all, seen("a", "A"))
+					case <-b.source.refreshes:
+						l.resync(all, seen("a", "A"))
 					case <-stop:
 						return
 					}
@@ -567,10 +394,10 @@ func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
 			})
 			defer source.Wait()
 			defer close(stop)
-			eventually(t, "the log to have failed", func() bool { return bad.called(method) > 3 })
-			eventually(t, "a marker", func() bool { return len(b.markers(t)) > 0 })
+			testwait.Until(t, "the log to have failed", func() bool { return bad.count(method) > 3 })
+			testwait.Until(t, "a marker", func() bool { return len(b.snapshots(t)) > 0 })
 			if method != "last mark" {
-				eventually(t, "words about the failure and its end", func() bool {
+				testwait.Until(t, "words about the failure and its end", func() bool {
 					return strings.Count(log.String(), "full sync failed") == 1 && strings.Count(log.String(), "full sync recovered") == 1
 				})
 			}
@@ -585,35 +412,35 @@ func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
 
 func TestAnAskerIsToldWhyAFullSyncFailed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	bad := faulty(b.log)
+	b := newHarness(t)
+	bad := newFailingLog(b.log)
 	l := b.lead(t, bad)
-	l.round(scope(t, "all"))
+	l.resync(scope(t, "all"))
 	bad.set("heads", 1)
 	if _, err := b.watcher.FullSync(l.ctx); err == nil || !strings.Contains(err.Error(), "heads does not work for now") {
 		t.Errorf("the asker was told %v", err)
 	}
 	bad.set("mark", 1)
-	answer := l.asks()
-	l.refreshed()
-	l.round(scope(t, "all"))
+	answer := l.requestFullSync()
+	l.awaitRefresh()
+	l.resync(scope(t, "all"))
 	if r := <-answer; r.err == nil || !strings.Contains(r.err.Error(), "mark does not work for now") {
 		t.Errorf("the asker was told %v", r.err)
 	}
-	if l.fullSync().ID == "" || len(b.markers(t)) != 1 {
+	if l.fullSync().ID == "" || len(b.snapshots(t)) != 1 {
 		t.Error("no marker by the next one")
 	}
 }
 
 func TestAStopIsNoFailedFullSync(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	var log logtest.Buffer
 	b.watcher.log = zerolog.New(&log)
 	l := b.lead(t, b.log)
-	l.round(scope(t, "all"))
-	l.asks()
-	l.refreshed()
+	l.resync(scope(t, "all"))
+	l.requestFullSync()
+	l.awaitRefresh()
 	if err := l.end(); err != nil {
 		t.Error(err)
 	}
@@ -625,77 +452,61 @@ func TestAStopIsNoFailedFullSync(t *testing.T) {
 // What changes while the cluster is compared is nothing that the comparison found.
 func TestCorrectionsAreWhatWasFound(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	log := tapped(b.log)
-	l := b.lead(t, log)
+	b, log, l := newInterceptedTerm(t)
 	all := scope(t, "all")
-	l.round(all, seen("a", "A"), seen("b", "A"), seen("c", "A"), seen("d", "A"))
-	l.settled()
-	answer := l.asks()
-	l.refreshed()
+	l.resync(all, seen("a", "A"), seen("b", "A"), seen("c", "A"), seen("d", "A"))
+	l.awaitIdle()
+	answer := l.requestFullSync()
+	l.awaitRefresh()
 	l.observe(seen("a", "live"), deleted("d"))
-	l.settled()
+	l.awaitIdle()
 	release := log.block("b") // so that the marker waits
 	defer release()
-	l.round(all, seen("a", "live"), seen("b", "found"))
-	eventually(t, "a correction to be on its way", func() bool { return log.blocked() == 1 })
+	l.resync(all, seen("a", "live"), seen("b", "found"))
+	testwait.Until(t, "a correction to be on its way", func() bool { return log.blocked() == 1 })
 	l.observe(seen("new", "live"))
 	if _, err := b.watcher.Verify(l.ctx, ns, "a"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the change to be published", func() bool { return b.heads(t)["new"] == "live" })
+	testwait.Until(t, "the change to be published", func() bool { return b.heads(t)["new"] == "live" })
 	release()
-	if m := l.answered(answer); m.Published != 1 || m.Tombstoned != 1 {
+	if m := l.awaitSnapshot(answer); m.Published != 1 || m.Tombstoned != 1 {
 		t.Errorf("%d published, %d tombstoned; want b and c", m.Published, m.Tombstoned)
 	}
 }
 
 func TestAnOldLeaseMarksNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
-	l.round(scope(t, "all"))
-	answer := l.asks()
-	l.refreshed()
+	b, l := newTerm(t)
+	l.resync(scope(t, "all"))
+	answer := l.requestFullSync()
+	l.awaitRefresh()
 	b.setStale()
-	l.round(scope(t, "all"))
+	l.resync(scope(t, "all"))
 	if r := <-answer; !errors.Is(r.err, errNotLeading) {
 		t.Errorf("answered %+v", r)
 	}
-	if got := b.markers(t); len(got) != 0 {
+	if got := b.snapshots(t); len(got) != 0 {
 		t.Errorf("markers %+v", got)
 	}
 }
 
 func TestFullSyncMetrics(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	value := func(name string) float64 {
-		t.Helper()
-		families, err := b.gauges.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range families {
-			if f.GetName() == name {
-				return f.Metric[0].GetGauge().GetValue()
-			}
-		}
-		t.Fatalf("no metric %s", name)
-		return 0
-	}
+	b := newHarness(t)
+	value := func(name string) float64 { return gaugeOf(b.gauges, name) }
 	if problems, err := testutil.GatherAndLint(b.gauges); err != nil || len(ours(problems)) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
 	l := b.lead(t, b.log)
-	l.round(scope(t, "all"), seen("a", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("a", "A"))
+	l.awaitIdle()
 	if got := value("odasync_full_sync_age_seconds"); got != 0 {
 		t.Errorf("age %v before the first one", got)
 	}
 	m := l.fullSync(seen("a", "B"))
-	eventually(t, "the age to grow", func() bool { return value("odasync_full_sync_age_seconds") > 0 })
-	if got := value("odasync_full_sync_age_seconds"); got > patience.Seconds() {
+	testwait.Until(t, "the age to grow", func() bool { return value("odasync_full_sync_age_seconds") > 0 })
+	if got := value("odasync_full_sync_age_seconds"); got > testwait.Limit.Seconds() {
 		t.Errorf("age %v", got)
 	}
 	if got := value("odasync_full_sync_duration_seconds"); got != m.Seconds {

@@ -8,19 +8,20 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/logtest"
+	"odasync/internal/testwait"
 )
 
 // shows makes the source one of that cluster.
-func (s *script) shows(identity string) { s.identity.Store(&identity) }
+func (s *fakeSource) shows(identity string) { s.identity.Store(&identity) }
 
 // A watcher that finds another cluster under its name publishes no deletion, reported or not, until somebody accepts it.
 func TestAnotherClusterUnderTheName(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	all := scope(t, "all")
 	b.source.shows("uid-1")
 	l := b.lead(t, b.log)
-	l.round(all, many(ns, 0, 20)...)
+	l.resync(all, many(ns, 0, 20)...)
 	if m := l.fullSync(many(ns, 0, 20)...); m.ClusterUID != "uid-1" {
 		t.Fatalf("marker %+v", m)
 	}
@@ -31,8 +32,8 @@ func TestAnotherClusterUnderTheName(t *testing.T) {
 	b.source.shows("uid-2")
 	l = b.lead(t, b.log)
 	here := append(many(ns, 0, 18), seen("new", "A"))
-	l.round(all, here...)
-	eventually(t, "a decision", l.to.decisionMade.Load)
+	l.resync(all, here...)
+	testwait.Until(t, "a decision", l.to.decisionMade.Load)
 	l.observe(deleted("odacompns-1-c0"))
 	here = here[1:]
 	for range 2 {
@@ -44,7 +45,7 @@ func TestAnotherClusterUnderTheName(t *testing.T) {
 			t.Fatalf("%d tombstones, heads %v", got, b.heads(t))
 		}
 	}
-	waits := b.waits(t)
+	waits := b.pendingDeletion(t)
 	if c := waits.ClusterChange; c == nil || c.Was != "uid-1" || c.Is != "uid-2" || b.watcher.Accepted() == nil {
 		t.Fatalf("pending %+v, accepted: %v", waits, b.watcher.Accepted())
 	}
@@ -60,11 +61,11 @@ func TestAnotherClusterUnderTheName(t *testing.T) {
 
 	b.approve(t, waits.ID)
 	l = b.lead(t, b.log)
-	if got := b.waits(t); got.ID != waits.ID {
+	if got := b.pendingDeletion(t); got.ID != waits.ID {
 		t.Errorf("the next leader says %+v", got)
 	}
-	l.round(all, here...)
-	l.settled()
+	l.resync(all, here...)
+	l.awaitIdle()
 	if got := b.tombstones(t); got != 3 || b.watcher.PendingDeletion() != nil || b.watcher.Accepted() != nil {
 		t.Errorf("accepted: %d tombstones, pending %+v", got, b.watcher.PendingDeletion())
 	}
@@ -76,24 +77,24 @@ func TestAnotherClusterUnderTheName(t *testing.T) {
 // What is everything of the cluster that was accepted is another question.
 func TestAnAcceptedClusterThatIsEmpty(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	all := scope(t, "all")
 	b.source.shows("uid-1")
 	l := b.lead(t, b.log)
-	l.round(all, many(ns, 0, 3)...)
+	l.resync(all, many(ns, 0, 3)...)
 	l.fullSync(many(ns, 0, 3)...)
 	b.source.shows("uid-2") // such as a CRD that was removed and installed again
 	l.fullSync()
-	first := b.waits(t)
-	if first.ClusterChange == nil || first.Gone != 3 || b.held() != 3 {
+	first := b.pendingDeletion(t)
+	if first.ClusterChange == nil || first.Gone != 3 || b.pendingMetric() != 3 {
 		t.Fatalf("pending %+v", first)
 	}
 	b.approve(t, first.ID)
 	m := l.fullSync()
-	if second := b.waits(t); second.ClusterChange != nil || second.Gone != 3 || second.ID == first.ID || m.ClusterUID != "uid-2" || b.tombstones(t) != 0 {
+	if second := b.pendingDeletion(t); second.ClusterChange != nil || second.Gone != 3 || second.ID == first.ID || m.ClusterUID != "uid-2" || b.tombstones(t) != 0 {
 		t.Fatalf("pending %+v, marker %+v, %d tombstones", second, m, b.tombstones(t))
 	}
-	b.approve(t, b.waits(t).ID)
+	b.approve(t, b.pendingDeletion(t).ID)
 	l.fullSync()
 	if got := b.tombstones(t); got != 3 {
 		t.Errorf("%d tombstones", got)
@@ -110,13 +111,13 @@ func TestAClusterThatIsNotKnownIsNoOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newHarness(t)
 			all := []component.Scope{scope(t, "all")}
 			for i, id := range ids[:2] {
 				b.source.shows(id)
 				l := b.lead(t, b.log)
-				l.round(all[0], many(ns, 0, 3-i)...)
-				l.settled()
+				l.resync(all[0], many(ns, 0, 3-i)...)
+				l.awaitIdle()
 				m := l.fullSync(many(ns, 0, 3-i)...)
 				if m.PendingDeletion != nil || b.tombstones(t) != i || i == 1 && m.ClusterUID != ids[2] {
 					t.Errorf("term %d: marker %+v, %d tombstones", i, m, b.tombstones(t))

@@ -8,42 +8,37 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
+	"odasync/internal/testwait"
 )
 
 func TestTooLargeIsMissingAlone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	huge := large(2 << 20)
 	l.observe(seen("small", "one"), seen("huge", huge), seen("grows", "one"))
-	l.settled()
+	l.awaitIdle()
 	l.observe(seen("grows", huge), seen("other", "one"))
-	l.settled()
-	if diff := cmp.Diff(map[string]string{"small": "one", "grows": "one", "other": "one"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	l.awaitIdle()
+	b.expectHeads(t, map[string]string{"small": "one", "grows": "one", "other": "one"})
 	if got := count(b.metrics.tooLarge); got != 2 {
 		t.Errorf("%d counted as too large, want 2", got)
 	}
 	l.observe(seen("huge", "shrunk"), seen("grows", "shrunk"))
-	l.settled()
+	l.awaitIdle()
 	l.observe(deleted("grows"))
-	l.settled()
-	if diff := cmp.Diff(map[string]string{"small": "one", "huge": "shrunk", "grows": gone, "other": "one"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	l.awaitIdle()
+	b.expectHeads(t, map[string]string{"small": "one", "huge": "shrunk", "grows": gone, "other": "one"})
 }
 
 // Each comparison finds that it is not published, which is told once.
 func TestTooLargeIsToldOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	var log logtest.Buffer
 	b.watcher.log = zerolog.New(&log)
 	l := b.lead(t, b.log)
@@ -55,47 +50,47 @@ func TestTooLargeIsToldOnce(t *testing.T) {
 		}
 	}
 	for range 3 {
-		l.round(all, seen("huge", huge))
-		l.settled()
+		l.resync(all, seen("huge", huge))
+		l.awaitIdle()
 	}
 	told(1)
-	l.round(all, seen("huge", huge+"x"))
-	l.settled()
+	l.resync(all, seen("huge", huge+"x"))
+	l.awaitIdle()
 	told(2)
-	l.round(all, seen("huge", "fits"))
-	l.settled()
-	l.round(all, seen("huge", huge+"x"))
-	l.settled()
+	l.resync(all, seen("huge", "fits"))
+	l.awaitIdle()
+	l.resync(all, seen("huge", huge+"x"))
+	l.awaitIdle()
 	told(3)
 }
 
 // An event that changes nothing is not published, and so says nothing about the log.
 func TestSuppressedEventDoesNotClaimThatPublishingWorks(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	var lines logtest.Buffer
 	b.watcher.log = zerolog.New(&lines)
-	log := tapped(b.log)
+	log := intercept(b.log)
 	l := b.lead(t, log)
-	l.round(scope(t, "all"), seen("a", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("a", "A"))
+	l.awaitIdle()
 	log.set(func() { log.fail["a"] = errors.New("no space left") })
 	l.observe(seen("a", "B"))
-	eventually(t, "the failure to be known", func() bool { return b.watcher.Check() != nil })
+	testwait.Until(t, "the failure to be known", func() bool { return b.watcher.Check() != nil })
 	before := count(b.metrics.suppressed)
 	l.observe(deleted("unknown"))
-	eventually(t, "the event to be suppressed", func() bool { return count(b.metrics.suppressed) > before })
+	testwait.Until(t, "the event to be suppressed", func() bool { return count(b.metrics.suppressed) > before })
 	if strings.Contains(lines.String(), "publish recovered") || b.watcher.Check() == nil {
 		t.Errorf("%v; the log claims what nobody knows:\n%s", b.watcher.Check(), &lines)
 	}
-	b.foreign(t, seen("a", "B")) // what stands there by now is what was to be published
+	b.publishAsOther(t, seen("a", "B")) // what stands there by now is what was to be published
 	log.set(func() { delete(log.fail, "a") })
-	l.settled()
+	l.awaitIdle()
 	if err := b.watcher.Check(); err != nil {
 		t.Errorf("nothing waits, and yet: %v", err)
 	}
 	l.observe(seen("a", "C"))
-	l.settled()
+	l.awaitIdle()
 	if !strings.Contains(lines.String(), "publish recovered") {
 		t.Errorf("the log does not tell of the end:\n%s", &lines)
 	}
@@ -128,9 +123,9 @@ func TestTableIsLean(t *testing.T) {
 
 func TestFullLanesHoldTheSourceBack(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	b.watcher.maxWaiting = 3
-	log := tapped(b.log)
+	log := intercept(b.log)
 	release := log.block()
 	defer release()
 	l := b.lead(t, log)
@@ -138,7 +133,7 @@ func TestFullLanesHoldTheSourceBack(t *testing.T) {
 	for i := range publishers {
 		l.observe(seen(fmt.Sprintf("inhand-%d", i), "A"))
 	}
-	eventually(t, "every worker to be busy", func() bool { return log.blocked() == publishers })
+	testwait.Until(t, "every worker to be busy", func() bool { return log.blocked() == publishers })
 	for i := range 3 {
 		l.observe(seen(fmt.Sprintf("waits-%d", i), "A"))
 	}
@@ -157,7 +152,7 @@ func TestFullLanesHoldTheSourceBack(t *testing.T) {
 	if err := <-held; err != nil {
 		t.Fatal(err)
 	}
-	l.settled()
+	l.awaitIdle()
 	heads := b.heads(t)
 	if len(heads) != publishers+4 || heads["waits-1"] != "B" || heads["more"] != "A" {
 		t.Errorf("%d heads, waits-1 %q, more %q", len(heads), heads["waits-1"], heads["more"])
@@ -166,23 +161,23 @@ func TestFullLanesHoldTheSourceBack(t *testing.T) {
 
 func TestHeldBackSourceIsFreedByTheEndOfTheTerm(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	b.watcher.maxWaiting = 1
-	log := tapped(b.log)
+	log := intercept(b.log)
 	release := log.block()
 	defer release()
 	l := b.lead(t, log)
 	for i := range publishers {
 		l.observe(seen(fmt.Sprintf("inhand-%d", i), "A"))
 	}
-	eventually(t, "every worker to be busy", func() bool { return log.blocked() == publishers })
+	testwait.Until(t, "every worker to be busy", func() bool { return log.blocked() == publishers })
 	l.observe(seen("waits", "A"))
 	held := make(chan error, 1)
 	go func() { held <- l.to.Observe(l.ctx, 0, seen("more", "A")) }()
 	l.stop()
 	select {
 	case <-held: // with the context's error, or discarded by closed lanes
-	case <-time.After(patience):
+	case <-time.After(testwait.Limit):
 		t.Fatal("Observe did not return")
 	}
 	release()

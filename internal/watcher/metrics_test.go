@@ -18,7 +18,7 @@ func TestConfigurationIsAMetric(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	cfg := Config{ClusterName: "north", Interval: config.Duration(90 * time.Second), Retention: config.Duration(time.Hour)}
-	New(cfg, prune.Config{}, newScript(), PublishErrors{}, func() bool { return true }, NewMetrics(registry), nil, zerolog.Nop())
+	New(cfg, prune.Config{}, newFakeSource(), PublishErrors{}, func() bool { return true }, NewMetrics(registry), nil, zerolog.Nop())
 	want := `# HELP odasync_full_sync_interval_seconds Configured time between two full syncs; 0 for none.
 # TYPE odasync_full_sync_interval_seconds gauge
 odasync_full_sync_interval_seconds 90

@@ -4,23 +4,22 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"odasync/internal/testwait"
 )
 
 func TestServerAwayForAWhile(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	all := scope(t, "all")
-	l.round(all, seen("a", "0"), seen("b", "0"), seen("c", "0"), seen("d", "0"))
-	l.settled()
+	l.resync(all, seen("a", "0"), seen("b", "0"), seen("c", "0"), seen("d", "0"))
+	l.awaitIdle()
 
 	b.server.Shutdown()
 	for i := range 50 {
 		l.observe(seen("a", fmt.Sprint(i+1)), seen("b", fmt.Sprint(i+1)), seen("new", fmt.Sprint(i+1)))
 	}
 	l.observe(deleted("b"), seen("d", "1"), seen("d", "0"))
-	eventually(t, "publishes to fail", func() bool { return count(b.metrics.retried) > 3 })
+	testwait.Until(t, "publishes to fail", func() bool { return count(b.metrics.retried) > 3 })
 	if got := l.to.queue.Len(); got > 4 {
 		t.Errorf("%d wait, though only four components changed", got)
 	}
@@ -34,11 +33,9 @@ func TestServerAwayForAWhile(t *testing.T) {
 	}
 	b.server.Restart(t)
 
-	l.settled()
+	l.awaitIdle()
 	want := map[string]string{"a": "last", "b": gone, "c": gone, "d": "0", "new": "last"}
-	if diff := cmp.Diff(want, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	b.expectHeads(t, want)
 	// A publish whose answer the shutdown took may stand there beside the last one.
 	if got := len(b.history(t)); got < 8 || got > 12 {
 		t.Errorf("%d messages for 4 components and 4 changes", got)

@@ -31,31 +31,31 @@ func TestHeadsFollowTheClusterInEveryOrder(t *testing.T) {
 	}
 	var cases atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
-		b := newBenchOn(t, server, conn, fmt.Sprintf("cluster-%d", cases.Add(1)))
+		b := newHarnessOn(t, server, conn, fmt.Sprintf("cluster-%d", cases.Add(1)))
 		m := &model{
-			t: t, b: b, log: tapped(b.log), release: func() {}, all: scope(t, "all"),
-			cluster: map[string]component.Observation{"stays": seen("stays", "A")}, // never everything is absent, which would need an approval
-			told:    make(map[string]string), certain: make(map[string]bool),
+			t: t, b: b, log: intercept(b.log), release: func() {}, all: scope(t, "all"),
+			cluster:  map[string]component.Observation{"stays": seen("stays", "A")}, // never everything is absent, which would need an approval
+			reported: make(map[string]string), certain: make(map[string]bool),
 			possible: make(map[string][]string), inferred: make(map[string]bool),
 		}
 		m.term = b.lead(t, m.log)
-		m.round(rt)
-		m.term.settled()
+		m.resync(rt)
+		m.term.awaitIdle()
 		rt.Repeat(map[string]func(*rapid.T){
-			"change":  m.reported(m.change),
-			"break":   m.reported(m.breakOne),
-			"delete":  m.reported(m.remove),
-			"repeat":  m.repeat,
-			"round":   m.round,
+			"change":  m.reporting(m.change),
+			"break":   m.reporting(m.breakOne),
+			"delete":  m.reporting(m.remove),
+			"repeat":  m.reportAgain,
+			"round":   m.resync,
 			"miss":    m.miss,
-			"hold":    m.hold,
-			"let go":  func(*rapid.T) { m.letGo() },
+			"hold":    m.block,
+			"let go":  func(*rapid.T) { m.unblock() },
 			"lose":    m.lose,
 			"restart": m.restart,
 		})
-		m.letGo()
-		m.round(rt)
-		m.term.settled()
+		m.unblock()
+		m.resync(rt)
+		m.term.awaitIdle()
 		if err := m.term.end(); err != nil {
 			rt.Errorf("Lead returned %v after a stop", err)
 		}
@@ -66,14 +66,14 @@ func TestHeadsFollowTheClusterInEveryOrder(t *testing.T) {
 // model is what the test knows of a case.
 type model struct {
 	t       *testing.T
-	b       *bench
-	log     *tap
+	b       *harness
+	log     *interceptor
 	release func()
 	all     component.Scope
 	term    *term
 
 	cluster  map[string]component.Observation // what exists
-	told     map[string]string                // the last readable state that the watcher was told of
+	reported map[string]string                // the last readable state that the watcher was told of
 	certain  map[string]bool                  // it was told of it in this term
 	inferred map[string]bool                  // its deletion follows from absence
 	possible map[string][]string              // everything that it was ever told or that was published by others
@@ -110,7 +110,7 @@ func (m *model) remove(rt *rapid.T) (component.Observation, bool) {
 }
 
 // reported makes the mutation one that the source sees.
-func (m *model) reported(mutate func(*rapid.T) (component.Observation, bool)) func(*rapid.T) {
+func (m *model) reporting(mutate func(*rapid.T) (component.Observation, bool)) func(*rapid.T) {
 	return func(rt *rapid.T) {
 		if o, happened := mutate(rt); happened {
 			m.report(o)
@@ -121,44 +121,44 @@ func (m *model) reported(mutate func(*rapid.T) (component.Observation, bool)) fu
 func (m *model) report(o component.Observation) {
 	m.term.observe(o)
 	if o.Err == nil {
-		m.tell(o.Name, state(o))
+		m.record(o.Name, state(o))
 	} else if m.inferred[o.Name] { // it is there: nothing that is not published yet deletes it
 		m.certain[o.Name] = false
 	}
 }
 
-func (m *model) tell(name, state string) {
-	before, known := m.told[name]
+func (m *model) record(name, state string) {
+	before, known := m.reported[name]
 	if before != state && (known || state != gone) {
 		m.changes++
 	}
 	if known || state != gone {
-		m.told[name] = state
+		m.reported[name] = state
 		m.possible[name] = append(m.possible[name], state)
 	}
 	m.certain[name] = true
 	delete(m.inferred, name)
 }
 
-func (m *model) repeat(rt *rapid.T) {
+func (m *model) reportAgain(rt *rapid.T) {
 	if o, exists := m.cluster[aName.Draw(rt, "name")]; exists {
 		m.report(o)
 	}
 }
 
 // round reports all that exists, in any order, with a change in between.
-func (m *model) round(rt *rapid.T) {
+func (m *model) resync(rt *rapid.T) {
 	round := m.term.to.Begin(m.all)
 	m.some(rt, len(m.cluster))
 	if rapid.Bool().Draw(rt, "with a change in between") {
-		m.reported(rapid.SampledFrom([]func(*rapid.T) (component.Observation, bool){m.change, m.breakOne, m.remove}).Draw(rt, "which"))(rt)
+		m.reporting(rapid.SampledFrom([]func(*rapid.T) (component.Observation, bool){m.change, m.breakOne, m.remove}).Draw(rt, "which"))(rt)
 	}
 	if err := m.term.to.End(m.term.ctx, round, m.all, ""); err != nil {
 		m.t.Fatal(err)
 	}
-	for name := range m.told {
+	for name := range m.reported {
 		if _, exists := m.cluster[name]; !exists {
-			m.tell(name, gone)
+			m.record(name, gone)
 			m.inferred[name] = true
 		}
 	}
@@ -180,7 +180,7 @@ func (m *model) miss(rt *rapid.T) {
 		m.some(rt, rapid.IntRange(0, len(m.cluster)).Draw(rt, "seen"))
 		m.mutate(rt)
 	}
-	m.round(rt)
+	m.resync(rt)
 }
 
 func (m *model) mutate(rt *rapid.T) {
@@ -189,12 +189,12 @@ func (m *model) mutate(rt *rapid.T) {
 	}
 }
 
-func (m *model) hold(*rapid.T) {
-	m.letGo()
+func (m *model) block(*rapid.T) {
+	m.unblock()
 	m.release = m.log.block()
 }
 
-func (m *model) letGo() { m.release() }
+func (m *model) unblock() { m.release() }
 
 func (m *model) lose(rt *rapid.T) {
 	name := aName.Draw(rt, "name")
@@ -205,23 +205,23 @@ func (m *model) lose(rt *rapid.T) {
 // cluster changes and a late leader may publish.
 func (m *model) restart(rt *rapid.T) {
 	settled := rapid.Bool().Draw(rt, "in peace")
-	m.term.stopWhile(settled, m.letGo)
+	m.term.stopWhile(settled, m.unblock)
 	if !settled {
 		clear(m.certain)
 	}
 	m.mutate(rt)
 	if rapid.Bool().Draw(rt, "a late leader publishes") {
 		o := seen(aName.Draw(rt, "name"), "foreign")
-		m.b.foreign(m.t, o)
+		m.b.publishAsOther(m.t, o)
 		m.possible[o.Name] = append(m.possible[o.Name], state(o))
 		m.certain[o.Name] = false
 		m.changes += 2 // its own and the one that follows
-		if _, known := m.told[o.Name]; !known {
-			m.told[o.Name] = gone
+		if _, known := m.reported[o.Name]; !known {
+			m.reported[o.Name] = gone
 		}
 	}
 	m.term = m.b.lead(m.t, m.log)
-	m.round(rt)
+	m.resync(rt)
 }
 
 // stopWhile ends the term, which may need the publishes under way to be let go.
@@ -229,7 +229,7 @@ func (l *term) stopWhile(settled bool, letGo func()) {
 	l.t.Helper()
 	if settled {
 		letGo()
-		l.settled()
+		l.awaitIdle()
 	} else {
 		l.stop()
 		letGo()
@@ -262,7 +262,7 @@ func (m *model) check(rt *rapid.T, js jetstream.JetStream) {
 		case o.Err == nil:
 			want = []string{state(o)}
 		case m.certain[name]: // the last readable state stands
-			want = []string{m.told[name]}
+			want = []string{m.reported[name]}
 		default:
 			want = append([]string{gone}, m.possible[name]...)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/testwait"
 )
 
 func TestPublishesDifferencesOnly(t *testing.T) {
@@ -43,16 +44,13 @@ func TestPublishesDifferencesOnly(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			l := b.lead(t, b.log)
+			b, l := newTerm(t)
 			for _, o := range test.see {
 				l.observe(o)
-				l.settled()
-				eventually(t, "an unknown component's deletion to be looked at", func() bool { return l.to.queue.Idle(nameOf(o)) })
+				l.awaitIdle()
+				testwait.Until(t, "an unknown component's deletion to be looked at", func() bool { return l.to.queue.Idle(nameOf(o)) })
 			}
-			if diff := cmp.Diff(test.want, b.history(t)); diff != "" {
-				t.Errorf("messages (-want +got):\n%s", diff)
-			}
+			b.expectHistory(t, test.want)
 			if got := count(b.metrics.suppressed); got != test.suppressed {
 				t.Errorf("%d suppressed, want %d", got, test.suppressed)
 			}
@@ -67,13 +65,12 @@ func nameOf(o component.Observation) name { return name{o.Namespace, o.Name} }
 
 func TestEventCarriesWhatWasSeen(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	first, second := seen("a", "one"), deleted("a")
 	l.observe(first)
-	l.settled()
+	l.awaitIdle()
 	l.observe(second)
-	l.settled()
+	l.awaitIdle()
 	key := component.Key{Cluster: cluster, Namespace: ns, Name: "a"}
 	upserted, tombstone := event.Upserted(key, first), event.Tombstone(key, second.UID, second.ResourceVersion, second.Seen)
 	upserted.Sequence, tombstone.Sequence = 1, 2
@@ -111,23 +108,19 @@ func TestNewestWinsWhilePublishing(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			log := tapped(b.log)
-			l := b.lead(t, log)
+			b, log, l := newInterceptedTerm(t)
 			l.observe(test.before...)
-			l.settled()
+			l.awaitIdle()
 			release := log.block()
 			l.observe(test.during[0])
-			eventually(t, "the first publish to be under way", func() bool { return log.blocked() == 1 })
+			testwait.Until(t, "the first publish to be under way", func() bool { return log.blocked() == 1 })
 			l.observe(test.during[1:]...)
 			if got := log.blocked(); got != 1 {
 				t.Errorf("%d publishes of one component at a time", got)
 			}
 			release()
-			l.settled()
-			if diff := cmp.Diff(test.want, of("a", b.history(t))); diff != "" {
-				t.Errorf("messages (-want +got):\n%s", diff)
-			}
+			l.awaitIdle()
+			b.expectContents(t, "a", test.want)
 		})
 	}
 }
@@ -148,38 +141,32 @@ func TestLostAnswerDoublesNothing(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			log := tapped(b.log)
-			l := b.lead(t, log)
+			b, log, l := newInterceptedTerm(t)
 			l.observe(test.before...)
-			l.settled()
+			l.awaitIdle()
 			release := log.block()
 			log.set(func() { log.loseAck["a"] = 1 })
 			l.observe(test.first...)
-			eventually(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
+			testwait.Until(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
 			l.observe(test.next...)
 			release()
-			l.settled()
-			if diff := cmp.Diff(test.want, of("a", b.history(t))); diff != "" {
-				t.Errorf("messages (-want +got):\n%s", diff)
-			}
+			l.awaitIdle()
+			b.expectContents(t, "a", test.want)
 		})
 	}
 }
 
 func TestPassingFailureIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	log := tapped(b.log)
+	b := newHarness(t)
+	log := intercept(b.log)
 	log.fail["a"] = fmt.Errorf("out of space for now")
 	l := b.lead(t, log)
 	l.observe(seen("a", "A"), seen("b", "B"))
-	eventually(t, "some tries", func() bool { return count(b.metrics.retried) >= 2 })
+	testwait.Until(t, "some tries", func() bool { return count(b.metrics.retried) >= 2 })
 	l.observe(seen("a", "newer"))
-	eventually(t, "the other one to be published", func() bool { return b.heads(t)["b"] == "B" })
+	testwait.Until(t, "the other one to be published", func() bool { return b.heads(t)["b"] == "B" })
 	log.set(func() { delete(log.fail, "a") })
-	l.settled()
-	if diff := cmp.Diff([]string{"newer"}, of("a", b.history(t))); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	l.awaitIdle()
+	b.expectContents(t, "a", []string{"newer"})
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // Observe asks whether a key is idle and then reads its entry, while workers change entries and become idle. Each
@@ -18,9 +16,8 @@ func TestObserveBesidePublish(t *testing.T) {
 	const scopes, names, sights = 4, 3, 400
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	b := newBench(t)
-	l := b.lead(t, b.log)
-	l.round(scope(t, "all"))
+	b, l := newTerm(t)
+	l.resync(scope(t, "all"))
 	want := make(map[string]string)
 	var mu sync.Mutex
 	var sources sync.WaitGroup
@@ -60,10 +57,8 @@ func TestObserveBesidePublish(t *testing.T) {
 	sources.Wait()
 	close(done)
 	verifier.Wait()
-	l.settled()
-	if diff := cmp.Diff(want, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	l.awaitIdle()
+	b.expectHeads(t, want)
 	// Two messages of one component in a row never say the same, unless they are to be compared.
 	last := make(map[string]string)
 	for _, e := range b.events(t) {

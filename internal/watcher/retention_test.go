@@ -13,6 +13,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
+	"odasync/internal/testwait"
 )
 
 // purging is a log that lets the test in right before a purge.
@@ -35,21 +36,21 @@ func deletedNow(name string) component.Observation {
 
 func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	other := newBenchOn(t, b.server, b.conn, "west")
+	b := newHarness(t)
+	other := newHarnessOn(t, b.server, b.conn, "west")
 	all := scope(t, "all")
 	west := other.lead(t, other.log)
-	west.round(all, seen("old", "west"))
-	west.settled()
+	west.resync(all, seen("old", "west"))
+	west.awaitIdle()
 	l := b.lead(t, b.log)
-	l.round(all, seen("stays", "A"), seen("old", "A"), seen("young", "A"), seen("reborn", "A"))
-	l.settled()
+	l.resync(all, seen("stays", "A"), seen("old", "A"), seen("young", "A"), seen("reborn", "A"))
+	l.awaitIdle()
 	l.observe(seen("old", "B"))
-	l.settled()
+	l.awaitIdle()
 	l.observe(deleted("old"), deletedNow("young"), deleted("reborn"))
-	l.settled()
+	l.awaitIdle()
 	l.observe(withUID(seen("reborn", "A"), "second"))
-	l.settled()
+	l.awaitIdle()
 
 	m := l.fullSync(seen("stays", "A"), withUID(seen("reborn", "A"), "second"))
 	if m.Published+m.Tombstoned != 0 || m.Count != 2 {
@@ -63,9 +64,7 @@ func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]string{"old": "west"}, other.heads(t)); diff != "" {
-		t.Errorf("heads of the other cluster (-want +got):\n%s", diff)
-	}
+	other.expectHeads(t, map[string]string{"old": "west"})
 	if got := count(b.metrics.purged); got != 1 {
 		t.Errorf("%d purged", got)
 	}
@@ -77,7 +76,7 @@ func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
 
 	// The next message of the name is its first: it expects none before it.
 	l.observe(seen("old", "A"))
-	l.settled()
+	l.awaitIdle()
 	if got := b.heads(t)["old"]; got != "A" || count(b.metrics.conflicts) != 0 {
 		t.Errorf("created again: %q, %d publishes refused", got, count(b.metrics.conflicts))
 	}
@@ -85,14 +84,13 @@ func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
 
 func TestATermForgetsWhatAnEarlierOneDeleted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
-	l.round(scope(t, "all"), seen("a", "A"))
+	b, l := newTerm(t)
+	l.resync(scope(t, "all"), seen("a", "A"))
 	l.observe(deleted("a"))
-	l.settled()
+	l.awaitIdle()
 	_ = l.end()
 	l = b.lead(t, b.log)
-	l.round(scope(t, "all"))
+	l.resync(scope(t, "all"))
 	l.fullSync()
 	if got := b.history(t); len(got) != 0 || len(l.to.inventory.names()) != 0 {
 		t.Errorf("messages %v, table %v", got, l.to.inventory.names())
@@ -103,28 +101,26 @@ func TestATermForgetsWhatAnEarlierOneDeleted(t *testing.T) {
 func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
 	t.Parallel()
 	again := withUID(seen("a", "A"), "second")
-	begin := func(t *testing.T) (*bench, *tap, *purging, *term) {
-		b := newBench(t)
-		log := tapped(b.log)
+	begin := func(t *testing.T) (*harness, *interceptor, *purging, *term) {
+		b := newHarness(t)
+		log := intercept(b.log)
 		gate := &purging{log, func() {}}
 		l := b.lead(t, gate)
-		l.round(scope(t, "all"), seen("a", "A"))
-		l.settled()
+		l.resync(scope(t, "all"), seen("a", "A"))
+		l.awaitIdle()
 		l.observe(deleted("a"))
-		l.settled()
+		l.awaitIdle()
 		return b, log, gate, l
 	}
-	check := func(t *testing.T, b *bench, l *term, messages []string) {
+	check := func(t *testing.T, b *harness, l *term, messages []string) {
 		t.Helper()
-		l.settled()
-		if diff := cmp.Diff(messages, of("a", b.history(t))); diff != "" {
-			t.Errorf("messages (-want +got):\n%s", diff)
-		}
+		l.awaitIdle()
+		b.expectContents(t, "a", messages)
 		if m := l.fullSync(again); m.Count != 1 || m.Published+m.Tombstoned != 0 {
 			t.Errorf("the next full sync: %+v", m)
 		}
 		l.observe(seen("a", "later"))
-		l.settled()
+		l.awaitIdle()
 		if got := b.heads(t)["a"]; got != "later" {
 			t.Errorf("the next change gives %q", got)
 		}
@@ -140,17 +136,17 @@ func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
 		b, log, _, l := begin(t)
 		// The marker waits for what was seen before it; what is seen then is on its way while it is purged.
 		other := log.block("other")
-		answer := l.asks()
-		l.refreshed()
-		l.round(scope(t, "all"), seen("other", "A"))
-		eventually(t, "the marker to wait", func() bool { return log.blocked() == 1 })
+		answer := l.requestFullSync()
+		l.awaitRefresh()
+		l.resync(scope(t, "all"), seen("other", "A"))
+		testwait.Until(t, "the marker to wait", func() bool { return log.blocked() == 1 })
 		other()
 		release := log.block("a")
 		l.observe(again)
-		eventually(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
-		l.answered(answer)
+		testwait.Until(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
+		l.awaitSnapshot(answer)
 		release()
-		l.settled()
+		l.awaitIdle()
 		if got := b.heads(t)["a"]; got != "A" {
 			t.Errorf("the newest message is %q", got)
 		}
@@ -160,7 +156,7 @@ func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
 		b, _, gate, l := begin(t)
 		gate.before = sync.OnceFunc(func() {
 			l.observe(again)
-			l.settled()
+			l.awaitIdle()
 		})
 		l.fullSync()
 		check(t, b, l, []string{"A"})
@@ -172,7 +168,7 @@ func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
 		gate.before = sync.OnceFunc(func() {
 			release = log.block("a")
 			l.observe(again)
-			eventually(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
+			testwait.Until(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
 		})
 		l.fullSync()
 		release()
@@ -182,23 +178,23 @@ func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
 
 func TestAFailingPurgeIsTriedAtTheNextFullSync(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	var log logtest.Buffer
 	b.watcher.log = zerolog.New(&log)
-	bad := faulty(b.log)
+	bad := newFailingLog(b.log)
 	l := b.lead(t, bad)
-	l.round(scope(t, "all"), seen("a", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("a", "A"))
+	l.awaitIdle()
 	l.observe(deleted("a"))
-	l.settled()
+	l.awaitIdle()
 	bad.set("purge", 1)
-	answer := l.asks()
-	l.refreshed()
-	l.round(scope(t, "all"))
-	if r := <-answer; r.err == nil || len(b.history(t)) != 2 || len(b.markers(t)) != 1 {
+	answer := l.requestFullSync()
+	l.awaitRefresh()
+	l.resync(scope(t, "all"))
+	if r := <-answer; r.err == nil || len(b.history(t)) != 2 || len(b.snapshots(t)) != 1 {
 		t.Errorf("answered %+v", r)
 	}
-	eventually(t, "words", func() bool { return strings.Contains(log.String(), "purge does not work for now") })
+	testwait.Until(t, "words", func() bool { return strings.Contains(log.String(), "purge does not work for now") })
 	l.fullSync()
 	if got := b.history(t); len(got) != 0 || count(b.metrics.purged) != 1 {
 		t.Errorf("messages %v, %d purged", got, count(b.metrics.purged))
@@ -224,13 +220,13 @@ func TestReadingTheLogDoesNotEndADoubt(t *testing.T) {
 }
 
 // restored is a log that shows older messages, as a stream does that was restored from a backup.
-type restored struct {
+type restoredLog struct {
 	Log
 	mu    sync.Mutex
 	heads []event.Head
 }
 
-func (l *restored) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
+func (l *restoredLog) Heads(ctx context.Context, cluster string, each func(event.Head)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.heads == nil {
@@ -244,21 +240,21 @@ func (l *restored) Heads(ctx context.Context, cluster string, each func(event.He
 
 func TestARestoredStreamIsNoticed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	log := &restored{Log: b.log}
+	b := newHarness(t)
+	log := &restoredLog{Log: b.log}
 	l := b.lead(t, log)
-	l.round(scope(t, "all"), seen("a", "A"), seen("b", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"))
+	l.awaitIdle()
 	var old []event.Head
 	if err := b.log.Heads(t.Context(), cluster, func(h event.Head) { old = append(old, h) }); err != nil {
 		t.Fatal(err)
 	}
 	l.observe(seen("a", "B"), deletedNow("b"))
-	l.settled()
-	answer := l.asks()
-	l.refreshed()
-	l.round(scope(t, "all"), seen("a", "B"))
-	l.answered(answer)
+	l.awaitIdle()
+	answer := l.requestFullSync()
+	l.awaitRefresh()
+	l.resync(scope(t, "all"), seen("a", "B"))
+	l.awaitSnapshot(answer)
 
 	log.mu.Lock()
 	log.heads = old

@@ -9,22 +9,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"odasync/internal/component"
+	"odasync/internal/testwait"
 )
 
 func TestVanishedInDowntimeBecomesATombstone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	all := scope(t, "all")
-	l.round(all, seen("stays", "A"), seen("goes", "A"), seen("changes", "A"), seen("breaks", "A"), seen("reborn", "A"))
-	l.settled()
+	l.resync(all, seen("stays", "A"), seen("goes", "A"), seen("changes", "A"), seen("breaks", "A"), seen("reborn", "A"))
+	l.awaitIdle()
 	if err := l.end(); err != nil {
 		t.Fatal(err)
 	}
 
 	l = b.lead(t, b.log)
-	l.round(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
-	l.settled()
+	l.resync(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
+	l.awaitIdle()
 	want := map[string][]string{
 		"stays": {"A"}, "goes": {"A", gone}, "changes": {"A", "B"}, "breaks": {"A"}, "reborn": {"A", "A"}, "new": {"A"},
 	}
@@ -36,8 +36,8 @@ func TestVanishedInDowntimeBecomesATombstone(t *testing.T) {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 	before := len(b.history(t))
-	l.round(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
-	l.settled()
+	l.resync(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
+	l.awaitIdle()
 	if after := len(b.history(t)); after != before {
 		t.Errorf("a round that shows nothing new published %d messages", after-before)
 	}
@@ -45,29 +45,25 @@ func TestVanishedInDowntimeBecomesATombstone(t *testing.T) {
 
 func TestOnlyTheOwnScopeVanishes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	other := newBenchOn(t, b.server, b.conn, "west")
+	b := newHarness(t)
+	other := newHarnessOn(t, b.server, b.conn, "west")
 	l := b.lead(t, b.log)
-	l.round(scope(t, "all"), seenIn("inside-1", "a", "A"), seenIn("inside-2", "b", "A"), seenIn("inside-2", "stays", "A"), seenIn("outside", "c", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seenIn("inside-1", "a", "A"), seenIn("inside-2", "b", "A"), seenIn("inside-2", "stays", "A"), seenIn("outside", "c", "A"))
+	l.awaitIdle()
 	_ = l.end()
 	west := other.lead(t, other.log)
-	west.round(scope(t, "all"), seenIn("inside-1", "a", "west"))
-	west.settled()
+	west.resync(scope(t, "all"), seenIn("inside-1", "a", "west"))
+	west.awaitIdle()
 
 	inside := scope(t, "inside-*")
 	b.source.scopes = []component.Scope{inside}
 	l = b.lead(t, b.log)
-	l.round(inside, seenIn("inside-2", "stays", "A"))
-	l.settled()
-	if diff := cmp.Diff(map[string]string{"a": gone, "b": gone, "stays": "A", "c": "A"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(map[string]string{"a": "west"}, other.heads(t)); diff != "" {
-		t.Errorf("heads of the other cluster (-want +got):\n%s", diff)
-	}
-	l.round(inside) // what is outside does not count as still being there
-	eventually(t, "a decision", func() bool { return b.held() == 1 })
+	l.resync(inside, seenIn("inside-2", "stays", "A"))
+	l.awaitIdle()
+	b.expectHeads(t, map[string]string{"a": gone, "b": gone, "stays": "A", "c": "A"})
+	other.expectHeads(t, map[string]string{"a": "west"})
+	l.resync(inside) // what is outside does not count as still being there
+	testwait.Until(t, "a decision", func() bool { return b.pendingMetric() == 1 })
 	if got := b.heads(t)["stays"]; got != "A" {
 		t.Errorf("the last one inside is %q", got)
 	}
@@ -75,28 +71,24 @@ func TestOnlyTheOwnScopeVanishes(t *testing.T) {
 
 func TestOpenRoundDeletesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	one, two := scope(t, "one"), scope(t, "two")
 	b.source.scopes = []component.Scope{one, two}
 	l := b.lead(t, b.log)
-	l.round(one, seenIn("one", "a", "A"), seenIn("one", "b", "A"))
-	l.round(two, seenIn("two", "c", "A"), seenIn("two", "d", "A"))
-	l.settled()
+	l.resync(one, seenIn("one", "a", "A"), seenIn("one", "b", "A"))
+	l.resync(two, seenIn("two", "c", "A"), seenIn("two", "d", "A"))
+	l.awaitIdle()
 
-	l.show(l.to.Begin(one), seenIn("one", "a", "B")) // fails after its first component
-	l.round(two, seenIn("two", "c", "A"))            // another scope is complete
-	l.refreshed()                                    // all are read again before anything is decided
-	l.round(two, seenIn("two", "c", "A"))
+	l.report(l.to.Begin(one), seenIn("one", "a", "B")) // fails after its first component
+	l.resync(two, seenIn("two", "c", "A"))             // another scope is complete
+	l.awaitRefresh()                                   // all are read again before anything is decided
+	l.resync(two, seenIn("two", "c", "A"))
 	l.to.Begin(one)
-	eventually(t, "the change to be published", func() bool { return b.heads(t)["a"] == "B" })
-	if diff := cmp.Diff(map[string]string{"a": "B", "b": "A", "c": "A", "d": "A"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
-	l.round(one, seenIn("one", "b", "A")) // the next try shows the rest
-	l.settled()
-	if diff := cmp.Diff(map[string]string{"a": gone, "b": "A", "c": "A", "d": gone}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	testwait.Until(t, "the change to be published", func() bool { return b.heads(t)["a"] == "B" })
+	b.expectHeads(t, map[string]string{"a": "B", "b": "A", "c": "A", "d": "A"})
+	l.resync(one, seenIn("one", "b", "A")) // the next try shows the rest
+	l.awaitIdle()
+	b.expectHeads(t, map[string]string{"a": gone, "b": "A", "c": "A", "d": gone})
 }
 
 // A component that came and went while nothing could be published must not appear afterwards.
@@ -116,38 +108,36 @@ func TestVanishedBeforeItWasPublished(t *testing.T) {
 		"malformed in between":     {nil, []component.Observation{seen("a", "A"), malformed("a")}},
 	}
 	for name, test := range tests {
-		for kind, disturb := range map[string]func(log *tap){
-			"held up":     func(*tap) {},
-			"answer lost": func(log *tap) { log.set(func() { log.loseAck["a"] = 1 }) },
+		for kind, disturb := range map[string]func(log *interceptor){
+			"held up":     func(*interceptor) {},
+			"answer lost": func(log *interceptor) { log.set(func() { log.loseAck["a"] = 1 }) },
 		} {
 			t.Run(name+", "+kind, func(t *testing.T) {
 				t.Parallel()
-				b := newBench(t)
-				log := tapped(b.log)
-				l := b.lead(t, log)
+				b, log, l := newInterceptedTerm(t)
 				all, stays := scope(t, "all"), seen("stays", "A")
-				l.round(all, stays)
-				l.settled() // or what goes is everything that exists
+				l.resync(all, stays)
+				l.awaitIdle() // or what goes is everything that exists
 				for _, o := range test.before {
 					l.observe(o)
-					l.settled()
+					l.awaitIdle()
 				}
 				release := log.block("a")
 				defer release()
 				disturb(log)
 				l.observe(test.came[0])
-				eventually(t, "the first publish to be under way", func() bool { return log.blocked() == 1 })
+				testwait.Until(t, "the first publish to be under way", func() bool { return log.blocked() == 1 })
 				l.observe(test.came[1:]...)
-				l.round(all, stays)
-				l.round(all, stays)
+				l.resync(all, stays)
+				l.resync(all, stays)
 				release()
-				l.settled()
+				l.awaitIdle()
 				if got := b.heads(t)["a"]; got != gone {
 					t.Errorf("the newest message is %q", got)
 				}
 				before := b.history(t)
-				l.round(all, stays)
-				l.settled()
+				l.resync(all, stays)
+				l.awaitIdle()
 				if diff := cmp.Diff(before, b.history(t)); diff != "" {
 					t.Errorf("another empty round published (-want +got):\n%s", diff)
 				}
@@ -158,27 +148,22 @@ func TestVanishedBeforeItWasPublished(t *testing.T) {
 
 func TestMalformedIsNeitherPublishedNorMissed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	all := scope(t, "all")
-	l.round(all, malformed("never"), seen("was", "A"), seen("z", "A"))
-	l.settled()
-	l.round(all, malformed("never"), malformed("was"), seen("z", "A"))
-	l.round(all, malformed("was"), seen("z", "A"))
-	l.settled()
-	if diff := cmp.Diff([]string{"A"}, of("was", b.history(t))); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
-	l.round(all, seen("z", "A"))
-	l.settled()
-	if diff := cmp.Diff([]string{"A", gone}, of("was", b.history(t))); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	l.resync(all, malformed("never"), seen("was", "A"), seen("z", "A"))
+	l.awaitIdle()
+	l.resync(all, malformed("never"), malformed("was"), seen("z", "A"))
+	l.resync(all, malformed("was"), seen("z", "A"))
+	l.awaitIdle()
+	b.expectContents(t, "was", []string{"A"})
+	l.resync(all, seen("z", "A"))
+	l.awaitIdle()
+	b.expectContents(t, "was", []string{"A", gone})
 }
 
 func TestSyncedOnceEveryScopeWasCompared(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	expect := func(want bool, when string) {
 		t.Helper()
 		if got := b.watcher.Synced(); got != want {
@@ -209,7 +194,7 @@ func TestSyncedOnceEveryScopeWasCompared(t *testing.T) {
 
 func TestPublishedComponentsAreCounted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	expect := func(want int, when string) {
 		t.Helper()
 		text := fmt.Sprintf("# HELP %[1]s Components of the cluster that are published; 0 while another watcher leads.\n# TYPE %[1]s gauge\n%[1]s %[2]d\n",
@@ -220,11 +205,11 @@ func TestPublishedComponentsAreCounted(t *testing.T) {
 	}
 	expect(0, "before the term")
 	l := b.lead(t, b.log)
-	l.round(scope(t, "all"), seen("a", "A"), seen("b", "A"), malformed("c"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"), malformed("c"))
+	l.awaitIdle()
 	expect(2, "after a round")
 	l.observe(deleted("a"))
-	l.settled()
+	l.awaitIdle()
 	expect(1, "after a deletion")
 	_ = l.end()
 	expect(0, "after the term")

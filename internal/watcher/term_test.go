@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream"
+	"odasync/internal/testwait"
 )
 
 // A leader that was paused for too long finds that another has published.
@@ -33,18 +33,15 @@ func TestLateLeader(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			l := b.lead(t, b.log)
+			b, l := newTerm(t)
 			l.observe(test.before...)
-			l.settled()
+			l.awaitIdle()
 			for _, o := range test.foreign {
-				b.foreign(t, o)
+				b.publishAsOther(t, o)
 			}
 			l.observe(test.next)
-			l.settled()
-			if diff := cmp.Diff(test.want, of("a", b.history(t))); diff != "" {
-				t.Errorf("messages (-want +got):\n%s", diff)
-			}
+			l.awaitIdle()
+			b.expectContents(t, "a", test.want)
 			if got := count(b.metrics.conflicts) == 0; got != test.same {
 				t.Errorf("%d refused publishes counted", count(b.metrics.conflicts))
 			}
@@ -54,55 +51,47 @@ func TestLateLeader(t *testing.T) {
 		}
 		t.Run(name+", the lease is old", func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			log := tapped(b.log)
-			l := b.lead(t, log)
+			b, log, l := newInterceptedTerm(t)
 			l.observe(test.before...)
-			l.settled()
+			l.awaitIdle()
 			release := log.block() // the lease ages after it was asked for
 			defer release()
 			l.observe(test.next)
-			eventually(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
+			testwait.Until(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
 			for _, o := range test.foreign {
-				b.foreign(t, o)
+				b.publishAsOther(t, o)
 			}
 			want := b.history(t)
 			b.setStale()
 			release()
-			if err := l.ended(); !errors.Is(err, errNotLeading) {
+			if err := l.awaitEnd(); !errors.Is(err, errNotLeading) {
 				t.Errorf("the term ended with %v", err)
 			}
-			if diff := cmp.Diff(want, b.history(t)); diff != "" {
-				t.Errorf("messages (-want +got):\n%s", diff)
-			}
+			b.expectHistory(t, want)
 		})
 	}
 }
 
 func TestOldLeasePublishesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	l.observe(seen("a", "A"))
-	l.settled()
+	l.awaitIdle()
 	b.setStale()
 	l.observe(seen("a", "A")) // changes nothing, so it may go on
 	l.observe(seen("a", "B"))
-	if err := l.ended(); !errors.Is(err, errNotLeading) {
+	if err := l.awaitEnd(); !errors.Is(err, errNotLeading) {
 		t.Errorf("the term ended with %v", err)
 	}
-	if diff := cmp.Diff([]message{{"a", "A"}}, b.history(t)); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	b.expectHistory(t, []message{{"a", "A"}})
 }
 
 func TestDeletedStreamEndsTheTermAndIsFilledAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	all := scope(t, "all")
-	l.round(all, seen("a", "A"), seen("b", "A"))
-	l.settled()
+	l.resync(all, seen("a", "A"), seen("b", "A"))
+	l.awaitIdle()
 	js, err := jetstream.New(b.server.NATS(t))
 	if err != nil {
 		t.Fatal(err)
@@ -111,49 +100,36 @@ func TestDeletedStreamEndsTheTermAndIsFilledAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.observe(seen("a", "B"))
-	if err := l.ended(); !errors.Is(err, stream.ErrLogMissing) {
+	if err := l.awaitEnd(); !errors.Is(err, stream.ErrLogMissing) {
 		t.Errorf("the term ended with %v", err)
 	}
 	if b.log, err = b.conn.EnsureLog(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l = b.lead(t, b.log)
-	l.round(all, seen("a", "B"), seen("b", "A"))
-	l.settled()
-	if diff := cmp.Diff(map[string]string{"a": "B", "b": "A"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	l.resync(all, seen("a", "B"), seen("b", "A"))
+	l.awaitIdle()
+	b.expectHeads(t, map[string]string{"a": "B", "b": "A"})
 }
 
 // A purge takes the message that the next publish expects.
 func TestPurgedSubjectIsFilledAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	l := b.lead(t, b.log)
+	b, l := newTerm(t)
 	l.observe(seen("a", "A"), seen("b", "A"))
-	l.settled()
-	js, err := jetstream.New(b.server.NATS(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := js.Stream(t.Context(), stream.StreamName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Purge(t.Context()); err != nil {
+	l.awaitIdle()
+	if err := b.stream(t).Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l.observe(seen("a", "B"), deleted("b"))
-	l.settled()
-	if diff := cmp.Diff([]message{{"a", "B"}}, b.history(t)); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	l.awaitIdle()
+	b.expectHistory(t, []message{{"a", "B"}})
 }
 
 // Somebody else's program has written where components stand.
 func TestForeignMessageIsWrittenOver(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	nc := b.server.NATS(t)
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -169,28 +145,24 @@ func TestForeignMessageIsWrittenOver(t *testing.T) {
 	junk("exists")
 	junk("unknown")
 	l := b.lead(t, b.log)
-	l.round(scope(t, "all"), seen("exists", "A"), seen("later", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("exists", "A"), seen("later", "A"))
+	l.awaitIdle()
 	junk("later")
 	l.observe(seen("later", "B"))
-	l.settled()
-	if diff := cmp.Diff(map[string]string{"exists": "A", "unknown": gone, "later": "B"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	l.awaitIdle()
+	b.expectHeads(t, map[string]string{"exists": "A", "unknown": gone, "later": "B"})
 }
 
 func TestLeadFinishesWhatIsBeingPublished(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	log := tapped(b.log)
-	l := b.lead(t, log)
+	b, log, l := newInterceptedTerm(t)
 	release := log.block()
 	defer release()
 	l.observe(seen("a", "A"), seen("b", "A"))
-	eventually(t, "both publishes to be under way", func() bool { return log.blocked() == 2 })
+	testwait.Until(t, "both publishes to be under way", func() bool { return log.blocked() == 2 })
 	l.observe(seen("a", "B")) // only waits
 	l.stop()
-	eventually(t, "the waiting one to be let go", func() bool { return l.to.queue.Len() == 0 })
+	testwait.Until(t, "the waiting one to be let go", func() bool { return l.to.queue.Len() == 0 })
 	select {
 	case <-l.done:
 		t.Fatal("Lead returned with publishes under way")
@@ -200,27 +172,25 @@ func TestLeadFinishesWhatIsBeingPublished(t *testing.T) {
 	if err := l.end(); err != nil {
 		t.Errorf("Lead returned %v after a stop", err)
 	}
-	if diff := cmp.Diff(map[string]string{"a": "A", "b": "A"}, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	b.expectHeads(t, map[string]string{"a": "A", "b": "A"})
 }
 
 func TestWhyATermEnds(t *testing.T) {
 	t.Parallel()
 	broken, lost := errors.New("no such resource"), errors.New("the claim is lost")
-	b := newBench(t)
+	b := newHarness(t)
 
 	t.Run("the source cannot go on", func(t *testing.T) {
 		l := b.lead(t, b.log)
 		b.source.fail <- broken
-		if err := l.ended(); !errors.Is(err, broken) {
+		if err := l.awaitEnd(); !errors.Is(err, broken) {
 			t.Errorf("Lead returned %v", err)
 		}
 	})
 	t.Run("the source ends without a reason", func(t *testing.T) {
 		l := b.lead(t, b.log)
 		b.source.fail <- nil
-		if err := l.ended(); err == nil {
+		if err := l.awaitEnd(); err == nil {
 			t.Error("Lead returned nil although nothing asked it to stop")
 		}
 	})
@@ -245,11 +215,11 @@ func TestWhyATermEnds(t *testing.T) {
 
 func TestDeletedStreamEndsTheTermWhenNothingChanges(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	b.watcher.checkInterval = 10 * time.Millisecond
 	l := b.lead(t, b.log)
-	l.round(scope(t, "all"), seen("a", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("a", "A"))
+	l.awaitIdle()
 	js, err := jetstream.New(b.server.NATS(t))
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +227,7 @@ func TestDeletedStreamEndsTheTermWhenNothingChanges(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), stream.StreamName); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.ended(); !errors.Is(err, stream.ErrLogMissing) {
+	if err := l.awaitEnd(); !errors.Is(err, stream.ErrLogMissing) {
 		t.Errorf("the term ended with %v", err)
 	}
 }

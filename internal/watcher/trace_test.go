@@ -16,12 +16,12 @@ import (
 )
 
 // flaky is a log whose first publish is lost.
-type flaky struct {
+type flakyLog struct {
 	*stream.Log
 	failed atomic.Bool
 }
 
-func (f *flaky) Publish(ctx context.Context, e event.Event, expected uint64) (uint64, error) {
+func (f *flakyLog) Publish(ctx context.Context, e event.Event, expected uint64) (uint64, error) {
 	if f.failed.CompareAndSwap(false, true) {
 		return 0, errors.New("no answer")
 	}
@@ -30,16 +30,16 @@ func (f *flaky) Publish(ctx context.Context, e event.Event, expected uint64) (ui
 
 // Each try is a span: the first begins the trace, at the time of the change, and the message names the one that succeeded.
 func TestEachTryToPublishIsASpan(t *testing.T) {
-	collector, b := tracingtest.Start(t), newBench(t)
+	collector, b := tracingtest.Start(t), newHarness(t)
 	provider, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.HTTP}, tracing.Service{Name: "watcher"}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.watcher.tracer = provider.Tracer()
-	l := b.lead(t, &flaky{Log: b.log})
+	l := b.lead(t, &flakyLog{Log: b.log})
 	change := seen("a", "one")
 	l.observe(change)
-	l.settled()
+	l.awaitIdle()
 	published := b.events(t)
 	if err := l.end(); err != nil {
 		t.Fatal(err)
@@ -66,15 +66,15 @@ func TestEachTryToPublishIsASpan(t *testing.T) {
 
 // An event that is published again on demand does not go on with the trace of its first publish.
 func TestAVerificationIsATraceOfItsOwn(t *testing.T) {
-	collector, b := tracingtest.Start(t), newBench(t)
+	collector, b := tracingtest.Start(t), newHarness(t)
 	provider, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.HTTP}, tracing.Service{Name: "watcher"}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.watcher.tracer = provider.Tracer()
 	l := b.lead(t, b.log)
-	l.round(b.source.scopes[0], seen("a", "one"))
-	l.settled()
+	l.resync(b.source.scopes[0], seen("a", "one"))
+	l.awaitIdle()
 	if _, err := b.watcher.Verify(t.Context(), ns, "a"); err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // verified lists the messages that ask the syncers to compare, sorted by name.
-func (b *bench) verified(t testing.TB) []message {
+func (b *harness) verified(t testing.TB) []message {
 	t.Helper()
 	var all []message
 	for _, e := range b.events(t) {
@@ -42,13 +42,12 @@ func TestVerifyRepeatsTheNewestEvents(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			l := b.lead(t, b.log)
+			b, l := newTerm(t)
 			all := scope(t, "all")
-			l.round(all, seen("a", "A1"), seen("b", "B"), seenIn("other", "c", "C"), seen("d", "D"))
-			l.settled()
+			l.resync(all, seen("a", "A1"), seen("b", "B"), seenIn("other", "c", "C"), seen("d", "D"))
+			l.awaitIdle()
 			l.observe(seen("a", "A2"), deleted("d"))
-			l.settled()
+			l.awaitIdle()
 			before := b.heads(t)
 			published, err := b.watcher.Verify(t.Context(), test.namespace, test.name)
 			if err != nil || published != len(test.want) {
@@ -61,22 +60,20 @@ func TestVerifyRepeatsTheNewestEvents(t *testing.T) {
 				t.Errorf("heads (-before +after):\n%s", diff)
 			}
 			// The table has followed: what comes next is not refused, and what changes nothing is not published.
-			l.round(all, seen("a", "A3"), seen("b", "B"), seenIn("other", "c", "C"))
-			l.settled()
+			l.resync(all, seen("a", "A3"), seen("b", "B"), seenIn("other", "c", "C"))
+			l.awaitIdle()
 			if got := count(b.metrics.conflicts); got != 0 {
 				t.Errorf("%d refused", got)
 			}
 			want := map[string]string{"a": "A3", "b": "B", "c": "C", "d": gone}
-			if diff := cmp.Diff(want, b.heads(t)); diff != "" {
-				t.Errorf("heads (-want +got):\n%s", diff)
-			}
+			b.expectHeads(t, want)
 		})
 	}
 }
 
 func TestVerifyIsRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newHarness(t)
 	ask := func(name string) error {
 		_, err := b.watcher.Verify(t.Context(), ns, name)
 		return err
@@ -88,8 +85,8 @@ func TestVerifyIsRefused(t *testing.T) {
 	if err := ask("a"); !errors.Is(err, ErrNotSynced) {
 		t.Errorf("before the first round: %v", err)
 	}
-	l.round(scope(t, "all"), seen("a", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("a", "A"))
+	l.awaitIdle()
 	if err := ask("b"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("for an unknown component: %v", err)
 	}
@@ -112,41 +109,37 @@ func TestVerifyIsRefused(t *testing.T) {
 // Both publish the same component at a time: neither loses the other's message.
 func TestVerifyBesideAChange(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	log := &between{tap: tapped(b.log)}
+	b := newHarness(t)
+	log := &between{interceptor: intercept(b.log)}
 	l := b.lead(t, log)
-	l.round(scope(t, "all"), seen("a", "A"))
-	l.settled()
+	l.resync(scope(t, "all"), seen("a", "A"))
+	l.awaitIdle()
 	log.then = func() { // after the verification has read what to repeat
 		l.observe(seen("a", "B"))
-		l.settled()
+		l.awaitIdle()
 	}
 	if _, err := b.watcher.Verify(t.Context(), ns, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"A", "B", "B"}, of("a", b.history(t))); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	b.expectContents(t, "a", []string{"A", "B", "B"})
 	log.then = func() {
 		l.observe(deleted("a"))
-		l.settled()
+		l.awaitIdle()
 	}
 	if _, err := b.watcher.Verify(t.Context(), ns, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"A", "B", "B", gone, gone}, of("a", b.history(t))); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	b.expectContents(t, "a", []string{"A", "B", "B", gone, gone})
 }
 
 // between does something once after a read.
 type between struct {
-	*tap
+	*interceptor
 	then func()
 }
 
 func (l *between) Newest(ctx context.Context, key component.Key) (event.Event, bool, error) {
-	e, found, err := l.tap.Newest(ctx, key)
+	e, found, err := l.interceptor.Newest(ctx, key)
 	if then := l.then; then != nil {
 		l.then = nil
 		then()
