@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // Set by the linker; see the Makefile.
@@ -13,17 +14,15 @@ var (
 	commit  = "unknown"
 )
 
-// Version is the program's release, such as 0.1.0.
+// Version is the release of the program, such as 0.1.0.
 func Version() string { return version }
 
-// BuildInfo gives version, commit and Go version in one line.
+// BuildInfo returns version, commit and Go version in one line.
 func BuildInfo() string { return fmt.Sprintf("%s (commit %s, %s)", version, commit, runtime.Version()) }
 
 // RegisterBuildInfo registers odasync_build_info, which is always 1.
 func RegisterBuildInfo(registry prometheus.Registerer) {
-	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	promauto.With(registry).NewGaugeVec(prometheus.GaugeOpts{
 		Name: "odasync_build_info", Help: "The program's version, always 1.",
-	}, []string{"version", "commit", "goversion"})
-	info.WithLabelValues(version, commit, runtime.Version()).Set(1)
-	registry.MustRegister(info)
+	}, []string{"version", "commit", "goversion"}).WithLabelValues(version, commit, runtime.Version()).Set(1)
 }

@@ -11,7 +11,7 @@ import (
 	"odasync/internal/condition"
 )
 
-// certificate is a pair of files that is read again when one of them has changed, as it does when a certificate is renewed.
+// certificate is a pair of files that is loaded again when one of them changes, as on renewal.
 type certificate struct {
 	cert, key string
 	broken    *condition.Condition
@@ -21,7 +21,7 @@ type certificate struct {
 	stamp  string // of the files when they were read
 }
 
-// loadCertificate reads the files for the first time.
+// loadCertificate loads the files for the first time.
 func loadCertificate(cert, key string, log zerolog.Logger) (*certificate, error) {
 	c := &certificate{cert: cert, key: key, broken: condition.New(log,
 		"the certificate for metrics cannot be read again, serving with the earlier one: look at MONITORING_TLS_CERT and MONITORING_TLS_KEY",
@@ -32,7 +32,7 @@ func loadCertificate(cert, key string, log zerolog.Logger) (*certificate, error)
 	return c, nil
 }
 
-// read reads the files unless they are the same as before.
+// read loads the files unless they are unchanged.
 func (c *certificate) read() error {
 	stamp := ""
 	for _, path := range []string{c.cert, c.key} {
@@ -46,14 +46,14 @@ func (c *certificate) read() error {
 		return nil
 	}
 	loaded, err := tls.LoadX509KeyPair(c.cert, c.key)
-	if err != nil { // such as a new certificate beside an old key, for a moment
+	if err != nil { // such as a new certificate beside the old key
 		return err
 	}
 	c.loaded, c.stamp = &loaded, stamp
 	return nil
 }
 
-// get gives the certificate for a handshake.
+// get returns the certificate for a handshake.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

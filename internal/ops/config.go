@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Config is how a daemon is watched.
+// Config configures the monitoring endpoints and the log.
 type Config struct {
 	Monitoring bool `env:"MONITORING_ENABLED, default=true" help:"serve metrics and health: true or false"`
 	// Host is the address to listen on; empty means every address, as a pod needs it.
@@ -20,11 +20,11 @@ type Config struct {
 
 	LogLevel  string `env:"LOG_LEVEL, default=INFO" help:"DEBUG, INFO, WARNING, ERROR or CRITICAL"`
 	LogFormat string `env:"LOG_FORMAT, default=console" help:"console or json"`
-	// Repeats keeps a burst from filling a disk. Errors are never left out.
-	Repeats int `env:"LOG_REPEATS, default=100" help:"lines of one message that are logged in a second, errors apart; how many more there were is told; 0 for all"`
+	// Repeats keeps a burst of lines from filling a disk. Errors are never left out.
+	Repeats int `env:"LOG_REPEATS, default=100" help:"lines of one message that are logged in a second, except errors; the number of the others is logged; 0 for no limit"`
 }
 
-// paths are the addresses beside the metrics.
+// paths are those of the other endpoints.
 var paths = []string{"/livez", "/readyz", "/healthz", levelPath}
 
 // Validate reports every problem at once.
@@ -34,7 +34,7 @@ func (c Config) Validate() error {
 		problems = append(problems, fmt.Errorf("MONITORING_PORT is %d: 0 (any free port) to 65535", c.Port))
 	}
 	if !strings.HasPrefix(c.Endpoint, "/") || strings.ContainsAny(c.Endpoint, " {}?#") || slices.Contains(paths, c.Endpoint) || strings.HasPrefix(c.Endpoint, profilesPath) {
-		problems = append(problems, fmt.Errorf("MONITORING_ENDPOINT is %q: a path such as /metrics that is not one of the health addresses, /loglevel or /debug/pprof", c.Endpoint))
+		problems = append(problems, fmt.Errorf("MONITORING_ENDPOINT is %q: a path such as /metrics other than those of health, /loglevel and /debug/pprof", c.Endpoint))
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		problems = append(problems, errors.New("MONITORING_TLS_CERT and MONITORING_TLS_KEY are half set: give both files or none"))
@@ -43,7 +43,7 @@ func (c Config) Validate() error {
 		problems = append(problems, fmt.Errorf("LOG_FORMAT is %q: console or json", c.LogFormat))
 	}
 	if c.Repeats < 0 {
-		problems = append(problems, fmt.Errorf("LOG_REPEATS is %d: 0 (all) or a number of lines a second", c.Repeats))
+		problems = append(problems, fmt.Errorf("LOG_REPEATS is %d: 0 (no limit) or a number of lines a second", c.Repeats))
 	}
 	return errors.Join(problems...)
 }

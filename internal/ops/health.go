@@ -12,7 +12,7 @@ import (
 // checkTimeout bounds all checks of one request.
 const checkTimeout = 4 * time.Second
 
-// check is one named question; nil is a good answer, an error says what is wrong.
+// check is a named check; its error is what is wrong.
 type check struct {
 	name string
 	ask  func(context.Context) error
@@ -24,11 +24,11 @@ type Health struct {
 	live, ready []check
 }
 
-// Live adds or replaces a check of /livez: whether the process's loops turn. What fails for longer is a reason to
-// restart the process.
+// Live adds or replaces a check of /livez: whether a loop of the process runs. A lasting failure is a reason to restart the
+// process.
 func (h *Health) Live(name string, ask func(context.Context) error) { h.set(&h.live, name, ask) }
 
-// Ready adds or replaces a check of /readyz: what the process needs for its work. Restarting it would not help.
+// Ready adds or replaces a check of /readyz: what the process needs for its work. A restart would not help.
 func (h *Health) Ready(name string, ask func(context.Context) error) { h.set(&h.ready, name, ask) }
 
 func (h *Health) set(checks *[]check, name string, ask func(context.Context) error) {
@@ -43,7 +43,7 @@ func (h *Health) set(checks *[]check, name string, ask func(context.Context) err
 	*checks = append(*checks, check{name, ask})
 }
 
-// NotReady lists what keeps the process from being ready, in words.
+// NotReady lists the failing checks of /readyz as "name: error".
 func (h *Health) NotReady(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -67,7 +67,7 @@ func (h *Health) checks(sets ...*[]check) []check {
 	return all
 }
 
-// serve answers with a line for each check, and a last one that sums them up: 200 when all are well, else 503.
+// serve answers with a line for each check and a summary: 200 where all succeed, else 503.
 func (h *Health) serve(word string, sets ...*[]check) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
@@ -88,6 +88,6 @@ func (h *Health) serve(word string, sets ...*[]check) http.HandlerFunc {
 		lines.WriteString(word + "\n")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(lines.String())) // a reader that has gone needs no answer
+		_, _ = w.Write([]byte(lines.String())) // the client may be gone
 	}
 }

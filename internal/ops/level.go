@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// levels are the words for LOG_LEVEL: zerolog's and those of Python's logging.
+// levels are the values of LOG_LEVEL: those of zerolog and of Python's logging.
 var levels = map[string]zerolog.Level{
 	"TRACE": zerolog.TraceLevel, "DEBUG": zerolog.DebugLevel, "INFO": zerolog.InfoLevel,
 	"WARN": zerolog.WarnLevel, "WARNING": zerolog.WarnLevel,
@@ -25,14 +25,14 @@ func checkLevel(level string) error {
 	return nil
 }
 
-// Level is from where on a process logs. It is safe for concurrent use.
+// Level is the log level of a process. It is safe for concurrent use.
 type Level struct {
 	configured string
 	word       atomic.Pointer[string]
 	now        atomic.Int32
 }
 
-// newLevel expects a word that checkLevel knows.
+// newLevel takes a name that checkLevel accepts.
 func newLevel(word string) *Level {
 	l := &Level{configured: word}
 	l.set(word)
@@ -45,23 +45,23 @@ func (l *Level) set(word string) {
 	l.now.Store(int32(levels[word]))
 }
 
-// Sample implements zerolog.Sampler: what it refuses is not even put together.
+// Sample implements zerolog.Sampler: a line below the level is not built.
 func (l *Level) Sample(level zerolog.Level) bool { return level >= zerolog.Level(l.now.Load()) }
 
-// String gives the level's word.
+// String returns the name of the level.
 func (l *Level) String() string { return *l.word.Load() }
 
-// change sets the level and tells so, whatever the level is.
+// change sets the level and logs the change, whatever the level is.
 func (l *Level) change(word string, log zerolog.Logger) {
 	l.set(word)
 	log.Log().Str("log_level", l.String()).Msg("log level changed")
 }
 
-// levelPath is where the level is asked for and changed.
+// levelPath is the path of the log level.
 const levelPath = "/loglevel"
 
-// serve shows the level (GET) and changes it (PUT, with the word as body), for those on the same machine or in the same Pod
-// alone: who changes it could fill a disk, or hide something. kubectl port-forward comes from there.
+// serve returns the level (GET) or changes it (PUT, with the name as body), for clients on the same machine or in the same Pod
+// only: a change could fill a disk, or hide something. kubectl port-forward connects from there.
 func (l *Level) serve(log zerolog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !fromHere(r) {
@@ -82,12 +82,12 @@ func (l *Level) serve(log zerolog.Logger) http.HandlerFunc {
 			l.change(word, log)
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = fmt.Fprintln(w, l) // a reader that has gone needs no answer
+		_, _ = fmt.Fprintln(w, l) // the client may be gone
 	}
 }
 
-// fromHere says whether a request comes from this machine itself. A proxy beside the process, such as a service mesh's,
-// comes from there too: it uses another address of the loopback network or says for whom it asks.
+// fromHere reports whether a request comes from this machine. A proxy beside the process, such as that of a service mesh,
+// connects from there too, with another loopback address or a header that names its client.
 func fromHere(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {

@@ -2,5 +2,5 @@
 
 package ops
 
-// Signals does nothing where there are no such signals.
+// Signals does nothing on a system without SIGUSR1 and SIGUSR2.
 func (l *Logs) Signals() (stop func()) { return func() {} }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Signals changes the level until stop is called: SIGUSR1 makes it DEBUG, SIGUSR2 what LOG_LEVEL says.
+// Signals changes the level until stop is called: SIGUSR1 to DEBUG, SIGUSR2 to LOG_LEVEL.
 func (l *Logs) Signals() (stop func()) {
 	signals, ended := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
@@ -24,7 +24,7 @@ func (l *Logs) Signals() (stop func()) {
 	}()
 	return func() {
 		signal.Stop(signals)
-		close(signals) // nobody sends any more
+		close(signals) // no signal is sent after Stop
 		<-ended
 	}
 }

@@ -10,38 +10,38 @@ import (
 
 // Logs is the log of a process.
 type Logs struct {
-	// Logger is what the parts of the process log to.
+	// Logger is the logger of the process.
 	Logger zerolog.Logger
-	// Level is what it leaves out, and can be changed while it runs.
+	// Level can be changed while the process runs.
 	Level   *Level
 	repeats *repeats
 }
 
-// NewLogs returns a log for people (console) or for machines (json, one object a line, UTC time). hooks add to each line.
+// NewLogs returns a log for people (console) or for machines (json: one object a line, time in UTC). hooks add to each line.
 func NewLogs(cfg Config, out io.Writer, hooks ...zerolog.Hook) *Logs {
 	if cfg.LogFormat == "console" {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !colour(out)}
 	}
 	level := newLevel(cfg.LogLevel)
-	// The level is a sampler, which all loggers that derive from this one share: their own level is fixed.
+	// The level is a sampler, which derived loggers share; their own level would be fixed.
 	plain := zerolog.New(out).Level(zerolog.TraceLevel).Sample(level).With().Timestamp().Logger()
 	l := &Logs{Level: level, repeats: newRepeats(cfg.Repeats, plain)}
 	l.Logger = plain.Hook(l.repeats).Hook(hooks...)
 	return l
 }
 
-// NewLogger returns the logger alone, for a program that ends soon.
+// NewLogger returns only the logger, for a short-lived program.
 func NewLogger(cfg Config, out io.Writer) zerolog.Logger { return NewLogs(cfg, out).Logger }
 
-// Flush tells what was left out and not told yet.
+// Flush logs the number of lines that were left out and not logged yet.
 func (l *Logs) Flush() { l.repeats.flush() }
 
-// colour says whether the output is a terminal that wants colour.
+// colour reports whether the output is a terminal that supports colour and NO_COLOR is not set.
 func colour(out io.Writer) bool {
 	return IsTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// IsTerminal says whether a person sees what is written.
+// IsTerminal reports whether the output is a terminal.
 func IsTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok {

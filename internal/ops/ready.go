@@ -7,19 +7,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// scrapeTimeout bounds what a scrape waits for all checks: the other metrics matter most while something hangs.
+// scrapeTimeout bounds how long a scrape waits for all checks: the other metrics matter most while one hangs.
 const scrapeTimeout = time.Second
 
-// readyMetrics asks the readiness checks at each scrape.
+// readyMetrics runs the readiness checks at each scrape.
 type readyMetrics struct {
 	health *Health
 	ready  *prometheus.Desc
 }
 
-// RegisterReady registers odasync_ready, which tells what /readyz tells.
+// RegisterReady registers odasync_ready, the results of the checks of /readyz.
 func RegisterReady(registry prometheus.Registerer, health *Health) {
 	registry.MustRegister(&readyMetrics{health, prometheus.NewDesc(
-		"odasync_ready", "1 for each thing that the process needs and has, 0 for what /readyz says is missing.", []string{"check"}, nil,
+		"odasync_ready", "1 for each check of /readyz that succeeds, 0 for each that fails.", []string{"check"}, nil,
 	)})
 }
 

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// burstLength is the time within which lines of one message are counted together.
+	// burstLength is the period within which lines of one message are counted.
 	burstLength = time.Second
-	// maxBursts bounds the memory, should messages not be constant somewhere.
+	// maxBursts bounds the memory, in case messages are not constant.
 	maxBursts = 1000
 )
 
-// repeats is a hook that leaves out what comes too often, and then tells how much that was. Errors pass: each may be the
-// only word about its component.
+// repeats is a hook that discards lines that come too often, and then logs how many. Errors are never discarded: each may be the
+// only one about its component.
 type repeats struct {
 	limit int // lines of a message within a burst; 0 for all
 	log   zerolog.Logger
@@ -24,7 +24,7 @@ type repeats struct {
 	bursts map[line]*burst
 }
 
-// line is what lines of one kind have in common.
+// line identifies lines of one kind.
 type line struct {
 	level   zerolog.Level
 	message string
@@ -33,10 +33,10 @@ type line struct {
 type burst struct {
 	began          time.Time
 	count, leftOut int
-	end            *time.Timer // tells of what was left out
+	end            *time.Timer // logs the number of discarded lines
 }
 
-// newRepeats returns a hook that tells of what it left out through the logger, which must not have it.
+// newRepeats returns a hook that logs to a logger without the hook.
 func newRepeats(limit int, log zerolog.Logger) *repeats {
 	return &repeats{limit: limit, log: log, bursts: make(map[line]*burst)}
 }
@@ -64,12 +64,12 @@ func (r *repeats) tooMuch(l line) bool {
 		return false
 	}
 	if b.leftOut++; b.end == nil {
-		b.end = time.AfterFunc(burstLength-now.Sub(b.began), func() { r.tell(l, b) })
+		b.end = time.AfterFunc(burstLength-now.Sub(b.began), func() { r.report(l, b) })
 	}
 	return true
 }
 
-// forget makes room. The caller holds the lock.
+// forget removes bursts that have ended. The caller holds the lock.
 func (r *repeats) forget(now time.Time) {
 	for l, b := range r.bursts {
 		if b.end == nil && now.Sub(b.began) >= burstLength {
@@ -78,12 +78,12 @@ func (r *repeats) forget(now time.Time) {
 	}
 }
 
-// tell ends a burst.
-func (r *repeats) tell(l line, b *burst) {
+// report ends a burst.
+func (r *repeats) report(l line, b *burst) {
 	r.mu.Lock()
 	if r.bursts[l] != b {
 		r.mu.Unlock()
-		return // told already
+		return // reported already
 	}
 	delete(r.bursts, l)
 	leftOut := b.leftOut
@@ -103,6 +103,6 @@ func (r *repeats) flush() {
 	}
 	r.mu.Unlock()
 	for l, b := range waiting {
-		r.tell(l, b)
+		r.report(l, b)
 	}
 }

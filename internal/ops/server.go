@@ -19,7 +19,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// The limits of a request. A profile may take longer than an answer: its handler extends the time.
+// The limits of a request. The handler of a profile extends the write timeout.
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 10 * time.Second
@@ -27,14 +27,14 @@ const (
 	idleTimeout   = time.Minute
 	maxHeader     = 16 << 10
 	maxBody       = 1 << 10
-	// maxScrapes is how many may be under way; a further one is told to come again.
+	// maxScrapes is how many scrapes may run at a time; a further one is answered with 503.
 	maxScrapes = 8
 )
 
-// profilesPath is where Go's profiles are, if they are asked for.
+// profilesPath is the path of Go's profiles, where they are enabled.
 const profilesPath = "/debug/pprof"
 
-// NewRegistry returns a metrics registry with the process's, Go's and the build's metrics.
+// NewRegistry returns a registry with metrics of the process, the Go runtime and the build.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -61,8 +61,8 @@ func Handler(cfg Config, registry *prometheus.Registry, health *Health, logs *Lo
 	return http.MaxBytesHandler(mux, maxBody)
 }
 
-// Serve serves what Handler does until the context ends. The port is bound before it returns; without monitoring nothing
-// is bound and run only waits.
+// Serve binds the port and returns run, which serves [Handler] until the context ends. Without monitoring nothing is bound and
+// run only waits.
 func Serve(cfg Config, registry *prometheus.Registry, health *Health, logs *Logs) (run func(context.Context) error, err error) {
 	if !cfg.Monitoring {
 		return func(ctx context.Context) error { <-ctx.Done(); return nil }, nil
@@ -84,22 +84,22 @@ func Serve(cfg Config, registry *prometheus.Registry, health *Health, logs *Logs
 	return func(ctx context.Context) error { return serveUntil(ctx, server, listener) }, nil
 }
 
-// newServer returns a server that nobody can keep busy by being slow or long.
+// newServer returns a server that bounds slow and large requests.
 func newServer(handler http.Handler, log zerolog.Logger) *http.Server {
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		// Its words are about single connections, such as a handshake that failed: those of a port scan, too.
+		// It logs failures of single connections, such as handshakes, also those of a port scan.
 		ErrorLog: stdlog.New(connections{log}, "", 0),
 	}
 }
 
-// connections takes the server's own words, at the level for what is of interest only to who looks for it.
+// connections logs what the server reports about single connections, at level debug.
 type connections struct{ log zerolog.Logger }
 
-func (c connections) Write(words []byte) (int, error) {
-	c.log.Debug().Str("words", strings.TrimSpace(string(words))).Msg("a connection for metrics or health failed")
-	return len(words), nil
+func (c connections) Write(line []byte) (int, error) {
+	c.log.Debug().Str("detail", strings.TrimSpace(string(line))).Msg("connection for metrics or health failed")
+	return len(line), nil
 }
 
 func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
@@ -119,7 +119,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := server.Shutdown(deadline); err != nil {
-		_ = server.Close() // a scrape under way is cut off
+		_ = server.Close() // a running scrape is cut off
 	}
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve metrics: %w", err)

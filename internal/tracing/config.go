@@ -14,7 +14,7 @@ import (
 	"odasync/internal/config"
 )
 
-// The values of OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_PROTOCOL that are understood.
+// Supported values of OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_PROTOCOL.
 const (
 	exporterNone = "none"
 	exporterOTLP = "otlp"
@@ -22,9 +22,8 @@ const (
 	protocolHTTP = "http/protobuf"
 )
 
-// Config is where spans go, by OpenTelemetry's own variables. Empty values count as unset, as its specification has it.
-// The SDK reads the further ones by itself: time-outs, certificates, compression, the queue, limits and
-// OTEL_RESOURCE_ATTRIBUTES.
+// Config holds variables of the OpenTelemetry specification. Empty values count as unset. The SDK reads the other ones by
+// itself: timeouts, certificates, compression, the queue, limits and OTEL_RESOURCE_ATTRIBUTES.
 type Config struct {
 	Disabled       bool          `env:"OTEL_SDK_DISABLED" help:"true for no tracing whatever else is set"`
 	Exporter       string        `env:"OTEL_TRACES_EXPORTER" help:"otlp for tracing, none for none; unset: tracing where an endpoint is set"`
@@ -86,17 +85,17 @@ func validateEndpoint(name, value string, bad func(name string, value any, allow
 	case u.User != nil:
 		bad(name, strconv.Quote(u.Redacted()), "no user here: give OTEL_EXPORTER_OTLP_HEADERS")
 	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.RawQuery != "", u.Fragment != "":
-		u.RawQuery, u.Fragment = "", "" // a token might stand there
+		u.RawQuery, u.Fragment = "", "" // it may hold a token
 		bad(name, strconv.Quote(u.String()), allowed)
 	}
 }
 
-// oneOf says whether the value is unset or one of those that are allowed.
+// oneOf reports whether the value is unset or one of those that are allowed.
 func oneOf(value string, allowed ...string) bool {
 	return value == "" || slices.Contains(allowed, value)
 }
 
-// Enabled says whether spans are asked for.
+// Enabled reports whether spans are sent.
 func (c Config) Enabled() bool {
 	if c.Disabled || c.Exporter == exporterNone {
 		return false
@@ -106,7 +105,7 @@ func (c Config) Enabled() bool {
 
 func (c Config) protocol() string { return cmp.Or(c.TracesProtocol, c.Protocol, protocolHTTP) }
 
-// address is where the spans go. Over HTTP the endpoint for all signals stands before the path of traces.
+// address is the URL for spans. Over HTTP the path for traces is added to the endpoint for all signals.
 func (c Config) address() string {
 	switch {
 	case c.TracesEndpoint != "":
@@ -117,13 +116,13 @@ func (c Config) address() string {
 	return strings.TrimRight(cmp.Or(c.Endpoint, "http://localhost:4318"), "/") + "/v1/traces"
 }
 
-// headers are those of the requests to the collector. Validate has seen to it that they can be read.
+// headers are those of the requests to the collector.
 func (c Config) headers() map[string]string {
 	headers, _ := parseHeaders(cmp.Or(c.TracesHeaders, c.Headers))
 	return headers
 }
 
-// parseHeaders reads name=value pairs. Its error does not repeat them.
+// parseHeaders parses name=value pairs. Its error does not contain them.
 func parseHeaders(text config.Secret) (map[string]string, error) {
 	headers := map[string]string{}
 	for pair := range strings.SplitSeq(text.Reveal(), ",") {
@@ -140,7 +139,7 @@ func parseHeaders(text config.Secret) (map[string]string, error) {
 	return headers, nil
 }
 
-// sampler is the one that the variables name; false for a name that is not known.
+// sampler returns the configured sampler; false for an unknown name.
 func (c Config) sampler() (trace.Sampler, bool) {
 	ratio, err := strconv.ParseFloat(c.SamplerArg, 64)
 	if err != nil {

@@ -21,7 +21,7 @@ func (LogHook) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 
 var takeLog sync.Once
 
-// useLog takes the SDK's own words, whose receiver is one for the whole process, away from stderr.
+// useLog redirects what the SDK logs, globally for the process, from stderr to the log.
 func useLog(log zerolog.Logger) {
 	takeLog.Do(func() {
 		otel.SetLogger(logr.New(sdkLog{log}))
@@ -29,12 +29,11 @@ func useLog(log zerolog.Logger) {
 	})
 }
 
-// sdkLog is a logr.LogSink for errors. It leaves out the SDK's fields: these hold values of variables, and so perhaps a
-// header with a key.
+// sdkLog is a logr.LogSink for errors. It omits the SDK's fields, which hold values of variables and so perhaps a key.
 type sdkLog struct{ log zerolog.Logger }
 
 func (s sdkLog) Error(err error, message string, _ ...any) {
-	s.log.Warn().Err(err).Str("about", message).Msg("the OpenTelemetry SDK reports an error")
+	s.log.Warn().Err(err).Str("about", message).Msg("error of the OpenTelemetry SDK")
 }
 
 func (s sdkLog) Init(logr.RuntimeInfo)          {}

@@ -24,14 +24,14 @@ type Provider struct {
 	exporter *watched
 }
 
-// Service is what a trace calls this process.
+// Service identifies this process in traces.
 type Service struct {
 	Name    string // where OTEL_SERVICE_NAME is unset
 	Version string
 }
 
-// New returns the provider that the configuration, which has passed Validate, asks for. It connects to nothing: a collector
-// that is away is tried again with each batch of spans.
+// New returns the provider for a validated configuration. It does not connect: an unavailable collector is tried again with each
+// batch of spans.
 func New(ctx context.Context, cfg Config, service Service, log zerolog.Logger) (*Provider, error) {
 	if !cfg.Enabled() {
 		return &Provider{}, nil
@@ -39,11 +39,11 @@ func New(ctx context.Context, cfg Config, service Service, log zerolog.Logger) (
 	useLog(log)
 	client, err := newClient(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("set up tracing: %w: look at the OTEL_EXPORTER_OTLP variables, or set OTEL_TRACES_EXPORTER=none", err)
+		return nil, fmt.Errorf("set up tracing: %w: check the OTEL_EXPORTER_OTLP variables, or set OTEL_TRACES_EXPORTER=none", err)
 	}
 	about, err := describe(ctx, cfg, service)
 	if err != nil {
-		return nil, fmt.Errorf("set up tracing: %w: look at OTEL_RESOURCE_ATTRIBUTES", err)
+		return nil, fmt.Errorf("set up tracing: %w: check OTEL_RESOURCE_ATTRIBUTES", err)
 	}
 	sampler, _ := cfg.sampler() // Validate knows the name
 	exporter := newWatched(client, cfg, log)
@@ -55,12 +55,12 @@ func New(ctx context.Context, cfg Config, service Service, log zerolog.Logger) (
 // Tracer returns nil while tracing is off.
 func (p *Provider) Tracer() *Tracer { return p.tracer }
 
-// Close sends what waits, until the context ends. What is left then is lost.
+// Close sends the waiting spans until the context ends. The rest is lost.
 func (p *Provider) Close(ctx context.Context) error {
 	if p.provider == nil {
 		return nil
 	}
-	// The SDK only stops waiting when the context ends; what it began is ended here.
+	// The SDK stops waiting when the context ends, but not the request.
 	defer p.exporter.giveUp()
 	if err := p.provider.Shutdown(ctx); err != nil {
 		return fmt.Errorf("send the last spans: %w", err)
@@ -68,7 +68,7 @@ func (p *Provider) Close(ctx context.Context) error {
 	return nil
 }
 
-// newClient returns what sends the spans. It takes what is named by the variables that only the SDK reads from the environment, too.
+// newClient returns the exporter. The SDK reads further variables from the environment by itself.
 func newClient(ctx context.Context, cfg Config) (sdk.SpanExporter, error) {
 	address, headers := cfg.address(), cfg.headers()
 	if cfg.protocol() == protocolGRPC {
@@ -85,7 +85,7 @@ func newClient(ctx context.Context, cfg Config) (sdk.SpanExporter, error) {
 	return otlptrace.New(ctx, otlptracehttp.NewClient(options...))
 }
 
-// describe gives what all spans of the process have in common. The variables come last, and so count.
+// describe returns the resource of all spans. The variables come last and take precedence.
 func describe(ctx context.Context, cfg Config, service Service) (*resource.Resource, error) {
 	attributes := []attribute.KeyValue{
 		attribute.String("service.name", service.Name), attribute.String("service.version", service.Version),
@@ -98,7 +98,7 @@ func describe(ctx context.Context, cfg Config, service Service) (*resource.Resou
 		resource.WithAttributes(attributes...), resource.WithFromEnv(), named)
 }
 
-// host is the collector's, for the log's words; the path may hold a key.
+// host is that of the collector, for the log; the path may hold a key.
 func host(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

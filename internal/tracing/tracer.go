@@ -19,7 +19,7 @@ type Tracer struct{ tracer trace.Tracer }
 // Span is one step of a trace. The zero Span records nothing.
 type Span struct{ span trace.Span }
 
-// Begin starts a span that goes on with the trace of a message or, where that has none, begins a trace.
+// Begin starts a span in the trace of a message or, where that has none, a new trace.
 func (t *Tracer) Begin(ctx context.Context, from event.Trace, name string, kind trace.SpanKind, began time.Time) (context.Context, Span) {
 	if t == nil {
 		return ctx, Span{}
@@ -29,7 +29,7 @@ func (t *Tracer) Begin(ctx context.Context, from event.Trace, name string, kind 
 	return ctx, Span{span}
 }
 
-// Child starts a span within the one of the context; without one there, nothing.
+// Child starts a span below the one of the context; without one there, none.
 func Child(ctx context.Context, name string, kind trace.SpanKind) (context.Context, Span) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.SpanContext().IsValid() {
@@ -41,35 +41,35 @@ func Child(ctx context.Context, name string, kind trace.SpanKind) (context.Conte
 
 var w3c propagation.TraceContext
 
-// Carried is what a message carries for others to go on from the span of the context.
+// Carried returns the trace context of the span, for a message.
 func Carried(ctx context.Context) event.Trace {
 	carrier := propagation.MapCarrier{}
 	w3c.Inject(ctx, carrier)
 	return event.Trace{Parent: carrier[event.HeaderTraceParent], State: carrier[event.HeaderTraceState]}
 }
 
-// InjectHTTP adds the span of the context to a request's headers.
+// InjectHTTP adds the trace context of the span to the headers of a request.
 func InjectHTTP(ctx context.Context, header http.Header) {
 	if trace.SpanContextFromContext(ctx).IsValid() {
 		w3c.Inject(ctx, propagation.HeaderCarrier(header))
 	}
 }
 
-// Recording says whether attributes are worth the making.
+// Recording reports whether the span records attributes.
 func (s Span) Recording() bool { return s.span != nil && s.span.IsRecording() }
 
-// Set adds attributes. Ask Recording first: they cost something to make.
+// Set adds attributes. Check [Span.Recording] first: they cost something to build.
 func (s Span) Set(attributes ...attribute.KeyValue) {
 	if s.span != nil {
 		s.span.SetAttributes(attributes...)
 	}
 }
 
-// Fail marks the span as failed, with a word for the kind of failure and one line for people.
-func (s Span) Fail(kind, words string) {
+// Fail marks the span as failed, with an error.type and a message of one line.
+func (s Span) Fail(kind, message string) {
 	if s.Recording() {
 		s.span.SetAttributes(attribute.String("error.type", kind))
-		s.span.SetStatus(codes.Error, words)
+		s.span.SetStatus(codes.Error, message)
 	}
 }
 

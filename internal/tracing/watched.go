@@ -11,13 +11,13 @@ import (
 	"odasync/internal/condition"
 )
 
-// watched is an exporter whose failures are logged when they change and disturb nobody.
+// watched is an exporter whose failures are logged when they change, and not returned.
 type watched struct {
 	sdk.SpanExporter
 	away    *condition.Condition
-	secrets []string // what a collector's words may repeat
+	secrets []string // values that an error of the collector may repeat
 
-	sending context.Context // ends when nothing is sent any more
+	sending context.Context // ends when no more spans are sent
 	giveUp  context.CancelFunc
 }
 
@@ -40,10 +40,10 @@ func (w *watched) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) err
 	defer cancel()
 	defer context.AfterFunc(w.sending, cancel)()
 	w.away.Set(w.redacted(w.SpanExporter.ExportSpans(ctx, spans)))
-	return nil // nobody above could do better
+	return nil // no caller could handle it
 }
 
-// redacted keeps the text of an error alone, without the headers' values.
+// redacted returns an error with the text only, without header values.
 func (w *watched) redacted(err error) error {
 	if err == nil {
 		return nil

@@ -10,10 +10,10 @@ import (
 	"odasync/internal/component"
 )
 
-// MessagingSystem names the broker in all spans about messages.
+// MessagingSystem is the attribute of all spans about messages.
 var MessagingSystem = semconv.MessagingSystemKey.String("nats")
 
-// Kind is a word for an error.type where the caller knows no better one.
+// Kind is the error.type of an error without a better one.
 func Kind(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -24,14 +24,14 @@ func Kind(err error) string {
 	return semconv.ErrorTypeOther.Value.AsString()
 }
 
-// About keeps which component a span and all within it are about, for the log lines of those who do not know it.
+// About returns a context that carries the component, for log lines further down.
 func About(ctx context.Context, key component.Key) context.Context {
 	return context.WithValue(ctx, about{}, key)
 }
 
 type about struct{}
 
-// Log gives a line what the context tells: the span, for LogHook, and the component.
+// Log adds to a line what the context carries: the span, for [LogHook], and the component.
 func Log(ctx context.Context, line *zerolog.Event) *zerolog.Event {
 	if !line.Enabled() {
 		return line
