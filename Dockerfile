@@ -2,13 +2,13 @@
 #
 #   docker build --build-arg VERSION=1.2.3 --build-arg COMMIT=abc1234 -t odasync:1.2.3 .
 #
-# GO_IMAGE has Go and a shell, BASE_IMAGE the certificates of public authorities; mirrors of both go with --build-arg.
-# The images are named with their versions: what is built tomorrow is what was tested today.
+# GO_IMAGE has Go and a shell, BASE_IMAGE the certificates of public authorities. Set mirrors of both with --build-arg.
+# Their versions are pinned, so that a later build uses the images that were tested.
 ARG GO_IMAGE=golang:1.26.8-alpine
 ARG BASE_IMAGE=gcr.io/distroless/static-debian12:nonroot
 
-# BuildKit says where it builds and for what, and the compiler then crosses over without emulation. The classic builder
-# says nothing of both, and builds for where it is.
+# BuildKit sets the build platform and the target platform, and the compiler cross-compiles without emulation. The classic
+# builder sets neither and builds for its own platform.
 FROM --platform=${BUILDPLATFORM:-linux} ${GO_IMAGE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -19,7 +19,7 @@ ARG TARGETOS
 ARG TARGETARCH
 ARG VERSION=dev
 ARG COMMIT=unknown
-# The flags are the Makefile's: both give the same bytes, which test/compose checks.
+# The same flags as in the Makefile: both builds give the same bytes, which test/compose checks.
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -buildvcs=false -tags=grpcnotrace \
     -ldflags "-s -w -X odasync/internal/ops.version=${VERSION} -X odasync/internal/ops.commit=${COMMIT}" \
     -o /out/ ./cmd/... && mkdir /data
@@ -32,11 +32,11 @@ LABEL org.opencontainers.image.title="odasync" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${COMMIT}"
 COPY --from=build /out/ /usr/local/bin/
-# For ctl run --data-dir /data: a new volume that is mounted here takes over the owner.
+# For ctl run --data-dir /data. A new volume that is mounted here takes over the owner.
 COPY --from=build --chown=65532:65532 /data /data
-# Named here, so that it does not depend on the base image.
+# Set here, so that it does not depend on the base image.
 ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
 USER 65532:65532
 WORKDIR /data
-# Nothing runs by itself: say watcher, syncer or ctl.
+# The image has no default program: the command is watcher, syncer or ctl.
 CMD ["ctl", "--help"]

@@ -85,28 +85,37 @@ func (s *Server) Snapshot() Snapshot {
 	return out
 }
 
-// Content implements web.Registry.
+// Content implements web.Registry. Rows are copied under the lock and converted
+// after it is released.
 func (s *store) Content() web.Content {
-	out := web.Content{Labels: map[int64]web.Label{}}
+	var (
+		labels     []v1.LabelRow
+		registries []v1.RegistryRow
+		components []v1.ComponentRow
+		apis       []v1.APIRow
+	)
 	s.View(func(t *v1.Tables) {
-		for _, r := range all(t.Labels) {
-			out.Labels[r.ID] = web.Label{ID: r.ID, Key: r.Key, Value: r.Value}
-		}
-		for _, r := range all(t.Registries) {
-			out.Registries = append(out.Registries, r.Name)
-		}
-		for _, r := range all(t.Components) {
-			out.Components = append(out.Components, web.Component{
-				ID: r.ID, Registry: r.Registry, Name: r.Name, LabelIDs: r.LabelIDs, Changed: r.Changed,
-			})
-		}
-		for _, r := range all(t.APIs) {
-			out.APIs = append(out.APIs, web.API{
-				ID: r.ID, Registry: r.Registry, Component: r.Component, Name: r.Name, URL: r.URL,
-				Specification: text(r.Specification), Status: r.Status, LabelIDs: r.LabelIDs, Changed: r.Changed,
-			})
-		}
+		labels, registries, components, apis = all(t.Labels), all(t.Registries), all(t.Components), all(t.APIs)
 	})
+	out := web.Content{
+		Labels: make(map[int64]web.Label, len(labels)), Registries: make([]string, len(registries)),
+		Components: make([]web.Component, len(components)), APIs: make([]web.API, len(apis)),
+	}
+	for _, r := range labels {
+		out.Labels[r.ID] = web.Label{ID: r.ID, Key: r.Key, Value: r.Value}
+	}
+	for i, r := range registries {
+		out.Registries[i] = r.Name
+	}
+	for i, r := range components {
+		out.Components[i] = web.Component{ID: r.ID, Registry: r.Registry, Name: r.Name, LabelIDs: r.LabelIDs, Changed: r.Changed}
+	}
+	for i, r := range apis {
+		out.APIs[i] = web.API{
+			ID: r.ID, Registry: r.Registry, Component: r.Component, Name: r.Name, URL: r.URL,
+			Specification: text(r.Specification), Status: r.Status, LabelIDs: r.LabelIDs, Changed: r.Changed,
+		}
+	}
 	return out
 }
 

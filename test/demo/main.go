@@ -14,8 +14,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop)                     // gives the second Ctrl-C its usual effect
-	rest.SetDefaultWarningHandler(rest.NoWarnings{}) // of the deprecated version that one sample has
+	context.AfterFunc(ctx, stop)                     // restores the default effect of the next Ctrl-C
+	rest.SetDefaultWarningHandler(rest.NoWarnings{}) // about the deprecated version of one sample
 	show := newScreen(os.Stdout)
 	err := run(ctx, show, os.Getenv("DEMO_EXIT") != "")
 	switch {

@@ -48,6 +48,7 @@ func (o *overview) join(components []Component, apis []API) {
 		}
 	}
 	present := make(map[owner]bool, len(byOwner))
+	o.entries = make([]entry, 0, len(components))
 	for _, component := range components {
 		o.entries = append(o.entries, entry{component, byOwner[component.owner()]})
 		present[component.owner()] = true
