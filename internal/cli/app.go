@@ -95,8 +95,13 @@ func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
 	}
 }
 
+// note prints a line to stderr.
+func note(c *cli.Context, format string, args ...any) {
+	_, _ = fmt.Fprintf(c.App.ErrWriter, format+"\n", args...) // no command depends on it
+}
+
 // negative reports a negative result on stderr.
 func negative(c *cli.Context, reason error) error {
-	_, _ = fmt.Fprintf(c.App.ErrWriter, "ctl: %v\n", reason) // the exit code reports it too
+	note(c, "ctl: %v", reason)
 	return errNegative
 }

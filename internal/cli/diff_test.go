@@ -11,8 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/cli"
+	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/normalize"
+	"odasync/internal/target"
 	"odasync/internal/testwait"
 )
 
@@ -208,6 +210,15 @@ func TestDiff_Deletion(t *testing.T) {
 	c.objects.set("shop", "orders", `"2"`) // created again, and not published yet
 	differs(t, "components compared in cluster, stream and registry: 1, differing: 1",
 		[]string{"shop orders cluster/stream component missing in stream"}, "orders")
+}
+
+// The sync state refers to an entry that the registry does not have.
+func TestDiff_DanglingRef(t *testing.T) {
+	p := newPipeline(t)
+	e := p.publish(t, &component.Component{Namespace: "shop", Name: "catalog"})
+	p.record(t, target.State{Key: e.Key, Ref: target.Ref{Registry: "self", Name: "catalog", ID: "77"}})
+	differs(t, "components compared in stream and registry: 1, differing: 1",
+		[]string{"shop catalog stream/registry component missing in registry"}, "catalog", "--no-cluster")
 }
 
 func TestDiff_Errors(t *testing.T) {

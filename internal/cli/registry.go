@@ -51,10 +51,9 @@ func serveRegistry(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("serve the registry: %w: choose a free address with --listen", err)
 	}
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c.App.ErrWriter, format+"\n", args...) }
-	say("reference registry at http://%s, content in memory", listener.Addr())
+	note(c, "reference registry at http://%s, content in memory", listener.Addr())
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() && key == "" {
-		say("the registry accepts writes from every client that reaches this address: set a key with --api-key-file")
+		note(c, "the registry accepts writes from every client that reaches this address: set a key with --api-key-file")
 	}
 	return refregistry.Serve(c.Context, listener, served, log)
 }

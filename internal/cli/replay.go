@@ -72,7 +72,7 @@ func replayAction(c *cli.Context) error {
 	}
 	defer journal.Close()
 	if journal.Restarted() {
-		_, _ = fmt.Fprintln(c.App.ErrWriter, "starting over: an earlier run of this replay was not completed, --resume would continue it")
+		note(c, "starting over: an earlier run of this replay was not completed, --resume would continue it")
 	}
 	plan, err := d.replay.Plan(c.Context, journal)
 	unselected := new(replay.SelectionError)
@@ -84,7 +84,7 @@ func replayAction(c *cli.Context) error {
 	case c.Bool("dry-run"):
 		return printPlan(c, plan)
 	case plan.Components == 0:
-		_, _ = fmt.Fprintln(c.App.ErrWriter, "nothing to replay: no message in the stream matches")
+		note(c, "nothing to replay: no message in the stream matches")
 	}
 	if err := journal.Begin(plan); err != nil {
 		return err

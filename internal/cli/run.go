@@ -52,43 +52,40 @@ func defaultDataDir() string {
 	return filepath.Join(home, ".local", "share", "odasync")
 }
 
-// run starts what is embedded, then both daemons, and stops them in reverse.
+// run starts the embedded servers, then both daemons, and stops them in reverse.
 func run(c *cli.Context) (err error) {
 	if err := noArgs(c); err != nil {
 		return err
 	}
 	var (
-		watching daemon.WatcherConfig
-		syncing  daemon.SyncerConfig
-		watched  daemon.EnvConfig
+		watcher daemon.WatcherConfig
+		syncer  daemon.SyncerConfig
+		common  daemon.EnvConfig
 	)
-	sections := slices.Concat(watching.Sections(), syncing.Sections(), watched.Sections())
-	variables, err := load(c.Context, sections...)
+	variables, err := load(c.Context, slices.Concat(watcher.Sections(), syncer.Sections(), common.Sections())...)
 	if err != nil {
 		return err
 	}
-	checks, folder := daemon.WatcherChecks, c.String("manifests")
+	checks := daemon.WatcherChecks
 	if c.IsSet("manifests") {
 		checks = daemon.FolderChecks
-		if err := manifests.Check(folder); err != nil {
+		if err := manifests.Check(c.String("manifests")); err != nil {
 			return err
 		}
 	}
-	env, serve, err := daemon.NewEnv(watched, "odasync", c.App.ErrWriter, slices.Concat(checks, daemon.SyncerChecks)...)
+	env, serve, err := daemon.NewEnv(common, "odasync", c.App.ErrWriter, slices.Concat(checks, daemon.SyncerChecks)...)
 	if err != nil {
 		return err
 	}
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c.App.ErrWriter, format+"\n", args...) }
-
 	if _, set := variables.Lookup("NATS_URL"); !set {
 		server, err := startNATS(c.String("data-dir"))
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, server.stop()) }()
-		watching.Stream.URL, syncing.Stream.URL = server.url(), server.url()
-		say("embedded NATS JetStream at %s, data in %s", server.url(), c.String("data-dir"))
-		say("to use ctl in another shell: export NATS_URL=%s", server.url())
+		watcher.Stream.URL, syncer.Stream.URL = server.url(), server.url()
+		note(c, "embedded NATS JetStream at %s, data in %s", server.url(), c.String("data-dir"))
+		note(c, "to use ctl in another shell: export NATS_URL=%s", server.url())
 	}
 	embedded, stopEmbedded := context.WithCancel(context.WithoutCancel(c.Context))
 	defer stopEmbedded()
@@ -99,14 +96,20 @@ func run(c *cli.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("embed the registry: %w: choose another --registry-listen, or set COMPONENT_REGISTRY_URL to use the registry that runs there", err)
 		}
-		registry := refregistry.New(refregistry.Config{APIKey: syncing.Registry.APIKey.Reveal()})
+		registry := refregistry.New(refregistry.Config{APIKey: syncer.Registry.APIKey.Reveal()})
 		background.Go(func() error { return refregistry.Serve(embedded, listener, registry, env.Log) })
-		syncing.Registry.URL = "http://" + listener.Addr().String()
-		say("embedded reference registry at %s, content in memory", syncing.Registry.URL)
+		syncer.Registry.URL = "http://" + listener.Addr().String()
+		note(c, "embedded reference registry at %s, content in memory", syncer.Registry.URL)
 	}
+	err = runDaemons(c, embedded, &watcher, &syncer, env)
+	stopEmbedded()
+	return errors.Join(err, background.Wait())
+}
 
-	work, ctx := errgroup.WithContext(c.Context)
-	work.Go(func() error { // the daemons stop when something embedded fails
+// runDaemons runs both daemons until one fails, an embedded server fails, or the command is stopped.
+func runDaemons(c *cli.Context, embedded context.Context, watcher *daemon.WatcherConfig, syncer *daemon.SyncerConfig, env daemon.Env) error {
+	daemons, ctx := errgroup.WithContext(c.Context)
+	daemons.Go(func() error {
 		select {
 		case <-embedded.Done():
 			return context.Cause(embedded)
@@ -114,19 +117,17 @@ func run(c *cli.Context) (err error) {
 			return nil
 		}
 	})
-	work.Go(func() error {
+	daemons.Go(func() error {
 		if c.IsSet("manifests") {
-			return daemon.WatchFolder(ctx, &watching, folder, env)
+			return daemon.WatchFolder(ctx, watcher, c.String("manifests"), env)
 		}
-		return daemon.Watch(ctx, &watching, env)
+		return daemon.Watch(ctx, watcher, env)
 	})
-	work.Go(func() error { return daemon.Sync(ctx, &syncing, env) })
-	err = work.Wait()
-	if c.Context.Err() != nil {
-		err = nil // a regular stop
+	daemons.Go(func() error { return daemon.Sync(ctx, syncer, env) })
+	if err := daemons.Wait(); c.Context.Err() == nil {
+		return err
 	}
-	stopEmbedded()
-	return errors.Join(err, background.Wait())
+	return nil // a regular stop
 }
 
 // embeddedNATS is a NATS server in this process, on a free loopback port that other tools can use.

@@ -44,6 +44,7 @@ import (
 //	fixture NAME                   publish the events of a fixture
 //	entries URL [NAME VERSION]...  wait until the registry has exactly these components
 //	deleteentry NAME               delete an entry from the registry, as another client
+//	writes / nowrites              count the writes to the registry / check that there were none since
 //	reject / unavailable / accept  let the registry reject components bad*, respond with 503 / accept everything
 //	get STATUS URL [KEY]           request a URL
 //	unused VARIABLE / listen VARIABLE    set the variable to an address without / with a listener
@@ -79,10 +80,16 @@ func TestScripts(t *testing.T) {
 		"publish": func(s *script, args []string) {
 			s.p.publish(s.t, content(args[0], args[1], args[2]))
 		},
-		"delete":      func(s *script, args []string) { s.p.remove(s.t, args[0], args[1]) },
-		"malformed":   func(s *script, args []string) { s.p.publishMalformed(s.t, key(args[0], args[1])) },
-		"fixture":     func(s *script, args []string) { fixtures[args[0]](s) },
-		"entries":     (*script).entries,
+		"delete":    func(s *script, args []string) { s.p.remove(s.t, args[0], args[1]) },
+		"malformed": func(s *script, args []string) { s.p.publishMalformed(s.t, key(args[0], args[1])) },
+		"fixture":   func(s *script, args []string) { fixtures[args[0]](s) },
+		"entries":   (*script).entries,
+		"writes":    func(s *script, _ []string) { s.writes = len(s.p.registry.History()) },
+		"nowrites": func(s *script, _ []string) {
+			if writes := len(s.p.registry.History()) - s.writes; writes != 0 {
+				s.Fatalf("%d writes to the registry", writes)
+			}
+		},
 		"deleteentry": func(s *script, args []string) { s.p.deleteEntry(s.t, args[0]) },
 		"reject":      func(s *script, _ []string) { s.p.reject() },
 		"unavailable": func(s *script, _ []string) {
@@ -147,6 +154,7 @@ type script struct {
 	t       *testing.T
 	p       *pipeline
 	running *running
+	writes  int
 }
 
 // environ makes the script's environment and working directory those of the process.

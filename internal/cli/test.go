@@ -111,7 +111,7 @@ func printReport(c *cli.Context, r Report) error {
 		err = table(c.App.Writer, []string{"CHECK", "STATUS", "DETAIL"}, rows)
 		for _, check := range r.Checks {
 			if check.Hint != "" {
-				_, _ = fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", check.Name, check.Hint) // the table shows the failure
+				note(c, "%s: %s", check.Name, check.Hint)
 			}
 		}
 	}

@@ -233,6 +233,25 @@ func (h *harness) entries() []string {
 	return all
 }
 
+// deleteEntry deletes a component's entry from the registry, as another client.
+func (h *harness) deleteEntry(t *testing.T, name string) {
+	t.Helper()
+	for _, c := range h.registry.Snapshot().Components {
+		if c.Name != name {
+			continue
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, fmt.Sprint(h.url, "/components/", c.ID), nil)
+		must(t, err)
+		request.Close = true
+		response, err := http.DefaultClient.Do(request)
+		must(t, err)
+		must(t, response.Body.Close())
+		if response.StatusCode != http.StatusNoContent {
+			t.Fatalf("delete %s: %s", name, response.Status)
+		}
+	}
+}
+
 func (h *harness) expectEntries(t *testing.T, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, h.entries(), cmpopts.EquateEmpty()); diff != "" {

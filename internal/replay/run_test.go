@@ -128,6 +128,7 @@ func TestReplay_UnavailableRegistry(t *testing.T) {
 			if live {
 				h.startSyncer(t)
 				h.awaitApplied(t, 20)
+				h.deleteEntry(t, "c-007")
 			}
 			h.registry.SetFault(func(*http.Request) *faults.Fault {
 				return &faults.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for today"}`}
