@@ -8,7 +8,7 @@ import (
 	"odasync/internal/config"
 )
 
-func TestConfigIsChecked(t *testing.T) {
+func TestConfig_Validate(t *testing.T) {
 	t.Parallel()
 	const day = config.Duration(24 * time.Hour)
 	tests := map[string]struct {

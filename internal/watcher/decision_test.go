@@ -15,8 +15,8 @@ import (
 	"odasync/internal/testwait"
 )
 
-// An API server that was restored by mistake shows an empty list.
-func TestAnEmptyListAfterARestartDeletesNothing(t *testing.T) {
+// An API server that was restored by mistake returns an empty list.
+func TestDecision_EmptyListWaitsForApproval(t *testing.T) {
 	t.Parallel()
 	for _, count := range []int{1, 3, 20, 100} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
@@ -68,9 +68,9 @@ func TestAnEmptyListAfterARestartDeletesNothing(t *testing.T) {
 	}
 }
 
-// Twenty namespaces of five, all emptied while nobody watches, and a watcher that is restarted again and again, some times
-// before it has seen all of them, some times without a full sync.
-func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
+// Twenty namespaces are emptied between terms, and the watcher restarts several times: sometimes before it has listed all of
+// them, sometimes without a full sync.
+func TestDecision_EmptyNamespacesWaitThroughTerms(t *testing.T) {
 	t.Parallel()
 	const scopes, each = 20, 5
 	b := newHarness(t)
@@ -114,8 +114,8 @@ func TestEmptiedNamespacesThroughManyTerms(t *testing.T) {
 	}
 }
 
-// In one term, what the watch of one namespace shows says nothing about the others: all are listed before a decision.
-func TestEmptiedNamespacesInOneTerm(t *testing.T) {
+// A resync of one namespace is followed by resyncs of all others before a decision.
+func TestDecision_CoversAllScopes(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.namespaces(t, 20)
@@ -139,8 +139,8 @@ func TestEmptiedNamespacesInOneTerm(t *testing.T) {
 	}
 }
 
-// The next leader says what waits before it has compared anything, and since when.
-func TestWhatWaitsIsKnownToTheNextLeader(t *testing.T) {
+// The next leader knows the pending deletion, and its time, before its first resync.
+func TestDecision_NextLeaderKnowsThePendingDeletion(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	all := scope(t, "all")
@@ -159,16 +159,16 @@ func TestWhatWaitsIsKnownToTheNextLeader(t *testing.T) {
 	other := newHarnessOn(t, b.server, b.conn, cluster)
 	l = other.lead(t, other.log)
 	if diff := cmp.Diff(waits, other.pendingDeletion(t)); diff != "" {
-		t.Errorf("before the first round (-before +now):\n%s", diff)
+		t.Errorf("before the first resync (-before +now):\n%s", diff)
 	}
 	l.resync(all)
 	l.awaitIdle()
 	if diff := cmp.Diff(waits, other.pendingDeletion(t)); diff != "" {
-		t.Errorf("after the first round (-before +now):\n%s", diff)
+		t.Errorf("after the first resync (-before +now):\n%s", diff)
 	}
 }
 
-func TestAnApprovalIsUsedUp(t *testing.T) {
+func TestDecision_ApprovalCountsOnce(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	var log logtest.Buffer
@@ -199,9 +199,9 @@ func TestAnApprovalIsUsedUp(t *testing.T) {
 		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
 	}
 	if !strings.Contains(log.String(), `"approval used"`) {
-		t.Errorf("the log does not tell of the approval:\n%s", &log)
+		t.Errorf("the log lacks the approval:\n%s", &log)
 	}
-	l.resync(all, many(ns, 0, 30)...) // all come again, and the same ones go
+	l.resync(all, many(ns, 0, 30)...) // all exist again, and the same ones are deleted
 	l.awaitIdle()
 	l.fullSync(many(ns, 0, 11)...)
 	if waits := b.pendingDeletion(t); waits.ID != second.ID || b.tombstones(t) != 0 {
@@ -209,8 +209,8 @@ func TestAnApprovalIsUsedUp(t *testing.T) {
 	}
 }
 
-// Whether there is an approval is not known while NATS is away: then nothing is deleted.
-func TestNoApprovalIsInferredFromAFailure(t *testing.T) {
+// Approvals cannot be read while NATS is unavailable: nothing is deleted.
+func TestDecision_FailedApprovalReadDeletesNothing(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	all := scope(t, "all")
@@ -227,7 +227,7 @@ func TestNoApprovalIsInferredFromAFailure(t *testing.T) {
 	}
 }
 
-func TestReportedDeletionsNeedNoApproval(t *testing.T) {
+func TestDecision_ReportedDeletionsNeedNoApproval(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	all := scope(t, "all")
@@ -258,8 +258,8 @@ func TestReportedDeletionsNeedNoApproval(t *testing.T) {
 	}
 }
 
-// What the source reported while nothing could be published is deleted by the next term, whatever it is of everything.
-func TestReportedDeletionsOutliveTheTerm(t *testing.T) {
+// The next term publishes deletions that were reported while publishes failed, without limit.
+func TestDecision_ReportedDeletionsOutliveTheTerm(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	all := scope(t, "all")
@@ -280,7 +280,7 @@ func TestReportedDeletionsOutliveTheTerm(t *testing.T) {
 		t.Fatalf("%d tombstones", got)
 	}
 
-	back := withUID(many(ns, 0, 1)[0], "second") // created again meanwhile, by another leader's word
+	back := withUID(many(ns, 0, 1)[0], "second") // created again in the meantime, as published by another leader
 	b.publishAsOther(t, back)
 	l = b.lead(t, b.log)
 	l.resync(all, many(ns, 1, 1)...) // this one exists again
@@ -290,18 +290,18 @@ func TestReportedDeletionsOutliveTheTerm(t *testing.T) {
 		t.Errorf("%d tombstones, want 18 that were reported and one that is absent: %v", got, heads)
 	}
 	if b.watcher.confirmed.len() != 0 {
-		t.Error("what stands in the log is still remembered")
+		t.Error("published deletions are still confirmed")
 	}
 	_ = l.end()
 	l = b.lead(t, b.log)
-	l.resync(all) // nobody has reported the last one this time
+	l.resync(all) // the last one is absent, but not reported as deleted
 	l.awaitIdle()
 	if got := b.tombstones(t); got != 19 || b.pendingMetric() != 1 {
 		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
 	}
 }
 
-func TestLimit(t *testing.T) {
+func TestDecision_Limit(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		percent, before, after int
@@ -339,9 +339,9 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// A scope that cannot be listed deletes nothing; the others' deletions and the marker do not wait for it for ever, and the
-// next comparison hardly at all.
-func TestAScopeThatCannotBeListedHoldsUpNobody(t *testing.T) {
+// A scope that cannot be listed deletes nothing. The decision about the others waits for it for a limited time, the next
+// full sync hardly at all.
+func TestDecision_LeavesOutAScopeThatCannotBeListed(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	one, two := scope(t, "one"), scope(t, "two")
@@ -386,7 +386,7 @@ func TestAScopeThatCannotBeListedHoldsUpNobody(t *testing.T) {
 		t.Errorf("pending %+v, %d tombstones", waits, b.tombstones(t))
 	}
 	testwait.Until(t, "the marker", func() bool { all := b.snapshots(t); return len(all) == 2 && len(all[1].Unlisted) == 0 })
-	answer = l.requestFullSync() // and again it cannot: what is not known to be absent does not wait for an approval
+	answer = l.requestFullSync() // again it cannot be listed: its components are no longer pending
 	l.awaitRefresh()
 	b.watcher.resyncLimits.silence = time.Millisecond
 	l.resync(one, many("one", 0, 27)...)
@@ -395,8 +395,8 @@ func TestAScopeThatCannotBeListedHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// A slow scope is waited for as long as it shows something, but not without end.
-func TestASlowScopeIsWaitedFor(t *testing.T) {
+// A decision waits for a slow scope as long as it reports, up to a limit.
+func TestDecision_WaitsForASlowScope(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]bool{"it ends": true, "it never ends": false} {
 		t.Run(name, func(t *testing.T) {
@@ -425,8 +425,8 @@ func TestASlowScopeIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A few here and a few there, each time in another comparison: what went long ago does not count.
-func TestSmallDeletionsDoNotAddUpOverTime(t *testing.T) {
+// The limit applies to each decision: earlier deletions do not count.
+func TestDecision_EarlierDeletionsDoNotCount(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.namespaces(t, 2)
@@ -444,8 +444,8 @@ func TestSmallDeletionsDoNotAddUpOverTime(t *testing.T) {
 	}
 }
 
-// What never came into the stream needs no deletion, and so no approval.
-func TestWhatWasNeverPublishedDoesNotCount(t *testing.T) {
+// Components that were never published need no deletion and no approval.
+func TestDecision_UnpublishedComponentsDoNotCount(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	all := scope(t, "all")
@@ -462,8 +462,8 @@ func TestWhatWasNeverPublishedDoesNotCount(t *testing.T) {
 	}
 }
 
-// Whatever comes again between the round and the decision, or right after it, is there afterwards.
-func TestADecisionNeverDeletesWhatCameAgain(t *testing.T) {
+// Components that are seen again during or after the decision are not deleted.
+func TestDecision_KeepsComponentsSeenAgain(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	all := scope(t, "all")

@@ -22,7 +22,7 @@ import (
 	"odasync/internal/testwait"
 )
 
-func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
+func TestFullSync_FirstResyncsCountWhenDue(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		interval time.Duration
@@ -65,7 +65,7 @@ func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
 				}
 				want = append(want, got.ID)
 			}
-			// What asks now is answered after it was decided whether one is due.
+			// A request for a full sync is answered after the decision whether one is due.
 			want = append(want, l.fullSync(seenIn("one", "a", "A"), seenIn("two", "b", "A")).ID)
 			var got []string
 			for _, m := range b.snapshots(t) {
@@ -78,7 +78,7 @@ func TestTheFirstRoundsAreAFullSyncWhereOneIsDue(t *testing.T) {
 	}
 }
 
-func TestANewLeaderDoesNotStartOver(t *testing.T) {
+func TestFullSync_NewLeaderDoesNotRepeatIt(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.watcher.interval = time.Hour
@@ -101,7 +101,7 @@ func TestANewLeaderDoesNotStartOver(t *testing.T) {
 	}
 }
 
-func TestFullSyncsComeAgain(t *testing.T) {
+func TestFullSync_RunsAtTheInterval(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.watcher.interval = 20 * time.Millisecond
@@ -119,8 +119,8 @@ func TestFullSyncsComeAgain(t *testing.T) {
 	}
 }
 
-// A watcher whose clock is ahead must not keep the others from comparing.
-func TestAMarkerFromTheFutureDelaysNothing(t *testing.T) {
+// A watcher whose clock is ahead does not delay the full syncs of others.
+func TestFullSync_MarkerFromTheFutureDelaysNothing(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.watcher.interval = 50 * time.Millisecond
@@ -134,15 +134,15 @@ func TestAMarkerFromTheFutureDelaysNothing(t *testing.T) {
 	testwait.Until(t, "a marker", func() bool { return len(b.snapshots(t)) == 2 })
 }
 
-// Each answer stands behind what happened before the question.
-func TestFullSyncOnDemand(t *testing.T) {
+// The full sync of a request begins after the request.
+func TestFullSync_OnDemand(t *testing.T) {
 	t.Parallel()
 	_, l := newTerm(t)
 	all := scope(t, "all")
 	l.resync(all, seen("a", "A"), seen("b", "A"))
 	l.awaitIdle()
 
-	began := l.to.Begin(all) // a round that is under way answers nobody who asks now
+	began := l.to.Begin(all) // a resync that is under way does not count
 	first := l.requestFullSync()
 	l.awaitRefresh()
 	l.report(began, seen("a", "A"), seen("b", "A"))
@@ -153,7 +153,7 @@ func TestFullSyncOnDemand(t *testing.T) {
 	third := l.requestFullSync()
 	select {
 	case r := <-first:
-		t.Fatalf("answered by a round that had begun before: %+v", r)
+		t.Fatalf("answered by a resync that had begun before: %+v", r)
 	default:
 	}
 	began = l.to.Begin(all)
@@ -168,9 +168,9 @@ func TestFullSyncOnDemand(t *testing.T) {
 	l.awaitRefresh()
 	select {
 	case r := <-second:
-		t.Fatalf("the second was answered by the first one's round: %+v", r)
+		t.Fatalf("the second was answered by the resync of the first: %+v", r)
 	case r := <-third:
-		t.Fatalf("the third was answered by the first one's round: %+v", r)
+		t.Fatalf("the third was answered by the resync of the first: %+v", r)
 	default:
 	}
 	l.resync(all, seen("a", "C"))
@@ -182,7 +182,7 @@ func TestFullSyncOnDemand(t *testing.T) {
 	}
 }
 
-func TestFullSyncIsRefusedWhileNotLeading(t *testing.T) {
+func TestFullSync_FailsWhileNotLeading(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	refused := func(when string) {
@@ -193,14 +193,14 @@ func TestFullSyncIsRefusedWhileNotLeading(t *testing.T) {
 	}
 	refused("before the term")
 	l := b.lead(t, b.log)
-	refused("before the first round")
+	refused("before the first resync")
 	l.resync(scope(t, "all"))
 	l.fullSync()
 	_ = l.end()
 	refused("after the term")
 }
 
-func TestFullSyncEndsWithTheTerm(t *testing.T) {
+func TestFullSync_EndsWithTheTerm(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	l.resync(scope(t, "all"))
@@ -220,12 +220,12 @@ func TestFullSyncEndsWithTheTerm(t *testing.T) {
 				t.Errorf("answered %v", err)
 			}
 		case <-time.After(testwait.Limit):
-			t.Fatal("the term is over and somebody waits for its full sync")
+			t.Fatal("a request outlives the term")
 		}
 	}
 }
 
-func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
+func TestFullSync_MarkerFollowsTheCorrections(t *testing.T) {
 	t.Parallel()
 	b, log, l := newInterceptedTerm(t)
 	all := scope(t, "all")
@@ -235,15 +235,15 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 	defer release()
 	answer := l.requestFullSync()
 	l.awaitRefresh()
-	round := l.to.Begin(all)
-	l.report(round, seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
-	if err := l.to.End(l.ctx, round, all, "4711"); err != nil {
+	generation := l.to.Begin(all)
+	l.report(generation, seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
+	if err := l.to.End(l.ctx, generation, all, "4711"); err != nil {
 		t.Fatal(err)
 	}
 	testwait.Until(t, "the other corrections", func() bool { return len(b.history(t)) == 6 })
 	testwait.Until(t, "one correction to be held up", func() bool { return log.blocked() == 1 })
 	if got := b.snapshots(t); len(got) != 0 {
-		t.Errorf("a marker stands before a correction: %+v", got)
+		t.Errorf("a marker precedes a correction: %+v", got)
 	}
 	release()
 	m := l.awaitSnapshot(answer)
@@ -254,7 +254,7 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 		t.Fatalf("markers %+v, the newest event is %d", got, newest)
 	}
 	if diff := cmp.Diff(m, got[0].Snapshot); diff != "" {
-		t.Errorf("the answer is not what stands in the stream (-answer +stream):\n%s", diff)
+		t.Errorf("the answer differs from the stream (-answer +stream):\n%s", diff)
 	}
 	want := event.Snapshot{
 		ID: m.ID, Cluster: cluster, Time: m.Time, Count: 4, Digest: m.Digest, ResourceVersion: "4711", Sequence: newest,
@@ -268,8 +268,8 @@ func TestTheMarkerStandsBehindTheCorrections(t *testing.T) {
 	}
 }
 
-// Two watchers that see the same say the same, whatever they saw before and in which order.
-func TestDigest(t *testing.T) {
+// The digest depends on what exists, not on its order or history.
+func TestFullSync_Digest(t *testing.T) {
 	t.Parallel()
 	digest := func(shows ...component.Observation) string {
 		_, l := newTerm(t)
@@ -292,7 +292,7 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-func TestAFullSyncCorrects(t *testing.T) {
+func TestFullSync_CorrectsTheStream(t *testing.T) {
 	t.Parallel()
 	shows := []component.Observation{seen("a", "A"), seen("b", "A"), seen("c", "A")}
 	heads := map[string]string{"a": "A", "b": "A", "c": "A"}
@@ -352,8 +352,8 @@ func TestAFullSyncCorrects(t *testing.T) {
 	}
 }
 
-// What the watch missed, be it a change or a deletion, the next list shows.
-func TestAFullSyncFindsWhatTheWatchMissed(t *testing.T) {
+// A full sync finds the changes and deletions that the watch missed.
+func TestFullSync_FindsMissedChanges(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"), seen("c", "A"))
@@ -365,7 +365,7 @@ func TestAFullSyncFindsWhatTheWatchMissed(t *testing.T) {
 	b.expectHeads(t, map[string]string{"a": "B", "b": gone, "c": "A", "d": "A"})
 }
 
-func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
+func TestFullSync_RetriesAfterLogFailures(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"heads", "mark", "last mark"} {
 		t.Run(method, func(t *testing.T) {
@@ -397,7 +397,7 @@ func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
 			testwait.Until(t, "the log to have failed", func() bool { return bad.count(method) > 3 })
 			testwait.Until(t, "a marker", func() bool { return len(b.snapshots(t)) > 0 })
 			if method != "last mark" {
-				testwait.Until(t, "words about the failure and its end", func() bool {
+				testwait.Until(t, "the failure and its end in the log", func() bool {
 					return strings.Count(log.String(), "full sync failed") == 1 && strings.Count(log.String(), "full sync recovered") == 1
 				})
 			}
@@ -410,7 +410,7 @@ func TestAFailingLogDelaysTheFullSyncAlone(t *testing.T) {
 	}
 }
 
-func TestAnAskerIsToldWhyAFullSyncFailed(t *testing.T) {
+func TestFullSync_ReturnsItsError(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	bad := newFailingLog(b.log)
@@ -418,21 +418,21 @@ func TestAnAskerIsToldWhyAFullSyncFailed(t *testing.T) {
 	l.resync(scope(t, "all"))
 	bad.set("heads", 1)
 	if _, err := b.watcher.FullSync(l.ctx); err == nil || !strings.Contains(err.Error(), "heads does not work for now") {
-		t.Errorf("the asker was told %v", err)
+		t.Errorf("the request returned %v", err)
 	}
 	bad.set("mark", 1)
 	answer := l.requestFullSync()
 	l.awaitRefresh()
 	l.resync(scope(t, "all"))
 	if r := <-answer; r.err == nil || !strings.Contains(r.err.Error(), "mark does not work for now") {
-		t.Errorf("the asker was told %v", r.err)
+		t.Errorf("the request returned %v", r.err)
 	}
 	if l.fullSync().ID == "" || len(b.snapshots(t)) != 1 {
 		t.Error("no marker by the next one")
 	}
 }
 
-func TestAStopIsNoFailedFullSync(t *testing.T) {
+func TestFullSync_StopIsNoFailure(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	var log logtest.Buffer
@@ -449,8 +449,8 @@ func TestAStopIsNoFailedFullSync(t *testing.T) {
 	}
 }
 
-// What changes while the cluster is compared is nothing that the comparison found.
-func TestCorrectionsAreWhatWasFound(t *testing.T) {
+// Changes during a full sync are no corrections.
+func TestFullSync_CountsOnlyCorrections(t *testing.T) {
 	t.Parallel()
 	b, log, l := newInterceptedTerm(t)
 	all := scope(t, "all")
@@ -475,7 +475,7 @@ func TestCorrectionsAreWhatWasFound(t *testing.T) {
 	}
 }
 
-func TestAnOldLeaseMarksNothing(t *testing.T) {
+func TestFullSync_StaleLeasePublishesNoMarker(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	l.resync(scope(t, "all"))
@@ -491,7 +491,7 @@ func TestAnOldLeaseMarksNothing(t *testing.T) {
 	}
 }
 
-func TestFullSyncMetrics(t *testing.T) {
+func TestFullSync_Metrics(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	value := func(name string) float64 { return gaugeOf(b.gauges, name) }

@@ -30,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is a watcher between a source that the test plays and a log on a real server.
+// harness is a watcher between a source that the test controls and a log on a real server.
 type harness struct {
 	server  *streamtest.Server
 	conn    *stream.Conn
@@ -93,11 +93,11 @@ func (b *harness) setStale() {
 	b.stale = true
 }
 
-// script is a Source whose reports the test makes itself, through the observer of the term.
+// fakeSource is a Source for which the test reports, through the observer of the term.
 type fakeSource struct {
 	began     chan component.Observer
 	fail      chan error
-	refreshes chan struct{} // for another round
+	refreshes chan struct{} // of another resync
 
 	scopes []component.Scope // changed before the term
 
@@ -107,7 +107,7 @@ type fakeSource struct {
 func newFakeSource() *fakeSource {
 	all, err := component.ParseScope(component.AllNamespaces)
 	if err != nil {
-		panic(err) // the word is our own
+		panic(err) // "all" is valid
 	}
 	return &fakeSource{began: make(chan component.Observer), fail: make(chan error), refreshes: make(chan struct{}, 100), scopes: []component.Scope{all}}
 }
@@ -148,7 +148,7 @@ type term struct {
 	err  error // of Lead; valid after done
 }
 
-// lead begins a term on the log and waits until the source is asked to watch.
+// lead begins a term on the log and waits for the Watch of the source.
 func (b *harness) lead(t testing.TB, to Log) *term {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -167,14 +167,14 @@ func (b *harness) lead(t testing.TB, to Log) *term {
 	return l
 }
 
-// end stops the term from outside and returns what Lead returned.
+// end stops the term and returns the error of Lead.
 func (l *term) end() error {
 	l.stop()
 	<-l.done
 	return l.err
 }
 
-// ended waits for the term to end by itself.
+// awaitEnd waits until the term ends by itself.
 func (l *term) awaitEnd() error {
 	l.t.Helper()
 	testwait.Until(l.t, "the term to end by itself", func() bool {
@@ -193,27 +193,27 @@ func (l *term) observe(seen ...component.Observation) {
 	l.report(0, seen...)
 }
 
-// show reports components as parts of a round.
-func (l *term) report(round uint64, seen ...component.Observation) {
+// report reports components within a resync.
+func (l *term) report(generation uint64, seen ...component.Observation) {
 	l.t.Helper()
 	for _, o := range seen {
-		if err := l.to.Observe(l.ctx, round, o); err != nil {
+		if err := l.to.Observe(l.ctx, generation, o); err != nil {
 			l.t.Fatalf("observe %s: %v", o.Name, err)
 		}
 	}
 }
 
-// round reports a complete round.
+// resync reports a complete resync.
 func (l *term) resync(scope component.Scope, seen ...component.Observation) {
 	l.t.Helper()
-	round := l.to.Begin(scope)
-	l.report(round, seen...)
-	if err := l.to.End(l.ctx, round, scope, ""); err != nil {
-		l.t.Fatalf("end the round: %v", err)
+	generation := l.to.Begin(scope)
+	l.report(generation, seen...)
+	if err := l.to.End(l.ctx, generation, scope, ""); err != nil {
+		l.t.Fatalf("end the resync: %v", err)
 	}
 }
 
-// settled waits until everything absent is decided about, and nothing waits or is being published.
+// awaitIdle waits until every decision is made and every change is published.
 func (l *term) awaitIdle() {
 	l.t.Helper()
 	testwait.Until(l.t, "everything to be decided and published", func() bool {
@@ -229,7 +229,7 @@ func (l *term) awaitIdle() {
 	})
 }
 
-// undecided says whether something is absent that no decision was made about.
+// undecided reports whether a decision about an absent component is due.
 func (l *term) undecided() bool {
 	l.to.inventory.mu.Lock()
 	defer l.to.inventory.mu.Unlock()
@@ -247,7 +247,7 @@ func (d *confirmedDeletions) len() int {
 	return len(d.deletions)
 }
 
-// names lists every entry; a deletion of what was never seen has none and publishes nothing.
+// names returns the names of all entries.
 func (t *inventory) names() []name {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -258,7 +258,7 @@ func (t *inventory) names() []name {
 	return all
 }
 
-// foreign publishes as another leader would.
+// publishAsOther publishes as another leader.
 func (b *harness) publishAsOther(t testing.TB, o component.Observation) uint64 {
 	t.Helper()
 	key := component.Key{Cluster: b.watcher.cluster, Namespace: o.Namespace, Name: o.Name}
@@ -292,7 +292,7 @@ func scope(t testing.TB, text string) component.Scope {
 	return s
 }
 
-// seen is the sight of a component whose content is told by one word.
+// seen is an observation of a component with a content.
 func seen(name, content string) component.Observation {
 	return seenIn(ns, name, content)
 }
@@ -325,7 +325,7 @@ func malformed(name string) component.Observation {
 // large is content of that many bytes.
 func large(bytes int) string { return strings.Repeat("x", bytes) }
 
-// gone stands for a tombstone in the lists that history and heads return.
+// gone is the content of a tombstone.
 const gone = "(deleted)"
 
 // message is a message of the log in short.
@@ -378,7 +378,7 @@ func (b *harness) events(t testing.TB) []event.Event {
 	return all
 }
 
-// of returns the contents that a component had, oldest first.
+// contentsOf returns the contents of a component, oldest first.
 func contentsOf(name string, messages []message) []string {
 	var contents []string
 	for _, m := range messages {
@@ -405,7 +405,7 @@ func (b *harness) heads(t testing.TB) map[string]string {
 	return newest
 }
 
-// tap is a log whose publishes the test watches and disturbs.
+// interceptor is a log whose publishes the test blocks and fails.
 type interceptor struct {
 	Log
 
@@ -480,7 +480,7 @@ func (l *interceptor) Publish(ctx context.Context, e event.Event, expected uint6
 	return sequence, err
 }
 
-// placed is a marker and where it stands in the stream.
+// storedSnapshot is a snapshot marker and its sequence.
 type storedSnapshot struct {
 	event.Snapshot
 	at uint64
@@ -525,7 +525,7 @@ func (b *harness) stream(t testing.TB) jetstream.Stream {
 	return s
 }
 
-// purge takes every message of a component away, as a person with the nats tool can.
+// purge removes every message of a component, as the nats tool does.
 func (b *harness) purge(t testing.TB, name string) {
 	t.Helper()
 	key := component.Key{Cluster: b.watcher.cluster, Namespace: ns, Name: name}
@@ -534,7 +534,7 @@ func (b *harness) purge(t testing.TB, name string) {
 	}
 }
 
-// asks begins a full sync on demand.
+// requestFullSync requests a full sync.
 func (l *term) requestFullSync() <-chan result {
 	answer := make(chan result, 1)
 	go func() {
@@ -544,13 +544,13 @@ func (l *term) requestFullSync() <-chan result {
 	return answer
 }
 
-// refreshed waits until the source is asked for other rounds.
+// awaitRefresh waits for a Refresh of the source.
 func (l *term) awaitRefresh() {
 	l.t.Helper()
 	select {
 	case <-l.b.source.refreshes:
 	case <-time.After(testwait.Limit):
-		l.t.Fatal("the source was not asked for another round")
+		l.t.Fatal("the source was not refreshed")
 	}
 }
 
@@ -568,7 +568,7 @@ func (l *term) awaitSnapshot(answer <-chan result) event.Snapshot {
 	return event.Snapshot{}
 }
 
-// fullSync has one done on demand, in which the source shows these components.
+// fullSync requests a full sync in which the source reports the components.
 func (l *term) fullSync(shows ...component.Observation) event.Snapshot {
 	l.t.Helper()
 	answer := l.requestFullSync()
@@ -579,7 +579,7 @@ func (l *term) fullSync(shows ...component.Observation) event.Snapshot {
 	return l.awaitSnapshot(answer)
 }
 
-// faults is a log that fails where the test says so.
+// failingLog is a log with methods that fail.
 type failingLog struct {
 	Log
 	mu    sync.Mutex
@@ -663,7 +663,7 @@ func (b *harness) tombstones(t testing.TB) int {
 	return sum
 }
 
-// held is what the metric shows.
+// pendingMetric is the value of the metric.
 func (b *harness) pendingMetric() int {
 	return int(gaugeOf(b.gauges, "odasync_deletions_pending_approval"))
 }
@@ -681,7 +681,7 @@ func gaugeOf(gauges *prometheus.Registry, name string) float64 {
 	panic("no metric " + name)
 }
 
-// waits returns what waits for an approval, which something must.
+// pendingDeletion returns what waits for an approval, and fails the test if nothing does.
 func (b *harness) pendingDeletion(t testing.TB) *prune.PendingDeletion {
 	t.Helper()
 	waits := b.watcher.PendingDeletion()
@@ -709,7 +709,7 @@ func (b *harness) namespaces(t testing.TB, count int) {
 	}
 }
 
-// rounds reports a complete round of each scope, in which it shows that many components.
+// resyncAll reports a complete resync of each scope with that many components.
 func (l *term) resyncAll(each int) {
 	l.t.Helper()
 	for _, part := range l.b.source.scopes {
@@ -717,7 +717,7 @@ func (l *term) resyncAll(each int) {
 	}
 }
 
-// fullSyncOf is fullSync of scopes that each show that many components of their own.
+// fullSyncOf is a fullSync in which each scope has that many components.
 func (l *term) fullSyncOf(each int) {
 	l.t.Helper()
 	answer := l.requestFullSync()

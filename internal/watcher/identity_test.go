@@ -14,8 +14,8 @@ import (
 // shows makes the source one of that cluster.
 func (s *fakeSource) shows(identity string) { s.identity.Store(&identity) }
 
-// A watcher that finds another cluster under its name publishes no deletion, reported or not, until somebody accepts it.
-func TestAnotherClusterUnderTheName(t *testing.T) {
+// A watcher that finds another cluster under its name publishes no deletion, reported or not, until the cluster is accepted.
+func TestClusterChange_WaitsForApproval(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	all := scope(t, "all")
@@ -62,7 +62,7 @@ func TestAnotherClusterUnderTheName(t *testing.T) {
 	b.approve(t, waits.ID)
 	l = b.lead(t, b.log)
 	if got := b.pendingDeletion(t); got.ID != waits.ID {
-		t.Errorf("the next leader says %+v", got)
+		t.Errorf("the next leader has %+v", got)
 	}
 	l.resync(all, here...)
 	l.awaitIdle()
@@ -74,8 +74,8 @@ func TestAnotherClusterUnderTheName(t *testing.T) {
 	}
 }
 
-// What is everything of the cluster that was accepted is another question.
-func TestAnAcceptedClusterThatIsEmpty(t *testing.T) {
+// The deletion of everything in an accepted cluster needs another approval.
+func TestClusterChange_EmptyClusterNeedsAnotherApproval(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	all := scope(t, "all")
@@ -101,9 +101,9 @@ func TestAnAcceptedClusterThatIsEmpty(t *testing.T) {
 	}
 }
 
-func TestAClusterThatIsNotKnownIsNoOther(t *testing.T) {
+func TestClusterChange_UnknownIdentityIsNoChange(t *testing.T) {
 	t.Parallel()
-	for name, ids := range map[string][3]string{ // of three terms, and what the marker has in the end
+	for name, ids := range map[string][3]string{ // of three terms, and of the marker in the end
 		"never known":   {"", "", ""},
 		"known later":   {"", "uid-1", "uid-1"},
 		"not any more":  {"uid-1", "", "uid-1"},

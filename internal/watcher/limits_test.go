@@ -16,7 +16,7 @@ import (
 	"odasync/internal/testwait"
 )
 
-func TestTooLargeIsMissingAlone(t *testing.T) {
+func TestPublisher_SkipsOnlyTooLargeEvents(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	huge := large(2 << 20)
@@ -35,37 +35,37 @@ func TestTooLargeIsMissingAlone(t *testing.T) {
 	b.expectHeads(t, map[string]string{"small": "one", "huge": "shrunk", "grows": gone, "other": "one"})
 }
 
-// Each comparison finds that it is not published, which is told once.
-func TestTooLargeIsToldOnce(t *testing.T) {
+// Each resync finds it unpublished, but it is logged once.
+func TestPublisher_LogsTooLargeEventsOnce(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	var log logtest.Buffer
 	b.watcher.log = zerolog.New(&log)
 	l := b.lead(t, b.log)
 	all, huge := scope(t, "all"), large(2<<20)
-	told := func(want int) {
+	logged := func(want int) {
 		t.Helper()
 		if got := strings.Count(log.String(), "component too large to publish"); got != want || count(b.metrics.tooLarge) != want {
-			t.Errorf("told %d times and counted %d times, want %d", got, count(b.metrics.tooLarge), want)
+			t.Errorf("logged %d times and counted %d times, want %d", got, count(b.metrics.tooLarge), want)
 		}
 	}
 	for range 3 {
 		l.resync(all, seen("huge", huge))
 		l.awaitIdle()
 	}
-	told(1)
+	logged(1)
 	l.resync(all, seen("huge", huge+"x"))
 	l.awaitIdle()
-	told(2)
+	logged(2)
 	l.resync(all, seen("huge", "fits"))
 	l.awaitIdle()
 	l.resync(all, seen("huge", huge+"x"))
 	l.awaitIdle()
-	told(3)
+	logged(3)
 }
 
-// An event that changes nothing is not published, and so says nothing about the log.
-func TestSuppressedEventDoesNotClaimThatPublishingWorks(t *testing.T) {
+// A suppressed event is not published, and is no sign that publishes succeed.
+func TestPublisher_SuppressedEventIsNoRecovery(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	var lines logtest.Buffer
@@ -81,9 +81,9 @@ func TestSuppressedEventDoesNotClaimThatPublishingWorks(t *testing.T) {
 	l.observe(deleted("unknown"))
 	testwait.Until(t, "the event to be suppressed", func() bool { return count(b.metrics.suppressed) > before })
 	if strings.Contains(lines.String(), "publish recovered") || b.watcher.Check() == nil {
-		t.Errorf("%v; the log claims what nobody knows:\n%s", b.watcher.Check(), &lines)
+		t.Errorf("%v; the recovery is logged too early:\n%s", b.watcher.Check(), &lines)
 	}
-	b.publishAsOther(t, seen("a", "B")) // what stands there by now is what was to be published
+	b.publishAsOther(t, seen("a", "B")) // the stream has the state that was to be published
 	log.set(func() { delete(log.fail, "a") })
 	l.awaitIdle()
 	if err := b.watcher.Check(); err != nil {
@@ -92,12 +92,12 @@ func TestSuppressedEventDoesNotClaimThatPublishingWorks(t *testing.T) {
 	l.observe(seen("a", "C"))
 	l.awaitIdle()
 	if !strings.Contains(lines.String(), "publish recovered") {
-		t.Errorf("the log does not tell of the end:\n%s", &lines)
+		t.Errorf("the log lacks the recovery:\n%s", &lines)
 	}
 }
 
-// The table has an entry for each component, so it decides how much memory a large cluster takes.
-func TestTableIsLean(t *testing.T) {
+// The inventory has an entry for each component, which determines the memory for a large cluster.
+func TestInventory_Memory(t *testing.T) {
 	const count, limit = 100_000, 170 // bytes each, names of 12 letters included
 	heap := func() uint64 {
 		runtime.GC()
@@ -106,22 +106,22 @@ func TestTableIsLean(t *testing.T) {
 		return stats.HeapAlloc
 	}
 	before := heap()
-	table := newInventory()
+	inventory := newInventory()
 	for i := range count {
 		key := component.Key{Cluster: "east", Namespace: fmt.Sprintf("team-%d", i%20), Name: fmt.Sprintf("scale-%06d", i)}
-		table.published(event.Head{Key: key, Sequence: uint64(i + 1), Hash: component.Hash([]byte(key.Name)), UID: "6d9c3f6e-0000-4000-8000-" + key.Name})
+		inventory.published(event.Head{Key: key, Sequence: uint64(i + 1), Hash: component.Hash([]byte(key.Name)), UID: "6d9c3f6e-0000-4000-8000-" + key.Name})
 	}
 	used := (heap() - before) / count
 	t.Logf("%d bytes a component", used)
 	if used > limit {
 		t.Errorf("%d bytes a component, want at most %d", used, limit)
 	}
-	if table.len() != count {
+	if inventory.len() != count {
 		t.Error("not all are there")
 	}
 }
 
-func TestFullLanesHoldTheSourceBack(t *testing.T) {
+func TestPublisher_FullQueueBlocksTheSource(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.watcher.maxWaiting = 3
@@ -129,7 +129,7 @@ func TestFullLanesHoldTheSourceBack(t *testing.T) {
 	release := log.block()
 	defer release()
 	l := b.lead(t, log)
-	// Each worker holds one in its hands, then the lanes fill.
+	// Each worker holds one, then the queue fills.
 	for i := range publishers {
 		l.observe(seen(fmt.Sprintf("inhand-%d", i), "A"))
 	}
@@ -159,7 +159,7 @@ func TestFullLanesHoldTheSourceBack(t *testing.T) {
 	}
 }
 
-func TestHeldBackSourceIsFreedByTheEndOfTheTerm(t *testing.T) {
+func TestPublisher_EndOfTheTermUnblocksTheSource(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.watcher.maxWaiting = 1
@@ -176,12 +176,46 @@ func TestHeldBackSourceIsFreedByTheEndOfTheTerm(t *testing.T) {
 	go func() { held <- l.to.Observe(l.ctx, 0, seen("more", "A")) }()
 	l.stop()
 	select {
-	case <-held: // with the context's error, or discarded by closed lanes
+	case <-held: // with the context's error, or dropped by the closed queue
 	case <-time.After(testwait.Limit):
 		t.Fatal("Observe did not return")
 	}
 	release()
 	if err := l.end(); err != nil {
 		t.Errorf("Lead returned %v after a stop", err)
+	}
+}
+func TestPublisher_ServerOutage(t *testing.T) {
+	t.Parallel()
+	b, l := newTerm(t)
+	all := scope(t, "all")
+	l.resync(all, seen("a", "0"), seen("b", "0"), seen("c", "0"), seen("d", "0"))
+	l.awaitIdle()
+
+	b.server.Shutdown()
+	for i := range 50 {
+		l.observe(seen("a", fmt.Sprint(i+1)), seen("b", fmt.Sprint(i+1)), seen("new", fmt.Sprint(i+1)))
+	}
+	l.observe(deleted("b"), seen("d", "1"), seen("d", "0"))
+	testwait.Until(t, "publishes to fail", func() bool { return count(b.metrics.retried) > 3 })
+	if got := l.to.queue.Len(); got > 4 {
+		t.Errorf("%d wait, though only four components changed", got)
+	}
+	if got := count(b.metrics.collapsed); got < 100 {
+		t.Errorf("%d collapsed of 150 changes", got)
+	}
+	generation := l.to.Begin(all) // the source continues during the outage
+	l.observe(seen("a", "last"), seen("new", "last"), seen("d", "0"))
+	if err := l.to.End(l.ctx, generation, all, ""); err != nil {
+		t.Fatal(err)
+	}
+	b.server.Restart(t)
+
+	l.awaitIdle()
+	want := map[string]string{"a": "last", "b": gone, "c": gone, "d": "0", "new": "last"}
+	b.expectHeads(t, want)
+	// A publish whose answer the shutdown took may stand there beside the last one.
+	if got := len(b.history(t)); got < 8 || got > 12 {
+		t.Errorf("%d messages for 4 components and 4 changes", got)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"odasync/internal/prune"
 )
 
-// An alert compares the age of the last full sync with the interval, whatever that is.
-func TestConfigurationIsAMetric(t *testing.T) {
+// An alert compares the age of the last full sync with the interval.
+func TestNewMetrics_Configuration(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	cfg := Config{ClusterName: "north", Interval: config.Duration(90 * time.Second), Retention: config.Duration(time.Hour)}

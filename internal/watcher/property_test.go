@@ -17,9 +17,9 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-// Whatever the order of changes, rounds, terms and faults: in the end the heads are what the cluster was last seen to
-// be, and no more was published than changed. A failure prints the seed that repeats it.
-func TestHeadsFollowTheClusterInEveryOrder(t *testing.T) {
+// After any order of changes, resyncs, terms and faults, the heads are the last state of the cluster, and there are no more
+// messages than changes. A failure prints the seed that repeats it.
+func TestWatcher_HeadsFollowTheClusterInEveryOrder(t *testing.T) {
 	t.Parallel()
 	server := streamtest.Start(t, func(o *server.Options) {
 		o.JetStreamLimits.DefaultMaxConsumers = -1 // the reads of so many terms leave theirs for a minute
@@ -46,10 +46,10 @@ func TestHeadsFollowTheClusterInEveryOrder(t *testing.T) {
 			"break":   m.reporting(m.breakOne),
 			"delete":  m.reporting(m.remove),
 			"repeat":  m.reportAgain,
-			"round":   m.resync,
+			"resync":  m.resync,
 			"miss":    m.miss,
-			"hold":    m.block,
-			"let go":  func(*rapid.T) { m.unblock() },
+			"block":   m.block,
+			"unblock": func(*rapid.T) { m.unblock() },
 			"lose":    m.lose,
 			"restart": m.restart,
 		})
@@ -63,7 +63,7 @@ func TestHeadsFollowTheClusterInEveryOrder(t *testing.T) {
 	})
 }
 
-// model is what the test knows of a case.
+// model is the expected state of a case.
 type model struct {
 	t       *testing.T
 	b       *harness
@@ -73,10 +73,10 @@ type model struct {
 	term    *term
 
 	cluster  map[string]component.Observation // what exists
-	reported map[string]string                // the last readable state that the watcher was told of
-	certain  map[string]bool                  // it was told of it in this term
+	reported map[string]string                // the last readable state that was reported
+	certain  map[string]bool                  // reported in this term
 	inferred map[string]bool                  // its deletion follows from absence
-	possible map[string][]string              // everything that it was ever told or that was published by others
+	possible map[string][]string              // every state that was ever reported or published by another leader
 	changes  int                              // how often that changed
 }
 
@@ -122,7 +122,7 @@ func (m *model) report(o component.Observation) {
 	m.term.observe(o)
 	if o.Err == nil {
 		m.record(o.Name, state(o))
-	} else if m.inferred[o.Name] { // it is there: nothing that is not published yet deletes it
+	} else if m.inferred[o.Name] { // it exists: no unpublished deletion applies
 		m.certain[o.Name] = false
 	}
 }
@@ -146,14 +146,14 @@ func (m *model) reportAgain(rt *rapid.T) {
 	}
 }
 
-// round reports all that exists, in any order, with a change in between.
+// resync reports everything in any order, perhaps with a change in between.
 func (m *model) resync(rt *rapid.T) {
-	round := m.term.to.Begin(m.all)
+	generation := m.term.to.Begin(m.all)
 	m.some(rt, len(m.cluster))
 	if rapid.Bool().Draw(rt, "with a change in between") {
 		m.reporting(rapid.SampledFrom([]func(*rapid.T) (component.Observation, bool){m.change, m.breakOne, m.remove}).Draw(rt, "which"))(rt)
 	}
-	if err := m.term.to.End(m.term.ctx, round, m.all, ""); err != nil {
+	if err := m.term.to.End(m.term.ctx, generation, m.all, ""); err != nil {
 		m.t.Fatal(err)
 	}
 	for name := range m.reported {
@@ -164,7 +164,7 @@ func (m *model) resync(rt *rapid.T) {
 	}
 }
 
-// some reports that many of what exists.
+// some reports a number of existing components.
 func (m *model) some(rt *rapid.T, n int) {
 	names := rapid.Permutation(slices.Sorted(maps.Keys(m.cluster))).Draw(rt, "order")
 	for _, name := range names[:n] {
@@ -172,10 +172,10 @@ func (m *model) some(rt *rapid.T, n int) {
 	}
 }
 
-// miss lets the cluster change unseen. Then the source reads it again, perhaps in vain at first.
+// miss changes the cluster without reports. A resync follows, perhaps after one that fails.
 func (m *model) miss(rt *rapid.T) {
 	m.mutate(rt)
-	if rapid.Bool().Draw(rt, "a round fails") {
+	if rapid.Bool().Draw(rt, "a resync fails") {
 		m.term.to.Begin(m.all)
 		m.some(rt, rapid.IntRange(0, len(m.cluster)).Draw(rt, "seen"))
 		m.mutate(rt)
@@ -201,10 +201,10 @@ func (m *model) lose(rt *rapid.T) {
 	m.log.set(func() { m.log.loseAck[name] = 1 })
 }
 
-// restart is the end of a term, in peace or with publishes waiting, and the beginning of the next. Meanwhile the
-// cluster changes and a late leader may publish.
+// restart ends a term, idle or with waiting publishes, and begins the next. In between the cluster changes, and a late leader
+// may publish.
 func (m *model) restart(rt *rapid.T) {
-	settled := rapid.Bool().Draw(rt, "in peace")
+	settled := rapid.Bool().Draw(rt, "idle")
 	m.term.stopWhile(settled, m.unblock)
 	if !settled {
 		clear(m.certain)
@@ -224,15 +224,15 @@ func (m *model) restart(rt *rapid.T) {
 	m.resync(rt)
 }
 
-// stopWhile ends the term, which may need the publishes under way to be let go.
-func (l *term) stopWhile(settled bool, letGo func()) {
+// stopWhile ends the term and unblocks its publishes.
+func (l *term) stopWhile(settled bool, unblock func()) {
 	l.t.Helper()
 	if settled {
-		letGo()
+		unblock()
 		l.awaitIdle()
 	} else {
 		l.stop()
-		letGo()
+		unblock()
 	}
 	if err := l.end(); err != nil {
 		l.t.Fatalf("Lead returned %v after a stop", err)
@@ -261,13 +261,13 @@ func (m *model) check(rt *rapid.T, js jetstream.JetStream) {
 			want = []string{gone}
 		case o.Err == nil:
 			want = []string{state(o)}
-		case m.certain[name]: // the last readable state stands
+		case m.certain[name]: // the last readable state remains
 			want = []string{m.reported[name]}
 		default:
 			want = append([]string{gone}, m.possible[name]...)
 		}
 		if !slices.Contains(want, heads[name]) {
-			rt.Errorf("the newest message of %s says %q, want one of %q", name, heads[name], want)
+			rt.Errorf("the newest message of %s is %q, want one of %q", name, heads[name], want)
 		}
 	}
 

@@ -2,6 +2,9 @@ package watcher
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,7 +14,7 @@ import (
 	"odasync/internal/testwait"
 )
 
-func TestPublishesDifferencesOnly(t *testing.T) {
+func TestPublisher_PublishesDifferencesOnly(t *testing.T) {
 	t.Parallel()
 	touched := seen("a", "one")
 	touched.ResourceVersion = "99"
@@ -63,7 +66,7 @@ func TestPublishesDifferencesOnly(t *testing.T) {
 
 func nameOf(o component.Observation) name { return name{o.Namespace, o.Name} }
 
-func TestEventCarriesWhatWasSeen(t *testing.T) {
+func TestPublisher_EventHasTheObservation(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	first, second := seen("a", "one"), deleted("a")
@@ -86,24 +89,24 @@ func TestEventCarriesWhatWasSeen(t *testing.T) {
 	}
 }
 
-// What waits and what is being published decide together what a new sight means.
-func TestNewestWinsWhilePublishing(t *testing.T) {
+// An observation is compared with the queue and the publish under way.
+func TestPublisher_NewestWinsWhilePublishing(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		before []component.Observation // published in peace
-		during []component.Observation // the first of them is held in flight while the others come
+		before []component.Observation // published before
+		during []component.Observation // the publish of the first is blocked while the others are reported
 		want   []string
 	}{
 		"back to what is published": {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B"), seen("a", "A")}, []string{"A", "B", "A"}},
 		"back to what is in flight": {nil, []component.Observation{seen("a", "A"), seen("a", "B"), seen("a", "A")}, []string{"A"}},
 		"many changes":              {nil, []component.Observation{seen("a", "A"), seen("a", "B"), seen("a", "C"), seen("a", "D")}, []string{"A", "D"}},
-		"deleted meanwhile":         {nil, []component.Observation{seen("a", "A"), deleted("a")}, []string{"A", gone}},
+		"deleted in the meantime":   {nil, []component.Observation{seen("a", "A"), deleted("a")}, []string{"A", gone}},
 		"deleted and created again": {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a"), withUID(seen("a", "A"), "second")}, []string{"A", gone, "A"}},
 		"created again, the tombstone waits": {
 			[]component.Observation{seen("a", "A")},
 			[]component.Observation{seen("a", "B"), deleted("a"), withUID(seen("a", "B"), "second")}, []string{"A", "B", "B"},
 		},
-		"malformed meanwhile": {nil, []component.Observation{seen("a", "A"), seen("a", "B"), malformed("a")}, []string{"A", "B"}},
+		"malformed in the meantime": {nil, []component.Observation{seen("a", "A"), seen("a", "B"), malformed("a")}, []string{"A", "B"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -125,18 +128,18 @@ func TestNewestWinsWhilePublishing(t *testing.T) {
 	}
 }
 
-func TestLostAnswerDoublesNothing(t *testing.T) {
+func TestPublisher_LostAnswerDoublesNothing(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		before, first, next []component.Observation
 		want                []string
 	}{
-		"repeated":               {nil, []component.Observation{seen("a", "A")}, nil, []string{"A"}},
-		"a newer one waits":      {nil, []component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B")}, []string{"A", "B"}},
-		"taken back meanwhile":   {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B")}, []component.Observation{seen("a", "A")}, []string{"A", "B", "A"}},
-		"deletion repeated":      {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, nil, []string{"A", gone}},
-		"deleted and re-created": {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, []component.Observation{withUID(seen("a", "A"), "second")}, []string{"A", gone, "A"}},
-		"created and deleted":    {nil, []component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, []string{"A", gone}},
+		"repeated":                 {nil, []component.Observation{seen("a", "A")}, nil, []string{"A"}},
+		"a newer one waits":        {nil, []component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B")}, []string{"A", "B"}},
+		"reverted in the meantime": {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "B")}, []component.Observation{seen("a", "A")}, []string{"A", "B", "A"}},
+		"deletion repeated":        {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, nil, []string{"A", gone}},
+		"deleted and re-created":   {[]component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, []component.Observation{withUID(seen("a", "A"), "second")}, []string{"A", gone, "A"}},
+		"created and deleted":      {nil, []component.Observation{seen("a", "A")}, []component.Observation{deleted("a")}, []string{"A", gone}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +159,7 @@ func TestLostAnswerDoublesNothing(t *testing.T) {
 	}
 }
 
-func TestPassingFailureIsTriedAgain(t *testing.T) {
+func TestPublisher_RetriesTransientFailures(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	log := intercept(b.log)
@@ -169,4 +172,66 @@ func TestPassingFailureIsTriedAgain(t *testing.T) {
 	log.set(func() { delete(log.fail, "a") })
 	l.awaitIdle()
 	b.expectContents(t, "a", []string{"newer"})
+}
+
+// Observe asks whether a key is idle and then reads its entry, while workers change entries and become idle. Each
+// goroutine is the source of one scope and toggles between few contents, so that most sights meet a publish. Another
+// asks for verification all the time, which publishes too.
+func TestPublisher_ObserveDuringPublish(t *testing.T) {
+	t.Parallel()
+	const scopes, names, sights = 4, 3, 400
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	b, l := newTerm(t)
+	l.resync(scope(t, "all"))
+	want := make(map[string]string)
+	var mu sync.Mutex
+	var sources sync.WaitGroup
+	for s := range scopes {
+		sources.Go(func() {
+			random := rand.New(rand.NewPCG(seed, uint64(s)))
+			last := make(map[string]string)
+			for range sights {
+				name := fmt.Sprintf("s%d-n%d", s, random.IntN(names))
+				content := fmt.Sprint(random.IntN(2))
+				if err := l.to.Observe(l.ctx, 0, seen(name, content)); err != nil {
+					t.Error(err)
+				}
+				last[name] = content
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for name, content := range last {
+				want[name] = content
+			}
+		})
+	}
+	done := make(chan struct{})
+	var verifier sync.WaitGroup
+	verifier.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, err := b.watcher.Verify(l.ctx, "", ""); err != nil && !strings.Contains(err.Error(), "changes too fast") {
+				t.Error(err)
+			}
+		}
+	})
+	sources.Wait()
+	close(done)
+	verifier.Wait()
+	l.awaitIdle()
+	b.expectHeads(t, want)
+	// Two messages of one component in a row never say the same, unless they are to be compared.
+	last := make(map[string]string)
+	for _, e := range b.events(t) {
+		m := short(e)
+		if last[m.Name] == m.Content && !e.Verify {
+			t.Errorf("%s was published twice as %q", m.Name, m.Content)
+		}
+		last[m.Name] = m.Content
+	}
 }

@@ -34,7 +34,7 @@ func deletedNow(name string) component.Observation {
 	return o
 }
 
-func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
+func TestRetention_PurgesOldTombstonesWithTheirHistory(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	other := newHarnessOn(t, b.server, b.conn, "west")
@@ -70,7 +70,7 @@ func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
 	}
 	for _, n := range l.to.inventory.names() {
 		if n.name == "old" {
-			t.Error("the table remembers what was purged")
+			t.Error("the inventory has a purged component")
 		}
 	}
 
@@ -78,11 +78,11 @@ func TestOldTombstonesArePurgedWithTheirHistory(t *testing.T) {
 	l.observe(seen("old", "A"))
 	l.awaitIdle()
 	if got := b.heads(t)["old"]; got != "A" || count(b.metrics.conflicts) != 0 {
-		t.Errorf("created again: %q, %d publishes refused", got, count(b.metrics.conflicts))
+		t.Errorf("created again: %q, %d conflicts", got, count(b.metrics.conflicts))
 	}
 }
 
-func TestATermForgetsWhatAnEarlierOneDeleted(t *testing.T) {
+func TestRetention_NextTermPurges(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	l.resync(scope(t, "all"), seen("a", "A"))
@@ -93,12 +93,12 @@ func TestATermForgetsWhatAnEarlierOneDeleted(t *testing.T) {
 	l.resync(scope(t, "all"))
 	l.fullSync()
 	if got := b.history(t); len(got) != 0 || len(l.to.inventory.names()) != 0 {
-		t.Errorf("messages %v, table %v", got, l.to.inventory.names())
+		t.Errorf("messages %v, inventory %v", got, l.to.inventory.names())
 	}
 }
 
-// Whenever a component comes again during the full sync that purges its tombstone, it is there afterwards.
-func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
+// A component that is seen again during the full sync that purges its tombstone exists afterwards.
+func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 	t.Parallel()
 	again := withUID(seen("a", "A"), "second")
 	begin := func(t *testing.T) (*harness, *interceptor, *purging, *term) {
@@ -125,7 +125,7 @@ func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
 			t.Errorf("the next change gives %q", got)
 		}
 	}
-	t.Run("in the round", func(t *testing.T) {
+	t.Run("in the resync", func(t *testing.T) {
 		t.Parallel()
 		b, _, _, l := begin(t)
 		l.fullSync(again)
@@ -134,7 +134,7 @@ func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
 	t.Run("seen and not published yet", func(t *testing.T) {
 		t.Parallel()
 		b, log, _, l := begin(t)
-		// The marker waits for what was seen before it; what is seen then is on its way while it is purged.
+		// The marker follows the earlier observations; later ones are being published during the purge.
 		other := log.block("other")
 		answer := l.requestFullSync()
 		l.awaitRefresh()
@@ -176,7 +176,7 @@ func TestAPurgeNeverTouchesWhatCameAgain(t *testing.T) {
 	})
 }
 
-func TestAFailingPurgeIsTriedAtTheNextFullSync(t *testing.T) {
+func TestRetention_RetriesAFailedPurge(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	var log logtest.Buffer
@@ -202,24 +202,24 @@ func TestAFailingPurgeIsTriedAtTheNextFullSync(t *testing.T) {
 }
 
 // The heads are read while a publish without an answer may still arrive.
-func TestReadingTheLogDoesNotEndADoubt(t *testing.T) {
-	table := newInventory()
+func TestInventory_RescanKeepsTheDoubt(t *testing.T) {
+	inventory := newInventory()
 	key := component.Key{Namespace: ns, Name: "a"}
 	n := name{ns, "a"}
-	table.published(event.Head{Key: key, Sequence: 5, Hash: "A"})
-	table.markInDoubt(n)
-	table.beginRescan()
-	table.rescanned(event.Head{Key: key, Sequence: 5, Hash: "A"})
-	if !table.get(n).inDoubt {
-		t.Error("the message that was known before the publish says nothing about it")
+	inventory.published(event.Head{Key: key, Sequence: 5, Hash: "A"})
+	inventory.markInDoubt(n)
+	inventory.beginRescan()
+	inventory.rescanned(event.Head{Key: key, Sequence: 5, Hash: "A"})
+	if !inventory.get(n).inDoubt {
+		t.Error("the message from before the publish ended the doubt")
 	}
-	table.rescanned(event.Head{Key: key, Sequence: 6, Hash: "B"})
-	if got := table.get(n); got.inDoubt || got.hash != digestOf("B") {
+	inventory.rescanned(event.Head{Key: key, Sequence: 6, Hash: "B"})
+	if got := inventory.get(n); got.inDoubt || got.hash != digestOf("B") {
 		t.Errorf("entry %+v", got)
 	}
 }
 
-// restored is a log that shows older messages, as a stream does that was restored from a backup.
+// restoredLog is a log with older messages, as after a restore from a backup.
 type restoredLog struct {
 	Log
 	mu    sync.Mutex
@@ -238,7 +238,7 @@ func (l *restoredLog) Heads(ctx context.Context, cluster string, each func(event
 	return nil
 }
 
-func TestARestoredStreamIsNoticed(t *testing.T) {
+func TestRescan_DetectsARestoredStream(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	log := &restoredLog{Log: b.log}
@@ -264,7 +264,7 @@ func TestARestoredStreamIsNoticed(t *testing.T) {
 	}
 	for _, h := range old {
 		if got := l.to.inventory.get(name{ns, h.Key.Name}); got.sequence != h.Sequence || !got.exists || got.hash != digestOf(h.Hash) {
-			t.Errorf("%s: the table holds %+v, the log %+v", h.Key.Name, got, h)
+			t.Errorf("%s: the inventory has %+v, the stream %+v", h.Key.Name, got, h)
 		}
 	}
 }

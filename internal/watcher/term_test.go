@@ -14,15 +14,15 @@ import (
 	"odasync/internal/testwait"
 )
 
-// A leader that was paused for too long finds that another has published.
-func TestLateLeader(t *testing.T) {
+// A leader that was suspended finds that another one has published.
+func TestTerm_LateLeader(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		before  []component.Observation // published by this leader
-		foreign []component.Observation // published behind its back
-		next    component.Observation
-		want    []string
-		same    bool // what stands there is what this leader would publish
+		before []component.Observation // published by this leader
+		others []component.Observation // published by another leader
+		next   component.Observation
+		want   []string
+		same   bool // as this leader would publish
 	}{
 		"a change":       {[]component.Observation{seen("a", "A")}, []component.Observation{seen("a", "X")}, seen("a", "B"), []string{"A", "X", "B"}, false},
 		"a first event":  {nil, []component.Observation{seen("a", "X"), seen("a", "Y")}, seen("a", "B"), []string{"X", "Y", "B"}, false},
@@ -36,14 +36,14 @@ func TestLateLeader(t *testing.T) {
 			b, l := newTerm(t)
 			l.observe(test.before...)
 			l.awaitIdle()
-			for _, o := range test.foreign {
+			for _, o := range test.others {
 				b.publishAsOther(t, o)
 			}
 			l.observe(test.next)
 			l.awaitIdle()
 			b.expectContents(t, "a", test.want)
 			if got := count(b.metrics.conflicts) == 0; got != test.same {
-				t.Errorf("%d refused publishes counted", count(b.metrics.conflicts))
+				t.Errorf("%d conflicts counted", count(b.metrics.conflicts))
 			}
 		})
 		if test.same {
@@ -54,11 +54,11 @@ func TestLateLeader(t *testing.T) {
 			b, log, l := newInterceptedTerm(t)
 			l.observe(test.before...)
 			l.awaitIdle()
-			release := log.block() // the lease ages after it was asked for
+			release := log.block() // the lease becomes stale after the check
 			defer release()
 			l.observe(test.next)
 			testwait.Until(t, "the publish to be under way", func() bool { return log.blocked() == 1 })
-			for _, o := range test.foreign {
+			for _, o := range test.others {
 				b.publishAsOther(t, o)
 			}
 			want := b.history(t)
@@ -72,7 +72,7 @@ func TestLateLeader(t *testing.T) {
 	}
 }
 
-func TestOldLeasePublishesNothing(t *testing.T) {
+func TestTerm_StaleLeasePublishesNothing(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	l.observe(seen("a", "A"))
@@ -86,7 +86,7 @@ func TestOldLeasePublishesNothing(t *testing.T) {
 	b.expectHistory(t, []message{{"a", "A"}})
 }
 
-func TestDeletedStreamEndsTheTermAndIsFilledAgain(t *testing.T) {
+func TestTerm_EndsWithTheStreamAndTheNextFillsIt(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	all := scope(t, "all")
@@ -113,7 +113,7 @@ func TestDeletedStreamEndsTheTermAndIsFilledAgain(t *testing.T) {
 }
 
 // A purge takes the message that the next publish expects.
-func TestPurgedSubjectIsFilledAgain(t *testing.T) {
+func TestTerm_PublishesAfterAPurge(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	l.observe(seen("a", "A"), seen("b", "A"))
@@ -126,8 +126,8 @@ func TestPurgedSubjectIsFilledAgain(t *testing.T) {
 	b.expectHistory(t, []message{{"a", "B"}})
 }
 
-// Somebody else's program has written where components stand.
-func TestForeignMessageIsWrittenOver(t *testing.T) {
+// Another program has published to the subjects of components.
+func TestTerm_ReplacesForeignMessages(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	nc := b.server.NATS(t)
@@ -153,7 +153,7 @@ func TestForeignMessageIsWrittenOver(t *testing.T) {
 	b.expectHeads(t, map[string]string{"exists": "A", "unknown": gone, "later": "B"})
 }
 
-func TestLeadFinishesWhatIsBeingPublished(t *testing.T) {
+func TestTerm_CompletesPublishesUnderWay(t *testing.T) {
 	t.Parallel()
 	b, log, l := newInterceptedTerm(t)
 	release := log.block()
@@ -162,7 +162,7 @@ func TestLeadFinishesWhatIsBeingPublished(t *testing.T) {
 	testwait.Until(t, "both publishes to be under way", func() bool { return log.blocked() == 2 })
 	l.observe(seen("a", "B")) // only waits
 	l.stop()
-	testwait.Until(t, "the waiting one to be let go", func() bool { return l.to.queue.Len() == 0 })
+	testwait.Until(t, "the waiting one to be dropped", func() bool { return l.to.queue.Len() == 0 })
 	select {
 	case <-l.done:
 		t.Fatal("Lead returned with publishes under way")
@@ -175,7 +175,7 @@ func TestLeadFinishesWhatIsBeingPublished(t *testing.T) {
 	b.expectHeads(t, map[string]string{"a": "A", "b": "A"})
 }
 
-func TestWhyATermEnds(t *testing.T) {
+func TestTerm_ReturnsWhyItEnded(t *testing.T) {
 	t.Parallel()
 	broken, lost := errors.New("no such resource"), errors.New("the claim is lost")
 	b := newHarness(t)
@@ -213,7 +213,7 @@ func TestWhyATermEnds(t *testing.T) {
 	})
 }
 
-func TestDeletedStreamEndsTheTermWhenNothingChanges(t *testing.T) {
+func TestTerm_EndsWithTheStreamWithoutChanges(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.watcher.checkInterval = 10 * time.Millisecond

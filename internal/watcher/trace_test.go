@@ -15,7 +15,7 @@ import (
 	"odasync/internal/tracing/tracingtest"
 )
 
-// flaky is a log whose first publish is lost.
+// flakyLog is a log whose first publish fails.
 type flakyLog struct {
 	*stream.Log
 	failed atomic.Bool
@@ -28,8 +28,8 @@ func (f *flakyLog) Publish(ctx context.Context, e event.Event, expected uint64) 
 	return f.Log.Publish(ctx, e, expected)
 }
 
-// Each try is a span: the first begins the trace, at the time of the change, and the message names the one that succeeded.
-func TestEachTryToPublishIsASpan(t *testing.T) {
+// The span of the first attempt begins the trace at the time of the change; the message carries that of the successful one.
+func TestTrace_EachAttemptIsASpan(t *testing.T) {
 	collector, b := tracingtest.Start(t), newHarness(t)
 	provider, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.HTTP}, tracing.Service{Name: "watcher"}, zerolog.Nop())
 	if err != nil {
@@ -54,18 +54,18 @@ func TestEachTryToPublishIsASpan(t *testing.T) {
 	}
 	first, second := spans[0], spans[1]
 	if !first.Failed || first.Detail != "no answer" || first.Parent != "" || first.Attributes["odasync.attempt"] != "1" || first.StartNanos != uint64(change.Seen.UnixNano()) {
-		t.Errorf("the first try: %+v", first)
+		t.Errorf("the first attempt: %+v", first)
 	}
 	if second.Failed || second.Parent != first.ID || second.Trace != first.Trace || second.Attributes["odasync.attempt"] != "2" || second.Attributes["odasync.seq"] != "1" {
-		t.Errorf("the second try: %+v, after %+v", second, first)
+		t.Errorf("the second attempt: %+v, after %+v", second, first)
 	}
 	if want := (event.Trace{Parent: "00-" + second.Trace + "-" + second.ID + "-01"}); published[0].Trace != want {
 		t.Errorf("the message carries %+v, want %+v", published[0].Trace, want)
 	}
 }
 
-// An event that is published again on demand does not go on with the trace of its first publish.
-func TestAVerificationIsATraceOfItsOwn(t *testing.T) {
+// A verification does not continue the trace of the first publish.
+func TestTrace_VerificationIsANewTrace(t *testing.T) {
 	collector, b := tracingtest.Start(t), newHarness(t)
 	provider, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.HTTP}, tracing.Service{Name: "watcher"}, zerolog.Nop())
 	if err != nil {

@@ -27,7 +27,7 @@ func (b *harness) verified(t testing.TB) []message {
 
 func (m message) key() component.Key { return component.Key{Name: m.Name} }
 
-func TestVerifyRepeatsTheNewestEvents(t *testing.T) {
+func TestVerify_RepeatsTheNewestEvents(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		namespace, name string
@@ -59,11 +59,11 @@ func TestVerifyRepeatsTheNewestEvents(t *testing.T) {
 			if diff := cmp.Diff(before, b.heads(t)); diff != "" {
 				t.Errorf("heads (-before +after):\n%s", diff)
 			}
-			// The table has followed: what comes next is not refused, and what changes nothing is not published.
+			// The inventory has the new sequence: the next change is no conflict, and no change is suppressed.
 			l.resync(all, seen("a", "A3"), seen("b", "B"), seenIn("other", "c", "C"))
 			l.awaitIdle()
 			if got := count(b.metrics.conflicts); got != 0 {
-				t.Errorf("%d refused", got)
+				t.Errorf("%d conflicts", got)
 			}
 			want := map[string]string{"a": "A3", "b": "B", "c": "C", "d": gone}
 			b.expectHeads(t, want)
@@ -71,7 +71,7 @@ func TestVerifyRepeatsTheNewestEvents(t *testing.T) {
 	}
 }
 
-func TestVerifyIsRefused(t *testing.T) {
+func TestVerify_Errors(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	ask := func(name string) error {
@@ -83,7 +83,7 @@ func TestVerifyIsRefused(t *testing.T) {
 	}
 	l := b.lead(t, b.log)
 	if err := ask("a"); !errors.Is(err, ErrNotSynced) {
-		t.Errorf("before the first round: %v", err)
+		t.Errorf("before the first resync: %v", err)
 	}
 	l.resync(scope(t, "all"), seen("a", "A"))
 	l.awaitIdle()
@@ -107,7 +107,7 @@ func TestVerifyIsRefused(t *testing.T) {
 }
 
 // Both publish the same component at a time: neither loses the other's message.
-func TestVerifyBesideAChange(t *testing.T) {
+func TestVerify_DuringAChange(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	log := &between{interceptor: intercept(b.log)}

@@ -12,7 +12,7 @@ import (
 	"odasync/internal/testwait"
 )
 
-func TestVanishedInDowntimeBecomesATombstone(t *testing.T) {
+func TestResync_DeletesWhatVanishedBetweenTerms(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	all := scope(t, "all")
@@ -39,11 +39,11 @@ func TestVanishedInDowntimeBecomesATombstone(t *testing.T) {
 	l.resync(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
 	l.awaitIdle()
 	if after := len(b.history(t)); after != before {
-		t.Errorf("a round that shows nothing new published %d messages", after-before)
+		t.Errorf("a resync without changes published %d messages", after-before)
 	}
 }
 
-func TestOnlyTheOwnScopeVanishes(t *testing.T) {
+func TestResync_DeletesOnlyInItsScope(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	other := newHarnessOn(t, b.server, b.conn, "west")
@@ -62,14 +62,14 @@ func TestOnlyTheOwnScopeVanishes(t *testing.T) {
 	l.awaitIdle()
 	b.expectHeads(t, map[string]string{"a": gone, "b": gone, "stays": "A", "c": "A"})
 	other.expectHeads(t, map[string]string{"a": "west"})
-	l.resync(inside) // what is outside does not count as still being there
+	l.resync(inside) // components outside do not count
 	testwait.Until(t, "a decision", func() bool { return b.pendingMetric() == 1 })
 	if got := b.heads(t)["stays"]; got != "A" {
 		t.Errorf("the last one inside is %q", got)
 	}
 }
 
-func TestOpenRoundDeletesNothing(t *testing.T) {
+func TestResync_UnfinishedDeletesNothing(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	one, two := scope(t, "one"), scope(t, "two")
@@ -91,12 +91,12 @@ func TestOpenRoundDeletesNothing(t *testing.T) {
 	b.expectHeads(t, map[string]string{"a": gone, "b": "A", "c": "A", "d": gone})
 }
 
-// A component that came and went while nothing could be published must not appear afterwards.
-func TestVanishedBeforeItWasPublished(t *testing.T) {
+// A component that was created and deleted while publishes were blocked does not exist afterwards.
+func TestResync_DeletesWhatVanishedBeforeItsPublish(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		before []component.Observation // published in peace
-		came   []component.Observation // seen while publishing is held up, the first in flight; a round then shows nothing
+		before []component.Observation // published before
+		came   []component.Observation // seen while publishes are blocked, followed by a resync without it
 	}{
 		"never published":          {nil, []component.Observation{seen("a", "A")}},
 		"changed while new":        {nil, []component.Observation{seen("a", "A"), seen("a", "B")}},
@@ -117,7 +117,7 @@ func TestVanishedBeforeItWasPublished(t *testing.T) {
 				b, log, l := newInterceptedTerm(t)
 				all, stays := scope(t, "all"), seen("stays", "A")
 				l.resync(all, stays)
-				l.awaitIdle() // or what goes is everything that exists
+				l.awaitIdle() // so that the deletion is not one of everything
 				for _, o := range test.before {
 					l.observe(o)
 					l.awaitIdle()
@@ -139,14 +139,14 @@ func TestVanishedBeforeItWasPublished(t *testing.T) {
 				l.resync(all, stays)
 				l.awaitIdle()
 				if diff := cmp.Diff(before, b.history(t)); diff != "" {
-					t.Errorf("another empty round published (-want +got):\n%s", diff)
+					t.Errorf("another empty resync published (-want +got):\n%s", diff)
 				}
 			})
 		}
 	}
 }
 
-func TestMalformedIsNeitherPublishedNorMissed(t *testing.T) {
+func TestResync_MalformedIsNeitherPublishedNorAbsent(t *testing.T) {
 	t.Parallel()
 	b, l := newTerm(t)
 	all := scope(t, "all")
@@ -161,7 +161,7 @@ func TestMalformedIsNeitherPublishedNorMissed(t *testing.T) {
 	b.expectContents(t, "was", []string{"A", gone})
 }
 
-func TestSyncedOnceEveryScopeWasCompared(t *testing.T) {
+func TestWatcher_SyncedAfterEveryScope(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	expect := func(want bool, when string) {
@@ -192,7 +192,7 @@ func TestSyncedOnceEveryScopeWasCompared(t *testing.T) {
 	expect(false, "after the term")
 }
 
-func TestPublishedComponentsAreCounted(t *testing.T) {
+func TestMetrics_CurrentComponents(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	expect := func(want int, when string) {
@@ -207,7 +207,7 @@ func TestPublishedComponentsAreCounted(t *testing.T) {
 	l := b.lead(t, b.log)
 	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"), malformed("c"))
 	l.awaitIdle()
-	expect(2, "after a round")
+	expect(2, "after a resync")
 	l.observe(deleted("a"))
 	l.awaitIdle()
 	expect(1, "after a deletion")
