@@ -18,10 +18,10 @@ import (
 	"odasync/internal/target"
 )
 
-// asked is a registry that is only probed. It writes down when.
+// asked is a registry that is only probed. It records the times of the probes.
 type asked struct {
 	mu             sync.Mutex
-	health, trial  error
+	health, write  error
 	healths, tries []time.Time
 }
 
@@ -36,14 +36,14 @@ func (a *asked) WriteProbe(context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tries = append(a.tries, time.Now())
-	return a.trial
+	return a.write
 }
 
 // answer sets how probes are answered from now on.
-func (a *asked) answer(health, trial error) {
+func (a *asked) answer(health, write error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.health, a.trial = health, trial
+	a.health, a.write = health, write
 }
 
 // tested is a breaker that runs in a bubble, at the pace of production.
@@ -81,7 +81,7 @@ func breaking(t *testing.T, test func(t *testing.T, b *tested)) {
 	})
 }
 
-// is fails the test where the breaker is in another state, or the metric tells of another.
+// is fails the test if the breaker or the metric has another state.
 func (b *tested) is(t *testing.T, when string, want State) {
 	t.Helper()
 	synctest.Wait()
@@ -108,48 +108,48 @@ var (
 // moment is longer than the pause between two probes at the start, with its share of chance.
 const moment = 1600 * time.Millisecond
 
-func TestBreakerOpens(t *testing.T) {
+func TestBreaker_Opens(t *testing.T) {
 	tests := map[string]struct {
-		health, trial error
+		health, write error
 		happens       func(b *tested)
 		want          State
 	}{
-		"nothing happens": {errDown, errDown, func(*tested) {}, Closed},
-		"one component fails, over and over": {nil, nil, func(b *tested) {
+		"when nothing happens": {errDown, errDown, func(*tested) {}, Closed},
+		"when one component fails repeatedly": {nil, nil, func(b *tested) {
 			for range 20 {
 				b.Failed(named("a"), errDown, false, b.Opened())
 				time.Sleep(moment)
 			}
 		}, Closed},
-		"two components fail": {nil, nil, func(b *tested) {
+		"when two components fail": {nil, nil, func(b *tested) {
 			b.Failed(named("a"), errDown, false, b.Opened())
 			b.Failed(named("b"), errDown, false, b.Opened())
 		}, Closed},
-		"three components fail": {nil, nil, func(b *tested) {
+		"when three components fail": {nil, nil, func(b *tested) {
 			b.Failed(named("a"), errDown, false, b.Opened())
 			b.Failed(named("b"), errDown, false, b.Opened())
-			synctest.Wait() // the probe said that all is well
+			synctest.Wait() // for a good probe
 			b.Failed(named("c"), errDown, false, b.Opened())
 		}, Open},
-		"a success among the failures": {nil, nil, func(b *tested) {
+		"when one of them succeeds": {nil, nil, func(b *tested) {
 			b.Failed(named("a"), errDown, false, b.Opened())
 			b.Failed(named("b"), errDown, false, b.Opened())
 			b.Succeeded()
 			b.Failed(named("c"), errDown, false, b.Opened())
 			b.Failed(named("a"), errDown, false, b.Opened())
 		}, Closed},
-		"one fails and it is not healthy":        {errDown, nil, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Open},
-		"one fails and it takes no writes":       {nil, errDown, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Open},
-		"one fails and it allows no trial":       {nil, errRefused, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
-		"one fails and it has no health":         {errRefused, nil, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
-		"one fails and it asks for less":         {errBusy, errBusy, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
-		"the failure of one tells enough":        {errDown, nil, func(b *tested) { b.Failed(named("a"), errRefused, true, b.Opened()) }, Open},
-		"the probe ends because the program did": {context.Canceled, context.Canceled, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
+		"when one fails and it is unhealthy":              {errDown, nil, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Open},
+		"when one fails and it takes no writes":           {nil, errDown, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Open},
+		"when one fails and the write probe is forbidden": {nil, errRefused, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
+		"when one fails and the health is forbidden":      {errRefused, nil, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
+		"when one fails and it is rate limited":           {errBusy, errBusy, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
+		"when the failure of one is certain":              {errDown, nil, func(b *tested) { b.Failed(named("a"), errRefused, true, b.Opened()) }, Open},
+		"when the probe is canceled":                      {context.Canceled, context.Canceled, func(b *tested) { b.Failed(named("a"), errDown, false, b.Opened()) }, Closed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			breaking(t, func(t *testing.T, b *tested) {
-				b.answer(test.health, test.trial)
+				b.answer(test.health, test.write)
 				test.happens(b)
 				b.is(t, "afterwards", test.want)
 			})
@@ -162,23 +162,23 @@ func (b *tested) openThenHalf(t *testing.T) {
 	t.Helper()
 	b.answer(errDown, nil)
 	b.Failed(named("a"), errDown, true, b.Opened())
-	b.is(t, "after a failure that tells enough", Open)
+	b.is(t, "after a certain failure", Open)
 	b.answer(nil, nil)
 	time.Sleep(moment)
 	b.is(t, "after a good probe", HalfOpen)
 }
 
-func TestBreakerCloses(t *testing.T) {
+func TestBreaker_Closes(t *testing.T) {
 	tests := map[string]func(t *testing.T, b *tested){
-		"a component is taken": func(t *testing.T, b *tested) {
+		"when a component is taken": func(t *testing.T, b *tested) {
 			b.Succeeded()
 			b.is(t, "after a success", Closed)
 		},
-		"there is nothing to try": func(t *testing.T, b *tested) {
+		"when nothing is in flight": func(t *testing.T, b *tested) {
 			time.Sleep(2 * moment)
 			b.is(t, "after another good probe", Closed)
 		},
-		"what is tried takes its time": func(t *testing.T, b *tested) {
+		"when an apply takes long": func(t *testing.T, b *tested) {
 			if err := b.limiter.Acquire(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -188,7 +188,7 @@ func TestBreakerCloses(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			b.is(t, "when it is over", Closed)
 		},
-		"a component is not taken": func(t *testing.T, b *tested) {
+		"when a component fails": func(t *testing.T, b *tested) {
 			b.Failed(named("b"), errDown, false, b.Opened())
 			if got := b.Status().State; got != Open {
 				t.Errorf("after a failure: %s", got)
@@ -196,7 +196,7 @@ func TestBreakerCloses(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			b.is(t, "after good probes", Closed)
 		},
-		"a probe is bad": func(t *testing.T, b *tested) {
+		"when a probe fails": func(t *testing.T, b *tested) {
 			b.answer(nil, errDown)
 			time.Sleep(2 * moment)
 			b.is(t, "after a bad probe", Open)
@@ -204,7 +204,7 @@ func TestBreakerCloses(t *testing.T) {
 			time.Sleep(20 * time.Second)
 			b.is(t, "after good probes", Closed)
 		},
-		"it is over after a long time": func(t *testing.T, b *tested) {
+		"when the outage was long": func(t *testing.T, b *tested) {
 			b.answer(errDown, errDown)
 			time.Sleep(24 * time.Hour)
 			b.is(t, "after a day", Open)
@@ -226,8 +226,8 @@ func TestBreakerCloses(t *testing.T) {
 	}
 }
 
-// Several components may be asked to wait at once. Whoever waits for the flow since the first of them must not be forgotten.
-func TestBreaker_SeveralAskForAPause(t *testing.T) {
+// Several requests may be answered with a pause at once. Those that wait since the first of them must not be forgotten.
+func TestBreaker_SeveralPauses(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		flow := b.Opened()
 		b.Paused(time.Minute, errBusy, flow)
@@ -245,24 +245,24 @@ func TestBreaker_SeveralAskForAPause(t *testing.T) {
 				t.Error(err)
 			}
 		default:
-			t.Error("who waited for the flow waits still")
+			t.Error("a waiter is still blocked")
 		}
 	})
 }
 
-// The metric outlives a session; the next one begins closed.
-func TestMetricFollowsTheNewSession(t *testing.T) {
+// The metrics outlive a breaker; the next one begins closed.
+func TestMetrics_NewBreakerIsClosed(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry)
 	m.setState(Open)
 	newTestBreaker(&asked{}, m)
 	if gauge(t, registry, "odasync_breaker_state", "closed") != 1 || gauge(t, registry, "odasync_breaker_state", "open") != 0 {
-		t.Error("the metric tells of the state of an earlier session")
+		t.Error("the metric shows the state of an earlier breaker")
 	}
 }
 
-// What failed before an outage is forgotten after it: it takes as much as ever to open again.
-func TestBreakerForgetsOldFailures(t *testing.T) {
+// Failures from before an outage do not count after it.
+func TestBreaker_ForgetsOldFailures(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		b.openThenHalf(t)
 		b.Succeeded()
@@ -272,7 +272,7 @@ func TestBreakerForgetsOldFailures(t *testing.T) {
 	})
 }
 
-func TestBreakerBeginsGentlyAgain(t *testing.T) {
+func TestBreaker_ResetsTheLimit(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		b.limiter.limit = 16
 		b.openThenHalf(t)
@@ -282,7 +282,7 @@ func TestBreakerBeginsGentlyAgain(t *testing.T) {
 	})
 }
 
-// paced fails the test where two probes came too soon after each other, or none came for too long.
+// paced fails the test if two probes are too close to each other or too far apart.
 func paced(t *testing.T, probes []time.Time, least, most time.Duration) {
 	t.Helper()
 	for i := 1; i < len(probes); i++ {
@@ -292,30 +292,30 @@ func paced(t *testing.T, probes []time.Time, least, most time.Duration) {
 	}
 }
 
-func TestProbesAreFew(t *testing.T) {
+func TestBreaker_BoundsProbes(t *testing.T) {
 	tests := map[string]struct {
 		happens     func(b *tested) // for a minute
 		least, most int             // probes in it
 	}{
-		"nothing is wrong": {func(*tested) { time.Sleep(time.Minute) }, 0, 0},
-		"it is down for long": {func(b *tested) {
+		"when nothing is wrong": {func(*tested) { time.Sleep(time.Minute) }, 0, 0},
+		"when it is unavailable for long": {func(b *tested) {
 			b.answer(errDown, errDown)
 			b.Failed(named("a"), errDown, true, b.Opened())
 			time.Sleep(time.Minute)
 		}, 10, 20},
-		"one component fails all the time": {func(b *tested) {
+		"when one component fails all the time": {func(b *tested) {
 			for range 6000 {
 				b.Failed(named("a"), errDown, false, b.Opened())
 				time.Sleep(10 * time.Millisecond)
 			}
 		}, 10, 20},
-		"one component fails now and then": {func(b *tested) {
+		"when one component fails now and then": {func(b *tested) {
 			for range 6 {
 				b.Failed(named("a"), errDown, false, b.Opened())
 				time.Sleep(10 * time.Second)
 			}
 		}, 6, 6},
-		"each that is tried fails": {func(b *tested) {
+		"when every apply fails": {func(b *tested) {
 			b.Failed(named("a"), errDown, true, b.Opened())
 			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 				if b.Status().State == HalfOpen {
@@ -338,7 +338,7 @@ func TestProbesAreFew(t *testing.T) {
 	}
 }
 
-func TestProbesBecomeRarer(t *testing.T) {
+func TestBreaker_ProbesBackOff(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		b.answer(errDown, nil)
 		b.Failed(named("a"), errDown, false, b.Opened())
@@ -351,7 +351,7 @@ func TestProbesBecomeRarer(t *testing.T) {
 		paced(t, probes[:2], time.Second, 1500*time.Millisecond)
 		paced(t, probes[10:], 5*time.Second, 7500*time.Millisecond)
 		if len(b.tries) != 0 {
-			t.Errorf("%d trials of a registry that is not healthy", len(b.tries))
+			t.Errorf("%d write probes of an unhealthy registry", len(b.tries))
 		}
 		if bad := int(counterOf(t, b.registry, "odasync_registry_probes_total", "bad")); bad != len(probes) {
 			t.Errorf("the metric counts %d of %d bad probes", bad, len(probes))
@@ -360,12 +360,12 @@ func TestProbesBecomeRarer(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		b.is(t, "after good probes", Closed)
 		if good := int(counterOf(t, b.registry, "odasync_registry_probes_total", "good")); good != 2 || len(b.tries) != 2 {
-			t.Errorf("the metric counts %d good probes, %d trials, want 2", good, len(b.tries))
+			t.Errorf("the metric counts %d good probes, %d write probes, want 2", good, len(b.tries))
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if got := len(b.tries); got != 2 {
-			t.Errorf("%d trials of a registry that is well", got)
+			t.Errorf("%d write probes of an available registry", got)
 		}
 	})
 }
@@ -388,7 +388,7 @@ func counterOf(t *testing.T, registry *prometheus.Registry, name, label string) 
 	return 0
 }
 
-func TestBreakerSaysWhy(t *testing.T) {
+func TestBreaker_Err(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		if err := b.Err(); err != nil {
 			t.Errorf("closed: %v", err)
@@ -402,9 +402,9 @@ func TestBreakerSaysWhy(t *testing.T) {
 		if err == nil || !errors.Is(err, repairs) { // the newest reason
 			t.Fatalf("open: %v", err)
 		}
-		for _, words := range []string{"circuit breaker open since " + since, "no messages are fetched", "GET /health: HTTP 503: closed for repairs"} {
-			if !strings.Contains(err.Error(), words) {
-				t.Errorf("%q lacks %q", err, words)
+		for _, text := range []string{"circuit breaker open since " + since, "no messages are fetched", "GET /health: HTTP 503: closed for repairs"} {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%q lacks %q", err, text)
 			}
 		}
 		b.answer(nil, nil)
@@ -416,7 +416,7 @@ func TestBreakerSaysWhy(t *testing.T) {
 	})
 }
 
-func TestFlowEndsAndComesBack(t *testing.T) {
+func TestBreaker_AwaitAndWhile(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		before, forget := b.While(t.Context())
 		defer forget()
@@ -430,7 +430,7 @@ func TestFlowEndsAndComesBack(t *testing.T) {
 		select {
 		case <-opened:
 		default:
-			t.Error("open: nobody was told")
+			t.Error("open: the channel is not closed")
 		}
 		if !errors.Is(context.Cause(before), ErrOpen) {
 			t.Errorf("open: the flow ended with %v", context.Cause(before))
@@ -467,7 +467,7 @@ func TestFlowEndsAndComesBack(t *testing.T) {
 }
 
 // A request that began before the breaker opened may fail long after the registry is back.
-func TestOldFailuresDoNotOpenTheBreaker(t *testing.T) {
+func TestBreaker_IgnoresFailuresFromBeforeItOpened(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		before := b.Opened()
 		b.openThenHalf(t)

@@ -26,8 +26,8 @@ func (l *Limiter) limitNow() int {
 	return limit
 }
 
-// registryUnder has workers send requests through the limiter until the function that it returns is called. A request
-// takes what the registry takes, and up to half as much again.
+// load sends requests through the limiter from several workers until stop is called. A request takes the latency of the
+// registry, and up to half as much again.
 type registryUnder struct {
 	took atomic.Int64 // of a request, in nanoseconds
 	most atomic.Int64 // under way at a time, ever
@@ -54,7 +54,7 @@ func (r *registryUnder) load(t *testing.T, l *Limiter, workers int, took time.Du
 	return func() { cancel(); group.Wait() }
 }
 
-func TestLimitGrowsFastThenByOneARound(t *testing.T) {
+func TestLimiter_GrowsFastThenByOneARound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const took, round = 10 * time.Millisecond, 12 * time.Millisecond
 		l, r := NewLimiter(32), &registryUnder{}
@@ -84,7 +84,7 @@ func TestLimitGrowsFastThenByOneARound(t *testing.T) {
 	})
 }
 
-func TestLimitThatIsNotUsedDoesNotGrow(t *testing.T) {
+func TestLimiter_UnusedLimitDoesNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, r := limiting(10, 32), &registryUnder{}
 		defer r.load(t, l, 5, 10*time.Millisecond)()
@@ -95,7 +95,7 @@ func TestLimitThatIsNotUsedDoesNotGrow(t *testing.T) {
 	})
 }
 
-func TestSlowerAnswersLowerTheLimitUntilTheyAreUsual(t *testing.T) {
+func TestLimiter_AdaptsToSlowerAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, r := NewLimiter(16), &registryUnder{}
 		defer r.load(t, l, 17, 10*time.Millisecond)()
@@ -119,8 +119,8 @@ func TestSlowerAnswersLowerTheLimitUntilTheyAreUsual(t *testing.T) {
 	})
 }
 
-// A little noise is not pressure.
-func TestAnswersWithinTheSlackDoNotLowerTheLimit(t *testing.T) {
+// Noise is not congestion.
+func TestLimiter_IgnoresLatencyWithinTheSlack(t *testing.T) {
 	l := limiting(8, 8)
 	for _, took := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Millisecond, 90 * time.Millisecond} {
 		l.Observe(took)
@@ -130,7 +130,7 @@ func TestAnswersWithinTheSlackDoNotLowerTheLimit(t *testing.T) {
 	}
 }
 
-func TestPressureHalvesOnceForWhatWasUnderWayTogether(t *testing.T) {
+func TestLimiter_CongestionHalvesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limiting(40, 64)
 		began := time.Now()
@@ -160,17 +160,17 @@ func TestPressureHalvesOnceForWhatWasUnderWayTogether(t *testing.T) {
 	})
 }
 
-func TestRetryAfterHoldsEntriesBack(t *testing.T) {
+func TestLimiter_Pause(t *testing.T) {
 	tests := map[string]struct {
 		pauses []time.Duration // asked for at once
 		later  time.Duration   // asked for a second later
 		want   time.Duration
 	}{
-		"none":               {[]time.Duration{0}, 0, 0},
-		"some":               {[]time.Duration{3 * time.Second}, 0, 3 * time.Second},
-		"the longest counts": {[]time.Duration{2 * time.Second, 5 * time.Second, 0, time.Second}, 0, 5 * time.Second},
-		"one more, later":    {[]time.Duration{3 * time.Second}, 4 * time.Second, 5 * time.Second},
-		"one less, later":    {[]time.Duration{3 * time.Second}, time.Second, 3 * time.Second},
+		"when there is none":         {[]time.Duration{0}, 0, 0},
+		"when there is one":          {[]time.Duration{3 * time.Second}, 0, 3 * time.Second},
+		"when there are several":     {[]time.Duration{2 * time.Second, 5 * time.Second, 0, time.Second}, 0, 5 * time.Second},
+		"when a longer one follows":  {[]time.Duration{3 * time.Second}, 4 * time.Second, 5 * time.Second},
+		"when a shorter one follows": {[]time.Duration{3 * time.Second}, time.Second, 3 * time.Second},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -193,14 +193,14 @@ func TestRetryAfterHoldsEntriesBack(t *testing.T) {
 	}
 }
 
-func TestRestartForgets(t *testing.T) {
+func TestLimiter_Reset(t *testing.T) {
 	tests := map[string]struct {
 		most, want int
 		few        float64
 	}{
-		"with one":        {16, 1, 1},
-		"with four":       {16, 4, 4},
-		"with all of two": {2, 2, 4},
+		"when it is one":          {16, 1, 1},
+		"when it is four":         {16, 4, 4},
+		"when the maximum is two": {2, 2, 4},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -222,15 +222,15 @@ func TestRestartForgets(t *testing.T) {
 	}
 }
 
-func TestWaiterIsWoken(t *testing.T) {
+func TestLimiter_WakesWaiters(t *testing.T) {
 	tests := map[string]struct {
 		wake func(l *Limiter)
 		want int // how many of two waiters come in
 	}{
-		"by who leaves": {func(l *Limiter) { l.Release() }, 1},
-		"by growth":     {func(l *Limiter) { l.Observe(time.Millisecond) }, 1},
-		"by both":       {func(l *Limiter) { l.Observe(time.Millisecond); l.Release() }, 2},
-		"by nothing":    {func(*Limiter) {}, 0},
+		"when a slot is released": {func(l *Limiter) { l.Release() }, 1},
+		"when the limit grows":    {func(l *Limiter) { l.Observe(time.Millisecond) }, 1},
+		"when both happen":        {func(l *Limiter) { l.Observe(time.Millisecond); l.Release() }, 2},
+		"when nothing happens":    {func(*Limiter) {}, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -246,7 +246,7 @@ func TestWaiterIsWoken(t *testing.T) {
 				}
 				synctest.Wait()
 				if len(results) != 0 {
-					t.Fatal("somebody came in without room")
+					t.Fatal("a slot was given out above the limit")
 				}
 				test.wake(l)
 				synctest.Wait()
@@ -270,7 +270,7 @@ func TestWaiterIsWoken(t *testing.T) {
 	}
 }
 
-func TestNobodyEntersWithAContextThatHasEnded(t *testing.T) {
+func TestLimiter_AcquireWithAnEndedContext(t *testing.T) {
 	l := limiting(8, 8)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -282,7 +282,7 @@ func TestNobodyEntersWithAContextThatHasEnded(t *testing.T) {
 	}
 }
 
-func TestEnterEndsWithItsContextWhileHeldBack(t *testing.T) {
+func TestLimiter_AcquireEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limiting(8, 8)
 		l.Congested(time.Now(), time.Hour)
@@ -295,8 +295,8 @@ func TestEnterEndsWithItsContextWhileHeldBack(t *testing.T) {
 	})
 }
 
-// Whatever comes, the limit keeps its bounds and nobody enters beyond it.
-func TestLimitKeepsItsBounds(t *testing.T) {
+// The limit keeps its bounds, and no more slots are given out.
+func TestLimiter_KeepsItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 50).Draw(t, "most")
 		now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -306,7 +306,7 @@ func TestLimitKeepsItsBounds(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"enter": func(t *rapid.T) {
 				if limit, _ := l.State(); inside >= limit || l.paused.After(now) {
-					t.Skip("there is no room")
+					t.Skip("there is no slot")
 				}
 				if err := l.Acquire(context.Background()); err != nil {
 					t.Fatal(err)
@@ -315,7 +315,7 @@ func TestLimitKeepsItsBounds(t *testing.T) {
 			},
 			"leave": func(t *rapid.T) {
 				if inside == 0 {
-					t.Skip("nobody is inside")
+					t.Skip("no slot is in use")
 				}
 				l.Release()
 				inside--
@@ -358,7 +358,7 @@ func gauge(t *testing.T, registry *prometheus.Registry, name, label string) floa
 	return 0
 }
 
-func TestMetricsShowTheLimit(t *testing.T) {
+func TestMetrics_Limit(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry)
 	shown := func(limit, inFlight float64) {

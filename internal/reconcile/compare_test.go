@@ -17,9 +17,9 @@ import (
 	"odasync/internal/target"
 )
 
-// TestReconcileMendsWhatDiffers damages a registry of three right components in every way, and looks at what a reconcile
-// finds, which calls it makes, and that the next one finds nothing.
-func TestReconcileMendsWhatDiffers(t *testing.T) {
+// Each case changes a registry of three components. A reconcile finds the difference and repairs it with these calls, and
+// the next one finds nothing.
+func TestReconcile_RepairsDifferences(t *testing.T) {
 	t.Parallel()
 	other := component.Key{Cluster: cluster, Namespace: "elsewhere", Name: "a"}
 	tests := map[string]struct {
@@ -28,20 +28,20 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 		calls  []syncertest.Call
 		again  counts // what the next reconcile finds
 	}{
-		"nothing": {damage: func(*env) {}},
-		"missing": {
+		"when nothing changed": {damage: func(*env) {}},
+		"when one is missing": {
 			damage: func(e *env) { e.Registry.Set("", "a") },
 			want:   counts{Missing: 1, Repaired: 1}, calls: []syncertest.Call{{"a", "A", false}},
 		},
-		"different": {
+		"when one is different": {
 			damage: func(e *env) { e.Registry.Set("edited", "a") },
 			want:   counts{Different: 1, Repaired: 1}, calls: []syncertest.Call{{"a", "A", true}},
 		},
-		"all gone": {
+		"when all are missing": {
 			damage: func(e *env) { e.Registry.Set("", "a", "b", "c") },
 			want:   counts{Missing: 3, Repaired: 3}, calls: []syncertest.Call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}},
 		},
-		"renamed by hand": {
+		"when one was renamed": {
 			damage: func(e *env) {
 				e.Registry.Set("", "a")
 				e.Registry.Set("A", "renamed")
@@ -57,19 +57,19 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			want:  counts{Different: 1, Orphans: 1, Repaired: 1, Deleted: 1},
 			calls: []syncertest.Call{{"a", "A", true}, {"renamed", "", true}},
 		},
-		"another name by the configuration": {
+		"when the configuration changes a name": {
 			damage: func(e *env) { e.inventory.names = map[string]string{"a": "ns.a"} },
 			want:   counts{Different: 1}, calls: []syncertest.Call{{"a", "A", true}}, again: counts{Different: 1},
 		},
-		"listed half, as while it changes": { // the registry refuses a second entry of the name
+		"when the listing is incomplete": { // the registry would reject a second entry of that name
 			damage: func(e *env) { e.inventory.setEdit(func(all []target.Entry) []target.Entry { return all[1:] }) },
 			want:   counts{Missing: 1}, calls: []syncertest.Call{{"a", "A", false}}, again: counts{Missing: 1},
 		},
-		"a stray entry of ours": {
+		"when there is an orphan": {
 			damage: func(e *env) { e.Registry.Set("X", "orphan") },
 			want:   counts{Orphans: 1, Deleted: 1}, calls: []syncertest.Call{{"orphan", "", true}},
 		},
-		"APIs without a component": {
+		"when APIs have no component": {
 			damage: func(e *env) {
 				e.Registry.Set("X", "bare")
 				e.inventory.setEdit(func(all []target.Entry) []target.Entry {
@@ -83,7 +83,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			},
 			want: counts{Orphans: 1, Deleted: 1}, calls: []syncertest.Call{{"bare", "", true}},
 		},
-		"a deleted one that came back by hand": {
+		"when a deleted one was created again": {
 			damage: func(e *env) {
 				e.Remove("a")
 				e.done()
@@ -91,7 +91,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			},
 			want: counts{Orphans: 1, Deleted: 1}, calls: []syncertest.Call{{"a", "", false}, {"a", "", true}},
 		},
-		"foreign entries": {
+		"when there are foreign entries": {
 			damage: func(e *env) {
 				e.inventory.setEdit(func(all []target.Entry) []target.Entry {
 					return append(all,
@@ -101,7 +101,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 				})
 			},
 		},
-		"labels taken off": { // only the sync state tells whose it is
+		"when its labels are removed": { // only the sync state maps it to its component
 			damage: func(e *env) {
 				e.inventory.setEdit(func(all []target.Entry) []target.Entry {
 					if all[0].Ref.Digest = "unlabelled"; len(e.Registry.Calls()) > 3 {
@@ -113,7 +113,7 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 			},
 			want: counts{Different: 1}, calls: []syncertest.Call{{"a", "A", true}},
 		},
-		"another namespace's label": {
+		"when it has the label of another namespace": {
 			damage: func(e *env) {
 				e.inventory.setEdit(func(all []target.Entry) []target.Entry {
 					if len(e.Registry.Calls()) == 3 {
@@ -151,8 +151,8 @@ func TestReconcileMendsWhatDiffers(t *testing.T) {
 	}
 }
 
-// What is on its way is left to the consumer, and is no orphan.
-func TestReconcileLeavesWhatIsOnItsWay(t *testing.T) {
+// Components with pending messages are left to the consumer, and are no orphans.
+func TestReconcile_LeavesPendingMessages(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{Concurrency: 2})
 	e.Put("stays", "1")
@@ -183,8 +183,8 @@ func TestReconcileLeavesWhatIsOnItsWay(t *testing.T) {
 	}
 }
 
-// By itself a reconcile leaves a message for minutes to the consumer, which may be behind.
-func TestReconciler_LeavesABacklogToTheConsumer(t *testing.T) {
+// A scheduled reconcile leaves a message to the consumer for minutes, since that may be behind.
+func TestReconciler_LeavesTheBacklogToTheConsumer(t *testing.T) {
 	e := newEnv(t)
 	r := e.startWithoutMessages()
 	e.PutAt("waits", "1", time.Now().Add(-2*time.Minute))
@@ -194,7 +194,7 @@ func TestReconciler_LeavesABacklogToTheConsumer(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.run(e.reconciler(r, options{interval: time.Minute}))
-	syncertest.Eventually(t, "the reconcile to be noted", func() bool {
+	syncertest.Eventually(t, "the reconcile to be recorded", func() bool {
 		last, found, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster)
 		return err == nil && found && countsOf(last) == counts{Pending: 1, Unacknowledged: 1, Repaired: 1}
 	})
@@ -203,10 +203,10 @@ func TestReconciler_LeavesABacklogToTheConsumer(t *testing.T) {
 	}
 }
 
-// Outcomes that were lost with the sync state are found again by comparing, whatever waits in the stream.
-func TestReconcileFindsLostOutcomes(t *testing.T) {
+// Outcomes that were lost with the sync state are recovered by a comparison, whatever waits in the stream.
+func TestReconcile_FindsLostOutcomes(t *testing.T) {
 	t.Parallel()
-	for name, waiting := range map[string]int{"nothing waits": 0, "more waits than was lost": 20} {
+	for name, waiting := range map[string]int{"when nothing waits": 0, "when more waits than was lost": 20} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t)
 			e.start(syncertest.Setup{Concurrency: 4})
@@ -247,7 +247,7 @@ func TestReconcileFindsLostOutcomes(t *testing.T) {
 	}
 }
 
-// A message that came lately may still be under way somewhere, whatever the consumer has in hand.
+// A new message may be in progress in any replica.
 func TestReconcile_LeavesNewMessagesWithoutAnOutcome(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
@@ -260,13 +260,13 @@ func TestReconcile_LeavesNewMessagesWithoutAnOutcome(t *testing.T) {
 	}
 }
 
-// The stream came back older than the sync state, as from a backup: what it says now counts, although its sequences were
-// seen before.
+// The stream was restored to an older state than the sync state: its messages count, although their sequences were used
+// before.
 func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]func(head event.Event, s target.State) target.State{
 		"when the state is ahead of the head":     func(_ event.Event, s target.State) target.State { s.Sequence += 100; return s },
-		"when the sequence was another message's": func(_ event.Event, s target.State) target.State { s.Hash = "of the message that was lost"; return s },
+		"when the sequence was another message's": func(_ event.Event, s target.State) target.State { s.Hash = "of the lost message"; return s },
 		"when the lost message was a deletion": func(_ event.Event, s target.State) target.State {
 			s.Outcome, s.Hash, s.Ref = target.OutcomeDeleted, "", target.Ref{}
 			return s
@@ -279,7 +279,7 @@ func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
 			e.Put("b", "1")
 			e.done()
 			e.SetState(state(head, e.State("a")))
-			e.Registry.Set("of the message that was lost", "a")
+			e.Registry.Set("of the lost message", "a")
 			done := e.reconcile(e.reconciler(r, options{}))
 			if got := countsOf(done); got != (counts{Unacknowledged: 1, Repaired: 1}) || e.Registry.Content("a") != "1" {
 				t.Errorf("%+v, the registry shows %q", got, e.Registry.Content("a"))
@@ -288,8 +288,8 @@ func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
 	}
 }
 
-// What was rejected says nothing about another content that has its sequence by now.
-func TestReconcile_RejectedSequenceIsAnotherMessages(t *testing.T) {
+// A rejection says nothing about another message that has its sequence now.
+func TestReconcile_RejectedSequenceOfAnotherMessage(t *testing.T) {
 	e := newEnv(t)
 	e.Registry.Reject()
 	r := e.start(syncertest.Setup{})
@@ -306,7 +306,7 @@ func TestReconcile_RejectedSequenceIsAnotherMessages(t *testing.T) {
 	}
 }
 
-// A rejected component may be in doubt, too: a command to try it again broke off, or a late writer was noticed.
+// A rejected component may be in doubt, too: a retry was interrupted, or a conflict was recorded.
 func TestReconcile_RejectedComponentInDoubt(t *testing.T) {
 	e := newEnv(t)
 	e.Registry.Reject()
@@ -323,17 +323,17 @@ func TestReconcile_RejectedComponentInDoubt(t *testing.T) {
 	}
 }
 
-// What a replica left in doubt is looked at once nobody will finish it.
-func TestReconcile_LooksAtWhatWasLeftInDoubt(t *testing.T) {
+// An apply without an outcome is compared once no replica will finish it.
+func TestReconcile_ComparesAbandonedApplies(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		updated time.Time
 		owner   string
 		want    counts
 	}{
-		"when it is long ago":          {longAgo, "gone", counts{Unacknowledged: 1, Repaired: 1}},
-		"when it may be under way":     {justNow(), "gone", counts{Pending: 1}},
-		"when it is a race, noted now": {justNow(), "", counts{Unacknowledged: 1, Repaired: 1}},
+		"when it is long ago":            {longAgo, "gone", counts{Unacknowledged: 1, Repaired: 1}},
+		"when it may be in progress":     {justNow(), "gone", counts{Pending: 1}},
+		"when it is a recorded conflict": {justNow(), "", counts{Unacknowledged: 1, Repaired: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t)
@@ -351,7 +351,7 @@ func TestReconcile_LooksAtWhatWasLeftInDoubt(t *testing.T) {
 	}
 }
 
-// Orphans in namespaces that could not be listed stay; those elsewhere go.
+// Orphans in namespaces that could not be listed stay; others are deleted.
 func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
@@ -368,18 +368,14 @@ func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
 	if countsOf(done) != (counts{Orphans: 2, Deleted: 1}) || done.ID != "partly" {
 		t.Errorf("reconciliation %+v", done)
 	}
-	outcomes := map[string]string{}
-	for _, f := range done.Findings {
-		outcomes[f.Component] = f.Outcome
-	}
 	want := map[string]string{"east/forbidden/x": "kept until its namespace can be listed again", syncertest.Key("orphan-00").String(): "deleted"}
-	syncertest.Equal(t, "findings", want, outcomes)
+	syncertest.Equal(t, "findings", want, outcomesOf(done))
 	e.mark("all")
 	e.reconcile(e.reconciler(r, options{}))
 	syncertest.Equal(t, "calls", []syncertest.Call{{"orphan-00", "", true}, {"x", "", true}}, e.callsSince(1))
 }
 
-// States of components whose tombstones were purged go with them, where a full sync says that they are gone.
+// States of components whose tombstones were purged are deleted once a full sync shows that the components do not exist.
 func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
@@ -406,7 +402,7 @@ func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
 	if got := e.known(); !cmp.Equal(got, []string{"deleted", "stays"}) {
 		t.Errorf("states of %q", got)
 	}
-	e.Put("purged", "2") // it comes again, and has a state again
+	e.Put("purged", "2") // it is created again
 	e.done()
 	if got := e.State("purged"); got.Outcome != target.OutcomeApplied || e.Registry.Content("purged") != "2" {
 		t.Errorf("state %+v", got)
@@ -424,9 +420,51 @@ func (e *env) known() []string {
 	return names
 }
 
-// A component with a dead letter waits for its next version, or until somebody asks; one whose name was taken, until the
-// name is free.
-func TestReconcileAndDeadLetters(t *testing.T) {
+// A failure that is not due to the content is retried by reconciles, more and more rarely.
+func TestReconcile_RetriesFailures(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		reason         target.Class
+		failing, quiet time.Duration // since it failed first, and since it was tried last
+		retried        bool
+	}{
+		"when poison":                           {target.ClassPoison, time.Minute, 31 * time.Second, true},
+		"when poison, just tried":               {target.ClassPoison, time.Minute, 20 * time.Second, false},
+		"when poison, tried for long":           {target.ClassPoison, 20 * time.Minute, 5 * time.Minute, false},
+		"when poison, tried for long, long ago": {target.ClassPoison, 20 * time.Minute, 8 * time.Minute, true},
+		"when poison, for days":                 {target.ClassPoison, 100 * time.Hour, 61 * time.Minute, true},
+		"when in conflict":                      {target.ClassConflict, time.Minute, 31 * time.Second, true},
+		"when invalid":                          {target.ClassInvalid, 100 * time.Hour, 50 * time.Hour, false},
+		"when malformed":                        {target.ClassMalformed, 100 * time.Hour, 50 * time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			e.Registry.Reject()
+			r := e.start(syncertest.Setup{})
+			e.Put("a", "bad")
+			e.done()
+			syncertest.Eventually(t, "the failure to be stored", func() bool { return e.State("a").Outcome == target.OutcomeFailed })
+			e.Registry.Recover()
+			s, now := e.State("a"), time.Now()
+			s.Reason, s.FailedSince, s.Updated = test.reason, now.Add(-test.failing), now.Add(-test.quiet)
+			e.SetState(s)
+			done := e.reconcile(e.reconciler(r, options{}))
+			want, letters := counts{Failed: 1}, 1
+			if test.retried {
+				want.Repaired, letters = 1, 0
+			}
+			if got := countsOf(done); got != want || len(e.DeadLetters(syncertest.Target)) != letters {
+				t.Errorf("%+v, want %+v; %d dead letters", got, want, len(e.DeadLetters(syncertest.Target)))
+			}
+			if test.retried && (len(done.Findings) != 1 || done.Findings[0].Problem != "failed") {
+				t.Errorf("findings %+v", done.Findings)
+			}
+		})
+	}
+}
+
+// A component with a dead letter waits for its next version or a retry; one with a name conflict, until the name is free.
+func TestReconcile_DeadLetters(t *testing.T) {
 	e := newEnv(t)
 	taken := &target.Failure{Class: target.ClassNameConflict, Request: "GET /components/{id}", Detail: "the name is taken"}
 	var free atomic.Bool
@@ -471,8 +509,8 @@ func TestReconcileAndDeadLetters(t *testing.T) {
 	}
 }
 
-// An entry that no label tells about is an orphan by the sync state: its component's messages are gone from the stream.
-func TestReconcileKnowsOrphansByTheSyncState(t *testing.T) {
+// An entry without labels is an orphan by the sync state: the stream has no messages of its component.
+func TestReconcile_FindsOrphansByTheSyncState(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
 	e.Put("kept", "1")
@@ -492,8 +530,8 @@ func TestReconcileKnowsOrphansByTheSyncState(t *testing.T) {
 	}
 }
 
-// A stream that was just made anew names nothing yet: that is not absence.
-func TestNothingIsAnOrphanBeforeTheFirstFullSync(t *testing.T) {
+// A new stream contains nothing yet, which is not absence.
+func TestReconcile_KeepsOrphansBeforeTheFirstFullSync(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
 	e.apply("1", "kept")

@@ -18,13 +18,13 @@ import (
 	"odasync/internal/target"
 )
 
-func TestOrphanPolicies(t *testing.T) {
+func TestReconcile_OrphanPolicy(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[reconcile.OrphanPolicy]struct {
 		counts  counts
 		outcome string
 		left    int
-		told    int // lines at level Warn
+		warned  int // messages at level Warn
 	}{
 		reconcile.OrphansDelete: {counts{Orphans: 3, Deleted: 3}, "deleted", 0, 0},
 		reconcile.OrphansReport: {counts{Orphans: 3}, "kept", 3, 1},
@@ -45,7 +45,7 @@ func TestOrphanPolicies(t *testing.T) {
 			if got := r.Counter("odasync_drift_total", "orphan"); got != 3 {
 				t.Errorf("the metric counts %d orphans", got)
 			}
-			if got := r.Messages(zerolog.WarnLevel); len(got) != want.told {
+			if got := r.Messages(zerolog.WarnLevel); len(got) != want.warned {
 				t.Errorf("warnings %q", got)
 			}
 		})
@@ -53,7 +53,7 @@ func TestOrphanPolicies(t *testing.T) {
 }
 
 // Too many deletions wait for an approval of exactly these.
-func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
+func TestReconcile_DeletionsAboveTheLimitWaitForAnApproval(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{Concurrency: 4})
 	for i := range 20 {
@@ -61,39 +61,39 @@ func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
 	}
 	e.done()
 	e.addOrphans(12)
-	e.Registry.Set("", "wanted-3") // mended all the same
+	e.Registry.Set("", "wanted-3") // repaired all the same
 	reconciler := e.reconciler(r, options{})
 	done := e.reconcile(reconciler)
-	refused := done.PendingDeletion
-	if countsOf(done) != (counts{Missing: 1, Repaired: 1, Orphans: 12}) || refused == nil || refused.Gone != 12 || refused.All != 31 || len(refused.Components) != 10 {
-		t.Fatalf("reconciliation %+v, refused %+v", done, refused)
+	pending := done.PendingDeletion
+	if countsOf(done) != (counts{Missing: 1, Repaired: 1, Orphans: 12}) || pending == nil || pending.Gone != 12 || pending.All != 31 || len(pending.Components) != 10 {
+		t.Fatalf("reconciliation %+v, pending %+v", done, pending)
 	}
-	for _, words := range []string{"12 of 31", "ctl reconcile --approve " + refused.ID, "target default", "east/odacompns-1/orphan-00"} {
-		if !strings.Contains(refused.Error(), words) {
-			t.Errorf("the refusal %q lacks %q", refused, words)
+	for _, text := range []string{"12 of 31", "ctl reconcile --approve " + pending.ID, "target default", "east/odacompns-1/orphan-00"} {
+		if !strings.Contains(pending.Error(), text) {
+			t.Errorf("%q lacks %q", pending, text)
 		}
 	}
 	if got := r.Messages(zerolog.ErrorLevel); len(got) != 1 || !strings.Contains(got[0], "deletion pending approval") {
 		t.Errorf("errors in the log: %q", got)
 	}
-	if last, _, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster); err != nil || last.PendingDeletion == nil || last.PendingDeletion.ID != refused.ID {
-		t.Errorf("the note says %+v, %v", last, err)
+	if last, _ := e.last(); last.PendingDeletion == nil || last.PendingDeletion.ID != pending.ID {
+		t.Errorf("the record is %+v", last)
 	}
 
 	if err := e.records.Approve(t.Context(), "another"); err != nil {
 		t.Fatal(err)
 	}
-	if done := e.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID != refused.ID {
+	if done := e.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID != pending.ID {
 		t.Errorf("after the approval of others: %+v", done)
 	}
 	if got := r.Messages(zerolog.ErrorLevel); len(got) != 1 {
-		t.Errorf("the same refusal is told of %d times", len(got))
+		t.Errorf("the same pending deletion is logged %d times", len(got))
 	}
-	if err := e.records.Approve(t.Context(), refused.ID); err != nil {
+	if err := e.records.Approve(t.Context(), pending.ID); err != nil {
 		t.Fatal(err)
 	}
-	e.Registry.Set("X", "one more") // which nobody has approved
-	if done := e.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID == refused.ID {
+	e.Registry.Set("X", "one more") // which is not approved
+	if done := e.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID == pending.ID {
 		t.Errorf("with one more: %+v", done)
 	}
 	e.Registry.Set("", "one more")
@@ -102,33 +102,32 @@ func TestTooManyOrphansWaitForAnApproval(t *testing.T) {
 	}
 }
 
-// An approval that cannot be asked for is none.
-func TestNothingIsDeletedWhileApprovalsCannotBeRead(t *testing.T) {
+// An approval that cannot be read does not exist.
+func TestReconcile_DeletesNothingIfApprovalsCannotBeRead(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
 	e.addOrphans(12)
-	done, err := e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) { p.Records = mute{} }}).Reconcile(t.Context(), cluster, false)
-	if !errors.Is(err, errMute) || done.Error != errMute.Error() || done.Deleted != 0 || len(e.Registry.Calls()) != 0 {
+	done, err := e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) { p.Records = failingRecords{} }}).Reconcile(t.Context(), cluster, false)
+	if !errors.Is(err, errNoAnswer) || done.Error != errNoAnswer.Error() || done.Deleted != 0 || len(e.Registry.Calls()) != 0 {
 		t.Errorf("reconciliation %+v, error %v", done, err)
 	}
 }
 
-var errMute = errors.New("no answer")
+var errNoAnswer = errors.New("no answer")
 
-type mute struct{}
+// failingRecords cannot be read.
+type failingRecords struct{}
 
-func (mute) Approved(context.Context, string) (bool, error)          { return false, errMute }
-func (mute) Reconciled(context.Context, target.Reconciliation) error { return nil }
-func (mute) LastReconcile(context.Context, string, string) (target.Reconciliation, bool, error) {
-	return target.Reconciliation{}, false, errMute
+func (failingRecords) Approved(context.Context, string) (bool, error)          { return false, errNoAnswer }
+func (failingRecords) Reconciled(context.Context, target.Reconciliation) error { return nil }
+func (failingRecords) LastReconcile(context.Context, string, string) (target.Reconciliation, bool, error) {
+	return target.Reconciliation{}, false, errNoAnswer
 }
 
-func TestDryRunWritesNothing(t *testing.T) {
+func TestReconcile_DryRunWritesNothing(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
-	e.Put("a", "1")
-	e.Put("b", "1")
-	e.done()
+	e.apply("1", "a", "b")
 	e.Registry.Set("", "a")
 	e.Registry.Set("edited", "b")
 	e.addOrphans(12)
@@ -147,15 +146,15 @@ func TestDryRunWritesNothing(t *testing.T) {
 	if got := e.callsSince(2); len(got) != 0 {
 		t.Errorf("calls %+v", got)
 	}
-	if _, found, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster); found || err != nil {
-		t.Errorf("a dry run was noted: %v", err)
+	if _, found := e.last(); found {
+		t.Error("a dry run was recorded")
 	}
 	if got := r.Counter("odasync_reconciles_total", "success"); got != 0 {
 		t.Errorf("the metric counts %d", got)
 	}
 }
 
-func TestFindingsAreBoundedAndCounted(t *testing.T) {
+func TestReconcile_BoundsFindings(t *testing.T) {
 	const count = 120
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{Concurrency: 16})
@@ -181,13 +180,11 @@ func TestFindingsAreBoundedAndCounted(t *testing.T) {
 	}
 }
 
-// After a listing that failed half way nothing is known.
-func TestAListingThatFailsInfersNothing(t *testing.T) {
+// An incomplete listing shows nothing.
+func TestReconcile_FailedListingChangesNothing(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
-	e.Put("a", "1")
-	e.Put("b", "1")
-	e.done()
+	e.apply("1", "a", "b")
 	e.addOrphans(1)
 	e.inventory.fail(syncertest.ErrDown)
 	reconciler := e.reconciler(r, options{})
@@ -204,13 +201,11 @@ func TestAListingThatFailsInfersNothing(t *testing.T) {
 	}
 }
 
-// What cannot be mended is told, and does not keep the others.
-func TestWhatCannotBeMendedIsTold(t *testing.T) {
+// A failed repair is reported and does not affect the others.
+func TestReconcile_ReportsFailedRepairs(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{Concurrency: 2})
-	e.Put("a", "1")
-	e.Put("b", "1")
-	e.done()
+	e.apply("1", "a", "b")
 	e.Registry.Set("", "a", "b")
 	e.Registry.During(func(_ context.Context, c syncertest.Call) error {
 		if c.Name == "a" {
@@ -222,17 +217,14 @@ func TestWhatCannotBeMendedIsTold(t *testing.T) {
 	if countsOf(done) != (counts{Missing: 2, Repaired: 1, Unrepaired: 1}) {
 		t.Errorf("reconciliation %+v", done)
 	}
-	outcomes := map[string]string{}
-	for _, f := range done.Findings {
-		outcomes[f.Component] = f.Outcome
-	}
+	outcomes := outcomesOf(done)
 	if a := outcomes[syncertest.Key("a").String()]; !strings.Contains(a, syncertest.ErrRejected.Detail) || outcomes[syncertest.Key("b").String()] != "repaired" {
 		t.Errorf("findings %+v", done.Findings)
 	}
 }
 
 // A component that was created again after the heads were read is not deleted: the head is read under the claim.
-func TestAnOrphanThatIsCreatedMeanwhileStays(t *testing.T) {
+func TestReconcile_KeepsAnOrphanThatIsCreatedMeanwhile(t *testing.T) {
 	e := newEnv(t)
 	r := e.startWithoutMessages()
 	e.Put("kept", "1")
@@ -260,11 +252,10 @@ func (a *after) Heads(ctx context.Context, cluster string, each func(event.Head)
 }
 
 // One replica at a time reconciles; the others go on applying.
-func TestOneReplicaReconciles(t *testing.T) {
+func TestReconcile_OneReplicaAtATime(t *testing.T) {
 	e := newEnv(t)
 	one, two := e.start(syncertest.Setup{Concurrency: 8}), e.start(syncertest.Setup{Concurrency: 8})
-	e.Put("a", "1")
-	e.done()
+	e.apply("1", "a")
 	e.Registry.Set("", "a")
 	g := syncertest.NewGate()
 	defer g.Open()
@@ -294,8 +285,8 @@ func TestOneReplicaReconciles(t *testing.T) {
 	g.Open()
 }
 
-// A reconcile that loses its claim ends: somebody else does it now.
-func TestAReconcileThatLosesItsClaimEnds(t *testing.T) {
+// A reconcile ends when it loses its claim: another replica reconciles now.
+func TestReconcile_EndsWhenItsClaimIsLost(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{Concurrency: 1})
 	for i := range 3 {
@@ -336,9 +327,9 @@ func TestAReconcileThatLosesItsClaimEnds(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if got := e.callsSince(3); len(got) != 1 {
-		t.Errorf("calls %+v, want only the one that was under way", got)
+		t.Errorf("calls %+v, want only the one in flight", got)
 	}
-	if state := e.State("c-0"); state.Intent == 0 { // it was cut off: its end is not known
+	if state := e.State("c-0"); state.Intent == 0 { // it was canceled: its outcome is not known
 		t.Errorf("state %+v", state)
 	}
 	g.Open()
@@ -347,13 +338,12 @@ func TestAReconcileThatLosesItsClaimEnds(t *testing.T) {
 	}
 }
 
-// Whichever replica comes first reconciles; the others see that it is done. No marker, and no watcher, is needed for it.
+// One replica reconciles, and the others see that it is done. No marker and no watcher are needed for it.
 func TestReconciler_ReplicasTakeTurns(t *testing.T) {
 	const turns = 3
 	e := newEnv(t)
 	replicas := []*replica{e.start(syncertest.Setup{}), e.start(syncertest.Setup{})}
-	e.Put("a", "1")
-	e.done()
+	e.apply("1", "a")
 	e.unmark()
 	count := func() int {
 		return replicas[0].Counter("odasync_reconciles_total", "success") + replicas[1].Counter("odasync_reconciles_total", "success")
@@ -365,12 +355,12 @@ func TestReconciler_ReplicasTakeTurns(t *testing.T) {
 	stop := e.run(e.reconciler(replicas[0], options{interval: time.Second, wrap: clusters}), e.reconciler(replicas[1], options{interval: time.Second, wrap: clusters}))
 	for range turns {
 		e.Registry.Set("edited", "a")
-		syncertest.Eventually(t, "the edit to be mended", func() bool { return e.Registry.Content("a") == "1" })
+		syncertest.Eventually(t, "the edit to be repaired", func() bool { return e.Registry.Content("a") == "1" })
 		if got, most := count(), int(time.Since(began)/time.Second)+1; got > most {
 			t.Errorf("%d reconciles in %s", got, time.Since(began))
 		}
 	}
-	e.Registry.Set("", "a") // as where the registry was wiped
+	e.Registry.Set("", "a") // as after the registry was wiped
 	syncertest.Eventually(t, "the component to be created again", func() bool { return e.Registry.Content("a") == "1" })
 	stop()
 	if wrong := e.Registry.Wrong(); len(wrong) != 0 {
@@ -378,7 +368,7 @@ func TestReconciler_ReplicasTakeTurns(t *testing.T) {
 	}
 }
 
-// What another replica did lately is not done again, and a comparison takes a tenth of the time at most.
+// A reconcile of another replica counts, and a comparison takes a tenth of the time at most.
 func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -390,7 +380,7 @@ func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 		"when it is not":                                 {target.Reconciliation{Time: time.Now().Add(-30 * time.Second)}, time.Minute, false},
 		"when the comparison took more than a tenth":     {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 13, Seconds: 13}, time.Minute, false},
 		"when ten times that are over":                   {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 11, Seconds: 11}, time.Minute, true},
-		"when the mending took long, not the comparison": {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 1, Seconds: 60}, time.Minute, true},
+		"when the repairs took long, not the comparison": {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 1, Seconds: 60}, time.Minute, true},
 		"when it failed":                                 {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x"}, time.Minute, true},
 		"when it failed after a long comparison":         {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x", Compared: 3}, time.Minute, false},
 		"when a clock is ahead":                          {target.Reconciliation{Time: time.Now().Add(time.Hour)}, time.Minute, false},
@@ -417,7 +407,7 @@ func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 	}
 }
 
-// watched tells when the last record was read.
+// watched reports when the last record was read.
 type watched struct {
 	reconcile.Records
 	looked chan bool
@@ -432,7 +422,7 @@ func (w *watched) LastReconcile(ctx context.Context, target, cluster string) (ta
 	return last, found, err
 }
 
-func TestReconciler_WithoutAnIntervalWaitsToBeAsked(t *testing.T) {
+func TestReconciler_WithoutAnIntervalRunsOnDemandOnly(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
 	stop := e.run(e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) {
@@ -441,26 +431,26 @@ func TestReconciler_WithoutAnIntervalWaitsToBeAsked(t *testing.T) {
 	stop()
 }
 
-// A reconcile that failed comes again, and is told of once.
-func TestReconciler_TriesAgain(t *testing.T) {
+// A failed reconcile is repeated, and logged once.
+func TestReconciler_RetriesAfterAFailure(t *testing.T) {
 	e := newEnv(t)
 	r := e.start(syncertest.Setup{})
 	e.inventory.fail(syncertest.ErrDown)
 	e.run(e.reconciler(r, options{interval: time.Second}))
 	syncertest.Eventually(t, "a failure", func() bool { return r.Counter("odasync_reconciles_total", "error") == 1 })
-	if last, _, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster); err != nil || last.Error == "" {
-		t.Errorf("the note says %+v, %v", last, err)
+	if last, _ := e.last(); last.Error == "" {
+		t.Errorf("the record is %+v", last)
 	}
 	e.inventory.fail(nil)
-	syncertest.Eventually(t, "the next try to be noted", func() bool {
-		last, _, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster)
-		return err == nil && last.ID == "first" && last.Error == ""
+	syncertest.Eventually(t, "the next reconcile to be recorded", func() bool {
+		last, _ := e.last()
+		return last.ID == "first" && last.Error == ""
 	})
-	told := 0
+	logged := 0
 	for _, level := range []zerolog.Level{zerolog.WarnLevel, zerolog.ErrorLevel} {
-		told += len(r.Messages(level))
+		logged += len(r.Messages(level))
 	}
-	if told != 1 {
-		t.Errorf("the failure is told of %d times", told)
+	if logged != 1 {
+		t.Errorf("the failure is logged %d times", logged)
 	}
 }

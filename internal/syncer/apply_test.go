@@ -17,7 +17,7 @@ import (
 // ignored are the fields of a state that tests do not know beforehand.
 var ignored = cmpopts.IgnoreFields(target.State{}, "Revision", "Updated", "Attempts", "FailedSince")
 
-func TestAppliesCommitsAcknowledges(t *testing.T) {
+func TestApply_CommitsAndAcknowledges(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Put("before", "A") // waits for the syncer
@@ -52,7 +52,7 @@ func TestAppliesCommitsAcknowledges(t *testing.T) {
 	}
 }
 
-func TestSameContentAgainChangesNothing(t *testing.T) {
+func TestApply_SameContentChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	r := b.Start(syncertest.Setup{})
@@ -84,7 +84,7 @@ func TestSameContentAgainChangesNothing(t *testing.T) {
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", true}, {"d", "", true}}, syncertest.Sorted(b.Registry.Calls()[calls:]))
 }
 
-func TestRestartAppliesNothingAgain(t *testing.T) {
+func TestApply_RestartRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	r := b.Start(syncertest.Setup{})
@@ -104,7 +104,7 @@ func TestRestartAppliesNothingAgain(t *testing.T) {
 }
 
 // The consumer is gone and begins from the start.
-func TestNewConsumerAppliesNothingAgain(t *testing.T) {
+func TestApply_NewConsumerRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	r := b.Start(syncertest.Setup{})
@@ -125,7 +125,7 @@ func TestNewConsumerAppliesNothingAgain(t *testing.T) {
 }
 
 // Sequences begin anew with a new stream: they must not be taken for those of the old one.
-func TestNewStreamIsAppliedAgain(t *testing.T) {
+func TestApply_NewStreamIsApplied(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	r := b.Start(syncertest.Setup{})
@@ -155,7 +155,7 @@ func TestNewStreamIsAppliedAgain(t *testing.T) {
 	}
 }
 
-func TestUndecodableMessageFailsAlone(t *testing.T) {
+func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Put("b", "B")

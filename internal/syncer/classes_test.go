@@ -13,7 +13,7 @@ import (
 )
 
 // a registry that fails with 500 over every component while its trial goes well is sick: nobody is parked.
-func TestManyFailuresWithoutASuccessAreTheRegistrys(t *testing.T) {
+func TestPoison_ManyFailuresAreTheRegistrys(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.During(func(context.Context, syncertest.Call) error {
@@ -30,7 +30,7 @@ func TestManyFailuresWithoutASuccessAreTheRegistrys(t *testing.T) {
 }
 
 // one component that fails alone does not make the replica unready, and no warning tells that the registry takes no writes.
-func TestOneBadComponentDoesNotMakeTheReplicaUnready(t *testing.T) {
+func TestPoison_KeepsTheReplicaReady(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.During(func(context.Context, syncertest.Call) error {
@@ -45,7 +45,7 @@ func TestOneBadComponentDoesNotMakeTheReplicaUnready(t *testing.T) {
 }
 
 // another replica finished the work after an outage; the first one's probes say that all is well.
-func TestAnOutageThatAnotherReplicaEndedIsOver(t *testing.T) {
+func TestOutage_ResolvedByAnotherReplica(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	away := syncertest.NewRegistry()
@@ -65,7 +65,7 @@ func TestAnOutageThatAnotherReplicaEndedIsOver(t *testing.T) {
 }
 
 // the registry takes components, and not the trial's write.
-func TestTrialThatIsNotAllowedDoesNotKeepTheBreakerOpen(t *testing.T) {
+func TestOutage_ForbiddenWriteProbe(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.Answer(func(question string) error {
@@ -92,7 +92,7 @@ func TestTrialThatIsNotAllowedDoesNotKeepTheBreakerOpen(t *testing.T) {
 }
 
 // the answer to one component is 403 (a filter before the registry looks into bodies); others go on.
-func TestOneForbiddenComponentStopsNoOther(t *testing.T) {
+func TestPoison_ForbiddenComponent(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.During(func(_ context.Context, c syncertest.Call) error {

@@ -11,7 +11,7 @@ import (
 	"odasync/internal/target"
 )
 
-func TestLostAnswerToASave(t *testing.T) {
+func TestApply_LostAnswerToASave(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		of   func(s target.State) bool // whose answer is lost, once
@@ -47,7 +47,7 @@ func TestLostAnswerToASave(t *testing.T) {
 }
 
 // Another replica wrote the entry although the claim is ours: one of the two claims was lost.
-func TestForeignCommitIsARace(t *testing.T) {
+func TestConflict_CommitOfAnotherReplica(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	var once sync.Once

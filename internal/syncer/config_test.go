@@ -9,7 +9,7 @@ import (
 	"odasync/internal/syncer"
 )
 
-func TestConfigIsChecked(t *testing.T) {
+func TestConfig_Validate(t *testing.T) {
 	t.Parallel()
 	good := syncer.Config{Target: "default", Concurrency: 16, Batch: 100, Tries: 3, Pause: config.Duration(5 * time.Second)}
 	all := []string{"SYNC_TARGET", "SYNC_CONCURRENCY", "BATCH_SIZE", "COMPONENT_REGISTRY_RETRY_ATTEMPTS", "COMPONENT_REGISTRY_RETRY_DELAY"}

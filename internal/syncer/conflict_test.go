@@ -19,7 +19,7 @@ import (
 )
 
 // Two replicas, few keys that change all the time, a registry that is slow now and then and fails now and then.
-func TestTwoReplicasOnHotKeys(t *testing.T) {
+func TestReplicas_OnHotKeys(t *testing.T) {
 	t.Parallel()
 	const names, versions = 6, 60
 	seed := rand.Uint64()
@@ -84,7 +84,7 @@ func (f *frozen) Apply(_ context.Context, k component.Key, c *component.Componen
 	return f.Registry.Apply(context.Background(), k, c, prior)
 }
 
-func TestLateWriteOfAFrozenReplicaIsMended(t *testing.T) {
+func TestConflict_LateWriteOfAFrozenReplica(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		afterwards func(b *syncertest.Env, name string) // while the replica is frozen

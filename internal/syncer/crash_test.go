@@ -41,7 +41,7 @@ func (s *silent) Next(ctx context.Context) (event.Delivery, error) {
 }
 
 // A replica dies at a point between the registry and the acknowledgement.
-func TestCrash(t *testing.T) {
+func TestCrash_IsResumed(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		at   func(s target.State) bool // dies before this is saved

@@ -10,7 +10,7 @@ import (
 	"odasync/internal/syncer/syncertest"
 )
 
-func TestStopFinishesWhatRunsAndHandsTheRestBack(t *testing.T) {
+func TestStop_FinishesAppliesAndRequeuesTheRest(t *testing.T) {
 	t.Parallel()
 	const waiting = 20 // more than the lanes hold: some wait on the server
 	b := syncertest.New(t)
@@ -50,7 +50,7 @@ func TestStopFinishesWhatRunsAndHandsTheRestBack(t *testing.T) {
 	syncertest.Equal(t, "calls", []syncertest.Call{{"running", "A", false}}, b.Registry.Calls("running"))
 }
 
-func TestGraceCutsOffWhatDoesNotEnd(t *testing.T) {
+func TestStop_CancelsAppliesAfterTheGracePeriod(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
@@ -81,7 +81,7 @@ func TestGraceCutsOffWhatDoesNotEnd(t *testing.T) {
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"a", "A", true}}, b.Registry.Calls())
 }
 
-func TestStopWhileTheServerIsAway(t *testing.T) {
+func TestStop_WhileTheServerIsDown(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
@@ -99,7 +99,7 @@ func TestStopWhileTheServerIsAway(t *testing.T) {
 	b.Server.Restart(t)
 }
 
-func TestServerAwayForAWhile(t *testing.T) {
+func TestSyncer_SurvivesAServerOutage(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
@@ -130,7 +130,7 @@ func TestServerAwayForAWhile(t *testing.T) {
 }
 
 // A message in hand for longer than the broker waits is not given out again.
-func TestHeartbeatKeepsTheMessage(t *testing.T) {
+func TestSyncer_HeartbeatKeepsTheMessage(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	g := syncertest.NewGate()

@@ -10,7 +10,7 @@ import (
 )
 
 // What waited for a while is skipped for what is newer, also where no two versions meet in the replica.
-func TestOnlyTheNewestOfWhatWaitedIsApplied(t *testing.T) {
+func TestApply_SkipsLateMessages(t *testing.T) {
 	t.Parallel()
 	const versions = 20
 	b := syncertest.New(t)

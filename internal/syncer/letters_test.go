@@ -16,7 +16,7 @@ import (
 	"odasync/internal/target"
 )
 
-func TestDeadLetterTellsAll(t *testing.T) {
+func TestDeadLetter_Content(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.Reject()
@@ -45,7 +45,7 @@ func TestDeadLetterTellsAll(t *testing.T) {
 	}
 }
 
-func TestDeadLetterGoesByItself(t *testing.T) {
+func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(b *syncertest.Env){
 		"a later version is taken": func(b *syncertest.Env) { b.Put("a", "good") },
@@ -94,7 +94,7 @@ func (s *sulking) Put(ctx context.Context, l target.DeadLetter) error {
 	return s.DeadLetters.Put(ctx, l)
 }
 
-func TestMessageStaysUntilItsLetterIsStored(t *testing.T) {
+func TestDeadLetter_IsStoredBeforeTheMessageEnds(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.Reject()
@@ -125,7 +125,7 @@ func TestMessageStaysUntilItsLetterIsStored(t *testing.T) {
 }
 
 // The letter is stored and the state is not: what succeeds next takes the letter away all the same.
-func TestNoLetterIsOrphaned(t *testing.T) {
+func TestDeadLetter_IsRemovedAfterALostState(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(b *syncertest.Env){
 		"the same version": func(*syncertest.Env) {},
@@ -162,7 +162,7 @@ func TestNoLetterIsOrphaned(t *testing.T) {
 	}
 }
 
-func TestUnreadableMessageHasALetter(t *testing.T) {
+func TestDeadLetter_OfAMalformedMessage(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Start(syncertest.Setup{})
@@ -189,7 +189,7 @@ func TestUnreadableMessageHasALetter(t *testing.T) {
 }
 
 // Another registry takes what this one rejects.
-func TestTargetsHaveLettersOfTheirOwn(t *testing.T) {
+func TestDeadLetter_OneATarget(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.Reject()

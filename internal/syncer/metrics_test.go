@@ -10,7 +10,7 @@ import (
 
 // Each attempt is timed under its outcome. An event's time to the registry counts once: a comparison of what arrived long
 // ago says nothing of it.
-func TestTimesOfApplies(t *testing.T) {
+func TestMetrics_ApplyDurations(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	away := true

@@ -92,7 +92,7 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 }
 
 // A message under a sequence that a rejected one had is not taken for that one.
-func TestApply_RejectedSequenceIsAnotherMessages(t *testing.T) {
+func TestApply_RejectedSequenceOfAnotherMessage(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.Reject()
@@ -120,7 +120,7 @@ func (l *laggingHeads) Newest(context.Context, component.Key) (event.Event, bool
 }
 
 // An answer that is older than the sync state proves nothing by itself.
-func TestMend_OlderAnswerIsNotBelieved(t *testing.T) {
+func TestApplier_ReconcileRejectsAnOlderAnswer(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	first := b.Put("a", "1")
@@ -140,7 +140,7 @@ func TestMend_OlderAnswerIsNotBelieved(t *testing.T) {
 }
 
 // A key without messages is unknown until a snapshot marker from after the connection was made proves that it is gone.
-func TestMend_KeyWithoutMessages(t *testing.T) {
+func TestApplier_ReconcileKeyWithoutMessages(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	mark := func(unlisted ...string) {
@@ -247,7 +247,7 @@ func TestPoison_TimeOut(t *testing.T) {
 }
 
 // A replica that notices a race and is stopped leaves the doubt in the sync state.
-func TestRace_IsNotedBeforeItIsRepaired(t *testing.T) {
+func TestConflict_IsRecordedBeforeItIsRepaired(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	crossed := false

@@ -14,7 +14,7 @@ import (
 	"odasync/internal/target"
 )
 
-func TestWaitingMessageIsReplacedByANewerOne(t *testing.T) {
+func TestOrder_WaitingMessageIsReplaced(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
@@ -93,7 +93,7 @@ func byHand(h *handed) syncertest.Setup {
 	}}
 }
 
-func TestOlderRedeliveryNeverReplacesTheNewer(t *testing.T) {
+func TestOrder_OlderRedeliveryNeverReplaces(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
@@ -118,7 +118,7 @@ func TestOlderRedeliveryNeverReplacesTheNewer(t *testing.T) {
 
 // A message comes twice while it waits, as after a late heartbeat. The broker ends both deliveries with the first
 // acknowledgement, so none may be given before the outcome is stored.
-func TestMessageThatComesTwiceIsAcknowledgedOnce(t *testing.T) {
+func TestOrder_DuplicateIsAcknowledgedOnce(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
@@ -140,7 +140,7 @@ func TestMessageThatComesTwiceIsAcknowledgedOnce(t *testing.T) {
 
 // A replica that was applying the newest state again after a race ended in the middle. The message that it held is
 // older than what is recorded, and yet the only one that leads back to the key.
-func TestRaceThatWasNotSettledIsTakenUp(t *testing.T) {
+func TestOrder_OlderMessageResumesAConflict(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	h := newHanded()
@@ -163,7 +163,7 @@ func TestRaceThatWasNotSettledIsTakenUp(t *testing.T) {
 }
 
 // An older message may be skipped while a newer one's writing is unfinished: that one comes again.
-func TestOlderThanAnIntentIsSkipped(t *testing.T) {
+func TestOrder_OlderThanAnIntentIsSkipped(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	h := newHanded()
@@ -181,7 +181,7 @@ func TestOlderThanAnIntentIsSkipped(t *testing.T) {
 }
 
 // Workers that have no room yet leave what waits in the queue, where a newer message replaces it.
-func TestSyncer_WorkersWithoutRoomTakeNothing(t *testing.T) {
+func TestOrder_WorkersWithoutASlotTakeNothing(t *testing.T) {
 	t.Parallel()
 	const room = 4 // of a limiter that has learned nothing yet
 	b := syncertest.New(t)

@@ -21,7 +21,7 @@ func awaitQuiet(t *testing.T, b *syncertest.Env, r *syncertest.Replica) {
 	})
 }
 
-func TestNothingIsFetchedWhileTheRegistryIsDown(t *testing.T) {
+func TestOutage_FetchesNothing(t *testing.T) {
 	t.Parallel()
 	const before, meanwhile = 30, 10
 	b := syncertest.New(t)
@@ -88,7 +88,7 @@ func TestNothingIsFetchedWhileTheRegistryIsDown(t *testing.T) {
 }
 
 // A registry that answers probes and takes nothing is tried with a few messages, again and again, and loses none.
-func TestRegistryThatOnlyLooksWell(t *testing.T) {
+func TestOutage_HealthyRegistryThatTakesNothing(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.Fail()
@@ -109,7 +109,7 @@ func TestRegistryThatOnlyLooksWell(t *testing.T) {
 	}
 }
 
-func TestStopDuringAnOutage(t *testing.T) {
+func TestOutage_Stop(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.Fail()
@@ -145,7 +145,7 @@ func TestStopDuringAnOutage(t *testing.T) {
 }
 
 // One replica cannot reach the registry; another can, and gets what the first hands back.
-func TestAnotherReplicaIsNotDisturbed(t *testing.T) {
+func TestOutage_OfOneReplica(t *testing.T) {
 	t.Parallel()
 	const count = 40
 	b := syncertest.New(t)

@@ -12,7 +12,7 @@ import (
 )
 
 // A component that fails while the registry takes others is parked in the end. No other one waits for it.
-func TestComponentThatFailsAloneIsParked(t *testing.T) {
+func TestPoison_IsParked(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		failure target.Failure
@@ -77,7 +77,7 @@ func TestComponentThatFailsAloneIsParked(t *testing.T) {
 }
 
 // The registry fails over every write, also over one that changes nothing: no component is at fault.
-func TestNobodyIsParkedForTheRegistrysFault(t *testing.T) {
+func TestPoison_RegistryFailureParksNothing(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	internal := &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}

@@ -35,7 +35,7 @@ func persist(t *testing.T, during func(number int) error) (*syncertest.Registry,
 	return registry, repair, err
 }
 
-func TestPersistOutlastsWhatPasses(t *testing.T) {
+func TestApplier_ReconcileUntilDoneRetries(t *testing.T) {
 	t.Parallel()
 	registry, repair, err := persist(t, func(number int) error {
 		if number < 4 {
@@ -53,7 +53,7 @@ func TestPersistOutlastsWhatPasses(t *testing.T) {
 	}
 }
 
-func TestPersistEndsWithAnOutcome(t *testing.T) {
+func TestApplier_ReconcileUntilDoneEndsWithAnOutcome(t *testing.T) {
 	t.Parallel()
 	for class, want := range map[target.Class]int{target.ClassInvalid: 1, target.ClassNameConflict: 1, target.ClassPoison: 5, target.ClassConflict: 5} {
 		t.Run(string(class), func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestPersistEndsWithAnOutcome(t *testing.T) {
 	}
 }
 
-func TestUnsharedStatesAreComparedAndSet(t *testing.T) {
+func TestInMemory_StatesAreComparedAndSet(t *testing.T) {
 	states := syncer.InMemory(nil, nil, nil).States
 	first, err := states.Load(t.Context(), syncertest.Key("catalog"))
 	if err != nil || first.Key != syncertest.Key("catalog") || first.Revision != 0 {

@@ -11,7 +11,7 @@ import (
 	"odasync/internal/target"
 )
 
-func TestRegistryThatDoesNotAnswerIsTriedAgainAtOnce(t *testing.T) {
+func TestWrite_RetriesAtOnce(t *testing.T) {
 	t.Parallel()
 	class := func(c target.Class) error { return &target.Failure{Class: c, Request: "POST /components"} }
 	tests := map[string]struct {
@@ -70,7 +70,7 @@ func TestRegistryThatDoesNotAnswerIsTriedAgainAtOnce(t *testing.T) {
 	}
 }
 
-func TestStopEndsThePauseBetweenTries(t *testing.T) {
+func TestWrite_StopEndsThePause(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	called := make(chan struct{}, 10)

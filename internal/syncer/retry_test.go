@@ -16,7 +16,7 @@ import (
 	"odasync/internal/target"
 )
 
-func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
+func TestRejection_BlocksNoOther(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
@@ -51,7 +51,7 @@ func TestRejectedComponentHoldsUpNoOther(t *testing.T) {
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "bad", false}, {"a", "good", true}}, b.Registry.Calls("a"))
 }
 
-func TestRegistryDownIsTriedAgain(t *testing.T) {
+func TestRetry_AfterAFailure(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		failure error
@@ -142,7 +142,7 @@ func TestRegistryDownIsTriedAgain(t *testing.T) {
 }
 
 // What an unfinished apply created is known to the next one.
-func TestRecordOfAnUnfinishedApplyIsKept(t *testing.T) {
+func TestRetry_KeepsTheRefOfAFailedApply(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	var once sync.Once
@@ -157,7 +157,7 @@ func TestRecordOfAnUnfinishedApplyIsKept(t *testing.T) {
 	syncertest.Equal(t, "records given to the calls", want, b.Registry.Refs())
 }
 
-func TestBusyRegistryIsLeftAlone(t *testing.T) {
+func TestRetry_HonoursRetryAfter(t *testing.T) {
 	t.Parallel()
 	const pause = 1500 * time.Millisecond
 	b := syncertest.New(t)
@@ -181,7 +181,7 @@ func TestBusyRegistryIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestKeyOfALivingReplicaIsTriedAgainShortly(t *testing.T) {
+func TestRetry_KeyOfALiveReplica(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	sessions, err := store.EnsureSessions(t.Context(), b.Conn, syncertest.Target)
