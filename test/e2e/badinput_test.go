@@ -120,7 +120,7 @@ func TestNameConflict_AcrossNamespaces(t *testing.T) {
 	env.Apply(second)
 	failure := env.AwaitLog(syncer, testenv.AnyMessage, map[string]string{
 		"level": "error", "namespace": "e2e-twins-b", "component": "twin",
-		"error": `is taken by the component of namespace "e2e-twins-a"`,
+		"error": `belongs to the component of namespace "e2e-twins-a"`,
 	})
 	if text := failure.Text("error"); !strings.Contains(text, "COMPONENT_NAME_FORMAT=namespace.name") {
 		t.Errorf("the error does not name the remedy: %s", text)

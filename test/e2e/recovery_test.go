@@ -242,9 +242,9 @@ func TestRunbook_SecondCluster(t *testing.T) {
 	})
 	west.AwaitReady(watcher)
 	page := west.followRunbook("second-cluster.md")
-	west.expectText(page.next(1), "only-west", "is taken by the component of namespace")
+	west.expectText(page.next(1), "only-west", "belongs to the component of namespace")
 	west.expectText(page.next(0), "cluster west, target default: 2 components desired, 1 entries", "found: 0 missing, 0 different")
-	west.expectText(page.next(0), "item-2", "taken")
+	west.expectText(page.next(0), "item-2", "name_conflict")
 
 	want := env.Mapping.Of(env.Objects())
 	add := west.Mapping.Of([]unstructured.Unstructured{*other})
