@@ -74,9 +74,9 @@ func describe(page *strings.Builder, level, name string, command *urfave.Command
 	for _, flag := range command.Flags {
 		described := flag.(urfave.DocGenerationFlag)
 		names := "`--" + strings.Join(flag.Names(), "`, `-") + "`"
-		placeholder, usage := "", described.GetUsage()
+		usage := described.GetUsage()
 		if _, rest, found := strings.Cut(usage, "`"); found {
-			placeholder, _, _ = strings.Cut(rest, "`")
+			placeholder, _, _ := strings.Cut(rest, "`")
 			usage = strings.ReplaceAll(usage, "`", "")
 			names += " " + placeholder
 		}

@@ -15,7 +15,6 @@ var (
 	eventually    = testwait.Until
 	waitConnected = streamtest.WaitConnected
 	ensureLog     = streamtest.EnsureLog
-	publish       = streamtest.Publish
 	keyOf         = streamtest.Key
 	upsert        = streamtest.Upsert
 	js            = streamtest.JetStream
