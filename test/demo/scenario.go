@@ -39,7 +39,7 @@ type change struct {
 // scenario applies the samples, changes one, deletes one and restarts the registry, and prints when the registry has each
 // change.
 func scenario(ctx context.Context, show *screen, p *pipeline) (arrived bool, err error) {
-	changes, err := changes(p)
+	changes, err := planChanges(p)
 	if err != nil {
 		return false, err
 	}
@@ -66,8 +66,8 @@ func scenario(ctx context.Context, show *screen, p *pipeline) (arrived bool, err
 	return arrived && filled, err
 }
 
-// changes lists what the demo does to the cluster, in order.
-func changes(p *pipeline) ([]change, error) {
+// planChanges lists what the demo does to the cluster, in order.
+func planChanges(p *pipeline) ([]change, error) {
 	samples, err := readSamples()
 	if err != nil {
 		return nil, err
@@ -105,6 +105,9 @@ func (c change) play(ctx context.Context, show *screen, p *pipeline, patience ti
 		actual, err = readState(ctx, p.registryURL, name)
 		return actual == c.want, err
 	})
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
 	took := show.red(fmt.Sprintf("not within %s", patience))
 	if arrived {
 		took = fmt.Sprintf("after %d ms", time.Since(began).Milliseconds())
@@ -134,6 +137,9 @@ func restartRegistry(ctx context.Context, show *screen, p *pipeline, want map[st
 		}
 		return true, nil
 	})
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
 	took := show.red(fmt.Sprintf("not filled again within %s", visibleWithin+syncInterval))
 	if filled {
 		took = fmt.Sprintf("filled again after %.1f s", time.Since(began).Seconds())
@@ -153,9 +159,6 @@ func await(ctx context.Context, patience time.Duration, condition func(context.C
 		}
 		if procs.Pause(limit, 2*time.Millisecond) == nil {
 			continue
-		}
-		if ctx.Err() != nil {
-			return false, ctx.Err()
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = nil
