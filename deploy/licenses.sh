@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Lists the modules that are in the programs with their licences, as docs/licenses.md shows them.
+# Writes docs/licenses.md: the modules of the programs and their licences.
 #
-#   deploy/licenses.sh          the page, from the licence files in the module cache
-#   deploy/licenses.sh check    whether the page lists the modules of today; reads no licence, and so takes a second
+#   deploy/licenses.sh          prints the page, from the licence files in the module cache
+#   deploy/licenses.sh check    checks that the page lists the current modules, without reading licences
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0 GOOS=linux LC_ALL=C
@@ -19,7 +19,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 echo '{{range .}}{{.Name}} {{.LicenseName}}
 {{end}}' >"$scratch/template"
-# It also looks for the address of each licence file in the internet. That is not used and may fail.
+# It also looks up the URL of each licence file, which is not used and may fail.
 go run github.com/google/go-licenses@v1.6.0 report --ignore odasync --template "$scratch/template" ./cmd/... \
   >"$scratch/found" 2>"$scratch/said" || { cat "$scratch/said" >&2; exit 1; }
 modules >"$scratch/modules"

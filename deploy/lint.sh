@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the chart, and that what is rendered from it is current and valid. Nothing is read from the network: the schemas
-# are those of the API server of test/devcluster. `make lint-deploy` brings the tools.
+# Checks the chart, and that the rendered files are current and valid. The schemas are those of the API server of
+# test/devcluster, so nothing is read from the network. `make lint-deploy` installs the tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=bin/tools
@@ -11,10 +11,10 @@ trap 'rm -rf "$temporary"' EXIT
 HELM=$PWD/$tools/helm deploy/render.sh "$temporary"
 for rendered in manifests rbac.yaml rbac-cluster.yaml nats/accounts.conf; do
   diff -ru "deploy/$rendered" "$temporary/$rendered" ||
-    { echo "deploy/$rendered is not what the chart makes: run make manifests" >&2; exit 1; }
+    { echo "deploy/$rendered is not what the chart renders: run make manifests" >&2; exit 1; }
 done
 
-# Everything that can be switched on.
+# All optional features.
 everything=(--set nats.replicas=3 --set syncer.autoscaling.type=keda --set monitoring.serviceMonitor.enabled=true
   --set monitoring.prometheusRule.enabled=true --set monitoring.dashboards.enabled=true --set 'namespaces={all}'
   --set registry.apiKey.secret=key --set nats.auth.secret=passwords --set nats.tls.caSecret=ca
@@ -33,7 +33,7 @@ go run ./test/deploy/schemas "$temporary/schemas"
 "$tools/promtool" check rules --lint=all --lint-fatal deploy/chart/files/alerts*.yaml
 "$tools/promtool" test rules test/alerts/cases.yaml
 
-# What docs/observability.md tells Prometheus to scrape.
+# The scrape configurations in docs/observability.md.
 awk -v to="$temporary/scrape" '/^```yaml/ { count++; file = to count ".yaml"; next } /^```/ { file = "" } file { print > file }' docs/observability.md
 cp deploy/chart/files/alerts.yaml "$temporary/alerts.yaml"
 "$tools/promtool" check config "$temporary"/scrape*.yaml

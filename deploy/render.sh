@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Renders the chart into the folder given: manifests/ with one file for each template, and the watcher's rules alone,
-# rbac.yaml for a named namespace and rbac-cluster.yaml for globs and "all"; nats/accounts.conf for NATS servers that are
-# not the chart's. HELM is the helm to use.
+# Renders the chart into the given folder: manifests/ with one file for each template; the watcher's rights as rbac.yaml for a
+# named namespace and as rbac-cluster.yaml for globs and "all"; nats/accounts.conf for your own NATS servers. HELM is the helm
+# to use.
 set -euo pipefail
 [ $# -eq 1 ] || { echo 'usage: render.sh FOLDER' >&2; exit 2; }
 out=$(mkdir -p "$1" && cd "$1" && pwd)
