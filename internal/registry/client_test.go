@@ -46,7 +46,7 @@ func TestClient_Failures(t *testing.T) {
 				}
 			})
 			h.fault(test.fault)
-			err := getLabels(c, t)
+			err := getLabels(t, c)
 			if failure := wantFailure(t, err, test.class, test.parts...); failure.RetryAfter != test.wait {
 				t.Errorf("wait = %s, want %s", failure.RetryAfter, test.wait)
 			}
@@ -55,14 +55,14 @@ func TestClient_Failures(t *testing.T) {
 			}
 			h.SetFault(nil)
 			c.timeout = 20 * time.Second
-			if err := getLabels(c, t); err != nil {
+			if err := getLabels(t, c); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
 		})
 	}
 	t.Run("when no server listens", func(t *testing.T) {
 		c := newHarness(t, refregistry.Config{}).client(func(cfg *Config) { cfg.URL = "http://127.0.0.1:1" })
-		wantFailure(t, getLabels(c, t), target.ClassUnavailable, "connection refused")
+		wantFailure(t, getLabels(t, c), target.ClassUnavailable, "connection refused")
 	})
 }
 
@@ -100,9 +100,9 @@ func TestClient_KeepsSecrets(t *testing.T) {
 				sent.Store(r.Header.Get("Authorization"))
 				return &faults.Fault{Status: 401, Body: `{"detail":"bad credentials ` + key + password + `"}`}
 			})
-			rejection := getLabels(c, t)
+			rejection := getLabels(t, c)
 			h.fault(faults.Fault{Reset: true})
-			reset := getLabels(c, t)
+			reset := getLabels(t, c)
 			if rejection == nil || reset == nil {
 				t.Fatal("both should fail")
 			}
@@ -120,10 +120,10 @@ func TestClient_KeepsSecrets(t *testing.T) {
 
 func TestClient_SendsTheKey(t *testing.T) {
 	h := newHarness(t, refregistry.Config{APIKey: "right"})
-	if err := getLabels(h.client(func(cfg *Config) { cfg.APIKey = "right" }), t); err != nil {
+	if err := getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = "right" })); err != nil {
 		t.Error(err)
 	}
-	wantFailure(t, getLabels(h.client(func(cfg *Config) { cfg.APIKey = "wrong" }), t), target.ClassUnauthorized, "HTTP 401")
+	wantFailure(t, getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = "wrong" })), target.ClassUnauthorized, "HTTP 401")
 }
 
 func TestClient_FollowsNoRedirect(t *testing.T) {
@@ -134,7 +134,7 @@ func TestClient_FollowsNoRedirect(t *testing.T) {
 		http.Redirect(w, r, h.URL+r.URL.Path+"?token=abc", http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(elsewhere.Close)
-	err := getLabels(h.client(func(cfg *Config) { cfg.URL = elsewhere.URL }), t)
+	err := getLabels(t, h.client(func(cfg *Config) { cfg.URL = elsewhere.URL }))
 	wantFailure(t, err, target.ClassUnauthorized, "HTTP 307", "redirected to "+h.URL+"/labels:", "COMPONENT_REGISTRY_URL")
 	if strings.Contains(err.Error(), "token") {
 		t.Errorf("%q contains the query", err)

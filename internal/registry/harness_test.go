@@ -68,7 +68,7 @@ type label struct {
 var labels = Pages[label]{Path: "/labels/", Offset: "skip", Limit: "limit", Size: 1000, ID: func(l *label) int64 { return l.ID }}
 
 // getLabels reads one page.
-func getLabels(c *Client, t *testing.T) error {
+func getLabels(t *testing.T, c *Client) error {
 	return c.Do(t.Context(), Request{Method: http.MethodGet, Path: labels.Path}, new([]label))
 }
 

@@ -121,7 +121,7 @@ func (a *Adapter) attempt(ctx context.Context, s *registry.Session, operation fu
 		if err := a.content.refresh(ctx, s, 0); err != nil {
 			return err
 		}
-		began, known := a.content.clock.now(), creations(a.content.registries.all())
+		began, known := a.content.clock.Load(), creations(a.content.registries.all())
 		err := operation(ctx, known)
 		if !errors.As(err, &outdated) {
 			return err

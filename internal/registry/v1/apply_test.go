@@ -15,7 +15,7 @@ import (
 )
 
 func TestApply_CreatesThenWritesNothing(t *testing.T) {
-	h, v, c, result := applied(t, "products", "offers")
+	h, a, c, result := applied(t, "products", "offers")
 	h.wantEntry("catalog", "offers", "products")
 	want := target.Ref{Registry: "self", Name: "catalog", ID: "1", Digest: result.Ref.Digest}
 	if result.Ref != want || want.Digest == "" {
@@ -27,7 +27,7 @@ func TestApply_CreatesThenWritesNothing(t *testing.T) {
 	for name, previous := range map[string]target.Previous{
 		"with its reference": previousOf(result), "in doubt": {InDoubt: true}, "without anything": {},
 	} {
-		if again := h.wantNoWrite(v, c, previous); again.Ref != result.Ref {
+		if again := h.wantNoWrite(a, c, previous); again.Ref != result.Ref {
 			t.Errorf("repeat %s: reference = %+v", name, again.Ref)
 		}
 	}
@@ -57,7 +57,7 @@ func TestApply_WritesOnlyDifferences(t *testing.T) {
 			want:    map[string]int{"PUT /exposed-apis/{id}": 1},
 			content: "/products spec= ready",
 		},
-		"a component that terminates": {
+		"termination": {
 			change:  func(c *component.Component) { c.Terminating = true },
 			want:    map[string]int{},
 			content: "/products spec=http://specs.example.org/products.json ready",
@@ -92,10 +92,10 @@ func TestApply_WritesOnlyDifferences(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h, v, c, first := applied(t, "products", "offers")
+			h, a, c, first := applied(t, "products", "offers")
 			test.change(c)
 			h.resetRequests()
-			result := h.apply(v, c, previousOf(first))
+			result := h.apply(a, c, previousOf(first))
 
 			got, writes := map[string]int{}, 0
 			for request, n := range h.server.Load().Requests() {
@@ -111,7 +111,7 @@ func TestApply_WritesOnlyDifferences(t *testing.T) {
 				t.Errorf("reported %d writes of %d", result.Writes, writes)
 			}
 			h.wantContent("catalog", test.content)
-			h.wantNoWrite(v, c, previousOf(result))
+			h.wantNoWrite(a, c, previousOf(result))
 		})
 	}
 }
@@ -170,11 +170,11 @@ func TestApply_KeepsManyLabels(t *testing.T) {
 }
 
 func TestApply_RemovesDuplicateAPIs(t *testing.T) {
-	h, v, c, first := applied(t, "products", "offers")
+	h, a, c, first := applied(t, "products", "offers")
 	h.API("self", "catalog", "products")
 	h.API("self", "catalog", "products")
 	h.API("self", "catalog", "gone")
-	h.apply(v, c, previousOf(first))
+	h.apply(a, c, previousOf(first))
 	h.wantEntry("catalog", "offers", "products")
 	if got := h.snapshot().APIs[1].ID; got != 1 {
 		t.Errorf("API %d of three stayed, want the one that was right, 1", got)
@@ -208,26 +208,17 @@ func TestApply_AdoptsEntriesOfOlderCollectors(t *testing.T) {
 }
 
 func TestApply_MovesToAnotherNameFormat(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	c := sample("catalog", "products")
-	before := h.apply(h.adapter(), c)
-	v := h.adapter(withNamespace)
-	after := h.apply(v, c, previousOf(before))
+	h, _, c, before := applied(t, "products")
+	after := h.apply(h.adapter(withNamespace), c, previousOf(before))
 	h.wantNoEntry("catalog")
-	if shown := h.entryOf("self", "components.catalog"); strings.Count(shown, "\n") != 1 {
-		t.Errorf("the new name shows\n%s", shown)
-	}
-	if after.Ref.Name != "components.catalog" {
-		t.Errorf("reference = %+v", after.Ref)
+	if got := h.entryOf("self", "components.catalog"); strings.Count(got, "\n") != 1 || after.Ref.Name != "components.catalog" {
+		t.Errorf("reference = %+v, the entry of the new name is\n%s", after.Ref, got)
 	}
 }
 
 func TestApply_MovesToAnotherRegistryName(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	c := sample("catalog", "products")
-	before := h.apply(h.adapter(), c)
-	v := h.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
-	h.apply(v, c, previousOf(before))
+	h, _, c, before := applied(t, "products")
+	h.apply(h.adapter(func(cfg *registry.Config) { cfg.Name = "north" }), c, previousOf(before))
 	h.wantNoEntry("catalog")
 	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("north", "catalog")); diff != "" {
 		t.Error(diff)
@@ -235,9 +226,7 @@ func TestApply_MovesToAnotherRegistryName(t *testing.T) {
 }
 
 func TestApply_LeavesAnOldNameToItsNewOwner(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	c := sample("catalog", "products")
-	before := h.apply(h.adapter(), c)
+	h, _, c, before := applied(t, "products")
 	namespaced := h.adapter(withNamespace)
 	h.delete(namespaced, c, previousOf(before))
 	other := sample("catalog", "theirs")
@@ -279,16 +268,14 @@ func TestApply_RefusesAnotherOwnersEntry(t *testing.T) {
 
 func TestApply_KeepsNamespacesApart(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter(withNamespace)
+	a := h.adapter(withNamespace)
 	for _, namespace := range []string{"blue", "green"} {
 		c := sample("catalog", namespace)
 		c.Namespace = namespace
-		h.apply(v, c)
+		h.apply(a, c)
 	}
 	for _, namespace := range []string{"blue", "green"} {
-		if shown := h.entryOf("self", namespace+".catalog"); !strings.Contains(shown, "api "+namespace) {
-			t.Errorf("%s shows\n%s", namespace, shown)
-		}
+		h.wantContent(namespace+".catalog", "api "+namespace)
 	}
 }
 
@@ -326,23 +313,23 @@ func TestApply_ReportsTheRegistrysDetail(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			_, err := v.Apply(t.Context(), keyOf(test.component), test.component, target.Previous{})
+			a := h.adapter()
+			_, err := a.Apply(t.Context(), keyOf(test.component), test.component, target.Previous{})
 			wantFailure(t, err, target.ClassInvalid, test.parts...)
 			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(h.entryOf("self", "catalog"), "api short") {
 				t.Errorf("the other API is missing:\n%s", h.entryOf("self", "catalog"))
 			}
-			h.apply(v, sample("other", "products"))
+			h.apply(a, sample("other", "products"))
 		})
 	}
 }
 
 func TestApply_CreatesTheRegistryEntry(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter(func(cfg *registry.Config) {
+	a := h.adapter(func(cfg *registry.Config) {
 		cfg.URL = strings.Replace(cfg.URL, "http://", "http://user:word@", 1) + "/"
 	})
-	h.apply(v, sample("catalog"))
+	h.apply(a, sample("catalog"))
 	want := []refregistry.Registry{{ID: 1, Name: "self", Type: "self", URL: h.URL, Labels: map[string]string{}}}
 	if diff := cmp.Diff(want, h.snapshot().Registries); diff != "" {
 		t.Error(diff)
@@ -364,15 +351,15 @@ func TestApply_RepairsWhatOthersChanged(t *testing.T) {
 			h.send(http.MethodDelete, "/registries/1", nil)
 		},
 	}
-	for name, harm := range tests {
+	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
-			h, v, c, first := applied(t, "products", "offers")
-			harm(h, first.Ref.ID)
+			h, a, c, first := applied(t, "products", "offers")
+			change(h, first.Ref.ID)
 			// The creation of another API needs the registry entry.
 			c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
-			second := h.apply(v, c, previousOf(first))
+			second := h.apply(a, c, previousOf(first))
 			h.wantEntry("catalog", "offers", "prices", "products")
-			h.wantNoWrite(v, c, previousOf(second))
+			h.wantNoWrite(a, c, previousOf(second))
 		})
 	}
 }
@@ -396,11 +383,8 @@ func TestApply_AdoptsWhatAnotherReplicaCreated(t *testing.T) {
 }
 
 func TestApply_AcceptsAReferenceOfAnotherAdapter(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	c := sample("catalog", "products")
-	h.apply(v, c)
-	result := h.apply(v, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "self:catalog"}})
+	h, a, c, _ := applied(t, "products")
+	result := h.apply(a, c, target.Previous{Ref: target.Ref{Registry: "self", Name: "catalog", ID: "self:catalog"}})
 	if result.Ref.ID != "1" || result.Writes != 0 {
 		t.Errorf("result = %+v", result)
 	}

@@ -7,14 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
-
-	"odasync/internal/component"
-	"odasync/internal/config"
-	"odasync/internal/registry"
 	"odasync/internal/target"
 )
 
@@ -60,19 +53,11 @@ func BenchmarkInventory(b *testing.B) {
 		_, _ = w.Write(page)
 	}))
 	b.Cleanup(server.Close)
-	cfg := registry.Config{
-		URL: server.URL, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: registry.FormatName,
-		Segments: []component.Segment{component.SegmentCore},
-	}
-	if err := cfg.Validate(); err != nil {
-		b.Fatal(err)
-	}
-	v := New(cfg, NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
-	b.Cleanup(v.Close)
+	a := newAdapter(b, server.URL)
 	b.ReportAllocs()
 	for b.Loop() {
 		read := 0
-		if err := v.Inventory(b.Context(), "east", func(target.Entry) { read++ }); err != nil || read != components {
+		if err := a.Inventory(b.Context(), "east", func(target.Entry) { read++ }); err != nil || read != components {
 			b.Fatalf("read %d components: %v", read, err)
 		}
 	}

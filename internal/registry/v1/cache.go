@@ -20,22 +20,24 @@ import (
 //
 // A cached id may be wrong at any time. Other replicas, other programs and people write to the registry, and a registry
 // that lost its database assigns its ids anew: an id may then lead to nothing or to another row, and rows exist that
-// the cache lacks. Therefore no caller writes to an id before it has read the row behind it and recognised it, and a row
-// that the cache lacks is created only where the registry rejects a second one of the same name.
+// the cache lacks. Therefore no caller writes to an id before it has read the row behind it and recognised it. A row that
+// the cache lacks is created without a search where the registry rejects a second one: labels, components and registry
+// entries. APIs, of which it accepts any number, are created unread only for a component that this process has just
+// created and of whose name a steady list had none.
 //
 // # Correction
 //
 // A caller notices a wrong entry by the registry's answer: a status 404 or 409, a row with another name, or a registry
-// entry that was created at another time. It then calls refresh with the time of its own start, on the clock of the
-// cache, and starts over. A reading that began later is new enough, also if another caller asked for it, so that callers that
-// meet the same change at the same time cause one reading.
+// entry that was created at another time. It then calls refresh with the time of its own start, on the cache's clock, and
+// starts over. A reading that began later is new enough, also if another caller asked for it: callers that meet the same
+// change at the same time cause one reading.
 //
 // # Waiting
 //
 // One reading of a collection runs at a time and serves all callers that wait, see [flights.do].
 type cache struct {
 	name    string
-	clock   *clock
+	clock   *atomic.Uint64
 	flights *flights
 
 	mu  sync.Mutex
@@ -47,11 +49,6 @@ type cache struct {
 	// writes are repeated on top of a reading in progress, whose pages may be older. Nil while there is none.
 	writes []func(map[fingerprint.Print]int64)
 }
-
-// clock orders the readings of all collections. Its time is the number of readings that have begun.
-type clock struct{ atomic.Uint64 }
-
-func (c *clock) now() uint64 { return c.Load() }
 
 func (c *cache) get(key fingerprint.Print) (id int64, ok bool) {
 	c.mu.Lock()

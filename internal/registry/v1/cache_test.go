@@ -35,10 +35,10 @@ func TestCache_RefreshSharesOneReadingAndStartsAnother(t *testing.T) {
 		}
 	}
 
-	refresh(cache.clock.now())
+	refresh(cache.clock.Load())
 	<-begun
-	refresh(0)                 // accepts the reading in progress
-	refresh(cache.clock.now()) // came after it began, and so needs another
+	refresh(0)                  // accepts the reading in progress
+	refresh(cache.clock.Load()) // came after it began, and so needs another
 	cache.put(written, 7)
 	proceed <- struct{}{}
 	if n := <-begun; n != 2 {
@@ -122,11 +122,11 @@ func TestFlights_End(t *testing.T) {
 // When rows may be missing in the list of all APIs, a component's own are read before any is created.
 func TestApply_ReadsAPIsAfterAnUnsteadyList(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	h.apply(v, sample("warm-up"))
-	v.content.apis.steady = false
+	a := h.adapter()
+	h.apply(a, sample("warm-up"))
+	a.content.apis.steady = false
 	h.leaveAPIs("catalog", nil)
-	h.apply(v, sample("catalog", "api"))
+	h.apply(a, sample("catalog", "api"))
 	if n := len(h.snapshot().APIs); n != 1 {
 		t.Errorf("%d APIs, want 1", n)
 	}
@@ -140,12 +140,12 @@ func TestApply_FindsLeftAPIsThatNoListHad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
-			v := h.adapter()
-			h.apply(v, sample("warm-up"))
+			a := h.adapter()
+			h.apply(a, sample("warm-up"))
 			c := sample("catalog", "products")
 			gone := h.apply(h.adapter(), c)
 			h.send("DELETE", "/components/"+gone.Ref.ID, nil)
-			h.apply(v, c, previous)
+			h.apply(a, c, previous)
 			if n := len(h.snapshot().APIs); n != 1 {
 				t.Errorf("%d APIs, want 1", n)
 			}
@@ -154,8 +154,8 @@ func TestApply_FindsLeftAPIsThatNoListHad(t *testing.T) {
 }
 
 func TestAdapter_KeepsOthersAPIsWithoutAFilter(t *testing.T) {
-	h, v, c, first := applied(t, "products")
-	h.apply(v, sample("other", "theirs"))
+	h, a, c, first := applied(t, "products")
+	h.apply(a, sample("other", "theirs"))
 	h.fault(func(r *http.Request) *faults.Fault {
 		if r.Method == "GET" && r.URL.Path == pathAPIs {
 			query := r.URL.Query()
@@ -164,15 +164,15 @@ func TestAdapter_KeepsOthersAPIsWithoutAFilter(t *testing.T) {
 		}
 		return nil
 	})
-	h.apply(v, c, previousOf(first))
-	h.delete(v, c, previousOf(first))
+	h.apply(a, c, previousOf(first))
+	h.delete(a, c, previousOf(first))
 	h.wantEntry("other", "theirs")
 }
 
 // A registry entry that the list has in another form than the answers must not make every apply read everything again.
 func TestApply_ReadsOnceForARegistryThatNoListHas(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
+	a := h.adapter()
 	h.fault(func(r *http.Request) *faults.Fault {
 		if r.Method == "GET" && r.URL.Path == pathRegistries {
 			return &faults.Fault{Status: 200, Body: `[{"id":1,"name":"self","created_at":"another form"}]`}
@@ -181,7 +181,7 @@ func TestApply_ReadsOnceForARegistryThatNoListHas(t *testing.T) {
 	})
 	h.Registry("self")
 	for i := range 5 {
-		h.apply(v, sample(fmt.Sprint("c", i), "products"))
+		h.apply(a, sample(fmt.Sprint("c", i), "products"))
 	}
 	if n := h.server.Load().Requests()["GET /labels/"]; n != 2 {
 		t.Errorf("the labels were read %d times, want 2", n)

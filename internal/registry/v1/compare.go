@@ -71,7 +71,7 @@ func (a *Adapter) ActualOf(ctx context.Context, key component.Key, ref target.Re
 	}
 	found, err := a.find(ctx, s, at)
 	if err == nil && found == nil {
-		if err = a.content.refreshComponents(ctx, s, at.registry, a.content.clock.now()); err == nil {
+		if err = a.content.refreshComponents(ctx, s, at.registry, a.content.clock.Load()); err == nil {
 			found, err = a.find(ctx, s, place{name: at.name})
 		}
 	}

@@ -26,13 +26,13 @@ func (h *harness) label(key, value string) int64 {
 }
 
 // compare reads the registry in both ways, which must agree.
-func (h *harness) compare(v *Adapter, c *component.Component, ref target.Ref) (registry.Presence, []registry.Difference) {
+func (h *harness) compare(a *Adapter, c *component.Component, ref target.Ref) (registry.Presence, []registry.Difference) {
 	h.Helper()
-	all, err := v.Actual(h.Context())
+	all, err := a.Actual(h.Context())
 	if err != nil {
 		h.Fatal(err)
 	}
-	one, err := v.ActualOf(h.Context(), keyOf(c), ref)
+	one, err := a.ActualOf(h.Context(), keyOf(c), ref)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestCompare_DiffersWhereApplyWrites(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h, v, c, applied := applied(t, "products", "offers")
+			h, a, c, applied := applied(t, "products", "offers")
 			snapshot := h.snapshot()
 			i := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.Name == "products" })
 			if test.edit != nil {
@@ -104,11 +104,11 @@ func TestCompare_DiffersWhereApplyWrites(t *testing.T) {
 			if diff := cmp.Diff(test.want, differences); diff != "" || presence != test.presence {
 				t.Errorf("presence %d, want %d, differences (-want +got):\n%s", presence, test.presence, diff)
 			}
-			repaired := h.apply(v, c, previousOf(applied))
+			repaired := h.apply(a, c, previousOf(applied))
 			if writes, differs := repaired.Writes > 0, presence != registry.Present || len(differences) > 0; writes != differs {
 				t.Errorf("the apply wrote %d times", repaired.Writes)
 			}
-			if presence, differences := h.compare(v, c, target.Ref{}); presence != registry.Present || len(differences) != 0 {
+			if presence, differences := h.compare(a, c, target.Ref{}); presence != registry.Present || len(differences) != 0 {
 				t.Errorf("after the apply: presence %d, %v", presence, differences)
 			}
 		})
@@ -133,9 +133,9 @@ func TestCompare_OtherOwners(t *testing.T) {
 func TestActual_Orphans(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	for _, format := range []string{registry.FormatName, registry.FormatNamespaceName} {
-		v := h.adapter(func(c *registry.Config) { c.NameFormat = format })
-		h.apply(v, sample("kept"))
-		h.apply(v, sample("gone", "products"))
+		a := h.adapter(func(c *registry.Config) { c.NameFormat = format })
+		h.apply(a, sample("kept"))
+		h.apply(a, sample("gone", "products"))
 	}
 	west, ours, of := h.label("managed-by", "odasync/west"), h.label("managed-by", "odasync/"+testCluster), h.label("namespace", testNamespace)
 	h.Component("self", "west", west, of)
@@ -172,8 +172,8 @@ func TestActual_ReadsPagesAndWritesNothing(t *testing.T) {
 		h.Component("self", fmt.Sprint("c", i))
 	}
 	h.resetRequests()
-	v := h.adapter()
-	all, err := v.Actual(t.Context())
+	a := h.adapter()
+	all, err := a.Actual(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,9 +192,9 @@ func TestActual_ReadsPagesAndWritesNothing(t *testing.T) {
 func TestActual_FailsWithTheRegistry(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	h.fault(on(10, "GET", pathAPIs, faults.Fault{Status: 503}))
-	v := h.adapter()
-	_, err := v.Actual(t.Context())
+	a := h.adapter()
+	_, err := a.Actual(t.Context())
 	wantFailure(t, err, target.ClassUnavailable, "503")
-	_, err = v.ActualOf(t.Context(), keyOf(sample("x")), target.Ref{})
+	_, err = a.ActualOf(t.Context(), keyOf(sample("x")), target.Ref{})
 	wantFailure(t, err, target.ClassUnavailable, "503")
 }

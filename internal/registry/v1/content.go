@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"odasync/internal/fingerprint"
 	"odasync/internal/registry"
@@ -10,8 +11,9 @@ import (
 
 // content is what the adapter knows of the registry's content, in one cache for each collection.
 type content struct {
-	cfg     registry.Config
-	clock   clock
+	cfg registry.Config
+	// clock orders the readings of all collections: its time is the number of readings that have begun.
+	clock   atomic.Uint64
 	flights flights
 	// labels holds the labels, by their content.
 	labels *cache

@@ -56,7 +56,7 @@ func (r *removal) attempt(ctx context.Context, _ creations) error {
 // lookUp finds the entry. Where the known ids lead to nothing although there may be an entry, the list decides: after an
 // attempt with an unknown outcome, where the cache has an id, and for a registry entry whose list was never read.
 func (r *removal) lookUp(ctx context.Context) (*wireComponent, error) {
-	components, began := r.content.in(r.at.registry), r.content.clock.now()
+	components, began := r.content.in(r.at.registry), r.content.clock.Load()
 	_, cached := components.get(fingerprint.Of(r.at.component))
 	found, err := r.find(ctx, r.Session, r.at)
 	if err != nil || found != nil {

@@ -15,14 +15,14 @@ import (
 
 func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 	h := newHarness(t, refregistry.Config{RecordHistory: true})
-	v := h.adapter()
+	a := h.adapter()
 	c := sample("catalog", "products", "offers")
-	if empty := h.delete(v, c, target.Previous{}); empty.Writes != 0 {
+	if empty := h.delete(a, c, target.Previous{}); empty.Writes != 0 {
 		t.Errorf("a delete from an empty registry counts %d writes: the registry entry is not the component's", empty.Writes)
 	}
-	first := h.apply(v, c)
-	h.apply(v, sample("other", "stays"))
-	result := h.delete(v, c, previousOf(first))
+	first := h.apply(a, c)
+	h.apply(a, sample("other", "stays"))
+	result := h.delete(a, c, previousOf(first))
 	if want := (target.Result{Requests: 5, Writes: 3}); result != want {
 		t.Errorf("result = %+v, want %+v", result, want)
 	}
@@ -39,11 +39,11 @@ func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 	h.wantEntry("other", "stays")
 
 	h.resetRequests()
-	h.delete(v, c, target.Previous{})
+	h.delete(a, c, target.Previous{})
 	if all, _ := h.requests(); all != 0 {
 		t.Errorf("deleting what is known to be gone takes %d requests", all)
 	}
-	h.apply(v, c)
+	h.apply(a, c)
 	h.wantEntry("catalog", "offers", "products")
 }
 
@@ -90,10 +90,10 @@ func TestDelete_RemovesOnlyItsOwn(t *testing.T) {
 }
 
 func TestDelete_RemovesLeftAPIs(t *testing.T) {
-	h, v, c, first := applied(t, "products")
+	h, a, c, first := applied(t, "products")
 	h.API("self", "catalog", "unowned")
 	h.send("DELETE", "/components/"+first.Ref.ID, nil)
-	h.delete(v, c, previousOf(first))
+	h.delete(a, c, previousOf(first))
 	var left []string
 	for _, a := range h.snapshot().APIs {
 		left = append(left, a.Name)
@@ -102,15 +102,15 @@ func TestDelete_RemovesLeftAPIs(t *testing.T) {
 		t.Error(diff)
 	}
 	// The next component of the name takes them over.
-	h.apply(v, c)
+	h.apply(a, c)
 	h.wantEntry("catalog", "products")
 }
 
 func TestDelete_AcceptsWhatIsGone(t *testing.T) {
 	for _, path := range []string{"/exposed-apis/", "/components/"} {
-		h, v, c, first := applied(t, "products")
+		h, a, c, first := applied(t, "products")
 		h.fault(on(1, "DELETE", path, faults.Fault{After: true, Status: 404, Body: `{"detail":"not found"}`}))
-		h.delete(v, c, previousOf(first))
+		h.delete(a, c, previousOf(first))
 		if s := h.snapshot(); len(s.Components)+len(s.APIs) != 0 {
 			t.Errorf("%s: left %+v %+v", path, s.Components, s.APIs)
 		}
@@ -119,9 +119,9 @@ func TestDelete_AcceptsWhatIsGone(t *testing.T) {
 
 func TestDelete_ReadsTheListOfAnEarlierRegistryName(t *testing.T) {
 	h, _, c, _ := applied(t, "products")
-	v := h.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
+	a := h.adapter(func(cfg *registry.Config) { cfg.Name = "north" })
 	ref := target.Ref{Registry: "self", Name: "catalog", ID: "99"} // the registry was restored under other ids
-	h.delete(v, c, target.Previous{Ref: ref})
+	h.delete(a, c, target.Previous{Ref: ref})
 	h.wantNoEntry("catalog")
 }
 
@@ -147,17 +147,17 @@ func TestDelete_AfterAnUnfinishedMoveRemovesBoth(t *testing.T) {
 func TestDelete_OfManyGoneEntriesReadsOneList(t *testing.T) {
 	const count = 60
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
+	a := h.adapter()
 	previous := make([]target.Previous, count)
 	for i := range count {
-		previous[i] = previousOf(h.apply(v, sample(fmt.Sprint("c", i))))
+		previous[i] = previousOf(h.apply(a, sample(fmt.Sprint("c", i))))
 	}
 	for i := range count {
 		h.send("DELETE", "/components/"+previous[i].Ref.ID, nil)
 	}
 	h.resetRequests()
 	for i := range count {
-		h.delete(v, sample(fmt.Sprint("c", i)), previous[i])
+		h.delete(a, sample(fmt.Sprint("c", i)), previous[i])
 	}
 	if listings := h.server.Load().Requests()["GET /components/"]; listings != 1 {
 		t.Errorf("%d listings, want 1", listings)

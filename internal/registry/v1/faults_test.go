@@ -67,12 +67,12 @@ func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 
 func TestHealth_ReportsTheRegistry(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
-	if err := v.Health(t.Context()); err != nil {
+	a := h.adapter()
+	if err := a.Health(t.Context()); err != nil {
 		t.Error(err)
 	}
 	h.fault(on(1, "GET", pathHealth, faults.Fault{Status: 500}))
-	wantFailure(t, v.Health(t.Context()), target.ClassUnavailable, "GET /health: HTTP 500")
+	wantFailure(t, a.Health(t.Context()), target.ClassUnavailable, "GET /health: HTTP 500")
 	if all := h.server.Load().Requests(); all["GET /health"] != 2 || len(all) != 1 {
 		t.Errorf("requests = %v", all)
 	}
@@ -82,7 +82,7 @@ func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 	c := sample("catalog", "offers", "products")
 	for n := int32(0); n < 14; n++ { // an apply takes 17 requests
 		h := newHarness(t, refregistry.Config{})
-		v := h.adapter()
+		a := h.adapter()
 		ctx, cancel := context.WithCancel(t.Context())
 		var served, after atomic.Int32
 		h.fault(func(*http.Request) *faults.Fault {
@@ -94,21 +94,21 @@ func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 			}
 			return nil
 		})
-		_, err := v.Apply(ctx, keyOf(c), c, target.Previous{})
+		_, err := a.Apply(ctx, keyOf(c), c, target.Previous{})
 		if _, isFailure := registry.AsFailure(err); isFailure || !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled in request %d: error = %v, want the context's", n+1, err)
 		}
 		if after.Load() != 0 {
 			t.Errorf("cancelled in request %d: another one followed", n+1)
 		}
-		if _, err := v.Delete(ctx, keyOf(c), target.Previous{InDoubt: true}); !errors.Is(err, context.Canceled) {
+		if _, err := a.Delete(ctx, keyOf(c), target.Previous{InDoubt: true}); !errors.Is(err, context.Canceled) {
 			t.Errorf("delete with an ended context: %v", err)
 		}
 		if after.Load() != 0 {
 			t.Errorf("delete with an ended context sent a request")
 		}
 		h.fault(nil)
-		h.apply(v, c, target.Previous{InDoubt: true})
+		h.apply(a, c, target.Previous{InDoubt: true})
 		h.wantEntry("catalog", "offers", "products")
 	}
 }
@@ -116,7 +116,7 @@ func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 // The first caller reads the registry for all. When it loses its claim meanwhile, another one does.
 func TestApply_TakesOverTheReadingOfACancelledCaller(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
+	a := h.adapter()
 	entered := make(chan struct{})
 	var once sync.Once
 	h.fault(func(*http.Request) (fault *faults.Fault) {
@@ -130,7 +130,7 @@ func TestApply_TakesOverTheReadingOfACancelledCaller(t *testing.T) {
 	apply := func(ctx context.Context, name string) <-chan error {
 		c, ended := sample(name), make(chan error, 1)
 		go func() {
-			_, err := v.Apply(ctx, keyOf(c), c, target.Previous{})
+			_, err := a.Apply(ctx, keyOf(c), c, target.Previous{})
 			ended <- err
 		}()
 		return ended

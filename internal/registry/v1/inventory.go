@@ -17,7 +17,7 @@ import (
 // its APIs is kept.
 func (a *Adapter) Inventory(ctx context.Context, cluster string, each func(target.Entry)) error {
 	s := a.client.NewSession()
-	began, before := a.content.clock.now(), a.content.registries.all()
+	began, before := a.content.clock.Load(), a.content.registries.all()
 	apis, err := a.sumAPIs(ctx, s)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ type apiSum struct {
 // sumAPIs reads all APIs, and sums up those under the configured registry entry by the name of their component.
 func (a *Adapter) sumAPIs(ctx context.Context, s *registry.Session) (sums map[fingerprint.Print]apiSum, err error) {
 	for sums == nil && err == nil { // another caller's reading passes no rows
-		err = a.content.refreshAPIs(ctx, s, a.content.clock.now(), registry.Rows[wireAPI]{
+		err = a.content.refreshAPIs(ctx, s, a.content.clock.Load(), registry.Rows[wireAPI]{
 			Begin: func() { sums = map[fingerprint.Print]apiSum{} },
 			Row: func(row *wireAPI) {
 				if row.RegistryName == a.cfg.Name {
@@ -62,7 +62,7 @@ func (a *Adapter) sumAPIs(ctx context.Context, s *registry.Session) (sums map[fi
 func (a *Adapter) listComponents(ctx context.Context, s *registry.Session, cluster string, apis map[fingerprint.Print]apiSum, each func(target.Entry)) (err error) {
 	config := a.cfg.Digest()
 	for read := false; !read && err == nil; { // another caller's reading passes no rows
-		err = a.content.refreshComponents(ctx, s, a.cfg.Name, a.content.clock.now(), registry.Rows[wireComponent]{
+		err = a.content.refreshComponents(ctx, s, a.cfg.Name, a.content.clock.Load(), registry.Rows[wireComponent]{
 			Begin: func() { read = true }, // entries of a reading that starts over are passed on again
 			Row: func(row *wireComponent) {
 				if row.RegistryName != a.cfg.Name { // the registry ignores the filter

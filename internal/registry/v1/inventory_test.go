@@ -16,10 +16,10 @@ import (
 )
 
 // inventory returns the entries by name and id.
-func (h *harness) inventory(v *Adapter, cluster string) map[string]target.Entry {
+func (h *harness) inventory(a *Adapter, cluster string) map[string]target.Entry {
 	h.Helper()
 	entries := map[string]target.Entry{}
-	err := v.Inventory(h.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
+	err := a.Inventory(h.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -53,17 +53,17 @@ func TestInventory_HasTheDigestThatApplyRecorded(t *testing.T) {
 			t.Run(name+", "+format, func(t *testing.T) {
 				t.Parallel()
 				h := newHarness(t, refregistry.Config{ShuffleLists: true})
-				v := h.adapter(func(c *registry.Config) {
+				a := h.adapter(func(c *registry.Config) {
 					c.NameFormat, c.Segments = format, []component.Segment{component.SegmentCore, component.SegmentManagement}
 				})
 				c := sample("cata.log", "products", "offers")
 				change(c)
-				result := h.apply(v, c)
+				result := h.apply(a, c)
 				want := map[string]target.Entry{result.Ref.Name + " " + result.Ref.ID: {Key: keyOf(c), Ref: result.Ref}}
-				if diff := cmp.Diff(want, h.inventory(v, testCluster)); diff != "" || result.Ref.Digest == "" {
+				if diff := cmp.Diff(want, h.inventory(a, testCluster)); diff != "" || result.Ref.Digest == "" {
 					t.Errorf("inventory (-applied +listed):\n%s", diff)
 				}
-				if place := v.Place(keyOf(c)); place.Name != result.Ref.Name || place.Registry != result.Ref.Registry {
+				if place := a.Place(keyOf(c)); place.Name != result.Ref.Name || place.Registry != result.Ref.Registry {
 					t.Errorf("place %+v, the reference is %+v", place, result.Ref)
 				}
 			})
@@ -108,7 +108,7 @@ func TestInventory_DigestChangesWithEveryEdit(t *testing.T) {
 	for name, edit := range edits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, v, _, result := applied(t, "products", "offers")
+			h, a, _, result := applied(t, "products", "offers")
 			snapshot := h.snapshot()
 			idsOf := func(labels map[string]string) (ids []int64) {
 				for _, l := range snapshot.Labels {
@@ -123,11 +123,11 @@ func TestInventory_DigestChangesWithEveryEdit(t *testing.T) {
 				return ids
 			}
 			first := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.ID == api })
-			if got := h.entry(v, component).Ref; got != result.Ref {
+			if got := h.entry(a, component).Ref; got != result.Ref {
 				t.Fatalf("before the edit: %+v, recorded %+v", got, result.Ref)
 			}
 			edit(h, ids{idsOf(snapshot.Components[0].Labels), idsOf(snapshot.APIs[first].Labels)})
-			if got := h.entry(v, component); got.Ref.Digest == result.Ref.Digest {
+			if got := h.entry(a, component); got.Ref.Digest == result.Ref.Digest {
 				t.Errorf("the digest does not change: %+v", got)
 			}
 		})
@@ -141,9 +141,9 @@ func (h *harness) edit(id int64, field string, value any) {
 }
 
 // entry returns the inventory's entry with the registry's id.
-func (h *harness) entry(v *Adapter, id int64) target.Entry {
+func (h *harness) entry(a *Adapter, id int64) target.Entry {
 	h.Helper()
-	for _, e := range h.inventory(v, testCluster) {
+	for _, e := range h.inventory(a, testCluster) {
 		if e.Ref.ID == fmt.Sprint(id) {
 			return e
 		}
@@ -181,7 +181,7 @@ func TestInventory_Owners(t *testing.T) {
 	for _, test := range []struct {
 		name, format, entry string
 		labels              map[string]string
-		want                target.Entry // without its record
+		want                target.Entry // without its reference
 	}{
 		{"ours", registry.FormatName, "a", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a")}},
 		{"ours with namespace", registry.FormatNamespaceName, "ns.a", map[string]string{"managed-by": ours, "namespace": "ns"}, target.Entry{Key: key("a")}},
@@ -247,12 +247,12 @@ func TestInventory_ReportsEveryOwnerOfLeftAPIs(t *testing.T) {
 func TestInventory_SecondEntryOfANameLeavesTheFirst(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
+	a := h.adapter()
 	before := h.Registry("self")
 	other := h.Component("self", "other")
-	result := h.apply(v, sample("catalog", "products"))
+	result := h.apply(a, sample("catalog", "products"))
 	h.send("PUT", fmt.Sprintf("/components/%d", other), map[string]any{"name": "catalog"})
-	entries := h.inventory(v, testCluster)
+	entries := h.inventory(a, testCluster)
 	if got := entries["catalog "+result.Ref.ID]; got.Ref != result.Ref || len(entries) != 2 {
 		t.Errorf("inventory %+v, recorded %+v (registry entry %d)", entries, result.Ref, before)
 	}
@@ -273,9 +273,9 @@ func TestInventory_TakesFewRequests(t *testing.T) {
 					h.API("self", name, fmt.Sprint("api-", a), labels...)
 				}
 			})
-			v := h.adapter()
+			a := h.adapter()
 			h.resetRequests()
-			entries := h.inventory(v, testCluster)
+			entries := h.inventory(a, testCluster)
 			all, writes := h.requests()
 			t.Logf("inventory of %d components with %d APIs: %d requests", test.count, test.apis, all)
 			if len(entries) != test.count || all > test.atMost || writes != 0 {
@@ -291,9 +291,9 @@ func TestInventory_FailsAsAWhole(t *testing.T) {
 	for _, path := range []string{pathComponents, pathAPIs} {
 		t.Run(strings.Trim(path, "/"), func(t *testing.T) {
 			t.Parallel()
-			h, v, _, _ := applied(t, "products")
+			h, a, _, _ := applied(t, "products")
 			h.fault(on(100, "GET", path, faults.Fault{Status: 503}))
-			err := v.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("%+v passed before the failure", e) })
+			err := a.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("%+v passed before the failure", e) })
 			wantFailure(t, err, target.ClassUnavailable)
 		})
 	}

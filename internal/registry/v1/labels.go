@@ -63,7 +63,7 @@ func (c *content) sendLabels(ctx context.Context, s *registry.Session, set label
 		if !registry.IsInvalid(rejection) || !registry.HasStatus(rejection, http.StatusBadRequest) {
 			return rejection
 		}
-		if err := c.refreshLabels(ctx, s, c.clock.now()); err != nil {
+		if err := c.refreshLabels(ctx, s, c.clock.Load()); err != nil {
 			return err
 		}
 		current, err := c.labelIDs(ctx, s, set)
@@ -81,7 +81,7 @@ func (c *content) sendLabels(ctx context.Context, s *registry.Session, set label
 // refreshRenamed reads the ids again if an entry, as read, has other content under the id of one of the set's pairs. The
 // label was renamed then, and sending its id once more would change nothing.
 func (c *content) refreshRenamed(ctx context.Context, s *registry.Session, set labelSet, read []wireLabel) error {
-	began := c.clock.now()
+	began := c.clock.Load()
 	actual := make(map[int64]pair, len(read))
 	for _, label := range read {
 		actual[label.ID] = pair{label.Key, label.Value}
@@ -119,7 +119,7 @@ func (c *content) labelID(ctx context.Context, s *registry.Session, p pair) (int
 			if _, ok := c.labels.get(p.print()); ok {
 				return nil
 			}
-			began := c.clock.now()
+			began := c.clock.Load()
 			var created wireLabel
 			err := s.Do(ctx, post(pathLabels, labelCreate{p.key, p.value}), &created)
 			if err == nil {

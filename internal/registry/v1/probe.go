@@ -18,7 +18,7 @@ func (a *Adapter) Health(ctx context.Context) error {
 // the registry lost its database, is created once more, which is a write too.
 func (a *Adapter) WriteProbe(ctx context.Context) error {
 	s := a.client.NewSession()
-	for after := uint64(0); ; after = a.content.clock.now() {
+	for after := uint64(0); ; after = a.content.clock.Load() {
 		if err := a.content.refreshRegistry(ctx, s, after); err != nil {
 			return err
 		}

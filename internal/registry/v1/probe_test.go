@@ -22,12 +22,12 @@ import (
 )
 
 func TestWriteProbe_WritesAndChangesNothing(t *testing.T) {
-	h, v, _, _ := applied(t, "products")
+	h, a, _, _ := applied(t, "products")
 	h.Registry("neighbour")
 	before := h.snapshot()
-	for name, v := range map[string]*Adapter{"an adapter that has just started": h.adapter(), "one that has written": v} {
+	for name, a := range map[string]*Adapter{"an adapter that has just started": h.adapter(), "one that has written": a} {
 		h.resetRequests()
-		if err := v.WriteProbe(t.Context()); err != nil {
+		if err := a.WriteProbe(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if all, writes := h.requests(); writes != 1 || all > 3 {
@@ -39,10 +39,10 @@ func TestWriteProbe_WritesAndChangesNothing(t *testing.T) {
 
 // The probe does not restore an address that was changed.
 func TestWriteProbe_KeepsTheAddress(t *testing.T) {
-	h, v, _, _ := applied(t)
+	h, a, _, _ := applied(t)
 	id := h.snapshot().Registries[0].ID
 	h.send("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
-	if err := v.WriteProbe(t.Context()); err != nil {
+	if err := a.WriteProbe(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if got := h.snapshot().Registries[0]; got.ID != id || got.URL != "http://elsewhere.example.org/" {
@@ -71,7 +71,7 @@ func TestWriteProbe_ReportsFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, _, _, _ := applied(t, "products")
-			v := h.adapter(func(cfg *registry.Config) {
+			a := h.adapter(func(cfg *registry.Config) {
 				if test.fault.Hang {
 					cfg.Timeout = config.Duration(time.Second)
 				}
@@ -83,17 +83,17 @@ func TestWriteProbe_ReportsFaults(t *testing.T) {
 				}
 				return &test.fault
 			})
-			failure := wantFailure(t, v.WriteProbe(t.Context()), test.class, test.parts...)
+			failure := wantFailure(t, a.WriteProbe(t.Context()), test.class, test.parts...)
 			if test.class == target.ClassRateLimited && failure.RetryAfter != 3*time.Second {
 				t.Errorf("wait = %s, want 3s", failure.RetryAfter)
 			}
-			if err := v.Health(t.Context()); test.health && err != nil {
+			if err := a.Health(t.Context()); test.health && err != nil {
 				t.Errorf("health: %v", err)
 			} else if !test.health {
 				wantFailure(t, err, test.class, "GET /health")
 			}
 			h.fault(nil)
-			if err := v.WriteProbe(t.Context()); err != nil {
+			if err := a.WriteProbe(t.Context()); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
 			h.wantUnchanged(before)
@@ -110,11 +110,11 @@ func TestWriteProbe_CreatesTheEntryAgain(t *testing.T) {
 	}
 	for name, remove := range tests {
 		t.Run(name, func(t *testing.T) {
-			h, v, _, _ := applied(t, "products")
+			h, a, _, _ := applied(t, "products")
 			remove(h)
 			before := h.snapshot()
 			for range 2 {
-				if err := v.WriteProbe(t.Context()); err != nil {
+				if err := a.WriteProbe(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -131,9 +131,9 @@ func TestWriteProbe_CreatesTheEntryAgain(t *testing.T) {
 
 func TestProbe_EndsWithItsContext(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
+	a := h.adapter()
 	h.fault(func(*http.Request) *faults.Fault { return &faults.Fault{Hang: true} })
-	for name, ask := range map[string]func(context.Context) error{"health": v.Health, "write probe": v.WriteProbe} {
+	for name, ask := range map[string]func(context.Context) error{"health": a.Health, "write probe": a.WriteProbe} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- ask(ctx) }()
@@ -150,7 +150,7 @@ func TestProbe_UnknownCertificate(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs each failed handshake
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	v := newAdapter(t, server.URL)
-	wantFailure(t, v.Health(t.Context()), target.ClassUnavailable, "certificate")
-	wantFailure(t, v.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
+	a := newAdapter(t, server.URL)
+	wantFailure(t, a.Health(t.Context()), target.ClassUnavailable, "certificate")
+	wantFailure(t, a.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
 }

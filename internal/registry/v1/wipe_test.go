@@ -62,19 +62,19 @@ func TestApply_FillsAWipedRegistryAgain(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h, v, c, first := applied(t, "products", "offers")
+			h, a, c, first := applied(t, "products", "offers")
 			h.wipe()
 			if test.fill != nil {
 				test.fill(h)
 			}
 			before := h.theirs()
 			// An unknown component comes first: its creation is the first request that meets the new ids.
-			h.apply(v, sample("fresh", "products"))
-			second := h.apply(v, c, test.previous(first))
+			h.apply(a, sample("fresh", "products"))
+			second := h.apply(a, c, test.previous(first))
 			h.wantEntry("fresh", "products")
 			h.wantEntry("catalog", "offers", "products")
 			h.wantTheirs(before)
-			h.wantNoWrite(v, c, previousOf(second))
+			h.wantNoWrite(a, c, previousOf(second))
 			if all, _ := h.requests(); all != 2 {
 				t.Errorf("the repeat takes %d requests, want 2", all)
 			}
@@ -90,11 +90,11 @@ func (h *harness) createForeignLabels() {
 }
 
 func TestDelete_InAWipedRegistryKeepsOthers(t *testing.T) {
-	h, v, c, first := applied(t, "products")
+	h, a, c, first := applied(t, "products")
 	h.wipe()
 	h.fillByOthers(true)
 	before := h.theirs()
-	h.delete(v, c, previousOf(first))
+	h.delete(a, c, previousOf(first))
 	h.wantTheirs(before)
 }
 
@@ -104,7 +104,7 @@ func TestApply_WipeAmongMany(t *testing.T) {
 	h, next := newHarness(t, refregistry.Config{}), newHarness(t, refregistry.Config{})
 	next.fillByOthers(true)
 	before := next.theirs()
-	v := h.adapter()
+	a := h.adapter()
 	var begun atomic.Int32
 	for range 2 {
 		inParallel(8, count, func(i int) {
@@ -112,7 +112,7 @@ func TestApply_WipeAmongMany(t *testing.T) {
 				h.server.Store(next.server.Load())
 			}
 			c := sample(fmt.Sprint("c", i), "products")
-			if _, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
+			if _, err := a.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -125,7 +125,7 @@ func TestApply_WipeAmongMany(t *testing.T) {
 
 func TestApply_FailsWhenTheContentKeepsChanging(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
-	v := h.adapter()
+	a := h.adapter()
 	h.fault(func(r *http.Request) *faults.Fault {
 		if r.Method == "POST" && r.URL.Path == pathComponents {
 			return &faults.Fault{Status: 400, Body: `{"detail":"Component 'catalog' already exists"}`}
@@ -133,7 +133,7 @@ func TestApply_FailsWhenTheContentKeepsChanging(t *testing.T) {
 		return nil
 	})
 	c := sample("catalog")
-	_, err := v.Apply(t.Context(), keyOf(c), c, target.Previous{})
+	_, err := a.Apply(t.Context(), keyOf(c), c, target.Previous{})
 	wantFailure(t, err, target.ClassConflict, "already exists")
 	if posts := h.server.Load().Requests()["POST /components/"]; posts != maxAttempts {
 		t.Errorf("%d attempts, want %d", posts, maxAttempts)
