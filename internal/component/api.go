@@ -21,9 +21,9 @@ type ExposedAPI struct {
 	// Entry is the name as the specification spells it.
 	Entry   string  `json:"entry"`
 	Segment Segment `json:"segment"`
-	// Version is the major version, such as v4; empty where nothing tells it.
+	// Version is the major version, such as v4; empty where it is unknown.
 	Version string `json:"version,omitempty"`
-	// Type is openapi, prometheus, mcp or whatever else the specification says.
+	// Type is openapi, prometheus, mcp or another one of the specification.
 	Type           string          `json:"type,omitempty"`
 	Specifications []Specification `json:"specifications,omitempty"`
 	Implementation string          `json:"implementation,omitempty"`
@@ -32,7 +32,7 @@ type ExposedAPI struct {
 	URL string `json:"url,omitempty"`
 	// DeveloperUI is absolute, and only known from the status.
 	DeveloperUI string `json:"developerUI,omitempty"`
-	// Ready says that the status has an address for the API and calls it ready.
+	// Ready is whether the status has an address for the API and reports it ready.
 	Ready bool `json:"ready"`
 }
 

@@ -18,7 +18,7 @@ type Change struct {
 // Present is the value of an API as a whole on the side that has it.
 const Present = "present"
 
-// Changes lists what differs: the component's own fields, its labels, then its APIs.
+// Changes lists the differences: in the fields of the component, its labels, then its APIs.
 func Changes(before, after *Component) []Change {
 	changes := compare("", before.own(), after.own())
 	changes = append(changes, compare("label ", before.Labels, after.Labels)...)
@@ -74,7 +74,7 @@ func union[V any](a, b map[string]V) []string {
 	return slices.Compact(both)
 }
 
-// flatten gives every single value of the JSON form under its path, so that no field can be forgotten.
+// flatten returns every value of the JSON form by its path, so that no field is missed.
 func flatten(value any) map[string]string {
 	body, err := json.Marshal(value)
 	var tree any

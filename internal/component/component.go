@@ -1,22 +1,22 @@
 package component
 
 // Component is the normalized content of one ODA Component resource. Its JSON form is the body of an event.
-// Empty fields mean that the resource does not say.
+// A field is empty where the resource does not set it.
 type Component struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 
-	// Terminating says that the resource is being deleted and waits for its finalizers.
+	// Terminating is whether the resource is being deleted and waits for its finalizers.
 	Terminating bool `json:"terminating,omitempty"`
 
-	// Labels are the resource's labels that mean something to a registry: keys under oda.tmforum.org/ (with the
+	// Labels are the labels of the resource that are for a registry: keys under oda.tmforum.org/ (with the
 	// prefix) and the plain keys version, team and domain.
 	Labels map[string]string `json:"labels,omitempty"`
 
 	// Metadata is the specification's own description of the component.
 	Metadata Metadata `json:"metadata"`
 
-	// DeploymentStatus is the Canvas operators' word, such as Complete or In-Progress-IDConfOp.
+	// DeploymentStatus is set by the Canvas operators, such as Complete or In-Progress-IDConfOp.
 	DeploymentStatus string `json:"deploymentStatus,omitempty"`
 
 	// ExposedAPIs are sorted by segment and name; a name is unique within its segment.

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Duration reads plain seconds, fractions included (300, 0.5), or a Go duration (5m, 500ms). Zero and negative values
-// are read as they stand.
+// Duration is read from seconds (300, 0.5) or a Go duration (5m, 500ms). Zero and negative values are allowed.
 type Duration time.Duration
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -16,7 +15,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	word := string(text)
 	if seconds, err := strconv.ParseFloat(word, 64); err == nil {
 		if limit := math.MaxInt64 / float64(time.Second); !(math.Abs(seconds) < limit) {
-			return fmt.Errorf("%q is no length of time: it must be below %.0f seconds", word, limit)
+			return fmt.Errorf("%q is not a duration: it must be below %.0f seconds", word, limit)
 		}
 		*d = Duration(seconds * float64(time.Second))
 		return nil
@@ -29,5 +28,5 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String gives the Go form, such as 5m0s.
+// String returns the Go form, such as 5m0s.
 func (d Duration) String() string { return time.Duration(d).String() }

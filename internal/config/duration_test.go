@@ -26,9 +26,9 @@ func TestDurationFromEnvironment(t *testing.T) {
 		"the default":         {text: "", want: 7 * time.Second},
 		"a word":              {text: "soon", bad: `"soon" is neither seconds`},
 		"a unit of its own":   {text: "3 days", bad: "neither seconds"},
-		"not a number":        {text: "NaN", bad: "no length of time"},
-		"infinite":            {text: "inf", bad: "no length of time"},
-		"beyond the int64":    {text: "9223372037", bad: "no length of time"},
+		"not a number":        {text: "NaN", bad: "not a duration"},
+		"infinite":            {text: "inf", bad: "not a duration"},
+		"beyond the int64":    {text: "9223372037", bad: "not a duration"},
 		"Go duration too big": {text: "9999999h", bad: "neither seconds"},
 	}
 	for name, test := range tests {

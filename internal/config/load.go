@@ -12,26 +12,26 @@ import (
 	"github.com/sethvargo/go-envconfig"
 )
 
-// dotenv is the file that stands in for variables that are not set, in the working directory.
+// dotenv is the file with values of variables that are not set, in the working directory.
 const dotenv = ".env"
 
-// Environment looks variables up in the environment and, where it lacks them, in the file .env.
+// Environment looks up variables in the environment and then in the file .env, if there is one.
 func Environment() (envconfig.Lookuper, error) {
 	file, err := godotenv.Read(dotenv)
 	if errors.Is(err, os.ErrNotExist) {
 		return envconfig.OsLookuper(), nil
 	}
-	if err != nil { // the parser's words may repeat a line, and with it a secret
+	if err != nil { // the error of the parser may contain a secret
 		return nil, fmt.Errorf("%s cannot be read: write one NAME=value a line, as in .env.example, or remove it", dotenv)
 	}
 	return envconfig.MultiLookuper(envconfig.OsLookuper(), envconfig.MapLookuper(file)), nil
 }
 
-// Load fills every section and reports all problems at once: each names the variable, what it holds (but for
-// secrets) and what is allowed.
+// Load fills the sections and returns all problems at once. Each names the variable, its value (unless it is a secret) and what
+// is allowed.
 func Load(ctx context.Context, variables envconfig.Lookuper, sections ...Section) error {
 	var problems []error
-	known := map[string]bool{} // what two processes in one have in common is reported once
+	known := map[string]bool{} // a problem that two sections share is reported once
 	report := func(problem error) {
 		if problem != nil && !known[problem.Error()] {
 			known[problem.Error()] = true
@@ -47,7 +47,7 @@ func Load(ctx context.Context, variables envconfig.Lookuper, sections ...Section
 	return errors.Join(problems...)
 }
 
-// loadField fills one field. After a problem the field has its default, so that nobody complains about it again.
+// loadField fills one field. After a problem the field has its default, so that Validate does not report it again.
 func loadField(ctx context.Context, variables envconfig.Lookuper, field reflect.StructField, value reflect.Value) error {
 	v := variable(field)
 	text, set := variables.Lookup(v.Name)
@@ -72,7 +72,7 @@ func loadField(ctx context.Context, variables envconfig.Lookuper, field reflect.
 	return problem
 }
 
-// decode hands one field to envconfig, which stops at its first error where a whole struct is given.
+// decode decodes one field with envconfig, which would stop at the first error of a struct.
 func decode(ctx context.Context, field reflect.StructField, value reflect.Value, text string) error {
 	name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
 	field.Tag = reflect.StructTag(fmt.Sprintf("env:%q", name))
@@ -86,7 +86,7 @@ func decode(ctx context.Context, field reflect.StructField, value reflect.Value,
 	return err
 }
 
-// fromFile reads a secret from the file that <name>_FILE names, without the line's end.
+// fromFile reads a secret from the file that <name>_FILE names, without the trailing newline.
 func fromFile(variables envconfig.Lookuper, name, text string, set bool) (string, bool, error) {
 	path, named := variables.Lookup(name + FileSuffix)
 	switch {

@@ -6,15 +6,14 @@ import (
 	"strings"
 )
 
-// hidden stands in for the value of a Secret wherever it is printed.
+// hidden is printed in place of the value of a Secret.
 const hidden = "***"
 
-// Secret is a value that no log, error or JSON may show: every way to print it gives ***, and nothing while it is
-// empty. Only Reveal gives the value. It is no key for a map: encoding/json writes keys that are strings as they stand.
+// Secret is a value that no log, error or JSON may contain: it prints as ***, or as nothing where it is empty. Only
+// [Secret.Reveal] returns the value. Do not use it as a key of a map: encoding/json writes string keys as they are.
 type Secret string
 
-// UnmarshalText implements encoding.TextUnmarshaler. Space around the value is no part of it: secrets that come from
-// files end in a newline.
+// UnmarshalText implements encoding.TextUnmarshaler. It trims space: secrets from files end in a newline.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret(strings.TrimSpace(string(text)))
 	return nil
@@ -34,7 +33,7 @@ func (s Secret) String() string {
 // GoString implements fmt.GoStringer.
 func (s Secret) GoString() string { return s.String() }
 
-// Format implements fmt.Formatter, so that not even a wrong verb shows the value.
+// Format implements fmt.Formatter, so that no verb prints the value.
 func (s Secret) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, s.String()) }
 
 // MarshalText implements encoding.TextMarshaler.

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Section is one package's part of a configuration: a pointer to a flat struct whose fields have env tags and a help
-// tag, which says in one line what the variable is for and what is allowed.
+// Section is the configuration of a package: a pointer to a flat struct whose fields have an env tag and a help tag with the
+// purpose and the allowed values in one line.
 type Section interface{ Validate() error }
 
-// Variable describes one variable for people.
+// Variable describes a variable, for help texts and docs.
 type Variable struct {
 	Name    string
 	Default string // as it would be written; empty for none
@@ -18,10 +18,10 @@ type Variable struct {
 	Secret  bool // it may also come from the file named by <Name>_FILE
 }
 
-// FileSuffix makes the name of the variable that names a file with a secret.
+// FileSuffix is added to the name of a secret's variable for the one that names a file.
 const FileSuffix = "_FILE"
 
-// Variables lists what the sections read, in their order.
+// Variables lists the variables of the sections in their order.
 func Variables(sections ...Section) []Variable {
 	var all []Variable
 	for _, section := range sections {
@@ -32,7 +32,7 @@ func Variables(sections ...Section) []Variable {
 	return all
 }
 
-// fields yields the fields of a section that a variable fills, with their values.
+// fields yields the fields of a section that have an env tag, with their values.
 func fields(section Section) func(yield func(reflect.StructField, reflect.Value) bool) {
 	return func(yield func(reflect.StructField, reflect.Value) bool) {
 		value := reflect.ValueOf(section).Elem()
@@ -54,7 +54,7 @@ func variable(field reflect.StructField) Variable {
 	}
 }
 
-// allowed says what a type takes, for a value that it does not.
+// allowed describes the values that a type accepts.
 func allowed(kind reflect.Type) string {
 	switch {
 	case reflect.PointerTo(kind).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):

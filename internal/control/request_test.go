@@ -181,7 +181,7 @@ func TestClient_Reconcile(t *testing.T) {
 		ID: "marker", Cluster: "edge.1", Target: "lab.1", Time: started, Seconds: 1.5, DryRun: true, Desired: 1, Entries: 2, Pending: 3, Failed: 4,
 		Missing: 5, Unacknowledged: 6, Different: 7, Orphans: 8, Repaired: 9, Deleted: 10, Unrepaired: 11,
 		PendingDeletion: prune.Pending("target lab.1, cluster edge.1", []component.Key{{Cluster: "edge.1", Namespace: "ns", Name: "a.b"}}, 3),
-		Findings:        []target.Finding{{Component: "edge.1/ns/a.b", Problem: "missing", Outcome: "mended"}}, Error: "stopped",
+		Findings:        []target.Finding{{Component: "edge.1/ns/a.b", Problem: "missing", Outcome: "repaired"}}, Error: "stopped",
 	}
 	var received control.ReconcileRequest
 	var count atomic.Int64

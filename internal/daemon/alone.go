@@ -9,8 +9,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// alone is the election of a process that needs none: it always leads. The claim on the cluster's name still keeps a
-// second one out.
+// alone is the election of a process without one: it always leads. The claim on the name of the cluster still excludes a second
+// process.
 type alone struct {
 	name    string
 	leading atomic.Bool
@@ -19,7 +19,7 @@ type alone struct {
 
 func newAlone(log zerolog.Logger) *alone { return &alone{name: identity(), log: log} }
 
-// errTermOver ends a term that ended without an error.
+// errTermOver is the error of a term that ended without one.
 var errTermOver = errors.New("the term ended by itself")
 
 func (a *alone) Run(ctx context.Context, lead func(context.Context) error) error {

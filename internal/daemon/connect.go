@@ -13,7 +13,7 @@ import (
 	"odasync/internal/stream"
 )
 
-// connect returns a process's connection and log; only its own files, such as credentials, can make it wait.
+// connect returns the connection and the log of a process. It waits only for local files, such as credentials.
 func connect(ctx context.Context, cfg stream.Config, process string, env Env) (conn *stream.Conn, log zerolog.Logger, err error) {
 	log = env.Log.With().Str("process", process).Logger()
 	err = retry(ctx, log, "cannot connect to nats", func(context.Context) error {
@@ -26,8 +26,8 @@ func connect(ctx context.Context, cfg stream.Config, process string, env Env) (c
 	return conn, log, err
 }
 
-// teller returns what fills in the part of a process's status that every process has.
-func teller(id string, env Env) func(context.Context) control.ProcessStatus {
+// processStatus returns a function for the status that every process has.
+func processStatus(id string, env Env) func(context.Context) control.ProcessStatus {
 	started := time.Now()
 	return func(ctx context.Context) control.ProcessStatus {
 		problems := env.Health.NotReady(ctx)
@@ -35,7 +35,7 @@ func teller(id string, env Env) func(context.Context) control.ProcessStatus {
 	}
 }
 
-// identity names this process; no other process ever has the same.
+// identity returns a name of this process that is never reused.
 func identity() string {
 	host, err := os.Hostname()
 	if err != nil {

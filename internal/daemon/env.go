@@ -23,7 +23,7 @@ type Env struct {
 	Tracer  *tracing.Tracer // nil for no tracing
 }
 
-// EnvConfig is how a process is watched.
+// EnvConfig configures monitoring, logs and tracing.
 type EnvConfig struct {
 	Ops     ops.Config
 	Tracing tracing.Config
@@ -41,15 +41,15 @@ const (
 )
 
 var (
-	// WatcherChecks are what a watcher registers.
+	// WatcherChecks are the readiness checks of a watcher.
 	WatcherChecks = []string{checkNATS, checkKubernetes}
-	// FolderChecks are what a watcher of manifests registers.
+	// FolderChecks are those of a watcher of manifests.
 	FolderChecks = []string{checkNATS, checkManifests}
-	// SyncerChecks are what a syncer registers.
+	// SyncerChecks are those of a syncer.
 	SyncerChecks = []string{checkNATS, checkRegistry}
 )
 
-// flushTimeout bounds how long a process that has done its work sends what it has still to tell.
+// flushTimeout bounds how long a stopped process sends its last spans.
 const flushTimeout = 3 * time.Second
 
 // NewEnv returns the log, the metrics, the health and the tracer of the named process, and run, which serves them until its
@@ -83,7 +83,7 @@ func NewEnv(cfg EnvConfig, name string, out io.Writer, checks ...string) (env En
 	}, nil
 }
 
-// part is a piece of a process that comes into being later; until then its check says what it waits for.
+// part is a part of a process that is created later; until then its check returns what it waits for.
 type part[T any] struct {
 	mu      sync.Mutex
 	waiting string
@@ -96,7 +96,7 @@ func (p *part[T]) set(value *T) {
 	p.value = value
 }
 
-// lost takes the value away; the error says what is waited for now.
+// lost removes the value; the error is what the part waits for now.
 func (p *part[T]) lost(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,14 +106,14 @@ func (p *part[T]) lost(err error) {
 	}
 }
 
-// get returns the value; nil where it is not there.
+// get returns the value, or nil.
 func (p *part[T]) get() *T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.value
 }
 
-// check asks the value, or says that it is not there yet.
+// check returns a readiness check of the value; it fails while there is none.
 func (p *part[T]) check(ask func(*T) error) func(context.Context) error {
 	return func(context.Context) error {
 		p.mu.Lock()

@@ -47,7 +47,7 @@ func Program(name, purpose string, run func(context.Context) error) int {
 	return 1
 }
 
-// configError marks what the operator has to set right.
+// configError is an error of the configuration.
 type configError struct{ error }
 
 func (e *configError) Unwrap() error { return e.error }
@@ -64,23 +64,23 @@ func load(ctx context.Context, sections ...config.Section) error {
 	return nil
 }
 
-// RunWatcher is the watcher process.
+// RunWatcher runs the watcher process.
 func RunWatcher(ctx context.Context) error {
 	var cfg WatcherConfig
 	return runDaemon(ctx, "odasync-watcher", cfg.Sections(), WatcherChecks, func(ctx context.Context, env Env) error { return Watch(ctx, &cfg, env) })
 }
 
-// RunSyncer is the syncer process.
+// RunSyncer runs the syncer process.
 func RunSyncer(ctx context.Context) error {
 	var cfg SyncerConfig
 	return runDaemon(ctx, "odasync-syncer", cfg.Sections(), SyncerChecks, func(ctx context.Context, env Env) error { return Sync(ctx, &cfg, env) })
 }
 
-// gcPercent is how much garbage there may be for each live byte where the memory is bounded.
+// gcPercent is the GOGC of a process whose memory is bounded.
 const gcPercent = 300
 
-// relaxGC collects garbage less often than Go does by default, which costs a tenth of the CPU under load. It does so only
-// where GOMEMLIMIT bounds the memory, and GOGC does not say otherwise.
+// relaxGC has garbage collected less often than by default, which costs a tenth of the CPU under load, where GOMEMLIMIT bounds
+// the memory and GOGC is unset.
 func relaxGC() {
 	_, chosen := os.LookupEnv("GOGC")
 	if debug.SetMemoryLimit(-1) < math.MaxInt64 && !chosen {
@@ -88,7 +88,7 @@ func relaxGC() {
 	}
 }
 
-// runDaemon runs the work beside metrics and health, which end after it.
+// runDaemon runs the work, and serves metrics and health until it has ended.
 func runDaemon(ctx context.Context, name string, sections []config.Section, checks []string, work func(context.Context, Env) error) error {
 	var cfg EnvConfig
 	if err := load(ctx, append(sections, cfg.Sections()...)...); err != nil {
@@ -107,7 +107,7 @@ func runDaemon(ctx context.Context, name string, sections []config.Section, chec
 		defer stop()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		defer context.AfterFunc(serving, cancel)() // the work does not go on unseen
+		defer context.AfterFunc(serving, cancel)() // no work without metrics and health
 		return work(ctx, env)
 	})
 	err = group.Wait()

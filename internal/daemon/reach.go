@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// leadWhileReachable is lead, but ends once NATS has not been usable for the leader's patience: who cannot publish must not
-// keep the lead from another watcher, whose way to NATS may be open. Without patience nobody else is there to lead.
+// leadWhileReachable is lead, but ends once NATS has been unavailable for the patience of the leader, so that a watcher that can
+// reach NATS may lead. Without patience there is no other watcher.
 func (l *leader) leadWhileReachable(ctx context.Context) error {
 	if l.patience == 0 {
 		return l.lead(ctx)
@@ -24,7 +24,7 @@ func (l *leader) leadWhileReachable(ctx context.Context) error {
 	return group.Wait()
 }
 
-// unreachable returns an error once NATS has not been usable for the leader's patience, and nil when the context ends.
+// unreachable returns an error once NATS has been unavailable for the patience of the leader, and nil when the context ends.
 func (l *leader) unreachable(ctx context.Context) error {
 	ticker := time.NewTicker(l.patience / 10)
 	defer ticker.Stop()

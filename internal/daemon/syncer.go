@@ -42,7 +42,7 @@ func (c *SyncerConfig) Sections() []config.Section {
 
 // ShutdownConfig bounds an orderly stop.
 type ShutdownConfig struct {
-	// Timeout is how long what is being applied may take to finish after a stop was asked for.
+	// Timeout bounds how long running applies may take after a stop.
 	Timeout config.Duration `env:"SHUTDOWN_TIMEOUT, default=25s" help:"how long a stopping syncer may finish what it is applying"`
 }
 
@@ -54,8 +54,7 @@ func (c ShutdownConfig) Validate() error {
 	return nil
 }
 
-// Sync feeds a registry from the stream until the context ends. Whatever is missing at first or fails later is waited
-// for.
+// Sync writes the state in the stream to a registry until the context ends. It waits for what is missing at first or fails later.
 func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	conn, log, err := connect(ctx, cfg.Stream, control.ProcessSyncer, env)
 	if err != nil {
@@ -68,13 +67,13 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	adapter := v1.New(cfg.Registry, v1.NewMetrics(env.Metrics), log)
 	metrics, reconcileMetrics, backlog := syncer.NewMetrics(env.Metrics), reconcile.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
-	tell := teller(owner, env)
+	common := processStatus(owner, env)
 	stop, err := control.ServeStatus(conn.NATS(), control.ProcessSyncer, func(ctx context.Context) any {
 		status := control.SyncerStatus{
-			ProcessStatus: tell(ctx), Target: cfg.Syncer.Target, Registry: cfg.Registry.Address(), Concurrency: cfg.Syncer.Concurrency,
+			ProcessStatus: common(ctx), Target: cfg.Syncer.Target, Registry: cfg.Registry.Address(), Concurrency: cfg.Syncer.Concurrency,
 		}
 		if s := running.get(); s != nil {
-			tellFlow(&status, s.Applier.Flow())
+			setFlow(&status, s.Applier.Flow())
 		}
 		return status
 	})
@@ -89,9 +88,9 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 			return err
 		}
 		defer p.close()
-		backlog.Follow(p.consumer, p.letters)
+		backlog.Follow(p.consumer, p.deadLetters)
 		s := syncer.New(syncer.Dependencies{
-			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.letters, Registry: adapter, Probe: adapter,
+			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.deadLetters, Registry: adapter, Probe: adapter,
 			Tracer: env.Tracer,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		r := reconcile.New(cfg.Syncer.Target, cfg.Syncer.Concurrency, cfg.Reconcile, cfg.Guard, reconcile.Dependencies{
@@ -115,22 +114,22 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return s.Run(ctx) })
 		group.Go(func() error { return r.Run(ctx) })
-		group.Go(func() error { return p.stands(ctx, cfg.Syncer.Target, reconcileMetrics) })
+		group.Go(func() error { return p.watchPresence(ctx, cfg.Syncer.Target, reconcileMetrics) })
 		return group.Wait()
 	})
 }
 
 // pipeline is the broker's side of a syncer.
 type pipeline struct {
-	conn     *stream.Conn
-	log      *stream.Log
-	consumer *stream.Consumer
-	clusters *clusters
-	claims   *store.Claims
-	sessions *store.Sessions
-	states   *store.States
-	letters  *store.DeadLetters
-	records  *store.Records
+	conn        *stream.Conn
+	log         *stream.Log
+	consumer    *stream.Consumer
+	clusters    *clusters
+	claims      *store.Claims
+	sessions    *store.Sessions
+	states      *store.States
+	deadLetters *store.DeadLetters
+	records     *store.Records
 }
 
 func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, owner string) (p pipeline, err error) {
@@ -151,29 +150,30 @@ func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, own
 	if p.states, err = store.EnsureStates(ctx, p.log, cfg.Syncer.Target); err != nil {
 		return p, err
 	}
-	if p.letters, err = store.EnsureDeadLetters(ctx, conn, cfg.Syncer.Target); err != nil {
+	if p.deadLetters, err = store.EnsureDeadLetters(ctx, conn, cfg.Syncer.Target); err != nil {
 		return p, err
 	}
 	p.records, err = store.EnsureRecords(ctx, conn)
 	return p, err
 }
 
-// close gives up what others would wait for.
+// close ends the sessions, so that other replicas do not wait for them to expire.
 func (p *pipeline) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = p.sessions.Close(ctx) // or the server expires it
 }
 
-// standsInterval is how often a syncer looks whether what it needs on the server is still there.
-const standsInterval = 10 * time.Second
+// presenceInterval is how often a syncer checks that its buckets and streams exist.
+const presenceInterval = 10 * time.Second
 
-// stands notes every while what the last reconciles found, and ends the session when a bucket or the stream of dead letters was removed: the next one creates it again.
-func (p *pipeline) stands(ctx context.Context, target string, metrics *reconcile.Metrics) error {
-	ticker := time.NewTicker(standsInterval)
+// watchPresence updates the metrics of the last reconciles, and returns an error when a bucket or the stream of dead letters was
+// removed: the next pipeline creates it again.
+func (p *pipeline) watchPresence(ctx context.Context, target string, metrics *reconcile.Metrics) error {
+	ticker := time.NewTicker(presenceInterval)
 	defer ticker.Stop()
 	for {
-		if last, err := p.records.Reconciles(ctx, target); err == nil { // else what was noted before stays
+		if last, err := p.records.Reconciles(ctx, target); err == nil { // else the earlier values stay
 			metrics.SetLast(last)
 		}
 		if err := store.CheckPresence(ctx, p.conn); errors.Is(err, store.ErrRemoved) {
@@ -187,8 +187,8 @@ func (p *pipeline) stands(ctx context.Context, target string, metrics *reconcile
 	}
 }
 
-// clusters knows which clusters a reconcile is for: those that are configured, or else those that have a marker or messages
-// in the stream. It looks on as messages are delivered.
+// clusters lists the clusters to reconcile: those that are configured, or else those with a snapshot marker or messages in the
+// stream. It learns of new ones from the messages that are delivered.
 type clusters struct {
 	syncer.Deliveries
 	log        *stream.Log
@@ -196,7 +196,7 @@ type clusters struct {
 
 	mu      sync.Mutex
 	seen    map[string]bool
-	scanned bool // what stood in the stream at first was looked through
+	scanned bool // the messages of the stream were read once
 }
 
 // Next implements syncer.Deliveries.
@@ -216,7 +216,7 @@ func (c *clusters) see(clusters ...string) {
 	}
 }
 
-// list gives the clusters in their order. It is for one caller at a time.
+// list returns the clusters in their order. It is for one caller at a time.
 func (c *clusters) list(ctx context.Context) ([]string, error) {
 	if len(c.configured) > 0 {
 		return c.configured, nil
@@ -227,7 +227,7 @@ func (c *clusters) list(ctx context.Context) ([]string, error) {
 	}
 	c.see(marked...)
 	if !c.scanned {
-		// Where no full sync of a cluster has ended yet, its messages alone tell of it.
+		// A cluster without a snapshot marker is known from its messages only.
 		published, err := c.log.ComponentClusters(ctx)
 		if err != nil {
 			return nil, err
@@ -240,8 +240,8 @@ func (c *clusters) list(ctx context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(c.seen)), nil
 }
 
-// tellFlow fills in how messages flow to the registry.
-func tellFlow(status *control.SyncerStatus, flow syncer.Flow) {
+// setFlow sets the state of the breaker and the limiter.
+func setFlow(status *control.SyncerStatus, flow syncer.Flow) {
 	status.Breaker, status.BreakerSince = string(flow.Breaker.State), flow.Breaker.Since
 	if flow.Breaker.Reason != nil {
 		status.BreakerReason = flow.Breaker.Reason.Error()

@@ -38,8 +38,8 @@ func (c *WatcherConfig) Sections() []config.Section {
 	return []config.Section{&c.Kube, &c.Stream, &c.Watcher, &c.Prune}
 }
 
-// Watch publishes a cluster's Components until the context ends, as the leader or standing by. Whatever is missing at
-// first or fails later is waited for.
+// Watch publishes the Components of a cluster until the context ends, while it leads. It waits for what is missing at first or
+// fails later.
 func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 	conn, log, err := connect(ctx, cfg.Stream, control.ProcessWatcher, env)
 	if err != nil {
@@ -102,10 +102,10 @@ func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env) e
 	return l.run(ctx, env)
 }
 
-// source is a watcher's source that can tell how it is doing.
+// source is a source of a watcher with a state.
 type source interface {
 	watcher.Source
-	// State is nil while everything has been read and is being watched, else it says what is missing.
+	// State returns what is not read and watched; nil for nothing.
 	State() error
 }
 
@@ -113,7 +113,7 @@ type source interface {
 type election interface {
 	// Run calls lead whenever this process has the lead, until the context ends.
 	Run(ctx context.Context, lead func(context.Context) error) error
-	// Fresh says whether this process may still publish.
+	// Fresh reports whether this process may still publish.
 	Fresh() bool
 	IsLeader() bool
 	// State is nil while the election works, for this process or for another.
@@ -123,7 +123,7 @@ type election interface {
 	Stuck() time.Duration
 }
 
-// leader is what a watcher does while it leads.
+// leader runs the watcher while it leads.
 type leader struct {
 	conn     *stream.Conn
 	watcher  *watcher.Watcher
@@ -136,7 +136,7 @@ type leader struct {
 }
 
 func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
-	w := watcher.New(cfg.Watcher, cfg.Prune, from, refusals(), election.Fresh, watcher.NewMetrics(env.Metrics), env.Tracer, log)
+	w := watcher.New(cfg.Watcher, cfg.Prune, from, publishErrors(), election.Fresh, watcher.NewMetrics(env.Metrics), env.Tracer, log)
 	env.Health.Live("lead", func(context.Context) error {
 		if stuck := election.Stuck(); stuck > time.Minute {
 			return fmt.Errorf("the lead was lost %s ago and its work has not ended", stuck.Round(time.Second))
@@ -148,9 +148,9 @@ func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election elec
 
 // run takes part in the election until the context ends.
 func (l *leader) run(ctx context.Context, env Env) error {
-	tell := teller(l.election.Identity(), env)
+	common := processStatus(l.election.Identity(), env)
 	stop, err := control.ServeStatus(l.conn.NATS(), control.ProcessWatcher, func(ctx context.Context) any {
-		return control.WatcherStatus{ProcessStatus: tell(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), PendingDeletion: l.watcher.PendingDeletion()}
+		return control.WatcherStatus{ProcessStatus: common(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), PendingDeletion: l.watcher.PendingDeletion()}
 	})
 	if err != nil {
 		return err
@@ -159,8 +159,7 @@ func (l *leader) run(ctx context.Context, env Env) error {
 	return l.election.Run(ctx, l.leadWhileReachable)
 }
 
-// lead is one term. The claim on the cluster's name beside the lease keeps two clusters, whose leases know nothing of
-// each other, from publishing under one name.
+// lead runs one term. The claim on the name of the cluster excludes another cluster with that name, whose lease is independent.
 func (l *leader) lead(ctx context.Context) error {
 	var components *stream.Log
 	var records *store.Records
@@ -181,7 +180,7 @@ func (l *leader) lead(ctx context.Context) error {
 		}
 		held, release, err = claims.Acquire(ctx, l.cluster)
 		if errors.Is(err, target.ErrClaimed) {
-			owner, _ := claims.Owner(ctx, l.cluster) // only for the words
+			owner, _ := claims.Owner(ctx, l.cluster) // only for the message
 			return fmt.Errorf("cluster name %q is published by watcher %s: waiting for it to stop; where that watcher serves another cluster, give this one its own CLUSTER_NAME", l.cluster, owner)
 		}
 		components = log
@@ -194,7 +193,7 @@ func (l *leader) lead(ctx context.Context) error {
 		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if err := release(deadline); err != nil {
-			l.log.Debug().Err(err).Msg("claim on the cluster's name not released: the server will expire it")
+			l.log.Debug().Err(err).Msg("claim on the cluster name not released, it expires")
 		}
 	}()
 	stop, err := control.ServeLeader(held, l.conn.NATS(), l.cluster, l)
@@ -205,7 +204,7 @@ func (l *leader) lead(ctx context.Context) error {
 	return l.watcher.Lead(held, components, records)
 }
 
-// Verify implements control.Leader. It refuses while the leader is not up to date, and says why.
+// Verify implements control.Leader. It returns an error while the leader is not up to date.
 func (l *leader) Verify(ctx context.Context, namespace, component string) (int, error) {
 	if err := l.upToDate(); err != nil {
 		return 0, err
@@ -213,8 +212,8 @@ func (l *leader) Verify(ctx context.Context, namespace, component string) (int, 
 	return l.watcher.Verify(ctx, namespace, component)
 }
 
-// FullSync implements control.Leader. A namespace that cannot be listed, as is known from the comparison before, and a cluster
-// that nobody has accepted do not keep it from comparing: what is approved is done by a full sync.
+// FullSync implements control.Leader. It also compares where a namespace cannot be listed or the cluster is not accepted: a full
+// sync applies what was approved.
 func (l *leader) FullSync(ctx context.Context) (event.Snapshot, error) {
 	err := l.ready()
 	if err == nil && len(l.watcher.Unlisted()) == 0 {
@@ -233,7 +232,7 @@ func (l *leader) upToDate() error {
 	return nil
 }
 
-// check says what keeps the leader from being up to date; a standby has nothing to be late with.
+// check returns why the leader is not up to date; a standby returns the state of the election.
 func (l *leader) check() error {
 	if !l.election.IsLeader() {
 		return l.election.State()
@@ -247,7 +246,7 @@ func (l *leader) check() error {
 	return l.ready()
 }
 
-// ready says what keeps the leader from publishing and comparing.
+// ready returns why the leader cannot publish or compare.
 func (l *leader) ready() error {
 	if err := l.watcher.Check(); err != nil {
 		return err
@@ -261,7 +260,7 @@ func (l *leader) ready() error {
 func warnOfMissingPermissions(ctx context.Context, client *kube.Client, log zerolog.Logger) {
 	permissions, err := client.Permissions(ctx)
 	if err != nil {
-		log.Debug().Err(err).Msg("cannot ask for the own permissions")
+		log.Debug().Err(err).Msg("cannot read own permissions")
 	}
 	for _, p := range permissions {
 		if !p.Granted {
@@ -270,8 +269,8 @@ func warnOfMissingPermissions(ctx context.Context, client *kube.Client, log zero
 	}
 }
 
-// refusals tells the watcher how the JetStream log says no.
-func refusals() watcher.PublishErrors {
+// publishErrors classifies the errors of the stream for the watcher.
+func publishErrors() watcher.PublishErrors {
 	return watcher.PublishErrors{
 		Superseded: func(err error) (event.Head, bool) {
 			var superseded *stream.SupersededError

@@ -2,22 +2,22 @@ package event
 
 import "time"
 
-// Delivery is one message handed out by the stream's consumer. Exactly one of Ack, Retry and Drop ends it; left
-// alone, it comes again when the consumer's acknowledgement wait is over.
+// Delivery is a message that the consumer delivered. Exactly one of Ack, Retry and Drop ends it; without any, it is redelivered
+// after the acknowledgement wait of the consumer.
 type Delivery struct {
 	Event
-	// Key and Sequence are set even where Err says that the rest could not be decoded.
+	// Err is why the event could not be decoded; Key and Sequence are set all the same.
 	Err error
 	// Attempt counts deliveries of this message, from 1.
 	Attempt int
-	// First says that the message was published as the first one of its key.
+	// First is whether the message was published as the first one of its component.
 	First bool
 
-	// Ack says that the outcome is stored. A lost acknowledgement only brings the message again.
+	// Ack acknowledges the message: its outcome is stored. Where the acknowledgement is lost, the message is redelivered.
 	Ack func() error
-	// Retry hands the message back, to come again after the delay.
+	// Retry has the message redelivered after the delay.
 	Retry func(delay time.Duration) error
-	// Drop says that the message will never succeed and why; the caller has stored the outcome.
+	// Drop ends a message that can never succeed, with the reason; its outcome is stored.
 	Drop func(reason string) error
 	// Progress restarts the acknowledgement wait.
 	Progress func() error

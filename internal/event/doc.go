@@ -1,9 +1,12 @@
-// Package event is the wire format between the watcher and the syncers: CloudEvents 1.0 in the NATS binary mode
-// (attributes in ce- headers, JSON body), one subject a component.
+// Package event is the wire format of the stream: desired states of components as CloudEvents in NATS binary mode, snapshot
+// markers, and the subjects of both.
 //
-// An event carries the whole desired state, an upsert with the component or a tombstone without a body; never a
-// delta. The last message of a subject is the component's desired state, and its stream sequence is its version.
+// # Guarantees
 //
-// Encode and Decode are inverse; the golden files in testdata pin the bytes, because other programs read them. The
-// package knows neither a broker nor a client library: headers are a plain map with case-sensitive keys.
+// [Encode] and [Decode] are inverse, and so are [Subject] and [ParseSubject] for any cluster, namespace and name. Readers ignore
+// unknown headers and fields, so that a newer writer does not stop an older reader; a type or layout that they cannot read is
+// an error. The id of a message ([Message.MessageID]) names the message that it follows, so that the same content may be
+// published again after another.
+//
+// The tests compare with golden files in testdata and fuzz every decoder.
 package event

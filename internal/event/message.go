@@ -30,8 +30,8 @@ const (
 	HeaderResourceVersion = "oda-resource-version"
 	HeaderVerify          = "oda-verify"
 
-	// The W3C trace context, which is there only where the publish was traced. The names are those of the HTTP headers,
-	// which is where programs that know nothing of CloudEvents look.
+	// The W3C trace context, present only where the publish was traced. The names are those of the HTTP headers,
+	// where programs without CloudEvents look.
 	HeaderTraceParent = "traceparent"
 	HeaderTraceState  = "tracestate"
 )
@@ -57,10 +57,10 @@ func (m *Message) get(key string) string {
 	return ""
 }
 
-// MessageID returns the id under which the message may be published again without standing twice in the stream.
+// MessageID returns the deduplication id: a message that is published again with it is stored once.
 func (m *Message) MessageID() string { return m.get(HeaderMessageID) }
 
-// Follows returns the sequence of the message that this one was published after; 0 for none.
+// Follows returns the sequence of the message of the component that this one was published after; 0 for none.
 func (m *Message) Follows() uint64 {
 	_, rest, _ := strings.Cut(m.MessageID(), "/")
 	expected, _, _ := strings.Cut(rest, "/")
@@ -71,8 +71,8 @@ func (m *Message) Follows() uint64 {
 	return sequence
 }
 
-// Encode gives the event's wire form. expected is the sequence of the subject's present last message, 0 for none; it
-// belongs to the id, since the same content may rightly come again after another.
+// Encode returns the wire form of an event. expected is the sequence of the last message of its subject, 0 for none; it is part
+// of the id, since the same content may be published again after another.
 func Encode(e Event, expected uint64) Message {
 	subject := Subject(e.Key)
 	kind, content := TypeUpserted, e.Hash
@@ -116,11 +116,11 @@ func Encode(e Event, expected uint64) Message {
 	return m
 }
 
-// source is the CloudEvents source of what a cluster's watchers publish.
+// source is the CloudEvents source of the watchers of a cluster.
 func source(cluster string) string { return "/odasync/" + Token(cluster) }
 
-// attribute gives a CloudEvents attribute as a header value: the binding writes spaces, quotes, percent signs and what is
-// not printable ASCII as %HH.
+// attribute encodes a CloudEvents attribute as a header value: spaces, quotes, percent signs and bytes that are not printable
+// ASCII as %HH.
 func attribute(value string) string {
 	var b strings.Builder
 	b.Grow(len(value))
@@ -137,11 +137,11 @@ func attribute(value string) string {
 	return b.String()
 }
 
-// ErrUnreadable says that a message is no component event, or not one that this program can read.
+// ErrMalformed is returned for a message that this program cannot decode.
 var ErrMalformed = errors.New("malformed")
 
-// Decode reads a message's wire form; sequence is its place in the stream. Unknown headers and body fields are
-// ignored, so that a newer writer does not stop an older reader.
+// Decode decodes an event; sequence is that of the message. Unknown headers and fields are ignored, so that a newer writer does
+// not stop an older reader.
 func Decode(m Message, sequence uint64) (Event, error) {
 	head, err := DecodeHead(m, sequence)
 	if err != nil {
@@ -168,14 +168,14 @@ func Decode(m Message, sequence uint64) (Event, error) {
 	return e, nil
 }
 
-// DecodeHead reads a message's subject and headers and leaves the body alone, which may be missing.
+// DecodeHead decodes the subject and the headers of an event; the body may be missing.
 func DecodeHead(m Message, sequence uint64) (Head, error) {
 	key, err := ParseSubject(m.Subject)
 	if err != nil {
 		return Head{}, fmt.Errorf("message %d: %w", sequence, err)
 	}
 	h := Head{Key: key, Sequence: sequence, Hash: m.get(HeaderHash), UID: m.get(HeaderUID)}
-	h.Time, _ = time.Parse(time.RFC3339Nano, m.get(HeaderTime)) // zero where it is none: then nothing depends on it
+	h.Time, _ = time.Parse(time.RFC3339Nano, m.get(HeaderTime)) // zero where it is malformed
 	switch kind := m.get(HeaderType); {
 	case kind == TypeDeleted:
 		h.Deleted, h.Hash = true, ""

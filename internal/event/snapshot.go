@@ -30,7 +30,7 @@ type Snapshot struct {
 	Tombstoned int `json:"tombstoned"`
 	// Seconds is how long the comparison took.
 	Seconds float64 `json:"seconds"`
-	// ClusterUID identifies the cluster that the name stands for; empty where it is not known.
+	// ClusterUID is the identity of the cluster with that name; empty where it is unknown.
 	ClusterUID string `json:"clusterUID,omitempty"`
 	// Unlisted are scopes, as component.ParseScope reads them, that could not be listed: what their namespaces hold is
 	// unknown, and nothing there may be deleted because the stream lacks it.

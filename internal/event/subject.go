@@ -15,7 +15,7 @@ const (
 	ControlPrefix   = "oda.control.v1"     // requests, in no stream
 )
 
-// SubjectTemplate is how the subjects of components look, for people and for traces.
+// SubjectTemplate is the form of the subjects of components, for people and for traces.
 const SubjectTemplate = ComponentPrefix + ".{cluster}.{namespace}.{name}"
 
 // Subject returns oda.components.v1.<cluster>.<namespace>.<name>.
@@ -24,7 +24,7 @@ func Subject(k component.Key) string { return ComponentPrefix + "." + Tokens(k) 
 // ClusterSubjects returns the wildcard that matches every component of a cluster.
 func ClusterSubjects(cluster string) string { return Subjects(cluster, "", "") }
 
-// Subjects returns the filter of a cluster's components in a namespace, of a name, or both; empty stands for any.
+// Subjects returns the filter for the components of a cluster in a namespace, with a name, or both; empty matches any.
 func Subjects(cluster, namespace, name string) string {
 	filter := ComponentPrefix + "." + Token(cluster)
 	for _, part := range []string{namespace, name} {
@@ -55,7 +55,7 @@ func TargetSubject(target, request string) string {
 	return ControlPrefix + ".target." + Token(target) + "." + request
 }
 
-// StatusSubject returns where every process of a kind is asked how it is. A cluster's requests have a token more.
+// StatusSubject returns the subject for the status of every process of a kind. It has one token less than a ControlSubject.
 func StatusSubject(process string) string { return ControlPrefix + "." + process }
 
 // Tokens returns <cluster>.<namespace>.<name> in characters that are legal in NATS subjects and in KV keys.
@@ -94,8 +94,8 @@ func ParseTokens(tokens string) (component.Key, error) {
 
 const hexDigits = "0123456789ABCDEF"
 
-// Token gives one part of a subject or KV key: it keeps [A-Za-z0-9_-] and writes every other byte as =HH, which is injective. An empty token, which a
-// subject cannot hold, is a lone =.
+// Token encodes one part of a subject or KV key: it keeps letters, digits, _ and -, and writes every other byte as =HH, which is
+// injective. An empty part, which a subject cannot hold, is a lone =.
 func Token(token string) string {
 	if token == "" {
 		return "="
@@ -128,11 +128,11 @@ func ParseToken(token string) (string, error) {
 			continue
 		}
 		if c != '=' || i+2 >= len(token) {
-			return "", fmt.Errorf("token %q: a byte outside [A-Za-z0-9_-] must stand as =HH", token)
+			return "", fmt.Errorf("token %q: a byte outside [A-Za-z0-9_-] must be written as =HH", token)
 		}
 		high, low := strings.IndexByte(hexDigits, token[i+1]), strings.IndexByte(hexDigits, token[i+2])
 		if high < 0 || low < 0 || plain(byte(high<<4|low)) {
-			return "", fmt.Errorf("token %q: a byte outside [A-Za-z0-9_-] must stand as =HH", token)
+			return "", fmt.Errorf("token %q: a byte outside [A-Za-z0-9_-] must be written as =HH", token)
 		}
 		b = append(b, byte(high<<4|low))
 		i += 2

@@ -102,14 +102,14 @@ func TestParseSubjectErrors(t *testing.T) {
 		"two tokens":         {"oda.components.v1.c.ns", "2 tokens"},
 		"four tokens":        {"oda.components.v1.c.ns.a.b", "4 tokens"},
 		"empty token":        {"oda.components.v1.c..a", "empty token"},
-		"wildcard":           {"oda.components.v1.c.ns.*", "must stand as =HH"},
-		"cut escape":         {"oda.components.v1.c.ns.a=2", "must stand as =HH"},
-		"lone escape":        {"oda.components.v1.c.ns.a=", "must stand as =HH"},
-		"lower-case escape":  {"oda.components.v1.c.ns.a=2e", "must stand as =HH"},
-		"needless escape":    {"oda.components.v1.c.ns.=41", "must stand as =HH"},
-		"no escape":          {"oda.components.v1.c.ns.=GG", "must stand as =HH"},
-		"byte beyond ASCII":  {"oda.components.v1.c.ns.é", "must stand as =HH"},
-		"empty within token": {"oda.components.v1.c.ns.a==", "must stand as =HH"},
+		"wildcard":           {"oda.components.v1.c.ns.*", "must be written as =HH"},
+		"cut escape":         {"oda.components.v1.c.ns.a=2", "must be written as =HH"},
+		"lone escape":        {"oda.components.v1.c.ns.a=", "must be written as =HH"},
+		"lower-case escape":  {"oda.components.v1.c.ns.a=2e", "must be written as =HH"},
+		"needless escape":    {"oda.components.v1.c.ns.=41", "must be written as =HH"},
+		"no escape":          {"oda.components.v1.c.ns.=GG", "must be written as =HH"},
+		"byte beyond ASCII":  {"oda.components.v1.c.ns.é", "must be written as =HH"},
+		"empty within token": {"oda.components.v1.c.ns.a==", "must be written as =HH"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ func TestReadyMetric(t *testing.T) {
 	ops.RegisterReady(registry, health)
 	expect := func(lines ...string) {
 		t.Helper()
-		want := "# HELP odasync_ready 1 for each thing that the process needs and has, 0 for what /readyz says is missing.\n" +
+		want := "# HELP odasync_ready 1 for each check of /readyz that succeeds, 0 for each that fails.\n" +
 			"# TYPE odasync_ready gauge\n" + strings.Join(lines, "\n") + "\n"
 		if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "odasync_ready"); err != nil {
 			t.Error(err)

@@ -85,11 +85,11 @@ func isConflict(err error) bool {
 func compareAndSet[T any](ctx context.Context, set func() (T, error)) (T, error) {
 	for failures := 1; ; failures++ {
 		result, err := set()
-		if !stream.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) || refusals.Sleep(ctx, failures) != nil {
+		if !stream.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) || conflicts.Sleep(ctx, failures) != nil {
 			return result, err
 		}
 	}
 }
 
-// refusals is the back-off of compareAndSet.
-var refusals = backoff.Policy{First: time.Millisecond, Max: 100 * time.Millisecond}
+// conflicts is the back-off of compareAndSet.
+var conflicts = backoff.Policy{First: time.Millisecond, Max: 100 * time.Millisecond}

@@ -14,7 +14,7 @@ import (
 	"odasync/internal/stream"
 )
 
-// Claims are names that one holder at a time has: keys in a bucket whose values the server expires; no clocks are compared.
+// Claims are names that one process at a time holds.
 type Claims struct {
 	kv     jetstream.KeyValue
 	ttl    time.Duration
@@ -42,22 +42,22 @@ func ensureClaims(ctx context.Context, conn *stream.Conn, scope, owner string, t
 	return &Claims{kv: kv, ttl: ttl, prefix: event.Token(scope) + ".", owner: owner}, nil
 }
 
-// ownerMark stands between the owner and what tells its claims apart.
-const ownerMark = "#"
+// ownerSeparator separates the owner from the unique part of a value.
+const ownerSeparator = "#"
 
-// Acquire claims the name, or returns syncer.ErrClaimed. While held, the claim renews itself; the held context ends
-// when a renewal is refused or overdue.
+// Acquire claims the name, or returns [target.ErrClaimed]. The claim is renewed until it is released or ctx ends. The returned
+// context ends when the claim is lost, see [target.Held]; release returns [target.ErrConflict] where it was.
 func (c *Claims) Acquire(ctx context.Context, name string) (context.Context, func(context.Context) error, error) {
 	ended := func() bool { return ctx.Err() != nil }
-	l, err := take(ctx, c.kv, c.ttl, c.prefix+event.Token(name), c.owner+ownerMark+nuid.Next(), ended)
+	l, err := take(ctx, c.kv, c.ttl, c.prefix+event.Token(name), c.owner+ownerSeparator+nuid.Next(), ended)
 	if err != nil {
 		return nil, nil, err
 	}
 	held, cancel := l.hold(ctx)
-	return held, func(ctx context.Context) error { cancel(); return l.giveBack(ctx) }, nil
+	return held, func(ctx context.Context) error { cancel(); return l.release(ctx) }, nil
 }
 
-// Owner reads who holds the named claim; empty where nobody does.
+// Owner returns the owner of a claim; empty where it is free.
 func (c *Claims) Owner(ctx context.Context, name string) (string, error) {
 	entry, err := c.kv.Get(ctx, c.prefix+event.Token(name))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
@@ -66,6 +66,6 @@ func (c *Claims) Owner(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read claim %s: %w", name, err)
 	}
-	owner, _, _ := strings.Cut(string(entry.Value()), ownerMark)
+	owner, _, _ := strings.Cut(string(entry.Value()), ownerSeparator)
 	return owner, nil
 }

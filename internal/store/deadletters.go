@@ -16,15 +16,14 @@ import (
 	"odasync/internal/target"
 )
 
-// Letters are the dead letters of one target: one message a component, the newest.
+// DeadLetters are the dead letters of a target: the newest one of each component.
 type DeadLetters struct {
 	conn   *stream.Conn
 	stream jetstream.Stream
 	target string
 }
 
-// DeadLetter is a dead letter as it is stored and shown; docs/api.md describes it. Target and key are those of its
-// subject.
+// DeadLetter is the JSON of a dead letter, as docs/api.md describes it. Target and key are those of its subject.
 type DeadLetter struct {
 	Target    string       `json:"target"`
 	Cluster   string       `json:"cluster"`
@@ -41,20 +40,20 @@ type DeadLetter struct {
 	Event     DeadEvent    `json:"event"`
 }
 
-// Key is the component's.
+// Key returns the key of the component.
 func (d *DeadLetter) Key() component.Key {
 	return component.Key{Cluster: d.Cluster, Namespace: d.Namespace, Name: d.Name}
 }
 
 // DeadEvent is the event that could not be applied.
 type DeadEvent struct {
-	// Deleted says that it was the deletion that failed.
+	// Deleted is whether the deletion failed.
 	Deleted         bool      `json:"deleted"`
 	Time            time.Time `json:"time,omitzero"`
 	Hash            string    `json:"hash,omitempty"`
 	UID             string    `json:"uid,omitempty"`
 	ResourceVersion string    `json:"resourceVersion,omitempty"`
-	// Component is left out of a letter that would not fit the server's max_payload with it.
+	// Component is omitted where the dead letter would exceed the server's max_payload with it.
 	Component *component.Component `json:"component,omitempty"`
 }
 
@@ -87,8 +86,8 @@ func OpenDeadLetters(ctx context.Context, conn *stream.Conn, target string) (*De
 	return &DeadLetters{conn: conn, stream: s, target: target}, nil
 }
 
-// Put stores the letter in place of the component's earlier one. Where one of a newer event stands there it returns
-// syncer.ErrConflict: another replica has gone on.
+// Put stores a dead letter in place of the earlier one of its component. Where that is of a newer event it returns
+// [target.ErrConflict]: another replica was faster.
 func (l *DeadLetters) Put(ctx context.Context, letter target.DeadLetter) error {
 	fail := func(err error) error { return fmt.Errorf("write the dead letter of %s: %w", letter.Event.Key, err) }
 	newer, sequence, err := l.last(ctx, letter.Event.Key, letter.Event.Sequence)
@@ -98,7 +97,7 @@ func (l *DeadLetters) Put(ctx context.Context, letter target.DeadLetter) error {
 	case newer:
 		return fail(target.ErrConflict)
 	}
-	stored := encodeLetter(letter)
+	stored := encode(letter)
 	data, err := json.Marshal(stored)
 	if err != nil {
 		return fail(err)
@@ -133,9 +132,9 @@ func (l *DeadLetters) publish(ctx context.Context, letter target.DeadLetter, dat
 	return err
 }
 
-// last reads the sequence of the component's dead letter in the stream of dead letters, 0 where there is none, and whether it
-// is of a newer event than the given one. One that cannot be decoded is a letter of no event, and so is one whose event the
-// stream does not have: it came back older, or is another one.
+// last reads the sequence of the dead letter of a component, 0 where there is none, and whether it is of a newer event than the
+// given one. It is not where the dead letter cannot be decoded or the stream does not have its event: the stream was restored
+// to an older state, or is another one.
 func (l *DeadLetters) last(ctx context.Context, key component.Key, than uint64) (newer bool, sequence uint64, err error) {
 	m, found, err := l.conn.Last(ctx, DeadLetterStream, event.DeadSubject(l.target, key))
 	var d DeadLetter
@@ -146,8 +145,8 @@ func (l *DeadLetters) last(ctx context.Context, key component.Key, than uint64) 
 	return newer && of.Subject == event.Subject(key), m.Sequence, err
 }
 
-// Remove takes the component's letter away if it is of an event up to the given one; none is success. A letter that is
-// stored meanwhile stays.
+// Remove removes the dead letter of a component where it is of an event up to the given one; none is success. A dead letter that
+// is stored meanwhile stays.
 func (l *DeadLetters) Remove(ctx context.Context, key component.Key, upTo uint64) error {
 	newer, sequence, err := l.last(ctx, key, upTo)
 	if err == nil && sequence > 0 && !newer {
@@ -159,7 +158,7 @@ func (l *DeadLetters) Remove(ctx context.Context, key component.Key, upTo uint64
 	return nil
 }
 
-// All calls each with every dead letter of the target. What cannot be decoded is reported with the error.
+// All calls each with every dead letter of the target, or with the error where one cannot be decoded.
 func (l *DeadLetters) All(ctx context.Context, each func(DeadLetter, error)) error {
 	return l.conn.Scan(ctx, l.stream, event.DeadPrefix+"."+event.Token(l.target)+".>", false, func(m event.Message, sequence uint64) {
 		var d DeadLetter
@@ -174,7 +173,7 @@ func (l *DeadLetters) All(ctx context.Context, each func(DeadLetter, error)) err
 	})
 }
 
-// Count asks the server how many dead letters the target has.
+// Count returns the number of dead letters of the target.
 func (l *DeadLetters) Count(ctx context.Context) (int, error) {
 	info, err := l.stream.Info(ctx, jetstream.WithSubjectFilter(event.DeadPrefix+"."+event.Token(l.target)+".>"))
 	if err != nil {
@@ -183,7 +182,7 @@ func (l *DeadLetters) Count(ctx context.Context) (int, error) {
 	return len(info.State.Subjects), nil // one message a component
 }
 
-func encodeLetter(l target.DeadLetter) DeadLetter {
+func encode(l target.DeadLetter) DeadLetter {
 	e := l.Event
 	return DeadLetter{
 		Target: l.Target, Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,

@@ -12,24 +12,24 @@ import (
 	"odasync/internal/target"
 )
 
-// lease is a key in the claims bucket that the server expires unless it is renewed. Its value is never used twice, so that
-// nobody takes the key of another for his own.
+// lease is a key in the bucket of claims that the server expires unless it is renewed. Its value is unique, so that no process
+// mistakes the key of another for its own.
 type lease struct {
 	kv         jetstream.KeyValue
 	key, value string
 	ttl        time.Duration
-	life       context.Context // ends as soon as the lease can no longer be relied on
+	life       context.Context // ends as soon as the lease can no longer be relied on, with the cause
 	end        context.CancelCauseFunc
-	done       chan struct{} // closed when nothing renews any more
+	done       chan struct{} // closed when the renewals have ended
 
-	revision uint64                    // of whoever renews, and then of remove
+	revision uint64                    // used by keep, and by release after done
 	renewed  atomic.Pointer[time.Time] // when the last confirmed request was sent
 }
 
-// errEnded is why a lease ends that was not lost.
-var errEnded = errors.New("it was given back")
+// errEnded is the cause of the end of a lease that was not lost.
+var errEnded = errors.New("the claim was released")
 
-// take creates the key, or returns syncer.ErrClaimed. It is renewed until it is lost, or given back when idle says so.
+// take creates the key, or returns target.ErrClaimed. The key is renewed until the lease is lost or released, or idle is true.
 func take(ctx context.Context, kv jetstream.KeyValue, ttl time.Duration, key, value string, idle func() bool) (*lease, error) {
 	asked := time.Now()
 	revision, err := compareAndSet(ctx, func() (uint64, error) { return kv.Create(ctx, key, []byte(value)) })
@@ -69,8 +69,8 @@ func (l *lease) keep(idle func() bool) {
 	}
 }
 
-// lost returns why the lease cannot be relied on any more, or nil. It is given up a third of its life before the server
-// does, so that a request under way still ends in time.
+// lost returns why the lease cannot be relied on any more, or nil. It is given up before the server expires the key, by a third
+// of its life, so that a running request ends in time.
 func (l *lease) lost() error {
 	if age := time.Since(*l.renewed.Load()); age > l.ttl*2/3 && l.life.Err() == nil {
 		l.end(fmt.Errorf("claim %s was not renewed for %s: %w", l.key, age.Round(time.Millisecond), target.ErrConflict))
@@ -94,7 +94,7 @@ func (l *lease) renew() error {
 	return nil
 }
 
-// adopt takes over the revision of an entry that is this lease's; ErrConflict where another's stands there, or none.
+// adopt takes the revision of the entry where it is that of this lease; target.ErrConflict where it is that of another, or gone.
 func (l *lease) adopt(ctx context.Context) error {
 	entry, err := l.kv.Get(ctx, l.key)
 	switch {
@@ -107,9 +107,8 @@ func (l *lease) adopt(ctx context.Context) error {
 	return nil
 }
 
-// giveBack removes the key once nothing renews it any more; a renewal under way may lose its answer by that. An error other
-// than ErrConflict only means that the server will expire the key later.
-func (l *lease) giveBack(ctx context.Context) error {
+// release ends the renewals and removes the key. After any error but target.ErrConflict the server expires the key later.
+func (l *lease) release(ctx context.Context) error {
 	l.end(errEnded)
 	<-l.done
 	remove := func() error { return l.kv.Delete(ctx, l.key, jetstream.LastRevision(l.revision)) }

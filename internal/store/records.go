@@ -14,10 +14,10 @@ import (
 	"odasync/internal/target"
 )
 
-// Records are small notes that processes leave for each other: approvals, and what the last reconcile of a target did.
+// Records are what processes leave for each other: approvals, and the result of the last reconcile of each target and cluster.
 type Records struct{ kv jetstream.KeyValue }
 
-// recordsAge is how long a note stays. An approval is for what is held back now, not for next week.
+// recordsAge is how long a record is kept. An approval is for what is pending now, not for next week.
 const recordsAge = 24 * time.Hour
 
 // EnsureRecords returns the records and creates their bucket where it is missing.
@@ -38,7 +38,7 @@ func OpenRecords(ctx context.Context, conn *stream.Conn) (*Records, error) {
 	return &Records{kv: kv}, nil
 }
 
-// Approve allows the deletions, or the cluster, that wait for an approval under the id.
+// Approve approves the deletions, or the cluster, that are pending under the id.
 func (r *Records) Approve(ctx context.Context, id string) error {
 	if _, err := r.kv.Put(ctx, approvalKey(id), []byte(time.Now().UTC().Format(time.RFC3339))); err != nil {
 		return fmt.Errorf("approve %s: %w", id, err)
@@ -46,7 +46,7 @@ func (r *Records) Approve(ctx context.Context, id string) error {
 	return nil
 }
 
-// Approved says whether somebody did.
+// Approved reports whether the id is approved.
 func (r *Records) Approved(ctx context.Context, id string) (bool, error) {
 	_, err := r.kv.Get(ctx, approvalKey(id))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
@@ -58,7 +58,7 @@ func (r *Records) Approved(ctx context.Context, id string) (bool, error) {
 	return true, nil
 }
 
-// Consume takes an approval away and says whether there was one. It is true for one caller alone.
+// Consume removes an approval and reports whether there was one. It returns true to one caller only.
 func (r *Records) Consume(ctx context.Context, id string) (bool, error) {
 	entry, err := r.kv.Get(ctx, approvalKey(id))
 	if err == nil {
@@ -75,12 +75,12 @@ func (r *Records) Consume(ctx context.Context, id string) (bool, error) {
 
 func approvalKey(id string) string { return "approval." + event.Token(id) }
 
-// Reconciled notes what a reconcile did, in place of the one before.
+// Reconciled stores the result of a reconcile in place of the earlier one.
 func (r *Records) Reconciled(ctx context.Context, done target.Reconciliation) error {
 	fail := func(err error) error {
-		return fmt.Errorf("note the reconcile of target %s with cluster %s: %w", done.Target, done.Cluster, err)
+		return fmt.Errorf("store the result of the reconcile of target %s with cluster %s: %w", done.Target, done.Cluster, err)
 	}
-	if done.Error != "" && done.PendingDeletion == nil { // what waits to be approved still does
+	if done.Error != "" && done.PendingDeletion == nil { // it is still pending
 		if last, found, err := r.LastReconcile(ctx, done.Target, done.Cluster); err == nil && found {
 			done.PendingDeletion = last.PendingDeletion
 		}
@@ -95,7 +95,7 @@ func (r *Records) Reconciled(ctx context.Context, done target.Reconciliation) er
 	return nil
 }
 
-// LastReconcile reads what the last reconcile of a target with a cluster did; false where none is known.
+// LastReconcile returns the result of the last reconcile of a target with a cluster; false where there is none.
 func (r *Records) LastReconcile(ctx context.Context, name, cluster string) (target.Reconciliation, bool, error) {
 	var last target.Reconciliation
 	entry, err := r.kv.Get(ctx, reconcileKey(name, cluster))
@@ -111,24 +111,24 @@ func (r *Records) LastReconcile(ctx context.Context, name, cluster string) (targ
 	return last, true, nil
 }
 
-// Reconciles lists what the last reconciles of a target did, one a cluster.
+// Reconciles lists the results of the last reconciles of a target, one for each cluster.
 func (r *Records) Reconciles(ctx context.Context, name string) ([]target.Reconciliation, error) {
 	watch, err := r.kv.Watch(ctx, "reconcile."+event.Token(name)+".*", jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, fmt.Errorf("read the reconciles of target %s: %w", name, err)
 	}
-	defer func() { _ = watch.Stop() }() // nothing is owed to a watch that is not read any more
+	defer func() { _ = watch.Stop() }() // an error changes nothing here
 	all := []target.Reconciliation{}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("read the reconciles of target %s: %w", name, ctx.Err())
 		case entry := <-watch.Updates():
-			if entry == nil { // all that was there has come
+			if entry == nil { // the end of the present values
 				return all, nil
 			}
 			var last target.Reconciliation
-			if json.Unmarshal(entry.Value(), &last) == nil { // a newer program's says nothing here
+			if json.Unmarshal(entry.Value(), &last) == nil { // else a newer program wrote it
 				all = append(all, last)
 			}
 		}

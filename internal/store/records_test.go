@@ -20,7 +20,7 @@ func reconciled() target.Reconciliation {
 	return target.Reconciliation{
 		ID: "marker", Cluster: "edge.1", Target: "lab.1", Time: seen, Seconds: 1.5, DryRun: true, Desired: 1, Entries: 2, Pending: 3, Failed: 4,
 		Missing: 5, Unacknowledged: 6, Different: 7, Orphans: 8, Repaired: 9, Deleted: 10, Unrepaired: 11, PendingDeletion: refused,
-		Findings: []target.Finding{{Component: "edge.1/ns/a.b", Problem: "missing", Outcome: "mended"}}, Error: "stopped",
+		Findings: []target.Finding{{Component: "edge.1/ns/a.b", Problem: "missing", Outcome: "repaired"}}, Error: "stopped",
 	}
 }
 

@@ -16,20 +16,20 @@ import (
 	"odasync/internal/target"
 )
 
-// Sessions are how one process shows the others of its target that it lives. The name of a session is never used again, so
-// that one that has ended stays ended.
+// Sessions show the other processes of a target that this one runs. The name of a session is never used again, so that a session
+// that has ended stays ended.
 type Sessions struct {
 	kv     jetstream.KeyValue
 	ttl    time.Duration
 	prefix string
-	turn   chan struct{} // holds one while a session is opened or all are closed
+	turn   chan struct{} // a semaphore for opening a session and closing all
 
 	mu      sync.Mutex
-	current *session            // nil, or the one that new work begins under
-	own     map[string]*session // what may still be in use here, and some that have ended
+	current *session            // the one for new work, or nil
+	own     map[string]*session // those that may be in use here, and some that have ended
 }
 
-// sessionOver is the value of a key that keeps a session which has expired from ever being renewed.
+// sessionOver is the value of the key of a session that must not be renewed again.
 const sessionOver = "over"
 
 // EnsureSessions returns the sessions of one process that works for a target and creates their bucket where it is missing.
@@ -67,7 +67,7 @@ func (s *Sessions) Open(ctx context.Context) (target.Session, error) {
 	if current := s.live(); current != nil {
 		return current, nil
 	}
-	select { // one request for all who wait
+	select { // one request for all callers
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -88,7 +88,7 @@ func (s *Sessions) Open(ctx context.Context) (target.Session, error) {
 	return opened, nil
 }
 
-// live returns the session that new work begins under, or nil.
+// live returns the session for new work, or nil.
 func (s *Sessions) live() *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +117,7 @@ func (s *Sessions) End(ctx context.Context, name string) error {
 		case !errors.Is(err, jetstream.ErrKeyNotFound):
 			return fail(err)
 		}
-		// The read may have been answered by a leader that is none any more; the mark is stored only where the key is gone.
+		// A former leader may have answered the read: the value is stored only where the key is gone.
 		_, err = compareAndSet(ctx, func() (uint64, error) { return s.kv.Create(ctx, s.prefix+name, []byte(sessionOver)) })
 		if err == nil {
 			return nil
@@ -128,7 +128,7 @@ func (s *Sessions) End(ctx context.Context, name string) error {
 	}
 }
 
-// Close ends every session, so that what was begun under them is free at once. Nothing may be open afterwards.
+// Close ends every session, so that other processes take over at once. No session may be opened afterwards.
 func (s *Sessions) Close(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -142,12 +142,12 @@ func (s *Sessions) Close(ctx context.Context) error {
 	s.mu.Unlock()
 	var errs []error
 	for _, open := range all {
-		errs = append(errs, open.lease.giveBack(ctx))
+		errs = append(errs, open.lease.release(ctx))
 	}
 	return errors.Join(errs...)
 }
 
-// session is a lease that is renewed until it is lost, closed, or retired and out of use.
+// session is a lease that is renewed until it is lost, closed, or retired without a holder.
 type session struct {
 	sessions *Sessions
 	name     string
@@ -158,10 +158,10 @@ type session struct {
 	retired bool
 }
 
-// Name implements syncer.Session.
+// Name implements target.Session.
 func (s *session) Name() string { return s.name }
 
-// Hold implements syncer.Session.
+// Hold implements target.Session.
 func (s *session) Hold(ctx context.Context) (context.Context, func()) {
 	s.mu.Lock()
 	s.holders++
@@ -175,7 +175,7 @@ func (s *session) Hold(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// Retire implements syncer.Session.
+// Retire implements target.Session.
 func (s *session) Retire() {
 	s.mu.Lock()
 	s.retired = true

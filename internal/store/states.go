@@ -20,12 +20,12 @@ import (
 type States struct {
 	conn   *stream.Conn
 	kv     jetstream.KeyValue
-	bucket jetstream.Stream // what the bucket stands in
+	bucket jetstream.Stream // the stream of the bucket
 	prefix string
 	stream int64
 }
 
-// stored is the JSON of an entry. Sequences count within one life of the stream, which its creation time tells.
+// stored is the JSON of an entry. Stream is the creation time of the stream that the sequence belongs to.
 type stored struct {
 	Stream int64 `json:"stream"`
 	target.State
@@ -57,7 +57,7 @@ func newStates(ctx context.Context, log *stream.Log, kv jetstream.KeyValue, targ
 	return &States{conn: log.Conn(), kv: kv, bucket: bucket, prefix: event.Token(target) + ".", stream: log.Created().UnixNano()}, nil
 }
 
-// Load reads the entry from the stream's leader; a key without entry gives a zero State with that key.
+// Load reads the entry of a component; without one, it returns a zero State with that key.
 func (s *States) Load(ctx context.Context, key component.Key) (target.State, error) {
 	entry, err := s.kv.Get(ctx, s.prefix+event.Tokens(key))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
@@ -69,8 +69,7 @@ func (s *States) Load(ctx context.Context, key component.Key) (target.State, err
 	return s.decode(key, entry.Value(), entry.Revision()), nil
 }
 
-// decode reads an entry. One that cannot be read tells nothing about the registry: that is doubt, not a reason to
-// stop.
+// decode decodes an entry. Where it cannot be decoded, the content of the registry is in doubt; that is no reason to stop.
 func (s *States) decode(key component.Key, text []byte, revision uint64) target.State {
 	var value stored
 	if err := json.Unmarshal(text, &value); err != nil {
@@ -79,14 +78,14 @@ func (s *States) decode(key component.Key, text []byte, revision uint64) target.
 	state := value.State
 	state.Key, state.Revision = key, revision
 	if value.Stream != s.stream {
-		// The stream was lost and filled again: what the registry holds is as recorded, but its sequences are not ours.
+		// The stream was lost and filled again: the registry holds what is recorded, but the sequences are not comparable.
 		state.Sequence, state.Intent = 0, 1
 	}
 	return state
 }
 
-// Save writes the entry if its revision is still the given one; else syncer.ErrConflict. After any other error it is not
-// known whether the entry was written.
+// Save writes the entry where its revision is still that of the state, else it returns [target.ErrConflict]. After any other
+// error it is unknown whether the entry was written.
 func (s *States) Save(ctx context.Context, state target.State) (uint64, error) {
 	name := s.prefix + event.Tokens(state.Key)
 	value, err := json.Marshal(stored{Stream: s.stream, State: state})
@@ -108,7 +107,7 @@ func (s *States) Save(ctx context.Context, state target.State) (uint64, error) {
 	return revision, nil
 }
 
-// Delete removes the entry if its revision is still State.Revision; else syncer.ErrConflict.
+// Delete removes the entry where its revision is still that of the state, else it returns [target.ErrConflict].
 func (s *States) Delete(ctx context.Context, state target.State) error {
 	err := s.kv.Delete(ctx, s.prefix+event.Tokens(state.Key), jetstream.LastRevision(state.Revision))
 	if isConflict(err) {
@@ -120,15 +119,15 @@ func (s *States) Delete(ctx context.Context, state target.State) error {
 	return nil
 }
 
-// All calls each with every entry of the target's for a cluster, oldest first. An entry that changes meanwhile may come
-// again. They are pulled in small numbers: a watch of the bucket would have the server send ahead tens of MB.
+// All calls each with every entry of the target for a cluster, oldest first. An entry that changes meanwhile may come again.
+// It pulls small batches: for a watch of the bucket the server would buffer tens of MB.
 func (s *States) All(ctx context.Context, cluster string, each func(target.State)) error {
 	prefix := "$KV." + StatesBucket + "." + s.prefix
 	err := s.conn.Scan(ctx, s.bucket, prefix+event.Token(cluster)+".>", false, func(m event.Message, revision uint64) {
 		if nats.Header(m.Header).Get("KV-Operation") != "" {
 			return // it was deleted
 		}
-		if key, err := event.ParseTokens(strings.TrimPrefix(m.Subject, prefix)); err == nil { // else it was not written by us
+		if key, err := event.ParseTokens(strings.TrimPrefix(m.Subject, prefix)); err == nil { // else it is not an entry of odasync
 			each(s.decode(key, m.Data, revision))
 		}
 	})
