@@ -45,7 +45,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errNegative):
 		return exitNegative
 	}
-	_, _ = fmt.Fprintf(stderr, "ctl: %v\n", err) // the exit code reports it too
+	fmt.Fprintf(stderr, "ctl: %v\n", err)
 	return exitError
 }
 
@@ -97,7 +97,7 @@ func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
 
 // note prints a line to stderr.
 func note(c *cli.Context, format string, args ...any) {
-	_, _ = fmt.Fprintf(c.App.ErrWriter, format+"\n", args...) // no command depends on it
+	fmt.Fprintf(c.App.ErrWriter, format+"\n", args...)
 }
 
 // negative reports a negative result on stderr.

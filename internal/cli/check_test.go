@@ -29,7 +29,7 @@ func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	respond := func(status int, body string) {
 		w.WriteHeader(status)
-		_, _ = fmt.Fprintln(w, body) // to a client in the test
+		fmt.Fprintln(w, body)
 	}
 	switch {
 	case r.URL.Path == "/version":
@@ -134,7 +134,7 @@ func TestChecks(t *testing.T) {
 			unreachable, "no such file", "check KUBECONFIG"},
 		"when the API server is down": {func(t *testing.T) { kubeconfig(t, "http://"+unusedAddress(t)) },
 			unreachable, "connection refused", "check KUBECONFIG"},
-		"when another server responds": {api(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<html>hello</html>") })),
+		"when another server responds": {api(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>hello</html>") })),
 			unreachable, "does not answer as a Kubernetes API server", "check KUBECONFIG"},
 		"when there is no CRD": {api(cluster{}), broken("kubernetes crd"), "components.oda.tmforum.org is not installed", "install the ODA Canvas CRDs"},
 		"when the version is not served": {func(t *testing.T) { api(fine)(t); t.Setenv("ODA_COMPONENT_VERSION", "v1beta4") },
@@ -211,6 +211,6 @@ func other(t *testing.T, status int) {
 	t.Helper()
 	t.Setenv("COMPONENT_REGISTRY_URL", serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
-		_, _ = fmt.Fprint(w, "<html>hello</html>") // to a client in the test
+		fmt.Fprint(w, "<html>hello</html>")
 	})))
 }

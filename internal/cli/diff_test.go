@@ -39,15 +39,15 @@ func (o objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				items = append(items, object)
 			}
 		}
-		_, _ = fmt.Fprintf(w, `{"kind":"ComponentList","metadata":{"resourceVersion":"7"},"items":[%s]}`, strings.Join(items, ","))
+		fmt.Fprintf(w, `{"kind":"ComponentList","metadata":{"resourceVersion":"7"},"items":[%s]}`, strings.Join(items, ","))
 		return
 	}
 	if object, ok := o[namespace+"/"+name]; ok {
-		_, _ = fmt.Fprint(w, object)
+		fmt.Fprint(w, object)
 		return
 	}
 	w.WriteHeader(http.StatusNotFound)
-	_, _ = fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"not found","code":404}`)
+	fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"not found","code":404}`)
 }
 
 // set creates or changes a Component in the cluster.

@@ -86,7 +86,7 @@ func (p *progress) drawRate(done, total int, elapsed time.Duration) {
 	if p.out == nil || total < 2 {
 		return
 	}
-	_, _ = fmt.Fprintf(p.out, "\r%s%-30s", bar(done, total), rate(done, total, elapsed)) // blanks over a longer text
+	fmt.Fprintf(p.out, "\r%s%-30s", bar(done, total), rate(done, total, elapsed)) // blanks over a longer text
 	p.drawn = true
 }
 
@@ -108,7 +108,7 @@ func rate(done, total int, elapsed time.Duration) string {
 // end leaves the bar's line.
 func (p *progress) end() {
 	if p.drawn {
-		_, _ = fmt.Fprintln(p.out)
+		fmt.Fprintln(p.out)
 		p.drawn = false
 	}
 }

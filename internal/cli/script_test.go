@@ -61,7 +61,9 @@ func TestScripts(t *testing.T) {
 		},
 		"stop": func(s *script, _ []string) {
 			s.running.cancel()
-			s.print(s.running.wait(s.t))
+			r := s.running.wait(s.t)
+			s.print(r)
+			r.expect(s.t, 0)
 		},
 		"awaitoutput": func(s *script, args []string) {
 			testwait.NoError(s.t, "wait for the output", func() error { return s.matches(args[0], s.running.stdout.String()+s.running.stderr.String()) })
