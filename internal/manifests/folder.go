@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// listing is what one look at the folder shows.
+// listing is the result of a scan of the folder.
 type listing struct {
 	files   map[string]stamp // the manifests by path
 	folders []string         // all that could be listed
-	failed  map[string]error // folders, and links to who knows what, that could not be followed
+	failed  map[string]error // folders and links that could not be followed
 }
 
-// stamp tells the states of a file apart without reading it.
+// stamp identifies the state of a file without reading it.
 type stamp struct {
-	info fs.FileInfo // of what links lead to; nil where they lead nowhere
+	info fs.FileInfo // of the target of a link; nil if it has none
 	err  error
 }
 
@@ -29,7 +29,7 @@ func (s stamp) same(other stamp) bool {
 	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
 }
 
-// list returns an error only where the folder itself cannot be listed.
+// list returns an error only if the folder itself cannot be listed.
 func list(dir string) (*listing, error) {
 	root, err := os.Stat(dir)
 	if err != nil {
@@ -39,7 +39,7 @@ func list(dir string) (*listing, error) {
 	return l, l.walk(dir, []fs.FileInfo{root})
 }
 
-// walk lists a folder. above are the folders that lead to it, the folder included.
+// walk lists a folder. above are its parents and itself.
 func (l *listing) walk(dir string, above []fs.FileInfo) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -60,26 +60,26 @@ func (l *listing) walk(dir string, above []fs.FileInfo) error {
 			l.failed[path] = err
 		case info.IsDir():
 			back := slices.ContainsFunc(above, func(folder fs.FileInfo) bool { return os.SameFile(folder, info) })
-			if back { // a link to where we came from
+			if back { // a link to a parent
 				continue
 			}
 			if err := l.walk(path, append(above, info)); err != nil {
 				l.failed[path] = err
 			}
-		case info.Mode().IsRegular() && isManifest(path): // opening a pipe would wait for its writer
+		case info.Mode().IsRegular() && isManifest(path): // opening a pipe waits for a writer
 			l.files[path] = stamp{info: info}
 		}
 	}
 	return nil
 }
 
-// agrees says whether two looks show the same.
-func (l *listing) agrees(earlier *listing) bool {
+// equal reports whether two scans have the same result.
+func (l *listing) equal(earlier *listing) bool {
 	return maps.EqualFunc(l.files, earlier.files, stamp.same) && slices.Equal(l.folders, earlier.folders) &&
 		maps.EqualFunc(l.failed, earlier.failed, func(error, error) bool { return true })
 }
 
-// lacks says whether the file is known not to be there.
+// lacks reports whether the file is known to be missing.
 func (l *listing) lacks(path string) bool {
 	_, there := l.files[path]
 	for folder := range l.failed {
@@ -92,8 +92,8 @@ func isManifest(path string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(path))) && !isLeftover(path)
 }
 
-// isLeftover says whether the name is hidden or what an editor keeps beside a file that it has open. Those that end
-// in ~, .swp or .tmp have no manifest's extension anyway.
+// isLeftover reports whether the name is hidden or that of an editor's temporary file. Names that end in ~, .swp or .tmp do not
+// have the extension of a manifest.
 func isLeftover(path string) bool {
 	return strings.ContainsRune(".#~", rune(filepath.Base(path)[0]))
 }

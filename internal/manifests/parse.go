@@ -17,10 +17,10 @@ import (
 	"odasync/internal/normalize"
 )
 
-// kind is that of the resource that is looked for, whatever its version.
+// kind is the kind of a Component in every version.
 const kind = "Component"
 
-// defaultNamespace is where kubectl creates what names no namespace.
+// defaultNamespace is the namespace of a manifest without one, as for kubectl.
 const defaultNamespace = "default"
 
 // document is a part of a file.
@@ -29,19 +29,19 @@ type document struct {
 	body []byte
 }
 
-// found is a Component and where it was found.
+// found is a Component and its location.
 type found struct {
 	path  string
 	where string // within the file
 	seen  component.Observation
 }
 
-// parse returns the Components of a file, or an error where any of its documents may be one and cannot be told.
+// parse returns the Components of a file, or an error if a document that may be a Component cannot be read.
 func (s *Source) parse(path string, content []byte) ([]*found, error) {
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	switch {
-	case len(bytes.TrimSpace(content)) == 0: // as while it is being written
-		return nil, errors.New("the file is empty: delete it if its Components are to go")
+	case len(bytes.TrimSpace(content)) == 0: // such as while it is being written
+		return nil, errors.New("the file is empty: delete it to delete its Components")
 	case !utf8.Valid(content):
 		return nil, errors.New("the file is not UTF-8 text")
 	}
@@ -61,7 +61,8 @@ func (s *Source) parse(path string, content []byte) ([]*found, error) {
 	return all, nil
 }
 
-// split splits at the marks of YAML documents. The line of a mark stays with what follows, which may begin on it.
+// split splits at the markers of YAML documents. The line of a marker belongs to the document that follows, which may begin on
+// it.
 func split(content []byte) (all []document) {
 	start, startLine, at, line := 0, 1, 0, 1
 	end := func(next, nextLine int) {
@@ -71,11 +72,11 @@ func split(content []byte) (all []document) {
 		start, startLine = next, nextLine
 	}
 	for text := range bytes.Lines(content) {
-		switch mark := text[:min(3, len(text))]; {
-		case len(bytes.TrimLeft(text[len(mark):min(4, len(text))], " \t\r\n")) > 0: // the start of some word
-		case string(mark) == "---":
+		switch marker := text[:min(3, len(text))]; {
+		case len(bytes.TrimLeft(text[len(marker):min(4, len(text))], " \t\r\n")) > 0: // the start of a longer text
+		case string(marker) == "---":
 			end(at, line)
-		case string(mark) == "...": // the parser would pass over what follows
+		case string(marker) == "...": // the parser would ignore the rest
 			end(at+len(text), line+1)
 		}
 		at += len(text)
@@ -85,12 +86,12 @@ func split(content []byte) (all []document) {
 	return all
 }
 
-// decode returns the value as an API server would: integers up to 64 bits are exact, and no field may be there twice.
+// decode returns the value as an API server does: integers up to 64 bits are exact, and duplicate fields are an error.
 func (d document) decode() (value any, err error) {
 	body := d.body
-	if !json.Valid(body) { // else it may have escapes that YAML lacks
+	if !json.Valid(body) { // JSON has escapes that YAML lacks
 		if body, err = yaml.YAMLToJSONStrict(d.body); err != nil {
-			// Parsed again below as many empty lines as stand above it, so that the lines of the error are the file's.
+			// Parsed again after as many empty lines as precede it in the file, so that the error has the lines of the file.
 			_, err = yaml.YAMLToJSONStrict(append(bytes.Repeat([]byte("\n"), d.line-1), d.body...))
 			return nil, errors.New(strings.Join(strings.Fields(err.Error()), " "))
 		}
@@ -99,11 +100,11 @@ func (d document) decode() (value any, err error) {
 	return value, errors.Join(append(twice, err)...)
 }
 
-// collect calls each with the Components of a document, or of an item of a List, and where they are.
+// collect calls each with the Components of a document or of an item of a List, and their locations.
 func (s *Source) collect(value any, where string, each func(string, component.Observation)) error {
 	object, isObject := value.(map[string]any)
 	if !isObject {
-		return errors.New("it must be an object such as a Component: give a file that is no manifest another extension")
+		return errors.New("it must be an object such as a Component: rename a file that is no manifest")
 	}
 	apiVersion, _ := object["apiVersion"].(string)
 	kindOf, _ := object["kind"].(string)
@@ -111,7 +112,7 @@ func (s *Source) collect(value any, where string, each func(string, component.Ob
 	if items, ok := object["items"].([]any); ok && isList {
 		for i, item := range items {
 			if fields, ok := item.(map[string]any); ok && itemKind != "" && fields["kind"] == nil {
-				fields["apiVersion"], fields["kind"] = apiVersion, itemKind // said once for all
+				fields["apiVersion"], fields["kind"] = apiVersion, itemKind // given once for all items
 			}
 			if err := s.collect(item, fmt.Sprintf("%s, item %d", where, i+1), each); err != nil {
 				return fmt.Errorf("item %d: %w", i+1, err)
@@ -137,13 +138,13 @@ func (s *Source) collect(value any, where string, each func(string, component.Ob
 		return seen.Err
 	}
 	if problems := slices.Concat(validation.IsDNS1123Subdomain(seen.Name), validation.IsDNS1123Label(seen.Namespace)); len(problems) > 0 {
-		return fmt.Errorf("a cluster would not take %q in namespace %q: %s", seen.Name, seen.Namespace, problems[0])
+		return fmt.Errorf("a cluster would reject %q in namespace %q: %s", seen.Name, seen.Namespace, problems[0])
 	}
 	if !s.scope.Contains(seen.Namespace) {
 		s.log.Debug().Str("namespace", seen.Namespace).Str("component", seen.Name).Msg("not in KUBERNETES_NAMESPACE, ignored")
 		return nil
 	}
-	seen.UID, seen.ResourceVersion = "", "" // a dump has those of its cluster, which mean nothing here
+	seen.UID, seen.ResourceVersion = "", "" // of the cluster of an exported manifest
 	each(where, seen)
 	return nil
 }

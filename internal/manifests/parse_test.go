@@ -18,7 +18,7 @@ const (
 	jsonOne   = `{"apiVersion":"oda.tmforum.org/v1beta3","kind":"Component","metadata":{"name":"one"},"spec":{"version":"1"}}`
 )
 
-func TestReadsWhatAFileHolds(t *testing.T) {
+func TestSource_ReadsFiles(t *testing.T) {
 	one := map[string]string{"default/one": "1"}
 	both := map[string]string{"default/one": "1", "default/two": "2"}
 	for name, c := range map[string]struct {
@@ -81,7 +81,7 @@ func TestReadsWhatAFileHolds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, map[string]string{c.file: c.content})
-			f.waitRound(t)
+			f.awaitResync(t)
 			state, _, _ := f.now()
 			if diff := cmp.Diff(c.want, state); diff != "" {
 				t.Errorf("observed (-want +got):\n%s", diff)
@@ -90,7 +90,7 @@ func TestReadsWhatAFileHolds(t *testing.T) {
 	}
 }
 
-func TestNamesWhatItCannotRead(t *testing.T) {
+func TestSource_ReportsUnreadableFiles(t *testing.T) {
 	lines := strings.Repeat("# a line\n", 7)
 	for name, c := range map[string]struct{ file, content, want string }{
 		"no YAML":                {"bad.yaml", lines + "spec: [\n", "yaml: line 8"},
@@ -108,24 +108,24 @@ func TestNamesWhatItCannotRead(t *testing.T) {
 		"no kind yet":            {"bad.yaml", "apiVersion: oda.tmforum.org/v1\n", "only one of apiVersion and kind"},
 		"no name":                {"bad.yaml", "apiVersion: oda.tmforum.org/v1\nkind: Component\n", "metadata.name: is missing"},
 		"no name in a List":      {"bad.json", `{"apiVersion":"v1","kind":"List","items":[` + jsonOne + `,` + strings.Replace(jsonOne, "name", "nam", 1) + `]}`, "item 2: metadata.name: is missing"},
-		"an impossible name":     {"bad.yaml", manifest("'*/x'", "1"), `would not take "*/x" in namespace "default"`},
+		"an impossible name":     {"bad.yaml", manifest("'*/x'", "1"), `would reject "*/x" in namespace "default"`},
 		"too large":              {"bad.yaml", manifest("x", "1") + "#" + strings.Repeat("x", 10_000_000), "10000"},
 		"excessive aliases":      {"bad.yaml", "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]\n", "aliasing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, map[string]string{c.file: c.content, "good.yaml": manifest("good", "1")})
-			f.waitState(t, c.want)
-			f.waitState(t, c.file)
-			f.waitLog(t, "manifest cannot be read", f.path(c.file), c.want)
-			// The others go on, but nobody knows what the file would have held.
+			f.awaitState(t, c.want)
+			f.awaitState(t, c.file)
+			f.awaitLog(t, "manifest cannot be read", f.path(c.file), c.want)
+			// The others are reported, but the content of the file is unknown.
 			f.wait(t, map[string]string{"default/good": "1"})
 			if _, _, ended := f.now(); ended > 0 {
-				t.Error("the round was ended although a file could not be read")
+				t.Error("the resync ended although a file could not be read")
 			}
 			f.write(t, map[string]string{"good.yaml": manifest("good", "2"), "more.yaml": manifest("more", "1")})
 			f.wait(t, map[string]string{"default/good": "2", "default/more": "1"})
 			f.write(t, map[string]string{c.file: jsonOne})
-			f.waitRound(t)
+			f.awaitResync(t)
 			f.wait(t, map[string]string{"default/good": "2", "default/more": "1", "default/one": "1"})
 			if logged := f.logs.with(t, "manifest cannot be read"); len(logged) != 1 {
 				t.Errorf("logged %d times: %s", len(logged), logged)
@@ -147,7 +147,7 @@ func TestSource_ReadsTheConfiguredGroup(t *testing.T) {
 	}
 }
 
-// FuzzParse lets any content stand in a file: nothing but an error may come of it, and none of the others suffers.
+// FuzzParse reads any content, which gives Components or an error.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "---", "--- a\n...\n", manifest("one", "1") + "---\n" + manifest("two", "2"), jsonOne, "[", "{", "a: &a [*a]", "%YAML 1.1\n---\n",

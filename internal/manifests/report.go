@@ -10,71 +10,73 @@ import (
 	"odasync/internal/component"
 )
 
-// report tells the observer what differs from what it was told before, and closes the round once all is known. A Component
-// that no file gives any more is not reported as deleted, since nobody said so: it is absent from another round.
-func (w *watch) report(ctx context.Context, now time.Time, complete bool) error {
-	all := w.components()
+// report reports what has changed since the last report, and ends the resync once everything is known. A Component that no file
+// contains any more is absent from another resync.
+func (w *folderWatch) report(ctx context.Context, now time.Time, complete bool) error {
+	all := w.source.components()
 	for key := range w.reported {
 		if all[key] == nil {
-			delete(w.malformed, key)
-			w.again()
+			delete(w.source.malformed, key)
+			w.beginResync()
 		}
 	}
 	if !w.begun {
-		w.round, w.begun = w.to.Begin(w.scope), true
+		w.generation, w.begun = w.to.Begin(w.source.scope), true
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(all), component.Key.Compare) {
 		f := all[key]
 		if w.reported[key] == f {
 			continue
 		}
-		w.noteMalformed(key, f)
+		w.source.noteMalformed(key, f)
 		seen := f.seen
 		seen.Seen = now
-		if err := w.to.Observe(ctx, w.round, seen); err != nil {
+		if err := w.to.Observe(ctx, w.generation, seen); err != nil {
 			return err
 		}
 		w.reported[key] = f
 	}
 	if complete && !w.ended {
-		if err := w.to.End(ctx, w.round, w.scope, ""); err != nil {
+		if err := w.to.End(ctx, w.generation, w.source.scope, ""); err != nil {
 			return err
 		}
 		w.ended = true
-		log := w.log.Debug()
-		if !w.told {
-			w.told, log = true, w.log.Info()
+		log := w.source.log.Debug()
+		if !w.logged {
+			w.logged, log = true, w.source.log.Info()
 		}
-		log.Int("files", len(w.files)).Int("components", len(all)).Msg("all manifests read")
+		log.Int("files", len(w.source.files)).Int("components", len(all)).Msg("all manifests read")
 	}
 	return nil
 }
 
-// again makes the next report one of everything, in another round.
-func (w *watch) again() { w.begun, w.ended, w.reported = false, false, map[component.Key]*found{} }
+// beginResync makes the next report a resync.
+func (w *folderWatch) beginResync() {
+	w.begun, w.ended, w.reported = false, false, map[component.Key]*found{}
+}
 
-// components returns the first document of each Component in the order of paths. The keys name no cluster.
+// components returns the first document of each Component in the order of paths. The keys have no cluster.
 func (s *Source) components() map[component.Key]*found {
 	all := map[component.Key]*found{}
-	doubles := map[string]bool{}
+	duplicates := map[string]bool{}
 	for _, path := range slices.Sorted(maps.Keys(s.files)) {
-		for _, f := range s.files[path].given {
+		for _, f := range s.files[path].components {
 			key := component.Key{Namespace: f.seen.Namespace, Name: f.seen.Name}
 			first := all[key]
 			if first == nil {
 				all[key] = f
 				continue
 			}
-			double := key.String() + "\n" + first.path + "\n" + first.where + "\n" + f.path + "\n" + f.where
-			doubles[double] = true
-			if !s.doubles[double] {
+			duplicate := key.String() + "\n" + first.path + "\n" + first.where + "\n" + f.path + "\n" + f.where
+			duplicates[duplicate] = true
+			if !s.duplicates[duplicate] {
 				s.log.Error().Str("namespace", key.Namespace).Str("component", key.Name).
 					Str("file", f.path).Str("where", f.where).Str("first_file", first.path).Str("first_where", first.where).
-					Msg("two manifests of one Component: only the first counts, remove one")
+					Msg("duplicate manifests of a component, using the first: remove one")
 			}
 		}
 	}
-	s.doubles = doubles
+	s.duplicates = duplicates
 	return all
 }
 

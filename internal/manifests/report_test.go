@@ -13,19 +13,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-const twoOfOne = "two manifests of one Component: only the first counts, remove one"
+const duplicateMessage = "duplicate manifests of a component, using the first: remove one"
 
-func TestTwoManifestsOfOneComponent(t *testing.T) {
+func TestSource_DuplicateManifests(t *testing.T) {
 	f := start(t, map[string]string{"a.yaml": manifest("x", "a"), "b/c.yaml": manifest("w", "c") + "---\n" + manifest("x", "c"), "d.yaml": manifest("z", "d")})
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.wait(t, map[string]string{"default/x": "a", "default/w": "c", "default/z": "d"})
-	if lines := f.logs.with(t, twoOfOne, "first_file:"+f.path("a.yaml"), "file:"+f.path("b/c.yaml"), "document at line 7", "component:x"); len(lines) != 1 {
+	if lines := f.logs.with(t, duplicateMessage, "first_file:"+f.path("a.yaml"), "file:"+f.path("b/c.yaml"), "document at line 7", "component:x"); len(lines) != 1 {
 		t.Errorf("logged %d times, want once: %s", len(lines), lines)
 	}
 
 	f.write(t, map[string]string{"d.yaml": manifest("z", "d2")})
 	f.wait(t, map[string]string{"default/x": "a", "default/w": "c", "default/z": "d2"})
-	if lines := f.logs.with(t, twoOfOne); len(lines) != 1 {
+	if lines := f.logs.with(t, duplicateMessage); len(lines) != 1 {
 		t.Errorf("logged again although nothing changed: %s", lines)
 	}
 	do(t, os.Remove(f.path("a.yaml")))
@@ -33,18 +33,18 @@ func TestTwoManifestsOfOneComponent(t *testing.T) {
 	f.noneAbsent(t)
 	f.write(t, map[string]string{"a.yaml": manifest("x", "a2")})
 	f.wait(t, map[string]string{"default/x": "a2", "default/w": "c", "default/z": "d2"})
-	if lines := f.logs.with(t, twoOfOne); len(lines) != 2 {
+	if lines := f.logs.with(t, duplicateMessage); len(lines) != 2 {
 		t.Errorf("logged %d times, want a second time: %s", len(lines), lines)
 	}
 	f.write(t, map[string]string{"e.yaml": manifest("e", "1") + "---\n" + manifest("e", "2")})
-	f.waitLog(t, twoOfOne, "first_file:"+f.path("e.yaml"), "first_where:document at line 1", "where:document at line 7")
+	f.awaitLog(t, duplicateMessage, "first_file:"+f.path("e.yaml"), "first_where:document at line 1", "where:document at line 7")
 	f.noneAbsent(t)
 }
 
-// Each observer is told everything, and what was known before still is.
-func TestNextTermKnowsWhatABrokenFileGave(t *testing.T) {
+// Another Watch reports everything, from the state of the one before.
+func TestSource_NextWatchKeepsTheComponentsOfABrokenFile(t *testing.T) {
 	f := start(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "c.yaml": manifest("c", "1")})
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.stop()
 	f.write(t, map[string]string{"a.yaml": "{", "b.yaml": manifest("b", "2")})
 	do(t, os.Remove(f.path("c.yaml")))
@@ -52,12 +52,12 @@ func TestNextTermKnowsWhatABrokenFileGave(t *testing.T) {
 	f.observer.mu.Lock()
 	f.observer.state["default/c"] = "1" // from the log, as the watcher has it
 	f.observer.mu.Unlock()
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "2"})
 }
 
-// While one file was never read, nothing is absent: what is missing may be in it. The round is ended once it goes.
-func TestRoundStaysOpenForAFileNeverRead(t *testing.T) {
+// While one file was never read, nothing is absent, since the file may contain it. The resync ends once the file is removed.
+func TestSource_ResyncWaitsForAFileNeverRead(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "bad.yaml": "{"})
 	f.watch(t)
@@ -65,13 +65,13 @@ func TestRoundStaysOpenForAFileNeverRead(t *testing.T) {
 	f.observer.state["default/old"] = "1" // may well be in bad.yaml
 	f.observer.mu.Unlock()
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/old": "1"})
-	f.waitState(t, "bad.yaml could not be read yet")
+	f.awaitState(t, "bad.yaml could not be read yet")
 	do(t, os.Remove(f.path("b.yaml")))
 	f.sync(t)
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/old": "1", "default/sync": f.version("sync")})
 	do(t, os.Remove(f.path("bad.yaml")))
 	f.wait(t, map[string]string{"default/a": "1", "default/sync": f.version("sync")})
-	f.waitRound(t)
+	f.awaitResync(t)
 }
 
 func (f *fixture) version(name string) string {
@@ -79,8 +79,8 @@ func (f *fixture) version(name string) string {
 	return state["default/"+name]
 }
 
-// Whatever is written, broken, moved and deleted: in the end the observer knows what the files last held.
-func TestAnySequenceOfChanges(t *testing.T) {
+// After any sequence of changes, the observer has the last readable state of the files.
+func TestSource_AnySequenceOfChanges(t *testing.T) {
 	root := t.TempDir()
 	runs := 0
 	rapid.Check(t, func(r *rapid.T) {
@@ -103,7 +103,7 @@ func TestAnySequenceOfChanges(t *testing.T) {
 					do(t, os.Remove(f.path(path)))
 					delete(holds, path)
 					delete(broken, path)
-				case action == "break" && known: // one that was never read would keep the round open
+				case action == "break" && known: // one that was never read would keep the generation open
 					f.write(t, map[string]string{path: "{"})
 					broken[path] = true
 				case action == "move" && known && !broken[path]:
@@ -142,8 +142,8 @@ func TestAnySequenceOfChanges(t *testing.T) {
 	})
 }
 
-// A thousand files are read, compared and reported within the time that a person waits for one.
-func TestManyFiles(t *testing.T) {
+// A thousand files are read, compared and reported within seconds.
+func TestSource_ManyFiles(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.source.Tuning.Poll = never
 	want := map[string]string{}
@@ -153,7 +153,7 @@ func TestManyFiles(t *testing.T) {
 		want["default/"+name] = "1"
 	}
 	f.watch(t)
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.wait(t, want)
 	f.write(t, map[string]string{"c0500.yaml": manifest("c0500", "2")})
 	began := time.Now()

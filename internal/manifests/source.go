@@ -17,15 +17,15 @@ import (
 	"odasync/internal/component"
 )
 
-// Tuning holds the times that nobody needs to set, but tests change.
+// Tuning holds times that only tests change.
 type Tuning struct {
-	// Settle is the time between two looks that must agree before a change counts.
+	// Settle is the time between two scans that must agree before a change counts.
 	Settle time.Duration
-	// Poll is the time between looks where nothing is notified.
+	// Poll is the time between two scans without notifications.
 	Poll time.Duration
 }
 
-// DefaultTuning returns what production uses.
+// DefaultTuning returns the values for production.
 func DefaultTuning() Tuning { return Tuning{Settle: 50 * time.Millisecond, Poll: 2 * time.Second} }
 
 // Source reports the Components of a folder.
@@ -39,17 +39,17 @@ type Source struct {
 	metrics *Metrics
 	log     zerolog.Logger
 
-	// What is known of the folder is kept from one Watch to the next: a file that broke meanwhile keeps what it gave.
-	files     map[string]*file
-	malformed map[component.Key]string // the problem, by Component
-	doubles   map[string]bool          // the documents that another one stands before, as logged
+	// The state of the files outlives a Watch: a file that becomes unreadable in between keeps its Components.
+	files      map[string]*file
+	malformed  map[component.Key]string // the problem, by Component
+	duplicates map[string]bool          // documents that an earlier one replaces, as logged
 
-	mu       sync.Mutex
-	missing  error
-	lookedAt time.Time
+	mu        sync.Mutex
+	missing   error
+	scannedAt time.Time
 }
 
-// Check says whether the folder can be watched, and what to do where it cannot.
+// Check returns why the folder cannot be watched, with the remedy; nil if it can.
 func Check(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
@@ -66,61 +66,61 @@ func Check(dir string) error {
 	return nil
 }
 
-// New returns a source of the Components of the API group in the folder whose namespaces are in the scope. The
-// metrics' watch age is this source's from now on.
+// New returns a source of the Components of the API group in the folder whose namespaces are in the scope. The metrics report its
+// age.
 func New(dir, group string, scope component.Scope, metrics *Metrics, log zerolog.Logger) *Source {
 	s := &Source{
 		Tuning: DefaultTuning(), dir: filepath.Clean(dir), group: group, scope: scope, metrics: metrics, log: log,
-		files: map[string]*file{}, malformed: map[component.Key]string{}, missing: errUnread, lookedAt: time.Now(),
+		files: map[string]*file{}, malformed: map[component.Key]string{}, missing: errUnread, scannedAt: time.Now(),
 	}
-	metrics.age.Store(s)
+	metrics.source.Store(s)
 	return s
 }
 
 var errUnread = errors.New("not read completely yet")
 
-// Watch reports to the observer until the context ends, and then returns nil. It must not be called twice at a time.
+// Watch reports to the observer until the context ends, then returns nil. Calls must not overlap.
 func (s *Source) Watch(ctx context.Context, to component.Observer) error {
-	s.note(errUnread)
-	w := &watch{Source: s, to: to}
-	w.again()
-	var notices chan fsnotify.Event
-	var losses chan error
+	s.setMissing(errUnread)
+	w := &folderWatch{source: s, to: to}
+	w.beginResync()
+	var notifications chan fsnotify.Event
+	var notifyErrors chan error
 	notifier, err := fsnotify.NewWatcher()
 	if err != nil {
-		s.log.Warn().Err(err).Dur("every", s.Tuning.Poll).Msg("the system notifies of no changes: looking for them")
+		s.log.Warn().Err(err).Dur("every", s.Tuning.Poll).Msg("no change notifications, polling")
 	} else {
 		defer func() { _ = notifier.Close() }()
-		w.notifier, notices, losses = notifier, notifier.Events, notifier.Errors
+		w.notifier, notifications, notifyErrors = notifier, notifier.Events, notifier.Errors
 	}
 	s.log.Info().Str("folder", s.dir).Stringer("namespaces", s.scope).Msg("watching manifests")
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	soon := true
-	asked := s.refresh.Wait()
+	refreshed := s.refresh.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-asked:
-			asked = s.refresh.Wait()
-			w.again()
+		case <-refreshed:
+			refreshed = s.refresh.Wait()
+			w.beginResync()
 			if soon {
 				continue
 			}
-		case notice := <-notices:
-			inPlace := !notice.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename)
-			if inPlace && !isManifest(notice.Name) || soon {
+		case notification := <-notifications:
+			inPlace := !notification.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename)
+			if inPlace && !isManifest(notification.Name) || soon {
 				continue
 			}
-		case err := <-losses: // too many notices at once, for example
-			s.log.Debug().Err(err).Msg("notices of changes were lost: looking for them")
+		case err := <-notifyErrors: // such as too many notifications at once
+			s.log.Debug().Err(err).Msg("change notifications lost, scanning")
 			if soon {
 				continue
 			}
 		case <-timer.C:
-			settled, err := w.look(ctx)
+			settled, err := w.scan(ctx)
 			switch {
 			case ctx.Err() != nil:
 				return nil
@@ -137,17 +137,16 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	}
 }
 
-// Scopes is the one scope that is watched.
+// Scopes returns the one scope.
 func (s *Source) Scopes() []component.Scope { return []component.Scope{s.scope} }
 
-// Refresh makes another round begin.
+// Refresh starts another resync.
 func (s *Source) Refresh() { s.refresh.Broadcast() }
 
-// Identity is empty: a folder has none.
+// Identity is empty: a folder has no identity.
 func (s *Source) Identity() string { return "" }
 
-// State returns nil while the folder can be read and everything in it was, at least once. Else it says what is
-// missing.
+// State returns nil while the folder can be listed and every file was read at least once, else what is missing.
 func (s *Source) State() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,16 +156,15 @@ func (s *Source) State() error {
 	return nil
 }
 
-// Age is the time since the folder was last looked at with success and everything new was reported. It grows while
-// the observer does not take what is there.
+// Age is the time since the last successful scan of which everything was reported. It grows while the observer blocks.
 func (s *Source) Age() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Since(s.lookedAt)
+	return time.Since(s.scannedAt)
 }
 
-// note keeps what is missing for State.
-func (s *Source) note(missing error) {
+// setMissing sets the result of State.
+func (s *Source) setMissing(missing error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.missing = missing

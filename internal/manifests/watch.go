@@ -15,149 +15,149 @@ import (
 	"odasync/internal/component"
 )
 
-// maxFile is the largest file that is read, enough for some thousand Components.
+// maxFile is the size limit of a file, enough for some thousand Components.
 const maxFile = 8 << 20
 
-// patience is how many looks in a row may differ before what does agree is taken in regardless: a file that is written
-// to without end must not hold up the others for longer than this.
-const patience = 10
+// maxDifferences is the number of scans in a row that may differ before those files count that do agree: a file that changes all
+// the time delays the others no longer than this.
+const maxDifferences = 10
 
-// file is what is known of a manifest.
+// file is the state of a manifest file.
 type file struct {
-	stamp   stamp // of what was read last; the zero stamp where that is to be tried again
-	read    bool  // at least once with success
-	given   []*found
-	problem string // of the last try
+	stamp      stamp // when it was read last; zero to read it again
+	read       bool  // successfully at least once
+	components []*found
+	problem    string // of the last attempt
 }
 
-// watch is one call of Watch.
-type watch struct {
-	*Source
+// folderWatch is one call of Watch.
+type folderWatch struct {
+	source   *Source
 	to       component.Observer
-	notifier *fsnotify.Watcher // nil where the system has none
+	notifier *fsnotify.Watcher // nil if the system sends no notifications
 
-	last     *listing // nil where the folder could not be listed
-	differed int      // how many looks in a row did
-	failure  string   // of the folder, as logged
-	unwatch  string   // why a folder is not notified of, as logged
+	last          *listing // nil if the folder could not be listed
+	differences   int      // scans in a row that differed
+	failure       string   // of the folder, as logged
+	notifyFailure string   // to subscribe to a folder, as logged
 
-	round    uint64
-	begun    bool
-	ended    bool
-	told     bool // that all was read once
-	reported map[component.Key]*found
+	generation uint64
+	begun      bool
+	ended      bool
+	logged     bool // that all manifests were read
+	reported   map[component.Key]*found
 }
 
-// look takes in what changed and reports it. settled is false where another look is needed soon.
-func (w *watch) look(ctx context.Context) (settled bool, err error) {
+// scan reads and reports what has changed. settled is false if another scan is needed soon.
+func (w *folderWatch) scan(ctx context.Context) (settled bool, err error) {
 	now := time.Now()
-	next, err := list(w.dir)
+	next, err := list(w.source.dir)
 	if err != nil {
 		w.last = nil
-		err = fmt.Errorf("%w: nothing is deleted until the folder is back", err)
-		w.note(err)
+		err = fmt.Errorf("%w: nothing is deleted until the folder can be listed", err)
+		w.source.setMissing(err)
 		if w.failure != err.Error() {
 			w.failure = err.Error()
-			w.log.Warn().Str("folder", w.dir).Err(err).Msg("folder cannot be read, trying again")
+			w.source.log.Warn().Str("folder", w.source.dir).Err(err).Msg("folder cannot be listed, retrying")
 		}
 		return true, nil
 	}
 	if w.failure != "" {
 		w.failure = ""
-		w.log.Info().Str("folder", w.dir).Msg("folder can be read again")
+		w.source.log.Info().Str("folder", w.source.dir).Msg("folder can be listed again")
 	}
-	w.follow(next.folders)
+	w.watchFolders(next.folders)
 	last := w.last
 	w.last = next
 	if last == nil {
 		return false, nil
 	}
-	settled = next.agrees(last)
-	if w.differed++; settled {
-		w.differed = 0
-	} else if w.differed < patience {
+	settled = next.equal(last)
+	if w.differences++; settled {
+		w.differences = 0
+	} else if w.differences < maxDifferences {
 		return false, nil
 	}
-	changed := w.takeIn(ctx, next, last)
-	missing := w.unread(next)
+	changed := w.readChanges(ctx, next, last)
+	missing := w.missing(next)
 	if changed || !w.begun || missing == nil && !w.ended {
 		if err := w.report(ctx, now, missing == nil); err != nil {
 			return false, err
 		}
 	}
-	w.note(missing)
-	w.mu.Lock()
-	w.lookedAt = now
-	w.mu.Unlock()
+	w.source.setMissing(missing)
+	w.source.mu.Lock()
+	w.source.scannedAt = now
+	w.source.mu.Unlock()
 	return settled, nil
 }
 
-// follow asks for notices of every folder. Asking again costs little, and a folder may have been replaced.
-func (w *watch) follow(folders []string) {
+// watchFolders subscribes to notifications of every folder, each time, since a folder may have been replaced.
+func (w *folderWatch) watchFolders(folders []string) {
 	if w.notifier == nil {
 		return
 	}
 	for _, folder := range folders {
-		if err := w.notifier.Add(folder); err != nil && w.unwatch != err.Error() {
-			w.unwatch = err.Error()
-			w.log.Warn().Err(err).Str("folder", folder).Dur("every", w.Tuning.Poll).Msg("the system notifies of no changes here: looking for them")
+		if err := w.notifier.Add(folder); err != nil && w.notifyFailure != err.Error() {
+			w.notifyFailure = err.Error()
+			w.source.log.Warn().Err(err).Str("folder", folder).Dur("every", w.source.Tuning.Poll).Msg("no change notifications for this folder, polling")
 		}
 	}
 }
 
-// takeIn reads what both looks show and was not read yet, and forgets what both lack.
-func (w *watch) takeIn(ctx context.Context, next, last *listing) (changed bool) {
+// readChanges reads the changed files on which both scans agree, and removes those that both lack.
+func (w *folderWatch) readChanges(ctx context.Context, next, last *listing) (changed bool) {
 	for path, is := range next.files {
-		if w.files[path] == nil {
-			w.files[path] = &file{problem: "it is still being written"}
+		if w.source.files[path] == nil {
+			w.source.files[path] = &file{problem: "it is still being written"}
 		}
-		f := w.files[path]
+		f := w.source.files[path]
 		if was, there := last.files[path]; !there || !is.same(was) || f.stamp.info != nil && f.stamp.same(is) || ctx.Err() != nil {
 			continue
 		}
-		changed = w.refresh(path, f, is) || changed
+		changed = w.readFile(path, f, is) || changed
 	}
-	for path := range w.files {
+	for path := range w.source.files {
 		if next.lacks(path) && last.lacks(path) {
-			delete(w.files, path)
+			delete(w.source.files, path)
 			changed = true
 		}
 	}
 	return changed
 }
 
-// refresh reads a file and says whether it has given anything new.
-func (w *watch) refresh(path string, f *file, is stamp) bool {
+// readFile reads a file and returns whether its Components changed.
+func (w *folderWatch) readFile(path string, f *file, is stamp) bool {
 	content, err := load(path, is)
 	if after, err := os.Stat(path); is.info != nil && (err != nil || !is.same(stamp{info: after})) {
-		return false // the next look shows what it has become
+		return false // the next scan has the new state
 	}
 	var given []*found
 	if unread := err != nil && !errors.Is(err, errTooLarge); unread {
-		f.stamp = stamp{} // nothing about the file need change for it to become readable
+		f.stamp = stamp{} // the file may become readable without a change
 	} else {
 		f.stamp = is
 		if err == nil {
-			given, err = w.parse(path, content)
+			given, err = w.source.parse(path, content)
 		}
 	}
 	if err != nil {
 		if f.problem != err.Error() {
-			w.log.Error().Str("file", path).Err(err).Int("components_kept", len(f.given)).Msg("manifest cannot be read")
+			w.source.log.Error().Str("file", path).Err(err).Int("components_kept", len(f.components)).Msg("manifest cannot be read")
 		}
 		f.problem = err.Error()
 		return false
 	}
 	if f.problem != "" && f.read {
-		w.log.Info().Str("file", path).Msg("manifest can be read again")
+		w.source.log.Info().Str("file", path).Msg("manifest can be read again")
 	}
-	f.problem, f.read, f.given = "", true, given
+	f.problem, f.read, f.components = "", true, given
 	return true
 }
 
 var errTooLarge = errors.New("too large")
 
-// load returns a file's content.
+// load returns the content of a file.
 func load(path string, is stamp) ([]byte, error) {
 	if is.err != nil {
 		return nil, is.err
@@ -174,14 +174,14 @@ func load(path string, is stamp) ([]byte, error) {
 	return content, err
 }
 
-// unread returns nil, or what is there and could never be read.
-func (w *watch) unread(next *listing) error {
+// missing returns the files and folders that were never read, as an error; nil if there is none.
+func (w *folderWatch) missing(next *listing) error {
 	var problems []error
 	for _, path := range slices.Sorted(maps.Keys(next.failed)) {
 		problems = append(problems, next.failed[path])
 	}
-	for _, path := range slices.Sorted(maps.Keys(w.files)) {
-		if f := w.files[path]; !f.read {
+	for _, path := range slices.Sorted(maps.Keys(w.source.files)) {
+		if f := w.source.files[path]; !f.read {
 			problems = append(problems, fmt.Errorf("%s could not be read yet: %s", path, f.problem))
 		}
 	}

@@ -10,17 +10,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"odasync/internal/manifests"
 )
 
-func TestFollowsWhatTheSystemNotifiesOf(t *testing.T) {
+func TestSource_FollowsNotifications(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.source.Tuning.Poll = never
 	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1") + "---\n" + manifest("c", "1")})
 	f.watch(t)
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1"})
 
 	f.write(t, map[string]string{"a.yaml": manifest("a", "2"), "sub/b.yaml": manifest("b", "1")})
@@ -34,7 +35,7 @@ func TestFollowsWhatTheSystemNotifiesOf(t *testing.T) {
 	do(t, os.Rename(f.path("new"), f.path("newer")))
 	f.sync(t)
 	f.write(t, map[string]string{"newer/below/d.yaml": manifest("d", "3")})
-	until(t, func() bool { state, _, _ := f.now(); return state["default/d"] == "3" }, func() string { return "a renamed folder is not followed" })
+	awaitCondition(t, func() bool { state, _, _ := f.now(); return state["default/d"] == "3" }, func() string { return "a renamed folder is not followed" })
 	if _, absent, _ := f.now(); !slices.Equal(absent, []string{"default/c", "default/b"}) {
 		t.Errorf("absent: %v, want c and b alone", absent)
 	}
@@ -44,7 +45,7 @@ func TestFollowsWhatTheSystemNotifiesOf(t *testing.T) {
 	f.wait(t, map[string]string{})
 }
 
-func TestLooksWhereNothingIsNotified(t *testing.T) {
+func TestSource_PollsWithoutNotifications(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "target.yaml")
 	do(t, os.WriteFile(elsewhere, []byte(manifest("a", "1")), 0o644))
 	f := newFixture(t, t.TempDir())
@@ -54,8 +55,8 @@ func TestLooksWhereNothingIsNotified(t *testing.T) {
 	do(t, os.WriteFile(elsewhere, []byte(manifest("a", "2")), 0o644))
 	f.wait(t, map[string]string{"default/a": "2"})
 
-	do(t, os.Remove(elsewhere)) // the link is still there: nobody said that the Component is to go
-	f.waitLog(t, "manifest cannot be read", f.path("a.yaml"), "no such file")
+	do(t, os.Remove(elsewhere)) // the link remains: no deletion
+	f.awaitLog(t, "manifest cannot be read", f.path("a.yaml"), "no such file")
 	f.sync(t)
 	f.noneAbsent(t)
 	do(t, os.Remove(f.path("a.yaml")))
@@ -63,16 +64,16 @@ func TestLooksWhereNothingIsNotified(t *testing.T) {
 	f.wait(t, map[string]string{})
 }
 
-func TestBrokenFileKeepsWhatItGave(t *testing.T) {
+func TestSource_BrokenFileKeepsItsComponents(t *testing.T) {
 	two := manifest("a", "1") + "---\n" + manifest("b", "1")
 	f := start(t, map[string]string{"ab.yaml": two, "c.yaml": manifest("c", "1")})
-	f.waitRound(t)
+	f.awaitResync(t)
 	for _, broken := range []string{"", two[:len(two)-2], "apiVersion: oda.tmforum.org/v1\n", strings.Repeat("#", 9<<20)} {
 		f.write(t, map[string]string{"ab.yaml": broken})
 		f.sync(t)
 		f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1", "default/sync": f.version("sync")})
 		if err := f.source.State(); err != nil {
-			t.Errorf("State: %v: want none, since what the file gave is known", err)
+			t.Errorf("State: %v: want none, since the components of the file are known", err)
 		}
 	}
 	if lines := f.logs.with(t, "manifest cannot be read", f.path("ab.yaml"), "components_kept:2"); len(lines) != 4 {
@@ -82,16 +83,16 @@ func TestBrokenFileKeepsWhatItGave(t *testing.T) {
 	do(t, os.Remove(f.path("sync.yaml")))
 	f.write(t, map[string]string{"ab.yaml": manifest("a", "2")})
 	f.wait(t, map[string]string{"default/a": "2", "default/c": "1"})
-	f.waitLog(t, "manifest can be read again", f.path("ab.yaml"))
+	f.awaitLog(t, "manifest can be read again", f.path("ab.yaml"))
 
 	f.write(t, map[string]string{"ab.yaml": "{"})
-	f.waitLog(t, "manifest cannot be read", f.path("ab.yaml"), "components_kept:1")
+	f.awaitLog(t, "manifest cannot be read", f.path("ab.yaml"), "components_kept:1")
 	do(t, os.Remove(f.path("ab.yaml")))
 	f.wait(t, map[string]string{"default/c": "1"})
 }
 
-// Each way to save replaces the same Components again and again, and none may ever seem to be gone.
-func TestSavesAreNotDeletions(t *testing.T) {
+// Each way to save replaces the same Components, none of which is ever absent.
+func TestSource_SavesAreNoDeletions(t *testing.T) {
 	for name, save := range map[string]func(path, content string) error{
 		"in place": func(path, content string) error { return os.WriteFile(path, []byte(content), 0o644) },
 		"in two parts": func(path, content string) error {
@@ -135,7 +136,7 @@ func TestSavesAreNotDeletions(t *testing.T) {
 			f.source.Tuning = manifests.Tuning{Settle: 500 * time.Millisecond, Poll: never}
 			f.write(t, map[string]string{"a.yaml": manifest("a", "0") + "---\n" + manifest("b", "0")})
 			f.watch(t)
-			f.waitRound(t)
+			f.awaitResync(t)
 			for i := range 3 {
 				version := fmt.Sprint(i + 1)
 				do(t, save(f.path("a.yaml"), manifest("a", version)+"---\n"+manifest("b", version)))
@@ -146,8 +147,8 @@ func TestSavesAreNotDeletions(t *testing.T) {
 	}
 }
 
-// A kubelet writes a new folder and swaps the link ..data, through which all others lead.
-func TestConfigMapVolume(t *testing.T) {
+// A kubelet writes a new folder and swaps the link ..data, which all other links pass through.
+func TestSource_ConfigMapVolume(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.source.Tuning.Poll = never
 	publish := func(folder string, files map[string]string) {
@@ -163,7 +164,7 @@ func TestConfigMapVolume(t *testing.T) {
 		do(t, os.Symlink("..data/"+name, f.path(name)))
 	}
 	f.watch(t)
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1"})
 
 	publish("..2026_02", map[string]string{"a.yaml": manifest("a", "2"), "sub/c.yaml": manifest("c", "2")})
@@ -178,7 +179,7 @@ func TestConfigMapVolume(t *testing.T) {
 	}
 }
 
-func TestFolderThatVanishesIsNotAbsence(t *testing.T) {
+func TestSource_MissingFolderIsNoAbsence(t *testing.T) {
 	files := map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1")}
 	for name, c := range map[string]struct {
 		vanish func(f *fixture) error
@@ -203,28 +204,28 @@ func TestFolderThatVanishesIsNotAbsence(t *testing.T) {
 			f := newFixture(t, filepath.Join(t.TempDir(), "manifests"))
 			f.write(t, files)
 			f.watch(t)
-			f.waitRound(t)
+			f.awaitResync(t)
 			do(t, c.vanish(f))
-			f.waitState(t, c.state)
-			f.waitState(t, "nothing is deleted until the folder is back")
+			f.awaitState(t, c.state)
+			f.awaitState(t, "nothing is deleted until the folder can be listed")
 			age := f.source.Age()
-			until(t, func() bool { return f.source.Age() > age+5*f.source.Tuning.Poll }, func() string { return "the age does not grow" })
+			awaitCondition(t, func() bool { return f.source.Age() > age+5*f.source.Tuning.Poll }, func() string { return "the age does not grow" })
 			f.noneAbsent(t)
-			if lines := f.logs.with(t, "folder cannot be read, trying again", f.dir); len(lines) != 1 {
+			if lines := f.logs.with(t, "folder cannot be listed, retrying", f.dir); len(lines) != 1 {
 				t.Errorf("logged %d times, want once: %s", len(lines), lines)
 			}
 
 			do(t, os.RemoveAll(f.dir))
 			f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
 			f.wait(t, map[string]string{"default/a": "2"})
-			f.waitLog(t, "folder can be read again", f.dir)
-			f.waitRound(t)
+			f.awaitLog(t, "folder can be listed again", f.dir)
+			f.awaitResync(t)
 		})
 	}
 }
 
-// What a folder does not hold is absent, and never reported as deleted: whoever observes it has to judge.
-func TestAnEmptiedFolderIsAbsence(t *testing.T) {
+// A missing manifest is absence, which the observer decides about, and not a reported deletion.
+func TestSource_EmptyFolderIsAbsence(t *testing.T) {
 	for name, empty := range map[string]func(f *fixture) error{
 		"its files are removed": func(f *fixture) error {
 			return errors.Join(os.Remove(f.path("a.yaml")), os.RemoveAll(f.path("sub")))
@@ -238,35 +239,35 @@ func TestAnEmptiedFolderIsAbsence(t *testing.T) {
 			f := newFixture(t, filepath.Join(t.TempDir(), "manifests"))
 			f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1")})
 			f.watch(t)
-			f.waitRound(t)
+			f.awaitResync(t)
 			do(t, empty(f))
 			f.wait(t, map[string]string{})
 			f.write(t, map[string]string{"b.yaml": manifest("b", "2")})
 			f.wait(t, map[string]string{"default/b": "2"})
-			f.waitRound(t)
+			f.awaitResync(t)
 		})
 	}
 }
 
-func TestSubfolderThatCannotBeListed(t *testing.T) {
+func TestSource_UnlistedSubfolderKeepsItsComponents(t *testing.T) {
 	f := start(t, map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1")})
-	f.waitRound(t)
+	f.awaitResync(t)
 	do(t, os.RemoveAll(f.path("sub")))
-	do(t, os.Symlink("sub", f.path("sub"))) // leads nowhere, whoever asks
-	f.waitState(t, "too many levels of symbolic links")
+	do(t, os.Symlink("sub", f.path("sub"))) // a link without a target
+	f.awaitState(t, "too many levels of symbolic links")
 	f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
 	f.wait(t, map[string]string{"default/a": "2", "default/b": "1"})
 	f.noneAbsent(t)
 
 	do(t, os.Remove(f.path("sub")))
 	f.wait(t, map[string]string{"default/a": "2"})
-	f.waitRound(t)
+	f.awaitResync(t)
 }
 
-// Permissions change nothing of what a look compares.
-func TestWhatTheUserMayNotRead(t *testing.T) {
+// A scan compares nothing that permissions change.
+func TestSource_UnreadableFiles(t *testing.T) {
 	if os.Geteuid() == 0 { // root may read everything
-		asNobody(t, t.Name())
+		asUnprivileged(t, t.Name())
 		return
 	}
 	f := newFixture(t, t.TempDir())
@@ -275,49 +276,49 @@ func TestWhatTheUserMayNotRead(t *testing.T) {
 	do(t, os.Chmod(f.path("sub"), 0))
 	f.watch(t)
 	f.wait(t, map[string]string{"default/a": "1"})
-	f.waitState(t, "permission denied (and 1 more)")
+	f.awaitState(t, "permission denied (and 1 more)")
 	do(t, os.Chmod(f.path("sub"), 0o755))
 	f.wait(t, map[string]string{"default/a": "1", "default/c": "1"})
-	f.waitState(t, "b.yaml could not be read yet")
+	f.awaitState(t, "b.yaml could not be read yet")
 	do(t, os.Chmod(f.path("b.yaml"), 0o644))
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1"})
-	f.waitRound(t)
+	f.awaitResync(t)
 
 	do(t, os.Chmod(f.path("sub"), 0))
-	f.waitState(t, "permission denied")
+	f.awaitState(t, "permission denied")
 	f.sync(t)
 	f.noneAbsent(t)
 	do(t, os.Chmod(f.path("sub"), 0o755))
-	f.waitRound(t)
+	f.awaitResync(t)
 }
 
-func TestLinkThatLeadsBack(t *testing.T) {
+func TestSource_IgnoresLinksToParents(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.write(t, map[string]string{"sub/a.yaml": manifest("a", "1")})
 	do(t, os.Symlink("..", f.path("sub/up")))
 	f.watch(t)
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.wait(t, map[string]string{"default/a": "1"})
-	if lines := f.logs.with(t, "two manifests of one Component: only the first counts, remove one"); len(lines) > 0 {
+	if lines := f.logs.with(t, "duplicate manifests of a component, using the first: remove one"); len(lines) > 0 {
 		t.Errorf("read twice: %s", lines)
 	}
 }
 
-func TestPipeIsNotOpened(t *testing.T) {
+func TestSource_IgnoresPipes(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.write(t, map[string]string{"a.yaml": manifest("a", "1")})
 	makePipe(t, f.path("pipe.yaml"))
 	f.watch(t)
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.wait(t, map[string]string{"default/a": "1"})
 }
 
-func TestFileThatIsWrittenWithoutEnd(t *testing.T) {
+func TestSource_FileThatChangesAllTheTimeDelaysNoOther(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.source.Tuning.Settle = 100 * time.Millisecond // so that the writer is not slower, whatever else the machine does
 	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "busy.yaml": manifest("busy", "1")})
 	f.watch(t)
-	f.waitRound(t)
+	f.awaitResync(t)
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
 		for i := 0; ; i++ {
@@ -341,24 +342,24 @@ func TestFileThatIsWrittenWithoutEnd(t *testing.T) {
 	do(t, <-stopped)
 }
 
-func TestAgeGrowsWhileTheObserverBlocks(t *testing.T) {
+func TestSource_AgeGrowsWhileTheObserverBlocks(t *testing.T) {
 	f := start(t, map[string]string{"a.yaml": manifest("a", "1")})
-	f.waitRound(t)
+	f.awaitResync(t)
 	block := make(chan struct{})
 	f.mu.Lock()
 	f.block = block
 	f.mu.Unlock()
 	f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
-	until(t, func() bool { return f.source.Age() > 5*f.source.Tuning.Poll }, func() string { return "the age does not grow" })
+	awaitCondition(t, func() bool { return f.source.Age() > 5*f.source.Tuning.Poll }, func() string { return "the age does not grow" })
 	close(block)
 	f.wait(t, map[string]string{"default/a": "2"})
-	until(t, func() bool { return f.source.Age() < 5*f.source.Tuning.Poll }, func() string { return "the age does not shrink" })
+	awaitCondition(t, func() bool { return f.source.Age() < 5*f.source.Tuning.Poll }, func() string { return "the age does not shrink" })
 }
 
-func TestMalformedIsCountedOnce(t *testing.T) {
+func TestSource_CountsMalformedComponentsOnce(t *testing.T) {
 	malformed := "apiVersion: oda.tmforum.org/v1\nkind: Component\nmetadata: {name: a}\n"
 	f := start(t, map[string]string{"a.yaml": malformed})
-	f.waitRound(t)
+	f.awaitResync(t)
 	f.write(t, map[string]string{"a.yaml": malformed + "# still\n"})
 	f.sync(t)
 	const metric = `
@@ -407,4 +408,41 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A Refresh reports everything again, and nothing that exists is absent.
+func TestSource_RefreshStartsAnotherResync(t *testing.T) {
+	t.Parallel()
+	f := start(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1")})
+	f.awaitResync(t)
+	for generation := 2; generation <= 3; generation++ {
+		f.mu.Lock()
+		clear(f.state) // as of a new observer
+		f.mu.Unlock()
+		f.source.Refresh()
+		f.awaitResyncs(t, generation)
+		state, _, ended := f.now()
+		if diff := cmp.Diff(map[string]string{"default/a": "1", "default/b": "1"}, state); diff != "" || ended != generation {
+			t.Errorf("%d resyncs, state (-want +got):\n%s", ended, diff)
+		}
+	}
+	f.noneAbsent(t)
+	f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
+	f.wait(t, map[string]string{"default/a": "2", "default/b": "1"})
+	if err := f.source.State(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A broken file keeps its Components, also in a resync after a Refresh.
+func TestSource_RefreshKeepsTheComponentsOfABrokenFile(t *testing.T) {
+	t.Parallel()
+	f := start(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1")})
+	f.awaitResync(t)
+	f.write(t, map[string]string{"a.yaml": "\tno: yaml"})
+	f.awaitLog(t, "manifest cannot be read", "a.yaml")
+	f.source.Refresh()
+	f.awaitResyncs(t, 2)
+	f.wait(t, map[string]string{"default/a": "1", "default/b": "1"})
+	f.noneAbsent(t)
 }

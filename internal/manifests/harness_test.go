@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,34 +22,32 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/logtest"
 	"odasync/internal/manifests"
+	"odasync/internal/testwait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// deadline is how long a test waits for what must happen.
-const deadline = 20 * time.Second
-
-// never is a time between looks that no test lives to see: what it sees it was notified of.
+// never is a poll interval beyond the time of a test, which then depends on notifications.
 const never = time.Hour
 
 // group is the API group of the Components in the manifests.
 const group = "oda.tmforum.org"
 
-// manifest is a Component whose version tells its states apart.
+// manifest is a Component with a version.
 func manifest(name, version string) string {
 	return fmt.Sprintf("apiVersion: oda.tmforum.org/v1\nkind: Component\nmetadata:\n  name: %s\nspec:\n  version: %q\n", name, version)
 }
 
-// observer keeps what a watcher would hold to be there: by namespace/name the version, or ! and the problem.
+// observer has the Components as a watcher knows them: the version by namespace/name, or ! and the problem.
 type observer struct {
-	mu     sync.Mutex
-	round  uint64
-	ended  int
-	state  map[string]string
-	seen   map[string]uint64
-	absent []string // at the end of a round
-	wrong  []string
-	block  chan struct{} // Observe waits until it is closed
+	mu         sync.Mutex
+	generation uint64
+	ended      int
+	state      map[string]string
+	seen       map[string]uint64
+	absent     []string // at the end of a generation
+	wrong      []string
+	block      chan struct{} // Observe waits until it is closed
 }
 
 func newObserver() *observer { return &observer{state: map[string]string{}, seen: map[string]uint64{}} }
@@ -55,11 +55,11 @@ func newObserver() *observer { return &observer{state: map[string]string{}, seen
 func (o *observer) Begin(component.Scope) uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.round++
-	return o.round
+	o.generation++
+	return o.generation
 }
 
-func (o *observer) Observe(ctx context.Context, round uint64, seen component.Observation) error {
+func (o *observer) Observe(ctx context.Context, generation uint64, seen component.Observation) error {
 	o.mu.Lock()
 	block := o.block
 	o.mu.Unlock()
@@ -82,21 +82,21 @@ func (o *observer) Observe(ctx context.Context, round uint64, seen component.Obs
 	default:
 		content = seen.Component.Metadata.Version
 	}
-	if round != o.round || seen.Seen.IsZero() || seen.UID != "" || seen.ResourceVersion != "" {
-		o.wrong = append(o.wrong, fmt.Sprintf("in round %d: %+v", round, seen))
+	if generation != o.generation || seen.Seen.IsZero() || seen.UID != "" || seen.ResourceVersion != "" {
+		o.wrong = append(o.wrong, fmt.Sprintf("in generation %d: %+v", generation, seen))
 	}
 	if !seen.Deleted {
-		o.state[key], o.seen[key] = content, round
+		o.state[key], o.seen[key] = content, generation
 	}
 	return ctx.Err()
 }
 
-func (o *observer) End(ctx context.Context, round uint64, _ component.Scope, _ string) error {
+func (o *observer) End(ctx context.Context, generation uint64, _ component.Scope, _ string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended++
 	for key := range o.state {
-		if o.seen[key] < round {
+		if o.seen[key] < generation {
 			o.absent = append(o.absent, key)
 			delete(o.state, key)
 		}
@@ -110,7 +110,7 @@ func (o *observer) now() (state map[string]string, absent []string, ended int) {
 	return maps.Clone(o.state), append([]string(nil), o.absent...), o.ended
 }
 
-// logs keeps log lines.
+// logs are log lines.
 type logs struct{ logtest.Buffer }
 
 // with returns the lines that have the message and, in any field, each of the texts.
@@ -132,7 +132,7 @@ func (l *logs) with(t *testing.T, message string, texts ...string) (lines []stri
 	return lines
 }
 
-// fixture is a source on a folder of its own.
+// fixture is a source with a folder.
 type fixture struct {
 	*observer
 	dir      string
@@ -154,7 +154,7 @@ func newFixture(t *testing.T, dir string) *fixture {
 	return f
 }
 
-// watch starts a term with an observer of its own.
+// watch starts a Watch with another observer.
 func (f *fixture) watch(t *testing.T) {
 	t.Helper()
 	f.observer = newObserver()
@@ -168,7 +168,7 @@ func (f *fixture) watch(t *testing.T) {
 			if err != nil {
 				t.Errorf("Watch: %v", err)
 			}
-		case <-time.After(deadline):
+		case <-time.After(testwait.Limit):
 			t.Error("Watch goes on after its context ended")
 		}
 		f.mu.Lock()
@@ -206,63 +206,54 @@ func (f *fixture) write(t *testing.T, files map[string]string) {
 func (f *fixture) wait(t *testing.T, want map[string]string) {
 	t.Helper()
 	var diff string
-	until(t, func() bool {
+	awaitCondition(t, func() bool {
 		state, _, _ := f.now()
 		diff = cmp.Diff(want, state)
 		return diff == ""
 	}, func() string { return "the observer's state (-want +got):\n" + diff })
 }
 
-// waitRound waits for the round to be ended, and for State to be well.
-func (f *fixture) waitRound(t *testing.T) {
+// awaitResync waits until a resync has ended and State returns nil.
+func (f *fixture) awaitResync(t *testing.T) {
 	t.Helper()
-	until(t, func() bool {
+	awaitCondition(t, func() bool {
 		_, _, ended := f.now()
 		return ended > 0 && f.source.State() == nil
-	}, func() string { return fmt.Sprintf("no round ended; State: %v", f.source.State()) })
+	}, func() string { return fmt.Sprintf("no resync ended; State: %v", f.source.State()) })
 }
 
-// waitState waits until State says something that has the text.
-func (f *fixture) waitState(t *testing.T, text string) {
+// awaitState waits until State returns an error with the text.
+func (f *fixture) awaitState(t *testing.T, text string) {
 	t.Helper()
-	until(t, func() bool {
+	awaitCondition(t, func() bool {
 		err := f.source.State()
 		return err != nil && strings.Contains(err.Error(), text)
-	}, func() string { return fmt.Sprintf("State does not say %q: %v", text, f.source.State()) })
+	}, func() string { return fmt.Sprintf("State lacks %q: %v", text, f.source.State()) })
 }
 
-// waitLog waits for a log line.
-func (f *fixture) waitLog(t *testing.T, message string, texts ...string) {
+// awaitLog waits for a log line.
+func (f *fixture) awaitLog(t *testing.T, message string, texts ...string) {
 	t.Helper()
-	until(t, func() bool { return len(f.logs.with(t, message, texts...)) > 0 },
+	awaitCondition(t, func() bool { return len(f.logs.with(t, message, texts...)) > 0 },
 		func() string { return fmt.Sprintf("not logged: %s %q\n%s", message, texts, f.logs) })
 }
 
-// sync waits until whatever was done to the folder before is taken in: so is then a file that is written after it.
+// sync waits until all earlier changes of the folder are reported, by that of a file that is written after them.
 func (f *fixture) sync(t *testing.T) {
 	t.Helper()
 	mark := time.Now().Format(time.RFC3339Nano)
 	f.write(t, map[string]string{"sync.yaml": manifest("sync", mark)})
-	until(t, func() bool {
+	awaitCondition(t, func() bool {
 		state, _, _ := f.now()
 		return state["default/sync"] == mark
-	}, func() string { return "sync.yaml is not taken in" })
+	}, func() string { return "sync.yaml to be reported" })
 }
 
-// noneAbsent fails where a round has ended without anything that was there.
+// noneAbsent fails the test if a resync has ended without an earlier Component.
 func (f *fixture) noneAbsent(t *testing.T) {
 	t.Helper()
 	if _, absent, _ := f.now(); len(absent) > 0 {
 		t.Errorf("absent: %v", absent)
-	}
-}
-
-func until(t *testing.T, reached func() bool, otherwise func() string) {
-	t.Helper()
-	for end := time.Now().Add(deadline); !reached(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %s: %s", deadline, otherwise())
-		}
 	}
 }
 
@@ -271,4 +262,53 @@ func do(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// unprivileged is the id of a user and group without permissions.
+const unprivileged = 65534
+
+// asUnprivileged runs one test of this binary as an unprivileged user, with a copy of the binary in a folder of that user.
+func asUnprivileged(t *testing.T, name string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "unprivileged-")
+	do(t, err)
+	t.Cleanup(func() { do(t, os.RemoveAll(dir)) })
+	do(t, os.Chown(dir, unprivileged, unprivileged))
+	self, err := os.Executable()
+	do(t, err)
+	program, err := os.ReadFile(self)
+	do(t, err)
+	copied := filepath.Join(dir, "manifests.test")
+	do(t, os.WriteFile(copied, program, 0o755))
+	run := exec.CommandContext(t.Context(), copied, "-test.run=^"+name+"$", "-test.v")
+	run.Dir, run.Env = dir, append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
+	run.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivileged, Gid: unprivileged}}
+	output, err := run.CombinedOutput()
+	if err != nil || !strings.Contains(string(output), "--- PASS: "+name) {
+		t.Errorf("as an unprivileged user: %v\n%s", err, output)
+	}
+}
+
+func makePipe(t *testing.T, path string) {
+	t.Helper()
+	do(t, syscall.Mkfifo(path, 0o644))
+}
+
+func (f *fixture) awaitResyncs(t *testing.T, want int) {
+	t.Helper()
+	awaitCondition(t, func() bool {
+		_, _, ended := f.now()
+		return ended >= want
+	}, func() string { return fmt.Sprintf("resync %d has not ended; State: %v", want, f.source.State()) })
+}
+
+// awaitCondition waits until the condition holds. The text is that of the failure.
+func awaitCondition(t *testing.T, condition func() bool, failure func() string) {
+	t.Helper()
+	testwait.Empty(t, func() string {
+		if condition() {
+			return ""
+		}
+		return failure()
+	})
 }
