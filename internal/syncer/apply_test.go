@@ -14,7 +14,7 @@ import (
 	"odasync/internal/target"
 )
 
-// ignored are the fields of a state that tests do not know beforehand.
+// ignored are the fields of a state that tests cannot predict.
 var ignored = cmpopts.IgnoreFields(target.State{}, "Revision", "Updated", "Attempts", "FailedSince")
 
 func TestApply_CommitsAndAcknowledges(t *testing.T) {
@@ -36,13 +36,13 @@ func TestApply_CommitsAndAcknowledges(t *testing.T) {
 	again := b.Put("a", "A")
 	b.Idle()
 	if got := b.State("a"); got.Sequence != again.Sequence || got.Outcome != target.OutcomeApplied {
-		t.Errorf("state after the component came again: %+v", got)
+		t.Errorf("state after the component was created again: %+v", got)
 	}
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"a", "", false}, {"a", "A", false}}, b.Registry.Calls("a"))
 	none, known := target.Ref{}, target.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"}
-	syncertest.Equal(t, "records given to the calls", []target.Ref{none, none, known, none}, b.Registry.Refs())
+	syncertest.Equal(t, "refs given to the calls", []target.Ref{none, none, known, none}, b.Registry.Refs())
 	if b.Registry.Content("before") != "A" || b.Registry.Content("a") != "A" {
-		t.Errorf("the registry shows %v", b.Registry.Contents())
+		t.Errorf("the registry has %v", b.Registry.Contents())
 	}
 	if applied, deleted := r.Outcome("applied"), r.Outcome("deleted"); applied != 3 || deleted != 1 {
 		t.Errorf("%d applied, %d deleted", applied, deleted)
@@ -66,7 +66,7 @@ func TestApply_SameContentChangesNothing(t *testing.T) {
 	tombstone := b.Remove("d")
 	b.Idle()
 	if got := len(b.Registry.Calls()); got != calls {
-		t.Errorf("%d calls for what the registry shows already", got-calls)
+		t.Errorf("%d calls for what the registry already has", got-calls)
 	}
 	if got := r.Outcome("unchanged"); got != 2 {
 		t.Errorf("%d unchanged", got)
@@ -75,7 +75,7 @@ func TestApply_SameContentChangesNothing(t *testing.T) {
 		t.Errorf("sequences %d and %d, want %d and %d", a, d, e.Sequence, tombstone.Sequence)
 	}
 
-	// Unless somebody asked to look.
+	// Unless the event asks for a verification.
 	e.Verify = true
 	tombstone.Verify = true
 	b.Publish(e)
@@ -99,11 +99,11 @@ func TestApply_RestartRepeatsNothing(t *testing.T) {
 	b.Idle()
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}}, syncertest.Sorted(b.Registry.Calls()))
 	if got := r.Outcome("superseded") + r.Outcome("unchanged"); got != 0 {
-		t.Errorf("%d messages came again", got)
+		t.Errorf("%d messages were redelivered", got)
 	}
 }
 
-// The consumer is gone and begins from the start.
+// A new consumer begins from the start of the stream.
 func TestApply_NewConsumerRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -117,14 +117,14 @@ func TestApply_NewConsumerRepeatsNothing(t *testing.T) {
 	}
 	b.Open()
 	r = b.Start(syncertest.Setup{})
-	syncertest.Eventually(t, "both messages to be recognised", func() bool { return r.Outcome("superseded") == 2 })
+	syncertest.Eventually(t, "both messages to be recognized", func() bool { return r.Outcome("superseded") == 2 })
 	b.Idle()
 	if got := len(b.Registry.Calls()); got != 2 {
 		t.Errorf("%d calls, want 2", got)
 	}
 }
 
-// Sequences begin anew with a new stream: they must not be taken for those of the old one.
+// The sequences of a new stream are not those of the old one.
 func TestApply_NewStreamIsApplied(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -167,7 +167,7 @@ func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 		return nil
 	})
 	b.Put("b", "B2")
-	syncertest.Eventually(t, "the registry to be called down", func() bool { return r.Syncer.Applier.Check() != nil })
+	syncertest.Eventually(t, "the registry to be unavailable", func() bool { return r.Syncer.Applier.Check() != nil })
 	if _, err := b.JS.Publish(t.Context(), event.ComponentPrefix+".foreign", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
@@ -177,13 +177,13 @@ func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 	}
 	syncertest.Eventually(t, "both to fail", func() bool { return r.Outcome("failed") == 2 })
 	if err := r.Syncer.Applier.Check(); err == nil {
-		t.Error("a message that was not sent to the registry tells that it is well")
+		t.Error("a message that was not sent to the registry resets its failure")
 	}
 	state := b.State("a")
 	if state.Outcome != target.OutcomeFailed || !strings.Contains(state.Error, "not a component event") || state.Intent != 0 {
 		t.Errorf("state %+v", state)
 	}
-	syncertest.Eventually(t, "both to be told of", func() bool { return len(r.Messages(zerolog.ErrorLevel)) == 2 }) // after they are counted
+	syncertest.Eventually(t, "both to be logged", func() bool { return len(r.Messages(zerolog.ErrorLevel)) == 2 }) // after they are counted
 	if got := b.Registry.Calls("a"); len(got) != 0 {
 		t.Errorf("calls %v", got)
 	}
@@ -193,6 +193,6 @@ func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 	}
 	b.Idle()
 	if b.Registry.Content("a") != "A" || b.Registry.Content("b") != "B2" {
-		t.Errorf("the registry shows %v", b.Registry.Contents())
+		t.Errorf("the registry has %v", b.Registry.Contents())
 	}
 }

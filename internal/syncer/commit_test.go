@@ -40,13 +40,13 @@ func TestApply_LostAnswerToASave(t *testing.T) {
 				t.Errorf("state %+v", got)
 			}
 			if got := r.Outcome("retried"); got != 1 || r.Conflicts() != 0 {
-				t.Errorf("%d retried, %d races", got, r.Conflicts())
+				t.Errorf("%d retried, %d conflicts", got, r.Conflicts())
 			}
 		})
 	}
 }
 
-// Another replica wrote the entry although the claim is ours: one of the two claims was lost.
+// Another replica wrote the state under a lost claim.
 func TestConflict_CommitOfAnotherReplica(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -73,6 +73,6 @@ func TestConflict_CommitOfAnotherReplica(t *testing.T) {
 		t.Errorf("state %+v", got)
 	}
 	if got := r.Conflicts(); got != 1 {
-		t.Errorf("%d races counted", got)
+		t.Errorf("%d conflicts counted", got)
 	}
 }

@@ -14,26 +14,26 @@ import (
 )
 
 func TestRegistryCondition_LogsChangesOnly(t *testing.T) {
-	down := func(request, words string) error {
-		return &target.Failure{Class: target.ClassUnavailable, Request: request, Status: 503, Detail: words}
+	down := func(request, detail string) error {
+		return &target.Failure{Class: target.ClassUnavailable, Request: request, Status: 503, Detail: detail}
 	}
-	refused := &target.Failure{Class: target.ClassUnauthorized, Request: "GET /registries", Status: 401}
+	unauthorized := &target.Failure{Class: target.ClassUnauthorized, Request: "GET /registries", Status: 401}
 	rejected := &target.Failure{Class: target.ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}
-	moved := &target.Failure{Class: target.ClassConflict, Request: "PUT /components/{id}", Status: 404}
+	conflict := &target.Failure{Class: target.ClassConflict, Request: "PUT /components/{id}", Status: 404}
 	const broken, well = "warn registry takes no writes, trying again", "info registry takes writes again"
 	tests := map[string]struct {
 		results []error
 		want    []string
 		check   error
 	}{
-		"well from the start":        {[]error{nil, nil}, nil, nil},
-		"down, told once":            {[]error{down("POST /components", ""), down("PUT /apis/{id}", "")}, []string{broken}, down("PUT /apis/{id}", "")},
-		"well again":                 {[]error{down("GET /x", ""), nil, nil}, []string{broken, well}, nil},
-		"down with other words":      {[]error{down("GET /x", "starting"), down("GET /x", "no database")}, []string{broken, broken}, down("GET /x", "no database")},
-		"down, then refused":         {[]error{down("GET /x", ""), refused, refused}, []string{broken, broken}, refused},
-		"a transport error, again":   {[]error{errors.New("reset"), errors.New("reset"), nil}, []string{broken, well}, nil},
-		"a rejected component":       {[]error{rejected, moved}, nil, nil},
-		"down, one is rejected then": {[]error{down("GET /x", ""), rejected}, []string{broken, well}, nil},
+		"when it never fails":                          {[]error{nil, nil}, nil, nil},
+		"when it is unavailable":                       {[]error{down("POST /components", ""), down("PUT /apis/{id}", "")}, []string{broken}, down("PUT /apis/{id}", "")},
+		"when it recovers":                             {[]error{down("GET /x", ""), nil, nil}, []string{broken, well}, nil},
+		"when the detail changes":                      {[]error{down("GET /x", "starting"), down("GET /x", "no database")}, []string{broken, broken}, down("GET /x", "no database")},
+		"when the class changes":                       {[]error{down("GET /x", ""), unauthorized, unauthorized}, []string{broken, broken}, unauthorized},
+		"when a transport error repeats":               {[]error{errors.New("reset"), errors.New("reset"), nil}, []string{broken, well}, nil},
+		"when a component is rejected":                 {[]error{rejected, conflict}, nil, nil},
+		"when a component is rejected after a failure": {[]error{down("GET /x", ""), rejected}, []string{broken, well}, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -66,13 +66,13 @@ func TestBrokerCondition_IgnoresAnswers(t *testing.T) {
 		results []error
 		fails   bool
 	}{
-		"well":                     {[]error{nil}, false},
-		"a bucket that is full":    {[]error{nil, full}, true},
-		"a claim of another":       {[]error{full, target.ErrClaimed}, false},
-		"a race":                   {[]error{full, target.ErrConflict}, false},
-		"a request that was cut":   {[]error{full, context.Canceled}, true},
-		"cut, but well before it":  {[]error{nil, context.Canceled}, false},
-		"a failure that has ended": {[]error{full, nil}, false},
+		"when there is no error":              {[]error{nil}, false},
+		"when a bucket is full":               {[]error{nil, full}, true},
+		"when another replica has the claim":  {[]error{full, target.ErrClaimed}, false},
+		"when there is a conflict":            {[]error{full, target.ErrConflict}, false},
+		"when a request is canceled":          {[]error{full, context.Canceled}, true},
+		"when it is canceled after a success": {[]error{nil, context.Canceled}, false},
+		"when it recovers":                    {[]error{full, nil}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"odasync/internal/testproxy"
 )
 
-// Two replicas, few keys that change all the time, a registry that is slow now and then and fails now and then.
+// Two replicas, few keys that change all the time, and a registry that is slow or fails now and then.
 func TestReplicas_OnHotKeys(t *testing.T) {
 	t.Parallel()
 	const names, versions = 6, 60
@@ -61,27 +61,27 @@ func TestReplicas_OnHotKeys(t *testing.T) {
 	if wrong := b.Registry.Wrong(); len(wrong) > 0 {
 		t.Errorf("the registry saw: %q", wrong)
 	}
-	syncertest.Equal(t, "the registry shows", want, b.Registry.Contents())
+	syncertest.Equal(t, "the registry's contents", want, b.Registry.Contents())
 	for i, r := range replicas {
 		if r.Outcome("applied") == 0 {
 			t.Errorf("replica %d applied nothing", i)
 		}
 		if got := r.Conflicts(); got != 0 {
-			t.Errorf("replica %d noticed %d races", i, got)
+			t.Errorf("replica %d recorded %d conflicts", i, got)
 		}
 	}
 }
 
-// frozen is a registry whose calls, for one replica, end when the test lets them, whatever their context says: a
-// request that was sent cannot be called back.
+// frozen is a registry whose calls end when the gate opens, whatever their context: a request that was sent cannot be
+// canceled.
 type frozen struct {
 	target.Registry
 	gate *syncertest.Gate
 }
 
-func (f *frozen) Apply(_ context.Context, k component.Key, c *component.Component, prior target.Previous) (target.Result, error) {
+func (f *frozen) Apply(_ context.Context, k component.Key, c *component.Component, previous target.Previous) (target.Result, error) {
 	_ = f.gate.Pass(context.Background(), syncertest.Call{Name: k.Name, Content: c.Metadata.Description})
-	return f.Registry.Apply(context.Background(), k, c, prior)
+	return f.Registry.Apply(context.Background(), k, c, previous)
 }
 
 func TestConflict_LateWriteOfAFrozenReplica(t *testing.T) {
@@ -105,13 +105,13 @@ func TestConflict_LateWriteOfAFrozenReplica(t *testing.T) {
 		b.Put(name, "1")
 		<-g.Inside
 	}
-	way.SetCut(true) // the claims are not renewed any more, and the broker hears no heartbeat
+	way.SetCut(true) // neither claims nor messages are renewed any more
 	for name, test := range tests {
 		test.afterwards(b, name)
 	}
 	other := b.Start(syncertest.Setup{Concurrency: len(tests)})
 	b.Idle()
-	before := make(map[string]int) // an older version was applied too where the broker brought it first
+	before := make(map[string]int) // an older version was applied too if it was delivered first
 	for name, test := range tests {
 		calls := b.Registry.Calls(name)
 		before[name] = len(calls)
@@ -132,7 +132,7 @@ func TestConflict_LateWriteOfAFrozenReplica(t *testing.T) {
 			t.Errorf("%s: calls of the frozen replica (-want +got):\n%s", name, diff)
 		}
 		if got := b.Registry.Content(name); got != test.want {
-			t.Errorf("%s: the registry shows %q", name, got)
+			t.Errorf("%s: the registry has %q", name, got)
 		}
 		newest, _, err := b.Log.Newest(t.Context(), syncertest.Key(name))
 		if err != nil {
@@ -143,7 +143,7 @@ func TestConflict_LateWriteOfAFrozenReplica(t *testing.T) {
 		}
 	}
 	if slow.Conflicts() != len(tests) || other.Conflicts() != 0 {
-		t.Errorf("%d races noticed by the frozen replica, %d by the other", slow.Conflicts(), other.Conflicts())
+		t.Errorf("%d conflicts recorded by the frozen replica, %d by the other", slow.Conflicts(), other.Conflicts())
 	}
 	if slow.ClaimsLost() != len(tests) || other.ClaimsLost() != 0 {
 		t.Errorf("%d claims lost by the frozen replica, %d by the other", slow.ClaimsLost(), other.ClaimsLost())

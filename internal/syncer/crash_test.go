@@ -12,15 +12,15 @@ import (
 	"odasync/internal/target"
 )
 
-// silent is a consumer whose answers no longer reach the broker once the process is dead.
-type silent struct {
+// deadDeliveries sends no more answers to the broker once the process is dead.
+type deadDeliveries struct {
 	syncer.Deliveries
 	dead func() bool
 
-	expire func() error // lets the broker's wait for an answer be over; valid after Next
+	expire func() error // ends the acknowledgement wait; valid after Next
 }
 
-func (s *silent) Next(ctx context.Context) (event.Delivery, error) {
+func (s *deadDeliveries) Next(ctx context.Context) (event.Delivery, error) {
 	d, err := s.Deliveries.Next(ctx)
 	if err == nil {
 		retry := d.Retry
@@ -40,7 +40,7 @@ func (s *silent) Next(ctx context.Context) (event.Delivery, error) {
 	return d, err
 }
 
-// A replica dies at a point between the registry and the acknowledgement.
+// A replica dies between the registry and the acknowledgement.
 func TestCrash_IsResumed(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -48,13 +48,13 @@ func TestCrash_IsResumed(t *testing.T) {
 		dies bool                      // or else after everything is saved, before the acknowledgement
 		want []syncertest.Call
 	}{
-		"between the intent and the registry's answer being stored": {
+		"when it ends before the outcome is stored": {
 			func(s target.State) bool { return s.Outcome != "" }, true, []syncertest.Call{{"a", "A", false}, {"a", "A", true}},
 		},
-		"before the intent is stored": {
+		"when it ends before the intent is stored": {
 			func(s target.State) bool { return true }, true, []syncertest.Call{{"a", "A", false}},
 		},
-		"before the acknowledgement": {
+		"when it ends before the acknowledgement": {
 			func(s target.State) bool { return false }, false, []syncertest.Call{{"a", "A", false}},
 		},
 	}
@@ -70,11 +70,11 @@ func TestCrash_IsResumed(t *testing.T) {
 				return dead
 			}
 			var dying *syncertest.Replica
-			var mute *silent
+			var deliveries *deadDeliveries
 			started := make(chan struct{})
 			dying = b.Start(syncertest.Setup{Grace: time.Nanosecond, Wrap: func(p *syncer.Dependencies) {
-				mute = &silent{Deliveries: p.Deliveries, dead: isDead}
-				p.Deliveries = mute
+				deliveries = &deadDeliveries{Deliveries: p.Deliveries, dead: isDead}
+				p.Deliveries = deliveries
 				p.States = &modifiedStates{States: p.States, before: func(s target.State) error {
 					if !test.at(s) {
 						return nil
@@ -95,7 +95,7 @@ func TestCrash_IsResumed(t *testing.T) {
 				syncertest.Eventually(t, "the outcome to be stored", func() bool { return dying.Outcome("applied") == 1 })
 				_ = dying.End()
 			}
-			if err := mute.expire(); err != nil {
+			if err := deliveries.expire(); err != nil {
 				t.Fatal(err)
 			}
 			r := b.Start(syncertest.Setup{})

@@ -12,7 +12,7 @@ import (
 
 func TestStop_FinishesAppliesAndRequeuesTheRest(t *testing.T) {
 	t.Parallel()
-	const waiting = 20 // more than the lanes hold: some wait on the server
+	const waiting = 20 // more than the queue holds: some wait on the server
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
 	b.Registry.During(func(ctx context.Context, c syncertest.Call) error {
@@ -27,14 +27,14 @@ func TestStop_FinishesAppliesAndRequeuesTheRest(t *testing.T) {
 	for i := range waiting {
 		b.Put(fmt.Sprintf("w%d", i), "A")
 	}
-	// One runs, four wait in the lanes, one before them.
-	syncertest.Eventually(t, "the lanes to be full", func() bool { return b.Backlog().AckPending >= 6 })
+	// One is applied, four wait in the queue, one for the queue.
+	syncertest.Eventually(t, "the queue to be full", func() bool { return b.Backlog().AckPending >= 6 })
 	began := time.Now()
 	stopping.Stop()
 	b.Start(syncertest.Setup{Concurrency: 4})
 	syncertest.Eventually(t, "the other replica to take what waited", func() bool { return len(b.Registry.Calls()) == 1+waiting })
-	if took := time.Since(began); took > stream.AckWait/2 { // sooner than the broker would have noticed by itself
-		t.Errorf("what was handed back came after %s", took)
+	if took := time.Since(began); took > stream.AckWait/2 { // before the acknowledgement wait is over
+		t.Errorf("what was requeued was delivered after %s", took)
 	}
 	if !stopping.Running() {
 		t.Fatal("Run returned during an apply")
@@ -70,13 +70,13 @@ func TestStop_CancelsAppliesAfterTheGracePeriod(t *testing.T) {
 		t.Errorf("state %+v, want the intent", got)
 	}
 	if err := stuck.Syncer.Applier.Check(); err != nil {
-		t.Errorf("a request that was cut off tells that the registry is not well: %v", err)
+		t.Errorf("a canceled request counts as a failure of the registry: %v", err)
 	}
 	b.Registry.During(func(context.Context, syncertest.Call) error { return nil })
 	b.Start(syncertest.Setup{})
 	b.Idle()
 	if took := time.Since(began); took > stream.AckWait {
-		t.Errorf("the message came again after %s", took)
+		t.Errorf("the message was redelivered after %s", took)
 	}
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"a", "A", true}}, b.Registry.Calls())
 }
@@ -122,14 +122,14 @@ func TestSyncer_SurvivesAServerOutage(t *testing.T) {
 	b.Put("b", "1")
 	b.Idle()
 	if b.Registry.Content("a") != "3" || b.Registry.Content("b") != "1" {
-		t.Errorf("the registry shows %v", b.Registry.Contents())
+		t.Errorf("the registry has %v", b.Registry.Contents())
 	}
 	if !r.Running() {
 		t.Errorf("Run gave up: %v", r.Ended())
 	}
 }
 
-// A message in hand for longer than the broker waits is not given out again.
+// A message that is in hand for longer than the acknowledgement wait is not redelivered.
 func TestSyncer_HeartbeatKeepsTheMessage(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -140,13 +140,13 @@ func TestSyncer_HeartbeatKeepsTheMessage(t *testing.T) {
 	<-g.Inside
 	b.Put("waits", "A")
 	deadline := time.Now().Add(stream.AckWait + stream.AckWait/3)
-	syncertest.Eventually(t, "the wait of the broker to be over", func() bool { return time.Now().After(deadline) })
+	syncertest.Eventually(t, "the acknowledgement wait to be over", func() bool { return time.Now().After(deadline) })
 	consumer, err := b.JS.Consumer(t.Context(), stream.StreamName, "syncer-"+syncertest.Target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info := consumer.CachedInfo(); info.NumRedelivered != 0 || info.NumAckPending != 2 {
-		t.Errorf("%d messages in hand, %d of them were given out again", info.NumAckPending, info.NumRedelivered)
+		t.Errorf("%d messages in hand, %d of them redelivered", info.NumAckPending, info.NumRedelivered)
 	}
 	g.Open()
 	b.Idle()

@@ -9,12 +9,12 @@ import (
 	"odasync/internal/syncer/syncertest"
 )
 
-// What waited for a while is skipped for what is newer, also where no two versions meet in the replica.
+// A late message is skipped for a newer one, also if no two versions wait in the replica.
 func TestApply_SkipsLateMessages(t *testing.T) {
 	t.Parallel()
 	const versions = 20
 	b := syncertest.New(t)
-	h := newHanded()
+	h := newManualDeliveries()
 	r := b.Start(byHand(h))
 	long := time.Now().Add(-time.Minute)
 	var events []event.Event

@@ -8,8 +8,8 @@ import (
 	"odasync/internal/target"
 )
 
-// Each attempt is timed under its outcome. An event's time to the registry counts once: a comparison of what arrived long
-// ago says nothing of it.
+// Each attempt is measured under its outcome. The latency of an event is measured once: a later comparison says nothing about
+// it.
 func TestMetrics_ApplyDurations(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)

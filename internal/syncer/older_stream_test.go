@@ -20,7 +20,7 @@ import (
 
 const followsOlderStream = "stream is older than the sync state, following the stream"
 
-// A stream that was restored from a backup, or lost its last messages, gives sequences again that the sync state has.
+// A stream that was restored from a backup, or lost its last messages, reuses sequences that the sync state has.
 func TestApply_StreamOlderThanTheSyncState(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(e event.Event) target.State{
@@ -58,7 +58,7 @@ func TestApply_StreamOlderThanTheSyncState(t *testing.T) {
 	}
 }
 
-// A dead letter of a message that the stream has lost holds up neither the letter nor the success of what came after it.
+// A dead letter of a lost message blocks neither the dead letter nor the success of the message that replaced it.
 func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 	t.Parallel()
 	for content, left := range map[string]int{"bad": 1, "good": 0} {
@@ -85,13 +85,13 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 				t.Errorf("dead letters %+v", got)
 			}
 			if r.Conflicts() != 0 {
-				t.Errorf("%d races", r.Conflicts())
+				t.Errorf("%d conflicts", r.Conflicts())
 			}
 		})
 	}
 }
 
-// A message under a sequence that a rejected one had is not taken for that one.
+// A message with the sequence of a rejected one is not taken for that one.
 func TestApply_RejectedSequenceOfAnotherMessage(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -109,7 +109,7 @@ func TestApply_RejectedSequenceOfAnotherMessage(t *testing.T) {
 	}
 }
 
-// laggingHeads answer as a leader that has not caught up.
+// laggingHeads answers like a leader that has not caught up.
 type laggingHeads struct {
 	syncer.Heads
 	newest func() event.Event
@@ -119,7 +119,7 @@ func (l *laggingHeads) Newest(context.Context, component.Key) (event.Event, bool
 	return l.newest(), true, nil
 }
 
-// An answer that is older than the sync state proves nothing by itself.
+// An answer that is older than the sync state proves nothing.
 func TestApplier_ReconcileRejectsAnOlderAnswer(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -135,11 +135,11 @@ func TestApplier_ReconcileRejectsAnOlderAnswer(t *testing.T) {
 		t.Errorf("compare with an older answer: %v", err)
 	}
 	if got := b.Registry.Content("a"); got != "2" {
-		t.Errorf("the registry shows %q", got)
+		t.Errorf("the registry has %q", got)
 	}
 }
 
-// A key without messages is unknown until a snapshot marker from after the connection was made proves that it is gone.
+// A key without messages is unknown until a snapshot marker from after the start proves that it does not exist.
 func TestApplier_ReconcileKeyWithoutMessages(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -151,7 +151,7 @@ func TestApplier_ReconcileKeyWithoutMessages(t *testing.T) {
 		}
 	}
 	e := b.Put("a", "1")
-	mark() // stood in what was restored
+	mark() // older than the replica
 	r := b.Start(syncertest.Setup{})
 	syncertest.Eventually(t, "the component to be applied", func() bool { return b.State("a").Outcome == target.OutcomeApplied })
 	if err := b.Log.Purge(t.Context(), e.Key, e.Sequence); err != nil {
@@ -163,7 +163,7 @@ func TestApplier_ReconcileKeyWithoutMessages(t *testing.T) {
 			t.Errorf("%s: %v", when, err)
 		}
 		if got := b.Registry.Content("a"); got != "1" {
-			t.Errorf("%s: the registry shows %q", when, got)
+			t.Errorf("%s: the registry has %q", when, got)
 		}
 	}
 	unknown("with an older marker")
@@ -172,7 +172,7 @@ func TestApplier_ReconcileKeyWithoutMessages(t *testing.T) {
 	mark("another-namespace")
 	repair, err := r.Syncer.Applier.Reconcile(t.Context(), e.Key, target.Listed{})
 	if err != nil || !repair.Deleted || b.Registry.Content("a") != "" {
-		t.Errorf("with a newer marker: %+v, %v; the registry shows %q", repair, err, b.Registry.Content("a"))
+		t.Errorf("with a newer marker: %+v, %v; the registry has %q", repair, err, b.Registry.Content("a"))
 	}
 }
 
@@ -190,7 +190,7 @@ func (c *counting) Next(ctx context.Context) (event.Delivery, error) {
 	return d, err
 }
 
-// What waits while the registry asks for a long pause goes back to the stream, and readiness says why.
+// Messages that wait while the registry asks for a long pause are requeued, and Check returns why.
 func TestBreaker_LongPause(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -211,17 +211,17 @@ func TestBreaker_LongPause(t *testing.T) {
 	syncertest.Eventually(t, "all messages to be in hand", func() bool { return counted.taken.Load() == 4 })
 	g.Open()
 	awaitQuiet(t, b, r)
-	syncertest.Eventually(t, "everything to be handed back", func() bool { return r.Outcome("requeued")+r.Outcome("retried") >= 4 })
+	syncertest.Eventually(t, "everything to be requeued", func() bool { return r.Outcome("requeued")+r.Outcome("retried") >= 4 })
 	calls := len(b.Registry.Calls())
 	if err := r.Syncer.Applier.Check(); err == nil || !strings.Contains(err.Error(), "asks for a pause of 1m0s") {
 		t.Errorf("check: %v", err)
 	}
 	if calls > 2 || b.Registry.Probes() != 0 {
-		t.Errorf("%d calls and %d probes of a registry that asked to be left alone", calls, b.Registry.Probes())
+		t.Errorf("%d calls and %d probes of a registry that asked for a pause", calls, b.Registry.Probes())
 	}
 }
 
-// One component that is never answered in time is parked, and with one worker the others still get their turn.
+// A component that is never answered in time is parked, and with one worker the others are still applied.
 func TestPoison_TimeOut(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -246,7 +246,7 @@ func TestPoison_TimeOut(t *testing.T) {
 	}
 }
 
-// A replica that notices a race and is stopped leaves the doubt in the sync state.
+// A replica that is stopped after a conflict leaves it recorded in the sync state.
 func TestConflict_IsRecordedBeforeItIsRepaired(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -263,19 +263,19 @@ func TestConflict_IsRecordedBeforeItIsRepaired(t *testing.T) {
 			return err
 		}}
 	}})
-	noted := make(chan target.State, 1)
+	recorded := make(chan target.State, 1)
 	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
 		if c.InDoubt { // the repair
 			select {
-			case noted <- b.State("a"):
+			case recorded <- b.State("a"):
 			default:
 			}
-			return errors.New("and nothing is repaired")
+			return errors.New("not repaired")
 		}
 		return nil
 	})
 	b.Put("a", "1")
-	state := <-noted
+	state := <-recorded
 	if state.Intent == 0 {
 		t.Errorf("state while it is repaired %+v", state)
 	}

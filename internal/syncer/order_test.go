@@ -35,21 +35,21 @@ func TestOrder_WaitingMessageIsReplaced(t *testing.T) {
 	}
 }
 
-// handed is a flow of deliveries that the test makes, to bring them in an order that a server brings them in seldom.
-type handed struct {
+// manualDeliveries delivers messages in the order of the test, also one that is rare with a server.
+type manualDeliveries struct {
 	flow   chan event.Delivery
 	mu     sync.Mutex
 	answer map[int]string // by the number of the delivery
 	closed bool
 }
 
-func newHanded() *handed {
-	return &handed{flow: make(chan event.Delivery), answer: make(map[int]string)}
+func newManualDeliveries() *manualDeliveries {
+	return &manualDeliveries{flow: make(chan event.Delivery), answer: make(map[int]string)}
 }
 
-func (h *handed) Open(context.Context, int) error { return nil }
+func (h *manualDeliveries) Open(context.Context, int) error { return nil }
 
-func (h *handed) Next(ctx context.Context) (event.Delivery, error) {
+func (h *manualDeliveries) Next(ctx context.Context) (event.Delivery, error) {
 	select {
 	case d := <-h.flow:
 		return d, nil
@@ -58,15 +58,15 @@ func (h *handed) Next(ctx context.Context) (event.Delivery, error) {
 	}
 }
 
-func (h *handed) Close() {
+func (h *manualDeliveries) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
 }
 
-// give hands out the event as the delivery of that number.
-func (h *handed) give(number int, e event.Event) {
-	note := func(what string) error {
+// give delivers the event as the delivery of that number.
+func (h *manualDeliveries) give(number int, e event.Event) {
+	record := func(what string) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.answer[number] = what
@@ -74,20 +74,20 @@ func (h *handed) give(number int, e event.Event) {
 	}
 	h.flow <- event.Delivery{
 		Event: e, Attempt: 1,
-		Ack:      func() error { return note("ack") },
-		Drop:     func(string) error { return note("drop") },
+		Ack:      func() error { return record("ack") },
+		Drop:     func(string) error { return record("drop") },
 		Progress: func() error { return nil },
-		Retry:    func(delay time.Duration) error { return note("retry") },
+		Retry:    func(delay time.Duration) error { return record("retry") },
 	}
 }
 
-func (h *handed) answers() map[int]string {
+func (h *manualDeliveries) answers() map[int]string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return maps.Clone(h.answer)
 }
 
-func byHand(h *handed) syncertest.Setup {
+func byHand(h *manualDeliveries) syncertest.Setup {
 	return syncertest.Setup{Concurrency: 1, Wrap: func(p *syncer.Dependencies) {
 		p.Deliveries = h
 	}}
@@ -98,13 +98,13 @@ func TestOrder_OlderRedeliveryNeverReplaces(t *testing.T) {
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
 	b.Registry.During(g.Pass)
-	h := newHanded()
+	h := newManualDeliveries()
 	b.Start(byHand(h))
 	busy, first, second := b.Put("busy", "A"), b.Put("a", "1"), b.Put("a", "2")
 	h.give(1, busy)
 	<-g.Inside
 	h.give(2, second)
-	h.give(3, first) // comes again while the newer one waits
+	h.give(3, first) // redelivered while the newer one waits
 	syncertest.Eventually(t, "the older one to be acknowledged", func() bool { return h.answers()[3] == "ack" })
 	if got := h.answers()[2]; got != "" {
 		t.Errorf("the newer one was answered with %q", got)
@@ -116,14 +116,14 @@ func TestOrder_OlderRedeliveryNeverReplaces(t *testing.T) {
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "2", false}}, b.Registry.Calls("a"))
 }
 
-// A message comes twice while it waits, as after a late heartbeat. The broker ends both deliveries with the first
-// acknowledgement, so none may be given before the outcome is stored.
+// A message is delivered twice while it waits, as after a late heartbeat. The first acknowledgement ends both deliveries, so
+// there must be none before the outcome is stored.
 func TestOrder_DuplicateIsAcknowledgedOnce(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
 	b.Registry.During(g.Pass)
-	h := newHanded()
+	h := newManualDeliveries()
 	b.Start(byHand(h))
 	busy, a, other := b.Put("busy", "A"), b.Put("a", "1"), b.Put("b", "1")
 	h.give(1, busy)
@@ -138,12 +138,12 @@ func TestOrder_DuplicateIsAcknowledgedOnce(t *testing.T) {
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "1", false}}, b.Registry.Calls("a"))
 }
 
-// A replica that was applying the newest state again after a race ended in the middle. The message that it held is
-// older than what is recorded, and yet the only one that leads back to the key.
+// A replica ended while it repeated an apply after a conflict. Its message is older than the state, and yet the only one
+// that leads back to the key.
 func TestOrder_OlderMessageResumesAConflict(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
-	h := newHanded()
+	h := newManualDeliveries()
 	r := b.Start(byHand(h))
 	first, second := b.Put("a", "1"), b.Put("a", "2")
 	h.give(1, second)
@@ -158,15 +158,15 @@ func TestOrder_OlderMessageResumesAConflict(t *testing.T) {
 		t.Errorf("state %+v", got)
 	}
 	if got := r.Conflicts(); got != 0 {
-		t.Errorf("%d races counted: it was counted where it was noticed", got)
+		t.Errorf("%d conflicts counted: the other replica has counted it", got)
 	}
 }
 
-// An older message may be skipped while a newer one's writing is unfinished: that one comes again.
+// An older message may be skipped while the apply of a newer one is unfinished: that one is redelivered.
 func TestOrder_OlderThanAnIntentIsSkipped(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
-	h := newHanded()
+	h := newManualDeliveries()
 	b.Start(byHand(h))
 	first, second := b.Put("a", "1"), b.Put("a", "2")
 	b.SetState(target.State{Key: syncertest.Key("a"), Intent: second.Sequence})
@@ -180,33 +180,33 @@ func TestOrder_OlderThanAnIntentIsSkipped(t *testing.T) {
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "2", true}}, b.Registry.Calls())
 }
 
-// Workers that have no room yet leave what waits in the queue, where a newer message replaces it.
+// Workers without a slot leave messages in the queue, where newer ones replace them.
 func TestOrder_WorkersWithoutASlotTakeNothing(t *testing.T) {
 	t.Parallel()
-	const room = 4 // of a limiter that has learned nothing yet
+	const slots = 4 // the initial limit
 	b := syncertest.New(t)
 	g := syncertest.NewGate()
 	b.Registry.During(g.Pass)
-	r := b.Start(syncertest.Setup{Concurrency: 4 * room})
-	for i := range room {
+	r := b.Start(syncertest.Setup{Concurrency: 4 * slots})
+	for i := range slots {
 		b.Put(fmt.Sprint("busy-", i), "A")
 	}
-	for range room {
+	for range slots {
 		<-g.Inside
 	}
 	for _, content := range []string{"1", "2", "3"} {
-		for i := range room {
+		for i := range slots {
 			b.Put(fmt.Sprint("waits-", i), content)
 		}
 	}
-	syncertest.Eventually(t, "the older ones to be replaced", func() bool { return r.Outcome("superseded") >= 2*room-2 })
+	syncertest.Eventually(t, "the older ones to be replaced", func() bool { return r.Outcome("superseded") >= 2*slots-2 })
 	g.Open()
 	b.Idle()
 	older := 0
-	for i := range room {
+	for i := range slots {
 		older += len(b.Registry.Calls(fmt.Sprint("waits-", i))) - 1
 	}
-	if older > 2 { // of the component that the next worker had taken
+	if older > 2 { // of the one that the next worker had taken
 		t.Errorf("%d older versions were applied", older)
 	}
 }

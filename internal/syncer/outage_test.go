@@ -51,7 +51,7 @@ func TestOutage_FetchesNothing(t *testing.T) {
 		t.Errorf("%d messages were delivered during the outage", got-delivered)
 	}
 	if got := len(b.Registry.Calls()); got != calls {
-		t.Errorf("the registry got %d calls that are no probes", got-calls)
+		t.Errorf("the registry got %d calls besides probes", got-calls)
 	}
 	if got := r.Syncer.Applier.Flow().Breaker.State; got != flow.Open {
 		t.Errorf("the circuit breaker is %s", got)
@@ -70,7 +70,7 @@ func TestOutage_FetchesNothing(t *testing.T) {
 			name = fmt.Sprintf("m%d", i-before)
 		}
 		if got := b.Registry.Content(name); got != "A" {
-			t.Errorf("the registry shows %q for %s", got, name)
+			t.Errorf("the registry has %q for %s", got, name)
 		}
 	}
 	if err := r.Syncer.Applier.Check(); err != nil {
@@ -83,11 +83,11 @@ func TestOutage_FetchesNothing(t *testing.T) {
 		t.Errorf("the registry saw: %q", wrong)
 	}
 	if got := r.Outcome("requeued"); got == 0 {
-		t.Error("nothing was handed back")
+		t.Error("nothing was requeued")
 	}
 }
 
-// A registry that answers probes and takes nothing is tried with a few messages, again and again, and loses none.
+// A registry that answers probes and takes nothing gets a few messages again and again, and none is lost.
 func TestOutage_HealthyRegistryThatTakesNothing(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -140,11 +140,11 @@ func TestOutage_Stop(t *testing.T) {
 	b.Start(syncertest.Setup{Concurrency: 4})
 	b.Idle()
 	if got := b.Registry.Content("a"); got != "A" {
-		t.Errorf("the registry shows %q", got)
+		t.Errorf("the registry has %q", got)
 	}
 }
 
-// One replica cannot reach the registry; another can, and gets what the first hands back.
+// One replica cannot reach the registry; another one can, and gets what the first requeues.
 func TestOutage_OfOneReplica(t *testing.T) {
 	t.Parallel()
 	const count = 40
@@ -164,7 +164,7 @@ func TestOutage_OfOneReplica(t *testing.T) {
 	}
 	b.Idle()
 	if got := well.Outcome("applied"); got != count {
-		t.Errorf("the replica that is well applied %d of %d", got, count)
+		t.Errorf("the other replica applied %d of %d", got, count)
 	}
 	if got := well.Syncer.Applier.Flow().Breaker; got.State != flow.Closed || got.Reason != nil {
 		t.Errorf("its circuit breaker is %s, it had opened for: %v", got.State, got.Reason)

@@ -7,19 +7,20 @@ import (
 	"testing"
 
 	"odasync/internal/flow"
+	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
 )
 
-// A component that fails while the registry takes others is parked in the end. No other one waits for it.
+// A component that fails while the registry takes others is parked in the end, and blocks no other one.
 func TestPoison_IsParked(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		failure target.Failure
 		reason  target.Class
 	}{
-		"an internal error": {target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500, Detail: "Internal Server Error"}, target.ClassPoison},
-		"never at rest":     {target.Failure{Class: target.ClassConflict, Request: "PUT /components/{id}", Status: 404, Detail: "Component not found"}, target.ClassConflict},
+		"when the registry has an internal error": {target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500, Detail: "Internal Server Error"}, target.ClassPoison},
+		"when its content changes all the time":   {target.Failure{Class: target.ClassConflict, Request: "PUT /components/{id}", Status: 404, Detail: "Component not found"}, target.ClassConflict},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +34,7 @@ func TestPoison_IsParked(t *testing.T) {
 			})
 			r := b.Start(syncertest.Setup{Concurrency: 4})
 			bad := b.Put("bad", "bad")
-			syncertest.Eventually(t, "two strikes", func() bool { return b.State("bad").ConsecutiveFailures >= 2 })
+			syncertest.Eventually(t, "two failures", func() bool { return b.State("bad").ConsecutiveFailures >= 2 })
 			for i := range 20 {
 				b.Put(fmt.Sprintf("c%d", i), "A")
 			}
@@ -76,14 +77,14 @@ func TestPoison_IsParked(t *testing.T) {
 	}
 }
 
-// The registry fails over every write, also over one that changes nothing: no component is at fault.
+// The registry fails for every write, also for a write probe: no component is the cause.
 func TestPoison_RegistryFailureParksNothing(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	internal := &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
 	b.Registry.During(func(context.Context, syncertest.Call) error { return internal })
 	var mu sync.Mutex
-	healthy := false // asked a moment before: the breaker's own probes, which go well so that the next try comes
+	healthy := false // the last probe: those of the breaker succeed, so that the next attempt comes
 	b.Registry.Answer(func(question string) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -95,8 +96,8 @@ func TestPoison_RegistryFailureParksNothing(t *testing.T) {
 	})
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "A")
-	syncertest.Eventually(t, "some tries", func() bool { return b.State("a").Attempts > 3 })
-	if state := b.State("a"); state.Outcome != "" || state.ConsecutiveFailures > 1 { // a probe may cross the trial
+	syncertest.Eventually(t, "some attempts", func() bool { return b.State("a").Attempts > 3 })
+	if state := b.State("a"); state.Outcome != "" || state.ConsecutiveFailures > 1 { // a probe may coincide
 		t.Errorf("state %+v", state)
 	}
 	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
@@ -107,5 +108,102 @@ func TestPoison_RegistryFailureParksNothing(t *testing.T) {
 	r.AwaitBreaker(flow.Closed)
 	if state := b.State("a"); state.Outcome != target.OutcomeApplied || state.ConsecutiveFailures != 0 {
 		t.Errorf("state afterwards %+v", state)
+	}
+}
+
+// A registry that answers every component with 500 and takes write probes is unavailable: no component is parked.
+func TestPoison_ManyFailuresAreTheRegistrys(t *testing.T) {
+	t.Parallel()
+	b := syncertest.New(t)
+	b.Registry.During(func(context.Context, syncertest.Call) error {
+		return &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
+	})
+	r := b.Start(syncertest.Setup{Concurrency: 8})
+	for i := range 20 {
+		b.Put(fmt.Sprintf("c%d", i), "A")
+	}
+	syncertest.Eventually(t, "more than five attempts", func() bool { return b.State("c0").Attempts >= 5 || b.State("c0").DeadLetter })
+	if n := len(b.DeadLetters(syncertest.Target)); n != 0 {
+		t.Errorf("%d dead letters, breaker %s", n, r.Syncer.Applier.Flow().Breaker.State)
+	}
+}
+
+// One failing component does not make the replica unready.
+func TestPoison_KeepsTheReplicaReady(t *testing.T) {
+	t.Parallel()
+	b := syncertest.New(t)
+	b.Registry.During(func(context.Context, syncertest.Call) error {
+		return &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
+	})
+	r := b.Start(syncertest.Setup{})
+	b.Put("a", "bad")
+	b.Idle()
+	if err := r.Syncer.Applier.Check(); err != nil {
+		t.Errorf("check with one dead letter and a registry that takes writes: %v", err)
+	}
+}
+
+// Another replica finished the work after an outage; the probes of the first one succeed.
+func TestOutage_ResolvedByAnotherReplica(t *testing.T) {
+	t.Parallel()
+	b := syncertest.New(t)
+	away := syncertest.NewRegistry()
+	away.Fail()
+	cut := b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
+		p.Registry, p.Probe = away, away
+	}})
+	b.Put("a", "A")
+	awaitQuiet(t, b, cut)
+	b.Start(syncertest.Setup{})
+	b.Idle()
+	away.Recover()
+	cut.AwaitBreaker(flow.Closed)
+	if err := cut.Syncer.Applier.Check(); err != nil {
+		t.Errorf("check with a closed breaker and nothing to do: %v", err)
+	}
+}
+
+// The registry takes components but no write probes.
+func TestOutage_ForbiddenWriteProbe(t *testing.T) {
+	t.Parallel()
+	b := syncertest.New(t)
+	b.Registry.Answer(func(question string) error {
+		if question == "write" {
+			return &target.Failure{Class: target.ClassUnauthorized, Request: "PUT /registries/{id}", Status: 403}
+		}
+		return nil
+	})
+	var mu sync.Mutex
+	left := 1
+	b.Registry.During(func(context.Context, syncertest.Call) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if left--; left == 0 {
+			return syncertest.ErrDown
+		}
+		return nil
+	})
+	r := b.Start(syncertest.Setup{})
+	b.Put("a", "A")
+	b.Put("b", "B")
+	syncertest.Eventually(t, "both to be applied", func() bool { return b.Registry.Content("a") == "A" && b.Registry.Content("b") == "B" })
+	syncertest.Eventually(t, "the replica to be ready", func() bool { return r.Syncer.Applier.Check() == nil })
+}
+
+// One component is answered with 403, as by a filter in front of the registry; others are applied.
+func TestPoison_ForbiddenComponent(t *testing.T) {
+	t.Parallel()
+	b := syncertest.New(t)
+	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
+		if c.Content == "bad" {
+			return &target.Failure{Class: target.ClassUnauthorized, Request: "POST /components/", Status: 403}
+		}
+		return nil
+	})
+	r := b.Start(syncertest.Setup{Concurrency: 4})
+	b.Put("bad", "bad")
+	syncertest.Eventually(t, "two attempts", func() bool { return len(b.Registry.Calls("bad")) >= 2 })
+	if got := r.Syncer.Applier.Flow().Breaker; got.Reason != nil {
+		t.Errorf("one component opened the breaker: %v", got.Reason)
 	}
 }

@@ -19,23 +19,23 @@ func TestWrite_RetriesAtOnce(t *testing.T) {
 		want     []syncertest.Call
 		attempts int // deliveries that it took; 0 where the message is dropped
 	}{
-		"down once": {
+		"when unavailable once": {
 			[]error{class(target.ClassUnavailable)},
 			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
-		"an unknown error": {
+		"when the error is unknown": {
 			[]error{errors.New("connection reset")},
 			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
-		"down for all tries": {
+		"when unavailable for all tries": {
 			[]error{class(target.ClassUnavailable), class(target.ClassUnavailable), class(target.ClassUnavailable)},
 			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}, {"a", "A", true}}, 2,
 		},
-		"busy goes back at once": {
+		"when rate limited": {
 			[]error{class(target.ClassRateLimited)},
 			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}}, 2,
 		},
-		"down, then rejected": {
+		"when unavailable, then rejected": {
 			[]error{class(target.ClassUnavailable), class(target.ClassInvalid)},
 			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}}, 1,
 		},
@@ -64,7 +64,7 @@ func TestWrite_RetriesAtOnce(t *testing.T) {
 				t.Errorf("%d deliveries, want %d", got, test.attempts)
 			}
 			if second := b.Registry.Refs()[1]; second.ID != "id-a" {
-				t.Errorf("the second syncertest.Call was told %+v of the first", second)
+				t.Errorf("the second call got the ref %+v", second)
 			}
 		})
 	}
@@ -91,6 +91,6 @@ func TestWrite_StopEndsThePause(t *testing.T) {
 	b.Start(syncertest.Setup{})
 	b.Idle()
 	if got := b.Registry.Content("a"); got != "A" {
-		t.Errorf("the registry shows %q", got)
+		t.Errorf("the registry has %q", got)
 	}
 }

@@ -28,7 +28,7 @@ func TestRejection_BlocksNoOther(t *testing.T) {
 	r := b.Start(syncertest.Setup{})
 	bad := b.Put("a", "bad")
 	b.Put("b", "B")
-	b.Idle() // the message was dropped, not kept for another try
+	b.Idle() // the message was terminated
 	want := target.State{
 		Key: syncertest.Key("a"), Sequence: bad.Sequence, Outcome: target.OutcomeFailed, Hash: bad.Hash,
 		Ref:    target.Ref{Registry: "self", Name: "a", ID: "id-a"},
@@ -37,7 +37,7 @@ func TestRejection_BlocksNoOther(t *testing.T) {
 	}
 	syncertest.Equal(t, "state", want, b.State("a"), ignored)
 	if err := r.Syncer.Applier.Check(); err != nil || b.Registry.Content("b") != "B" {
-		t.Errorf("check %v; the registry shows %v", err, b.Registry.Contents())
+		t.Errorf("check %v; the registry has %v", err, b.Registry.Contents())
 	}
 	if got := r.Messages(zerolog.ErrorLevel); len(got) != 1 {
 		t.Errorf("logged %q", got)
@@ -47,7 +47,7 @@ func TestRejection_BlocksNoOther(t *testing.T) {
 	if got := b.State("a"); got.Sequence != good.Sequence || got.Outcome != target.OutcomeApplied || got.Error != "" {
 		t.Errorf("state after the next version: %+v", got)
 	}
-	// What a rejected apply left behind is not known: the next one looks.
+	// What a rejected apply has written is not known: the next one reads first.
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "bad", false}, {"a", "good", true}}, b.Registry.Calls("a"))
 }
 
@@ -57,21 +57,21 @@ func TestRetry_AfterAFailure(t *testing.T) {
 		failure error
 		event   func(b *syncertest.Env) event.Event
 		want    []syncertest.Call
-		words   string
+		message string
 	}{
-		"down": {
+		"when unavailable": {
 			&target.Failure{Class: target.ClassUnavailable, Request: "POST /components", Status: 503},
 			func(b *syncertest.Env) event.Event { return b.Put("a", "A") },
 			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}},
 			"apply east/odacompns-1/a: POST /components: HTTP 503",
 		},
-		"refused": {
+		"when unauthorized": {
 			&target.Failure{Class: target.ClassUnauthorized, Request: "GET /registries", Status: 401, Detail: "no token"},
 			func(b *syncertest.Env) event.Event { return b.Put("a", "A") },
 			[]syncertest.Call{{"a", "A", false}, {"a", "A", true}, {"a", "A", true}},
 			"apply east/odacompns-1/a: GET /registries: HTTP 401: no token",
 		},
-		"unknown error, a deletion": {
+		"when a deletion has an unknown error": {
 			context.DeadlineExceeded,
 			func(b *syncertest.Env) event.Event { return b.Remove("a") },
 			[]syncertest.Call{{"a", "", false}, {"a", "", true}, {"a", "", true}},
@@ -84,7 +84,7 @@ func TestRetry_AfterAFailure(t *testing.T) {
 			b := syncertest.New(t)
 			var mu sync.Mutex
 			left := 2
-			second := syncertest.NewGate() // the second failure waits here, to look at the state before it
+			second := syncertest.NewGate() // holds the second failure, to read the state before it
 			b.Registry.During(func(ctx context.Context, c syncertest.Call) error {
 				mu.Lock()
 				defer mu.Unlock()
@@ -98,7 +98,7 @@ func TestRetry_AfterAFailure(t *testing.T) {
 				}
 				return test.failure
 			})
-			if name == "refused" { // odasync itself, and not this component alone
+			if name == "when unauthorized" { // for every component
 				b.Registry.Answer(func(question string) error {
 					mu.Lock()
 					defer mu.Unlock()
@@ -112,7 +112,7 @@ func TestRetry_AfterAFailure(t *testing.T) {
 			e := test.event(b)
 			<-second.Inside
 			state := b.State("a")
-			if state.Intent != e.Sequence || state.Sequence != 0 || state.Outcome != "" || state.Error != test.words {
+			if state.Intent != e.Sequence || state.Sequence != 0 || state.Outcome != "" || state.Error != test.message {
 				t.Errorf("state between two attempts: %+v", state)
 			}
 			if err := r.Syncer.Applier.Check(); err == nil || !strings.Contains(err.Error(), test.failure.Error()) {
@@ -131,17 +131,17 @@ func TestRetry_AfterAFailure(t *testing.T) {
 			if got := r.Outcome("retried"); got != 2 {
 				t.Errorf("%d retried", got)
 			}
-			told := slices.DeleteFunc(r.Messages(zerolog.WarnLevel), func(line string) bool {
+			warnings := slices.DeleteFunc(r.Messages(zerolog.WarnLevel), func(line string) bool {
 				return strings.HasPrefix(line, "circuit breaker")
 			})
-			if len(told) != 1 {
-				t.Errorf("warned %q, want one line for both failures", told)
+			if len(warnings) != 1 {
+				t.Errorf("warned %q, want one line for both failures", warnings)
 			}
 		})
 	}
 }
 
-// What an unfinished apply created is known to the next one.
+// The ref of an unfinished apply is given to the next one.
 func TestRetry_KeepsTheRefOfAFailedApply(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -154,7 +154,7 @@ func TestRetry_KeepsTheRefOfAFailedApply(t *testing.T) {
 	b.Put("a", "A")
 	b.Idle()
 	want := []target.Ref{{}, {Registry: "self", Name: "a", ID: "id-a"}}
-	syncertest.Equal(t, "records given to the calls", want, b.Registry.Refs())
+	syncertest.Equal(t, "refs given to the calls", want, b.Registry.Refs())
 }
 
 func TestRetry_HonoursRetryAfter(t *testing.T) {
@@ -210,6 +210,6 @@ func TestRetry_KeyOfALiveReplica(t *testing.T) {
 		t.Errorf("applied %s after the release", took)
 	}
 	if b.Registry.Content("a") != "A" {
-		t.Errorf("the registry shows %v", b.Registry.Contents())
+		t.Errorf("the registry has %v", b.Registry.Contents())
 	}
 }

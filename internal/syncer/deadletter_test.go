@@ -48,14 +48,14 @@ func TestDeadLetter_Content(t *testing.T) {
 func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(b *syncertest.Env){
-		"a later version is taken": func(b *syncertest.Env) { b.Put("a", "good") },
-		"a deletion is taken":      func(b *syncertest.Env) { b.Remove("a") },
-		"an older version is the newest again, and the registry has changed its mind": func(b *syncertest.Env) {
+		"when a later version is taken": func(b *syncertest.Env) { b.Put("a", "good") },
+		"when a deletion is taken":      func(b *syncertest.Env) { b.Remove("a") },
+		"when the registry takes the same version later": func(b *syncertest.Env) {
 			b.Registry.Recover()
 			b.Put("a", "bad")
 		},
 	}
-	for name, mend := range tests {
+	for name, resolve := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := syncertest.New(t)
@@ -67,10 +67,10 @@ func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 			if got := len(b.DeadLetters(syncertest.Target)); got != 2 {
 				t.Fatalf("%d dead letters at first", got)
 			}
-			mend(b)
+			resolve(b)
 			b.Idle()
 			if got := onlyDeadLetter(t, b, syncertest.Target); got.Event.Key != syncertest.Key("b") {
-				t.Errorf("the letter of %s is left", got.Event.Key)
+				t.Errorf("the dead letter of %s is left", got.Event.Key)
 			}
 			if state := b.State("a"); state.DeadLetter || !state.FailedSince.IsZero() || state.Outcome == target.OutcomeFailed {
 				t.Errorf("state %+v", state)
@@ -79,15 +79,15 @@ func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 	}
 }
 
-// sulking is a store of dead letters that does not take the first ones.
-type sulking struct {
+// fullDeadLetters fails for the first dead letters.
+type fullDeadLetters struct {
 	syncer.DeadLetters
 	puts atomic.Int32 // that fail, yet
 }
 
 var errFull = errors.New("no space left on the server")
 
-func (s *sulking) Put(ctx context.Context, l target.DeadLetter) error {
+func (s *fullDeadLetters) Put(ctx context.Context, l target.DeadLetter) error {
 	if s.puts.Add(-1) >= 0 {
 		return errFull
 	}
@@ -98,14 +98,14 @@ func TestDeadLetter_IsStoredBeforeTheMessageEnds(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	b.Registry.Reject()
-	var store *sulking
+	var store *fullDeadLetters
 	r := b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
-		store = &sulking{DeadLetters: p.DeadLetters}
+		store = &fullDeadLetters{DeadLetters: p.DeadLetters}
 		store.puts.Store(2)
 		p.DeadLetters = store
 	}})
 	bad := b.Put("a", "bad")
-	syncertest.Eventually(t, "the letter to be refused", func() bool { return r.Outcome("retried") >= 1 })
+	syncertest.Eventually(t, "the dead letter to be rejected", func() bool { return r.Outcome("retried") >= 1 })
 	if err := r.Syncer.Applier.Check(); err == nil || !errors.Is(err, errFull) {
 		t.Errorf("check: %v", err)
 	}
@@ -124,13 +124,13 @@ func TestDeadLetter_IsStoredBeforeTheMessageEnds(t *testing.T) {
 	}
 }
 
-// The letter is stored and the state is not: what succeeds next takes the letter away all the same.
+// If the dead letter was stored and the state was not, the next success removes the dead letter all the same.
 func TestDeadLetter_IsRemovedAfterALostState(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(b *syncertest.Env){
-		"the same version": func(*syncertest.Env) {},
-		"a newer version":  func(b *syncertest.Env) { b.Put("a", "good") },
-		"a deletion":       func(b *syncertest.Env) { b.Remove("a") },
+		"when the same version is taken": func(*syncertest.Env) {},
+		"when a newer version is taken":  func(b *syncertest.Env) { b.Put("a", "good") },
+		"when a deletion is taken":       func(b *syncertest.Env) { b.Remove("a") },
 	}
 	for name, next := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestDeadLetter_IsRemovedAfterALostState(t *testing.T) {
 					if s.Outcome != target.OutcomeFailed || !lost.CompareAndSwap(false, true) {
 						return nil
 					}
-					onlyDeadLetter(t, b, syncertest.Target) // it comes before the state
+					onlyDeadLetter(t, b, syncertest.Target) // it is stored before the state
 					b.Registry.Recover()
 					return context.DeadlineExceeded
 				}}
@@ -184,11 +184,11 @@ func TestDeadLetter_OfAMalformedMessage(t *testing.T) {
 	}
 	b.Idle()
 	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-		t.Errorf("dead letters after a readable one: %+v", letters)
+		t.Errorf("dead letters after a valid message: %+v", letters)
 	}
 }
 
-// Another registry takes what this one rejects.
+// Another target takes what this one rejects.
 func TestDeadLetter_OneATarget(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
@@ -208,9 +208,9 @@ func TestDeadLetter_OneATarget(t *testing.T) {
 	other.During(func(context.Context, syncertest.Call) error { return syncertest.ErrRejected })
 	b.Put("a", "good")
 	b.Idle()
-	syncertest.Eventually(t, "the other's letter", func() bool { return len(b.DeadLetters("other")) == 1 })
+	syncertest.Eventually(t, "the other's dead letter", func() bool { return len(b.DeadLetters("other")) == 1 })
 	if got := onlyDeadLetter(t, b, "other"); got.Target != "other" {
-		t.Errorf("its letter names the target %q", got.Target)
+		t.Errorf("its dead letter has the target %q", got.Target)
 	}
 	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
 		t.Errorf("this target's dead letters: %+v", letters)
