@@ -18,8 +18,8 @@ func TestDiff_NamesWhatLags(t *testing.T) {
 	watcher, syncer := env.StartPair()
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitAllAcked(testenv.Timeout)
-	env.expectText(env.MustCTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
-	env.expectText(env.MustCTL(0, "diff second.too"), ": 1, differing: 0")
+	env.ExpectText(env.MustCTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
+	env.ExpectText(env.MustCTL(0, "diff second.too"), ": 1, differing: 0")
 
 	env.Must(syncer.Stop())
 	env.Apply(testenv.Component("e2e-diff", "first", "2", "orders", "offers"))
@@ -35,12 +35,12 @@ func TestDiff_NamesWhatLags(t *testing.T) {
 		}
 		return err
 	})
-	env.expectText(env.MustCTL(1, "diff"), "differing: 1",
+	env.ExpectText(env.MustCTL(1, "diff"), "differing: 1",
 		"e2e-diff first stream/registry label component-version 2 <> 1",
 		"e2e-diff first stream/registry api offers missing in registry")
-	env.expectText(env.MustCTL(0, "events first"), "first known", "version 1 -> 2, +api offers")
+	env.ExpectText(env.MustCTL(0, "events first"), "first known", "version 1 -> 2, +api offers")
 
 	env.Must(watcher.Stop())
 	env.Delete(second)
-	env.expectText(env.MustCTL(1, "diff second.too -n e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
+	env.ExpectText(env.MustCTL(1, "diff second.too -n e2e-diff-too"), "e2e-diff-too second.too cluster/stream component only in stream")
 }

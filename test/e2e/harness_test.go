@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -59,16 +58,6 @@ func (env *environment) applyAll(objects []*unstructured.Unstructured) {
 		group.Go(func() error { return shared.Apply(env.Context(), object) })
 	}
 	env.Must(group.Wait())
-}
-
-// expectText fails the test unless the text contains each of the parts. Runs of white space count as one space.
-func (env *environment) expectText(text string, parts ...string) {
-	env.Helper()
-	for _, part := range parts {
-		if !strings.Contains(strings.Join(strings.Fields(text), " "), part) {
-			env.Errorf("no %q in:\n%s", part, text)
-		}
-	}
 }
 
 // kubeconfig writes a changed copy of the admin's kubeconfig.

@@ -73,7 +73,7 @@ func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 	env.MustCTL(0, "reconcile --approve "+id)
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(watcher, syncer)
-	env.expectText(env.MustCTL(0, "status"), "no problems found")
+	env.ExpectText(env.MustCTL(0, "status"), "no problems found")
 }
 
 // TestPruneLimit_LastComponents deletes three Components of three while the watcher is stopped.

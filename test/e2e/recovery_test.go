@@ -72,10 +72,10 @@ func TestRunbook_RegistryLost(t *testing.T) {
 	env.Must(watcher.Stop())
 	env.Registry.Wipe()
 	page := env.followRunbook("registry-lost.md")
-	env.expectText(page.next(0), "found: 30 missing", "dry run: nothing was changed")
-	env.expectText(page.next(0), "done: 30 repaired, 0 deleted, 0 not repaired")
+	env.ExpectText(page.next(0), "found: 30 missing", "dry run: nothing was changed")
+	env.ExpectText(page.next(0), "done: 30 repaired, 0 deleted, 0 not repaired")
 	env.Must(env.CheckInSync(want))
-	env.expectText(page.next(0), "found: 0 missing, 0 different")
+	env.ExpectText(page.next(0), "found: 0 missing, 0 different")
 }
 
 func TestRunbook_SyncStateLost(t *testing.T) {
@@ -104,7 +104,7 @@ func TestRunbook_SyncStateLost(t *testing.T) {
 	env.Must(procs.Pause(t.Context(), 6*time.Second)) // reconciles skip components with a message of the last 5 s
 	env.Registry.ResetRequests()
 	page := env.followRunbook("sync-state-lost.md")
-	env.expectText(page.next(0), "30 unacknowledged", "done: 1 repaired, 0 deleted, 0 not repaired")
+	env.ExpectText(page.next(0), "30 unacknowledged", "done: 1 repaired, 0 deleted, 0 not repaired")
 	env.Must(env.CheckContent(want, withoutForeign(testenv.ContentOf(env.Registry.Snapshot()))))
 	if writes := env.Registry.Writes(); writes > 3 {
 		t.Errorf("%d writes for one lost entry: %v", writes, env.Registry.Requests())
@@ -163,12 +163,12 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	env.Must(env.CheckInSync(before))
 
 	restored := env.followRunbook("cluster-restored.md")
-	env.expectText(restored.next(1), "deletion pending approval: cluster lab: 40 of 40 components would be deleted, such as lab/e2e-refused/item-0")
+	env.ExpectText(restored.next(1), "deletion pending approval: cluster lab: 40 of 40 components would be deleted, such as lab/e2e-refused/item-0")
 	env.Apply(objects[0]) // one is back, but the others still exceed the prune limit
 	restored.next(0)
 	page := env.followRunbook("deletions-pending-approval.md")
 	printed := page.next(1)
-	env.expectText(printed, "39 of 40 components would be deleted")
+	env.ExpectText(printed, "39 of 40 components would be deleted")
 	id := approval.FindStringSubmatch(printed)
 	if id == nil || id[1] == pending.Text("approval") {
 		t.Fatalf("no new id in:\n%s", printed)
@@ -177,7 +177,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	env.Must(env.CheckInSync(before))
 	page.next(0, id[1])
 	env.AwaitInSync(testenv.Timeout)
-	env.expectText(page.next(0), "no problems found")
+	env.ExpectText(page.next(0), "no problems found")
 }
 
 // TestRunbook_ClusterRestored replaces the cluster by another one with older Components, lower resourceVersions and other
@@ -211,7 +211,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 	})
 	env.AwaitNotReady(watcher, "the Kubernetes cluster has changed: it was "+waits.Text("was")+" and is "+waits.Text("is"))
 	env.Delete(testenv.Component("e2e-restored", "item-14", "")) // to the watcher, reported by the wrong cluster
-	env.expectText(env.MustCTL(1, "status"), "ctl reconcile --approve "+waits.Text("approval"))
+	env.ExpectText(env.MustCTL(1, "status"), "ctl reconcile --approve "+waits.Text("approval"))
 	env.MustCTL(0, "reconcile --approve "+waits.Text("approval"))
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(watcher, syncer)
@@ -242,9 +242,9 @@ func TestRunbook_SecondCluster(t *testing.T) {
 	})
 	west.AwaitReady(watcher)
 	page := west.followRunbook("second-cluster.md")
-	west.expectText(page.next(1), "only-west", "belongs to the component of namespace")
-	west.expectText(page.next(0), "cluster west, target default: 2 components desired, 1 entries", "found: 0 missing, 0 different")
-	west.expectText(page.next(0), "item-2", "name_conflict")
+	west.ExpectText(page.next(1), "only-west", "belongs to the component of namespace")
+	west.ExpectText(page.next(0), "cluster west, target default: 2 components desired, 1 entries", "found: 0 missing, 0 different")
+	west.ExpectText(page.next(0), "item-2", "name_conflict")
 
 	want := env.Mapping.Of(env.Objects())
 	add := west.Mapping.Of([]unstructured.Unstructured{*other})
@@ -285,5 +285,5 @@ func TestSecondCluster_OwnRegistryName(t *testing.T) {
 		return nil
 	})
 	env.MustCTL(0, "sync --all")
-	env.expectText(west.MustCTL(1, "reconcile"), "target", "default", "takes no components of cluster", "SYNC_CLUSTERS")
+	env.ExpectText(west.MustCTL(1, "reconcile"), "target", "default", "takes no components of cluster", "SYNC_CLUSTERS")
 }

@@ -136,7 +136,7 @@ func TestStart_InvalidConfiguration(t *testing.T) {
 		if code != 2 {
 			t.Errorf("%s: exit code %d, want 2", test.name, code)
 		}
-		env.expectText(p.Tail(20), test.says...)
+		env.ExpectText(p.Tail(20), test.says...)
 		if strings.Contains(p.Tail(20), "secret") {
 			t.Errorf("%s prints a password:\n%s", test.name, p.Tail(20))
 		}

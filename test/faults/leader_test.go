@@ -130,7 +130,7 @@ func TestLeader_Frozen(t *testing.T) {
 	})
 	t.Logf("thawed: it steps down within %.0f ms", time.Since(began).Seconds()*1000)
 	published := f.Metric(*standby, upserted)
-	f.Eventually(testenv.Timeout, "the new leader goes on", func() error { return f.published(*standby, published+50) })
+	f.Eventually(testenv.Timeout, "the new leader publishes", func() error { return f.published(*standby, published+50) })
 	done()
 	total := <-written
 	select {

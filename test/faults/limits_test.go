@@ -103,7 +103,7 @@ func TestStream_MessageTooLarge(t *testing.T) {
 	if count := f.Metric(f.watchers[0], "odasync_events_too_large_total"); count < 1 {
 		t.Errorf("odasync_events_too_large_total is %v", count)
 	}
-	f.Eventually(testenv.Timeout, "the others go on", func() error {
+	f.Eventually(testenv.Timeout, "the others are applied", func() error {
 		for _, name := range []string{"small-1", "small-2"} {
 			if err := f.expectVersion(name, "1"); err != nil {
 				return err

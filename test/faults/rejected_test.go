@@ -91,7 +91,7 @@ func (f *fleet) expectDeadLettersWithin(limit time.Duration, meanwhile func(), w
 		meanwhile()
 		got := f.MustCTL(0, "dlq list -o name")
 		if strings.TrimSpace(got) != strings.Join(want, "\n") && (len(want) > 0 || !strings.Contains(got, "no dead letters") && got != "") {
-			return errors.New("ctl dlq list says:\n" + got)
+			return errors.New("ctl dlq list prints:\n" + got)
 		}
 		return nil
 	})

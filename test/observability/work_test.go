@@ -133,7 +133,7 @@ func (env *pipeline) leader() (**procs.Process, error) {
 			return &env.watchers[i], nil
 		}
 	}
-	return nil, errors.New("no watcher says that it leads")
+	return nil, errors.New("no watcher leads")
 }
 
 // corruptEntry deletes a component from the registry.

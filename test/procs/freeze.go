@@ -26,5 +26,5 @@ func (p *Process) Freeze(ctx context.Context) error {
 	}
 }
 
-// Thaw lets a frozen process go on, which does not know that time has passed.
+// Thaw resumes a frozen process. The process is unaware of the time that has passed.
 func (p *Process) Thaw() error { return p.Signal(syscall.SIGCONT) }

@@ -14,12 +14,12 @@ import (
 // pollInterval is the interval between requests to a process while waiting for a state.
 const pollInterval = 25 * time.Millisecond
 
-// ErrNoSeries says that a process does not have a metric, or not yet.
+// ErrNoSeries is the error for a metric that a process does not have, or not yet.
 var ErrNoSeries = errors.New("no such series")
 
 var client = &http.Client{Timeout: 10 * time.Second}
 
-// Monitor returns where the process serves metrics and health, as host:port, once it has said so.
+// Monitor returns where the process serves metrics and health, as host:port, once it has logged the address.
 func (p *Process) Monitor(ctx context.Context) (string, error) {
 	if known := p.address.Load(); known != nil {
 		return *known, nil
@@ -67,7 +67,7 @@ func (p *Process) AwaitReady(ctx context.Context) error {
 
 // AwaitNotReady waits until the process is not ready and the body of /readyz contains the text.
 func (p *Process) AwaitNotReady(ctx context.Context, text string) error {
-	return p.awaitReadyz(ctx, "say "+strconv.Quote(text)+" at /readyz", func(body string, ready bool) bool {
+	return p.awaitReadyz(ctx, "report "+strconv.Quote(text)+" at /readyz", func(body string, ready bool) bool {
 		return !ready && strings.Contains(body, text)
 	})
 }
@@ -84,7 +84,7 @@ func (p *Process) awaitReadyz(ctx context.Context, what string, enough func(body
 			return fmt.Errorf("%s does not %s: %w; its last output:\n%s", p.Spec.Name, what, errEnded, p.Tail(20))
 		}
 		if waited := Pause(ctx, pollInterval); waited != nil {
-			return fmt.Errorf("%s does not %s: %w; /readyz says:\n%s\nits last output:\n%s", p.Spec.Name, what, errors.Join(waited, err), last, p.Tail(20))
+			return fmt.Errorf("%s does not %s: %w; /readyz:\n%s\nits last output:\n%s", p.Spec.Name, what, errors.Join(waited, err), last, p.Tail(20))
 		}
 	}
 }

@@ -18,7 +18,7 @@ const stopTimeout = 40 * time.Second
 
 var errEnded = errors.New("it has ended")
 
-// Spec says what to run.
+// Spec describes a program to run.
 type Spec struct {
 	// Name is unique among what runs at a time; it names the log file.
 	Name string
@@ -97,7 +97,7 @@ func (p *Process) LogFile() string { return p.log.Name() }
 // Tail returns the last lines of the output.
 func (p *Process) Tail(lines int) string { return p.journal.tail(lines) }
 
-// Running says whether the process has not ended.
+// Running reports whether the process has not ended.
 func (p *Process) Running() bool {
 	select {
 	case <-p.ended:
@@ -168,7 +168,7 @@ func (p *Process) exit() error {
 func (p *Process) Await(ctx context.Context, text string) (string, error) {
 	line, err := p.journal.await(ctx, p.ended, func(line string) bool { return strings.Contains(line, text) })
 	if err != nil {
-		return "", fmt.Errorf("%s does not say %q: %w; its last output:\n%s", p.Spec.Name, text, err, p.Tail(20))
+		return "", fmt.Errorf("%s does not print %q: %w; its last output:\n%s", p.Spec.Name, text, err, p.Tail(20))
 	}
 	return line, nil
 }
@@ -181,7 +181,7 @@ func (p *Process) AwaitEntry(ctx context.Context, match func(Entry) bool) (Entry
 		return found != nil && match(found)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s does not log what is waited for: %w; its last output:\n%s", p.Spec.Name, err, p.Tail(20))
+		return nil, fmt.Errorf("%s does not log the expected entry: %w; its last output:\n%s", p.Spec.Name, err, p.Tail(20))
 	}
 	return found, nil
 }

@@ -15,7 +15,7 @@ func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// isFrozen says whether every thread of the process is stopped: the process's own state is its first thread's, and the
+// isFrozen reports whether every thread of the process is stopped: the process's own state is its first thread's, and the
 // others stop a moment later.
 func isFrozen(pid int) (bool, error) {
 	threads, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "stat"))

@@ -31,13 +31,13 @@ func TestCtl_NamesMissingPermission(t *testing.T) {
 		if code != 2 {
 			t.Errorf("ctl %s ends with %d, want 2", command, code)
 		}
-		expectText(t, out, `ctl: nats: the server does not let this user subscribe to "_INBOX_ctl.`, "give ctl the credential of its role")
+		env.ExpectText(out, `ctl: nats: the server does not let this user subscribe to "_INBOX_ctl.`, "give ctl the credential of its role")
 		if strings.Contains(out, "deadline") || strings.Contains(out, "canceled") {
 			t.Errorf("ctl %s reports a consequence:\n%s", command, out)
 		}
 	}
 	_, out := env.run("syncer", "test")
-	expectText(t, out, "the server does not let this user", "labels, registries, components and exposed-apis follow v1")
+	env.ExpectText(out, "the server does not let this user", "labels, registries, components and exposed-apis follow v1")
 }
 
 // TestCredential_OfAnotherRole starts watcher and syncer with the credential of the other.
@@ -115,14 +115,5 @@ func TestMutualTLS(t *testing.T) {
 	if code != 2 {
 		t.Errorf("ctl without a certificate ends with %d", code)
 	}
-	expectText(t, out, "connect to nats", "the NATS_TLS files")
-}
-
-func expectText(t *testing.T, out string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(out, part) {
-			t.Errorf("no %q in:\n%s", part, out)
-		}
-	}
+	env.ExpectText(out, "connect to nats", "the NATS_TLS files")
 }

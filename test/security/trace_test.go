@@ -12,12 +12,12 @@ import (
 	"odasync/test/procs"
 )
 
-// rule is a line of a role's permissions, or of what a connection did.
+// rule is a permission of a role, or an action of its connection.
 type rule struct{ role, action, subject string }
 
 func (r rule) String() string { return fmt.Sprintf("%s %s %s", r.role, r.action, r.subject) }
 
-// The two things that one does with a subject.
+// The actions on a subject.
 const (
 	publish   = "publish"
 	subscribe = "subscribe"
@@ -28,8 +28,7 @@ var (
 	refused = regexp.MustCompile(`(Publish|Subscription) Violation.*`)
 )
 
-// used are the subjects that the programs used, as the server wrote them down. Connections of the test itself, which are
-// called otherwise, do not count.
+// used are the actions of the programs in the server's log. Connections of the test itself, which have other names, do not count.
 func used(t testing.TB, server *procs.Process) []rule {
 	t.Helper()
 	seen := map[rule]bool{}
@@ -49,12 +48,12 @@ func used(t testing.TB, server *procs.Process) []rule {
 	return rules
 }
 
-// violations are what the server refused.
+// violations are the actions that the server refused.
 func violations(server *procs.Process) []string {
 	return refused.FindAllString(server.Tail(1<<30), -1)
 }
 
-// rulesOf reads what deploy/nats/accounts.conf allows, or what it denies of that.
+// rulesOf reads the allowed or the denied subjects of deploy/nats/accounts.conf.
 func rulesOf(t *testing.T, kind string) []rule {
 	t.Helper()
 	for name, value := range newAuthority(t).serverEnv(t.TempDir()) {
@@ -78,7 +77,7 @@ func rulesOf(t *testing.T, kind string) []rule {
 	return rules
 }
 
-// matches says whether a subject, which may have wildcards itself, lies within a pattern.
+// matches reports whether a subject, which may have wildcards itself, is covered by a pattern.
 func matches(pattern, subject string) bool {
 	parts, tokens := strings.Split(pattern, "."), strings.Split(subject, ".")
 	for i, part := range parts {
@@ -92,7 +91,7 @@ func matches(pattern, subject string) bool {
 	return len(parts) == len(tokens)
 }
 
-// unused are the rules that nothing used.
+// unused are the rules without a matching action.
 func unused(rules, used []rule) []string {
 	var idle []string
 	for _, r := range rules {

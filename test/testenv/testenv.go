@@ -173,6 +173,16 @@ func (env *Env) Eventually(limit time.Duration, what string, check func() error)
 	testwait.NoErrorWithin(env, limit, what, check)
 }
 
+// ExpectText fails the test unless the text contains each of the parts. Runs of white space count as one space.
+func (env *Env) ExpectText(text string, parts ...string) {
+	env.Helper()
+	for _, part := range parts {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), part) {
+			env.Errorf("no %q in:\n%s", part, text)
+		}
+	}
+}
+
 // Apply creates objects, or replaces them where they exist.
 func (env *Env) Apply(objects ...*unstructured.Unstructured) {
 	env.Helper()
