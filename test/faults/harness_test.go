@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -58,23 +57,13 @@ func (f *fleet) freezeFor(p *procs.Process, lasts time.Duration) error {
 	return errors.Join(err, procs.Pause(f.Context(), lasts), p.Thaw())
 }
 
-var errNoLeader = errors.New("no watcher leads")
-
 // leader finds the leading watcher, and another one.
 func (f *fleet) leader() (leads, other **procs.Process, err error) {
-	problem := errNoLeader
-	for i, w := range f.watchers {
-		ctx, cancel := context.WithTimeout(f.Context(), 2*time.Second)
-		value, err := w.Metric(ctx, "odasync_leader")
-		cancel()
-		switch {
-		case err != nil:
-			problem = errors.Join(problem, err)
-		case value == 1:
-			return &f.watchers[i], &f.watchers[(i+1)%len(f.watchers)], nil
-		}
+	i, err := f.Leader(f.watchers)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, nil, problem
+	return &f.watchers[i], &f.watchers[(i+1)%len(f.watchers)], nil
 }
 
 // mustLeader waits for a leader.

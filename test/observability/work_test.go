@@ -2,7 +2,6 @@ package observability
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -104,11 +103,11 @@ func (env *pipeline) injectFaults(duration time.Duration) error {
 		func() error { return again(&env.syncers[0]) },
 		func() error { return pause(1) },
 		func() error {
-			leads, err := env.leader()
+			i, err := env.Leader(env.watchers)
 			if err != nil {
 				return err
 			}
-			return again(leads)
+			return again(&env.watchers[i])
 		},
 		func() error { return pause(2) },
 		env.corruptEntry,
@@ -120,20 +119,6 @@ func (env *pipeline) injectFaults(duration time.Duration) error {
 		}
 	}
 	return nil
-}
-
-// leader finds the leading watcher.
-func (env *pipeline) leader() (**procs.Process, error) {
-	for i, w := range env.watchers {
-		leads, err := w.Metric(env.Within(testenv.Timeout), "odasync_leader")
-		if err != nil {
-			return nil, err
-		}
-		if leads == 1 {
-			return &env.watchers[i], nil
-		}
-	}
-	return nil, errors.New("no watcher leads")
 }
 
 // corruptEntry deletes a component from the registry.

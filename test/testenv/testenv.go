@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -171,6 +172,23 @@ func (env *Env) Metric(p *procs.Process, series string) float64 {
 func (env *Env) Eventually(limit time.Duration, what string, check func() error) {
 	env.Helper()
 	testwait.NoErrorWithin(env, limit, what, check)
+}
+
+// Leader returns the index of the leading watcher.
+func (env *Env) Leader(watchers []*procs.Process) (int, error) {
+	problem := errors.New("no watcher leads")
+	for i, w := range watchers {
+		ctx, cancel := context.WithTimeout(env.Context(), 2*time.Second)
+		leads, err := w.Metric(ctx, "odasync_leader")
+		cancel()
+		switch {
+		case err != nil:
+			problem = errors.Join(problem, err)
+		case leads == 1:
+			return i, nil
+		}
+	}
+	return 0, problem
 }
 
 // ExpectText fails the test unless the text contains each of the parts. Runs of white space count as one space.
