@@ -26,7 +26,7 @@ func runCommand() *cli.Command {
 		Usage: "run watcher and syncer in one process",
 		Description: "Without NATS_URL, ctl embeds a NATS server with JetStream and keeps its data in the data directory. Without\n" +
 			"COMPONENT_REGISTRY_URL, it embeds the reference registry, in memory: after a restart the syncer fills it again from the\n" +
-			"stream within SYNC_INTERVAL. The environment variables of watcher and syncer configure everything else.\n\n" +
+			"stream. The environment variables of watcher and syncer configure everything else.\n\n" +
 			"Examples:\n" +
 			"  ctl run\n" +
 			"  ctl run --manifests deploy/samples",
@@ -98,7 +98,7 @@ func run(c *cli.Context) (err error) {
 		}
 		registry := refregistry.New(refregistry.Config{APIKey: syncer.Registry.APIKey.Reveal()})
 		background.Go(func() error { return refregistry.Serve(embedded, listener, registry, env.Log) })
-		syncer.Registry.URL = "http://" + listener.Addr().String()
+		syncer.Registry.URL, syncer.Reconcile.StartsEmpty = "http://"+listener.Addr().String(), true
 		note(c, "embedded reference registry at %s, content in memory", syncer.Registry.URL)
 	}
 	err = runDaemons(c, embedded, &watcher, &syncer, env)

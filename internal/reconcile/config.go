@@ -24,7 +24,9 @@ type Config struct {
 	// Interval is the time between two reconciles of a cluster, whichever replica does them; 0 for none. The watcher reads
 	// the same variable.
 	Interval config.Duration `env:"SYNC_INTERVAL, default=60" help:"time between two full syncs of the cluster with the stream, and between two reconciles of the registry with the stream, 0 for none: seconds, or a duration such as 5m"`
-	Orphans  OrphanPolicy    `env:"ORPHAN_POLICY, default=delete" help:"what happens to entries of odasync in the registry that the stream does not contain: delete, report (count and log), or keep"`
+	// StartsEmpty means that the registry starts with this process and holds nothing: the first reconcile is due at once.
+	StartsEmpty bool
+	Orphans     OrphanPolicy `env:"ORPHAN_POLICY, default=delete" help:"what happens to entries of odasync in the registry that the stream does not contain: delete, report (count and log), or keep"`
 }
 
 // Validate reports every problem at once.

@@ -222,6 +222,7 @@ func (e *env) done() {
 type options struct {
 	policy   reconcile.OrphanPolicy // delete if empty
 	interval time.Duration          // none if 0
+	empty    bool                   // the registry starts with the process
 	parallel int                    // repairs at a time; 4 if 0
 	wrap     func(*reconcile.Dependencies)
 }
@@ -240,7 +241,7 @@ func (e *env) reconciler(r *replica, o options) *reconcile.Reconciler {
 	if o.wrap != nil {
 		o.wrap(&deps)
 	}
-	cfg := reconcile.Config{Orphans: cmp.Or(o.policy, reconcile.OrphansDelete), Interval: config.Duration(o.interval)}
+	cfg := reconcile.Config{Orphans: cmp.Or(o.policy, reconcile.OrphansDelete), Interval: config.Duration(o.interval), StartsEmpty: o.empty}
 	return reconcile.New(syncertest.Target, cmp.Or(o.parallel, 4), cfg, prune.Config{MaxPercent: 30}, deps, r.metrics, r.Logger)
 }
 

@@ -19,6 +19,7 @@ type Reconciler struct {
 	target      string
 	concurrency int
 	interval    time.Duration // 0 for none
+	startsEmpty bool
 	policy      OrphanPolicy
 	limit       prune.Config
 	deps        Dependencies
@@ -33,7 +34,7 @@ type Reconciler struct {
 // New returns a reconciler of the target, which repairs that many components at a time.
 func New(target string, concurrency int, cfg Config, limit prune.Config, deps Dependencies, metrics *Metrics, log zerolog.Logger) *Reconciler {
 	return &Reconciler{
-		target: target, concurrency: concurrency, interval: time.Duration(cfg.Interval), policy: cfg.Orphans, limit: limit, deps: deps,
+		target: target, concurrency: concurrency, interval: time.Duration(cfg.Interval), startsEmpty: cfg.StartsEmpty, policy: cfg.Orphans, limit: limit, deps: deps,
 		metrics: metrics, log: log.With().Str("target", target).Logger(), reported: map[string]string{},
 	}
 }

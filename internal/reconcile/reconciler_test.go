@@ -374,16 +374,18 @@ func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 	for name, test := range map[string]struct {
 		last     target.Reconciliation
 		interval time.Duration
+		empty    bool // the registry starts with this process
 		due      bool
 	}{
-		"when the interval is over":                      {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute)}, time.Minute, true},
-		"when it is not":                                 {target.Reconciliation{Time: time.Now().Add(-30 * time.Second)}, time.Minute, false},
-		"when the comparison took more than a tenth":     {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 13, Seconds: 13}, time.Minute, false},
-		"when ten times that are over":                   {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 11, Seconds: 11}, time.Minute, true},
-		"when the repairs took long, not the comparison": {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 1, Seconds: 60}, time.Minute, true},
-		"when it failed":                                 {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x"}, time.Minute, true},
-		"when it failed after a long comparison":         {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x", Compared: 3}, time.Minute, false},
-		"when a clock is ahead":                          {target.Reconciliation{Time: time.Now().Add(time.Hour)}, time.Minute, false},
+		"when the interval is over":                      {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute)}, time.Minute, false, true},
+		"when it is not":                                 {target.Reconciliation{Time: time.Now().Add(-30 * time.Second)}, time.Minute, false, false},
+		"when the comparison took more than a tenth":     {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 13, Seconds: 13}, time.Minute, false, false},
+		"when ten times that are over":                   {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 11, Seconds: 11}, time.Minute, false, true},
+		"when the repairs took long, not the comparison": {target.Reconciliation{Time: time.Now().Add(-2 * time.Minute), Compared: 1, Seconds: 60}, time.Minute, false, true},
+		"when it failed":                                 {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x"}, time.Minute, false, true},
+		"when it failed after a long comparison":         {target.Reconciliation{Time: time.Now().Add(-15 * time.Second), Error: "x", Compared: 3}, time.Minute, false, false},
+		"when the registry starts empty":                 {target.Reconciliation{Time: time.Now().Add(-30 * time.Second)}, time.Minute, true, true},
+		"when a clock is ahead":                          {target.Reconciliation{Time: time.Now().Add(time.Hour)}, time.Minute, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t)
@@ -393,7 +395,7 @@ func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 			looked := make(chan bool, 10)
-			stop := e.run(e.reconciler(r, options{interval: test.interval, wrap: func(p *reconcile.Dependencies) { p.Records = &watched{p.Records, looked} }}))
+			stop := e.run(e.reconciler(r, options{interval: test.interval, empty: test.empty, wrap: func(p *reconcile.Dependencies) { p.Records = &watched{p.Records, looked} }}))
 			<-looked
 			if test.due {
 				syncertest.Eventually(t, "a reconcile", func() bool { return r.Counter("odasync_reconciles_total", "success") == 1 })

@@ -98,6 +98,9 @@ func (r *Reconciler) untilDue(ctx context.Context, cluster string) (time.Duratio
 	if !found { // a first sync may be running, which a comparison would slow down
 		last.Time = r.began
 	}
+	if found && r.startsEmpty && last.Time.Before(r.began) { // the record is of a registry that is gone
+		return 0, nil
+	}
 	period := r.period(last)
 	// A record from a replica whose clock is ahead counts as one of now.
 	return max(min(time.Until(last.Time.Add(period)), period), 0), nil

@@ -35,7 +35,7 @@ func TestRunEmbedded(t *testing.T) {
 	data := t.TempDir()
 	settings := map[string]string{
 		"KUBECONFIG": shared.Kubeconfig, "KUBERNETES_NAMESPACE": namespace, "LEASE_NAMESPACE": namespace, "CLUSTER_NAME": "lab",
-		"SYNC_INTERVAL": "2", // the registry is in memory: a reconcile fills it again after each restart
+		"SYNC_INTERVAL": "1h", // the registry is in memory, and filled again without waiting for that
 	}
 	env.change(namespace, "1", 10)
 	run := env.Start(procs.Run("run", data, embedded, settings))
