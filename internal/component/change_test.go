@@ -58,8 +58,8 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsCompared empties one field after the other.
-func TestEveryFieldIsCompared(t *testing.T) {
+// TestChanges_CompareEveryField empties one field after the other.
+func TestChanges_CompareEveryField(t *testing.T) {
 	empties := 0
 	var each func(at func(*component.Component) reflect.Value, path string)
 	each = func(at func(*component.Component) reflect.Value, path string) {

@@ -32,7 +32,7 @@ func sample() *Component {
 
 // The bytes and their hash are stored in logs and registries that outlive a program: they may only change together
 // with the version of the wire format.
-func TestCanonicalIsStable(t *testing.T) {
+func TestComponent_CanonicalIsStable(t *testing.T) {
 	const want = `{"namespace":"components","name":"demo",` +
 		`"labels":{"domain":"shop","oda.tmforum.org/componentName":"demo","version":"1"},` +
 		`"metadata":{"id":"TMFC901","version":"1.0.0","owners":[{"name":"Ada Example","email":"ada@example.org"}],"SID":["Offer"]},` +
@@ -53,7 +53,7 @@ func TestCanonicalIsStable(t *testing.T) {
 	}
 }
 
-func TestCanonicalIgnoresOrder(t *testing.T) {
+func TestComponent_CanonicalIgnoresOrder(t *testing.T) {
 	want := string(sample().Canonical())
 	turned := sample()
 	slices.Reverse(turned.ExposedAPIs)
@@ -65,7 +65,7 @@ func TestCanonicalIgnoresOrder(t *testing.T) {
 	}
 }
 
-func TestCanonicalTakesEmptyForAbsent(t *testing.T) {
+func TestComponent_CanonicalTakesEmptyForAbsent(t *testing.T) {
 	absent := &Component{Namespace: "a", Name: "b"}
 	empty := &Component{
 		Namespace: "a", Name: "b", Labels: map[string]string{}, ExposedAPIs: []ExposedAPI{},
@@ -76,7 +76,7 @@ func TestCanonicalTakesEmptyForAbsent(t *testing.T) {
 	}
 }
 
-func TestHashFollowsContent(t *testing.T) {
+func TestHash_FollowsContent(t *testing.T) {
 	changes := map[string]func(*Component){
 		"nothing":           func(*Component) {},
 		"namespace":         func(c *Component) { c.Namespace = "other" },

@@ -86,7 +86,7 @@ func TestParseScope(t *testing.T) {
 	}
 }
 
-func TestParseScopeRefuses(t *testing.T) {
+func TestParseScope_Errors(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"nothing", "", "no namespace named"},
 		{"commas only", " , ,", "no namespace named"},
@@ -111,7 +111,7 @@ func TestParseScopeRefuses(t *testing.T) {
 	}
 }
 
-func TestZeroScopeIsEmpty(t *testing.T) {
+func TestScope_ZeroIsEmpty(t *testing.T) {
 	var scope Scope
 	if scope.Contains("components") || len(scope.Split()) != 0 || scope.Namespace() != "" || scope.String() != "" {
 		t.Errorf("the zero scope is %q and contains %v", scope, scope.Split())

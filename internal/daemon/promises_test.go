@@ -10,7 +10,7 @@ import (
 )
 
 // The page that compares with the collector names a test for each promise.
-func TestTestsNamedInTheDocsExist(t *testing.T) {
+func TestDocs_NameExistingTests(t *testing.T) {
 	root := filepath.Join("..", "..")
 	page, err := os.ReadFile(filepath.Join(root, "docs", "collector.md"))
 	if err != nil {

@@ -27,7 +27,7 @@ func named(spans []tracingtest.Span, name string) (found []tracingtest.Span) {
 }
 
 // A change is one trace, over both protocols: the publish, each delivery, and below it all that was asked of the registry.
-func TestOneTraceFromTheClusterToTheRegistry(t *testing.T) {
+func TestTracing_FromTheClusterToTheRegistry(t *testing.T) {
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
 		t.Run(protocol, func(t *testing.T) {
 			collector, p := tracingtest.Start(t), newPipeline(t)
@@ -188,7 +188,7 @@ func expectRequests(t *testing.T, p *pipeline, spans []tracingtest.Span, trace s
 	}
 }
 
-func TestATraceThatIsNotSampledIsNotSent(t *testing.T) {
+func TestTracing_UnsampledIsNotSent(t *testing.T) {
 	collector, p := tracingtest.Start(t), newPipeline(t)
 	p.manifest(t, "orders", "1.0.0")
 	p.start(t, map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": collector.HTTP + "/v1/traces", "OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"})
@@ -209,7 +209,7 @@ func TestATraceThatIsNotSampledIsNotSent(t *testing.T) {
 	}
 }
 
-func TestWithoutTracingNothingIsAdded(t *testing.T) {
+func TestTracing_Disabled(t *testing.T) {
 	collector := tracingtest.Start(t)
 	for name, variables := range map[string]map[string]string{
 		"unset":    {},
@@ -230,7 +230,7 @@ func TestWithoutTracingNothingIsAdded(t *testing.T) {
 }
 
 // A collector that is away or refuses costs spans and nothing else.
-func TestACollectorThatIsAway(t *testing.T) {
+func TestTracing_CollectorUnavailable(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50") // milliseconds
 	collector, p := tracingtest.Start(t), newPipeline(t)
 	collector.Refuse(func() (int, string) { return http.StatusUnauthorized, "wrong key " + collectorKey })

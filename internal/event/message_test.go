@@ -86,7 +86,7 @@ func anyEvent(t *rapid.T) event.Event {
 	})
 }
 
-func TestMessageIDs(t *testing.T) {
+func TestMessage_ID(t *testing.T) {
 	key := component.Key{Cluster: "c", Namespace: "ns", Name: "a"}
 	upsert := func(status, uid string) event.Event {
 		return event.Upserted(key, component.Observation{
@@ -119,7 +119,7 @@ func TestMessageIDs(t *testing.T) {
 	}
 }
 
-func TestAMessageTellsWhatItFollows(t *testing.T) {
+func TestMessage_Follows(t *testing.T) {
 	key := component.Key{Cluster: "c", Namespace: "ns", Name: "a/b.c"}
 	for _, expected := range []uint64{0, 7, 1<<64 - 1} {
 		for _, e := range []event.Event{event.Tombstone(key, "", "", time.Time{}), event.Tombstone(key, "u/1", "", time.Time{})} {
@@ -137,7 +137,7 @@ func TestAMessageTellsWhatItFollows(t *testing.T) {
 	}
 }
 
-func TestDecodeErrors(t *testing.T) {
+func TestDecode_Errors(t *testing.T) {
 	e := event.Upserted(component.Key{Cluster: "c", Namespace: "components", Name: "prod-productcatalog"},
 		component.Observation{UID: "u", Seen: seen, Component: catalog()})
 	tests := map[string]struct {
@@ -185,7 +185,7 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
-func TestDecodeToleratesNewerWriters(t *testing.T) {
+func TestDecode_ToleratesNewerWriters(t *testing.T) {
 	key := component.Key{Cluster: "c", Namespace: "ns", Name: "a"}
 	want := event.Upserted(key, component.Observation{Seen: seen, Component: &component.Component{Namespace: "ns", Name: "a"}})
 	m := event.Encode(want, 0)
@@ -201,7 +201,7 @@ func TestDecodeToleratesNewerWriters(t *testing.T) {
 	}
 }
 
-func TestAMessageCarriesItsTrace(t *testing.T) {
+func TestEncode_Trace(t *testing.T) {
 	const parent, state = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "vendor=1"
 	for name, want := range map[string]event.Trace{"none": {}, "parent": {Parent: parent}, "both": {Parent: parent, State: state}} {
 		t.Run(name, func(t *testing.T) {
@@ -219,7 +219,7 @@ func TestAMessageCarriesItsTrace(t *testing.T) {
 	}
 }
 
-func TestHowAMessageAsksForVerification(t *testing.T) {
+func TestEncode_Verify(t *testing.T) {
 	for value, want := range map[string]bool{"true": true, "false": false, "": false, "TRUE": false} {
 		m := event.Encode(event.Tombstone(component.Key{Cluster: "c", Namespace: "ns", Name: "a"}, "", "", seen), 1)
 		set(&m, event.HeaderVerify, value)
@@ -230,7 +230,7 @@ func TestHowAMessageAsksForVerification(t *testing.T) {
 	}
 }
 
-func TestATombstoneHasNeitherHashNorBody(t *testing.T) {
+func TestEncode_Tombstone(t *testing.T) {
 	m := event.Encode(event.Tombstone(component.Key{Cluster: "c", Namespace: "ns", Name: "a"}, "", "", seen), 1)
 	set(&m, event.HeaderHash, "abc")
 	m.Data = []byte(`{"namespace":"ns","name":"a"}`)

@@ -30,7 +30,7 @@ func snapshot() event.Snapshot {
 	}
 }
 
-func TestGoldenMarker(t *testing.T) {
+func TestGoldenSnapshot(t *testing.T) {
 	for name, marker := range map[string]event.Snapshot{
 		"marker":      snapshot(),
 		"marker-bare": {ID: "Xb9TVUuQ0WkEDGUVhWZ8Ab", Cluster: "edge-1", Time: seen},
@@ -64,7 +64,7 @@ func TestGoldenMarker(t *testing.T) {
 	}
 }
 
-func TestAMarkerThatCannotBeWritten(t *testing.T) {
+func TestEncodeSnapshot_Error(t *testing.T) {
 	marker := snapshot()
 	marker.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 	if m, err := event.EncodeSnapshot(marker); err == nil {
@@ -72,7 +72,7 @@ func TestAMarkerThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestDecodeMarkerErrors(t *testing.T) {
+func TestDecodeSnapshot_Errors(t *testing.T) {
 	tests := map[string]func(*event.Message){
 		"no headers":         func(m *event.Message) { m.Header = nil },
 		"a component event":  func(m *event.Message) { set(m, event.HeaderType, event.TypeUpserted) },
@@ -100,7 +100,7 @@ func TestDecodeMarkerErrors(t *testing.T) {
 	}
 }
 
-func TestDecodeMarkerToleratesNewerWriters(t *testing.T) {
+func TestDecodeSnapshot_ToleratesNewerWriters(t *testing.T) {
 	m, err := event.EncodeSnapshot(snapshot())
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestDecodeMarkerToleratesNewerWriters(t *testing.T) {
 	}
 }
 
-func FuzzDecodeMarker(f *testing.F) {
+func FuzzDecodeSnapshot(f *testing.F) {
 	for _, marker := range []event.Snapshot{snapshot(), {ID: "x", Cluster: "c", Time: seen}} {
 		m, err := event.EncodeSnapshot(marker)
 		if err != nil {

@@ -28,7 +28,7 @@ func anyKey(t *rapid.T, label string) component.Key {
 	}
 }
 
-func TestTokensOfAnyKey(t *testing.T) {
+func TestTokens_OfAnyKey(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key, other := anyKey(t, "key"), anyKey(t, "other")
 		tokens := event.Tokens(key)
@@ -93,7 +93,7 @@ func TestSubjectFilters(t *testing.T) {
 	}
 }
 
-func TestParseSubjectErrors(t *testing.T) {
+func TestParseSubject_Errors(t *testing.T) {
 	tests := map[string]struct{ subject, says string }{
 		"nothing":            {"", "does not start with oda.components.v1"},
 		"other prefix":       {"oda.snapshots.v1.c", "does not start with oda.components.v1"},

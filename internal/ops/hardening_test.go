@@ -42,7 +42,7 @@ func served(t *testing.T, log *logtest.Buffer, change func(*ops.Config)) string 
 	return regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(log.String())[1]
 }
 
-func TestOnlyWhatIsServedIsAnswered(t *testing.T) {
+func TestHandler_UnknownPaths(t *testing.T) {
 	tests := map[string]struct {
 		method, path string
 		profiles     bool
@@ -74,7 +74,7 @@ func TestOnlyWhatIsServedIsAnswered(t *testing.T) {
 }
 
 // A profile that takes longer than an answer may is not refused; asked for a second here.
-func TestAProfileMayTakeItsTime(t *testing.T) {
+func TestHandler_ProfileExtendsTheTimeout(t *testing.T) {
 	var log logtest.Buffer
 	address := served(t, &log, func(c *ops.Config) { c.Profiles = true })
 	if status, body := get(t, "http://"+address+"/debug/pprof/profile?seconds=1"); status != 200 || len(body) == 0 {
@@ -82,7 +82,7 @@ func TestAProfileMayTakeItsTime(t *testing.T) {
 	}
 }
 
-func TestNobodyKeepsTheServerBusy(t *testing.T) {
+func TestServe_BoundsSlowRequests(t *testing.T) {
 	var log logtest.Buffer
 	address := served(t, &log, nil)
 	dial := func(t *testing.T) net.Conn {
@@ -131,7 +131,7 @@ func TestNobodyKeepsTheServerBusy(t *testing.T) {
 	})
 }
 
-func TestMetricsOverTLS(t *testing.T) {
+func TestServe_TLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	opstest.Certificate(t, cert, key, "127.0.0.1")
@@ -191,7 +191,7 @@ func TestMetricsOverTLS(t *testing.T) {
 	}
 }
 
-func TestServeNamesTheVariablesOfACertificate(t *testing.T) {
+func TestServe_NamesTheVariablesOfACertificate(t *testing.T) {
 	cfg := config(func(c *ops.Config) { c.TLSCert, c.TLSKey = "/nowhere/tls.crt", "/nowhere/tls.key" })
 	if _, err := ops.Serve(cfg, ops.NewRegistry(), new(ops.Health), quiet()); err == nil || !strings.Contains(err.Error(), "MONITORING_TLS_CERT") {
 		t.Errorf("error = %v", err)

@@ -25,7 +25,7 @@ func ask(handler http.Handler, from, method, body string, header map[string]stri
 	return w.Code, w.Body.String()
 }
 
-func TestTheLogLevelIsChangedFromThisMachineAlone(t *testing.T) {
+func TestLevel_OnlyFromThisMachine(t *testing.T) {
 	const here = "127.0.0.1:4000"
 	tests := map[string]struct {
 		from, method, body string
@@ -59,7 +59,7 @@ func TestTheLogLevelIsChangedFromThisMachineAlone(t *testing.T) {
 	}
 }
 
-func TestAChangeOfLevelReachesEveryLogger(t *testing.T) {
+func TestLevel_ReachesEveryLogger(t *testing.T) {
 	var out logtest.Buffer
 	logs := ops.NewLogs(config(nil), &out)
 	derived := logs.Logger.With().Str("part", "syncer").Logger()
@@ -78,7 +78,7 @@ func TestAChangeOfLevelReachesEveryLogger(t *testing.T) {
 	}
 }
 
-func TestSignalsChangeTheLogLevel(t *testing.T) {
+func TestLogs_SignalsChangeTheLevel(t *testing.T) {
 	var out logtest.Buffer
 	logs := ops.NewLogs(config(func(c *ops.Config) { c.LogLevel = "WARNING" }), &out)
 	defer logs.Signals()()

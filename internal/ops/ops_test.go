@@ -31,7 +31,7 @@ func config(change func(*ops.Config)) ops.Config {
 
 func quiet() *ops.Logs { return ops.NewLogs(config(nil), io.Discard) }
 
-func TestConfigNamesEveryProblem(t *testing.T) {
+func TestConfig_NamesEveryProblem(t *testing.T) {
 	tests := map[string]struct {
 		change func(*ops.Config)
 		want   []string // parts of the error; none for a good configuration
@@ -101,7 +101,7 @@ func TestMetricsAreClean(t *testing.T) {
 	}
 }
 
-func TestServeUntilTheContextEnds(t *testing.T) {
+func TestServe_UntilTheContextEnds(t *testing.T) {
 	var log bytes.Buffer
 	run, err := ops.Serve(config(nil), ops.NewRegistry(), new(ops.Health), ops.NewLogs(config(nil), &log))
 	if err != nil {
@@ -123,7 +123,7 @@ func TestServeUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-func TestServeSaysWhichVariableMendsAPortInUse(t *testing.T) {
+func TestServe_NamesTheVariableOfAPortInUse(t *testing.T) {
 	taken := httptest.NewServer(http.NotFoundHandler())
 	defer taken.Close()
 	cfg := config(func(c *ops.Config) { c.Port = taken.Listener.Addr().(*net.TCPAddr).Port })

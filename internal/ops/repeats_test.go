@@ -34,7 +34,7 @@ func summaries(t *testing.T, log string) (all []summary) {
 	return all
 }
 
-func TestBurstsAreCutAndCounted(t *testing.T) {
+func TestRepeats_AreCutAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out logtest.Buffer
 		logs := ops.NewLogs(config(func(c *ops.Config) { c.Repeats = 3 }), &out)
@@ -72,7 +72,7 @@ func TestBurstsAreCutAndCounted(t *testing.T) {
 	})
 }
 
-func TestWhatWasLeftOutIsToldAtTheEnd(t *testing.T) {
+func TestRepeats_AreReportedAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out logtest.Buffer
 		logs := ops.NewLogs(config(func(c *ops.Config) { c.Repeats = 1 }), &out)
@@ -89,7 +89,7 @@ func TestWhatWasLeftOutIsToldAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestAllRepeatsAreLoggedWhereThatIsAskedFor(t *testing.T) {
+func TestRepeats_WithoutLimit(t *testing.T) {
 	var out logtest.Buffer
 	logs := ops.NewLogs(config(nil), &out) // a limit of 0
 	for range 500 {
@@ -101,7 +101,7 @@ func TestAllRepeatsAreLoggedWhereThatIsAskedFor(t *testing.T) {
 }
 
 // Messages that are no constants do not fill the memory.
-func TestManyMessagesAreForgotten(t *testing.T) {
+func TestRepeats_MemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out logtest.Buffer
 		logs := ops.NewLogs(config(func(c *ops.Config) { c.Repeats = 1 }), &out)

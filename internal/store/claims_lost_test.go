@@ -32,8 +32,8 @@ func claimBucket(t *testing.T, s *streamtest.Server) jetstream.KeyValue {
 	return must(js(t, s).KeyValue(within(t), store.ClaimsBucket))
 }
 
-// TestClaimExpiresWithItsOwner has owners that neither renew nor release.
-func TestClaimExpiresWithItsOwner(t *testing.T) {
+// TestClaims_ExpireWithTheirOwner has owners that neither renew nor release.
+func TestClaims_ExpireWithTheirOwner(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(claims *store.Claims, conn *stream.Conn){
 		"the work was cut off":     func(*store.Claims, *stream.Conn) {},
@@ -76,7 +76,7 @@ func TestClaimExpiresWithItsOwner(t *testing.T) {
 	}
 }
 
-func TestHeldContextEndsWhenTheClaimIsLost(t *testing.T) {
+func TestClaims_ContextEndsWhenLost(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(ctx context.Context, bucket jetstream.KeyValue) error{
 		"taken by another": func(ctx context.Context, bucket jetstream.KeyValue) error {
@@ -104,9 +104,9 @@ func TestHeldContextEndsWhenTheClaimIsLost(t *testing.T) {
 	}
 }
 
-// TestRenewalWhoseAnswerWasLost writes the entry in the owner's name, which is what the server does when only the
+// TestClaims_RenewalWithALostAnswer writes the entry in the owner's name, which is what the server does when only the
 // answer is lost.
-func TestRenewalWhoseAnswerWasLost(t *testing.T) {
+func TestClaims_RenewalWithALostAnswer(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
@@ -120,9 +120,9 @@ func TestRenewalWhoseAnswerWasLost(t *testing.T) {
 	}
 }
 
-// TestHeldContextEndsWhileTheServerIsAway must see the end before the server, had it gone on, would give the claim to
+// TestClaims_ContextEndsWithoutServer must see the end before the server, had it gone on, would give the claim to
 // another.
-func TestHeldContextEndsWhileTheServerIsAway(t *testing.T) {
+func TestClaims_ContextEndsWithoutServer(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	claims, conn := claimsConn(t, s, "one")
@@ -157,7 +157,7 @@ func TestHeldContextEndsWhileTheServerIsAway(t *testing.T) {
 	}
 }
 
-func TestClaimOutlivesAShortRestart(t *testing.T) {
+func TestClaims_SurviveAShortRestart(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)

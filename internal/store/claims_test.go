@@ -49,7 +49,7 @@ func acquire(t testing.TB, ctx context.Context, claims *store.Claims, name strin
 
 const claimName = "target-default.a"
 
-func TestClaimIsExclusive(t *testing.T) {
+func TestClaims_AreExclusive(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	one, two := claimsOf(t, s, "one"), claimsOf(t, s, "two")
@@ -75,7 +75,7 @@ func TestClaimIsExclusive(t *testing.T) {
 	}
 }
 
-func TestClaimsOfScopesAreApart(t *testing.T) {
+func TestClaims_ScopesAreSeparate(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -94,7 +94,7 @@ func TestClaimsOfScopesAreApart(t *testing.T) {
 	}
 }
 
-func TestNamedClaimShowsItsOwner(t *testing.T) {
+func TestClaims_Owner(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	claims := claimsOf(t, s, "watcher-1")
@@ -119,8 +119,8 @@ func TestNamedClaimShowsItsOwner(t *testing.T) {
 	}
 }
 
-// TestOneHolderAtATime has many processes want one key all the time.
-func TestOneHolderAtATime(t *testing.T) {
+// TestClaims_OneHolderAtATime has many processes want one key all the time.
+func TestClaims_OneHolderAtATime(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	var holders, turns atomic.Int32
@@ -154,7 +154,7 @@ func TestOneHolderAtATime(t *testing.T) {
 	}
 }
 
-func TestRenewalKeepsTheClaimPastItsLife(t *testing.T) {
+func TestClaims_AreRenewed(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")

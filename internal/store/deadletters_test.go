@@ -84,7 +84,7 @@ func holds(t testing.TB, letters *store.DeadLetters, want ...target.DeadLetter) 
 	}
 }
 
-func TestLettersKeepEveryField(t *testing.T) {
+func TestDeadLetters_KeepEveryField(t *testing.T) {
 	t.Parallel()
 	tombstone := rejected("default", keyOf("gone"))
 	tombstone.Event = event.Tombstone(keyOf("gone"), "uid-gone", "7", seen)
@@ -102,7 +102,7 @@ func TestLettersKeepEveryField(t *testing.T) {
 	holds(t, letters, want...)
 }
 
-func TestLettersOfAComponentReplaceEachOther(t *testing.T) {
+func TestDeadLetters_ReplaceEachOther(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	letters := lettersOf(t, s.Conn(t), "default")
@@ -130,7 +130,7 @@ func TestLettersOfAComponentReplaceEachOther(t *testing.T) {
 	holds(t, letters, a, b)
 }
 
-func TestLettersOfTargetsAreApart(t *testing.T) {
+func TestDeadLetters_TargetsAreSeparate(t *testing.T) {
 	t.Parallel()
 	conn := streamtest.Start(t).Conn(t)
 	targets := []string{"a", "a.b", "b", "*", ">"}
@@ -152,7 +152,7 @@ func TestLettersOfTargetsAreApart(t *testing.T) {
 	}
 }
 
-func TestLetterThatIsTooLargeLeavesTheComponentOut(t *testing.T) {
+func TestDeadLetters_OmitALargeComponent(t *testing.T) {
 	t.Parallel()
 	letters := lettersOf(t, streamtest.Start(t, func(o *server.Options) { o.MaxPayload = 8192 }).Conn(t), "default")
 	for size := 6000; size <= 9000; size += 100 { // over the limit, and near it on both sides
@@ -170,7 +170,7 @@ func TestLetterThatIsTooLargeLeavesTheComponentOut(t *testing.T) {
 	}
 }
 
-func TestAllReportsWhatCannotBeDecoded(t *testing.T) {
+func TestDeadLetters_AllReportsMalformedOnes(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	letters := lettersOf(t, s.Conn(t), "default")
@@ -188,7 +188,7 @@ func TestAllReportsWhatCannotBeDecoded(t *testing.T) {
 	holds(t, letters, rejected("default", keyOf("a")))
 }
 
-func TestOpenLetters(t *testing.T) {
+func TestDeadLetters_Open(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		there *jetstream.StreamConfig
@@ -231,7 +231,7 @@ func TestOpenLetters(t *testing.T) {
 	})
 }
 
-func TestLettersWrittenAtOnce(t *testing.T) {
+func TestDeadLetters_PutAtOnce(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	var group errgroup.Group
@@ -257,7 +257,7 @@ func TestLettersWrittenAtOnce(t *testing.T) {
 	holds(t, lettersOf(t, s.Conn(t), "default"), want...)
 }
 
-func TestLettersOutliveARestart(t *testing.T) {
+func TestDeadLetters_SurviveARestart(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)

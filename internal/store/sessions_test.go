@@ -225,7 +225,7 @@ func TestSession_ExpiredIsNeverRenewed(t *testing.T) {
 	}
 }
 
-func TestOpenedSessionsAreTheSyncers(t *testing.T) {
+func TestSessions_OpenThoseOfASyncer(t *testing.T) {
 	conn := streamtest.Start(t).Conn(t)
 	_, err := store.OpenSessions(within(t), conn, "lab")
 	says(t, err, "does not exist yet: start a syncer")

@@ -42,7 +42,7 @@ func applied(key component.Key) target.State {
 	}
 }
 
-func TestStateOfNothing(t *testing.T) {
+func TestStates_LoadNothing(t *testing.T) {
 	t.Parallel()
 	states := statesOf(t, ensureLog(t, streamtest.Start(t).Conn(t)), "default")
 	if diff := cmp.Diff(target.State{Key: keyOf("a")}, load(t, states, keyOf("a"))); diff != "" {
@@ -50,7 +50,7 @@ func TestStateOfNothing(t *testing.T) {
 	}
 }
 
-func TestStateIsSavedByCompareAndSet(t *testing.T) {
+func TestStates_SaveIsACompareAndSet(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	one, two := statesOf(t, ensureLog(t, s.Conn(t)), "default"), statesOf(t, ensureLog(t, s.Conn(t)), "default")
@@ -84,7 +84,7 @@ func TestStateIsSavedByCompareAndSet(t *testing.T) {
 	}
 }
 
-func TestOneOfManyWritersWins(t *testing.T) {
+func TestStates_OneWriterWins(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
@@ -115,7 +115,7 @@ func TestOneOfManyWritersWins(t *testing.T) {
 	}
 }
 
-func TestTargetsAreApart(t *testing.T) {
+func TestStates_TargetsAreSeparate(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	targets := []string{"a", "a.b", "b", "*", "a.test"}
@@ -137,7 +137,7 @@ func TestTargetsAreApart(t *testing.T) {
 	}
 }
 
-func TestCorruptedEntryIsDoubt(t *testing.T) {
+func TestStates_MalformedEntryIsInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{"no JSON": "{", "another type": `{"sequence":"x"}`, "null": "null", "empty": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestCorruptedEntryIsDoubt(t *testing.T) {
 	}
 }
 
-func TestSequencesOfAnotherStreamDoNotCount(t *testing.T) {
+func TestStates_OfAnotherStream(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -198,7 +198,7 @@ func TestSequencesOfAnotherStreamDoNotCount(t *testing.T) {
 	}
 }
 
-func TestAllStates(t *testing.T) {
+func TestStates_All(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
@@ -232,7 +232,7 @@ func TestAllStates(t *testing.T) {
 	}
 }
 
-func TestStatesWhileTheServerIsAway(t *testing.T) {
+func TestStates_WithoutServer(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)

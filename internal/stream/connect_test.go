@@ -15,7 +15,7 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-func TestVersionCheck(t *testing.T) {
+func TestConn_CheckVersion(t *testing.T) {
 	tests := map[string]bool{
 		"2.11.0": true, "2.11.0-RC.1": true, "2.12.3": true, "2.15.2": true, "3.0.0": true, "10.1.0": true,
 		"2.10.29": false, "2.9.0": false, "1.4.1": false, "0.9.6": false, "2.10": false,
@@ -91,7 +91,7 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
-func TestConnectRefusesMissingFiles(t *testing.T) {
+func TestConnect_RejectsMissingFiles(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing.pem")
 	for name, cfg := range map[string]stream.Config{
 		"authority":   {URL: "nats://127.0.0.1:1", TLSCA: missing},
@@ -107,7 +107,7 @@ func TestConnectRefusesMissingFiles(t *testing.T) {
 	}
 }
 
-func TestConnectWaitsForTheServer(t *testing.T) {
+func TestConnect_WaitsForTheServer(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	s.Shutdown()
@@ -127,7 +127,7 @@ func TestConnectWaitsForTheServer(t *testing.T) {
 	waitConnected(t, conn)
 }
 
-func TestWithoutJetStream(t *testing.T) {
+func TestConn_CheckWithoutJetStream(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t, func(o *server.Options) { o.JetStream = false })
 	conn := s.Conn(t)

@@ -39,7 +39,7 @@ func drained(t testing.TB, consumer *stream.Consumer) {
 	})
 }
 
-func TestMessagesOfADeadReplicaComeAgain(t *testing.T) {
+func TestConsumer_RedeliversMessagesOfADeadReplica(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
@@ -66,7 +66,7 @@ func impatient(t testing.TB, s *streamtest.Server, log *stream.Log) *stream.Cons
 	return open(t, consumer, 1)
 }
 
-func TestProgressKeepsAMessage(t *testing.T) {
+func TestDelivery_ProgressKeepsTheMessage(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
@@ -100,7 +100,7 @@ func TestProgressKeepsAMessage(t *testing.T) {
 	reading.Wait()
 }
 
-func TestRetryComesAfterItsDelay(t *testing.T) {
+func TestDelivery_RetryIsDelayed(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	sequence := publish(t, log, upsert(keyOf("a"), "A"), 0)
@@ -139,7 +139,7 @@ func TestRetryComesAfterItsDelay(t *testing.T) {
 	drained(t, consumer)
 }
 
-func TestDropEndsAMessage(t *testing.T) {
+func TestDelivery_DropEndsTheMessage(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
@@ -163,7 +163,7 @@ func TestDropEndsAMessage(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDecodedIsDelivered(t *testing.T) {
+func TestConsumer_DeliversMalformedMessages(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))

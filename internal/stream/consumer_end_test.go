@@ -15,7 +15,7 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-func TestCloseHandsBack(t *testing.T) {
+func TestConsumer_CloseRequeues(t *testing.T) {
 	t.Parallel()
 	const messages = 8
 	s := streamtest.Start(t)
@@ -55,7 +55,7 @@ func TestCloseHandsBack(t *testing.T) {
 	}
 }
 
-func TestCloseWithoutServerOrUse(t *testing.T) {
+func TestConsumer_CloseWithoutServerOrUse(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -77,7 +77,7 @@ func TestCloseWithoutServerOrUse(t *testing.T) {
 	}
 }
 
-func TestNextEndsWithItsContext(t *testing.T) {
+func TestConsumer_NextEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	consumer := open(t, consumerOf(t, ensureLog(t, streamtest.Start(t).Conn(t))), 4)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -87,7 +87,7 @@ func TestNextEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestNextGoesOnOverARestart(t *testing.T) {
+func TestConsumer_NextContinuesAfterARestart(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -116,8 +116,8 @@ func TestNextGoesOnOverARestart(t *testing.T) {
 	drained(t, consumer)
 }
 
-// TestNextEndsWhenTheConsumerIsGone covers what an administrator or a lost disk can do.
-func TestNextEndsWhenTheConsumerIsGone(t *testing.T) {
+// TestConsumer_NextEndsWhenTheConsumerIsGone covers what an administrator or a lost disk can do.
+func TestConsumer_NextEndsWhenTheConsumerIsGone(t *testing.T) {
 	t.Parallel()
 	deleteStream := func(t *testing.T, s *streamtest.Server) {
 		if err := js(t, s).DeleteStream(within(t), stream.StreamName); err != nil {
@@ -186,8 +186,8 @@ func TestNextEndsWhenTheConsumerIsGone(t *testing.T) {
 	}
 }
 
-// TestNextSurvivesMissingHeartbeats has a server that is away for longer than the heartbeats that are waited for.
-func TestNextSurvivesMissingHeartbeats(t *testing.T) {
+// TestConsumer_NextToleratesMissingHeartbeats has a server that is away for longer than the heartbeats that are waited for.
+func TestConsumer_NextToleratesMissingHeartbeats(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)

@@ -50,7 +50,7 @@ func next(t testing.TB, consumer *stream.Consumer) event.Delivery {
 	return d
 }
 
-func TestAtFirstOnlyTheNewestIsDelivered(t *testing.T) {
+func TestConsumer_StartsWithTheNewest(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	want := make(map[component.Key]event.Event)
@@ -130,7 +130,7 @@ func nextOf(t testing.TB, consumers ...*stream.Consumer) event.Delivery {
 	}
 }
 
-func TestReplicasShareTheMessages(t *testing.T) {
+func TestConsumer_ReplicasShareTheMessages(t *testing.T) {
 	t.Parallel()
 	const messages = 300
 	s := streamtest.Start(t)
@@ -182,7 +182,7 @@ func TestReplicasShareTheMessages(t *testing.T) {
 	drained(t, consumerOf(t, log))
 }
 
-func TestSnapshotMarkersAreNotDelivered(t *testing.T) {
+func TestConsumer_SkipsSnapshotMarkers(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))

@@ -61,7 +61,7 @@ func fill(t testing.TB, log *stream.Log, events []event.Event, expected map[comp
 	return all
 }
 
-func TestHeads(t *testing.T) {
+func TestLog_Heads(t *testing.T) {
 	t.Parallel()
 	const components, size = 3000, 2000
 	s := streamtest.Start(t)
@@ -103,7 +103,7 @@ func TestHeads(t *testing.T) {
 	}
 }
 
-func TestHeadsOfAnEmptyStream(t *testing.T) {
+func TestLog_HeadsOfAnEmptyStream(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	if got := heads(t, log, "test"); len(got) != 0 {
@@ -115,7 +115,7 @@ func TestHeadsOfAnEmptyStream(t *testing.T) {
 	}
 }
 
-func TestComponents(t *testing.T) {
+func TestLog_NewestOfEach(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))

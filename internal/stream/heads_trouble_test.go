@@ -16,7 +16,7 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-func TestHeadsWhileOthersPublish(t *testing.T) {
+func TestLog_HeadsBesidePublishes(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 1 })) // so that what is to come disappears
@@ -43,8 +43,8 @@ func TestHeadsWhileOthersPublish(t *testing.T) {
 	}
 }
 
-// TestHeadsPurgedMeanwhile takes away what the reader still waits for.
-func TestHeadsPurgedMeanwhile(t *testing.T) {
+// TestLog_HeadsPurgedMeanwhile takes away what the reader still waits for.
+func TestLog_HeadsPurgedMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -76,7 +76,7 @@ func TestHeadsPurgedMeanwhile(t *testing.T) {
 	}
 }
 
-func TestHeadsEndWithTheirContext(t *testing.T) {
+func TestLog_HeadsEndWithTheirContext(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	var events []event.Event
@@ -91,8 +91,8 @@ func TestHeadsEndWithTheirContext(t *testing.T) {
 	}
 }
 
-// TestHeadsOverARestart loses the server in the middle: the reader ends, with all heads or an error.
-func TestHeadsOverARestart(t *testing.T) {
+// TestLog_HeadsAcrossARestart loses the server in the middle: the reader ends, with all heads or an error.
+func TestLog_HeadsAcrossARestart(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -124,7 +124,7 @@ func TestHeadsOverARestart(t *testing.T) {
 	}
 }
 
-func TestHeadsWithForeignMessages(t *testing.T) {
+func TestLog_HeadsWithMalformedMessages(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))

@@ -13,7 +13,7 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-func TestAfterReadsAKeysHistory(t *testing.T) {
+func TestLog_After(t *testing.T) {
 	server := streamtest.Start(t)
 	log := ensureLog(t, server.Conn(t))
 	key, other := keyOf("catalog"), keyOf("orders")
@@ -55,7 +55,7 @@ func TestAfterReadsAKeysHistory(t *testing.T) {
 	}
 }
 
-func TestFirstSince(t *testing.T) {
+func TestLog_FirstSince(t *testing.T) {
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	if got := must(log.FirstSince(within(t), time.Time{})); got != 1 {
 		t.Errorf("of an empty stream: %d", got)
@@ -77,7 +77,7 @@ func TestFirstSince(t *testing.T) {
 	}
 }
 
-func TestFeedsAreReadAndNotCreated(t *testing.T) {
+func TestLog_RegistriesAreReadOnly(t *testing.T) {
 	conn := streamtest.Start(t).Conn(t)
 	log := ensureLog(t, conn)
 	says(t, log.CheckRegistry(within(t), "lab", "http://a"), `target "lab" has no consumer yet`)

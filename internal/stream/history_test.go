@@ -74,7 +74,7 @@ func past(t *testing.T) (*streamtest.Server, *stream.Log, []time.Time) {
 	return s, log, times
 }
 
-func TestHistory(t *testing.T) {
+func TestLog_History(t *testing.T) {
 	t.Parallel()
 	_, log, times := past(t)
 	tests := map[string]struct {
@@ -106,7 +106,7 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-func TestBefore(t *testing.T) {
+func TestLog_Before(t *testing.T) {
 	t.Parallel()
 	s, log, _ := past(t)
 	tests := map[string]struct {
@@ -162,7 +162,7 @@ func following(t *testing.T, log *stream.Log, filter string, since time.Time) (*
 	return got, end
 }
 
-func TestFollow(t *testing.T) {
+func TestLog_Follow(t *testing.T) {
 	t.Parallel()
 	s, log, times := past(t)
 	since, endSince := following(t, log, event.Subject(keyOf("a")), times[3])
@@ -205,7 +205,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-func TestFollowEndsWithTheStream(t *testing.T) {
+func TestLog_FollowEndsWithTheStream(t *testing.T) {
 	t.Parallel()
 	s, log, times := past(t)
 	got := new(told)
@@ -223,7 +223,7 @@ func TestFollowEndsWithTheStream(t *testing.T) {
 	}
 }
 
-func TestFollowEndsWithItsReader(t *testing.T) {
+func TestLog_FollowEndsWithItsReader(t *testing.T) {
 	t.Parallel()
 	_, log, times := past(t)
 	full := errors.New("full")

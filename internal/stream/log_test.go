@@ -27,7 +27,7 @@ func superseded(t *testing.T, sequence uint64, err error) event.Head {
 	return refused.Head
 }
 
-func TestPublishFollowsTheExpectedMessage(t *testing.T) {
+func TestLog_PublishFollowsTheExpectedMessage(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	key := keyOf("a.b")
@@ -62,7 +62,7 @@ func TestPublishFollowsTheExpectedMessage(t *testing.T) {
 
 func secondOf[A, B any](_ A, b B) B { return b }
 
-func TestPublishByTwoLeadersAtOnce(t *testing.T) {
+func TestLog_PublishByTwoLeadersAtOnce(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	logs := [2]*stream.Log{ensureLog(t, s.Conn(t)), ensureLog(t, s.Conn(t))}
@@ -92,8 +92,8 @@ func TestPublishByTwoLeadersAtOnce(t *testing.T) {
 	}
 }
 
-// TestPublishAgainAfterALostAnswer repeats publishes as a watcher does that never saw the answer.
-func TestPublishAgainAfterALostAnswer(t *testing.T) {
+// TestLog_PublishAgainAfterALostAnswer repeats publishes as a watcher does that never saw the answer.
+func TestLog_PublishAgainAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -140,7 +140,7 @@ func TestPublishAgainAfterALostAnswer(t *testing.T) {
 	}
 }
 
-func TestContentMayComeBack(t *testing.T) {
+func TestLog_PublishEarlierContentAgain(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	key, expected := keyOf("a"), uint64(0)
@@ -153,7 +153,7 @@ func TestContentMayComeBack(t *testing.T) {
 	}
 }
 
-func TestNewestOfNothing(t *testing.T) {
+func TestLog_NewestOfNothing(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
 	if e, found, err := log.Newest(within(t), keyOf("a")); found || err != nil {
@@ -161,8 +161,8 @@ func TestNewestOfNothing(t *testing.T) {
 	}
 }
 
-// TestNewestAsksTheLeader makes sure that no direct get is used, which a lagging replica might answer.
-func TestNewestAsksTheLeader(t *testing.T) {
+// TestLog_NewestReadsFromTheLeader makes sure that no direct get is used, which a lagging replica might answer.
+func TestLog_NewestReadsFromTheLeader(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
@@ -186,7 +186,7 @@ func TestNewestAsksTheLeader(t *testing.T) {
 }
 
 // The server remembers ids for a while, also of messages that were purged since.
-func TestWhatWasPurgedCanBePublishedAgain(t *testing.T) {
+func TestLog_PublishAgainAfterAPurge(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))

@@ -17,7 +17,7 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-func TestTooLarge(t *testing.T) {
+func TestLog_PublishTooLarge(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", 8000)
 	t.Run("for the server", func(t *testing.T) {
@@ -49,7 +49,7 @@ func checkTooLarge(t *testing.T, log *stream.Log, large string) {
 	publish(t, log, upsert(keyOf("large"), "smaller"), 0)
 }
 
-func TestStreamDeleted(t *testing.T) {
+func TestLog_CheckAfterDeletion(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -83,7 +83,7 @@ func TestStreamDeleted(t *testing.T) {
 	publish(t, log, upsert(key, "B"), 0)
 }
 
-func TestHistoryIsBoundedAndTheNewestStays(t *testing.T) {
+func TestLog_HistoryIsBounded(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 3 }))
@@ -103,7 +103,7 @@ func TestHistoryIsBoundedAndTheNewestStays(t *testing.T) {
 	}
 }
 
-func TestFullStreamPassesWhenItIsRaised(t *testing.T) {
+func TestLog_PublishToAFullStream(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.MaxBytes = 8 << 10 }))
@@ -134,7 +134,7 @@ func passing(t *testing.T, err error) {
 	}
 }
 
-func TestPublishWhileTheServerIsAway(t *testing.T) {
+func TestLog_PublishWithoutServer(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
@@ -155,9 +155,9 @@ func TestPublishWhileTheServerIsAway(t *testing.T) {
 	}
 }
 
-// TestSubjectTakenByAForeignMessage has a message on a component's subject that odasync cannot read: the component's
+// TestLog_PublishAfterAMalformedMessage has a message on a component's subject that odasync cannot read: the component's
 // state is published over it.
-func TestSubjectTakenByAForeignMessage(t *testing.T) {
+func TestLog_PublishAfterAMalformedMessage(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))

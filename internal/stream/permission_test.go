@@ -12,8 +12,8 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-// TestRefusedSubjects has users that may not do everything; what they ask for would only time out.
-func TestRefusedSubjects(t *testing.T) {
+// TestPermissionError_NamesTheSubject has users that may not do everything; what they ask for would only time out.
+func TestPermissionError_NamesTheSubject(t *testing.T) {
 	t.Parallel()
 	allow := func(subjects ...string) *server.SubjectPermission { return &server.SubjectPermission{Allow: subjects} }
 	s := streamtest.Start(t, func(o *server.Options) {

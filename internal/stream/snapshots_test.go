@@ -27,7 +27,7 @@ func mark(t testing.TB, log *stream.Log, markers ...event.Snapshot) {
 	}
 }
 
-func TestMarksAreKept(t *testing.T) {
+func TestLog_PublishSnapshot(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
@@ -48,7 +48,7 @@ func TestMarksAreKept(t *testing.T) {
 	}
 }
 
-func TestAMarkerThatCannotBeRead(t *testing.T) {
+func TestLog_LastSnapshotMalformed(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
@@ -60,7 +60,7 @@ func TestAMarkerThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestPurgeTakesWhatCameUpToThere(t *testing.T) {
+func TestLog_PurgeUpToASequence(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))

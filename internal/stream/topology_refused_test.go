@@ -14,7 +14,7 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-func TestReplicasNeedACluster(t *testing.T) {
+func TestConn_EnsureLogReplicasNeedACluster(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	ensureLog(t, s.Conn(t))
@@ -26,7 +26,7 @@ func TestReplicasNeedACluster(t *testing.T) {
 	}
 }
 
-func TestForeignTopologyIsRefusedAndLeftAlone(t *testing.T) {
+func TestConn_EnsureRejectsForeignStreams(t *testing.T) {
 	t.Parallel()
 	ours := func(purpose, layout string) map[string]string {
 		return map[string]string{"odasync.purpose": purpose, "odasync.layout": layout}
@@ -87,7 +87,7 @@ func TestForeignTopologyIsRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
-func TestForeignConsumerIsRefused(t *testing.T) {
+func TestLog_EnsureConsumerRejectsForeignConsumers(t *testing.T) {
 	t.Parallel()
 	const url = "http://registry:8000"
 	tests := map[string]struct {
@@ -119,8 +119,8 @@ func TestForeignConsumerIsRefused(t *testing.T) {
 	}
 }
 
-// TestOnlyOneRegistryWinsATarget starts syncers of one target and different registries at the same moment.
-func TestOnlyOneRegistryWinsATarget(t *testing.T) {
+// TestLog_EnsureConsumerOneRegistryWins starts syncers of one target and different registries at the same moment.
+func TestLog_EnsureConsumerOneRegistryWins(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	ctx := within(t)
@@ -139,7 +139,7 @@ func TestOnlyOneRegistryWinsATarget(t *testing.T) {
 	}
 }
 
-func TestOpenLogBeforeTheWatcher(t *testing.T) {
+func TestConn_OpenLogBeforeTheWatcher(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)

@@ -38,7 +38,7 @@ func own(c jetstream.StreamConfig) jetstream.StreamConfig {
 	}
 }
 
-func TestTopologyIsCreatedByManyAtOnce(t *testing.T) {
+func TestConn_EnsureByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	ctx := within(t)
@@ -80,7 +80,7 @@ func TestTopologyIsCreatedByManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestTopologyIsChangedOnlyWhenItDiffers(t *testing.T) {
+func TestConn_EnsureUpdatesOnlyDifferences(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	ctx := within(t)
@@ -104,7 +104,7 @@ func TestTopologyIsChangedOnlyWhenItDiffers(t *testing.T) {
 	}
 }
 
-func TestUpdateKeepsWhatAdministratorsAdded(t *testing.T) {
+func TestConn_EnsureKeepsAdditions(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
 	ctx := within(t)

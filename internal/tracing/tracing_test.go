@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestWhereSpansGo(t *testing.T) {
+func TestConfig_Address(t *testing.T) {
 	tests := map[string]struct {
 		cfg     Config
 		address string // empty for no tracing
@@ -55,7 +55,7 @@ func TestWhereSpansGo(t *testing.T) {
 	}
 }
 
-func TestHeaders(t *testing.T) {
+func TestConfig_Headers(t *testing.T) {
 	cfg := Config{Headers: "a=1", TracesHeaders: " authorization = Bearer%20k=y+z ,x-tenant=t,"}
 	if diff := cmp.Diff(map[string]string{"authorization": "Bearer k=y+z", "x-tenant": "t"}, cfg.headers()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -67,7 +67,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestSamplers(t *testing.T) {
+func TestConfig_Samplers(t *testing.T) {
 	tests := map[Config]string{
 		{}:                                  trace.ParentBased(trace.AlwaysSample()).Description(),
 		{Sampler: "always_on"}:              trace.AlwaysSample().Description(),
@@ -84,7 +84,7 @@ func TestSamplers(t *testing.T) {
 	}
 }
 
-func TestWithoutTracingNothingIsAllocated(t *testing.T) {
+func TestTracer_NilAllocatesNothing(t *testing.T) {
 	var tracer *Tracer
 	ctx, header := context.Background(), http.Header{}
 	off, err := New(ctx, Config{}, Service{}, zerolog.Nop())
@@ -109,7 +109,7 @@ func TestWithoutTracingNothingIsAllocated(t *testing.T) {
 	}
 }
 
-func TestWordsOfTheCollectorDoNotShowTheKey(t *testing.T) {
+func TestExporter_HidesHeaderValues(t *testing.T) {
 	w := newWatched(nil, Config{Headers: "authorization=Bearer%20k3y,x-key=0ther"}, zerolog.Nop())
 	defer w.giveUp()
 	got := w.redacted(errors.New("401: you sent Bearer k3y, or k3y, and 0ther"))
@@ -119,7 +119,7 @@ func TestWordsOfTheCollectorDoNotShowTheKey(t *testing.T) {
 }
 
 // What the SDK says of variables that it reads itself reaches the log without the variables' values.
-func TestTheSDKsWords(t *testing.T) {
+func TestSDKLog(t *testing.T) {
 	var out logtest.Buffer
 	sink := sdkLog{zerolog.New(&out)}
 	sink.Error(errors.New("missing ="), "parse headers", "input", "authorization s3cr3t")
@@ -128,7 +128,7 @@ func TestTheSDKsWords(t *testing.T) {
 	}
 }
 
-func TestLinesNameTheirSpan(t *testing.T) {
+func TestLog_NamesTheSpan(t *testing.T) {
 	collector := tracingtest.Start(t)
 	var out logtest.Buffer
 	log := zerolog.New(&out).Hook(LogHook{})
@@ -158,7 +158,7 @@ func TestLinesNameTheirSpan(t *testing.T) {
 }
 
 // A collector that never answers holds the end up no longer than the caller waits.
-func TestCloseIsBounded(t *testing.T) {
+func TestProvider_CloseIsBounded(t *testing.T) {
 	collector := tracingtest.Start(t)
 	hanging := make(chan struct{})
 	collector.Refuse(func() (int, string) { <-hanging; return http.StatusServiceUnavailable, "" })
@@ -177,7 +177,7 @@ func TestCloseIsBounded(t *testing.T) {
 }
 
 // A trace context that somebody else wrote into a message does no harm.
-func TestStrangeTraceContexts(t *testing.T) {
+func TestTracer_MalformedTraceContexts(t *testing.T) {
 	collector := tracingtest.Start(t)
 	provider, err := New(t.Context(), Config{Endpoint: collector.HTTP}, Service{Name: "test"}, zerolog.Nop())
 	if err != nil {
