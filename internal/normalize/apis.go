@@ -8,7 +8,7 @@ import (
 	"odasync/internal/component"
 )
 
-// functionBlocks are the parts of the spec that expose APIs, each with the part of the status that follows them.
+// functionBlocks are the sections of the spec that expose APIs, each with its section of the status.
 var functionBlocks = [...]struct {
 	segment  component.Segment
 	function string
@@ -19,11 +19,11 @@ var functionBlocks = [...]struct {
 	{component.SegmentSecurity, "securityFunction", "securityAPIs"},
 }
 
-// maxEntryName is the limit of Kubernetes on the name of the ExposedAPI object that an entry becomes.
+// maxEntryName is the limit of Kubernetes for the name of an ExposedAPI object.
 const maxEntryName = 253
 
-// maxContent bounds the text of a component's APIs, in bytes. Every version of an entry repeats the entry's defaults,
-// so an object of 1.5 MiB could otherwise grow to gigabytes.
+// maxContent limits the text of a component's APIs, in bytes. Every version of an entry repeats the defaults of the entry, so that
+// an object of 1.5 MiB could grow to gigabytes.
 const maxContent = 4 << 20
 
 // apiFields are the fields that an API entry and each of its specification entries may have.
@@ -31,10 +31,10 @@ type apiFields struct {
 	url, version, apiType string
 	implementation, path  string
 	port                  uint16
-	urlMajor              string // what the URL tells; found once, since every version may repeat the URL
+	urlMajor              string // the version in the URL; parsed once, since every version may repeat the URL
 }
 
-// exposedAPIs reads the APIs of all segments and joins them with their status.
+// exposedAPIs reads the APIs of all segments with their status.
 func (r *reader) exposedAPIs(spec, status map[string]any, owner *component.Component) []component.ExposedAPI {
 	var apis []component.ExposedAPI
 	size := 0
@@ -57,7 +57,7 @@ func (r *reader) exposedAPIs(spec, status map[string]any, owner *component.Compo
 	return apis
 }
 
-// textSize is about the length of the API as JSON.
+// textSize is approximately the length of the API as JSON.
 func textSize(api component.ExposedAPI) int {
 	size := len(api.Name) + len(api.Entry) + len(api.Type) + len(api.Implementation) + len(api.URL) + len(api.DeveloperUI)
 	for _, s := range api.Specifications {
@@ -84,7 +84,7 @@ func (r *reader) groups(spec map[string]any, function string) []versionGroup {
 	}
 	all := newVersionGroups(len(list))
 	for i, item := range list {
-		if item == nil { // as a template renders an entry that it leaves out
+		if item == nil { // as rendered by a template that leaves out an entry
 			continue
 		}
 		r.enterItem(i)
@@ -135,15 +135,15 @@ func (r *reader) apiFields(fields map[string]any) apiFields {
 		url:            url,
 		urlMajor:       urlMajor(url),
 		version:        r.text(fields, "version"),
-		apiType:        cmp.Or(r.text(fields, "apiType"), r.text(fields, "apitype")), // the latter is v1beta2's
+		apiType:        cmp.Or(r.text(fields, "apiType"), r.text(fields, "apitype")), // apitype in v1beta2
 		implementation: r.text(fields, "implementation"),
 		path:           r.text(fields, "path"),
 		port:           r.port(fields, "port"),
 	}
 }
 
-// over returns the fields of a specification entry with the API entry's where it has none. The API entry's version
-// counts only where the URL tells none: so the Canvas operators find the version in the name of an ExposedAPI object.
+// over returns the fields of a specification entry, with those of the API entry as defaults. The version of the API entry counts
+// only if the URL has none, as in the names that the Canvas operators give to ExposedAPI objects.
 func (f apiFields) over(defaults apiFields) apiFields {
 	if f.url == "" {
 		f.url, f.urlMajor = defaults.url, defaults.urlMajor
@@ -158,13 +158,13 @@ func (f apiFields) over(defaults apiFields) apiFields {
 	return f
 }
 
-// major returns the major version that is declared, else the one in the specification's URL, else "". The API's own
-// path is no witness: it may carry the version of anything.
+// major returns the declared major version, else that of the specification's URL, else "". The path of the API does not count: it
+// may have the version of something else.
 func (f apiFields) major() string {
 	return cmp.Or(declaredMajor(f.version), f.urlMajor)
 }
 
-// objectName returns the name that an ExposedAPI object has in Kubernetes.
+// objectName returns the name of an ExposedAPI object in Kubernetes.
 func objectName(owner, api, version string) string {
 	name := owner + "-" + api
 	if version != "" {

@@ -8,14 +8,14 @@ import (
 	"odasync/internal/component"
 )
 
-// apiEntry is an API as a segment lists it, under all spellings of its name.
+// apiEntry is an API of a segment, under all spellings of its name.
 type apiEntry struct {
 	name     string // the first spelling
-	versions int    // how many groups the entry has
-	split    bool   // whether the status lists a version of the entry on its own
+	versions int    // number of groups of the entry
+	split    bool   // the status lists a version of the entry separately
 }
 
-// versionGroup is one API in one major version.
+// versionGroup is an API in one major version.
 type versionGroup struct {
 	entry          *apiEntry
 	version        string
@@ -26,15 +26,15 @@ type versionGroup struct {
 	specifications []component.Specification
 }
 
-// versionGroups collects the groups of one segment in their order.
+// versionGroups are the groups of one segment in their order.
 type versionGroups struct {
 	groups  []versionGroup
 	index   map[versionKey]int
 	entries map[string]*apiEntry
 }
 
-// versionKey identifies a group: the entry's name in lower case, as the names of ExposedAPI objects are, and the
-// major version.
+// versionKey identifies a group: the name of the entry in lower case, as in the names of ExposedAPI objects, and the major
+// version.
 type versionKey struct{ name, version string }
 
 func newVersionGroups(size int) *versionGroups {
@@ -45,7 +45,7 @@ func newVersionGroups(size int) *versionGroups {
 	}
 }
 
-// add takes in one specification of an entry.
+// add adds a specification of an entry.
 func (all *versionGroups) add(name string, fields apiFields) {
 	key := versionKey{strings.ToLower(name), fields.major()}
 	at, found := all.index[key]
@@ -67,8 +67,8 @@ func (all *versionGroups) add(name string, fields apiFields) {
 	all.groups[at].merge(more)
 }
 
-// result returns the groups, each with a name of its own. Groups that come to have one name, such as version v4 of
-// an entry foo beside v5, and an entry foo-v4, are merged: their ExposedAPI objects would be one in Kubernetes, too.
+// result returns the groups with unique names. Groups with the same name, such as version v4 of an entry foo that also has v5, and
+// an entry foo-v4, are merged, as their ExposedAPI objects in Kubernetes would be.
 func (all *versionGroups) result() []versionGroup {
 	if len(all.entries) == len(all.groups) {
 		return all.groups
@@ -87,8 +87,8 @@ func (all *versionGroups) result() []versionGroup {
 	return merged
 }
 
-// merge takes in what another group says. The first word counts, and an address is taken as a whole: the port of one
-// specification at the host of another would be an address that nobody wrote.
+// merge adds the fields of another group. The first value of a field counts. An address is one value, so that the port of one
+// specification is never combined with the host of another.
 func (g *versionGroup) merge(other versionGroup) {
 	g.apiType = cmp.Or(g.apiType, other.apiType)
 	if g.implementation == "" {
@@ -97,7 +97,7 @@ func (g *versionGroup) merge(other versionGroup) {
 	g.specifications = append(g.specifications, other.specifications...)
 }
 
-// name returns the API's name within its segment.
+// name returns the name of the API within its segment.
 func (g *versionGroup) name() string {
 	if g.entry.versions > 1 && g.version != "" {
 		return g.entry.name + "-" + g.version
@@ -105,7 +105,7 @@ func (g *versionGroup) name() string {
 	return g.entry.name
 }
 
-// api returns the group as a registry is to see it.
+// api returns the group as an exposed API.
 func (g *versionGroup) api(segment component.Segment, owner *component.Component, known map[string]apiStatus) component.ExposedAPI {
 	status := g.status(known, owner.Name)
 	return component.ExposedAPI{
@@ -122,7 +122,7 @@ func (g *versionGroup) api(segment component.Segment, owner *component.Component
 	}
 }
 
-// inClusterURL returns the address of the implementation's Service, or "" where the spec names no Service.
+// inClusterURL returns the address of the implementation's Service, or "" without a Service in the spec.
 func (g *versionGroup) inClusterURL(namespace string) string {
 	if g.implementation == "" || strings.ContainsFunc(g.implementation, notInHostName) {
 		return ""

@@ -7,21 +7,17 @@ import (
 	"odasync/internal/component"
 )
 
-// labelPrefix marks the labels of the ODA Canvas. They are content, and so are those of plainLabels.
+// labelPrefix is the prefix of the labels of the ODA Canvas. They are content, as are the plainLabels.
 const labelPrefix = "oda.tmforum.org/"
 
 var plainLabels = []string{"domain", "team", "version"}
 
-// Normalize reads a Component resource of any served version, as unstructured content holds it. The observation has
-// the resource's identity and either its content or Err, a *component.FieldError; Seen and Deleted are the caller's.
-// Nothing of the object is kept but its strings. The APIs are in the specification's order until Canonical sorts them.
+// Component reads a Component resource of any version from unstructured content. The observation has the identity of the resource
+// and either its content or an Err of type *component.FieldError; the caller sets Seen and Deleted. Only strings of the object
+// are retained. The APIs have the order of the specification until Canonical sorts them.
 //
-// The shape of the resource decides how it is read, not its apiVersion: a cluster without a conversion webhook
-// serves whatever shape was stored under whatever version is asked for.
-//
-// An absent field, null, "", [] and {} are all the same where a field has a usual reading. Numbers and booleans
-// stand for their text, and one value for a list of one. Anything else is an error that names the field, since a
-// guess would reach a registry as truth. The status is different: what cannot be read there counts as not yet written.
+// An absent field, null, "", [] and {} are equal for an optional field. A number or boolean is read as its text, and a single
+// value as a list of one. Anything else is an error that names the field.
 func Component(object map[string]any) component.Observation {
 	var r reader
 	var seen component.Observation
@@ -62,15 +58,15 @@ func (r *reader) labels(meta map[string]any) map[string]string {
 	all := r.object(meta, "labels")
 	var kept []string
 	for key, value := range all {
-		meant := strings.HasPrefix(key, labelPrefix) || slices.Contains(plainLabels, key)
-		if meant && (value == "" || !isEmpty(value)) { // a label's value may well be the empty text
+		content := strings.HasPrefix(key, labelPrefix) || slices.Contains(plainLabels, key)
+		if content && (value == "" || !isEmpty(value)) { // a label can have an empty value
 			kept = append(kept, key)
 		}
 	}
 	if len(kept) == 0 {
 		return nil
 	}
-	slices.Sort(kept) // so that of several bad labels always the same one is reported
+	slices.Sort(kept) // so that the same one of several unreadable labels is reported every time
 	labels := make(map[string]string, len(kept))
 	r.enter("labels")
 	for _, key := range kept {
@@ -80,8 +76,8 @@ func (r *reader) labels(meta map[string]any) map[string]string {
 	return labels
 }
 
-// metadata reads the component's own description: componentMetadata where there is one, else the bare spec, whose
-// status is then the description's and not the resource's.
+// metadata reads the description of the component: componentMetadata if it exists, else the bare spec, whose status is then that
+// of the description.
 func (r *reader) metadata(spec map[string]any) component.Metadata {
 	fields := spec
 	if own := r.object(spec, "componentMetadata"); own != nil {
@@ -105,7 +101,7 @@ func (r *reader) metadata(spec map[string]any) component.Metadata {
 	}
 }
 
-// people reads a list of {name, email}; a plain text is a name.
+// people reads a list of {name, email}; a text is a name.
 func (r *reader) people(fields map[string]any, key string) []component.Person {
 	var people []component.Person
 	r.each(fields, key, func(item any) {

@@ -8,14 +8,14 @@ import (
 	"odasync/internal/component"
 )
 
-// reader walks one resource. It knows where it is and remembers the first field that it could not read, so that the
-// walk needs no error handling of its own: the walk goes on as if the field were absent, and its result is dropped.
+// reader reads the fields of one resource. It records the path and the first error, so that its callers need no error handling:
+// they continue as if the field were absent, and the result is dropped.
 type reader struct {
 	path []step
 	err  *component.FieldError
 }
 
-// step is a field, or an item of a list where key is empty.
+// step is a field, or an item of a list if key is empty.
 type step struct {
 	key   string
 	index int
@@ -25,7 +25,7 @@ func (r *reader) enter(key string)    { r.path = append(r.path, step{key: key}) 
 func (r *reader) enterItem(index int) { r.path = append(r.path, step{index: index}) }
 func (r *reader) leave()              { r.path = r.path[:len(r.path)-1] }
 
-// fail says what is wrong with the value at the reader's place.
+// fail records a problem of the value at the current path.
 func (r *reader) fail(problem string) {
 	if r.err == nil {
 		r.err = &component.FieldError{Field: r.where(), Problem: problem}
@@ -50,7 +50,7 @@ func (r *reader) where() string {
 	return b.String()
 }
 
-// object returns the object in a field, or nil where the field is absent or empty.
+// object returns the object in a field, or nil if the field is absent or empty.
 func (r *reader) object(fields map[string]any, key string) map[string]any {
 	value := fields[key]
 	inner, ok := value.(map[string]any)
@@ -62,10 +62,10 @@ func (r *reader) object(fields map[string]any, key string) map[string]any {
 	return inner
 }
 
-// text returns the text in a field, or "" where the field is absent.
+// text returns the text in a field, or "" if the field is absent.
 func (r *reader) text(fields map[string]any, key string) string {
 	value := fields[key]
-	if text, ok := value.(string); ok || value == nil { // nearly all of them, without the walk's bookkeeping
+	if text, ok := value.(string); ok || value == nil { // the usual case, without recording the path
 		return text
 	}
 	r.enter(key)
@@ -73,7 +73,7 @@ func (r *reader) text(fields map[string]any, key string) string {
 	return r.scalar(value)
 }
 
-// required is text that may not be empty.
+// required is text that must not be empty.
 func (r *reader) required(fields map[string]any, key string) string {
 	text := r.text(fields, key)
 	if strings.TrimSpace(text) == "" {
@@ -84,8 +84,8 @@ func (r *reader) required(fields map[string]any, key string) string {
 	return text
 }
 
-// scalar returns the text that a single value stands for. A whole number has no decimals, whether it was decoded as
-// an integer or not: Kubernetes itself stores 1.0 as 1.
+// scalar returns a single value as text. A whole number has no decimals, whether it was decoded as an integer or not: Kubernetes
+// stores 1.0 as 1.
 func (r *reader) scalar(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -103,7 +103,7 @@ func (r *reader) scalar(value any) string {
 	return ""
 }
 
-// port returns the TCP port in a field, or 0 where the field is absent.
+// port returns the TCP port in a field, or 0 if the field is absent.
 func (r *reader) port(fields map[string]any, key string) uint16 {
 	text := r.text(fields, key)
 	if text == "" {
@@ -118,7 +118,7 @@ func (r *reader) port(fields map[string]any, key string) uint16 {
 	return uint16(number)
 }
 
-// each visits the items of a list, or the one value that stands where a list belongs. Empty items are passed over.
+// each visits the items of a list, or a single value in place of a list. It skips empty items.
 func (r *reader) each(fields map[string]any, key string, visit func(item any)) {
 	value := fields[key]
 	if isEmpty(value) {
@@ -149,7 +149,7 @@ func (r *reader) texts(fields map[string]any, key string) []string {
 	return texts
 }
 
-// isEmpty says whether a value holds nothing, whatever type it has: templates that render nothing leave any of these.
+// isEmpty reports whether a value of any type is empty, as rendered by a template without a value.
 func isEmpty(value any) bool {
 	switch v := value.(type) {
 	case nil:
@@ -164,7 +164,7 @@ func isEmpty(value any) bool {
 	return false
 }
 
-// kindOf names a value's type in the words of the person who wrote it.
+// kindOf returns the type of a value in YAML terms.
 func kindOf(value any) string {
 	switch value.(type) {
 	case nil:

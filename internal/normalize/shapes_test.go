@@ -86,8 +86,8 @@ func TestComponent_Labels(t *testing.T) {
 		{"an empty list", "[]", nil},
 		{"foreign ones only", "{app.kubernetes.io/name: x, oda.tmforum.org: x, teams: x}", nil},
 		{"nulls only", "{team: , version: {}}", nil},
-		{"those that are content", "{oda.tmforum.org/componentName: demo, version: v1, team: shelf, domain: shop, tier: x}",
-			map[string]string{"oda.tmforum.org/componentName": "demo", "version": "v1", "team": "shelf", "domain": "shop"}},
+		{"those that are content", "{oda.tmforum.org/componentName: demo, version: v1, team: teal, domain: shop, tier: x}",
+			map[string]string{"oda.tmforum.org/componentName": "demo", "version": "v1", "team": "teal", "domain": "shop"}},
 		{"scalars", "{version: 1.5, team: true}", map[string]string{"version": "1.5", "team": "true"}},
 		{"an empty value", `{team: ""}`, map[string]string{"team": ""}},
 	}

@@ -2,11 +2,10 @@ package normalize
 
 import "strings"
 
-// The status is what the Canvas operators write while they work, and it says how far they are. A section or entry
-// of another shape than theirs is one that they have not written yet: it takes nothing from the component and adds
-// nothing to it, and never makes an API ready.
+// The Canvas operators write the status while they work. A section or entry of another shape counts as not written yet: it changes
+// nothing of the component, and makes no API ready.
 
-// apiStatus is what the status says of one ExposedAPI object. URLs are absolute or empty.
+// apiStatus is the status of an ExposedAPI object. URLs are absolute or empty.
 type apiStatus struct {
 	url         string
 	developerUI string
@@ -14,7 +13,7 @@ type apiStatus struct {
 }
 
 // readAPIStatus returns a list such as status.coreAPIs by the lower-case names of its ExposedAPI objects, which are
-// <component>-<api> or <component>-<api>-<vN>. Of two entries with one name the first counts.
+// <component>-<api> or <component>-<api>-<vN>. The first of two entries with one name counts.
 func readAPIStatus(section any) map[string]apiStatus {
 	list, _ := section.([]any)
 	if len(list) == 0 {
@@ -45,7 +44,7 @@ func absoluteURL(value any) string {
 	return text
 }
 
-// noteSplits marks the entries of which the status lists a version on its own.
+// noteSplits marks the entries of which the status lists a version separately.
 func noteSplits(groups []versionGroup, known map[string]apiStatus, owner string) {
 	if len(known) == 0 {
 		return
@@ -60,10 +59,9 @@ func noteSplits(groups []versionGroup, known map[string]apiStatus, owner string)
 	}
 }
 
-// status returns what is known of the group. The ExposedAPI object of its own version comes first. The one without a
-// version speaks for every version of the entry while no version is listed on its own, since it is then the only one
-// that the operators make. Once they list one, it speaks for the API without a version alone, and a version that
-// is not listed does not run yet.
+// status returns the status of the group: that of the ExposedAPI object of its version. While the status lists no version of the
+// entry separately, the object without a version counts for every version, since the operators create no other. Once a version
+// is listed, it counts only for the API without a version, and a version that is not listed does not run yet.
 func (g *versionGroup) status(known map[string]apiStatus, owner string) apiStatus {
 	if len(known) == 0 {
 		return apiStatus{}
@@ -74,9 +72,9 @@ func (g *versionGroup) status(known map[string]apiStatus, owner string) apiStatu
 	return known[objectName(owner, g.entry.name, "")]
 }
 
-// deploymentStatus returns the operators' word on the whole component.
+// deploymentStatus returns the operators' summary of the component.
 func deploymentStatus(status map[string]any) string {
-	summary, _ := status["summary/status"].(map[string]any) // the slash is the operators' spelling
+	summary, _ := status["summary/status"].(map[string]any) // the operators write it with a slash
 	word, _ := summary["deployment_status"].(string)
 	return word
 }

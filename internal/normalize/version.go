@@ -3,11 +3,11 @@ package normalize
 // Versions are the API versions that Component reads, the preferred one first.
 var Versions = []string{"v1", "v1beta4", "v1beta3", "v1beta2"}
 
-// urlMarks are what stands before and after a major version in the URL of a specification. The Canvas operators look
-// for them in this order, and for each from the left.
+// urlMarks are the characters before and after a major version in the URL of a specification. The Canvas operators look for
+// them in this order, and for each from the left.
 var urlMarks = [...]struct{ before, after byte }{{'_', '.'}, {'/', '/'}, {'-', '.'}}
 
-// urlMajor returns the major version that a URL tells, such as v4 for .../TMF620-v4.0.0.json, else "".
+// urlMajor returns the major version in a URL, such as v4 for .../TMF620-v4.0.0.json, else "".
 func urlMajor(url string) string {
 	for _, mark := range urlMarks {
 		for i := 0; i+2 < len(url); i++ {
@@ -35,7 +35,7 @@ func declaredMajor(version string) string {
 	return "v" + version[:n]
 }
 
-// digits counts the decimal digits that a text begins with.
+// digits returns the number of decimal digits at the beginning of a text.
 func digits(text string) int {
 	n := 0
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {

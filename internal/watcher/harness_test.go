@@ -65,7 +65,7 @@ func newHarnessOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, cl
 	if b.approvals, err = store.EnsureRecords(context.Background(), conn); err != nil {
 		t.Fatal(err)
 	}
-	refusals := PublishErrors{
+	publishErrors := PublishErrors{
 		Superseded: func(err error) (event.Head, bool) {
 			var superseded *stream.SupersededError
 			if errors.As(err, &superseded) {
@@ -77,7 +77,7 @@ func newHarnessOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, cl
 		LogMissing: stream.ErrLogMissing,
 	}
 	cfg := Config{ClusterName: cluster, Retention: config.Duration(time.Hour)}
-	b.watcher = New(cfg, prune.Config{MaxPercent: 30}, b.source, refusals, b.fresh, b.metrics, nil, zerolog.Nop())
+	b.watcher = New(cfg, prune.Config{MaxPercent: 30}, b.source, publishErrors, b.fresh, b.metrics, nil, zerolog.Nop())
 	return b
 }
 

@@ -152,7 +152,7 @@ func (t *inventory) digest() (count int, digest string, sequence uint64) {
 	return count, hex.EncodeToString(text), sequence
 }
 
-// existing returns the components of the namespace that exist in the stream; an empty namespace stands for all.
+// existing returns the components of the namespace that exist in the stream; an empty namespace means all.
 func (t *inventory) existing(namespace string) []name {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -88,7 +88,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	return m
 }
 
-// setLastSync records the last full sync, of any watcher; the zero marker stands for none.
+// setLastSync records the last full sync, of any watcher; the zero marker means none.
 func (m *Metrics) setLastSync(last event.Snapshot) {
 	if last.Time.IsZero() {
 		return

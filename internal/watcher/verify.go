@@ -22,7 +22,7 @@ var (
 const verifyAttempts = 5
 
 // Verify publishes the newest event of a component again, marked so that the syncers compare the registry with it. An empty
-// name stands for every existing component of the namespace, an empty namespace for all. It returns the number of published
+// name means every existing component of the namespace, an empty namespace all of them. It returns the number of published
 // events, and ErrNotSynced unless this process leads.
 func (w *Watcher) Verify(ctx context.Context, namespace, component string) (int, error) {
 	p := w.term.Load()
