@@ -36,9 +36,11 @@ func (env *environment) otherSettings(watcher, syncer *procs.Process) {
 	alone := map[string]string{"LEADER_ELECTION": "false"}
 	first := env.Start(watcher.Spec.With(alone))
 	env.AwaitReady(first)
-	second := watcher.Spec.With(alone)
-	second.Name = "second"
-	env.AwaitNotReady(env.Start(second), "is published by watcher")
+	spec := watcher.Spec.With(alone)
+	spec.Name = "second"
+	second := env.Start(spec)
+	env.AwaitNotReady(second, "is published by watcher")
+	env.Must(second.Stop()) // its retries would correct the settings before the syncer does
 	env.disturb("syncer", "KV_ODA_CLAIMS", "KV_ODA_RECORDS")
 	env.AwaitReady(env.Start(syncer.Spec))
 }
