@@ -121,7 +121,7 @@ func (p *pipeline) metrics(t *testing.T) string {
 	return b.String()
 }
 
-// stored gives all that stands in the broker's streams, and so in its buckets: subjects, headers, bodies, configurations.
+// stored returns the content of all streams, and so of all buckets: subjects, headers, bodies, configurations.
 func (p *pipeline) stored(t *testing.T) string {
 	t.Helper()
 	conn, err := nats.Connect(p.natsURL)

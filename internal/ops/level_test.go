@@ -13,7 +13,7 @@ import (
 	"odasync/internal/ops"
 )
 
-// ask sends a request to the log level as somebody at the address would.
+// ask sends a request to the log level from an address.
 func ask(handler http.Handler, from, method, body string, header map[string]string) (int, string) {
 	r := httptest.NewRequest(method, "/loglevel", strings.NewReader(body))
 	r.RemoteAddr = from
@@ -34,18 +34,18 @@ func TestLevel_OnlyFromThisMachine(t *testing.T) {
 		answer             string
 		level              string // afterwards
 	}{
-		"shown":                {from: here, method: "GET", status: 200, answer: "INFO\n", level: "INFO"},
-		"more":                 {from: here, method: "PUT", body: "debug\n", status: 200, answer: "DEBUG\n", level: "DEBUG"},
-		"less":                 {from: "[::1]:4000", method: "PUT", body: "ERROR", status: 200, answer: "ERROR\n", level: "ERROR"},
-		"no such level":        {from: here, method: "PUT", body: "LOUD", status: 400, answer: "send DEBUG", level: "INFO"},
-		"nothing":              {from: here, method: "PUT", status: 400, answer: "send DEBUG", level: "INFO"},
-		"too long":             {from: here, method: "PUT", body: strings.Repeat("x", 2000), status: 413, answer: "one word", level: "INFO"},
-		"another method":       {from: here, method: "POST", body: "DEBUG", status: 405, level: "INFO"},
-		"from elsewhere":       {from: "10.1.2.3:4000", method: "PUT", body: "DEBUG", status: 403, answer: "kubectl port-forward", level: "INFO"},
-		"shown to nobody else": {from: "[fd00::1]:4000", method: "GET", status: 403, level: "INFO"},
-		"of a mesh's proxy":    {from: "127.0.0.6:4000", method: "PUT", body: "DEBUG", status: 403, level: "INFO"},
-		"for somebody else":    {from: here, method: "PUT", body: "DEBUG", header: map[string]string{"X-Forwarded-For": "10.1.2.3"}, status: 403, level: "INFO"},
-		"forwarded":            {from: here, method: "PUT", body: "DEBUG", header: map[string]string{"Forwarded": "for=10.1.2.3"}, status: 403, level: "INFO"},
+		"shown":               {from: here, method: "GET", status: 200, answer: "INFO\n", level: "INFO"},
+		"more":                {from: here, method: "PUT", body: "debug\n", status: 200, answer: "DEBUG\n", level: "DEBUG"},
+		"less":                {from: "[::1]:4000", method: "PUT", body: "ERROR", status: 200, answer: "ERROR\n", level: "ERROR"},
+		"no such level":       {from: here, method: "PUT", body: "LOUD", status: 400, answer: "send DEBUG", level: "INFO"},
+		"nothing":             {from: here, method: "PUT", status: 400, answer: "send DEBUG", level: "INFO"},
+		"too long":            {from: here, method: "PUT", body: strings.Repeat("x", 2000), status: 413, answer: "one word", level: "INFO"},
+		"another method":      {from: here, method: "POST", body: "DEBUG", status: 405, level: "INFO"},
+		"from elsewhere":      {from: "10.1.2.3:4000", method: "PUT", body: "DEBUG", status: 403, answer: "kubectl port-forward", level: "INFO"},
+		"read from elsewhere": {from: "[fd00::1]:4000", method: "GET", status: 403, level: "INFO"},
+		"of a mesh's proxy":   {from: "127.0.0.6:4000", method: "PUT", body: "DEBUG", status: 403, level: "INFO"},
+		"for another client":  {from: here, method: "PUT", body: "DEBUG", header: map[string]string{"X-Forwarded-For": "10.1.2.3"}, status: 403, level: "INFO"},
+		"forwarded":           {from: here, method: "PUT", body: "DEBUG", header: map[string]string{"Forwarded": "for=10.1.2.3"}, status: 403, level: "INFO"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -83,9 +83,9 @@ func TestHealthSaysWhatIsMissing(t *testing.T) {
 	expect("/healthz", 503, "ok  loop\nok  nats\nnot registry: GET /health: connection refused\nnot healthy\n")
 
 	health.Ready("registry", func(context.Context) error { return nil })
-	health.Live("loop", func(context.Context) error { return errors.New("stands still") })
+	health.Live("loop", func(context.Context) error { return errors.New("does not run") })
 	expect("/readyz", 200, "ok  nats\nok  registry\nready\n")
-	expect("/livez", 503, "not loop: stands still\nnot live\n")
+	expect("/livez", 503, "not loop: does not run\nnot live\n")
 }
 
 func TestMetricsAreClean(t *testing.T) {

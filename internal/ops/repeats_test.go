@@ -13,7 +13,7 @@ import (
 	"odasync/internal/ops"
 )
 
-// summary is a line that tells of others that were left out.
+// summary is a line with the number of discarded lines.
 type summary struct {
 	Level   string
 	Of      string

@@ -112,7 +112,7 @@ func TestClaims_RenewalWithALostAnswer(t *testing.T) {
 	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
 	bucket := claimBucket(t, s)
 	unknown := must(bucket.Put(within(t), claimName, must(bucket.Get(within(t), claimName)).Value()))
-	eventually(t, "the claim is renewed after the one that nobody told of", func() bool {
+	eventually(t, "the claim is renewed after the renewal without an answer", func() bool {
 		return must(bucket.Get(within(t), claimName)).Revision() > unknown
 	})
 	if err := errors.Join(target.Held(held), release(within(t))); err != nil {

@@ -61,7 +61,7 @@ func TestRecords(t *testing.T) {
 	}
 	approved("abc", true)
 	approved("abcd", false)
-	approved("a.b *", false) // what somebody typed
+	approved("a.b *", false) // as typed by hand
 	if err := opened.Approve(within(t), "a.b *"); err != nil {
 		t.Errorf("approve something odd: %v", err)
 	}

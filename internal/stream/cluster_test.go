@@ -86,7 +86,7 @@ func current(info *jetstream.ClusterInfo) bool {
 }
 
 // loseLeader publishes all the time while the server that leads the stream stops and comes back. Every event must
-// stand in the log once, and the consumer must be given each component's newest.
+// be stored once, and the consumer must deliver the newest one of each component.
 func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stream.Log, claims *store.Claims, consumer *stream.Consumer) {
 	const keys, rounds = 4, 30
 	ctx := within(t)
@@ -122,7 +122,7 @@ func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stre
 	}
 	leader := cluster.Leader(name)
 	if leader == nil {
-		t.Fatalf("nobody leads %s", name)
+		t.Fatalf("%s has no leader", name)
 	}
 	leader.Shutdown()
 	if err := publishing.Wait(); err != nil {

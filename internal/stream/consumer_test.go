@@ -125,7 +125,7 @@ func nextOf(t testing.TB, consumers ...*stream.Consumer) event.Delivery {
 	case d := <-found:
 		return d
 	default:
-		t.Fatal("nobody was given a message")
+		t.Fatal("no message was delivered")
 		return event.Delivery{}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-// superseded returns the head of a refusal, and fails the test on any other outcome.
+// superseded returns the head of a conflict, and fails the test on any other outcome.
 func superseded(t *testing.T, sequence uint64, err error) event.Head {
 	t.Helper()
 	var refused *stream.SupersededError
@@ -83,7 +83,7 @@ func TestLog_PublishByTwoLeadersAtOnce(t *testing.T) {
 			winner = 1
 		}
 		if errs[winner] != nil {
-			t.Fatalf("nobody won: %v", errs)
+			t.Fatalf("no leader won: %v", errs)
 		}
 		expected = sequences[winner]
 		if head := superseded(t, sequences[1-winner], errs[1-winner]); head.Sequence != expected {
@@ -136,7 +136,7 @@ func TestLog_PublishAgainAfterALostAnswer(t *testing.T) {
 		t.Errorf("the repeat of a message that was followed shows %d, want %d", head.Sequence, second)
 	}
 	if after := count(); after != before {
-		t.Errorf("%d messages stand in the stream, want %d", after, before)
+		t.Errorf("%d messages in the stream, want %d", after, before)
 	}
 }
 
@@ -191,13 +191,13 @@ func TestLog_PublishAgainAfterAPurge(t *testing.T) {
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
 	key := keyOf("purged")
-	stands := must(js(t, s).Stream(t.Context(), stream.StreamName))
+	plain := must(js(t, s).Stream(t.Context(), stream.StreamName))
 	first := publish(t, log, upsert(key, "A"), 0)
 	if again := publish(t, log, upsert(key, "A"), 0); again != first {
 		t.Errorf("repeated as message %d, not %d", again, first)
 	}
 	for range 2 {
-		if err := stands.Purge(t.Context()); err != nil {
+		if err := plain.Purge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		sequence := publish(t, log, upsert(key, "A"), 0)

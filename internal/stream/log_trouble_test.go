@@ -74,7 +74,7 @@ func TestLog_CheckAfterDeletion(t *testing.T) {
 	if err := log.Heads(ctx, key.Cluster, func(event.Head) {}); err == nil {
 		t.Error("heads of a missing stream: no error")
 	}
-	// Created again by somebody else, it holds none of the expected messages.
+	// Created again by another client, it holds none of the expected messages.
 	ensureLog(t, s.Conn(t))
 	sequence, err := log.Publish(ctx, upsert(key, "B"), first)
 	if diff := cmp.Diff(event.Head{Key: key, Deleted: true}, superseded(t, sequence, err)); diff != "" {

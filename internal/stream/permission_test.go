@@ -27,9 +27,9 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 		"mute": {Role: "ctl", Action: "publish to", Subject: "$JS.API.INFO"},
 	} {
 		t.Run(user, func(t *testing.T) {
-			told := make(chan error, 100)
+			reported := make(chan error, 100)
 			conn, err := stream.Dial(stream.Config{URL: s.URL(), User: user, Password: config.Secret("pa55"), Replicas: 1, History: 32},
-				"odasync-ctl", func(err error) { told <- err })
+				"odasync-ctl", func(err error) { reported <- err })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,13 +37,13 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 			err = conn.Check(within(t))
 			says(t, err, "the server does not let this user "+want.Action+` "`+want.Subject, "give ctl the credential of its role", "docs/nats-security.md")
 			select {
-			case err := <-told:
+			case err := <-reported:
 				var refused *stream.PermissionError
 				if !errors.As(err, &refused) || refused.Role != want.Role || refused.Action != want.Action {
-					t.Errorf("told of %v", err)
+					t.Errorf("reported %v", err)
 				}
 			case <-time.After(patience):
-				t.Error("nobody was told")
+				t.Error("nothing was reported")
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 	"odasync/internal/stream/streamtest"
 )
 
-// marker is one of a cluster, full enough to be told from others.
+// marker is one of a cluster, with enough fields to be told apart.
 func marker(cluster, id string) event.Snapshot {
 	return event.Snapshot{ID: id, Cluster: cluster, Time: seen, Count: 3, Digest: "abc", Sequence: 7}
 }
@@ -37,7 +37,7 @@ func TestLog_PublishSnapshot(t *testing.T) {
 	mark(t, log, marker("edge.1", "one"), marker("edge.2", "other"), marker("edge.1", "two"), marker("edge.1", "two"))
 	messages, err := log.Messages(within(t))
 	if err != nil || messages != 3 {
-		t.Errorf("%d messages, %v: a repeated marker must stand there once", messages, err)
+		t.Errorf("%d messages, %v: a repeated marker must be stored once", messages, err)
 	}
 	m, found, err := log.LastSnapshot(within(t), "edge.1")
 	if diff := cmp.Diff(marker("edge.1", "two"), m); diff != "" || !found || err != nil {

@@ -176,7 +176,7 @@ func TestProvider_CloseIsBounded(t *testing.T) {
 	close(hanging)
 }
 
-// A trace context that somebody else wrote into a message does no harm.
+// A malformed trace context in a message is ignored.
 func TestTracer_MalformedTraceContexts(t *testing.T) {
 	collector := tracingtest.Start(t)
 	provider, err := New(t.Context(), Config{Endpoint: collector.HTTP}, Service{Name: "test"}, zerolog.Nop())

@@ -53,13 +53,12 @@ func (s *Server) Restart(t testing.TB) {
 	}
 	next.Start()
 	if !next.ReadyForConnections(startTimeout) {
-		t.Fatalf("nats-server is not ready after %s: somebody else may have taken port %d", startTimeout, s.options.Port)
+		t.Fatalf("nats-server is not ready after %s: another process may use port %d", startTimeout, s.options.Port)
 	}
 	s.server = next
 }
 
-// freePort returns a port that nobody listens on. It is below those that systems give to outgoing connections, so that
-// nobody takes it while its server is stopped.
+// freePort returns a free port. It is below the ephemeral range, so that it is not taken while its server is stopped.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for {
