@@ -88,16 +88,6 @@ func (i *inventory) setEdit(edit func([]target.Entry) []target.Entry) {
 	i.edit = edit
 }
 
-// editEach changes each entry that is listed from now on.
-func (i *inventory) editEach(edit func(*target.Entry)) {
-	i.setEdit(func(all []target.Entry) []target.Entry {
-		for n := range all {
-			edit(&all[n])
-		}
-		return all
-	})
-}
-
 // env is an environment with an inventory, and a snapshot marker in the stream once a replica runs.
 type env struct {
 	*syncertest.Env
@@ -267,16 +257,6 @@ func (e *env) reconcile(r *reconcile.Reconciler) target.Reconciliation {
 	done, err := r.Reconcile(context.Background(), cluster, false)
 	if err != nil {
 		e.t.Fatal(err)
-	}
-	return done
-}
-
-// expect reconciles and compares the result's numbers.
-func (e *env) expect(r *reconcile.Reconciler, want counts) target.Reconciliation {
-	e.t.Helper()
-	done := e.reconcile(r)
-	if got := countsOf(done); got != want {
-		e.t.Errorf("got %+v, want %+v; findings %+v", got, want, done.Findings)
 	}
 	return done
 }

@@ -61,10 +61,3 @@ func (s *modifiedStates) Save(ctx context.Context, state target.State) (uint64, 
 	}
 	return revision, err
 }
-
-// wrapStates configures a replica whose states the test disturbs.
-func wrapStates(before, after func(s target.State) error) func(*syncer.Dependencies) {
-	return func(d *syncer.Dependencies) {
-		d.States = &modifiedStates{States: d.States, before: before, after: after}
-	}
-}
