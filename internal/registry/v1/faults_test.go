@@ -76,6 +76,8 @@ func TestHealth_ReportsTheRegistry(t *testing.T) {
 	if all := h.server.Load().Requests(); all["GET /health"] != 2 || len(all) != 1 {
 		t.Errorf("requests = %v", all)
 	}
+	gone := h.adapter(func(cfg *registry.Config) { cfg.URL = "http://127.0.0.1:1" })
+	wantFailure(t, gone.Health(t.Context()), target.ClassUnavailable, "connection refused")
 }
 
 func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
