@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,25 +15,34 @@ import (
 	"odasync/internal/target"
 )
 
-// probeResult answers every probe.
-type probeResult struct{ error }
+// registryProbe is a probe of a registry that is available once the test says so.
+type registryProbe struct {
+	available atomic.Bool
+	failure   error
+}
 
-func (p *probeResult) Health(context.Context) error     { return p.error }
-func (p *probeResult) WriteProbe(context.Context) error { return p.error }
+func (p *registryProbe) Health(context.Context) error {
+	if p.available.Load() {
+		return nil
+	}
+	return p.failure
+}
+
+func (p *registryProbe) WriteProbe(ctx context.Context) error { return p.Health(ctx) }
 
 // What the registry rejects for its content shows that it is available.
 func TestApplier_RejectionClosesTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 503}
 		rejected := &target.Failure{Class: target.ClassInvalid, Request: "POST /components/", Status: 422}
-		probe := &probeResult{down}
+		probe := &registryProbe{failure: down}
 		a := NewApplier(Dependencies{Probe: probe}, Config{Target: "default", Concurrency: 16}, 0, NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- a.Run(ctx) }()
 		a.breaker.Failed(component.Key{Name: "a"}, down, true, a.breaker.Opened())
 		synctest.Wait()
-		probe.error = nil
+		probe.available.Store(true)
 		time.Sleep(1600 * time.Millisecond) // longer than the first pause between two probes
 		synctest.Wait()
 		if got := a.Flow().Breaker.State; got != flow.HalfOpen {
