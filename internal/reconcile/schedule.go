@@ -95,11 +95,11 @@ func (r *Reconciler) untilDue(ctx context.Context, cluster string) (time.Duratio
 	if err != nil {
 		return r.retryDelay(), err
 	}
+	if r.startsEmpty && last.Time.Before(r.began) { // a record is of a registry that is gone
+		return 0, nil
+	}
 	if !found { // a first sync may be running, which a comparison would slow down
 		last.Time = r.began
-	}
-	if found && r.startsEmpty && last.Time.Before(r.began) { // the record is of a registry that is gone
-		return 0, nil
 	}
 	period := r.period(last)
 	// A record from a replica whose clock is ahead counts as one of now.
