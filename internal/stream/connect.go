@@ -55,7 +55,7 @@ func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (
 func connect(cfg Config, name string, log zerolog.Logger, refused func(*PermissionError), opts ...nats.Option) (*Conn, error) {
 	role := strings.TrimPrefix(name, "odasync-")
 	c := &Conn{cfg: cfg, timing: standard, log: log}
-	reachable := condition.New(log, "nats is not reachable, trying again", "nats is reachable again", error.Error)
+	reachable := condition.New(log, "nats is not reachable, trying again", "nats is reachable again", nil)
 	options := []nats.Option{
 		nats.Name(name),
 		nats.CustomInboxPrefix("_INBOX_" + event.Token(role)),
