@@ -65,16 +65,16 @@ func (a *Applier) Run(ctx context.Context) error {
 	return a.breaker.Run(ctx)
 }
 
-// failureValidity is how long a failure of the registry counts if no attempt follows, because another replica succeeded. It
-// is above the longest pause between two attempts.
+// failureValidity is how long a failure of the registry or the broker counts if no attempt follows, because another replica
+// succeeded. It is above the longest pause between two attempts.
 const failureValidity = 90 * time.Second
 
 // Check returns why the registry is not written; nil if the last attempt succeeded.
 func (a *Applier) Check() error {
 	if err := a.breaker.Err(); err != nil { // it includes the registry's failure
-		return errors.Join(err, a.broker.Err())
+		return errors.Join(err, a.broker.Recent(failureValidity))
 	}
-	return errors.Join(a.registry.Recent(failureValidity), a.broker.Err())
+	return errors.Join(a.registry.Recent(failureValidity), a.broker.Recent(failureValidity))
 }
 
 // Available blocks while the registry is unavailable. Its only error is the context's.

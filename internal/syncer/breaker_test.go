@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -54,6 +55,23 @@ func TestApplier_RejectionClosesTheBreaker(t *testing.T) {
 		}
 		stop()
 		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A replica that gets no more messages is ready again.
+func TestApplier_FailuresExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewApplier(Dependencies{Probe: &registryProbe{}}, Config{Target: "default", Concurrency: 1}, 0, NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+		a.broker.record(errors.New("save the sync state: nats is away"))
+		a.registry.record(&target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 503})
+		time.Sleep(failureValidity)
+		if err := a.Check(); err == nil {
+			t.Error("failures expire too early")
+		}
+		time.Sleep(time.Nanosecond)
+		if err := a.Check(); err != nil {
 			t.Error(err)
 		}
 	})
