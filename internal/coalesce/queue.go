@@ -84,23 +84,34 @@ func (q *Queue[K, V]) Requeue(key K, value V, delay time.Duration) {
 // Done with the key.
 func (q *Queue[K, V]) Get() (key K, value V, ok bool) {
 	for {
-		key, closed := q.queue.Get()
-		if closed {
+		if key, ok = q.Next(); !ok {
 			return key, value, false
 		}
-		q.mu.Lock()
-		value, found := q.waiting[key]
-		if found {
-			delete(q.waiting, key)
-			q.busy[key] = struct{}{}
-			q.taken.Broadcast()
-		}
-		q.mu.Unlock()
-		if found {
+		if value, ok = q.Take(key); ok {
 			return key, value, true
 		}
 		q.queue.Done(key) // a second wake-up for a value that was already taken
 	}
+}
+
+// Next blocks until there is a key that no worker has, and reserves it; false after Close. Its value keeps waiting, so that a
+// newer one can still replace it, until the worker calls Take. The worker calls Done with the key in any case.
+func (q *Queue[K, V]) Next() (key K, ok bool) {
+	key, closed := q.queue.Get()
+	return key, !closed
+}
+
+// Take returns the value of a reserved key; false if it no longer waits.
+func (q *Queue[K, V]) Take(key K) (value V, found bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	value, found = q.waiting[key]
+	if found {
+		delete(q.waiting, key)
+		q.busy[key] = struct{}{}
+		q.taken.Broadcast()
+	}
+	return value, found
 }
 
 // Done ends the work on a key. A value that was added meanwhile is next.

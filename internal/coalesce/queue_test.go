@@ -325,3 +325,38 @@ func TestQueue_CloseWakesAddAndDiscards(t *testing.T) {
 		}
 	})
 }
+
+func TestQueue_ReservedValueWaitsUntilItIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := coalesce.New[string, int](4, nil)
+		defer q.Close()
+		add(t, q, "a", 1)
+		key, ok := q.Next()
+		if key != "a" || !ok {
+			t.Fatalf("reserved %q, %t", key, ok)
+		}
+		if dropped, replaced, err := q.Add(t.Context(), "a", 2); dropped != 1 || !replaced || err != nil {
+			t.Errorf("replaced %d, %t, %v", dropped, replaced, err)
+		}
+		if value, found := q.Take("a"); value != 2 || !found {
+			t.Errorf("took %d, %t", value, found)
+		}
+		if value, found := q.Take("a"); found {
+			t.Errorf("took %d again", value)
+		}
+		q.Done("a")
+		add(t, q, "a", 3)
+		if key, ok = q.Next(); key != "a" || !ok {
+			t.Fatalf("reserved %q, %t", key, ok)
+		}
+		q.Clear()
+		if value, found := q.Take("a"); found {
+			t.Errorf("took %d, which was cleared", value)
+		}
+		add(t, q, "a", 4) // goes to the next worker
+		q.Done("a")
+		if got := get(t, q); got != (taken{"a", 4}) {
+			t.Errorf("took %v", got)
+		}
+	})
+}

@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"fmt"
 
 	"odasync/internal/component"
 	"odasync/internal/flow"

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-
 	"sync"
 
 	"odasync/internal/component"

@@ -34,7 +34,7 @@ type Syncer struct {
 
 	timing Timing
 	queue  *coalesce.Queue[component.Key, *event.Delivery]
-	taking sync.Mutex   // held by the worker that waits for a message and for a slot
+	slot   sync.Mutex   // held by the worker that waits for a slot: a released slot wakes all that wait
 	beat   atomic.Int64 // time of the last heartbeat, in Unix nanoseconds
 
 	mu     sync.Mutex
@@ -63,12 +63,10 @@ func (s *Syncer) Run(ctx context.Context) error {
 	background.Go(func() error { return s.Applier.Run(work) })
 
 	// There are twice as many workers as slots: half of them may store outcomes while the others write to the registry.
-	concurrency := s.Applier.cfg.Concurrency
-	writing := make(chan struct{}, concurrency)
 	var workers errgroup.Group
-	for range 2 * concurrency {
+	for range 2 * s.Applier.cfg.Concurrency {
 		workers.Go(func() error {
-			for s.work(work, writing) {
+			for s.work(work) {
 			}
 			return nil
 		})
@@ -85,39 +83,34 @@ func (s *Syncer) Run(ctx context.Context) error {
 	return err
 }
 
-// work handles one message; false if there will be no more. It holds a slot in writing until the registry is written.
-func (s *Syncer) work(ctx context.Context, writing chan struct{}) bool {
-	writing <- struct{}{}
-	written := sync.OnceFunc(func() { <-writing })
-	defer written()
-	key, d, refused, ok := s.next(ctx)
-	if ok {
-		s.process(ctx, d, refused, written)
-		s.queue.Done(key)
+// work handles one message; false if there will be no more. The message is taken once there is a slot for it: until then a
+// newer one can replace it, and fetch or Run can requeue it.
+func (s *Syncer) work(ctx context.Context) bool {
+	key, ok := s.queue.Next()
+	if !ok {
+		return false
 	}
-	return ok
+	defer s.queue.Done(key)
+	if !s.awaitSlot(ctx) {
+		return true
+	}
+	message, found := s.queue.Take(key)
+	if !found {
+		s.Applier.limiter.Release()
+		return true
+	}
+	s.process(ctx, message)
+	return true
 }
 
-// next takes a message once there is a slot to apply it. Only one worker at a time waits for a slot: messages that the others
-// took early could no longer be replaced by newer ones. A stop and the breaker end the wait; then refused is the message's
-// disposition.
-func (s *Syncer) next(ctx context.Context) (key component.Key, d *event.Delivery, refused *disposition, ok bool) {
-	s.taking.Lock()
-	defer s.taking.Unlock()
-	if key, d, ok = s.queue.Get(); !ok {
-		return key, d, nil, false
-	}
+// awaitSlot waits until the limiter permits another write; false if the breaker opens or the syncer stops before.
+func (s *Syncer) awaitSlot(ctx context.Context) bool {
+	s.slot.Lock()
+	defer s.slot.Unlock()
 	waiting, cancel := s.Applier.breaker.While(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.Applier.stopping, cancel)()
-	if err := s.Applier.limiter.Acquire(waiting); err != nil {
-		requeue := requeued(0)
-		if opened(waiting) {
-			requeue = requeued(requeueDelay)
-		}
-		return key, d, &requeue, true
-	}
-	return key, d, nil, true
+	return s.Applier.limiter.Acquire(waiting) == nil
 }
 
 // opened reports whether the context ended because the breaker opened.

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,27 +10,19 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"errors"
-
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
 
-// process handles one message in a span that continues the trace of its publish. A redelivered message gets another span
-// there. refused is the disposition of a message that is not applied; nil for others. written is called once the registry has
-// the message's state, or will not get it from here.
-func (s *Syncer) process(ctx context.Context, message *event.Delivery, refused *disposition, written func()) {
+// process applies one message in a span that continues the trace of its publish. A redelivered message gets another span
+// there. The caller's slot is released once the registry has the message's state, or will not get it from here.
+func (s *Syncer) process(ctx context.Context, message *event.Delivery) {
 	ctx, span := s.beginProcess(ctx, message)
-	var d disposition
-	if refused != nil {
-		d = *refused
-	} else {
-		done := sync.OnceFunc(func() { s.Applier.limiter.Release(); written() })
-		d = s.apply(ctx, message, done)
-		done()
-	}
+	written := sync.OnceFunc(s.Applier.limiter.Release)
+	d := s.apply(ctx, message, written)
+	written()
 	s.dispose(ctx, message, d)
 	endProcess(span, d)
 }
