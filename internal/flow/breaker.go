@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/condition"
+	"odasync/internal/target"
 )
 
 // State is the state of a breaker.
@@ -43,7 +44,7 @@ var ErrOpen = errors.New("the circuit breaker is open")
 
 // Breaker stops the flow while the registry as a whole takes no writes. It is safe for concurrent use.
 type Breaker struct {
-	probe       Probe
+	probe       target.Probe
 	unavailable func(error) bool
 	interval    time.Duration
 	limiter     *Limiter
@@ -74,7 +75,7 @@ type Breaker struct {
 // NewBreaker returns a closed breaker. It probes at most once an interval. unavailable tells whether a probe's error means
 // that the registry is unavailable. condition is reset when the breaker closes after a successful write probe.
 func NewBreaker(
-	probe Probe, unavailable func(error) bool, interval time.Duration, limiter *Limiter, condition *condition.Condition, metrics *Metrics, log zerolog.Logger,
+	probe target.Probe, unavailable func(error) bool, interval time.Duration, limiter *Limiter, condition *condition.Condition, metrics *Metrics, log zerolog.Logger,
 ) *Breaker {
 	b := &Breaker{
 		probe: probe, unavailable: unavailable, interval: interval, limiter: limiter, condition: condition, metrics: metrics, log: log,

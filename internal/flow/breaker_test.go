@@ -54,7 +54,7 @@ type tested struct {
 }
 
 // newTestBreaker returns a breaker with the settings of production.
-func newTestBreaker(probe Probe, m *Metrics) *Breaker {
+func newTestBreaker(probe target.Probe, m *Metrics) *Breaker {
 	unavailable := func(err error) bool { return target.ClassOf(err) == target.ClassUnavailable }
 	return NewBreaker(probe, unavailable, ProbeInterval, NewLimiter(16), condition.New(zerolog.Nop(), "", "", nil), m, zerolog.Nop())
 }
@@ -89,7 +89,7 @@ func (b *tested) is(t *testing.T, when string, want State) {
 		t.Errorf("%s: %s since %s (%v), want %s", when, got.State, got.Since, got.Reason, want)
 	}
 	for _, state := range []State{Closed, Open, HalfOpen} {
-		if shown := gauge(t, b.registry, "odasync_breaker_state", string(state)) == 1; shown != (state == b.Status().State) {
+		if shown := value(t, b.registry, "odasync_breaker_state", string(state)) == 1; shown != (state == b.Status().State) {
 			t.Errorf("%s: the metric of %s is %v", when, state, shown)
 		}
 	}
@@ -256,7 +256,7 @@ func TestMetrics_NewBreakerIsClosed(t *testing.T) {
 	m := NewMetrics(registry)
 	m.setState(Open)
 	newTestBreaker(&asked{}, m)
-	if gauge(t, registry, "odasync_breaker_state", "closed") != 1 || gauge(t, registry, "odasync_breaker_state", "open") != 0 {
+	if value(t, registry, "odasync_breaker_state", "closed") != 1 || value(t, registry, "odasync_breaker_state", "open") != 0 {
 		t.Error("the metric shows the state of an earlier breaker")
 	}
 }
@@ -353,13 +353,13 @@ func TestBreaker_ProbesBackOff(t *testing.T) {
 		if len(b.tries) != 0 {
 			t.Errorf("%d write probes of an unhealthy registry", len(b.tries))
 		}
-		if bad := int(counterOf(t, b.registry, "odasync_registry_probes_total", "bad")); bad != len(probes) {
+		if bad := int(value(t, b.registry, "odasync_registry_probes_total", "bad")); bad != len(probes) {
 			t.Errorf("the metric counts %d of %d bad probes", bad, len(probes))
 		}
 		b.answer(nil, nil)
 		time.Sleep(20 * time.Second)
 		b.is(t, "after good probes", Closed)
-		if good := int(counterOf(t, b.registry, "odasync_registry_probes_total", "good")); good != 2 || len(b.tries) != 2 {
+		if good := int(value(t, b.registry, "odasync_registry_probes_total", "good")); good != 2 || len(b.tries) != 2 {
 			t.Errorf("the metric counts %d good probes, %d write probes, want 2", good, len(b.tries))
 		}
 		time.Sleep(time.Hour)
@@ -368,24 +368,6 @@ func TestBreaker_ProbesBackOff(t *testing.T) {
 			t.Errorf("%d write probes of an available registry", got)
 		}
 	})
-}
-
-// counterOf reads the counter of the label value.
-func counterOf(t *testing.T, registry *prometheus.Registry, name, label string) float64 {
-	t.Helper()
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			if family.GetName() == name && m.GetLabel()[0].GetValue() == label {
-				return m.GetCounter().GetValue()
-			}
-		}
-	}
-	t.Fatalf("no metric %s of %q", name, label)
-	return 0
 }
 
 func TestBreaker_Err(t *testing.T) {

@@ -340,8 +340,8 @@ func TestLimiter_KeepsItsBounds(t *testing.T) {
 	})
 }
 
-// gauge reads the gauge, of the label value where one is given.
-func gauge(t *testing.T, registry *prometheus.Registry, name, label string) float64 {
+// value reads a counter or gauge, of the label value where one is given.
+func value(t *testing.T, registry *prometheus.Registry, name, label string) float64 {
 	t.Helper()
 	families, err := registry.Gather()
 	if err != nil {
@@ -350,7 +350,7 @@ func gauge(t *testing.T, registry *prometheus.Registry, name, label string) floa
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
 			if family.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
-				return m.GetGauge().GetValue()
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}
@@ -363,7 +363,7 @@ func TestMetrics_Limit(t *testing.T) {
 	m := NewMetrics(registry)
 	shown := func(limit, inFlight float64) {
 		t.Helper()
-		if a, b := gauge(t, registry, "odasync_concurrency_limit", ""), gauge(t, registry, "odasync_concurrency_in_flight", ""); a != limit || b != inFlight {
+		if a, b := value(t, registry, "odasync_concurrency_limit", ""), value(t, registry, "odasync_concurrency_in_flight", ""); a != limit || b != inFlight {
 			t.Errorf("the metrics show %v and %v, want %v and %v", a, b, limit, inFlight)
 		}
 	}

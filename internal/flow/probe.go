@@ -7,14 +7,6 @@ import (
 	"time"
 )
 
-// Probe checks whether the registry as a whole works.
-type Probe interface {
-	// Health asks the registry for its health.
-	Health(ctx context.Context) error
-	// WriteProbe writes something that changes nothing.
-	WriteProbe(ctx context.Context) error
-}
-
 // ProbeInterval is the default of the least time between two probes. Several replicas probe the same registry.
 const ProbeInterval = time.Second
 
