@@ -136,7 +136,8 @@ type leader struct {
 }
 
 func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
-	w := watcher.New(cfg.Watcher, cfg.Prune, from, publishErrors(), election.Fresh, watcher.NewMetrics(env.Metrics), env.Tracer, log)
+	publishErrors := watcher.PublishErrors{Superseded: stream.Superseded, TooLarge: stream.ErrTooLarge, LogMissing: stream.ErrLogMissing}
+	w := watcher.New(cfg.Watcher, cfg.Prune, from, publishErrors, election.Fresh, watcher.NewMetrics(env.Metrics), env.Tracer, log)
 	env.Health.Live("lead", func(context.Context) error {
 		if stuck := election.Stuck(); stuck > time.Minute {
 			return fmt.Errorf("the lead was lost %s ago and its work has not ended", stuck.Round(time.Second))
@@ -266,20 +267,5 @@ func warnOfMissingPermissions(ctx context.Context, client *kube.Client, log zero
 		if !p.Granted {
 			log.Error().Str("permission", p.Rule).Str("remedy", p.Remedy).Msg("missing permission")
 		}
-	}
-}
-
-// publishErrors classifies the errors of the stream for the watcher.
-func publishErrors() watcher.PublishErrors {
-	return watcher.PublishErrors{
-		Superseded: func(err error) (event.Head, bool) {
-			var superseded *stream.SupersededError
-			if errors.As(err, &superseded) {
-				return superseded.Head, true
-			}
-			return event.Head{}, false
-		},
-		TooLarge:   stream.ErrTooLarge,
-		LogMissing: stream.ErrLogMissing,
 	}
 }

@@ -24,6 +24,15 @@ func (e *SupersededError) Error() string {
 	return fmt.Sprintf("superseded by message %d of %s", e.Head.Sequence, e.Head.Key)
 }
 
+// Superseded returns the subject's last message if the error is, or wraps, a [SupersededError].
+func Superseded(err error) (last event.Head, superseded bool) {
+	var found *SupersededError
+	if !errors.As(err, &found) {
+		return event.Head{}, false
+	}
+	return found.Head, true
+}
+
 // Publish appends the event where expected is the last sequence of its subject (0: no message yet), and returns its sequence.
 // It returns [*SupersededError], [ErrTooLarge], [ErrLogMissing], or a transient error. Repeating a publish whose answer was
 // lost returns the sequence of the stored message.

@@ -65,17 +65,7 @@ func newHarnessOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, cl
 	if b.approvals, err = store.EnsureRecords(context.Background(), conn); err != nil {
 		t.Fatal(err)
 	}
-	publishErrors := PublishErrors{
-		Superseded: func(err error) (event.Head, bool) {
-			var superseded *stream.SupersededError
-			if errors.As(err, &superseded) {
-				return superseded.Head, true
-			}
-			return event.Head{}, false
-		},
-		TooLarge:   stream.ErrTooLarge,
-		LogMissing: stream.ErrLogMissing,
-	}
+	publishErrors := PublishErrors{Superseded: stream.Superseded, TooLarge: stream.ErrTooLarge, LogMissing: stream.ErrLogMissing}
 	cfg := Config{ClusterName: cluster, Retention: config.Duration(time.Hour)}
 	b.watcher = New(cfg, prune.Config{MaxPercent: 30}, b.source, publishErrors, b.fresh, b.metrics, nil, zerolog.Nop())
 	return b
