@@ -18,6 +18,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
 )
 
@@ -47,7 +48,7 @@ func TestClient_Failures(t *testing.T) {
 			})
 			h.fault(test.fault)
 			err := getLabels(t, c)
-			if failure := wantFailure(t, err, test.class, test.parts...); failure.RetryAfter != test.wait {
+			if failure := registrytest.WantFailure(t, err, test.class, test.parts...); failure.RetryAfter != test.wait {
 				t.Errorf("wait = %s, want %s", failure.RetryAfter, test.wait)
 			}
 			if strings.Contains(err.Error(), h.URL) {
@@ -62,7 +63,7 @@ func TestClient_Failures(t *testing.T) {
 	}
 	t.Run("when no server listens", func(t *testing.T) {
 		c := newHarness(t, refregistry.Config{}).client(func(cfg *Config) { cfg.URL = "http://127.0.0.1:1" })
-		wantFailure(t, getLabels(t, c), target.ClassUnavailable, "connection refused")
+		registrytest.WantFailure(t, getLabels(t, c), target.ClassUnavailable, "connection refused")
 	})
 }
 
@@ -123,7 +124,7 @@ func TestClient_SendsTheKey(t *testing.T) {
 	if err := getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = "right" })); err != nil {
 		t.Error(err)
 	}
-	wantFailure(t, getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = "wrong" })), target.ClassUnauthorized, "HTTP 401")
+	registrytest.WantFailure(t, getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = "wrong" })), target.ClassUnauthorized, "HTTP 401")
 }
 
 func TestClient_FollowsNoRedirect(t *testing.T) {
@@ -135,7 +136,7 @@ func TestClient_FollowsNoRedirect(t *testing.T) {
 	}))
 	t.Cleanup(elsewhere.Close)
 	err := getLabels(t, h.client(func(cfg *Config) { cfg.URL = elsewhere.URL }))
-	wantFailure(t, err, target.ClassUnauthorized, "HTTP 307", "redirected to "+h.URL+"/labels:", "COMPONENT_REGISTRY_URL")
+	registrytest.WantFailure(t, err, target.ClassUnauthorized, "HTTP 307", "redirected to "+h.URL+"/labels:", "COMPONENT_REGISTRY_URL")
 	if strings.Contains(err.Error(), "token") {
 		t.Errorf("%q contains the query", err)
 	}

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
-	"odasync/internal/target"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -70,22 +68,4 @@ var labels = Pages[label]{Path: "/labels/", Offset: "skip", Limit: "limit", Size
 // getLabels reads one page.
 func getLabels(t *testing.T, c *Client) error {
 	return c.Do(t.Context(), Request{Method: http.MethodGet, Path: labels.Path}, new([]label))
-}
-
-// wantFailure checks the class of a failure, and that its text contains all the parts.
-func wantFailure(t *testing.T, err error, class target.Class, parts ...string) *target.Failure {
-	t.Helper()
-	failure, ok := AsFailure(err)
-	if !ok {
-		t.Fatalf("error = %v, want a failure of class %s", err, class)
-	}
-	if failure.Class != class {
-		t.Errorf("class of %q = %s, want %s", err, failure.Class, class)
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q lacks %q", err, part)
-		}
-	}
-	return failure
 }

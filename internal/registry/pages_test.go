@@ -9,6 +9,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
 )
 
@@ -104,7 +105,7 @@ func TestPages_FailWithoutPaging(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			h.fault(faults.Fault{Status: http.StatusOK, Body: test.body})
 			_, _, err := labels.Collect(t.Context(), h.client().NewSession())
-			wantFailure(t, err, target.ClassUnauthorized, append(test.parts, "GET /labels/")...)
+			registrytest.WantFailure(t, err, target.ClassUnauthorized, append(test.parts, "GET /labels/")...)
 			if got := h.Requests()["GET /labels/"]; got != test.requests {
 				t.Errorf("%d requests, want %d", got, test.requests)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -256,7 +257,7 @@ func TestApply_RefusesAnotherOwnersEntry(t *testing.T) {
 			before := h.snapshot()
 			for _, ref := range []target.Ref{{}, {Registry: "self", Name: "catalog", ID: "1"}} {
 				result, err := h.adapter().Apply(t.Context(), test.key, sample("catalog", "mine"), target.Previous{Ref: ref})
-				wantFailure(t, err, target.ClassNameConflict, test.parts...)
+				registrytest.WantFailure(t, err, target.ClassNameConflict, test.parts...)
 				if result.Writes != 0 || result.Ref != (target.Ref{}) {
 					t.Errorf("with reference %+v: result = %+v, want nothing", ref, result)
 				}
@@ -315,7 +316,7 @@ func TestApply_ReportsTheRegistrysDetail(t *testing.T) {
 			h := newHarness(t, refregistry.Config{})
 			a := h.adapter()
 			_, err := a.Apply(t.Context(), keyOf(test.component), test.component, target.Previous{})
-			wantFailure(t, err, target.ClassInvalid, test.parts...)
+			registrytest.WantFailure(t, err, target.ClassInvalid, test.parts...)
 			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(h.entryOf("self", "catalog"), "api short") {
 				t.Errorf("the other API is missing:\n%s", h.entryOf("self", "catalog"))
 			}

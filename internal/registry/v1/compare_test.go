@@ -10,6 +10,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -194,7 +195,7 @@ func TestActual_FailsWithTheRegistry(t *testing.T) {
 	h.fault(on(10, "GET", pathAPIs, faults.Fault{Status: 503}))
 	a := h.adapter()
 	_, err := a.Actual(t.Context())
-	wantFailure(t, err, target.ClassUnavailable, "503")
+	registrytest.WantFailure(t, err, target.ClassUnavailable, "503")
 	_, err = a.ActualOf(t.Context(), keyOf(sample("x")), target.Ref{})
-	wantFailure(t, err, target.ClassUnavailable, "503")
+	registrytest.WantFailure(t, err, target.ClassUnavailable, "503")
 }

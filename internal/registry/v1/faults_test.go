@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -49,7 +50,7 @@ func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 			}
 			h.fault(on(1, test.method, test.path, faults.Fault{After: true, Reset: true}))
 			result, err := h.adapter(changes...).Apply(t.Context(), keyOf(want), want, start)
-			wantFailure(t, err, target.ClassUnavailable, test.method)
+			registrytest.WantFailure(t, err, target.ClassUnavailable, test.method)
 
 			h.apply(h.adapter(changes...), want, target.Previous{Ref: start.Ref, InDoubt: true})
 			h.apply(h.adapter(changes...), want, target.Previous{Ref: result.Ref, InDoubt: true})
@@ -72,12 +73,12 @@ func TestHealth_ReportsTheRegistry(t *testing.T) {
 		t.Error(err)
 	}
 	h.fault(on(1, "GET", pathHealth, faults.Fault{Status: 500}))
-	wantFailure(t, a.Health(t.Context()), target.ClassUnavailable, "GET /health: HTTP 500")
+	registrytest.WantFailure(t, a.Health(t.Context()), target.ClassUnavailable, "GET /health: HTTP 500")
 	if all := h.server.Load().Requests(); all["GET /health"] != 2 || len(all) != 1 {
 		t.Errorf("requests = %v", all)
 	}
 	gone := h.adapter(func(cfg *registry.Config) { cfg.URL = "http://127.0.0.1:1" })
-	wantFailure(t, gone.Health(t.Context()), target.ClassUnavailable, "connection refused")
+	registrytest.WantFailure(t, gone.Health(t.Context()), target.ClassUnavailable, "connection refused")
 }
 
 func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {

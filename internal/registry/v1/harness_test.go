@@ -226,24 +226,6 @@ func sampleEntry(name string, apis ...string) string {
 
 func previousOf(result target.Result) target.Previous { return target.Previous{Ref: result.Ref} }
 
-// wantFailure requires a failure of the class whose text contains all the parts.
-func wantFailure(t *testing.T, err error, class target.Class, parts ...string) *target.Failure {
-	t.Helper()
-	failure, ok := registry.AsFailure(err)
-	if !ok {
-		t.Fatalf("error = %v, want a failure of class %s", err, class)
-	}
-	if failure.Class != class {
-		t.Errorf("class of %q = %s, want %s", err, failure.Class, class)
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q lacks %q", err, part)
-		}
-	}
-	return failure
-}
-
 func (h *harness) wantUnchanged(before refregistry.Snapshot) {
 	h.Helper()
 	if diff := cmp.Diff(before, h.snapshot()); diff != "" {

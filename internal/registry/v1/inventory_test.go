@@ -11,6 +11,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -294,7 +295,7 @@ func TestInventory_FailsAsAWhole(t *testing.T) {
 			h, a, _, _ := applied(t, "products")
 			h.fault(on(100, "GET", path, faults.Fault{Status: 503}))
 			err := a.Inventory(t.Context(), testCluster, func(e target.Entry) { t.Errorf("%+v passed before the failure", e) })
-			wantFailure(t, err, target.ClassUnavailable)
+			registrytest.WantFailure(t, err, target.ClassUnavailable)
 		})
 	}
 }

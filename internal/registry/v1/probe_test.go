@@ -17,6 +17,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
 )
@@ -83,14 +84,14 @@ func TestWriteProbe_ReportsFaults(t *testing.T) {
 				}
 				return &test.fault
 			})
-			failure := wantFailure(t, a.WriteProbe(t.Context()), test.class, test.parts...)
+			failure := registrytest.WantFailure(t, a.WriteProbe(t.Context()), test.class, test.parts...)
 			if test.class == target.ClassRateLimited && failure.RetryAfter != 3*time.Second {
 				t.Errorf("wait = %s, want 3s", failure.RetryAfter)
 			}
 			if err := a.Health(t.Context()); test.health && err != nil {
 				t.Errorf("health: %v", err)
 			} else if !test.health {
-				wantFailure(t, err, test.class, "GET /health")
+				registrytest.WantFailure(t, err, test.class, "GET /health")
 			}
 			h.fault(nil)
 			if err := a.WriteProbe(t.Context()); err != nil {
@@ -151,6 +152,6 @@ func TestProbe_UnknownCertificate(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	a := newAdapter(t, server.URL)
-	wantFailure(t, a.Health(t.Context()), target.ClassUnavailable, "certificate")
-	wantFailure(t, a.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
+	registrytest.WantFailure(t, a.Health(t.Context()), target.ClassUnavailable, "certificate")
+	registrytest.WantFailure(t, a.WriteProbe(t.Context()), target.ClassUnavailable, "certificate")
 }

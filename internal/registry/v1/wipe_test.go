@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
 )
 
@@ -134,7 +135,7 @@ func TestApply_FailsWhenTheContentKeepsChanging(t *testing.T) {
 	})
 	c := sample("catalog")
 	_, err := a.Apply(t.Context(), keyOf(c), c, target.Previous{})
-	wantFailure(t, err, target.ClassConflict, "already exists")
+	registrytest.WantFailure(t, err, target.ClassConflict, "already exists")
 	if posts := h.server.Load().Requests()["POST /components/"]; posts != maxAttempts {
 		t.Errorf("%d attempts, want %d", posts, maxAttempts)
 	}
