@@ -21,6 +21,9 @@ type ExposedAPI struct {
 	// Entry is the name as the specification spells it.
 	Entry   string  `json:"entry"`
 	Segment Segment `json:"segment"`
+	// Object is the name of the ExposedAPI object in Kubernetes, as the status of the component has it; else
+	// <component>-<entry>[-<version>] in lower case, as the Canvas operators name it.
+	Object string `json:"object,omitempty"`
 	// Version is the major version, such as v4; empty where it is unknown.
 	Version string `json:"version,omitempty"`
 	// Type is openapi, prometheus, mcp or another one of the specification.

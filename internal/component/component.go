@@ -1,5 +1,7 @@
 package component
 
+import "encoding/json"
+
 // Component is the normalized content of one ODA Component resource. Its JSON form is the body of an event.
 // A field is empty where the resource does not set it.
 type Component struct {
@@ -19,8 +21,14 @@ type Component struct {
 	// DeploymentStatus is set by the Canvas operators, such as Complete or In-Progress-IDConfOp.
 	DeploymentStatus string `json:"deploymentStatus,omitempty"`
 
+	// Created is metadata.creationTimestamp as the API server writes it, RFC 3339 in UTC with seconds.
+	Created string `json:"created,omitempty"`
+
 	// ExposedAPIs are sorted by segment and name; a name is unique within its segment.
 	ExposedAPIs []ExposedAPI `json:"exposedAPIs,omitempty"`
+
+	// DependentAPIs are the APIs of other components that this one needs, sorted by segment and name.
+	DependentAPIs []DependentAPI `json:"dependentAPIs,omitempty"`
 }
 
 // Metadata is spec.componentMetadata of v1beta4 and v1, and the same fields of the bare spec of older versions.
@@ -38,6 +46,10 @@ type Metadata struct {
 	SID             []string `json:"SID,omitempty"`
 
 	FunctionalFramework []string `json:"functionalFramework,omitempty"`
+
+	// Fields are the fields of spec.componentMetadata that the fields above do not hold as they are written: unknown ones, and
+	// known ones of another type or with more content. The values are JSON with sorted keys. A field without a value is absent.
+	Fields map[string]json.RawMessage `json:"fields,omitempty"`
 }
 
 // Person is a maintainer or an owner.

@@ -23,6 +23,14 @@ const (
 // maxNameLength is the registry's limit, in characters.
 const maxNameLength = 100
 
+// The values of COMPONENT_REGISTRY_API.
+const (
+	// APIAuto selects the API by what the registry answers.
+	APIAuto   = "auto"
+	APIV1     = "v1"
+	APITMF639 = "tmf639"
+)
+
 // Config is the address of the registry and the form of its entries.
 type Config struct {
 	URL    string        `env:"COMPONENT_REGISTRY_URL, default=http://localhost:8000" help:"the Component Registry: http:// or https://, a host and, where needed, a port and a path"`

@@ -118,7 +118,7 @@ func (t *attempt) begin() (d disposition, done bool, err error) {
 	if s.Ref == (target.Ref{}) {
 		s.Ref = t.job.listed.Ref
 	}
-	t.previous = target.Previous{Ref: s.Ref, InDoubt: t.compare || s.Intent != 0 || s.Outcome == target.OutcomeFailed}
+	t.previous = target.Previous{Ref: s.Ref, InDoubt: s.Intent != 0 || s.Outcome == target.OutcomeFailed, Verify: t.compare}
 	if t.job.listed.NameFree && s.Intent == 0 && !t.event.Deleted() {
 		t.previous = target.Previous{}
 	}

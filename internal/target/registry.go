@@ -29,8 +29,12 @@ type Probe interface {
 // Previous is what the sync state records about the registry before an apply.
 type Previous struct {
 	Ref Ref
-	// InDoubt means that the outcome of an earlier attempt is unknown: read before creating anything.
+	// InDoubt means that the outcome of an earlier attempt is unknown: what the registry has must be read now, before anything is
+	// created.
 	InDoubt bool
+	// Verify means that the registry may have other content than Ref records: it must be read, but a listing that is a few
+	// seconds old will do.
+	Verify bool
 }
 
 // Result describes an apply.
@@ -38,4 +42,6 @@ type Result struct {
 	Ref Ref
 	// Requests counts all requests, Writes those that changed something.
 	Requests, Writes int
+	// Overwritten counts the documents that another program had written over odasync's.
+	Overwritten int
 }

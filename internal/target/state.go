@@ -25,6 +25,8 @@ type Ref struct {
 	ID string `json:"id,omitempty"`
 	// Digest covers the whole content of the entry, in a format of the adapter; empty if it is not known.
 	Digest string `json:"digest,omitempty"`
+	// Parts are the documents of the entry with their digests, in a format of the adapter; empty where an entry is one row.
+	Parts string `json:"parts,omitempty"`
 }
 
 // State is the sync state of one component in one target: JSON in the KV bucket. The states of a target are the inventory of

@@ -44,7 +44,7 @@ func (a *Adapter) Apply(ctx context.Context, key component.Key, c *component.Com
 	if len(omitted) > 0 {
 		a.log.Debug().Stringer("component", key).Strs("apis", omitted).Msg("APIs without an address are not registered yet")
 	}
-	op := &apply{Adapter: a, Session: a.client.NewSession(), key: key, want: want, ref: previous.Ref, inDoubt: previous.InDoubt}
+	op := &apply{Adapter: a, Session: a.client.NewSession(), key: key, want: want, ref: previous.Ref, inDoubt: previous.InDoubt || previous.Verify}
 	err := a.attempt(ctx, op.Session, op.attempt)
 	if err == nil {
 		op.ref.Digest = digest(a.cfg, want)
@@ -64,7 +64,7 @@ func (a *Adapter) Delete(ctx context.Context, key component.Key, previous target
 		places = append(places, recorded)
 	}
 	for _, at := range places {
-		op := &removal{Adapter: a, Session: s, key: key, at: at, inDoubt: previous.InDoubt}
+		op := &removal{Adapter: a, Session: s, key: key, at: at, inDoubt: previous.InDoubt || previous.Verify}
 		if err := a.attempt(ctx, s, op.attempt); err != nil {
 			return s.Result(previous.Ref), err
 		}

@@ -108,12 +108,12 @@ func (r *Registry) Probes() int {
 // Apply implements target.Registry.
 func (r *Registry) Apply(ctx context.Context, k component.Key, c *component.Component, previous target.Previous) (target.Result, error) {
 	ref := target.Ref{Registry: "self", Name: k.Name, ID: "id-" + k.Name}
-	return r.call(ctx, k, Call{k.Name, c.Metadata.Description, previous.InDoubt}, previous, ref)
+	return r.call(ctx, k, Call{k.Name, c.Metadata.Description, previous.InDoubt || previous.Verify}, previous, ref)
 }
 
 // Delete implements target.Registry.
 func (r *Registry) Delete(ctx context.Context, k component.Key, previous target.Previous) (target.Result, error) {
-	return r.call(ctx, k, Call{k.Name, "", previous.InDoubt}, previous, target.Ref{})
+	return r.call(ctx, k, Call{k.Name, "", previous.InDoubt || previous.Verify}, previous, target.Ref{})
 }
 
 func (r *Registry) call(ctx context.Context, k component.Key, c Call, previous target.Previous, ref target.Ref) (target.Result, error) {
