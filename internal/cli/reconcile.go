@@ -147,8 +147,8 @@ func printReconciliation(c *cli.Context, done target.Reconciliation) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "cluster %s, target %s: %d components desired, %d entries in the registry, compared in %.1f s\n",
 		done.Cluster, done.Target, done.Desired, done.Entries, done.Seconds)
-	fmt.Fprintf(&text, "found: %d missing, %d different, %d unacknowledged, %d orphans; %d pending, %d with a dead letter\n",
-		done.Missing, done.Different, done.Unacknowledged, done.Orphans, done.Pending, done.Failed)
+	fmt.Fprintf(&text, "found: %d missing, %d different, %d overwritten, %d unacknowledged, %d orphans; %d pending, %d with a dead letter\n",
+		done.Missing, done.Different, done.Overwritten, done.Unacknowledged, done.Orphans, done.Pending, done.Failed)
 	if done.DryRun {
 		text.WriteString("dry run: nothing was changed\n")
 	} else {

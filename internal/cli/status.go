@@ -161,6 +161,9 @@ func (s *Status) problems() []string {
 		if r.Error != "" {
 			add("the last reconcile failed: %s", r.Error)
 		}
+		if r.Overwritten > 0 {
+			add("the last reconcile found %d entries that were written over: %s", r.Overwritten, target.SecondWriter)
+		}
 	}
 	if s.DeadLetters > 0 {
 		add("dead letters: %d, `ctl dlq list` shows them", s.DeadLetters)

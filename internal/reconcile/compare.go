@@ -100,6 +100,7 @@ func (c *comparison) state(s target.State) {
 	r.set(abandoned, s.Intent != 0 && (s.Owner == "" || c.began.Sub(s.Updated) > c.lostAfter())) // the state of a conflict has no owner
 	r.set(retryDue, r.is(abandoned) || !s.Reason.Permanent() && c.began.Sub(s.Updated) >= retryPause(&s))
 	r.set(nameTaken, s.Reason == target.ClassNameConflict)
+	r.set(contested, isContested(&s, c.began))
 	if s.Ref.ID != "" {
 		c.byID[hash(s.Ref.ID)] = n
 	}
@@ -190,6 +191,9 @@ func (c *comparison) head(h event.Head) {
 	case r.is(relabelled) && r.is(atPlace):
 		c.done.Different++
 		c.plan.lateRepairs = append(c.plan.lateRepairs, finding{key: h.Key, problem: problemDifferent})
+	case !r.is(asRecorded) && r.is(contested):
+		c.done.Overwritten++
+		c.plan.contested = append(c.plan.contested, finding{key: h.Key, problem: problemOverwritten})
 	case !r.is(asRecorded) || !r.is(atPlace):
 		c.done.Different++
 		c.repair(finding{key: h.Key, problem: problemDifferent})

@@ -151,6 +151,32 @@ func TestReconcile_RepairsDifferences(t *testing.T) {
 	}
 }
 
+// Two programs that write the same entry would repair each other's work without end.
+func TestReconcile_LeavesWhatAnotherProgramOverwrites(t *testing.T) {
+	e := newEnv(t)
+	r := e.start(syncertest.Setup{Concurrency: 2})
+	e.apply("A", "a", "b")
+	reconciler := e.reconciler(r, options{})
+	for round := range 3 {
+		e.Registry.Set(syncertest.Foreign, "a")
+		done := e.reconcile(reconciler)
+		if done.Overwritten != 1 || done.Repaired != 1 || done.Findings[0].Problem != "overwritten" {
+			t.Errorf("round %d: %+v", round, done)
+		}
+	}
+	e.Registry.Set(syncertest.Foreign, "a")
+	e.Registry.Set("edited", "b")
+	done := e.reconcile(reconciler)
+	want := map[string]string{syncertest.Key("a").String(): "left to the other program", syncertest.Key("b").String(): "repaired"}
+	if diff := cmp.Diff(want, outcomesOf(done)); diff != "" || done.Overwritten != 1 || e.Registry.Content("a") != syncertest.Foreign {
+		t.Errorf("outcomes (-want +got):\n%s\n%+v", diff, done)
+	}
+	e.apply("newer", "a") // a change of the component is applied all the same
+	if got := e.Registry.Content("a"); got != "newer" {
+		t.Errorf("content after a change = %q", got)
+	}
+}
+
 // Components with pending messages are left to the consumer, and are no orphans.
 func TestReconcile_LeavesPendingMessages(t *testing.T) {
 	e := newEnv(t)

@@ -9,6 +9,7 @@ import (
 const (
 	problemMissing        = "missing"
 	problemDifferent      = "different"
+	problemOverwritten    = "overwritten"
 	problemUnacknowledged = "unacknowledged"
 	problemFailed         = "failed" // and tried again
 	problemOrphan         = "orphan"
@@ -26,6 +27,8 @@ type finding struct {
 type plan struct {
 	// repairs are components to create or update, lateRepairs those that need an orphan in their place deleted first.
 	repairs, lateRepairs []finding
+	// contested are entries that another program writes over again and again: they are left as they are for a while.
+	contested []finding
 	// orphans are entries to delete, unlisted those of namespaces that the last full sync could not list.
 	orphans, unlisted []finding
 	// expired are states of deleted components whose tombstones were purged from the stream.

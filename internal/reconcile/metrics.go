@@ -42,7 +42,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 			Name: "odasync_orphans_pending_approval", Help: "Deletions of orphans that wait for an approval since the last reconcile of the target.",
 		}),
 	}
-	for _, problem := range []string{problemMissing, problemDifferent, problemUnacknowledged, problemOrphan} {
+	for _, problem := range []string{problemMissing, problemDifferent, problemOverwritten, problemUnacknowledged, problemOrphan} {
 		m.drift.WithLabelValues(problem)
 	}
 	m.reconciles.WithLabelValues(resultSuccess)
@@ -59,6 +59,7 @@ func (m *Metrics) count(done target.Reconciliation) {
 	m.reconciles.WithLabelValues(resultSuccess).Inc()
 	m.drift.WithLabelValues(problemMissing).Add(float64(done.Missing))
 	m.drift.WithLabelValues(problemDifferent).Add(float64(done.Different))
+	m.drift.WithLabelValues(problemOverwritten).Add(float64(done.Overwritten))
 	m.drift.WithLabelValues(problemUnacknowledged).Add(float64(done.Unacknowledged))
 	m.drift.WithLabelValues(problemOrphan).Add(float64(done.Orphans))
 }

@@ -85,12 +85,13 @@ func (r *Reconciler) run(ctx context.Context, done *target.Reconciliation, onDem
 		return err
 	}
 	if done.DryRun {
-		for _, f := range slices.Concat(p.repairs, p.lateRepairs, p.orphans, p.unlisted) {
+		for _, f := range slices.Concat(p.contested, p.repairs, p.lateRepairs, p.orphans, p.unlisted) {
 			addFinding(done, f, "")
 		}
 		done.PendingDeletion, err = r.pendingDeletion(ctx, done, p.orphans)
 		return err
 	}
+	addFindings(done, p.contested, "left to the other program")
 	if err := r.repair(ctx, done, p.repairs); err != nil {
 		return err
 	}
@@ -116,6 +117,10 @@ func (r *Reconciler) repair(ctx context.Context, done *target.Reconciliation, fi
 			result, err := r.deps.Repairer.Reconcile(ctx, f.key, target.Listed{Ref: f.ref, NameFree: f.nameFree})
 			mu.Lock()
 			defer mu.Unlock()
+			if result.Overwritten {
+				done.Overwritten++
+				f.problem = problemOverwritten
+			}
 			switch {
 			case err != nil:
 				done.Unrepaired++

@@ -40,6 +40,8 @@ const (
 	// headed: the stream has messages of the component; wanted: it should exist, or will be compared.
 	headed
 	wanted
+	// contested: another program has written over the entry again after each of the last repairs.
+	contested
 )
 
 func (r *row) is(f flags) bool { return r.flags&f != 0 }
@@ -67,4 +69,15 @@ func retryPause(s *target.State) time.Duration {
 const (
 	minRetryPause = 30 * time.Second
 	maxRetryPause = time.Hour
+)
+
+// isContested reports whether another program writes over the entry after each repair. Two programs that repair each other's
+// work would never end, so such an entry is repaired only once an hour, or by ctl sync.
+func isContested(s *target.State, now time.Time) bool {
+	return s.Overwritten >= maxOverwritten && now.Sub(s.Updated) < contestedPause
+}
+
+const (
+	maxOverwritten = 3
+	contestedPause = time.Hour
 )

@@ -139,7 +139,7 @@ func (a *Applier) Reconcile(ctx context.Context, key component.Key, listed targe
 		case d.action != ack:
 			return target.Repair{Writes: d.writes}, d.err
 		default:
-			return target.Repair{Deleted: d.outcome == outcomeDeleted, Writes: d.writes}, nil
+			return target.Repair{Deleted: d.outcome == outcomeDeleted, Writes: d.writes, Overwritten: d.overwritten}, nil
 		}
 		if err := flow.Sleep(ctx, d.delay); err != nil {
 			return target.Repair{}, err

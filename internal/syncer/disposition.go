@@ -39,6 +39,8 @@ type disposition struct {
 	delay   time.Duration
 	err     error
 	writes  int // requests that changed something in the registry
+	// overwritten means that another program had written over the component's entry.
+	overwritten bool
 }
 
 var superseded = disposition{outcome: outcomeSuperseded, action: ack}

@@ -79,6 +79,7 @@ func recordOutcome(s *target.State, e *event.Event, result target.Result, err er
 	}
 	if err == nil {
 		s.FailedSince, s.ConsecutiveFailures = time.Time{}, 0
+		d.overwritten = result.Overwritten > 0
 	}
 	s.Sequence, s.Intent = max(s.Sequence, e.Sequence), 0
 	return d

@@ -40,6 +40,12 @@ func (t *attempt) write() (d disposition, err error) {
 	}
 	d = recordOutcome(s, e, result, failure)
 	d.writes = result.Writes
+	switch {
+	case d.overwritten:
+		s.Overwritten++
+	case t.compare && failure == nil: // else the registry may not have been read
+		s.Overwritten = 0
+	}
 	if d.action == nak && target.ClassOf(failure) == target.ClassPoison {
 		d.delay = max(d.delay, time.Since(began)) // a component that always takes long leaves others at least as much time
 	}

@@ -30,6 +30,9 @@ type Reconciliation struct {
 	Unacknowledged int `json:"unacknowledged"`
 	Different      int `json:"different"`
 	Orphans        int `json:"orphans"`
+	// Overwritten components had an entry that another program had written over. After a few repairs in a row they are left as
+	// they are for a while.
+	Overwritten int `json:"overwritten"`
 	// Repaired and Deleted entries were changed; Unrepaired ones failed and will be tried again.
 	Repaired   int `json:"repaired"`
 	Deleted    int `json:"deleted"`
@@ -45,7 +48,7 @@ type Reconciliation struct {
 // Finding is one difference.
 type Finding struct {
 	Component string `json:"component"` // cluster/namespace/name
-	Problem   string `json:"problem"`   // missing, different, unacknowledged, failed or orphan
-	// Outcome is repaired, deleted, kept, pending approval, or an error; empty in a dry run.
+	Problem   string `json:"problem"`   // missing, different, overwritten, unacknowledged, failed or orphan
+	// Outcome is repaired, deleted, kept, pending approval, left to the other program, or an error; empty in a dry run.
 	Outcome string `json:"outcome"`
 }

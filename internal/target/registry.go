@@ -42,6 +42,6 @@ type Result struct {
 	Ref Ref
 	// Requests counts all requests, Writes those that changed something.
 	Requests, Writes int
-	// Overwritten counts the documents that another program had written over odasync's.
+	// Overwritten counts the rows that another program had written over odasync's.
 	Overwritten int
 }

@@ -14,4 +14,10 @@ type Repair struct {
 	Deleted bool
 	// Writes counts the requests that changed something.
 	Writes int
+	// Overwritten means that another program had written over the component's entry.
+	Overwritten bool
 }
+
+// SecondWriter is what to do about another program that writes over odasync's entries.
+const SecondWriter = "another program writes the same entries: stop it (an older collector, or the Canvas's own: canvasResourceInventory: \"\" in its chart), " +
+	"or give odasync's entries another COMPONENT_REGISTRY_NAME or COMPONENT_REGISTRY_ID_PREFIX"

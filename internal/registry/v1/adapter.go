@@ -49,7 +49,11 @@ func (a *Adapter) Apply(ctx context.Context, key component.Key, c *component.Com
 	if err == nil {
 		op.ref.Digest = digest(a.cfg, want)
 	}
-	return op.Result(op.ref), err
+	result := op.Result(op.ref)
+	if op.overwritten {
+		result.Overwritten = 1
+	}
+	return result, err
 }
 
 // Delete implements [target.Registry]. It removes the entry of the recorded name, and that of the name by the present

@@ -21,6 +21,8 @@ type apply struct {
 	inDoubt bool
 	// created is the id of an entry that this apply created; 0 for none.
 	created int64
+	// overwritten means that another program has replaced the labels that an earlier apply gave the entry.
+	overwritten bool
 }
 
 func (a *apply) attempt(ctx context.Context, known creations) error {
@@ -43,9 +45,14 @@ func (a *apply) attempt(ctx context.Context, known creations) error {
 		return a.recreated(found.Registry)
 	}
 	// A new entry is this apply's even if its labels, sent with ids that had changed their meaning, are another owner's.
-	if found.ID != a.created && ownerOf(a.key, found.Labels) == foreign {
-		a.ref = target.Ref{}
-		return nameConflict(a.key, found)
+	if found.ID != a.created {
+		switch ownerOf(a.key, found.Labels) {
+		case foreign:
+			a.ref = target.Ref{}
+			return nameConflict(a.key, found)
+		case unowned:
+			a.overwritten = a.ref.Digest != "" && found.ID == at.id // it had odasync's labels
+		}
 	}
 	a.record(found.ID)
 	if err := a.update(ctx, found); err != nil {

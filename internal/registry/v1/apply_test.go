@@ -359,6 +359,9 @@ func TestApply_RepairsWhatOthersChanged(t *testing.T) {
 			// The creation of another API needs the registry entry.
 			c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
 			second := h.apply(a, c, previousOf(first))
+			if written := name == "the component's labels"; written != (second.Overwritten > 0) {
+				t.Errorf("%d rows overwritten", second.Overwritten)
+			}
 			h.wantEntry("catalog", "offers", "prices", "products")
 			h.wantNoWrite(a, c, previousOf(second))
 		})

@@ -143,10 +143,17 @@ func (r *Registry) call(ctx context.Context, k component.Key, c Call, previous t
 	if r.contents[c.Name] == c.Content {
 		writes = 0
 	}
+	overwritten := 0
+	if r.contents[c.Name] == Foreign {
+		overwritten = 1
+	}
 	ref.Digest = c.Content
 	r.set(c.Name, c.Content)
-	return target.Result{Ref: ref, Requests: 1, Writes: writes}, nil
+	return target.Result{Ref: ref, Requests: 1, Writes: writes, Overwritten: overwritten}, nil
 }
+
+// Foreign is a content that another program has written.
+const Foreign = "foreign"
 
 // Set changes the content of an entry by hand; an empty one deletes it.
 func (r *Registry) Set(content string, names ...string) {
