@@ -12,7 +12,7 @@ import (
 	"odasync/internal/kube"
 	"odasync/internal/ops"
 	"odasync/internal/registry"
-	v1 "odasync/internal/registry/v1"
+	"odasync/internal/registry/adapter"
 )
 
 // comparison compares the cluster with the stream and the stream with the registry.
@@ -113,7 +113,10 @@ func (d *comparison) compareContent(key component.Key, content *component.Compon
 
 // compareRegistry compares stream and registry: the whole registry in pages, or the entries of one name.
 func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) error {
-	target := v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	target, err := adapter.Open(ctx, cfg, prometheus.NewRegistry(), zerolog.Nop())
+	if err != nil {
+		return err
+	}
 	defer target.Close()
 	if d.name == "" || len(d.compared) == 0 { // an entry that only the registry has is found by reading all
 		all, err := target.Actual(ctx)
@@ -141,7 +144,7 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 	return nil
 }
 
-func (d *comparison) compareEntry(key component.Key, actual *v1.Actual) {
+func (d *comparison) compareEntry(key component.Key, actual registry.Actual) {
 	if !d.desired(key) || d.malformed[key] != nil {
 		return
 	}
@@ -157,7 +160,7 @@ func (d *comparison) compareEntry(key component.Key, actual *v1.Actual) {
 	}
 }
 
-func (d *comparison) addOrphans(actual *v1.Actual) {
+func (d *comparison) addOrphans(actual registry.Actual) {
 	for _, orphan := range actual.Orphans(d.session.cluster, d.desired) {
 		key := orphan.Key
 		if d.name != "" && key.Name != d.name || d.namespace != "" && key.Namespace != d.namespace {

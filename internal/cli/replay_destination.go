@@ -15,7 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/registry"
-	v1 "odasync/internal/registry/v1"
+	"odasync/internal/registry/adapter"
 	"odasync/internal/replay"
 	"odasync/internal/store"
 	"odasync/internal/syncer"
@@ -26,7 +26,7 @@ type openedReplay struct {
 	*session
 	replay   *replay.Replay
 	cfg      replay.Config
-	registry *v1.Adapter
+	registry adapter.Adapter
 	sessions *store.Sessions // nil where no syncer feeds the registry
 }
 
@@ -60,7 +60,9 @@ func openReplay(ctx context.Context, c *cli.Context, x replayFlags) (_ *openedRe
 		err = o.checkNotLive(ctx, cfg.Address(), live)
 	}
 	if err == nil {
-		o.registry = v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+		o.registry, err = adapter.Open(ctx, cfg, prometheus.NewRegistry(), zerolog.Nop())
+	}
+	if err == nil {
 		o.replay = &replay.Replay{Source: o.log, Cluster: o.cluster, Choice: x.Choice, Command: x.command(false)}
 		o.replay.Destination, err = o.destination(ctx, x.To == "", cfg.Address())
 	}

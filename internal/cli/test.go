@@ -14,7 +14,7 @@ import (
 	"odasync/internal/kube"
 	"odasync/internal/ops"
 	"odasync/internal/registry"
-	v1 "odasync/internal/registry/v1"
+	"odasync/internal/registry/adapter"
 	"odasync/internal/stream"
 	"odasync/internal/target"
 )
@@ -210,17 +210,25 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 
 func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 	const reachable, auth, contract = "registry", "registry auth", "registry contract"
-	adapter := v1.New(cfg, v1.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
-	defer adapter.Close()
+	var opened adapter.Adapter
+	defer func() {
+		if opened != nil {
+			opened.Close()
+		}
+	}()
 	if !e.check(ctx, reachable, "check COMPONENT_REGISTRY_URL, and that the registry is running", func(ctx context.Context) (string, error) {
-		return cfg.Address(), adapter.Health(ctx)
+		var err error
+		if opened, err = adapter.Open(ctx, cfg, prometheus.NewRegistry(), zerolog.Nop()); err != nil {
+			return "", err
+		}
+		return cfg.Address(), opened.Health(ctx)
 	}) {
 		e.skip("the registry is not reachable", auth, contract)
 		return
 	}
 	err := errors.New("not checked")
 	accepted := e.check(ctx, auth, "set COMPONENT_REGISTRY_API_KEY (or COMPONENT_REGISTRY_API_KEY_FILE) to the registry's key", func(ctx context.Context) (string, error) {
-		err = adapter.Contract(ctx)
+		err = opened.Contract(ctx)
 		var failure *target.Failure
 		if errors.As(err, &failure) && (failure.Status == http.StatusUnauthorized || failure.Status == http.StatusForbidden) {
 			return "", err

@@ -106,8 +106,14 @@ var badValues = map[string][]bad{
 	"COMPONENT_REGISTRY_API_KEY": {{value: "pa55 pa55", shown: "***", allowed: "printable ASCII"}, {value: "pa55-ä", shown: "***", allowed: "printable ASCII"}},
 	"COMPONENT_REGISTRY_TIMEOUT": {{value: "x", allowed: "seconds"}, {value: "0", shown: "0s", allowed: "more than 0"}, {value: "-1", shown: "-1s", allowed: "more than 0"}},
 	"COMPONENT_REGISTRY_NAME":    {{value: strings.Repeat("n", 101), allowed: "1 to 100 characters"}},
-	"COMPONENT_NAME_FORMAT":      {{value: "uid", allowed: "name or namespace.name"}},
-	"EXPOSED_API_SEGMENTS":       {{value: "core,edge", shown: "edge", allowed: "core, management and security"}},
+	"COMPONENT_REGISTRY_API":     {{value: "v3", allowed: "auto, v1 or tmf639"}},
+	"COMPONENT_REGISTRY_ID_PREFIX": {
+		{value: "a:b", allowed: "without spaces, ':' and '/'"}, {value: "a/b", allowed: "without spaces, ':' and '/'"}, {value: "a b", allowed: "without spaces, ':' and '/'"},
+		{value: strings.Repeat("p", 101), allowed: "1 to 100 printable characters"},
+	},
+	"COMPONENT_REGISTRY_ADOPT": {{value: "perhaps", allowed: "true or false"}},
+	"COMPONENT_NAME_FORMAT":    {{value: "uid", allowed: "name or namespace.name"}},
+	"EXPOSED_API_SEGMENTS":     {{value: "core,edge", shown: "edge", allowed: "core, management and security"}},
 }
 
 // badEndpoints are what an endpoint for spans may not be.

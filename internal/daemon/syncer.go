@@ -18,7 +18,7 @@ import (
 	"odasync/internal/prune"
 	"odasync/internal/reconcile"
 	"odasync/internal/registry"
-	v1 "odasync/internal/registry/v1"
+	"odasync/internal/registry/adapter"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
@@ -64,7 +64,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
 	env.Health.Ready(checkRegistry, running.check(func(s *syncer.Syncer) error { return s.Applier.Check() }))
 
-	adapter := v1.New(cfg.Registry, v1.NewMetrics(env.Metrics), log)
+	var sink adapter.Adapter // once it is open, for all pipelines
 	metrics, reconcileMetrics, backlog := syncer.NewMetrics(env.Metrics), reconcile.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
 	common := processStatus(owner, env)
@@ -89,12 +89,17 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		}
 		defer p.close()
 		backlog.Follow(p.consumer, p.deadLetters)
+		if sink == nil {
+			if sink, err = adapter.Open(ctx, cfg.Registry, env.Metrics, log); err != nil {
+				return err
+			}
+		}
 		s := syncer.New(syncer.Dependencies{
-			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.deadLetters, Registry: adapter, Probe: adapter,
+			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.deadLetters, Registry: sink, Probe: sink,
 			Tracer: env.Tracer,
 		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
 		r := reconcile.New(cfg.Syncer.Target, cfg.Syncer.Concurrency, cfg.Reconcile, cfg.Guard, reconcile.Dependencies{
-			Repairer: s.Applier, Inventory: adapter, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims,
+			Repairer: s.Applier, Inventory: sink, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims,
 			Clusters: p.clusters.list, Available: s.Applier.Available,
 		}, reconcileMetrics, log)
 		stop, err := control.ServeReconcile(ctx, conn.NATS(), cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {

@@ -73,6 +73,9 @@ func NewClient(cfg Config, api string, metrics *Metrics, log zerolog.Logger) *Cl
 	return c
 }
 
+// Connections returns how many requests can be in flight.
+func (c *Client) Connections() int { return maxConnections }
+
 // Close closes idle connections. Call it once no request is in flight.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"odasync/internal/component"
@@ -35,11 +36,17 @@ const (
 type Config struct {
 	URL    string        `env:"COMPONENT_REGISTRY_URL, default=http://localhost:8000" help:"the Component Registry: http:// or https://, a host and, where needed, a port and a path"`
 	APIKey config.Secret `env:"COMPONENT_REGISTRY_API_KEY" help:"key for the registry, sent as a bearer token"`
+	// API is the API that the registry speaks, or auto.
+	API string `env:"COMPONENT_REGISTRY_API, default=auto" help:"API of the registry: v1, tmf639, or auto, which recognises it by GET /health"`
 	// Timeout limits each single request.
 	Timeout config.Duration `env:"COMPONENT_REGISTRY_TIMEOUT, default=30" help:"limit of a single request to the registry: seconds, or a duration such as 500ms or 1m"`
 	// Name is the registry entry that the components are registered under. It is created when missing.
 	Name       string `env:"COMPONENT_REGISTRY_NAME, default=self" help:"registry entry that the components are registered under, created when missing: 1 to 100 characters"`
 	NameFormat string `env:"COMPONENT_NAME_FORMAT, default=name" help:"name of a component in the registry: name, or namespace.name to keep namespaces apart"`
+	// IDPrefix stands before the name in the ids of a tmf639 registry; see [Config.Prefix].
+	IDPrefix string `env:"COMPONENT_REGISTRY_ID_PREFIX, default=self" help:"prefix of the ids in a tmf639 registry: 1 to 100 printable characters without spaces, ':' and '/'; {cluster} is replaced by the name of the cluster"`
+	// Adopt lets odasync take over the documents that the Canvas's own collector wrote.
+	Adopt bool `env:"COMPONENT_REGISTRY_ADOPT, default=true" help:"take over the documents that the Canvas's own collector wrote to a tmf639 registry: true or false"`
 	// Segments are the segments whose APIs are registered.
 	Segments []component.Segment `env:"EXPOSED_API_SEGMENTS, default=core" help:"segments whose APIs are registered: core, management, security, with commas"`
 }
@@ -53,6 +60,12 @@ func (c Config) Validate() error {
 	c.validateURL(bad)
 	if strings.ContainsFunc(c.APIKey.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
 		bad("COMPONENT_REGISTRY_API_KEY", c.APIKey, "printable ASCII characters without spaces")
+	}
+	if !slices.Contains([]string{APIAuto, APIV1, APITMF639}, c.API) {
+		bad("COMPONENT_REGISTRY_API", fmt.Sprintf("%q", c.API), "auto, v1 or tmf639")
+	}
+	if length := utf8.RuneCountInString(c.IDPrefix); length < 1 || length > maxNameLength || strings.ContainsFunc(c.IDPrefix, notInPrefix) {
+		bad("COMPONENT_REGISTRY_ID_PREFIX", fmt.Sprintf("%q", c.IDPrefix), fmt.Sprintf("1 to %d printable characters without spaces, ':' and '/'", maxNameLength))
 	}
 	if c.Timeout <= 0 {
 		bad("COMPONENT_REGISTRY_TIMEOUT", c.Timeout, "more than 0, in seconds or as 500ms, 30s, 1m")
@@ -89,6 +102,17 @@ func (c Config) validateURL(bad func(name string, value any, allowed string)) {
 	case u.User != nil && c.APIKey != "":
 		bad(name, u.Redacted(), "no user here when COMPONENT_REGISTRY_API_KEY is set: a request carries only one of them")
 	}
+}
+
+// notInPrefix reports whether a prefix cannot have the character: a colon ends it, and a document whose id has a slash can
+// never be read.
+func notInPrefix(r rune) bool {
+	return r == ':' || r == '/' || unicode.IsSpace(r) || !unicode.IsPrint(r)
+}
+
+// Prefix returns the prefix of the ids of a cluster's documents.
+func (c Config) Prefix(cluster string) string {
+	return strings.ReplaceAll(c.IDPrefix, "{cluster}", cluster)
 }
 
 // maxURLLength is the registry's limit, in characters.

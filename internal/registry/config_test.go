@@ -25,7 +25,7 @@ func readConfig(t *testing.T, env map[string]string) Config {
 func TestConfig_FromEnvironment(t *testing.T) {
 	defaults := Config{
 		URL: "http://localhost:8000", Timeout: config.Duration(30 * time.Second), Name: "self", NameFormat: "name",
-		Segments: []component.Segment{"core"},
+		Segments: []component.Segment{"core"}, API: "auto", IDPrefix: "self", Adopt: true,
 	}
 	got := readConfig(t, nil)
 	if diff := cmp.Diff(defaults, got); diff != "" {
@@ -37,17 +37,22 @@ func TestConfig_FromEnvironment(t *testing.T) {
 	set := Config{
 		URL: "https://registry.example.org/base/", APIKey: "k", Timeout: config.Duration(1500 * time.Millisecond), Name: "north",
 		NameFormat: "namespace.name", Segments: []component.Segment{"core", "management", "security"},
+		API: "tmf639", IDPrefix: "canvas-{cluster}",
 	}
 	got = readConfig(t, map[string]string{
 		"COMPONENT_REGISTRY_URL": "https://registry.example.org/base/", "COMPONENT_REGISTRY_API_KEY": "k\n",
 		"COMPONENT_REGISTRY_TIMEOUT": "1.5", "COMPONENT_REGISTRY_NAME": "north", "COMPONENT_NAME_FORMAT": "namespace.name",
-		"EXPOSED_API_SEGMENTS": "core, management,security",
+		"EXPOSED_API_SEGMENTS": "core, management,security", "COMPONENT_REGISTRY_API": "tmf639",
+		"COMPONENT_REGISTRY_ID_PREFIX": "canvas-{cluster}", "COMPONENT_REGISTRY_ADOPT": "false",
 	})
 	if diff := cmp.Diff(set, got); diff != "" {
 		t.Error(diff)
 	}
 	if err := got.Validate(); err != nil {
 		t.Error(err)
+	}
+	if prefix := got.Prefix("east"); prefix != "canvas-east" {
+		t.Errorf("the prefix of cluster east is %q", prefix)
 	}
 }
 
@@ -68,6 +73,8 @@ func TestConfig_Validate(t *testing.T) {
 		"key with spaces": {env: map[string]string{"COMPONENT_REGISTRY_API_KEY": "se cret"}, parts: []string{"COMPONENT_REGISTRY_API_KEY is ***: printable"}, not: "cret"},
 		"timeout":         {env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "-1s"}, parts: []string{"COMPONENT_REGISTRY_TIMEOUT is -1s: more than 0"}},
 		"name too long":   {env: map[string]string{"COMPONENT_REGISTRY_NAME": strings.Repeat("é", 101)}, parts: []string{"COMPONENT_REGISTRY_NAME", "1 to 100 characters"}},
+		"api":             {env: map[string]string{"COMPONENT_REGISTRY_API": "v3"}, parts: []string{`COMPONENT_REGISTRY_API is "v3": auto, v1 or tmf639`}},
+		"prefix":          {env: map[string]string{"COMPONENT_REGISTRY_ID_PREFIX": "a:b"}, parts: []string{`COMPONENT_REGISTRY_ID_PREFIX is "a:b": 1 to 100 printable`}},
 		"format":          {env: map[string]string{"COMPONENT_NAME_FORMAT": "ns/name"}, parts: []string{`COMPONENT_NAME_FORMAT is "ns/name": name or namespace.name`}},
 		"segment":         {env: map[string]string{"EXPOSED_API_SEGMENTS": "core,kore"}, parts: []string{`EXPOSED_API_SEGMENTS is "kore": one or more of core, management and security`}},
 		"all at once": {
@@ -93,8 +100,8 @@ func TestConfig_Validate(t *testing.T) {
 	}
 	t.Run("empty", func(t *testing.T) {
 		err := Config{}.Validate()
-		if err == nil || len(strings.Split(err.Error(), "\n")) != 5 {
-			t.Errorf("error = %v, want one line for each of the 5 variables that must be set", err)
+		if err == nil || len(strings.Split(err.Error(), "\n")) != 7 {
+			t.Errorf("error = %v, want one line for each of the 7 variables that must be set", err)
 		}
 	})
 }

@@ -21,6 +21,16 @@ type Difference struct {
 	Want, Actual string
 }
 
+// Actual is what a registry has, or the part of it that was read.
+type Actual interface {
+	// Compare reports whether the component's entry exists, and in what it differs from the desired one. There is a difference
+	// exactly where an apply would write.
+	Compare(key component.Key, c *component.Component) (Presence, []Difference)
+	// Orphans returns the entries that odasync created for components of the cluster and that should not exist: the component is
+	// not desired, or its entry has another name now.
+	Orphans(cluster string, desired func(component.Key) bool) []Orphan
+}
+
 // Orphan is an entry of odasync's that should not exist.
 type Orphan struct {
 	Key   component.Key // from its labels

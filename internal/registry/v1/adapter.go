@@ -32,8 +32,14 @@ var (
 
 // New expects a configuration that passed Validate. It sends no request: the registry is read at first use.
 func New(cfg registry.Config, metrics *registry.Metrics, log zerolog.Logger) *Adapter {
-	return &Adapter{cfg: cfg, client: registry.NewClient(cfg, "v1", metrics, log), content: newContent(cfg), log: log}
+	return &Adapter{cfg: cfg, client: registry.NewClient(cfg, registry.APIV1, metrics, log), content: newContent(cfg), log: log}
 }
+
+// API returns the name of the API.
+func (a *Adapter) API() string { return registry.APIV1 }
+
+// Connections returns how many requests can be in flight.
+func (a *Adapter) Connections() int { return a.client.Connections() }
 
 // Close closes idle connections. Call it once no request is in flight.
 func (a *Adapter) Close() { a.client.Close() }

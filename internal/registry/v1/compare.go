@@ -11,8 +11,8 @@ import (
 	"odasync/internal/target"
 )
 
-// Actual is what the registry has, or the part of it that was read.
-type Actual struct {
+// actual implements [registry.Actual].
+type actual struct {
 	cfg     registry.Config
 	entries map[string]actualEntry // under the configured registry entry, by name
 }
@@ -32,7 +32,7 @@ func (e actualEntry) labels() []wireLabel {
 }
 
 // Actual reads everything under the configured registry entry, in pages. It changes nothing.
-func (a *Adapter) Actual(ctx context.Context) (*Actual, error) {
+func (a *Adapter) Actual(ctx context.Context) (registry.Actual, error) {
 	s := a.client.NewSession()
 	components, steady, err := componentPages.Where("registry_name", a.cfg.Name).Collect(ctx, s)
 	if err != nil {
@@ -45,7 +45,7 @@ func (a *Adapter) Actual(ctx context.Context) (*Actual, error) {
 	if !steady || !apisSteady {
 		return nil, registry.Conflict("GET "+pathComponents, "the entries change while they are read: try again")
 	}
-	all := &Actual{cfg: a.cfg, entries: map[string]actualEntry{}}
+	all := &actual{cfg: a.cfg, entries: map[string]actualEntry{}}
 	for _, row := range components {
 		if row.RegistryName == a.cfg.Name { // else the registry ignores the filter
 			all.entries[row.Name] = actualEntry{component: &row}
@@ -63,7 +63,7 @@ func (a *Adapter) Actual(ctx context.Context) (*Actual, error) {
 
 // ActualOf reads what exists under the component's name. The reference in the sync state, where there is one, saves a
 // search. It changes nothing.
-func (a *Adapter) ActualOf(ctx context.Context, key component.Key, ref target.Ref) (*Actual, error) {
+func (a *Adapter) ActualOf(ctx context.Context, key component.Key, ref target.Ref) (registry.Actual, error) {
 	s := a.client.NewSession()
 	at := place{name: a.nameOf(key)}
 	if recorded, ok := placeOf(ref); ok && recorded.name == at.name {
@@ -82,16 +82,15 @@ func (a *Adapter) ActualOf(ctx context.Context, key component.Key, ref target.Re
 	if err != nil {
 		return nil, err
 	}
-	one := &Actual{cfg: a.cfg, entries: map[string]actualEntry{}}
+	one := &actual{cfg: a.cfg, entries: map[string]actualEntry{}}
 	if found != nil || len(apis) > 0 {
 		one.entries[at.component] = actualEntry{component: found, apis: apis}
 	}
 	return one, nil
 }
 
-// Orphans returns the entries that odasync created for components of the cluster, by their labels, and that should not
-// exist: the component is not desired, or its entry has another name now.
-func (s *Actual) Orphans(cluster string, desired func(component.Key) bool) []registry.Orphan {
+// Orphans implements [registry.Actual]. The labels of an entry say whose it is.
+func (s *actual) Orphans(cluster string, desired func(component.Key) bool) []registry.Orphan {
 	var orphans []registry.Orphan
 	for name, e := range s.entries {
 		owned := owned(s.cfg, cluster, name, e.labels())
@@ -102,9 +101,8 @@ func (s *Actual) Orphans(cluster string, desired func(component.Key) bool) []reg
 	return orphans
 }
 
-// Compare reports whether the component's entry exists, and in what it differs from the desired one. There is a difference
-// exactly where [Adapter.Apply] would write.
-func (s *Actual) Compare(key component.Key, c *component.Component) (registry.Presence, []registry.Difference) {
+// Compare implements [registry.Actual].
+func (s *actual) Compare(key component.Key, c *component.Component) (registry.Presence, []registry.Difference) {
 	want, _ := desire(s.cfg, key, c)
 	e := s.entries[want.component]
 	if e.component == nil {

@@ -178,8 +178,8 @@ func TestActual_ReadsPagesAndWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if requests, writes := h.requests(); len(all.entries) != 1100 || requests != 3 || writes != 0 {
-		t.Errorf("%d entries with %d requests, %d of which write; want 1100 with 3 that read", len(all.entries), requests, writes)
+	if requests, writes := h.requests(); len(all.(*actual).entries) != 1100 || requests != 3 || writes != 0 {
+		t.Errorf("%d entries with %d requests, %d of which write; want 1100 with 3 that read", len(all.(*actual).entries), requests, writes)
 	}
 	empty := newHarness(t, refregistry.Config{})
 	if _, err := empty.adapter().ActualOf(t.Context(), keyOf(sample("x")), target.Ref{}); err != nil {

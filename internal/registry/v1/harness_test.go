@@ -61,7 +61,7 @@ func newAdapter(t testing.TB, url string, changes ...func(*registry.Config)) *Ad
 	t.Helper()
 	cfg := registry.Config{
 		URL: url, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: registry.FormatName,
-		Segments: []component.Segment{component.SegmentCore},
+		Segments: []component.Segment{component.SegmentCore}, API: registry.APIV1, IDPrefix: "self",
 	}
 	for _, change := range changes {
 		change(&cfg)
