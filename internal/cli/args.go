@@ -141,6 +141,11 @@ func outputFlag(formats ...string) cli.Flag {
 	}
 }
 
+// targetFlag selects the target. It takes precedence over SYNC_TARGET.
+func targetFlag() cli.Flag {
+	return &cli.StringFlag{Name: "target", Usage: "the `TARGET`, which is a registry and its syncers (default: SYNC_TARGET)"}
+}
+
 func namespaceFlag(usage string) cli.Flag {
 	return &cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: usage}
 }

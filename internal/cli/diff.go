@@ -30,6 +30,7 @@ func diffCommand() *cli.Command {
 			namespaceFlag("only this `NAMESPACE`"),
 			&cli.BoolFlag{Name: "no-cluster", Usage: "compare only the stream with the registry"},
 			outputFlag("table", "json", "yaml"),
+			targetFlag(),
 			timeoutFlag(time.Minute),
 		},
 		Action: diffAction,

@@ -33,12 +33,12 @@ func dlqCommand() *cli.Command {
 		Usage: "inspect and retry dead letters",
 		Subcommands: []*cli.Command{{
 			Name: "list", Usage: "list the dead letters",
-			Flags:  []cli.Flag{namespace, reason, outputFlag("table", "wide", "json", "yaml", "name"), timeoutFlag(10 * time.Second)},
+			Flags:  []cli.Flag{namespace, reason, outputFlag("table", "wide", "json", "yaml", "name"), targetFlag(), timeoutFlag(10 * time.Second)},
 			Action: listDeadLetters,
 		}, {
 			Name: "show", Usage: "show a dead letter with its event", ArgsUsage: "NAME",
 			Description: "Exit code 1: NAME does not select one dead letter.",
-			Flags:       []cli.Flag{namespace, outputFlag("yaml", "json"), timeoutFlag(10 * time.Second)},
+			Flags:       []cli.Flag{namespace, outputFlag("yaml", "json"), targetFlag(), timeoutFlag(10 * time.Second)},
 			Action:      showDeadLetter,
 		}, {
 			Name: "retry", Usage: "apply the component's current state again, and wait for the outcome", ArgsUsage: "NAME | --reason REASON | --all",
@@ -46,12 +46,12 @@ func dlqCommand() *cli.Command {
 				"Examples:\n" +
 				"  ctl dlq retry catalog -n shop\n" +
 				"  ctl dlq retry --reason invalid",
-			Flags:  []cli.Flag{namespace, reason, all, dryRun, outputFlag("table", "wide", "json", "yaml", "name"), timeoutFlag(time.Minute)},
+			Flags:  []cli.Flag{namespace, reason, all, dryRun, outputFlag("table", "wide", "json", "yaml", "name"), targetFlag(), timeoutFlag(time.Minute)},
 			Action: retryDeadLetters,
 		}, {
 			Name: "drop", Usage: "delete dead letters; the components stay failed until they change", ArgsUsage: "NAME | --reason REASON | --all",
 			Description: "Exit code 1: NAME has no dead letter.",
-			Flags:       []cli.Flag{namespace, reason, all, dryRun, timeoutFlag(10 * time.Second)},
+			Flags:       []cli.Flag{namespace, reason, all, dryRun, targetFlag(), timeoutFlag(10 * time.Second)},
 			Action:      dropDeadLetters,
 		}},
 	}

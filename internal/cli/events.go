@@ -54,6 +54,7 @@ func eventsCommand() *cli.Command {
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events until Ctrl-C, of all components without a NAME"},
 			sinceFlag("only events since `WHEN`: a time such as 2026-01-02T15:04:05Z, or a duration such as 15m, 2h or 7d"),
 			outputFlag("table", "wide", "json", "yaml"),
+			targetFlag(),
 			timeoutFlag(10 * time.Second),
 		},
 		Action: eventsAction,

@@ -62,6 +62,7 @@ func listCommand() *cli.Command {
 		Flags: []cli.Flag{
 			namespaceFlag("only this `NAMESPACE`"),
 			outputFlag("table", "wide", "json", "yaml", "name"),
+			targetFlag(),
 			timeoutFlag(10 * time.Second),
 		},
 		Action: func(c *cli.Context) error {

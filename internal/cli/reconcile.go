@@ -31,6 +31,7 @@ func reconcileCommand() *cli.Command {
 			dryRunFlag("print the differences and change nothing"),
 			&cli.StringFlag{Name: "approve", Usage: "approve the deletions, or the changed cluster, with this `ID`"},
 			outputFlag("table", "json", "yaml"),
+			targetFlag(),
 			timeoutFlag(5 * time.Minute),
 		},
 		Action: reconcileAction,

@@ -40,6 +40,7 @@ func replayCommand() *cli.Command {
 			&cli.BoolFlag{Name: "every-event", Usage: "apply every recorded state in order, the newest last; needs --to, as the registry shows older states meanwhile"},
 			&cli.StringFlag{Name: "to", Usage: "build the registry at `URL` instead of writing to the live one"},
 			&cli.StringFlag{Name: "to-api-key-file", Usage: "`FILE` with the API key of the registry of --to (default: no key)"},
+			targetFlag(),
 			dryRunFlag("print the plan and change nothing"),
 			&cli.IntFlag{Name: "concurrency", Usage: "apply at most `N` components at a time, 1 to 1024 (default: SYNC_CONCURRENCY)"},
 			&cli.BoolFlag{Name: "resume", Usage: "continue the same replay where it was interrupted"},
@@ -153,6 +154,7 @@ func printReplay(c *cli.Context, result replay.Result) error {
 // replayFlags are the flags of a replay that make up its command line.
 type replayFlags struct {
 	replay.Choice
+	target      string // empty for that of SYNC_TARGET
 	toKeyFile   string
 	concurrency int
 	timeout     string // empty for the default
@@ -165,7 +167,7 @@ func parseReplay(c *cli.Context) (replayFlags, error) {
 			Name: c.Args().First(), Namespace: c.String("namespace"), All: c.Bool("all"), Since: c.String("since"),
 			FromSeq: c.Uint64("from-seq"), EveryEvent: c.Bool("every-event"), To: c.String("to"),
 		},
-		toKeyFile: c.String("to-api-key-file"), concurrency: c.Int("concurrency"),
+		target: c.String("target"), toKeyFile: c.String("to-api-key-file"), concurrency: c.Int("concurrency"),
 	}
 	if c.IsSet("timeout") {
 		x.timeout = c.Duration("timeout").String()

@@ -43,17 +43,17 @@ func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, 
 // begin opens the session of a command, within its --timeout. The caller calls end when it is done.
 func begin(c *cli.Context, more ...config.Section) (ctx context.Context, s *session, end func(), err error) {
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	if s, err = openSession(ctx, more...); err != nil {
+	if s, err = openSession(ctx, c.String("target"), more...); err != nil {
 		cancel()
 		return nil, nil, nil, err
 	}
 	return ctx, s, func() { s.conn.Close(); cancel() }, nil
 }
 
-// openSession connects to what exists; it creates nothing. It loads more sections beside its own. The caller closes the
-// connection.
-func openSession(ctx context.Context, more ...config.Section) (*session, error) {
-	s, err := openStream(ctx, more...)
+// openSession connects to what exists; it creates nothing. An empty target is that of SYNC_TARGET. It loads more sections
+// beside its own. The caller closes the connection.
+func openSession(ctx context.Context, target string, more ...config.Section) (*session, error) {
+	s, err := openStream(ctx, target, more...)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func openSession(ctx context.Context, more ...config.Section) (*session, error) 
 func (s *session) control() *control.Client { return control.NewClient(s.conn.NATS()) }
 
 // openStream is openSession without the sync state, which only a syncer creates.
-func openStream(ctx context.Context, more ...config.Section) (*session, error) {
+func openStream(ctx context.Context, target string, more ...config.Section) (*session, error) {
 	var (
 		broker  stream.Config
 		watched watcher.Config
@@ -76,6 +76,9 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	)
 	if _, err := load(ctx, append([]config.Section{&broker, &watched, &fed}, more...)...); err != nil {
 		return nil, err
+	}
+	if target != "" {
+		fed.Target = target
 	}
 	conn, err := stream.Dial(broker, ctlName, abort(ctx))
 	if err != nil {
@@ -92,7 +95,7 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 // Problems that several commands report.
 const (
 	noWatcher = "no watcher leads cluster %q: start one, or set CLUSTER_NAME to another cluster"
-	noSyncer  = "no syncer of target %q is running: start one, or set SYNC_TARGET to another target"
+	noSyncer  = "no syncer of target %q is running: start one, or select another target with --target"
 	ambiguous = "%d components have the name %q: select one with -n NAMESPACE"
 )
 

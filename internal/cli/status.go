@@ -44,7 +44,7 @@ func statusCommand() *cli.Command {
 		Description: "Requests the status of every watcher and syncer and shows it with the target's backlog, the dead letters, and the last\n" +
 			"full sync and reconcile.\n\n" +
 			"Exit code 1: there is a problem.",
-		Flags: []cli.Flag{outputFlag("table", "json", "yaml"), timeoutFlag(15 * time.Second)},
+		Flags: []cli.Flag{outputFlag("table", "json", "yaml"), targetFlag(), timeoutFlag(15 * time.Second)},
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
 				return err

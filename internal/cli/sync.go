@@ -34,6 +34,7 @@ func syncCommand() *cli.Command {
 			namespaceFlag("`NAMESPACE` of the component; with --all only this one"),
 			&cli.BoolFlag{Name: "all", Usage: "all components"},
 			outputFlag("table", "wide", "json", "yaml", "name"),
+			targetFlag(),
 			timeoutFlag(time.Minute),
 		},
 		Action: syncAction,
