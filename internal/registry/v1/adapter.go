@@ -131,7 +131,7 @@ func (a *Adapter) attempt(ctx context.Context, s *registry.Session, operation fu
 		if err := a.content.refresh(ctx, s, 0); err != nil {
 			return err
 		}
-		began, known := a.content.clock.Load(), creations(a.content.registries.all())
+		began, known := a.content.clock.Load(), creations(a.content.registries.All())
 		err := operation(ctx, known)
 		if !errors.As(err, &outdated) {
 			return err
@@ -152,7 +152,7 @@ func (a *Adapter) attempt(ctx context.Context, s *registry.Session, operation fu
 func (a *Adapter) find(ctx context.Context, s *registry.Session, at place) (*wireComponent, error) {
 	components, key := a.content.in(at.registry), fingerprint.Of(at.component)
 	ids := []int64{at.id}
-	if id, ok := components.get(key); ok && id != at.id {
+	if id, ok := components.Get(key); ok && id != at.id {
 		ids = append(ids, id)
 	}
 	for _, id := range ids {
@@ -164,7 +164,7 @@ func (a *Adapter) find(ctx context.Context, s *registry.Session, at place) (*wir
 		switch {
 		case err == nil && found.RegistryName == at.registry && found.Name == at.component:
 			found.ID = id
-			components.put(key, id)
+			components.Put(key, id)
 			return &found, nil
 		case err != nil && !registry.IsConflict(err):
 			return nil, err

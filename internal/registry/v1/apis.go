@@ -110,7 +110,7 @@ func (a *apply) createAPI(ctx context.Context, w api) error {
 	case registry.IsConflict(err):
 		return stale(err, nil)
 	case err == nil:
-		a.content.apis.put(a.want.print(), 0)
+		a.content.apis.Put(a.want.print(), 0)
 	}
 	return err
 }

@@ -74,7 +74,7 @@ func (a *apply) leave(ctx context.Context, old place) error {
 // create posts the component without a search for it: the registry rejects a second one of the name.
 func (a *apply) create(ctx context.Context, at place, known creations) error {
 	// A component that existed before may have left APIs behind, which the registry would duplicate.
-	mayHaveAPIs := a.inDoubt || at.id != 0 || a.content.apis.mayHave(at.print())
+	mayHaveAPIs := a.inDoubt || at.id != 0 || a.content.apis.MayHave(at.print())
 
 	var created wireComponent
 	err := a.content.sendLabels(ctx, a.Session, a.want.labels, func(ids []int64) error {
@@ -92,7 +92,7 @@ func (a *apply) create(ctx context.Context, at place, known creations) error {
 		return err
 	}
 	a.created = created.ID
-	a.content.in(at.registry).put(fingerprint.Of(at.component), created.ID)
+	a.content.in(at.registry).Put(fingerprint.Of(at.component), created.ID)
 	a.record(created.ID)
 	if !known.include(created.Registry) {
 		return a.recreated(created.Registry)
@@ -112,7 +112,7 @@ func (a *apply) recreated(as *wireRegistry) error {
 	return stale(reason, func(ctx context.Context, s *registry.Session, after uint64) error {
 		err := a.content.refresh(ctx, s, after)
 		if err == nil {
-			a.content.registries.put(as.creation(), as.ID) // if the list lacks it, it must not cause another refresh
+			a.content.registries.Put(as.creation(), as.ID) // if the list lacks it, it must not cause another refresh
 		}
 		return err
 	})

@@ -7,39 +7,52 @@ import (
 
 	"odasync/internal/fingerprint"
 	"odasync/internal/registry"
+	"odasync/internal/registry/cache"
 )
+
+// idCache holds the ids of one collection of the registry by the fingerprint of what identifies a row.
+//
+// A cached id may be wrong at any time, also because a registry that lost its database assigns its ids anew: an id may then
+// lead to nothing or to another row, and rows exist that the cache lacks. Therefore no caller writes to an id before it has
+// read the row behind it and recognised it. A row that the cache lacks is created without a search where the registry rejects
+// a second one: labels, components and registry entries. APIs, of which it accepts any number, are created unread only for a
+// component that this process has just created and of whose name a steady list had none.
+//
+// A caller notices a wrong entry by the registry's answer: a status 404 or 409, a row with another name, or a registry entry
+// that was created at another time. See [cache.Cache.Refresh] for what follows.
+type idCache = cache.Cache[fingerprint.Print, int64]
 
 // content is what the adapter knows of the registry's content, in one cache for each collection.
 type content struct {
 	cfg registry.Config
 	// clock orders the readings of all collections: its time is the number of readings that have begun.
 	clock   atomic.Uint64
-	flights flights
+	flights cache.Flights
 	// labels holds the labels, by their content.
-	labels *cache
+	labels *idCache
 	// apis holds the entries that have APIs, also those whose component is gone. The ids are 0.
-	apis *cache
+	apis *idCache
 	// registries holds the registry entries of the configured name, by their creation: one, or more where two replicas
 	// created it at the same time.
-	registries *cache
+	registries *idCache
 
 	mu sync.Mutex
 	// components holds the components by their entry's name, in a cache for each registry entry that was asked for.
-	components map[string]*cache
+	components map[string]*idCache
 }
 
 func newContent(cfg registry.Config) *content {
-	c := &content{cfg: cfg, components: map[string]*cache{}}
+	c := &content{cfg: cfg, components: map[string]*idCache{}}
 	c.labels, c.apis, c.registries = c.cache("labels"), c.cache("apis"), c.cache("registries")
 	return c
 }
 
-func (c *content) cache(name string) *cache {
-	return &cache{name: name, clock: &c.clock, flights: &c.flights}
+func (c *content) cache(name string) *idCache {
+	return cache.New[fingerprint.Print, int64](name, &c.clock, &c.flights)
 }
 
 // in returns the components of a registry entry; they may not have been read.
-func (c *content) in(entry string) *cache {
+func (c *content) in(entry string) *idCache {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	components, ok := c.components[entry]
@@ -67,7 +80,7 @@ func (c *content) refresh(ctx context.Context, s *registry.Session, after uint64
 }
 
 func (c *content) refreshLabels(ctx context.Context, s *registry.Session, after uint64) error {
-	return c.labels.refresh(ctx, after, func() (map[fingerprint.Print]int64, bool, error) {
+	return c.labels.Refresh(ctx, after, func() (map[fingerprint.Print]int64, bool, error) {
 		// Of a pair that exists twice, either id will do.
 		return readIDs(ctx, s, labelPages, func(row *wireLabel) (fingerprint.Print, int64) { return pair{row.Key, row.Value}.print(), row.ID })
 	})
@@ -75,7 +88,7 @@ func (c *content) refreshLabels(ctx context.Context, s *registry.Session, after 
 
 // refreshComponents passes the rows to also, unless another caller's reading is used.
 func (c *content) refreshComponents(ctx context.Context, s *registry.Session, entry string, after uint64, also ...registry.Rows[wireComponent]) error {
-	return c.in(entry).refresh(ctx, after, func() (map[fingerprint.Print]int64, bool, error) {
+	return c.in(entry).Refresh(ctx, after, func() (map[fingerprint.Print]int64, bool, error) {
 		return readIDs(ctx, s, componentPages.Where("registry_name", entry), func(row *wireComponent) (fingerprint.Print, int64) {
 			return fingerprint.Of(row.Name), row.ID
 		}, also...)
@@ -85,7 +98,7 @@ func (c *content) refreshComponents(ctx context.Context, s *registry.Session, en
 // refreshAPIs passes the rows to also, unless another caller's reading is used. The registry has no filter for the APIs of
 // one registry entry: those of all are read.
 func (c *content) refreshAPIs(ctx context.Context, s *registry.Session, after uint64, also ...registry.Rows[wireAPI]) error {
-	return c.apis.refresh(ctx, after, func() (map[fingerprint.Print]int64, bool, error) {
+	return c.apis.Refresh(ctx, after, func() (map[fingerprint.Print]int64, bool, error) {
 		return readIDs(ctx, s, apiPages, func(row *wireAPI) (fingerprint.Print, int64) {
 			return name{row.RegistryName, row.ComponentName}.print(), 0
 		}, also...)
@@ -108,7 +121,7 @@ func readIDs[T any](
 
 // refreshRegistry finds the configured registry entry, or creates it.
 func (c *content) refreshRegistry(ctx context.Context, s *registry.Session, after uint64) error {
-	return c.registries.refresh(ctx, after, func() (map[fingerprint.Print]int64, bool, error) {
+	return c.registries.Refresh(ctx, after, func() (map[fingerprint.Print]int64, bool, error) {
 		found, steady, err := c.findRegistry(ctx, s)
 		if err != nil || len(found) > 0 {
 			return found, steady, err

@@ -48,8 +48,8 @@ func (r *removal) attempt(ctx context.Context, _ creations) error {
 	if err != nil && !registry.HasStatus(err, http.StatusNotFound) {
 		return err
 	}
-	r.content.in(r.at.registry).drop(fingerprint.Of(r.at.component), found.ID)
-	r.content.apis.drop(r.at.print(), 0)
+	r.content.in(r.at.registry).Drop(fingerprint.Of(r.at.component), found.ID)
+	r.content.apis.Drop(r.at.print(), 0)
 	return nil
 }
 
@@ -57,12 +57,12 @@ func (r *removal) attempt(ctx context.Context, _ creations) error {
 // attempt with an unknown outcome, where the cache has an id, and for a registry entry whose list was never read.
 func (r *removal) lookUp(ctx context.Context) (*wireComponent, error) {
 	components, began := r.content.in(r.at.registry), r.content.clock.Load()
-	_, cached := components.get(fingerprint.Of(r.at.component))
+	_, cached := components.Get(fingerprint.Of(r.at.component))
 	found, err := r.find(ctx, r.Session, r.at)
 	if err != nil || found != nil {
 		return found, err
 	}
-	if !r.inDoubt && !cached && components.newerThan(0) {
+	if !r.inDoubt && !cached && components.NewerThan(0) {
 		return nil, nil
 	}
 	if err := r.content.refreshComponents(ctx, r.Session, r.at.registry, began); err != nil {
@@ -73,7 +73,7 @@ func (r *removal) lookUp(ctx context.Context) (*wireComponent, error) {
 
 // removeLeftAPIs deletes the APIs of a component that is gone, as far as their labels prove that they are its own.
 func (r *removal) removeLeftAPIs(ctx context.Context) error {
-	if r.at.id == 0 && !r.inDoubt && !r.content.apis.mayHave(r.at.print()) {
+	if r.at.id == 0 && !r.inDoubt && !r.content.apis.MayHave(r.at.print()) {
 		return nil
 	}
 	apis, err := readAPIs(ctx, r.Session, r.at.name)
@@ -91,7 +91,7 @@ func (r *removal) removeLeftAPIs(ctx context.Context) error {
 		}
 	}
 	if others == 0 {
-		r.content.apis.drop(r.at.print(), 0)
+		r.content.apis.Drop(r.at.print(), 0)
 	}
 	return nil
 }

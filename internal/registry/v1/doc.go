@@ -9,7 +9,7 @@
 //
 // # Guarantees
 //
-//   - The cache may be wrong at any time, see cache: no id is written to before the row behind it was read and recognised.
+//   - The cache may be wrong at any time, see idCache: no id is written to before the row behind it was read and recognised.
 //   - Other owners' entries survive even if the registry loses its database and assigns its ids anew.
 //   - No request starts once the caller's context has ended, not even one on behalf of several callers.
 //   - What an apply leaves has, in [Adapter.Inventory], the digest that the apply recorded.

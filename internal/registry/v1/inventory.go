@@ -17,7 +17,7 @@ import (
 // its APIs is kept.
 func (a *Adapter) Inventory(ctx context.Context, cluster string, each func(target.Entry)) error {
 	s := a.client.NewSession()
-	began, before := a.content.clock.Load(), a.content.registries.all()
+	began, before := a.content.clock.Load(), a.content.registries.All()
 	apis, err := a.sumAPIs(ctx, s)
 	if err != nil {
 		return err
@@ -28,8 +28,8 @@ func (a *Adapter) Inventory(ctx context.Context, cluster string, each func(targe
 	if err := a.listLeftAPIs(ctx, s, cluster, apis, each); err != nil {
 		return err
 	}
-	err = a.content.registries.refresh(ctx, began, func() (map[fingerprint.Print]int64, bool, error) { return a.content.findRegistry(ctx, s) })
-	if err == nil && len(before) > 0 && !maps.Equal(before, a.content.registries.all()) { // the registry has lost its database
+	err = a.content.registries.Refresh(ctx, began, func() (map[fingerprint.Print]int64, bool, error) { return a.content.findRegistry(ctx, s) })
+	if err == nil && len(before) > 0 && !maps.Equal(before, a.content.registries.All()) { // the registry has lost its database
 		err = a.content.refreshLabels(ctx, s, began)
 	}
 	return err

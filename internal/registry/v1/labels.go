@@ -87,7 +87,7 @@ func (c *content) refreshRenamed(ctx context.Context, s *registry.Session, set l
 		actual[label.ID] = pair{label.Key, label.Value}
 	}
 	for _, p := range set.pairs() {
-		id, known := c.labels.get(p.print())
+		id, known := c.labels.Get(p.print())
 		if other, used := actual[id]; known && used && other != p {
 			return c.refreshLabels(ctx, s, began)
 		}
@@ -112,18 +112,18 @@ func (c *content) labelIDs(ctx context.Context, s *registry.Session, set labelSe
 // so the list is read. The list may miss the label while it changes, so both are tried again.
 func (c *content) labelID(ctx context.Context, s *registry.Session, p pair) (int64, error) {
 	for range maxAttempts {
-		if id, ok := c.labels.get(p.print()); ok {
+		if id, ok := c.labels.Get(p.print()); ok {
 			return id, nil
 		}
-		err := c.flights.do(ctx, fmt.Sprintf("label %q=%q", p.key, p.value), func() error {
-			if _, ok := c.labels.get(p.print()); ok {
+		err := c.flights.Do(ctx, fmt.Sprintf("label %q=%q", p.key, p.value), func() error {
+			if _, ok := c.labels.Get(p.print()); ok {
 				return nil
 			}
 			began := c.clock.Load()
 			var created wireLabel
 			err := s.Do(ctx, post(pathLabels, labelCreate{p.key, p.value}), &created)
 			if err == nil {
-				c.labels.put(p.print(), created.ID)
+				c.labels.Put(p.print(), created.ID)
 				return nil
 			}
 			if registry.IsConflict(err) {

@@ -31,7 +31,7 @@ func (a *Adapter) WriteProbe(ctx context.Context) error {
 
 // rewrite writes one of the known registry entries as it is. It fails with a conflict where the entry is gone.
 func (a *Adapter) rewrite(ctx context.Context, s *registry.Session) error {
-	for _, id := range a.content.registries.all() {
+	for _, id := range a.content.registries.All() {
 		var row wireRegistry
 		if err := s.Do(ctx, get(pathRegistry, id), &row); err != nil {
 			return err
