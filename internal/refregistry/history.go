@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"odasync/internal/refregistry/tmf639"
 	v1 "odasync/internal/refregistry/v1"
 )
 
@@ -14,11 +15,14 @@ import (
 const (
 	KindComponent = v1.KindComponent
 	KindAPI       = v1.KindAPI
+	KindResource  = "resource" // of TMF639
 )
 
 // Write is one change that took effect; failed requests make none.
 type Write struct {
 	v1.Write
+	// ResourceID is the id of a KindResource, which has no other names.
+	ResourceID string
 	// Time is when the change took effect in the store. History is in that
 	// order, which distinguishes a stale write from a late answer.
 	Time time.Time
@@ -87,9 +91,15 @@ func (h *history) end(r *http.Request) {
 	}
 }
 
+func (h *history) recordV1(ctx context.Context, w v1.Write) { h.record(ctx, Write{Write: w}) }
+
+func (h *history) recordTMF639(ctx context.Context, w tmf639.Write) {
+	h.record(ctx, Write{Write: v1.Write{Method: w.Method, Kind: KindResource, Body: w.Body}, ResourceID: w.ID})
+}
+
 // record adds a write. It is called inside the store's transaction, so that the
 // history has the transactions' order.
-func (h *history) record(ctx context.Context, w v1.Write) {
+func (h *history) record(ctx context.Context, w Write) {
 	sp, ok := ctx.Value(spanKey{}).(*span)
 	if !ok {
 		return
@@ -97,5 +107,6 @@ func (h *history) record(ctx context.Context, w v1.Write) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sp.index = len(h.writes)
-	h.writes = append(h.writes, Write{Write: w, Time: time.Now(), Writer: sp.writer, Start: sp.start})
+	w.Time, w.Writer, w.Start = time.Now(), sp.writer, sp.start
+	h.writes = append(h.writes, w)
 }

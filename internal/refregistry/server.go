@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/tmf639"
 	v1 "odasync/internal/refregistry/v1"
 	"odasync/internal/refregistry/web"
 )
@@ -20,14 +21,28 @@ import (
 // maxBody is the largest request body that is read; a larger one gets 413.
 const maxBody = 1 << 20
 
-// Config holds the tunables; its zero value is a registry without a key.
+// The contracts.
+const (
+	V1     = "v1"
+	TMF639 = "tmf639"
+)
+
+// Config holds the tunables; its zero value is a v1 registry without a key.
 type Config struct {
+	// API is the contract: V1, also if it is empty, or TMF639.
+	API string
+	// Name is what the health check of a TMF639 registry answers as its Name;
+	// empty is "self".
+	Name string
+	// Friendly makes a TMF639 registry filter before it pages, and find self:x
+	// by the bare name x.
+	Friendly bool
 	// APIKey, when set, is required as "Authorization: Bearer <key>" by
 	// everything except /health. The page accepts it also as the password of
 	// HTTP Basic, with any user name.
 	APIKey string
-	// ShuffleLists lists rows in an order that is stable but not by id, like a
-	// database that is not asked to sort.
+	// ShuffleLists makes a v1 registry list rows in an order that is stable but
+	// not by id, like a database that is not asked to sort.
 	ShuffleLists bool
 	// RecordHistory keeps every write for History. It grows without bound.
 	RecordHistory bool
@@ -35,10 +50,11 @@ type Config struct {
 	Now func() time.Time
 }
 
-// contract is the API that a registry is served through. It brings its own
-// tables, which the store keeps.
+// contract is the API that a registry is served through.
 type contract interface {
 	http.Handler
+	// HandlePage serves a page for people at a path.
+	HandlePage(path string, page http.Handler)
 	// Operation names a request for Requests.
 	Operation(r *http.Request) string
 	// Refuse answers with an error in the contract's format.
@@ -48,7 +64,8 @@ type contract interface {
 // Server is a Component Registry. It is safe for concurrent use.
 type Server struct {
 	cfg     Config
-	store   *store
+	store   *store          // of v1
+	tmf639  *tmf639.Service // nil for v1
 	api     contract
 	handler http.Handler
 	history history
@@ -65,13 +82,21 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{cfg: cfg, store: newStore(cfg.ShuffleLists), requests: map[string]int{}}
 	s.history.off = !cfg.RecordHistory
-	api := v1.New(s.store, cfg.Now, s.history.record)
-	page := web.New(s.store, cfg.APIKey != "", cfg.Now)
-	for _, path := range web.Paths {
-		api.HandlePage(path, page)
+	var content web.Registry = s.store
+	switch cfg.API {
+	case V1, "":
+		s.api = v1.New(s.store, cfg.Now, s.history.recordV1)
+	case TMF639:
+		s.tmf639 = tmf639.New(tmf639.Config{Name: cfg.Name, Friendly: cfg.Friendly, Now: cfg.Now, Record: s.history.recordTMF639})
+		s.api, content = s.tmf639, resources{s.tmf639}
+	default:
+		panic("refregistry: unknown API " + cfg.API) // commands check it
 	}
-	s.api = api
-	s.handler = s.observe(s.faults.Handler(s.authorize(api), s.history.end))
+	page := web.New(content, cfg.APIKey != "", cfg.Now)
+	for _, path := range web.Paths {
+		s.api.HandlePage(path, page)
+	}
+	s.handler = s.observe(s.faults.Handler(s.authorize(s.api), s.history.end))
 	return s
 }
 

@@ -113,7 +113,7 @@ func (s *store) Content() web.Content {
 	for i, r := range apis {
 		out.APIs[i] = web.API{
 			ID: r.ID, Registry: r.Registry, Component: r.Component, Name: r.Name, URL: r.URL,
-			Specification: text(r.Specification), Status: r.Status, LabelIDs: r.LabelIDs, Changed: r.Changed,
+			Specification: text(r.Specification), Status: r.Status, Ready: r.Status == v1.StatusReady, LabelIDs: r.LabelIDs, Changed: r.Changed,
 		}
 	}
 	return out

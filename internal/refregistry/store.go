@@ -7,9 +7,8 @@ import (
 	v1 "odasync/internal/refregistry/v1"
 )
 
-// store has everything in maps behind one lock: transactions take microseconds,
-// since answers are encoded after the lock is released. A further contract has
-// its tables beside v1's.
+// store has everything of v1 in maps behind one lock: transactions take microseconds,
+// since answers are encoded after the lock is released.
 type store struct {
 	mu sync.RWMutex
 	v1 v1.Tables

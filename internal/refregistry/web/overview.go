@@ -43,7 +43,7 @@ func (o *overview) join(components []Component, apis []API) {
 	byOwner := make(map[owner][]API, len(components))
 	for _, api := range apis {
 		byOwner[api.owner()] = append(byOwner[api.owner()], api)
-		if api.Status == statusReady {
+		if api.Ready {
 			o.ready++
 		}
 	}

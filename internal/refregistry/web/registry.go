@@ -38,8 +38,7 @@ type API struct {
 	Registry, Component, Name string
 	URL, Specification        string
 	Status                    string
+	Ready                     bool
 	LabelIDs                  []int64
 	Changed                   time.Time
 }
-
-const statusReady = "ready"

@@ -19,8 +19,8 @@ const (
 	reloadEvery = 5   // seconds, of a page that follows the changes
 )
 
-// developerUI is the label that holds the address of an API's page for developers.
-const developerUI = "developerUI"
+// DeveloperUI is the label that holds the address of an API's page for developers.
+const DeveloperUI = "developerUI"
 
 // pageView is the data of the template.
 type pageView struct {
@@ -49,6 +49,7 @@ type entryView struct {
 
 type pageAPI struct {
 	Name, Status                    string
+	Ready                           bool
 	URL, Specification, DeveloperUI pageLink
 	Labels                          []pageLabel // without those of the component
 }
@@ -132,9 +133,9 @@ func (o *overview) entryView(e entry, now time.Time) entryView {
 	apis := slices.Clone(e.apis)
 	slices.SortFunc(apis, func(a, b API) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	for _, api := range apis {
-		item := pageAPI{Name: api.Name, Status: api.Status, URL: newPageLink(api.URL), Specification: newPageLink(api.Specification)}
+		item := pageAPI{Name: api.Name, Status: api.Status, Ready: api.Ready, URL: newPageLink(api.URL), Specification: newPageLink(api.Specification)}
 		item.Labels = o.pageLabels(api.LabelIDs, func(label Label) bool {
-			if label.Key == developerUI {
+			if label.Key == DeveloperUI {
 				item.DeveloperUI = newPageLink(label.Value)
 				return false
 			}

@@ -1,0 +1,172 @@
+package tmf639
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// list pages first and filters the page then; a friendly service does it the
+// other way round.
+func (s *Service) list(c *call) (*answer, *failure) {
+	p, failed := parsePage(c.query)
+	if failed != nil {
+		return nil, failed
+	}
+	offset, limit := p.offset, p.limit
+	if s.cfg.Friendly && p.filter != "" {
+		offset, limit = 0, -1
+	}
+	var (
+		items  [][]byte
+		total  int
+		broken bool
+	)
+	s.store.view(func() {
+		total = len(s.store.order)
+		for _, r := range s.store.page(offset, limit) {
+			broken = broken || r.broken && !p.short
+			items = append(items, r.appendForm(p.short, c.base))
+		}
+	})
+	if broken {
+		return nil, uncaught()
+	}
+	if p.filter != "" {
+		if items, failed = filter(p.filter, items); failed != nil {
+			return nil, failed
+		}
+		if s.cfg.Friendly {
+			items = cut(items, p.offset, p.limit)
+		}
+	}
+	return &answer{http.StatusOK, map[string]string{
+		"x-total-count":  strconv.Itoa(total),
+		"x-result-count": strconv.Itoa(len(items)),
+	}, array(items)}, nil
+}
+
+func (s *Service) get(c *call) (*answer, *failure) {
+	var (
+		body   []byte
+		failed *failure
+	)
+	s.store.view(func() {
+		r := s.find(c.id)
+		switch {
+		case r == nil:
+			failed = notFound("Resource", c.id)
+		case r.broken && !isShort(c.query):
+			failed = uncaught()
+		default:
+			body = r.appendForm(isShort(c.query), c.base)
+		}
+	})
+	return ok(body), failed
+}
+
+func (s *Service) create(c *call) (*answer, *failure) {
+	if failed := validate(c.body); failed != nil {
+		return nil, failed
+	}
+	id := c.body.text("id")
+	if id == "" {
+		id = newID()
+	}
+	var (
+		body   []byte
+		failed *failure
+	)
+	s.store.update(func() {
+		if s.store.byID[id] != nil {
+			failed = fail(http.StatusConflict, "Resource with id %s already exists", id)
+			return
+		}
+		body, failed = s.wrote(c, s.store.insert(id, c.body, s.cfg.Now(), s.find))
+	})
+	return created(body), failed
+}
+
+// patch replaces the document and keeps its links, whatever the body says.
+func (s *Service) patch(c *call) (*answer, *failure) {
+	var (
+		body   []byte
+		failed *failure
+	)
+	s.store.update(func() {
+		r := s.find(c.id)
+		if r == nil {
+			failed = notFound("Resource", c.id)
+			return
+		}
+		r.fill(c.body.without("id", "href"), s.cfg.Now())
+		body, failed = s.wrote(c, r)
+	})
+	return ok(body), failed
+}
+
+func (s *Service) remove(c *call) (*answer, *failure) {
+	var failed *failure
+	s.store.update(func() {
+		r := s.find(c.id)
+		if r == nil {
+			failed = notFound("Resource", c.id)
+			return
+		}
+		s.store.remove(r)
+		s.record(c, r.id)
+	})
+	return gone(), failed
+}
+
+// wrote records a write and returns the stored document, which cannot be
+// returned if it is broken: the write has taken effect all the same.
+func (s *Service) wrote(c *call, r *row) ([]byte, *failure) {
+	s.record(c, r.id)
+	if r.broken {
+		return nil, uncaught()
+	}
+	return r.appendDocument(nil, c.base), nil
+}
+
+func (s *Service) record(c *call, id string) {
+	s.cfg.Record(c.ctx, Write{Method: c.method, ID: id, Body: c.raw})
+}
+
+// find looks for a document, and on a friendly service also for the bare name
+// of one of its own.
+func (s *Service) find(id string) *row {
+	r := s.store.byID[id]
+	if r == nil && s.cfg.Friendly && !strings.Contains(id, ":") {
+		return s.store.byID["self:"+id]
+	}
+	return r
+}
+
+func (r *row) appendForm(short bool, base string) []byte {
+	if short {
+		return r.appendShort(nil, base)
+	}
+	return r.appendDocument(nil, base)
+}
+
+func array(items [][]byte) []byte {
+	body := []byte{'['}
+	for i, item := range items {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, item...)
+	}
+	return append(body, ']')
+}
+
+// newID makes a UUID of version 4.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
