@@ -71,6 +71,14 @@ func TestService_Captures(t *testing.T) {
 		replay(t, c, file("01-component-post"))
 		replay(t, c, file("04-api-post-specification-object"))
 	})
+	t.Run("hub", func(t *testing.T) {
+		_, c := start(t)
+		replay(t, c, file("10-hub-registration"))
+	})
+	t.Run("sync", func(t *testing.T) {
+		_, c := start(t)
+		replay(t, c, file("13-sync"))
+	})
 	t.Run("stub", func(t *testing.T) {
 		_, c := start(t)
 		c.Expect(201, "POST", "/resource", `{"@type":"R","id":"a","resourceRelationship":`+reference("self:prodcat-productcatalogmanagement")+`}`)

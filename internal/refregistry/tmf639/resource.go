@@ -86,12 +86,17 @@ func (s *Service) create(c *call) (*answer, *failure) {
 		}
 		body, failed = s.wrote(c, s.store.insert(id, c.body, s.cfg.Now(), s.find))
 	})
-	return created(body), failed
+	if failed != nil {
+		return nil, failed
+	}
+	s.notify(c.ctx, resourceCreated, id, body)
+	return created(body), nil
 }
 
 // patch replaces the document and keeps its links, whatever the body says.
 func (s *Service) patch(c *call) (*answer, *failure) {
 	var (
+		id     string
 		body   []byte
 		failed *failure
 	)
@@ -101,24 +106,34 @@ func (s *Service) patch(c *call) (*answer, *failure) {
 			failed = notFound("Resource", c.id)
 			return
 		}
+		id = r.id
 		r.fill(c.body.without("id", "href"), s.cfg.Now())
 		body, failed = s.wrote(c, r)
 	})
-	return ok(body), failed
+	if failed != nil {
+		return nil, failed
+	}
+	s.notify(c.ctx, resourceChanged, id, body)
+	return ok(body), nil
 }
 
 func (s *Service) remove(c *call) (*answer, *failure) {
-	var failed *failure
+	return gone(), s.delete(c, c.id)
+}
+
+func (s *Service) delete(c *call, id string) *failure {
+	var r *row
 	s.store.update(func() {
-		r := s.find(c.id)
-		if r == nil {
-			failed = notFound("Resource", c.id)
-			return
+		if r = s.find(id); r != nil {
+			s.store.remove(r)
+			s.record(c, r.id)
 		}
-		s.store.remove(r)
-		s.record(c, r.id)
 	})
-	return gone(), failed
+	if r == nil {
+		return notFound("Resource", id)
+	}
+	s.notify(c.ctx, resourceDeleted, r.id, []byte("{}"))
+	return nil
 }
 
 // wrote records a write and returns the stored document, which cannot be

@@ -52,6 +52,13 @@ func (s *Service) operations() []route {
 		{method: "GET", path: "/resource/{id}", run: s.get},
 		{method: "PATCH", path: "/resource/{id}", body: true, run: s.patch},
 		{method: "DELETE", path: "/resource/{id}", run: s.remove},
+
+		{method: "GET", path: "/hub", run: s.listHubs},
+		{method: "POST", path: "/hub", body: true, run: s.createHub},
+		{method: "GET", path: "/hub/{id}", run: s.getHub},
+		{method: "DELETE", path: "/hub/{id}", run: s.removeHub},
+
+		{method: "POST", path: "/sync", body: true, run: s.sync},
 	}
 }
 

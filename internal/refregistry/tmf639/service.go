@@ -33,6 +33,7 @@ type Write struct {
 type Service struct {
 	cfg    Config
 	store  *store
+	hubs   *hubs
 	routes []route
 	pages  map[string]http.Handler
 }
@@ -48,7 +49,7 @@ func New(cfg Config) *Service {
 	if cfg.Record == nil {
 		cfg.Record = func(context.Context, Write) {}
 	}
-	s := &Service{cfg: cfg, store: newStore(), pages: map[string]http.Handler{}}
+	s := &Service{cfg: cfg, store: newStore(), hubs: newHubs(), pages: map[string]http.Handler{}}
 	s.routes = s.operations()
 	return s
 }
