@@ -63,6 +63,7 @@ func openReplay(ctx context.Context, c *cli.Context, x replayFlags) (_ *openedRe
 		o.registry, err = adapter.Open(ctx, cfg, prometheus.NewRegistry(), zerolog.Nop())
 	}
 	if err == nil {
+		o.cfg.Syncer.Concurrency = min(o.cfg.Syncer.Concurrency, o.registry.Connections())
 		o.replay = &replay.Replay{Source: o.log, Cluster: o.cluster, Choice: x.Choice, Command: x.command(false)}
 		o.replay.Destination, err = o.destination(ctx, x.To == "", cfg.Address())
 	}

@@ -2,12 +2,13 @@ package config
 
 import (
 	"encoding"
+	"iter"
 	"reflect"
 	"strings"
 )
 
-// Section is the configuration of a package: a pointer to a flat struct whose fields have an env tag and a help tag with the
-// purpose and the allowed values in one line.
+// Section is the configuration of a package: a pointer to a struct whose fields have an env tag and a help tag with the
+// purpose and the allowed values in one line, or are such structs themselves.
 type Section interface{ Validate() error }
 
 // Variable describes a variable, for help texts and docs.
@@ -32,17 +33,27 @@ func Variables(sections ...Section) []Variable {
 	return all
 }
 
-// fields yields the fields of a section that have an env tag, with their values.
-func fields(section Section) func(yield func(reflect.StructField, reflect.Value) bool) {
+// fields yields the fields of a section that have an env tag, with their values; those of structs within it too.
+func fields(section Section) iter.Seq2[reflect.StructField, reflect.Value] {
 	return func(yield func(reflect.StructField, reflect.Value) bool) {
-		value := reflect.ValueOf(section).Elem()
-		for i := range value.NumField() {
-			field := value.Type().Field(i)
-			if field.Tag.Get("env") != "" && !yield(field, value.Field(i)) {
-				return
+		walk(reflect.ValueOf(section).Elem(), yield)
+	}
+}
+
+func walk(value reflect.Value, yield func(reflect.StructField, reflect.Value) bool) bool {
+	for field, value := range value.Fields() {
+		switch {
+		case field.Tag.Get("env") != "":
+			if !yield(field, value) {
+				return false
+			}
+		case field.IsExported() && field.Type.Kind() == reflect.Struct:
+			if !walk(value, yield) {
+				return false
 			}
 		}
 	}
+	return true
 }
 
 func variable(field reflect.StructField) Variable {

@@ -104,9 +104,17 @@ var badValues = map[string][]bad{
 		{value: "http://registry/" + strings.Repeat("x", 500), shown: "516 characters long", allowed: "at most 500"},
 	},
 	"COMPONENT_REGISTRY_API_KEY": {{value: "pa55 pa55", shown: "***", allowed: "printable ASCII"}, {value: "pa55-ä", shown: "***", allowed: "printable ASCII"}},
-	"COMPONENT_REGISTRY_TIMEOUT": {{value: "x", allowed: "seconds"}, {value: "0", shown: "0s", allowed: "more than 0"}, {value: "-1", shown: "-1s", allowed: "more than 0"}},
-	"COMPONENT_REGISTRY_NAME":    {{value: strings.Repeat("n", 101), allowed: "1 to 100 characters"}},
-	"COMPONENT_REGISTRY_API":     {{value: "v3", allowed: "auto, v1 or tmf639"}},
+	"COMPONENT_REGISTRY_TIMEOUT": {{value: "x", allowed: "seconds"}, {value: "-1", shown: "-1s", allowed: "0 or more"}},
+	"COMPONENT_REGISTRY_MAX_CONNECTIONS": {
+		{value: "many", allowed: "a whole number"}, {value: "-1", allowed: "0 to 1024"}, {value: "1025", allowed: "0 to 1024"},
+		{value: "16", allowed: "0 to 15", beside: map[string]string{"COMPONENT_REGISTRY_API": "tmf639"}},
+	},
+	"COMPONENT_REGISTRY_CA_FILE":          anyText,
+	"COMPONENT_REGISTRY_CLIENT_CERT_FILE": {{value: "cert.pem", shown: "half set", allowed: "both files or none"}},
+	"COMPONENT_REGISTRY_CLIENT_KEY_FILE":  {{value: "key.pem", shown: "half set", allowed: "both files or none"}},
+	"COMPONENT_REGISTRY_PROXY":            {{value: "proxy:3128", shown: "***", allowed: "http, https or socks5"}, {value: "gopher://ada:pa55@proxy:70", shown: "***", allowed: "http, https or socks5"}},
+	"COMPONENT_REGISTRY_NAME":             {{value: strings.Repeat("n", 101), allowed: "1 to 100 characters"}},
+	"COMPONENT_REGISTRY_API":              {{value: "v3", allowed: "auto, v1 or tmf639"}},
 	"COMPONENT_REGISTRY_ID_PREFIX": {
 		{value: "a:b", allowed: "without spaces, ':' and '/'"}, {value: "a/b", allowed: "without spaces, ':' and '/'"}, {value: "a b", allowed: "without spaces, ':' and '/'"},
 		{value: strings.Repeat("p", 101), allowed: "1 to 100 printable characters"},
@@ -207,7 +215,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	env := map[string]string{}
 	for name, values := range badValues {
 		// Of a pair one is enough, else nothing is wrong with it.
-		if len(values) > 0 && name != "NATS_TLS_KEY" && name != "NATS_PASSWORD" && name != "MONITORING_TLS_KEY" {
+		if len(values) > 0 && name != "NATS_TLS_KEY" && name != "NATS_PASSWORD" && name != "MONITORING_TLS_KEY" && name != "COMPONENT_REGISTRY_CLIENT_KEY_FILE" {
 			env[name] = values[0].value
 		}
 	}

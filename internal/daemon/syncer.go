@@ -94,11 +94,13 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 				return err
 			}
 		}
+		work := cfg.Syncer
+		work.Concurrency = min(work.Concurrency, sink.Connections()) // more would wait for a connection under a claim
 		s := syncer.New(syncer.Dependencies{
 			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.deadLetters, Registry: sink, Probe: sink,
 			Tracer: env.Tracer,
-		}, cfg.Syncer, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
-		r := reconcile.New(cfg.Syncer.Target, cfg.Syncer.Concurrency, cfg.Reconcile, cfg.Guard, reconcile.Dependencies{
+		}, work, syncer.Timing{Heartbeat: stream.AckWait / 3, Grace: time.Duration(cfg.Shutdown.Timeout)}, metrics, log)
+		r := reconcile.New(work.Target, work.Concurrency, cfg.Reconcile, cfg.Guard, reconcile.Dependencies{
 			Repairer: s.Applier, Inventory: sink, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims,
 			Clusters: p.clusters.list, Available: s.Applier.Available,
 		}, reconcileMetrics, log)
@@ -115,7 +117,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		running.set(s)
 		env.Health.Live("syncer", func(context.Context) error { return s.Liveness() })
 		defer env.Health.Live("syncer", func(context.Context) error { return nil }) // between two sessions there is nothing to turn
-		log.Info().Str("target", cfg.Syncer.Target).Str("registry", cfg.Registry.Address()).Int("concurrency", cfg.Syncer.Concurrency).Msg("syncing")
+		log.Info().Str("target", cfg.Syncer.Target).Str("registry", cfg.Registry.Address()).Str("api", sink.API()).Int("concurrency", work.Concurrency).Msg("syncing")
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return s.Run(ctx) })
 		group.Go(func() error { return r.Run(ctx) })

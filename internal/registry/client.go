@@ -14,47 +14,35 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"odasync/internal/registry/transport"
 	"odasync/internal/target"
 	"odasync/internal/tracing"
 )
 
-const (
-	// maxConnections is above any sensible number of concurrent applies, so that none waits for a new connection.
-	maxConnections = 256
-	// idleTimeout is below the 5 s after which uvicorn, which serves the registries, closes an idle connection: the outcome
-	// of a write on a connection that is being closed is unknown.
-	idleTimeout = 4 * time.Second
-	// maxErrorBody is the part of an error's body that is read for its detail, in bytes.
-	maxErrorBody = 64 << 10
-)
+// maxErrorBody is the part of an error's body that is read for its detail, in bytes.
+const maxErrorBody = 64 << 10
 
 // Client sends requests to a registry, measures them and turns every answer that is not a success into a failure. It is
 // safe for concurrent use.
 type Client struct {
 	http    *http.Client
-	api     string   // the API's name in messages, such as v1
-	base    *url.URL // without user and password
-	auth    string   // the Authorization header; empty for none
-	secret  string   // redacted where the registry echoes it
+	slots   chan struct{} // holds one element for each request in flight
+	api     string        // the API's name in messages, such as v1
+	base    *url.URL      // without user and password
+	auth    string        // the Authorization header; empty for none
+	secret  string        // redacted where the registry echoes it
 	timeout time.Duration
 	metrics *Metrics
 	log     zerolog.Logger
 	now     func() time.Time
 }
 
-// NewClient expects a configuration that passed Validate. The API is the name of the registry's API in messages.
+// NewClient expects a configuration that passed Validate and has the defaults of the API, which is named in messages.
 func NewClient(cfg Config, api string, metrics *Metrics, log zerolog.Logger) *Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConns = maxConnections
-	transport.MaxIdleConnsPerHost = maxConnections
-	transport.IdleConnTimeout = idleTimeout
 	c := &Client{
-		http: &http.Client{
-			Transport: transport,
-			// A redirect turns a POST into a GET, or carries the key to another host. It is reported as a wrong URL.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		api: api, timeout: time.Duration(cfg.Timeout), metrics: metrics, log: log, now: time.Now,
+		http:  &http.Client{Transport: transport.New(cfg.Transport, cfg.MaxConnections), CheckRedirect: keepRedirect},
+		slots: make(chan struct{}, max(cfg.MaxConnections, 1)),
+		api:   api, timeout: time.Duration(cfg.Timeout), metrics: metrics, log: log, now: time.Now,
 	}
 	base, err := url.Parse(cfg.URL)
 	if err != nil { // Validate rejects it
@@ -73,15 +61,26 @@ func NewClient(cfg Config, api string, metrics *Metrics, log zerolog.Logger) *Cl
 	return c
 }
 
+// keepRedirect returns a redirect as the answer, which is reported as a wrong URL: to follow it would turn a POST into a GET,
+// or carry the key to another host.
+func keepRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // Connections returns how many requests can be in flight.
-func (c *Client) Connections() int { return maxConnections }
+func (c *Client) Connections() int { return cap(c.slots) }
 
 // Close closes idle connections. Call it once no request is in flight.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Do sends the request and decodes the answer into out, unless out is nil. Its error is a [*target.Failure] or, once the
-// context has ended, the context's error. With a context that has ended nothing is sent.
+// context has ended, the context's error. With a context that has ended nothing is sent. A request waits while as many as
+// there are connections are in flight; its time limit begins after that. The connections themselves are no bound, since
+// HTTP/2 sends many requests over one.
 func (c *Client) Do(ctx context.Context, r Request, out any) error {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+	}
 	if err := target.Held(ctx); err != nil {
 		return fmt.Errorf("%s: %w", r, err)
 	}

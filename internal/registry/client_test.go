@@ -3,9 +3,13 @@ package registry
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
@@ -176,5 +181,48 @@ func TestMetrics_CountByTemplate(t *testing.T) {
 	want := map[string]float64{"DELETE /labels/{id} 204": 1, "DELETE /labels/{id} 404": 1, "DELETE /labels/{id} error": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Requests above the connections wait, also where HTTP/2 would send them over one connection.
+func TestClient_KeepsToItsConnections(t *testing.T) {
+	const connections = 2
+	var inFlight, most atomic.Int32
+	meet := make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		now := inFlight.Add(1)
+		defer inFlight.Add(-1)
+		for before := most.Load(); now > before && !most.CompareAndSwap(before, now); before = most.Load() {
+		}
+		select { // two requests at a time are needed for any answer
+		case meet <- struct{}{}:
+		case <-meet:
+		}
+		_, _ = io.WriteString(w, "[]")
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	authorities := filepath.Join(t.TempDir(), "ca.pem")
+	encoded := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(authorities, encoded, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := newHarness(t, refregistry.Config{})
+	c := h.client(func(cfg *Config) {
+		cfg.URL, cfg.MaxConnections, cfg.Transport.CAFile = server.URL, connections, authorities
+	})
+	if c.Connections() != connections {
+		t.Errorf("%d connections, want %d", c.Connections(), connections)
+	}
+	var group errgroup.Group
+	for range 20 {
+		group.Go(func() error { return getLabels(t, c) })
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if most.Load() != connections {
+		t.Errorf("%d requests at a time, want %d", most.Load(), connections)
 	}
 }

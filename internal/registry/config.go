@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/config"
+	"odasync/internal/registry/transport"
 )
 
 // The values of COMPONENT_NAME_FORMAT.
@@ -38,8 +39,11 @@ type Config struct {
 	APIKey config.Secret `env:"COMPONENT_REGISTRY_API_KEY" help:"key for the registry, sent as a bearer token"`
 	// API is the API that the registry speaks, or auto.
 	API string `env:"COMPONENT_REGISTRY_API, default=auto" help:"API of the registry: v1, tmf639, or auto, which recognises it by GET /health"`
-	// Timeout limits each single request.
-	Timeout config.Duration `env:"COMPONENT_REGISTRY_TIMEOUT, default=30" help:"limit of a single request to the registry: seconds, or a duration such as 500ms or 1m"`
+	// Timeout limits each single request; 0 for the API's own limit.
+	Timeout config.Duration `env:"COMPONENT_REGISTRY_TIMEOUT, default=0" help:"limit of a single request to the registry: seconds, or a duration such as 500ms or 1m; 0 for 30 s with v1 and 40 s with tmf639"`
+	// MaxConnections bounds the requests that are in flight; 0 for the API's own number.
+	MaxConnections int `env:"COMPONENT_REGISTRY_MAX_CONNECTIONS, default=0" help:"connections of one process to the registry, 1 to 1024, with tmf639 1 to 15; 0 for 256 with v1 and 2 with tmf639"`
+	Transport      transport.Config
 	// Name is the registry entry that the components are registered under. It is created when missing.
 	Name       string `env:"COMPONENT_REGISTRY_NAME, default=self" help:"registry entry that the components are registered under, created when missing: 1 to 100 characters"`
 	NameFormat string `env:"COMPONENT_NAME_FORMAT, default=name" help:"name of a component in the registry: name, or namespace.name to keep namespaces apart"`
@@ -47,8 +51,8 @@ type Config struct {
 	IDPrefix string `env:"COMPONENT_REGISTRY_ID_PREFIX, default=self" help:"prefix of the ids in a tmf639 registry: 1 to 100 printable characters without spaces, ':' and '/'; {cluster} is replaced by the name of the cluster"`
 	// Adopt lets odasync take over the documents that the Canvas's own collector wrote.
 	Adopt bool `env:"COMPONENT_REGISTRY_ADOPT, default=true" help:"take over the documents that the Canvas's own collector wrote to a tmf639 registry: true or false"`
-	// Segments are the segments whose APIs are registered.
-	Segments []component.Segment `env:"EXPOSED_API_SEGMENTS, default=core" help:"segments whose APIs are registered: core, management, security, with commas"`
+	// Segments are the segments whose APIs are registered; empty for the API's own.
+	Segments []component.Segment `env:"EXPOSED_API_SEGMENTS" help:"segments whose APIs are registered: core, management, security, with commas; empty for core with v1 and all with tmf639"`
 }
 
 // Validate reports every problem at once.
@@ -67,8 +71,11 @@ func (c Config) Validate() error {
 	if length := utf8.RuneCountInString(c.IDPrefix); length < 1 || length > maxNameLength || strings.ContainsFunc(c.IDPrefix, notInPrefix) {
 		bad("COMPONENT_REGISTRY_ID_PREFIX", fmt.Sprintf("%q", c.IDPrefix), fmt.Sprintf("1 to %d printable characters without spaces, ':' and '/'", maxNameLength))
 	}
-	if c.Timeout <= 0 {
-		bad("COMPONENT_REGISTRY_TIMEOUT", c.Timeout, "more than 0, in seconds or as 500ms, 30s, 1m")
+	if c.Timeout < 0 {
+		bad("COMPONENT_REGISTRY_TIMEOUT", c.Timeout, "0 or more, in seconds or as 500ms, 30s, 1m")
+	}
+	if most, reason := c.connectionLimit(); c.MaxConnections < 0 || c.MaxConnections > most {
+		bad("COMPONENT_REGISTRY_MAX_CONNECTIONS", c.MaxConnections, fmt.Sprintf("0 to %d%s", most, reason))
 	}
 	if length := utf8.RuneCountInString(c.Name); length < 1 || length > maxNameLength {
 		bad("COMPONENT_REGISTRY_NAME", fmt.Sprintf("%q", c.Name), fmt.Sprintf("1 to %d characters", maxNameLength))
@@ -76,16 +83,13 @@ func (c Config) Validate() error {
 	if c.NameFormat != FormatName && c.NameFormat != FormatNamespaceName {
 		bad("COMPONENT_NAME_FORMAT", fmt.Sprintf("%q", c.NameFormat), FormatName+" or "+FormatNamespaceName)
 	}
-	const segments = "one or more of core, management and security, with commas"
-	if len(c.Segments) == 0 {
-		bad("EXPOSED_API_SEGMENTS", "empty", segments)
-	}
+	const segments = "any of core, management and security, with commas"
 	for _, segment := range c.Segments {
 		if !slices.Contains(component.Segments(), segment) {
 			bad("EXPOSED_API_SEGMENTS", fmt.Sprintf("%q", segment), segments)
 		}
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, c.Transport.Validate())...)
 }
 
 func (c Config) validateURL(bad func(name string, value any, allowed string)) {
@@ -102,6 +106,14 @@ func (c Config) validateURL(bad func(name string, value any, allowed string)) {
 	case u.User != nil && c.APIKey != "":
 		bad(name, u.Redacted(), "no user here when COMPONENT_REGISTRY_API_KEY is set: a request carries only one of them")
 	}
+}
+
+// connectionLimit returns the most connections that may be configured, and why.
+func (c Config) connectionLimit() (most int, reason string) {
+	if c.API == APITMF639 {
+		return 15, ", since 16 requests at a time, of all clients together, block a tmf639 registry for 30 s"
+	}
+	return 1024, ""
 }
 
 // notInPrefix reports whether a prefix cannot have the character: a colon ends it, and a document whose id has a slash can

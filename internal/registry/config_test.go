@@ -24,8 +24,7 @@ func readConfig(t *testing.T, env map[string]string) Config {
 
 func TestConfig_FromEnvironment(t *testing.T) {
 	defaults := Config{
-		URL: "http://localhost:8000", Timeout: config.Duration(30 * time.Second), Name: "self", NameFormat: "name",
-		Segments: []component.Segment{"core"}, API: "auto", IDPrefix: "self", Adopt: true,
+		URL: "http://localhost:8000", Name: "self", NameFormat: "name", API: "auto", IDPrefix: "self", Adopt: true,
 	}
 	got := readConfig(t, nil)
 	if diff := cmp.Diff(defaults, got); diff != "" {
@@ -71,14 +70,19 @@ func TestConfig_Validate(t *testing.T) {
 		"URL too long":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://host/" + strings.Repeat("x", 500)}, parts: []string{"512 characters long: at most 500"}},
 		"user and key":    {env: map[string]string{"COMPONENT_REGISTRY_URL": "http://ada:word@host", "COMPONENT_REGISTRY_API_KEY": "k"}, parts: []string{"no user here"}, not: "word@"},
 		"key with spaces": {env: map[string]string{"COMPONENT_REGISTRY_API_KEY": "se cret"}, parts: []string{"COMPONENT_REGISTRY_API_KEY is ***: printable"}, not: "cret"},
-		"timeout":         {env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "-1s"}, parts: []string{"COMPONENT_REGISTRY_TIMEOUT is -1s: more than 0"}},
+		"timeout":         {env: map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "-1s"}, parts: []string{"COMPONENT_REGISTRY_TIMEOUT is -1s: 0 or more"}},
 		"name too long":   {env: map[string]string{"COMPONENT_REGISTRY_NAME": strings.Repeat("é", 101)}, parts: []string{"COMPONENT_REGISTRY_NAME", "1 to 100 characters"}},
 		"api":             {env: map[string]string{"COMPONENT_REGISTRY_API": "v3"}, parts: []string{`COMPONENT_REGISTRY_API is "v3": auto, v1 or tmf639`}},
 		"prefix":          {env: map[string]string{"COMPONENT_REGISTRY_ID_PREFIX": "a:b"}, parts: []string{`COMPONENT_REGISTRY_ID_PREFIX is "a:b": 1 to 100 printable`}},
-		"format":          {env: map[string]string{"COMPONENT_NAME_FORMAT": "ns/name"}, parts: []string{`COMPONENT_NAME_FORMAT is "ns/name": name or namespace.name`}},
-		"segment":         {env: map[string]string{"EXPOSED_API_SEGMENTS": "core,kore"}, parts: []string{`EXPOSED_API_SEGMENTS is "kore": one or more of core, management and security`}},
+		"connections":     {env: map[string]string{"COMPONENT_REGISTRY_MAX_CONNECTIONS": "-1"}, parts: []string{"COMPONENT_REGISTRY_MAX_CONNECTIONS is -1: 0 to 1024"}},
+		"too many connections for tmf639": {
+			env:   map[string]string{"COMPONENT_REGISTRY_MAX_CONNECTIONS": "16", "COMPONENT_REGISTRY_API": "tmf639"},
+			parts: []string{"COMPONENT_REGISTRY_MAX_CONNECTIONS is 16: 0 to 15, since 16 requests at a time"},
+		},
+		"format":  {env: map[string]string{"COMPONENT_NAME_FORMAT": "ns/name"}, parts: []string{`COMPONENT_NAME_FORMAT is "ns/name": name or namespace.name`}},
+		"segment": {env: map[string]string{"EXPOSED_API_SEGMENTS": "core,kore"}, parts: []string{`EXPOSED_API_SEGMENTS is "kore": any of core, management and security`}},
 		"all at once": {
-			env:   map[string]string{"COMPONENT_REGISTRY_URL": "x", "COMPONENT_REGISTRY_TIMEOUT": "0", "COMPONENT_NAME_FORMAT": "x", "EXPOSED_API_SEGMENTS": "x"},
+			env:   map[string]string{"COMPONENT_REGISTRY_URL": "x", "COMPONENT_REGISTRY_TIMEOUT": "-1", "COMPONENT_NAME_FORMAT": "x", "EXPOSED_API_SEGMENTS": "x"},
 			parts: []string{"COMPONENT_REGISTRY_URL", "COMPONENT_REGISTRY_TIMEOUT", "COMPONENT_NAME_FORMAT", "EXPOSED_API_SEGMENTS"},
 		},
 	}
@@ -100,8 +104,8 @@ func TestConfig_Validate(t *testing.T) {
 	}
 	t.Run("empty", func(t *testing.T) {
 		err := Config{}.Validate()
-		if err == nil || len(strings.Split(err.Error(), "\n")) != 7 {
-			t.Errorf("error = %v, want one line for each of the 7 variables that must be set", err)
+		if err == nil || len(strings.Split(err.Error(), "\n")) != 5 {
+			t.Errorf("error = %v, want one line for each of the 5 variables that must be set", err)
 		}
 	})
 }

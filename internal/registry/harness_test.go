@@ -43,7 +43,7 @@ func (h *harness) clientWith(registerer prometheus.Registerer, log zerolog.Logge
 	h.Helper()
 	cfg := Config{
 		URL: h.URL, Timeout: config.Duration(20 * time.Second), Name: "self", NameFormat: FormatName,
-		Segments: []component.Segment{component.SegmentCore}, API: APIAuto, IDPrefix: "self",
+		Segments: []component.Segment{component.SegmentCore}, API: APIAuto, IDPrefix: "self", MaxConnections: 256,
 	}
 	for _, change := range changes {
 		change(&cfg)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -16,6 +17,9 @@ import (
 
 // maxAttempts bounds how often an operation starts over because the registry's content changed underneath.
 const maxAttempts = 3
+
+// defaults are above any sensible number of concurrent applies, so that none waits for a connection.
+var defaults = registry.Defaults{Timeout: 30 * time.Second, Connections: 256, Segments: []component.Segment{component.SegmentCore}}
 
 // Adapter writes components to a registry with the v1 API.
 type Adapter struct {
@@ -32,6 +36,7 @@ var (
 
 // New expects a configuration that passed Validate. It sends no request: the registry is read at first use.
 func New(cfg registry.Config, metrics *registry.Metrics, log zerolog.Logger) *Adapter {
+	cfg = cfg.WithDefaults(defaults)
 	return &Adapter{cfg: cfg, client: registry.NewClient(cfg, registry.APIV1, metrics, log), content: newContent(cfg), log: log}
 }
 
