@@ -2,8 +2,8 @@ package manifests
 
 import "odasync/internal/component"
 
-// Parse reads the content of a file.
-func Parse(s *Source, path string, content []byte) ([]component.Observation, error) {
+// ParseFile reads the content of a file of a source.
+func ParseFile(s *Source, path string, content []byte) ([]component.Observation, error) {
 	all, err := s.parse(path, content)
 	var seen []component.Observation
 	for _, f := range all {

@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -27,6 +28,16 @@ func (s stamp) same(other stamp) bool {
 		return s.info == nil && other.info == nil
 	}
 	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
+}
+
+// Files returns the manifests of a folder and its subfolders, in the order of their paths.
+func Files(dir string) ([]string, error) {
+	l, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	problems := slices.Collect(maps.Values(l.failed))
+	return slices.Sorted(maps.Keys(l.files)), errors.Join(problems...)
 }
 
 // list returns an error only if the folder itself cannot be listed.

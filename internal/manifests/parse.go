@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rs/zerolog"
 	"k8s.io/apimachinery/pkg/util/validation"
 	kubejson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
@@ -34,6 +35,21 @@ type found struct {
 	path  string
 	where string // within the file
 	seen  component.Observation
+}
+
+// Parse returns the Components of the API group in the content of a file, in any namespace, or an error if a document that may be
+// a Component cannot be read.
+func Parse(group string, content []byte) ([]component.Observation, error) {
+	scope, err := component.ParseScope(component.AllNamespaces)
+	if err != nil {
+		return nil, err
+	}
+	all, err := (&Source{group: group, scope: scope, log: zerolog.Nop()}).parse("", content)
+	seen := make([]component.Observation, len(all))
+	for i, one := range all {
+		seen[i] = one.seen
+	}
+	return seen, err
 }
 
 // parse returns the Components of a file, or an error if a document that may be a Component cannot be read.

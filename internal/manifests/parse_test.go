@@ -141,7 +141,7 @@ func TestSource_ReadsTheConfiguredGroup(t *testing.T) {
 	}
 	source := manifests.New("none", "oda.example.org", scope, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	content := manifest("other", "1") + "---\n" + strings.Replace(manifest("ours", "1"), group, "oda.example.org", 1)
-	seen, err := manifests.Parse(source, "a.yaml", []byte(content))
+	seen, err := manifests.ParseFile(source, "a.yaml", []byte(content))
 	if err != nil || len(seen) != 1 || seen[0].Name != "ours" {
 		t.Errorf("read %+v, %v, want the Component of the group oda.example.org alone", seen, err)
 	}
@@ -161,7 +161,7 @@ func FuzzParse(f *testing.F) {
 	}
 	source := manifests.New("none", group, scope, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	f.Fuzz(func(t *testing.T, content []byte) {
-		seen, err := manifests.Parse(source, "a.yaml", content)
+		seen, err := manifests.ParseFile(source, "a.yaml", content)
 		if err != nil && len(seen) > 0 {
 			t.Errorf("an error and %d Components", len(seen))
 		}
