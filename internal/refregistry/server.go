@@ -2,16 +2,15 @@ package refregistry
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
+	"odasync/internal/refregistry/auth"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/tmf639"
 	v1 "odasync/internal/refregistry/v1"
@@ -41,6 +40,10 @@ type Config struct {
 	// everything except /health. The page accepts it also as the password of
 	// HTTP Basic, with any user name.
 	APIKey string
+	// Auth makes a TMF639 registry require tokens, which it issues itself:
+	// "POST /realms/odari/protocol/openid-connect/token" for clients, "POST
+	// /token" for the local user. The API key remains valid where it is set.
+	Auth *auth.Config
 	// ShuffleLists makes a v1 registry list rows in an order that is stable but
 	// not by id, like a database that is not asked to sort.
 	ShuffleLists bool
@@ -66,10 +69,12 @@ type Server struct {
 	cfg     Config
 	store   *store          // of v1
 	tmf639  *tmf639.Service // nil for v1
+	issuer  *auth.Issuer    // nil without tokens
 	api     contract
 	handler http.Handler
 	history history
 	faults  faults.Injector
+	pool    faults.Pool
 
 	mu       sync.Mutex
 	requests map[string]int
@@ -87,16 +92,24 @@ func New(cfg Config) *Server {
 	case V1, "":
 		s.api = v1.New(s.store, cfg.Now, s.history.recordV1)
 	case TMF639:
-		s.tmf639 = tmf639.New(tmf639.Config{Name: cfg.Name, Friendly: cfg.Friendly, Now: cfg.Now, Record: s.history.recordTMF639})
+		of := tmf639.Config{Name: cfg.Name, Friendly: cfg.Friendly, Now: cfg.Now, Record: s.history.recordTMF639}
+		if cfg.Auth != nil {
+			s.issuer, of.Authenticate = auth.New(*cfg.Auth), s.roles
+		}
+		s.tmf639 = tmf639.New(of)
+		if s.issuer != nil {
+			s.handleLogin()
+		}
 		s.api, content = s.tmf639, resources{s.tmf639}
 	default:
 		panic("refregistry: unknown API " + cfg.API) // commands check it
 	}
-	page := web.New(content, cfg.APIKey != "", cfg.Now)
+	page := web.New(content, cfg.APIKey != "" || s.issuer != nil, cfg.Now)
 	for _, path := range web.Paths {
 		s.api.HandlePage(path, page)
 	}
-	s.handler = s.observe(s.faults.Handler(s.authorize(s.api), s.history.end))
+	operations := s.pool.Stoppable(s.authorize(s.api), isForTokens)
+	s.handler = s.observe(s.pool.Handler(s.faults.Handler(operations, s.history.end), holdsConnection))
 	return s
 }
 
@@ -106,6 +119,23 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // SetFault asks f about every request from now on, before the API key is
 // checked: see faults.Injector.
 func (s *Server) SetFault(f func(r *http.Request) *faults.Fault) { s.faults.Set(f) }
+
+// SetFreeze makes a 16th request in flight stop the whole server for a time,
+// which is 30 s in the deployed TMF639 registry, and fail; 0 ends that.
+func (s *Server) SetFreeze(d time.Duration) { s.pool.SetFreeze(d) }
+
+// MaxInFlight returns the largest number of requests that the server had at
+// once, those for tokens and health checks left out.
+func (s *Server) MaxInFlight() int { return s.pool.Max() }
+
+// holdsConnection reports whether a request uses the database of the registry.
+func holdsConnection(r *http.Request) bool {
+	return r.URL.Path != "/health" && r.URL.Path != auth.LoginPath && !isForTokens(r)
+}
+
+// isForTokens reports whether a request is for the token endpoint, which is a
+// service of its own in a Canvas.
+func isForTokens(r *http.Request) bool { return r.URL.Path == auth.TokenPath }
 
 // Requests returns how often each operation was called, by "METHOD /path/{id}",
 // including failed calls. A call that was redirected for its trailing slash
@@ -146,32 +176,4 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (s *Server) authorize(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case s.cfg.APIKey == "" || r.URL.Path == "/health" || s.hasKey(r):
-			next.ServeHTTP(w, r)
-		case web.Serves(r.URL.Path):
-			web.RequireKey(w)
-		default:
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			s.api.Refuse(w, http.StatusUnauthorized, "A valid API key is required")
-		}
-	})
-}
-
-// hasKey looks for the key as a Bearer token and, for the page alone, as the
-// password of HTTP Basic: a browser sends that with every request by itself, so
-// that any other site could write to the API.
-func (s *Server) hasKey(r *http.Request) bool {
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		if !web.Serves(r.URL.Path) {
-			return false
-		}
-		_, key, _ = r.BasicAuth() // without one the key is empty, and wrong
-	}
-	return subtle.ConstantTimeCompare([]byte(key), []byte(s.cfg.APIKey)) == 1
 }

@@ -28,6 +28,9 @@ func (f *failure) answer(w http.ResponseWriter) {
 		send(w, f.status, "text/plain; charset=utf-8", []byte(http.StatusText(f.status)))
 		return
 	}
+	if f.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
 	sendJSON(w, f.status, encode(nil, object{{"detail", f.detail}}))
 }
 

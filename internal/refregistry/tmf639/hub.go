@@ -46,6 +46,12 @@ func newHubs() *hubs {
 	}}
 }
 
+func (h *hubs) restart() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.refused)
+}
+
 func (h hub) view() object {
 	return object{{"id", h.id}, {"callback", h.callback}, {"query", h.query}}
 }

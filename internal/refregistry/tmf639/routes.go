@@ -12,7 +12,8 @@ import (
 // is the one that a 405 allows.
 type route struct {
 	method, path string
-	body         bool // a JSON object is required
+	permission   string // needed where there is authentication; none if empty
+	body         bool   // a JSON object is required
 	run          operation
 }
 
@@ -47,18 +48,18 @@ func (s *Service) operations() []route {
 	return []route{
 		{method: "GET", path: "/health", run: s.health},
 
-		{method: "GET", path: "/resource", run: s.list},
-		{method: "POST", path: "/resource", body: true, run: s.create},
-		{method: "GET", path: "/resource/{id}", run: s.get},
-		{method: "PATCH", path: "/resource/{id}", body: true, run: s.patch},
-		{method: "DELETE", path: "/resource/{id}", run: s.remove},
+		{method: "GET", path: "/resource", permission: resourceList, run: s.list},
+		{method: "POST", path: "/resource", permission: resourcePost, body: true, run: s.create},
+		{method: "GET", path: "/resource/{id}", permission: resourceGet, run: s.get},
+		{method: "PATCH", path: "/resource/{id}", permission: resourcePatch, body: true, run: s.patch},
+		{method: "DELETE", path: "/resource/{id}", permission: resourceDelete, run: s.remove},
 
-		{method: "GET", path: "/hub", run: s.listHubs},
-		{method: "POST", path: "/hub", body: true, run: s.createHub},
-		{method: "GET", path: "/hub/{id}", run: s.getHub},
-		{method: "DELETE", path: "/hub/{id}", run: s.removeHub},
+		{method: "GET", path: "/hub", permission: hubList, run: s.listHubs},
+		{method: "POST", path: "/hub", permission: hubPost, body: true, run: s.createHub},
+		{method: "GET", path: "/hub/{id}", permission: hubGet, run: s.getHub},
+		{method: "DELETE", path: "/hub/{id}", permission: hubDelete, run: s.removeHub},
 
-		{method: "POST", path: "/sync", body: true, run: s.sync},
+		{method: "POST", path: "/sync", permission: syncPost, body: true, run: s.sync},
 	}
 }
 
@@ -90,6 +91,9 @@ func (s *Service) perform(c *call, r *http.Request, rt route) (*answer, *failure
 		if content, failed = readBody(r.Header.Get("Content-Type"), c.raw); failed != nil {
 			return nil, failed
 		}
+	}
+	if failed := s.authorize(r, rt.permission); failed != nil {
+		return nil, failed
 	}
 	if rt.body {
 		var failed *failure

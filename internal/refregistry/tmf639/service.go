@@ -15,6 +15,8 @@ type Config struct {
 	Name string
 	// Friendly filters before it pages, and finds self:x by the bare name x.
 	Friendly bool
+	// Authenticate, if set, decides who may do what.
+	Authenticate Authenticate
 	// Now dates what is written and sent; nil is the system's clock.
 	Now func() time.Time
 	// Record, if set, gets every write inside its transaction, with the
@@ -35,7 +37,7 @@ type Service struct {
 	store  *store
 	hubs   *hubs
 	routes []route
-	pages  map[string]http.Handler
+	others map[string]other // by path
 }
 
 // New returns a service without documents.
@@ -49,24 +51,40 @@ func New(cfg Config) *Service {
 	if cfg.Record == nil {
 		cfg.Record = func(context.Context, Write) {}
 	}
-	s := &Service{cfg: cfg, store: newStore(), hubs: newHubs(), pages: map[string]http.Handler{}}
+	s := &Service{cfg: cfg, store: newStore(), hubs: newHubs(), others: map[string]other{}}
 	s.routes = s.operations()
 	return s
 }
 
+// other is an operation beside the contract: a page for people, or a login.
+type other struct {
+	method  string
+	handler http.Handler
+}
+
 // HandlePage serves a page for people at a path.
-func (s *Service) HandlePage(path string, page http.Handler) { s.pages[path] = page }
+func (s *Service) HandlePage(path string, page http.Handler) { s.Handle(http.MethodGet, path, page) }
+
+// Handle serves an operation beside the contract.
+func (s *Service) Handle(method, path string, handler http.Handler) {
+	s.others[path] = other{method, handler}
+}
+
+// Restart does what a restart of the deployed service does, which keeps its
+// documents and hubs: hubs that answered 401 get events again.
+func (s *Service) Restart() { s.hubs.restart() }
 
 // ServeHTTP runs the matching operation. Without one it does as FastAPI does:
 // 405 for another method, 307 to the path with or without its trailing slash,
 // 404.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	pattern, id := s.pattern(r.URL.Path)
-	if page := s.pages[pattern]; page != nil && r.Method == http.MethodGet {
-		page.ServeHTTP(w, r)
+	other, beside := s.others[pattern]
+	if beside && r.Method == other.method {
+		other.handler.ServeHTTP(w, r)
 		return
 	}
-	var allow string
+	allow := other.method
 	for _, rt := range s.routes {
 		switch {
 		case rt.path != pattern:
@@ -77,14 +95,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			allow = rt.method // of the first route alone, as the service does
 		}
 	}
-	switch other, _ := s.pattern(toggled(r.URL.Path)); {
+	switch known, _ := s.pattern(toggled(r.URL.Path)); {
 	case pattern != "":
 		w.Header().Set("Allow", allow)
-		if allow == "" {
-			w.Header().Set("Allow", http.MethodGet) // a page
-		}
 		s.Refuse(w, http.StatusMethodNotAllowed, "Method Not Allowed")
-	case other != "":
+	case known != "":
 		target := url.URL{Path: toggled(r.URL.Path), RawQuery: r.URL.RawQuery}
 		w.Header().Set("Location", base(r)+target.String())
 		w.WriteHeader(http.StatusTemporaryRedirect)
@@ -102,7 +117,8 @@ func (s *Service) Operation(r *http.Request) string {
 			pattern = toggled(pattern)
 		}
 	}
-	known := s.pages[pattern] != nil && r.Method == http.MethodGet
+	other, known := s.others[pattern]
+	known = known && r.Method == other.method
 	for _, rt := range s.routes {
 		known = known || rt.method == r.Method && (rt.path == pattern || toggled(rt.path) == pattern)
 	}
@@ -120,7 +136,7 @@ func (s *Service) pattern(path string) (pattern, id string) {
 			return collection + "/{id}", rest
 		}
 	}
-	if s.pages[path] != nil {
+	if _, known := s.others[path]; known {
 		return path, ""
 	}
 	for _, rt := range s.routes {

@@ -64,17 +64,27 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, overviewTemplate, p.view(newOverview(p.registry.Content()), r))
 }
 
-// RequireKey answers with a 401 that makes a browser ask for the key.
-func RequireKey(w http.ResponseWriter) {
-	w.Header().Set("WWW-Authenticate", `Basic realm="Component Registry", charset="UTF-8"`)
-	write(w, http.StatusUnauthorized, noticeTemplate, notice{
+// RequireLogin answers with a 401 that makes a browser ask for the key, or for
+// what a client requests tokens with.
+func RequireLogin(w http.ResponseWriter, tokens bool) {
+	page := notice{
 		Style: template.CSS(style), Title: "This registry requires an API key",
 		Sentences: []string{
 			"Reload the page, enter any user name, and the API key as the password.",
 			"Programs send it in the header “Authorization: Bearer”, followed by the key.",
 			"The operator of the registry sets the key with --api-key-file or COMPONENT_REGISTRY_API_KEY.",
 		},
-	})
+	}
+	if tokens {
+		page.Title = "This registry requires a client"
+		page.Sentences = []string{
+			"Reload the page, and enter the id and the secret of a client with the role sync, query or admin.",
+			"Programs request a token with them, and send it in the header “Authorization: Bearer”.",
+			"The operator of the registry sets the clients with --auth.",
+		}
+	}
+	w.Header().Set("WWW-Authenticate", `Basic realm="Component Registry", charset="UTF-8"`)
+	write(w, http.StatusUnauthorized, noticeTemplate, page)
 }
 
 func write(w http.ResponseWriter, status int, page *template.Template, data any) {
