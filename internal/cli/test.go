@@ -15,11 +15,8 @@ import (
 	"odasync/internal/ops"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
-	"odasync/internal/store"
 	"odasync/internal/stream"
-	"odasync/internal/syncer"
 	"odasync/internal/target"
-	"odasync/internal/watcher"
 )
 
 // Report is what `ctl test` prints. The shape is stable; see docs/api.md.
@@ -130,14 +127,12 @@ func (e *examiner) examine(ctx context.Context) error {
 		cluster kube.Config
 		broker  stream.Config
 		target  registry.Config
-		watched watcher.Config
-		fed     syncer.Config
 	)
-	if _, err := load(ctx, &cluster, &broker, &target, &watched, &fed); err != nil {
+	if _, err := load(ctx, &cluster, &broker, &target); err != nil {
 		return err
 	}
 	e.examineKubernetes(ctx, cluster)
-	e.examineNATS(ctx, broker, watched.ClusterName, fed.Target)
+	e.examineNATS(ctx, broker)
 	e.examineRegistry(ctx, target)
 	return nil
 }
@@ -180,8 +175,8 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 	}
 }
 
-func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config, cluster, fed string) {
-	const reachable, jetstream, topology, writers = "nats", "nats jetstream", "nats topology", "registry writers"
+func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
+	const reachable, jetstream, topology = "nats", "nats jetstream", "nats topology"
 	ctx, cancel := withAbort(ctx) // ends the checks of NATS alone
 	defer cancel()
 	var conn *stream.Conn
@@ -193,44 +188,23 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config, cluster, 
 		return conn.Server(), nil
 	})
 	if !ok {
-		e.skip("NATS is not reachable", jetstream, topology, writers)
+		e.skip("NATS is not reachable", jetstream, topology)
 		return
 	}
 	defer conn.Close()
 	if !e.check(ctx, jetstream, "start nats-server 2.11 or newer with -js and enable JetStream for the account", func(ctx context.Context) (string, error) {
 		return "available", abortCause(ctx, conn.Check(ctx))
 	}) {
-		e.skip("JetStream is not available", topology, writers)
+		e.skip("JetStream is not available", topology)
 		return
 	}
-	created := e.check(ctx, topology, "start the watcher, which creates the stream, or follow the detail", func(ctx context.Context) (string, error) {
+	e.check(ctx, topology, "start the watcher, which creates the stream, or follow the detail", func(ctx context.Context) (string, error) {
 		log, err := conn.OpenLog(ctx)
 		if err != nil {
 			return "", abortCause(ctx, err)
 		}
 		messages, err := log.Messages(ctx)
 		return fmt.Sprintf("stream %s, %d messages", stream.StreamName, messages), abortCause(ctx, err)
-	})
-	if !created {
-		e.skip("the stream is not usable", writers)
-		return
-	}
-	e.check(ctx, writers, target.SecondWriter, func(ctx context.Context) (string, error) {
-		var last target.Reconciliation
-		records, err := store.OpenRecords(ctx, conn)
-		found := err == nil
-		if found {
-			last, found, err = records.LastReconcile(ctx, fed, cluster)
-		}
-		switch {
-		case err != nil && !errors.Is(err, store.ErrNotCreated):
-			return "", abortCause(ctx, err)
-		case !found:
-			return "no reconcile yet", nil
-		case last.Overwritten > 0:
-			return "", fmt.Errorf("the last reconcile found %d entries that another program had written over", last.Overwritten)
-		}
-		return "the last reconcile found no other writer", nil
 	})
 }
 

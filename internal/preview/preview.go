@@ -70,7 +70,7 @@ func Open(ctx context.Context, cfg registry.Config, cluster string) (*Registry, 
 	}()
 	r.adapter, err = adapter.Open(ctx, registry.Config{
 		URL: r.own, API: cfg.API, Timeout: cfg.Timeout, Name: cfg.Name, NameFormat: cfg.NameFormat, Segments: cfg.Segments,
-		IDPrefix: cfg.IDPrefix, Adopt: cfg.Adopt,
+		IDPrefix: cfg.IDPrefix, Adopt: cfg.Adopt, Dependencies: cfg.Dependencies,
 	}, prometheus.NewRegistry(), zerolog.Nop())
 	if err != nil {
 		r.stop()

@@ -51,6 +51,8 @@ type Config struct {
 	IDPrefix string `env:"COMPONENT_REGISTRY_ID_PREFIX, default=self" help:"prefix of the ids in a tmf639 registry: 1 to 100 printable characters without spaces, ':' and '/'; {cluster} is replaced by the name of the cluster"`
 	// Adopt lets odasync take over the documents that the Canvas's own collector wrote.
 	Adopt bool `env:"COMPONENT_REGISTRY_ADOPT, default=true" help:"take over the documents that the Canvas's own collector wrote to a tmf639 registry: true or false"`
+	// Dependencies adds the APIs that a component needs to its document.
+	Dependencies bool `env:"COMPONENT_REGISTRY_DEPENDENCIES, default=false" help:"show in a tmf639 registry which APIs of others a component needs, as the characteristic dependentAPIs: true or false"`
 	// Segments are the segments whose APIs are registered; empty for the API's own.
 	Segments []component.Segment `env:"EXPOSED_API_SEGMENTS" help:"segments whose APIs are registered: core, management, security, with commas; empty for core with v1 and all with tmf639"`
 }

@@ -25,7 +25,7 @@ type Pages[T any] struct {
 	// Offset and Limit are the names of the paging parameters, Size is the number of rows that a page is asked for.
 	Offset, Limit string
 	Size          int
-	// ID identifies a row within the collection.
+	// ID identifies a row within the collection: its number, or a hash of what identifies it.
 	ID func(*T) int64
 }
 

@@ -46,14 +46,11 @@ func ensureBucket(ctx context.Context, conn *stream.Conn, bucket, purpose string
 // bucketPrefix is put before the name of a bucket in the name of its stream.
 const bucketPrefix = "KV_"
 
-// ErrNotCreated is returned where no process has created a bucket yet.
-var ErrNotCreated = errors.New("does not exist yet")
-
 // openBucket returns a bucket, which the creator must have created.
 func openBucket(ctx context.Context, conn *stream.Conn, bucket, creator string) (jetstream.KeyValue, error) {
 	kv, err := conn.JetStream().KeyValue(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("bucket %s %w: start a %s, which creates it", bucket, ErrNotCreated, creator)
+		return nil, fmt.Errorf("bucket %s does not exist yet: start a %s, which creates it", bucket, creator)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", bucket, err)

@@ -2,13 +2,13 @@ package adapter
 
 import (
 	"context"
-	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639"
 	v1 "odasync/internal/registry/v1"
 	"odasync/internal/target"
 )
@@ -41,7 +41,7 @@ type Adapter interface {
 // succeeds.
 func Open(_ context.Context, cfg registry.Config, registerer prometheus.Registerer, log zerolog.Logger) (Adapter, error) {
 	if cfg.API == registry.APITMF639 {
-		return nil, errors.New("COMPONENT_REGISTRY_API is tmf639, which this version cannot write to yet: set v1")
+		return tmf639.New(cfg, tmf639.NewMetrics(registerer), log), nil
 	}
 	return v1.New(cfg, v1.NewMetrics(registerer), log), nil
 }

@@ -1,0 +1,178 @@
+package tmf639
+
+import (
+	"cmp"
+	jsonv1 "encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"odasync/internal/component"
+	"odasync/internal/registry"
+)
+
+// deployed is the deployment status of a component that is up.
+const deployed = "Complete"
+
+// desire maps a component to its documents: the Component, then its APIs. The configuration has the defaults of the API.
+func desire(cfg registry.Config, key component.Key, c *component.Component) []document {
+	id := componentID(cfg, key)
+	documents := []document{desireComponent(cfg, key, c)}
+	documents[0].ID = id
+	taken := map[string]bool{key.Name: true}
+	for _, segment := range component.Segments() {
+		if !slices.Contains(cfg.Segments, segment) {
+			continue
+		}
+		for i := range c.ExposedAPIs {
+			if api := &c.ExposedAPIs[i]; api.Segment == segment {
+				d := desireAPI(key, c, api)
+				d.Name = uniqueName(key, api, taken)
+				d.ID = prefixOf(cfg, key.Cluster) + ":" + apiEntryName(cfg, key, d.Name)
+				d.Relationships = []relationship{{
+					Type: "ResourceRelationship", RelationshipType: exposedBy, ID: "expby_" + key.Name, Resource: resourceRef{Type: typeStub, ID: id},
+				}}
+				documents = append(documents, d)
+			}
+		}
+	}
+	for i := range documents {
+		documents[i].seal(key, cfg.Address())
+	}
+	return documents
+}
+
+// apiEntryName names an API as its component is named: with the namespace or without.
+func apiEntryName(cfg registry.Config, key component.Key, name string) string {
+	return entryName(cfg, component.Key{Cluster: key.Cluster, Namespace: key.Namespace, Name: name})
+}
+
+func desireComponent(cfg registry.Config, key component.Key, c *component.Component) document {
+	d := newDocument(categoryComponent, "ODA Component", c.DeploymentStatus == deployed)
+	d.Name, d.Description, d.StartDate = key.Name, "ODA Component: "+key.Name, c.Created
+	d.set("namespace", text(key.Namespace))
+	d.set("deploymentStatus", text(cmp.Or(c.DeploymentStatus, "Unknown")))
+	for _, field := range metadata(&c.Metadata) {
+		d.set(field.Name, portable(field.Value))
+	}
+	if cfg.Dependencies && len(c.DependentAPIs) > 0 {
+		d.set("dependentAPIs", encode(dependencies(c)))
+	}
+	return d
+}
+
+func desireAPI(key component.Key, c *component.Component, api *component.ExposedAPI) document {
+	d := newDocument(categoryAPI, "API", api.Ready)
+	d.Description, d.StartDate = "Exposed API: "+api.Entry, c.Created
+	d.Specification.Version = api.Version
+	d.set("namespace", text(key.Namespace))
+	d.set("apiName", text(api.Entry))
+	d.set("apiType", text(api.Type))
+	d.set("url", text(publicURL(key, api)))
+	d.set("implementation", text(api.Implementation))
+	if documents := specifications(api.Specifications); len(documents) > 0 {
+		d.set("specification", encode(documents))
+	}
+	d.set("apiDocs", text(api.DeveloperUI))
+	return d
+}
+
+// newDocument returns a document with everything that documents of the category have in common. The last two states have
+// one value: nothing in a Canvas locks a component or leaves it idle.
+func newDocument(category, name string, up bool) document {
+	d := document{
+		Type: typeResource, BaseType: "Resource", Category: category,
+		Specification:  specification{Type: "ResourceSpecificationRef", ID: category, Name: name},
+		ResourceStatus: "standby", OperationalState: "disable", AdministrativeState: "unlocked", UsageState: "active",
+	}
+	if up {
+		d.ResourceStatus, d.OperationalState = "available", "enable"
+	}
+	return d
+}
+
+// set adds a characteristic; an unknown value leaves it without one.
+func (d *document) set(name string, value []byte) {
+	d.Characteristics = append(d.Characteristics, characteristic{Type: typeCharacteristic, Name: name, Value: value})
+}
+
+// publicURL leaves out the address within the cluster that stands in for one that the Canvas has not assigned yet: readers of
+// the registry may be elsewhere.
+func publicURL(key component.Key, api *component.ExposedAPI) string {
+	if !api.Ready && strings.HasPrefix(api.URL, "http://"+api.Implementation+"."+key.Namespace+".svc") {
+		return ""
+	}
+	return api.URL
+}
+
+// specificationDocument is one element of the characteristic that the Canvas's dependent-API operator looks APIs up by: it
+// finds them by the URL of an element of an array.
+type specificationDocument struct {
+	URL     string `json:"url"`
+	Version string `json:"version,omitzero"`
+}
+
+func specifications(all []component.Specification) []specificationDocument {
+	var documents []specificationDocument
+	for _, s := range all {
+		if s.URL != "" {
+			documents = append(documents, specificationDocument(s))
+		}
+	}
+	return documents
+}
+
+// dependency is one element of the characteristic dependentAPIs.
+type dependency struct {
+	Name           string                  `json:"name"`
+	Segment        component.Segment       `json:"segment"`
+	Type           string                  `json:"apiType,omitzero"`
+	Specifications []specificationDocument `json:"specification,omitzero"`
+	URL            string                  `json:"url,omitzero"`
+	Ready          bool                    `json:"ready"`
+}
+
+func dependencies(c *component.Component) []dependency {
+	var all []dependency
+	for _, d := range c.DependentAPIs {
+		all = append(all, dependency{d.Name, d.Segment, d.Type, specifications(d.Specifications), d.URL, d.Ready})
+	}
+	return all
+}
+
+type metadataField struct {
+	Name  string
+	Value jsontext.Value
+}
+
+// metadata returns every field of the metadata that has a value, by name in byte order.
+func metadata(m *component.Metadata) []metadataField {
+	typed := *m
+	typed.Fields = nil
+	all := map[string]jsontext.Value{}
+	for name, value := range fieldsOfJSON(typed) {
+		all[name] = value
+	}
+	for name, value := range m.Fields {
+		all[name] = jsontext.Value(value)
+	}
+	var fields []metadataField
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		fields = append(fields, metadataField{name, all[name]})
+	}
+	return fields
+}
+
+func fieldsOfJSON(m component.Metadata) (all map[string]jsontext.Value) {
+	body, err := jsonv1.Marshal(m)
+	if err == nil {
+		err = json.Unmarshal(body, &all)
+	}
+	if err != nil {
+		panic("tmf639: encode metadata: " + err.Error())
+	}
+	return all
+}

@@ -1,0 +1,292 @@
+package tmf639
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"odasync/internal/component"
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
+	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/registry"
+	"odasync/internal/target"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// harness is a reference registry behind real HTTP, and adapters to it.
+type harness struct {
+	*registrytest.Client
+	server *refregistry.Server
+}
+
+func newHarness(t *testing.T) *harness {
+	t.Helper()
+	h := &harness{server: refregistry.New(refregistry.Config{API: refregistry.TMF639})}
+	server := httptest.NewServer(h.server.Handler())
+	t.Cleanup(server.Close)
+	h.Client = &registrytest.Client{TB: t, URL: server.URL, HTTP: server.Client()}
+	return h
+}
+
+// adapter returns a new adapter, which knows nothing.
+func (h *harness) adapter(changes ...func(*registry.Config)) *Adapter {
+	h.Helper()
+	return h.logging(zerolog.Nop(), changes...)
+}
+
+func (h *harness) logging(log zerolog.Logger, changes ...func(*registry.Config)) *Adapter {
+	h.Helper()
+	cfg := testConfig(h.URL)
+	for _, change := range changes {
+		change(&cfg)
+	}
+	if err := cfg.Validate(); err != nil {
+		h.Fatal(err)
+	}
+	a := New(cfg, NewMetrics(prometheus.NewRegistry()), log)
+	h.Cleanup(a.Close)
+	return a
+}
+
+func testConfig(url string) registry.Config {
+	return registry.Config{
+		URL: url, API: registry.APITMF639, Name: "self", NameFormat: registry.FormatName, IDPrefix: "self", Adopt: true,
+	}
+}
+
+// Changes of the configuration.
+func withNamespace(cfg *registry.Config)   { cfg.NameFormat = registry.FormatNamespaceName }
+func withoutAdoption(cfg *registry.Config) { cfg.Adopt = false }
+func withPrefix(prefix string) func(*registry.Config) {
+	return func(cfg *registry.Config) { cfg.IDPrefix = prefix }
+}
+
+const (
+	testCluster   = "east"
+	testNamespace = "components"
+)
+
+func keyOf(c *component.Component) component.Key {
+	return component.Key{Cluster: testCluster, Namespace: c.Namespace, Name: c.Name}
+}
+
+// sample is a component that is up, with core APIs of the given names.
+func sample(name string, apis ...string) *component.Component {
+	c := &component.Component{
+		Namespace: testNamespace, Name: name, DeploymentStatus: deployed, Created: "2026-01-15T10:30:00Z",
+		Metadata: component.Metadata{ID: "TMFC001", Version: "1.0.0", FunctionalBlock: "CoreCommerce"},
+	}
+	for _, a := range apis {
+		c.ExposedAPIs = append(c.ExposedAPIs, component.ExposedAPI{
+			Name: a, Entry: a, Segment: component.SegmentCore, Object: name + "-" + a, Type: "openapi", Ready: true,
+			URL: "http://" + name + ".example.org/" + a, Specifications: []component.Specification{{URL: "http://specs.example.org/" + a + ".json"}},
+		})
+	}
+	return c
+}
+
+// applied applies a sample for the first time.
+func applied(t *testing.T, apis ...string) (h *harness, a *Adapter, c *component.Component, first target.Result) {
+	t.Helper()
+	h = newHarness(t)
+	a, c = h.adapter(), sample("catalog", apis...)
+	return h, a, c, h.apply(a, c, target.Previous{})
+}
+
+// apply requires success.
+func (h *harness) apply(a *Adapter, c *component.Component, previous target.Previous) target.Result {
+	h.Helper()
+	result, err := a.Apply(h.Context(), keyOf(c), c, previous)
+	if err != nil {
+		h.Fatalf("apply %s: %v", c.Name, err)
+	}
+	return result
+}
+
+// delete requires success.
+func (h *harness) delete(a *Adapter, c *component.Component, previous target.Previous) {
+	h.Helper()
+	result, err := a.Delete(h.Context(), keyOf(c), previous)
+	if err != nil {
+		h.Fatalf("delete %s: %v", c.Name, err)
+	}
+	if result.Ref != (target.Ref{}) {
+		h.Errorf("delete %s leaves %+v", c.Name, result.Ref)
+	}
+}
+
+// wantNoWrite requires that a repeated apply writes nothing.
+func (h *harness) wantNoWrite(a *Adapter, c *component.Component, previous target.Previous) target.Result {
+	h.Helper()
+	h.server.ResetRequests()
+	result := h.apply(a, c, previous)
+	if _, writes := h.requests(); writes != 0 || result.Writes != 0 {
+		h.Errorf("the repeat writes %d times and reports %d writes, want none", writes, result.Writes)
+	}
+	return result
+}
+
+// requests returns the numbers of all requests and of those that write, since the last reset.
+func (h *harness) requests() (all, writes int) {
+	for name, n := range h.server.Requests() {
+		all += n
+		if !strings.HasPrefix(name, "GET ") {
+			writes += n
+		}
+	}
+	return all, writes
+}
+
+// wantRequests requires the requests since the last reset.
+func (h *harness) wantRequests(want map[string]int) {
+	h.Helper()
+	if diff := cmp.Diff(want, h.server.Requests()); diff != "" {
+		h.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// documents returns what readers of the registry see: the content of all documents by their ids, and the links.
+func (h *harness) documents() map[string]string {
+	h.Helper()
+	all := map[string]string{}
+	for _, d := range registrytest.Must[[]map[string]any](h.Client, 200, "GET", pathResources+"?limit=-1", "") {
+		var links []string
+		related, _ := d["resourceRelationship"].([]any)
+		for _, r := range related {
+			r := r.(map[string]any)
+			links = append(links, fmt.Sprint(r["relationshipType"], " ", r["resource"].(map[string]any)["id"], " ", r["id"], " "))
+		}
+		all[d["id"].(string)] = strings.Join(links, "") + contentOf(d)
+	}
+	return all
+}
+
+// contentOf returns a document without what the registry makes.
+func contentOf(d map[string]any) string {
+	d = maps.Clone(d)
+	for _, name := range []string{"id", "href", "resourceRelationship"} {
+		delete(d, name)
+	}
+	body, err := json.MarshalIndent(d, "", " ")
+	if err != nil {
+		panic(err)
+	}
+	return string(body)
+}
+
+// wantDocuments requires exactly the documents of the components, by the adapter's mapping, with the right links.
+func (h *harness) wantDocuments(a *Adapter, components ...*component.Component) {
+	h.Helper()
+	want := map[string]string{}
+	for _, c := range components {
+		maps.Copy(want, documentsOf(a.cfg, c))
+	}
+	if diff := cmp.Diff(want, h.documents()); diff != "" {
+		h.Errorf("documents (-want +got):\n%s", diff)
+	}
+}
+
+// documentsOf returns the documents of a component in the form of documents.
+func documentsOf(cfg registry.Config, c *component.Component) map[string]string {
+	all := map[string]string{}
+	for _, d := range desire(cfg.WithDefaults(defaults), keyOf(c), c) {
+		link := ""
+		for _, r := range d.Relationships {
+			link = exposedBy + " " + r.Resource.ID + " <nil> "
+		}
+		all[d.ID] = link + contentOf(bodyOf(d))
+	}
+	return all
+}
+
+func bodyOf(d document) (body map[string]any) {
+	if err := json.Unmarshal(encode(d), &body); err != nil {
+		panic(err)
+	}
+	return body
+}
+
+// collectedBy returns the documents that the Canvas's own collector would have written for the component.
+func collectedBy(c *component.Component) []map[string]any {
+	var all []map[string]any
+	for i, d := range desire(testConfig("http://localhost:8080").WithDefaults(defaults), keyOf(c), c) {
+		d.ResourceVersion = fmt.Sprint(1000 + i)
+		all = append(all, bodyOf(d))
+	}
+	return all
+}
+
+// post creates documents as another program.
+func (h *harness) post(bodies ...map[string]any) {
+	h.Helper()
+	for _, body := range bodies {
+		h.send(http.StatusCreated, "POST", pathResources, body)
+	}
+}
+
+// send sends a request as another program.
+func (h *harness) send(status int, method, path string, body any) {
+	h.Helper()
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		h.Fatal(err)
+	}
+	if r := h.Do(method, path, string(encoded)); r.Status != status {
+		h.Fatalf("%s %s: HTTP %d, want %d: %s", method, path, r.Status, status, r.Body)
+	}
+}
+
+// inventory returns the entries of a cluster in the order of their ids.
+func (h *harness) inventory(a *Adapter, cluster string) []target.Entry {
+	h.Helper()
+	var all []target.Entry
+	if err := a.Inventory(h.Context(), cluster, func(e target.Entry) { all = append(all, e) }); err != nil {
+		h.Fatal(err)
+	}
+	slices.SortFunc(all, func(a, b target.Entry) int { return strings.Compare(a.Ref.ID+a.Key.Name, b.Ref.ID+b.Key.Name) })
+	return all
+}
+
+// inParallel calls do for each number below count.
+func inParallel(workers, count int, do func(i int)) {
+	var group sync.WaitGroup
+	for worker := range workers {
+		group.Go(func() {
+			for i := worker; i < count; i += workers {
+				do(i)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// nth injects a fault into the request of that number, from 1.
+func nth(n int32, fault faults.Fault) func(*http.Request) *faults.Fault {
+	var served atomic.Int32
+	return func(*http.Request) *faults.Fault {
+		if served.Add(1) != n {
+			return nil
+		}
+		return &fault
+	}
+}
+
+func previousOf(result target.Result) target.Previous { return target.Previous{Ref: result.Ref} }
+
+func verifyOf(result target.Result) target.Previous {
+	return target.Previous{Ref: result.Ref, Verify: true}
+}
