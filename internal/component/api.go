@@ -22,7 +22,8 @@ type ExposedAPI struct {
 	Entry   string  `json:"entry"`
 	Segment Segment `json:"segment"`
 	// Object is the name of the ExposedAPI object in Kubernetes, as the status of the component has it; else
-	// <component>-<entry>[-<version>] in lower case, as the Canvas operators name it.
+	// <component>-<entry>[-<version>] in lower case, as the Canvas operators name it. The versions of an entry share it where the
+	// operators made one object for all.
 	Object string `json:"object,omitempty"`
 	// Version is the major version, such as v4; empty where it is unknown.
 	Version string `json:"version,omitempty"`

@@ -10,7 +10,8 @@ import (
 // Change is a field in which two states of a component differ. A side that lacks the field is empty.
 type Change struct {
 	// Field is a path such as metadata.version or metadata.owners[0].name, "label KEY", "api NAME" for an API that only
-	// one side has, or "api NAME FIELD". An API's name has its segment before it unless that is core.
+	// one side has, or "api NAME FIELD"; "dependency NAME" and "dependency NAME FIELD" for the APIs of others. The name of an API
+	// has its segment before it unless that is core. A value of metadata.fields is JSON.
 	Field         string
 	Before, After string
 }
@@ -18,43 +19,64 @@ type Change struct {
 // Present is the value of an API as a whole on the side that has it.
 const Present = "present"
 
-// Changes lists the differences: in the fields of the component, its labels, then its APIs.
+// Changes lists the differences: in the fields of the component, its labels, its APIs, then its dependencies.
 func Changes(before, after *Component) []Change {
 	changes := compare("", before.own(), after.own())
 	changes = append(changes, compare("label ", before.Labels, after.Labels)...)
-	old, now := before.apis(), after.apis()
+	changes = append(changes, compareNamed("api ", before.apis(), after.apis())...)
+	return append(changes, compareNamed("dependency ", before.dependencies(), after.dependencies())...)
+}
+
+// compareNamed compares what both sides have field by field, and the rest as a whole.
+func compareNamed[V any](prefix string, old, now map[string]V) []Change {
+	var changes []Change
 	for _, name := range union(old, now) {
 		was, had := old[name]
 		is, has := now[name]
 		switch {
 		case !had:
-			changes = append(changes, Change{Field: "api " + name, After: Present})
+			changes = append(changes, Change{Field: prefix + name, After: Present})
 		case !has:
-			changes = append(changes, Change{Field: "api " + name, Before: Present})
+			changes = append(changes, Change{Field: prefix + name, Before: Present})
 		default:
-			changes = append(changes, compare("api "+name+" ", flatten(was), flatten(is))...)
+			changes = append(changes, compare(prefix+name+" ", flatten(was), flatten(is))...)
 		}
 	}
 	return changes
 }
 
-// own returns the fields that are neither labels nor APIs.
+// own returns the fields that are neither labels nor APIs nor dependencies.
 func (c *Component) own() map[string]string {
 	rest := *c
-	rest.Labels, rest.ExposedAPIs = nil, nil
-	return flatten(rest)
+	rest.Labels, rest.ExposedAPIs, rest.DependentAPIs, rest.Metadata.Fields = nil, nil, nil, nil
+	flat := flatten(rest)
+	for name, value := range c.Metadata.Fields {
+		flat["metadata.fields."+name] = string(value)
+	}
+	return flat
 }
 
 func (c *Component) apis() map[string]ExposedAPI {
 	apis := map[string]ExposedAPI{}
 	for _, api := range c.ExposedAPIs {
-		name := api.Name
-		if api.Segment != SegmentCore {
-			name = string(api.Segment) + "/" + name
-		}
-		apis[name] = api
+		apis[api.Segment.qualify(api.Name)] = api
 	}
 	return apis
+}
+
+func (c *Component) dependencies() map[string]DependentAPI {
+	apis := map[string]DependentAPI{}
+	for _, api := range c.DependentAPIs {
+		apis[api.Segment.qualify(api.Name)] = api
+	}
+	return apis
+}
+
+func (s Segment) qualify(name string) string {
+	if s == SegmentCore {
+		return name
+	}
+	return string(s) + "/" + name
 }
 
 func compare(prefix string, old, now map[string]string) []Change {

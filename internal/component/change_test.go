@@ -1,6 +1,7 @@
 package component_test
 
 import (
+	"encoding/json"
 	"reflect"
 	"testing"
 
@@ -15,14 +16,19 @@ func full() *component.Component {
 		Metadata: component.Metadata{
 			ID: "TMFC001", Name: "catalog", Version: "1.0.0", Description: "d", FunctionalBlock: "f", PublicationDate: "p", Status: "s",
 			Maintainers: people(), Owners: people(), ETOM: []string{"e"}, SID: []string{"s"}, FunctionalFramework: []string{"f"},
+			Fields: map[string]json.RawMessage{"hours": json.RawMessage("24")},
 		},
-		DeploymentStatus: "In-Progress",
+		DeploymentStatus: "In-Progress", Created: "2025-05-01T14:28:21Z",
 		ExposedAPIs: []component.ExposedAPI{
 			{
-				Name: "orders", Entry: "orders", Segment: component.SegmentCore, Version: "v4", Type: "openapi", Implementation: "i",
+				Name: "orders", Entry: "orders", Segment: component.SegmentCore, Object: "catalog-orders", Version: "v4", Type: "openapi", Implementation: "i",
 				Specifications: []component.Specification{{URL: "http://spec", Version: "4"}}, URL: "http://orders", DeveloperUI: "http://ui",
 			},
 			{Name: "metrics", Entry: "metrics", Segment: component.SegmentManagement},
+		},
+		DependentAPIs: []component.DependentAPI{
+			{Name: "stock", Segment: component.SegmentCore, Type: "openapi", Specifications: []component.Specification{{URL: "http://spec", Version: "4"}}, URL: "http://stock"},
+			{Name: "users", Segment: component.SegmentSecurity},
 		},
 	}
 }
@@ -45,6 +51,12 @@ func TestChanges(t *testing.T) {
 		}},
 		"an API moved": {func(c *component.Component) { c.ExposedAPIs[1].Segment = component.SegmentSecurity }, []component.Change{
 			{"api management/metrics", component.Present, ""}, {"api security/metrics", "", component.Present},
+		}},
+		"a field that is not typed": {func(c *component.Component) { c.Metadata.Fields["hours"] = json.RawMessage(`{"a":[1]}`) }, []component.Change{
+			{"metadata.fields.hours", "24", `{"a":[1]}`},
+		}},
+		"dependencies": {func(c *component.Component) { c.DependentAPIs[0].Ready, c.DependentAPIs[1].Name = true, "roles" }, []component.Change{
+			{"dependency security/roles", "", component.Present}, {"dependency security/users", component.Present, ""}, {"dependency stock ready", "false", "true"},
 		}},
 	}
 	for name, test := range tests {

@@ -1,7 +1,5 @@
 package component
 
-import "encoding/json"
-
 // Component is the normalized content of one ODA Component resource. Its JSON form is the body of an event.
 // A field is empty where the resource does not set it.
 type Component struct {
@@ -29,31 +27,4 @@ type Component struct {
 
 	// DependentAPIs are the APIs of other components that this one needs, sorted by segment and name.
 	DependentAPIs []DependentAPI `json:"dependentAPIs,omitempty"`
-}
-
-// Metadata is spec.componentMetadata of v1beta4 and v1, and the same fields of the bare spec of older versions.
-type Metadata struct {
-	ID              string   `json:"id,omitempty"`
-	Name            string   `json:"name,omitempty"`
-	Version         string   `json:"version,omitempty"`
-	Description     string   `json:"description,omitempty"`
-	FunctionalBlock string   `json:"functionalBlock,omitempty"`
-	PublicationDate string   `json:"publicationDate,omitempty"`
-	Status          string   `json:"status,omitempty"`
-	Maintainers     []Person `json:"maintainers,omitempty"`
-	Owners          []Person `json:"owners,omitempty"`
-	ETOM            []string `json:"eTom,omitempty"`
-	SID             []string `json:"SID,omitempty"`
-
-	FunctionalFramework []string `json:"functionalFramework,omitempty"`
-
-	// Fields are the fields of spec.componentMetadata that the fields above do not hold as they are written: unknown ones, and
-	// known ones of another type or with more content. The values are JSON with sorted keys. A field without a value is absent.
-	Fields map[string]json.RawMessage `json:"fields,omitempty"`
-}
-
-// Person is a maintainer or an owner.
-type Person struct {
-	Name  string `json:"name,omitempty"`
-	Email string `json:"email,omitempty"`
 }

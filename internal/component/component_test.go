@@ -1,6 +1,7 @@
 package component
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -15,17 +16,23 @@ func sample() *Component {
 		Metadata: Metadata{
 			ID: "TMFC901", Version: "1.0.0", SID: []string{"Offer"},
 			Owners: []Person{{Name: "Ada Example", Email: "ada@example.org"}},
+			Fields: map[string]json.RawMessage{"tier": json.RawMessage(`"<gold>"`), "hours": json.RawMessage(`9007199254740993`)},
 		},
 		DeploymentStatus: "Complete",
+		Created:          "2025-05-01T14:28:21Z",
 		ExposedAPIs: []ExposedAPI{
 			{Name: "roles", Entry: "roles", Segment: SegmentSecurity},
 			{Name: "metrics", Entry: "metrics", Segment: SegmentManagement, Type: "prometheus"},
 			{Name: "offers-v5", Entry: "offers", Segment: SegmentCore, Version: "v5"},
 			{
-				Name: "offers-v4", Entry: "offers", Segment: SegmentCore, Version: "v4", Type: "openapi",
+				Name: "offers-v4", Entry: "offers", Segment: SegmentCore, Object: "demo-offers-v4", Version: "v4", Type: "openapi",
 				Specifications: []Specification{{URL: "https://specs.example.org/o.json", Version: "4.0.0"}},
 				Implementation: "demo-offers", URL: "https://apis.example.org/o?a=1&b=<2>", Ready: true,
 			},
+		},
+		DependentAPIs: []DependentAPI{
+			{Name: "users", Segment: SegmentSecurity, Ready: true},
+			{Name: "stock", Segment: SegmentCore, Type: "openapi", Specifications: []Specification{{URL: "https://specs.example.org/s.json"}}, URL: "https://apis.example.org/s"},
 		},
 	}
 }
@@ -35,19 +42,22 @@ func sample() *Component {
 func TestComponent_CanonicalIsStable(t *testing.T) {
 	const want = `{"namespace":"components","name":"demo",` +
 		`"labels":{"domain":"shop","oda.tmforum.org/componentName":"demo","version":"1"},` +
-		`"metadata":{"id":"TMFC901","version":"1.0.0","owners":[{"name":"Ada Example","email":"ada@example.org"}],"SID":["Offer"]},` +
-		`"deploymentStatus":"Complete","exposedAPIs":[` +
-		`{"name":"offers-v4","entry":"offers","segment":"core","version":"v4","type":"openapi",` +
+		`"metadata":{"id":"TMFC901","version":"1.0.0","owners":[{"name":"Ada Example","email":"ada@example.org"}],"SID":["Offer"],` +
+		`"fields":{"hours":9007199254740993,"tier":"<gold>"}},` +
+		`"deploymentStatus":"Complete","created":"2025-05-01T14:28:21Z","exposedAPIs":[` +
+		`{"name":"offers-v4","entry":"offers","segment":"core","object":"demo-offers-v4","version":"v4","type":"openapi",` +
 		`"specifications":[{"url":"https://specs.example.org/o.json","version":"4.0.0"}],` +
-		`"implementation":"demo-offers","url":"https://apis.example.org/o?a=1\u0026b=\u003c2\u003e","ready":true},` +
+		`"implementation":"demo-offers","url":"https://apis.example.org/o?a=1&b=<2>","ready":true},` +
 		`{"name":"offers-v5","entry":"offers","segment":"core","version":"v5","ready":false},` +
 		`{"name":"metrics","entry":"metrics","segment":"management","type":"prometheus","ready":false},` +
-		`{"name":"roles","entry":"roles","segment":"security","ready":false}]}`
+		`{"name":"roles","entry":"roles","segment":"security","ready":false}],` +
+		`"dependentAPIs":[{"name":"stock","segment":"core","type":"openapi","specifications":[{"url":"https://specs.example.org/s.json"}],` +
+		`"url":"https://apis.example.org/s","ready":false},{"name":"users","segment":"security","ready":true}]}`
 	got := sample().Canonical()
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	const hash = "0075e15c7c7abc7cfc765095f49255053987cfd050bfb2b953072c0dbfe4f2b4"
+	const hash = "cc154fd8d18d16f7b2a5bee8f7958c0ab0e5b105b0e291e719c8b5ef9438b434"
 	if got := Hash(got); got != hash {
 		t.Errorf("the hash is %s, want %s", got, hash)
 	}
@@ -57,6 +67,7 @@ func TestComponent_CanonicalIgnoresOrder(t *testing.T) {
 	want := string(sample().Canonical())
 	turned := sample()
 	slices.Reverse(turned.ExposedAPIs)
+	slices.Reverse(turned.DependentAPIs)
 	if diff := cmp.Diff(want, string(turned.Canonical())); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -68,8 +79,8 @@ func TestComponent_CanonicalIgnoresOrder(t *testing.T) {
 func TestComponent_CanonicalTakesEmptyForAbsent(t *testing.T) {
 	absent := &Component{Namespace: "a", Name: "b"}
 	empty := &Component{
-		Namespace: "a", Name: "b", Labels: map[string]string{}, ExposedAPIs: []ExposedAPI{},
-		Metadata: Metadata{Maintainers: []Person{}, ETOM: []string{}},
+		Namespace: "a", Name: "b", Labels: map[string]string{}, ExposedAPIs: []ExposedAPI{}, DependentAPIs: []DependentAPI{},
+		Metadata: Metadata{Maintainers: []Person{}, ETOM: []string{}, Fields: map[string]json.RawMessage{}},
 	}
 	if diff := cmp.Diff(string(absent.Canonical()), string(empty.Canonical())); diff != "" {
 		t.Errorf("-absent +empty:\n%s", diff)
@@ -90,6 +101,11 @@ func TestHash_FollowsContent(t *testing.T) {
 		"an API's segment":  func(c *Component) { c.ExposedAPIs[1].Segment = SegmentCore },
 		"an API's URL":      func(c *Component) { c.ExposedAPIs[3].URL = "" },
 		"readiness":         func(c *Component) { c.ExposedAPIs[3].Ready = false },
+		"an object's name":  func(c *Component) { c.ExposedAPIs[3].Object = "" },
+		"the creation":      func(c *Component) { c.Created = "" },
+		"another field":     func(c *Component) { c.Metadata.Fields["hours"] = json.RawMessage("24") },
+		"a dependency less": func(c *Component) { c.DependentAPIs = c.DependentAPIs[1:] },
+		"a dependency":      func(c *Component) { c.DependentAPIs[1].Ready = true },
 		"a specification":   func(c *Component) { c.ExposedAPIs[3].Specifications = nil },
 	}
 	seen := map[string]string{}

@@ -8,15 +8,17 @@ import (
 	"odasync/internal/component"
 )
 
-// functionBlocks are the sections of the spec that expose APIs, each with its section of the status.
+// functionBlocks are the sections of the spec that list APIs, each with its sections of the status: of the exposed and of the
+// dependent ones.
 var functionBlocks = [...]struct {
-	segment  component.Segment
-	function string
-	status   string
+	segment         component.Segment
+	function        string
+	status          string
+	dependentStatus string
 }{
-	{component.SegmentCore, "coreFunction", "coreAPIs"},
-	{component.SegmentManagement, "managementFunction", "managementAPIs"},
-	{component.SegmentSecurity, "securityFunction", "securityAPIs"},
+	{component.SegmentCore, "coreFunction", "coreAPIs", "coreDependentAPIs"},
+	{component.SegmentManagement, "managementFunction", "managementAPIs", "managementDependentAPIs"},
+	{component.SegmentSecurity, "securityFunction", "securityAPIs", "securityDependentAPIs"},
 }
 
 // maxEntryName is the limit of Kubernetes for the name of an ExposedAPI object.
@@ -37,7 +39,6 @@ type apiFields struct {
 // exposedAPIs reads the APIs of all segments with their status.
 func (r *reader) exposedAPIs(spec, status map[string]any, owner *component.Component) []component.ExposedAPI {
 	var apis []component.ExposedAPI
-	size := 0
 	for _, block := range functionBlocks {
 		groups := r.groups(spec, block.function)
 		if len(groups) == 0 {
@@ -47,8 +48,7 @@ func (r *reader) exposedAPIs(spec, status map[string]any, owner *component.Compo
 		noteSplits(groups, known, owner.Name)
 		for i := range groups {
 			api := groups[i].api(block.segment, owner, known)
-			if size += textSize(api); size > maxContent {
-				r.fail(fmt.Sprintf("its APIs come to more than %d MiB of text", maxContent>>20))
+			if !r.fits(textSize(api)) {
 				return nil
 			}
 			apis = append(apis, api)
@@ -57,10 +57,24 @@ func (r *reader) exposedAPIs(spec, status map[string]any, owner *component.Compo
 	return apis
 }
 
+// fits counts the text of an API, and fails at the limit for all.
+func (r *reader) fits(size int) bool {
+	if r.content += size; r.content > maxContent {
+		r.fail(fmt.Sprintf("its APIs come to more than %d MiB of text", maxContent>>20))
+		return false
+	}
+	return true
+}
+
 // textSize is approximately the length of the API as JSON.
 func textSize(api component.ExposedAPI) int {
-	size := len(api.Name) + len(api.Entry) + len(api.Type) + len(api.Implementation) + len(api.URL) + len(api.DeveloperUI)
-	for _, s := range api.Specifications {
+	return len(api.Name) + len(api.Entry) + len(api.Object) + len(api.Type) + len(api.Implementation) + len(api.URL) +
+		len(api.DeveloperUI) + specificationsSize(api.Specifications)
+}
+
+func specificationsSize(specifications []component.Specification) int {
+	size := 0
+	for _, s := range specifications {
 		size += len(s.URL) + len(s.Version)
 	}
 	return size
@@ -68,34 +82,40 @@ func textSize(api component.ExposedAPI) int {
 
 // groups reads the API entries of one function block.
 func (r *reader) groups(spec map[string]any, function string) []versionGroup {
+	all := newVersionGroups()
+	r.entries(spec, function, "exposedAPIs", func(item any) { r.entry(item, r.apiFields, all.add) })
+	return all.result()
+}
+
+// entries visits the API entries in a list of a function block.
+func (r *reader) entries(spec map[string]any, function, key string, visit func(item any)) {
 	block := r.object(spec, function)
 	r.enter(function)
 	defer r.leave()
-	r.enter("exposedAPIs")
+	r.enter(key)
 	defer r.leave()
-	value := block["exposedAPIs"]
+	value := block[key]
 	if isEmpty(value) {
-		return nil
+		return
 	}
 	list, ok := value.([]any)
 	if !ok {
 		r.fail("must be a list, not " + kindOf(value))
-		return nil
+		return
 	}
-	all := newVersionGroups(len(list))
 	for i, item := range list {
 		if item == nil { // as rendered by a template that leaves out an entry
 			continue
 		}
 		r.enterItem(i)
-		r.entry(item, all)
+		visit(item)
 		r.leave()
 	}
-	return all.result()
 }
 
-// entry reads one API entry and adds it once for each of its specifications.
-func (r *reader) entry(item any, all *versionGroups) {
+// entry reads one API entry and adds it once for each of its specifications. read reads what is known of an API in an entry and
+// in each of its specifications.
+func (r *reader) entry(item any, read func(map[string]any) apiFields, add func(name string, fields apiFields)) {
 	fields, ok := item.(map[string]any)
 	if !ok {
 		r.fail("must be an object, not " + kindOf(item))
@@ -107,7 +127,7 @@ func (r *reader) entry(item any, all *versionGroups) {
 		r.fail(fmt.Sprintf("is longer than %d characters", maxEntryName))
 		r.leave()
 	}
-	defaults := r.apiFields(fields)
+	defaults := read(fields)
 	found := false
 	r.each(fields, "specification", func(item any) {
 		var own apiFields
@@ -115,30 +135,36 @@ func (r *reader) entry(item any, all *versionGroups) {
 		case string:
 			own = apiFields{url: v, urlMajor: urlMajor(v)}
 		case map[string]any:
-			own = r.apiFields(v)
+			own = read(v)
 		default:
 			r.fail("must be a URL or an object, not " + kindOf(item))
 		}
 		if own != (apiFields{}) {
 			found = true
-			all.add(name, own.over(defaults))
+			add(name, own.over(defaults))
 		}
 	})
 	if !found {
-		all.add(name, defaults)
+		add(name, defaults)
 	}
 }
 
 func (r *reader) apiFields(fields map[string]any) apiFields {
+	read := r.documentFields(fields)
+	read.implementation = r.text(fields, "implementation")
+	read.path = r.text(fields, "path")
+	read.port = r.port(fields, "port")
+	return read
+}
+
+// documentFields is apiFields without the address.
+func (r *reader) documentFields(fields map[string]any) apiFields {
 	url := r.text(fields, "url")
 	return apiFields{
-		url:            url,
-		urlMajor:       urlMajor(url),
-		version:        r.text(fields, "version"),
-		apiType:        cmp.Or(r.text(fields, "apiType"), r.text(fields, "apitype")), // apitype in v1beta2
-		implementation: r.text(fields, "implementation"),
-		path:           r.text(fields, "path"),
-		port:           r.port(fields, "port"),
+		url:      url,
+		urlMajor: urlMajor(url),
+		version:  r.text(fields, "version"),
+		apiType:  cmp.Or(r.text(fields, "apiType"), r.text(fields, "apitype")), // apitype in v1beta2
 	}
 }
 
@@ -156,6 +182,14 @@ func (f apiFields) over(defaults apiFields) apiFields {
 	f.path = cmp.Or(f.path, defaults.path)
 	f.port = cmp.Or(f.port, defaults.port)
 	return f
+}
+
+// specification returns the document, or none.
+func (f apiFields) specification() []component.Specification {
+	if f.url == "" && f.version == "" {
+		return nil
+	}
+	return []component.Specification{{URL: f.url, Version: f.version}}
 }
 
 // major returns the declared major version, else that of the specification's URL, else "". The path of the API does not count: it

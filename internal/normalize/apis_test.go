@@ -98,7 +98,8 @@ func TestComponent_GroupsAPIsByVersion(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			for i := range test.want {
-				test.want[i].Segment = component.SegmentCore
+				api := &test.want[i]
+				api.Segment, api.Object = component.SegmentCore, objectName("demo", api.Entry, api.Version)
 			}
 			if diff := cmp.Diff(test.want, coreAPIs(t, test.entries, "")); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -118,9 +119,9 @@ status:
   securityAPIs: [{name: demo-a, url: "https://apis.example.org/s", ready: true}]
 `))
 	want := []component.ExposedAPI{
-		{Name: "a", Entry: "a", Segment: component.SegmentCore},
-		{Name: "a", Entry: "a", Segment: component.SegmentManagement, URL: "https://apis.example.org/m"},
-		{Name: "a", Entry: "a", Segment: component.SegmentSecurity, URL: "https://apis.example.org/s", Ready: true},
+		{Name: "a", Entry: "a", Segment: component.SegmentCore, Object: "demo-a"},
+		{Name: "a", Entry: "a", Segment: component.SegmentManagement, Object: "demo-a", URL: "https://apis.example.org/m"},
+		{Name: "a", Entry: "a", Segment: component.SegmentSecurity, Object: "demo-a", URL: "https://apis.example.org/s", Ready: true},
 	}
 	if diff := cmp.Diff(want, got.ExposedAPIs); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

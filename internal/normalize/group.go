@@ -37,12 +37,8 @@ type versionGroups struct {
 // version.
 type versionKey struct{ name, version string }
 
-func newVersionGroups(size int) *versionGroups {
-	return &versionGroups{
-		groups:  make([]versionGroup, 0, size),
-		index:   make(map[versionKey]int, size),
-		entries: make(map[string]*apiEntry, size),
-	}
+func newVersionGroups() *versionGroups {
+	return &versionGroups{index: map[versionKey]int{}, entries: map[string]*apiEntry{}}
 }
 
 // add adds a specification of an entry.
@@ -60,11 +56,10 @@ func (all *versionGroups) add(name string, fields apiFields) {
 		all.index[key] = at
 		all.groups = append(all.groups, versionGroup{entry: e, version: key.version})
 	}
-	more := versionGroup{apiType: fields.apiType, implementation: fields.implementation, path: fields.path, port: fields.port}
-	if fields.url != "" || fields.version != "" {
-		more.specifications = []component.Specification{{URL: fields.url, Version: fields.version}}
-	}
-	all.groups[at].merge(more)
+	all.groups[at].merge(versionGroup{
+		apiType: fields.apiType, implementation: fields.implementation, path: fields.path, port: fields.port,
+		specifications: fields.specification(),
+	})
 }
 
 // result returns the groups with unique names. Groups with the same name, such as version v4 of an entry foo that also has v5, and
@@ -112,13 +107,14 @@ func (g *versionGroup) api(segment component.Segment, owner *component.Component
 		Name:           g.name(),
 		Entry:          g.entry.name,
 		Segment:        segment,
+		Object:         cmp.Or(status.name, objectName(owner.Name, g.entry.name, g.version)),
 		Version:        g.version,
 		Type:           g.apiType,
 		Specifications: g.specifications,
 		Implementation: g.implementation,
 		URL:            cmp.Or(status.url, g.inClusterURL(owner.Namespace)),
 		DeveloperUI:    status.developerUI,
-		Ready:          status.ready,
+		Ready:          status.ready && status.url != "",
 	}
 }
 

@@ -54,6 +54,11 @@ func coreAPI(fields string) string {
 	return fmt.Sprintf("{coreFunction: {exposedAPIs: [{name: orders, %s}]}}", fields)
 }
 
+// dependentAPI is a spec with one core dependency of the given fields.
+func dependentAPI(fields string) string {
+	return fmt.Sprintf("{coreFunction: {dependentAPIs: [{name: orders, %s}]}}", fields)
+}
+
 // coreAPIs normalizes a component demo with the given core API entries and status, both in YAML.
 func coreAPIs(t *testing.T, entries, status string) []component.ExposedAPI {
 	t.Helper()

@@ -30,6 +30,7 @@ func Component(object map[string]any) component.Observation {
 	seen.UID = r.text(meta, "uid")
 	seen.ResourceVersion = r.text(meta, "resourceVersion")
 	content.Namespace, content.Name = seen.Namespace, seen.Name
+	content.Created = r.text(meta, "creationTimestamp")
 	content.Terminating = !isEmpty(meta["deletionTimestamp"])
 	content.Labels = r.labels(meta)
 	r.leave()
@@ -42,6 +43,7 @@ func Component(object map[string]any) component.Observation {
 	status, _ := object["status"].(map[string]any)
 	content.Metadata = r.metadata(spec)
 	content.ExposedAPIs = r.exposedAPIs(spec, status, content)
+	content.DependentAPIs = r.dependentAPIs(spec, status, content)
 	content.DeploymentStatus = deploymentStatus(status)
 	r.leave()
 
@@ -74,47 +76,4 @@ func (r *reader) labels(meta map[string]any) map[string]string {
 	}
 	r.leave()
 	return labels
-}
-
-// metadata reads the description of the component: componentMetadata if it exists, else the bare spec, whose status is then that
-// of the description.
-func (r *reader) metadata(spec map[string]any) component.Metadata {
-	fields := spec
-	if own := r.object(spec, "componentMetadata"); own != nil {
-		fields = own
-		r.enter("componentMetadata")
-		defer r.leave()
-	}
-	return component.Metadata{
-		ID:                  r.text(fields, "id"),
-		Name:                r.text(fields, "name"),
-		Version:             r.text(fields, "version"),
-		Description:         r.text(fields, "description"),
-		FunctionalBlock:     r.text(fields, "functionalBlock"),
-		PublicationDate:     r.text(fields, "publicationDate"),
-		Status:              r.text(fields, "status"),
-		Maintainers:         r.people(fields, "maintainers"),
-		Owners:              r.people(fields, "owners"),
-		ETOM:                r.texts(fields, "eTom"),
-		SID:                 r.texts(fields, "SID"),
-		FunctionalFramework: r.texts(fields, "functionalFramework"),
-	}
-}
-
-// people reads a list of {name, email}; a text is a name.
-func (r *reader) people(fields map[string]any, key string) []component.Person {
-	var people []component.Person
-	r.each(fields, key, func(item any) {
-		var person component.Person
-		if described, ok := item.(map[string]any); ok {
-			person.Name = r.text(described, "name")
-			person.Email = r.text(described, "email")
-		} else {
-			person.Name = r.scalar(item)
-		}
-		if person != (component.Person{}) {
-			people = append(people, person)
-		}
-	})
-	return people
 }

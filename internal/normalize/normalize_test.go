@@ -138,6 +138,9 @@ func checkSample(t *testing.T, object map[string]any) {
 	if got.Metadata.Name == "" || got.Metadata.Version == "" || len(got.Metadata.Maintainers) == 0 {
 		t.Errorf("the description lacks a name, a version or maintainers: %+v", got.Metadata)
 	}
+	if created, _ := meta["creationTimestamp"].(string); got.Created != created {
+		t.Errorf("created %q, want %q", got.Created, created)
+	}
 	entries := map[string]bool{}
 	for _, api := range got.ExposedAPIs {
 		entries[string(api.Segment)+"/"+api.Entry] = true
@@ -180,7 +183,7 @@ func hasAPI(c *component.Component, url string, ready bool) bool {
 
 func TestComponent_Identity(t *testing.T) {
 	object := parse(t, `
-metadata: {namespace: components, name: demo, uid: 1111-2222, resourceVersion: 1759077720544655003}
+metadata: {namespace: components, name: demo, uid: 1111-2222, resourceVersion: 1759077720544655003, creationTimestamp: "2025-05-01T14:28:21Z"}
 spec: {}
 `)
 	want := component.Observation{
@@ -188,7 +191,7 @@ spec: {}
 		Name:            "demo",
 		UID:             "1111-2222",
 		ResourceVersion: "1759077720544655003",
-		Component:       &component.Component{Namespace: "components", Name: "demo"},
+		Component:       &component.Component{Namespace: "components", Name: "demo", Created: "2025-05-01T14:28:21Z"},
 	}
 	if diff := cmp.Diff(want, Component(object)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -2,10 +2,12 @@ package normalize
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -93,7 +95,6 @@ func TestComponent_HashIgnoresChurn(t *testing.T) {
 		meta["uid"] = text.Draw(t, "uid")
 		meta["resourceVersion"] = fmt.Sprint(rapid.Uint64().Draw(t, "resourceVersion"))
 		meta["generation"] = rapid.Int64Range(1, 1000).Draw(t, "generation")
-		meta["creationTimestamp"] = text.Draw(t, "creationTimestamp")
 		meta["annotations"] = map[string]any{"kopf.zalando.org/" + text.Draw(t, "handler"): text.Draw(t, "annotation")}
 		meta["managedFields"] = []any{map[string]any{"manager": text.Draw(t, "manager")}}
 		meta["labels"].(map[string]any)["app.kubernetes.io/"+text.Draw(t, "label")] = text.Draw(t, "value")
@@ -135,12 +136,19 @@ func TestComponent_HashFollowsContent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		object := drawResource(t)
 		before := hashOf(t, object)
-		switch rapid.IntRange(0, 2).Draw(t, "change") {
+		switch rapid.IntRange(0, 5).Draw(t, "change") {
 		case 0:
 			object["metadata"].(map[string]any)["labels"].(map[string]any)["domain"] = "shop"
 		case 1:
 			object["spec"].(map[string]any)["componentMetadata"].(map[string]any)["id"] = "X1"
 		case 2:
+			object["metadata"].(map[string]any)["creationTimestamp"] = "2025-05-01T14:28:21Z"
+		case 3:
+			object["spec"].(map[string]any)["componentMetadata"].(map[string]any)["extra"] = int64(1)
+		case 4:
+			core := object["spec"].(map[string]any)["coreFunction"].(map[string]any)
+			core["dependentAPIs"] = []any{map[string]any{"name": "stock"}}
+		case 5:
 			core := object["spec"].(map[string]any)["coreFunction"].(map[string]any)
 			core["exposedAPIs"] = append(core["exposedAPIs"].([]any), map[string]any{"name": "one-more"})
 		}
@@ -203,6 +211,9 @@ func FuzzComponent(f *testing.F) {
 		`{"metadata":{"name":"a","namespace":"b"},"spec":{"coreFunction":{"exposedAPIs":[{"name":"a-v1"},` +
 			`{"name":"A","port":1e3,"specification":["_v1.","/V2/",{"version":1},{"version":-0.0}]}]}},` +
 			`"status":{"coreAPIs":[{"name":"a-a","url":"x://y","ready":true}]}}`,
+		`{"metadata":{"name":"a","namespace":"b","creationTimestamp":1},"spec":{"componentMetadata":{"id":7,"":[{}],"x":{"b":1e9,"a":null}},` +
+			`"coreFunction":{"dependentAPIs":[{"name":"d","specification":"_v1."},{"name":"D","port":"x"}]}},` +
+			`"status":{"coreDependentAPIs":[{"name":"a-d-v1","ready":true}]}}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -250,6 +261,22 @@ func checkInvariants(t *testing.T, c *component.Component) {
 		names[at] = true
 		if api.Ready && api.URL == "" {
 			t.Fatalf("the API %q is ready without a URL", api.Name)
+		}
+		if api.Object == "" {
+			t.Fatalf("the API %q has no object", api.Name)
+		}
+	}
+	dependencies := map[place]bool{}
+	for _, api := range c.DependentAPIs {
+		at := place{api.Segment, strings.ToLower(api.Name)}
+		if dependencies[at] || api.Name == "" {
+			t.Fatalf("the dependency %q is not the only one of its name", api.Name)
+		}
+		dependencies[at] = true
+	}
+	for _, field := range c.Metadata.All() {
+		if field.Name != "" && !json.Valid(field.Value) {
+			t.Fatalf("the field %q has the value %q, which is not JSON", field.Name, field.Value)
 		}
 	}
 }

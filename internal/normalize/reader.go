@@ -11,8 +11,9 @@ import (
 // reader reads the fields of one resource. It records the path and the first error, so that its callers need no error handling:
 // they continue as if the field were absent, and the result is dropped.
 type reader struct {
-	path []step
-	err  *component.FieldError
+	path    []step
+	err     *component.FieldError
+	content int // size of the APIs until now
 }
 
 // step is a field, or an item of a list if key is empty.

@@ -41,6 +41,12 @@ func TestComponent_AcceptsEquivalentForms(t *testing.T) {
 		{"a list for a function", "{managementFunction: []}", "{}"},
 		{"an empty text for a function", `{securityFunction: ""}`, "{}"},
 		{"a function without APIs", "{coreFunction: {dependentAPIs: odd}}", "{}"},
+		{"null dependentAPIs", "{coreFunction: {dependentAPIs: }}", "{}"},
+		{"null among the dependentAPIs", "{coreFunction: {dependentAPIs: [null, {name: stock}]}}", "{coreFunction: {dependentAPIs: [{name: stock}]}}"},
+		{"a text for a dependency's specification", dependentAPI("specification: " + v4), dependentAPI("specification: [{url: " + v4 + "}]")},
+		{"a list of texts for a dependency's specification", dependentAPI("specification: [" + v4 + ", " + v5 + "]"), dependentAPI("specification: [{url: " + v4 + "}, {url: " + v5 + "}]")},
+		{"a dependency's type as v1beta2 spells it", dependentAPI("apitype: openapi"), dependentAPI("apiType: openapi")},
+		{"a dependency's address, which is not content", dependentAPI("port: http, path: {a: 1}"), dependentAPI("")},
 		{"null exposedAPIs", "{coreFunction: {exposedAPIs: }}", "{}"},
 		{"an empty object for exposedAPIs", "{coreFunction: {exposedAPIs: {}}}", "{}"},
 		{"null among the exposedAPIs", "{coreFunction: {exposedAPIs: [null, {name: orders}, null]}}", "{coreFunction: {exposedAPIs: [{name: orders}]}}"},
@@ -150,6 +156,11 @@ func TestComponent_RejectsUnreadableFields(t *testing.T) {
 		{"a list within the specifications", api("{name: a, specification: [x, [y]]}"), "spec.coreFunction.exposedAPIs[0].specification[1]", "must be a URL or an object, not a list"},
 		{"an object for a specification's URL", api("{name: a, specification: [{url: {b: 1}}]}"), "spec.coreFunction.exposedAPIs[0].specification[0].url", "must be text, not an object"},
 		{"a specification's port", api("{name: a, specification: {port: 99999}}"), "spec.coreFunction.exposedAPIs[0].specification.port", `must be a port from 1 to 65535, not "99999"`},
+		{"a list for the time of creation", "metadata: {namespace: a, name: b, creationTimestamp: [1]}", "metadata.creationTimestamp", "must be text, not a list"},
+		{"an object for dependentAPIs", spec("{coreFunction: {dependentAPIs: {name: orders}}}"), "spec.coreFunction.dependentAPIs", "must be a list, not an object"},
+		{"a text for a dependency", spec("{securityFunction: {dependentAPIs: [party]}}"), "spec.securityFunction.dependentAPIs[0]", "must be an object, not text"},
+		{"a dependency without a name", spec("{managementFunction: {dependentAPIs: [{name: a}, {apiType: openapi}]}}"), "spec.managementFunction.dependentAPIs[1].name", "is missing"},
+		{"a number for a dependency's specification", spec("{coreFunction: {dependentAPIs: [{name: a, specification: 4}]}}"), "spec.coreFunction.dependentAPIs[0].specification", "must be a URL or an object, not a number"},
 		{"the first of several faults", spec("{id: [1], coreFunction: 3}"), "spec.id", "must be text, not a list"},
 	}
 	for _, test := range tests {
@@ -197,11 +208,16 @@ func TestComponent_LimitsTheSizeOfAPIs(t *testing.T) {
 		"type":        {"name": "orders", "apiType": long, "specification": versions},
 		"default URL": {"name": "orders", "url": long, "specification": versions},
 		"status":      {"name": "orders", "specification": versions},
+		"dependency":  {"name": "orders", "url": long, "specification": versions},
 	} {
 		t.Run(name, func(t *testing.T) {
+			list := "exposedAPIs"
+			if name == "dependency" {
+				list = "dependentAPIs"
+			}
 			seen := Component(map[string]any{
 				"metadata": map[string]any{"namespace": "components", "name": "demo"},
-				"spec":     map[string]any{"coreFunction": map[string]any{"exposedAPIs": []any{api}}},
+				"spec":     map[string]any{"coreFunction": map[string]any{list: []any{api}}},
 				"status": map[string]any{"coreAPIs": []any{
 					map[string]any{"name": "demo-orders", "url": "https://apis.example.org" + long},
 				}},

@@ -5,14 +5,15 @@ import "strings"
 // The Canvas operators write the status while they work. A section or entry of another shape counts as not written yet: it changes
 // nothing of the component, and makes no API ready.
 
-// apiStatus is the status of an ExposedAPI object. URLs are absolute or empty.
+// apiStatus is the status of an ExposedAPI or DependentAPI object. URLs are absolute or empty.
 type apiStatus struct {
+	name        string // of the object, as it is written
 	url         string
 	developerUI string
 	ready       bool
 }
 
-// readAPIStatus returns a list such as status.coreAPIs by the lower-case names of its ExposedAPI objects, which are
+// readAPIStatus returns a list such as status.coreAPIs by the lower-case names of its objects, which are
 // <component>-<api> or <component>-<api>-<vN>. The first of two entries with one name counts.
 func readAPIStatus(section any) map[string]apiStatus {
 	list, _ := section.([]any)
@@ -23,14 +24,13 @@ func readAPIStatus(section any) map[string]apiStatus {
 	for _, item := range list {
 		fields, _ := item.(map[string]any)
 		name, _ := fields["name"].(string)
-		name = strings.ToLower(name)
-		if _, twice := known[name]; name == "" || twice {
+		key := strings.ToLower(name)
+		if _, twice := known[key]; name == "" || twice {
 			continue
 		}
-		ready, _ := fields["ready"].(bool)
-		s := apiStatus{url: absoluteURL(fields["url"]), developerUI: absoluteURL(fields["developerUI"])}
-		s.ready = ready && s.url != ""
-		known[name] = s
+		s := apiStatus{name: name, url: absoluteURL(fields["url"]), developerUI: absoluteURL(fields["developerUI"])}
+		s.ready, _ = fields["ready"].(bool)
+		known[key] = s
 	}
 	return known
 }

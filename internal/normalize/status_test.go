@@ -87,6 +87,40 @@ func TestComponent_JoinsTheStatus(t *testing.T) {
 	}
 }
 
+func TestComponent_NamesTheObject(t *testing.T) {
+	const two = "{name: Orders, specification: [u-v4.0.json, u-v5.0.json]}"
+	tests := []struct {
+		name    string
+		entries string
+		status  string
+		want    map[string]string
+	}{
+		{"no status and no version", "{name: Orders}", "", map[string]string{"Orders": "demo-orders"}},
+		{"no status, and one version", "{name: Orders, specification: u-v4.0.json}", "", map[string]string{"Orders": "demo-orders-v4"}},
+		{"no status, and two versions", two, "", map[string]string{"Orders-v4": "demo-orders-v4", "Orders-v5": "demo-orders-v5"}},
+		{"a status without the version", "{name: Orders, specification: u-v4.0.json}", "{coreAPIs: [{name: demo-orders}]}",
+			map[string]string{"Orders": "demo-orders"}},
+		{"a status with the version", "{name: Orders, specification: u-v4.0.json}", "{coreAPIs: [{name: demo-orders-v4}]}",
+			map[string]string{"Orders": "demo-orders-v4"}},
+		{"a name in upper case", "{name: orders}", "{coreAPIs: [{name: Demo-Orders}]}", map[string]string{"orders": "Demo-Orders"}},
+		{"one object for two versions", two, "{coreAPIs: [{name: demo-orders}]}",
+			map[string]string{"Orders-v4": "demo-orders", "Orders-v5": "demo-orders"}},
+		{"an object of one of two versions", two, "{coreAPIs: [{name: demo-orders}, {name: demo-orders-v5}]}",
+			map[string]string{"Orders-v4": "demo-orders-v4", "Orders-v5": "demo-orders-v5"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := map[string]string{}
+			for _, api := range coreAPIs(t, test.entries, test.status) {
+				got[api.Name] = api.Object
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestComponent_DeploymentStatus(t *testing.T) {
 	tests := []struct{ name, status, want string }{
 		{"none", "", ""},
