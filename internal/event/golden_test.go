@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
@@ -33,19 +34,28 @@ func catalog() *component.Component {
 			Maintainers: []component.Person{{Name: "Ada Example", Email: "ada@example.org"}},
 			Owners:      []component.Person{{Name: "Åsa Example"}},
 			ETOM:        []string{"1.2.7"}, SID: []string{"Product"}, FunctionalFramework: []string{"410"},
+			Fields: map[string]json.RawMessage{"support": json.RawMessage(`{"page":"https://example.org/?a=1&b=<2>","since":9007199254740993}`)},
 		},
 		DeploymentStatus: "Complete",
+		Created:          "2026-01-15T08:00:00Z",
 		ExposedAPIs: []component.ExposedAPI{
 			{
-				Name: "metrics", Entry: "metrics", Segment: component.SegmentManagement, Type: "prometheus",
+				Name: "metrics", Entry: "metrics", Segment: component.SegmentManagement, Object: "prod-productcatalog-metrics", Type: "prometheus",
 				Implementation: "catalog-metrics", URL: "http://catalog-metrics.components:4000/metrics",
 			},
 			{
 				Name: "productcatalogmanagement", Entry: "productcatalogmanagement", Segment: component.SegmentCore,
-				Version: "v4", Type: "openapi",
+				Object: "prod-productcatalog-productcatalogmanagement-v4", Version: "v4", Type: "openapi",
 				Specifications: []component.Specification{{URL: "https://example.org/TMF620-v4.json", Version: "4.1.0"}},
 				Implementation: "catalog-api", URL: "https://example.org/tmf-api/productCatalogManagement/v4",
 				DeveloperUI: "https://example.org/docs", Ready: true,
+			},
+		},
+		DependentAPIs: []component.DependentAPI{
+			{Name: "userroles", Segment: component.SegmentSecurity},
+			{
+				Name: "party", Segment: component.SegmentCore, Type: "openapi",
+				Specifications: []component.Specification{{URL: "https://example.org/TMF632-v4.json"}}, URL: "https://example.org/party", Ready: true,
 			},
 		},
 	}

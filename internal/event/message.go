@@ -40,7 +40,9 @@ const (
 const (
 	TypeUpserted = "org.tmforum.oda.component.upserted.v1"
 	TypeDeleted  = "org.tmforum.oda.component.deleted.v1"
-	DataSchema   = "urn:odasync:component:v1"
+	// DataSchema names the fields of the body, for people. The second version only adds to the first, so that the types stay and
+	// either version is read by a program of the other.
+	DataSchema = "urn:odasync:component:v2"
 )
 
 // Message is an event in wire form. Header keys are case-sensitive.
