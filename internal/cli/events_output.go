@@ -136,16 +136,16 @@ func describeChange(change component.Change) string {
 	if field == "deploymentStatus" {
 		field = "status"
 	}
-	name, isAPI := strings.CutPrefix(field, "api ")
-	switch api, readiness := strings.CutSuffix(name, " ready"); {
+	isAPI := strings.HasPrefix(field, "api ") || strings.HasPrefix(field, "dependency ")
+	switch api, readiness := strings.CutSuffix(field, " ready"); {
 	case isAPI && change.After == component.Present:
 		return "+" + field
 	case isAPI && change.Before == component.Present:
 		return "-" + field
 	case isAPI && readiness && change.After == "true":
-		return "api " + api + " ready"
+		return field
 	case isAPI && readiness:
-		return "api " + api + " pending"
+		return api + " pending"
 	case field == terminating && change.After != "":
 		return terminating
 	case change.After == "":

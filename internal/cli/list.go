@@ -17,12 +17,14 @@ import (
 
 // Item is a component as `ctl list` and `ctl sync` print it. The shape is stable; see docs/api.md.
 type Item struct {
-	Cluster          string `json:"cluster"`
-	Namespace        string `json:"namespace"`
-	Name             string `json:"name"`
-	Version          string `json:"version"`
-	APIs             APIs   `json:"apis"`
-	DeploymentStatus string `json:"deploymentStatus"`
+	Cluster   string `json:"cluster"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+	APIs      APIs   `json:"apis"`
+	// Dependencies are the APIs of other components that it needs, in all segments.
+	Dependencies     []Dependency `json:"dependencies"`
+	DeploymentStatus string       `json:"deploymentStatus"`
 	// Terminating means that the resource is being deleted and waits for its finalizers.
 	Terminating bool       `json:"terminating"`
 	Sequence    uint64     `json:"sequence"`
@@ -33,6 +35,16 @@ type Item struct {
 type APIs struct {
 	Ready int `json:"ready"`
 	Total int `json:"total"`
+}
+
+// Dependency is an API of another component.
+type Dependency struct {
+	Name    string            `json:"name"`
+	Segment component.Segment `json:"segment"`
+	// URL is the address that the Canvas found for it; empty while there is none.
+	URL string `json:"url"`
+	// Ready is whether the Canvas reports it as resolved.
+	Ready bool `json:"ready"`
 }
 
 // InRegistry is the sync state of a component in the target.
@@ -136,6 +148,7 @@ func (i *Item) key() component.Key {
 func (s *session) item(e event.Event, state target.State) Item {
 	i := Item{
 		Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
+		Dependencies: []Dependency{},
 		Registry: InRegistry{
 			Target: s.target, State: stateIn(e, state), Sequence: state.Sequence, ID: state.Ref.ID, Error: state.Error,
 		},
@@ -153,6 +166,9 @@ func (s *session) item(e event.Event, state target.State) Item {
 		if api.Ready {
 			i.APIs.Ready++
 		}
+	}
+	for _, api := range e.Component.DependentAPIs {
+		i.Dependencies = append(i.Dependencies, Dependency{Name: api.Name, Segment: api.Segment, URL: api.URL, Ready: api.Ready})
 	}
 	return i
 }
@@ -178,7 +194,7 @@ func printItems(c *cli.Context, items []Item) error {
 	}
 	header := []string{"NAMESPACE", "NAME", "VERSION", "APIS", "STATUS", "REGISTRY"}
 	if c.String("output") == "wide" {
-		header = append(header, "SEQUENCE", "ID", "UPDATED", "ERROR")
+		header = append(header, "UNRESOLVED", "SEQUENCE", "ID", "UPDATED", "ERROR")
 	}
 	rows := make([][]string, len(items))
 	for n, i := range items {
@@ -191,10 +207,21 @@ func printItems(c *cli.Context, items []Item) error {
 			if i.Registry.Updated != nil {
 				updated = i.Registry.Updated.Local().Format(time.DateTime)
 			}
-			rows[n] = append(rows[n], strconv.FormatUint(i.Sequence, 10), dash(i.Registry.ID), updated, dash(i.Registry.Error))
+			rows[n] = append(rows[n], i.unresolved(), strconv.FormatUint(i.Sequence, 10), dash(i.Registry.ID), updated, dash(i.Registry.Error))
 		}
 	}
 	return table(c.App.Writer, header, rows)
+}
+
+// unresolved is the UNRESOLVED column: how many of the dependencies are not resolved.
+func (i *Item) unresolved() string {
+	count := 0
+	for _, d := range i.Dependencies {
+		if !d.Ready {
+			count++
+		}
+	}
+	return fmt.Sprintf("%d/%d", count, len(i.Dependencies))
 }
 
 // status is the STATUS column. As in kubectl, Terminating replaces the deployment status.

@@ -306,6 +306,9 @@ var fixtures = map[string]func(*script){
 				ExposedAPIs: []component.ExposedAPI{
 					{Name: "catalog", Segment: component.SegmentCore, Ready: true}, {Name: "metrics", Segment: component.SegmentManagement},
 				},
+				DependentAPIs: []component.DependentAPI{
+					{Name: "stock", Segment: component.SegmentCore, URL: "http://stock", Ready: true}, {Name: "roles", Segment: component.SegmentSecurity},
+				},
 			})
 		}
 		e := publish("shop", "catalog")
@@ -340,6 +343,7 @@ var fixtures = map[string]func(*script){
 		}
 		complete := func(c *component.Component) {
 			c.DeploymentStatus, c.ExposedAPIs = "Complete", []component.ExposedAPI{{Name: "orders", Segment: component.SegmentCore}}
+			c.DependentAPIs = []component.DependentAPI{{Name: "stock", Segment: component.SegmentCore}}
 		}
 		p.publishEvent(t, upsert(1, "u1", "1.0", nil))
 		_, err := p.nats.NATS(t).Request(event.SnapshotSubject("default"), []byte("{}"), testwait.Limit) // its sequence is 2
