@@ -2,13 +2,8 @@ package tmf639
 
 import (
 	"cmp"
-	jsonv1 "encoding/json"
-	"maps"
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
@@ -22,7 +17,7 @@ func desire(cfg registry.Config, key component.Key, c *component.Component) []do
 	id := componentID(cfg, key)
 	documents := []document{desireComponent(cfg, key, c)}
 	documents[0].ID = id
-	taken := map[string]bool{key.Name: true}
+	taken := map[string]bool{inName.Replace(key.Name): true}
 	for _, segment := range component.Segments() {
 		if !slices.Contains(cfg.Segments, segment) {
 			continue
@@ -55,7 +50,7 @@ func desireComponent(cfg registry.Config, key component.Key, c *component.Compon
 	d.Name, d.Description, d.StartDate = key.Name, "ODA Component: "+key.Name, c.Created
 	d.set("namespace", text(key.Namespace))
 	d.set("deploymentStatus", text(cmp.Or(c.DeploymentStatus, "Unknown")))
-	for _, field := range metadata(&c.Metadata) {
+	for _, field := range c.Metadata.All() {
 		d.set(field.Name, portable(field.Value))
 	}
 	if cfg.Dependencies && len(c.DependentAPIs) > 0 {
@@ -139,40 +134,6 @@ func dependencies(c *component.Component) []dependency {
 	var all []dependency
 	for _, d := range c.DependentAPIs {
 		all = append(all, dependency{d.Name, d.Segment, d.Type, specifications(d.Specifications), d.URL, d.Ready})
-	}
-	return all
-}
-
-type metadataField struct {
-	Name  string
-	Value jsontext.Value
-}
-
-// metadata returns every field of the metadata that has a value, by name in byte order.
-func metadata(m *component.Metadata) []metadataField {
-	typed := *m
-	typed.Fields = nil
-	all := map[string]jsontext.Value{}
-	for name, value := range fieldsOfJSON(typed) {
-		all[name] = value
-	}
-	for name, value := range m.Fields {
-		all[name] = jsontext.Value(value)
-	}
-	var fields []metadataField
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		fields = append(fields, metadataField{name, all[name]})
-	}
-	return fields
-}
-
-func fieldsOfJSON(m component.Metadata) (all map[string]jsontext.Value) {
-	body, err := jsonv1.Marshal(m)
-	if err == nil {
-		err = json.Unmarshal(body, &all)
-	}
-	if err != nil {
-		panic("tmf639: encode metadata: " + err.Error())
 	}
 	return all
 }

@@ -36,7 +36,7 @@ func isComponentID(name string, key component.Key) bool {
 
 // objectOf returns the name of an API's ExposedAPI object. Events of older versions do not have it.
 func objectOf(key component.Key, api *component.ExposedAPI) string {
-	return cmp.Or(api.Object, strings.ToLower(key.Name+"-"+api.Name))
+	return inName.Replace(cmp.Or(api.Object, strings.ToLower(key.Name+"-"+api.Name)))
 }
 
 // uniqueName returns the name that an API gets, given those that are taken. Two APIs of a component have one object where two

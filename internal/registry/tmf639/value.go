@@ -25,11 +25,16 @@ func text(s string) jsontext.Value {
 }
 
 // portable returns a field of the component's metadata as the Canvas's own collector writes it: an object becomes a string of
-// its JSON, everything else stays as it is. A value that the registry could not store becomes a string too.
+// its JSON, everything else stays as it is, with the keys of objects in order. A value that the registry could not store becomes
+// a string too.
 func portable(raw []byte) jsontext.Value {
-	value := jsontext.Value(raw)
-	if value.Kind() == '{' || !storable(value) {
-		return text(string(raw))
+	value := jsontext.Value(raw).Clone()
+	stored := storable(value)
+	if stored {
+		_ = value.Format(jsontext.ReorderRawObjects(true)) // it is valid
+	}
+	if value.Kind() == '{' || !stored {
+		return text(string(value))
 	}
 	return value
 }
