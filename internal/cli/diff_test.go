@@ -14,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/normalize"
+	"odasync/internal/registry"
 	"odasync/internal/target"
 	"odasync/internal/testwait"
 )
@@ -73,7 +74,7 @@ func newCompared(t *testing.T) *compared {
 	c := &compared{pipeline: newPipeline(t), objects: objects{}, events: map[string]event.Event{}}
 	kubeconfig(t, serve(t, c.objects))
 	t.Setenv("KUBERNETES_NAMESPACE", "shop")
-	c.startSyncer(t, c.url)
+	c.startSyncer(t, c.url, registry.APIAuto)
 	for _, name := range []string{"catalog", "orders"} {
 		c.objects.set("shop", name, `"1.0.0"`)
 		c.change(t, "shop", name, "1.0.0")

@@ -245,11 +245,11 @@ func (p *pipeline) startWatcher(t *testing.T, dir string) {
 	})
 }
 
-// startSyncer runs a syncer for the registry at the address until the test ends.
-func (p *pipeline) startSyncer(t *testing.T, registry string) {
+// startSyncer runs a syncer for the registry at the address, with its API or auto, until the test ends.
+func (p *pipeline) startSyncer(t *testing.T, registry, api string) {
 	t.Helper()
 	var cfg daemon.SyncerConfig
-	env := map[string]string{"COMPONENT_REGISTRY_URL": registry, "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1", "SYNC_INTERVAL": "10"}
+	env := map[string]string{"COMPONENT_REGISTRY_URL": registry, "COMPONENT_REGISTRY_API": api, "COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1", "SYNC_INTERVAL": "10"}
 	p.background(t, cfg.Sections(), env, func(ctx context.Context, env daemon.Env) error {
 		return daemon.Sync(ctx, &cfg, env)
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"odasync/internal/cli"
+	"odasync/internal/registry"
 	"odasync/internal/testwait"
 )
 
@@ -19,7 +20,7 @@ func TestReconcile_Approve(t *testing.T) {
 	}
 	dir := t.TempDir()
 	manifest(t, dir, "shop", "catalog", "1.0.0")
-	p.startSyncer(t, p.url)
+	p.startSyncer(t, p.url, registry.APIAuto)
 	p.startWatcher(t, dir)
 	var status cli.Status
 	var got result

@@ -15,6 +15,7 @@ import (
 	"odasync/internal/cli"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/registry"
 	"odasync/internal/replay"
 	"odasync/internal/store"
 	"odasync/internal/stream/streamtest"
@@ -100,7 +101,7 @@ func (p *pipeline) claims(t *testing.T, js jetstream.JetStream) uint64 {
 func TestReplay_DryRun(t *testing.T) {
 	p := newPipeline(t)
 	p.fill(t, 10)
-	p.startSyncer(t, p.url)
+	p.startSyncer(t, p.url, registry.APIAuto)
 	p.awaitOutcomes(t, 9)
 	before := p.brokerState(t)
 	p.registry.ResetRequests()
@@ -123,7 +124,7 @@ func TestReplay_LiveRegistry(t *testing.T) {
 	accept := p.reject()
 	p.fill(t, 20)
 	p.publish(t, content("shop", "bad", "1"))
-	p.startSyncer(t, p.url)
+	p.startSyncer(t, p.url, registry.APIAuto)
 	p.awaitOutcomes(t, 19)
 	awaitDeadLetters(t, "shop/bad")
 
@@ -161,7 +162,7 @@ func TestReplay_OtherRegistry(t *testing.T) {
 	p.fill(t, components)
 	p.publish(t, content("shop", "bad", "1"))
 	p.publish(t, content("shop", "c-000", "2"))
-	p.startSyncer(t, p.url)
+	p.startSyncer(t, p.url, registry.APIAuto)
 	p.awaitOutcomes(t, components-deleted+1)
 	awaitDeadLetters(t, "shop/bad")
 	if entries := p.entries(); len(entries) != components-deleted {

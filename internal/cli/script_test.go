@@ -23,6 +23,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/registry"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 	"odasync/internal/testwait"
@@ -78,7 +79,16 @@ func TestScripts(t *testing.T) {
 			s.Setenv("NATS_URL", server.URL())
 		},
 		"watcher": func(s *script, args []string) { s.p.startWatcher(s.t, s.MkAbs(args[0])) },
-		"syncer":  func(s *script, args []string) { s.p.startSyncer(s.t, append(args, s.p.url)[0]) },
+		"syncer": func(s *script, args []string) { // [URL [API]]
+			address, api := s.p.url, registry.APIAuto
+			if len(args) > 0 {
+				address = args[0]
+			}
+			if len(args) > 1 {
+				api = args[1]
+			}
+			s.p.startSyncer(s.t, address, api)
+		},
 		"publish": func(s *script, args []string) {
 			s.p.publish(s.t, content(args[0], args[1], args[2]))
 		},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -153,6 +155,7 @@ func (s *session) conclude(c *cli.Context, items []Item) error {
 		return err
 	}
 	var failed error
+	waiting := sync.OnceValue(func() string { return s.waiting(c.Context) })
 	for _, i := range items {
 		switch i.Registry.State {
 		case stateFailed:
@@ -160,8 +163,19 @@ func (s *session) conclude(c *cli.Context, items []Item) error {
 		case stateRetrying:
 			failed = negative(c, fmt.Errorf("%s/%s: not in sync after %s, the syncer keeps retrying: %s", i.Namespace, i.Name, c.Duration("timeout"), i.Registry.Error))
 		case statePending:
-			failed = negative(c, fmt.Errorf("%s/%s: no outcome after %s: is a syncer of target %q running?", i.Namespace, i.Name, c.Duration("timeout"), s.target))
+			failed = negative(c, fmt.Errorf("%s/%s: no outcome after %s: %s", i.Namespace, i.Name, c.Duration("timeout"), waiting()))
 		}
 	}
 	return failed
+}
+
+// waiting returns why no syncer of the target has handled a message.
+func (s *session) waiting(ctx context.Context) string {
+	syncers, _ := s.control().Syncers(ctx) // without an answer the question remains
+	for _, y := range syncers {
+		if y.Target == s.target && len(y.Problems) > 0 {
+			return fmt.Sprintf("a syncer of target %q is not ready: %s", s.target, strings.Join(y.Problems, "; "))
+		}
+	}
+	return fmt.Sprintf("is a syncer of target %q running?", s.target)
 }

@@ -53,9 +53,12 @@ func classify(api string, r Request, a answer, now time.Time) *target.Failure {
 		f.Class = target.ClassUnavailable
 	case status >= 300 && status < 400:
 		f.Detail = fmt.Sprintf("redirected to %s: set COMPONENT_REGISTRY_URL to the address that answers without a redirect", redirectTarget(a.header))
-	case status == http.StatusNotFound, status == http.StatusGone:
-		if r.kind() == item {
+	case status == http.StatusNotFound, status == http.StatusGone, status == http.StatusMethodNotAllowed:
+		switch {
+		case r.kind() == item && status != http.StatusMethodNotAllowed:
 			f.Class = target.ClassConflict
+		case r.Method == http.MethodGet: // else it may speak of something that the body names
+			f.Detail = strings.TrimPrefix(f.Detail+": ", ": ") + otherAPI(api)
 		}
 	case status == http.StatusConflict, status == http.StatusBadRequest && saysExists(f.Detail):
 		f.Class = target.ClassConflict
@@ -67,6 +70,11 @@ func classify(api string, r Request, a answer, now time.Time) *target.Failure {
 		f.RetryAfter = retryAfter(a.header.Get("Retry-After"), now)
 	}
 	return f
+}
+
+// otherAPI is the remedy where the service lacks a path that every registry of the API has.
+func otherAPI(api string) string {
+	return fmt.Sprintf("every %s registry has this path: set COMPONENT_REGISTRY_URL to the base address of one, or COMPONENT_REGISTRY_API to the API of this service", api)
 }
 
 func saysExists(detail string) bool {

@@ -46,12 +46,12 @@ func TestClassify(t *testing.T) {
 		"429 with endless seconds":    {given: answer{status: 429}, retry: "9223372036854775807", want: target.Failure{Class: rateLimited, RetryAfter: maxRetryAfter}},
 		"429 with a date far away":    {given: answer{status: 429}, retry: "Sun, 01 Mar 2126 12:01:30 GMT", want: target.Failure{Class: rateLimited, RetryAfter: maxRetryAfter}},
 		"429 with nonsense":           {given: answer{status: 429}, retry: "soon", want: target.Failure{Class: rateLimited}},
-		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: target.Failure{Class: unauthorized, Detail: "Not Found"}},
+		"404":                         {given: answer{status: 404, body: []byte(`{"detail":"Not Found"}`)}, want: target.Failure{Class: unauthorized, Detail: "Not Found: " + otherAPI("v1")}},
 		"400 exists":                  {given: answer{status: 400, body: []byte(`{"detail":"Component a Already Exists in registry b"}`)}, want: target.Failure{Class: conflict, Detail: "Component a Already Exists in registry b"}},
 		"400 otherwise":               {given: answer{status: 400, body: []byte(`{"detail":"Label with ID 7 not found"}`)}, want: target.Failure{Class: invalid, Detail: "Label with ID 7 not found"}},
 		"422":                         {given: answer{status: 422, body: []byte(`{"detail":[{"loc":["body","name"],"msg":"too long","type":"x"}]}`)}, want: target.Failure{Class: invalid, Detail: "body.name: too long"}},
 		"422 that speaks of existing": {given: answer{status: 422, body: []byte(`{"detail":"already exists"}`)}, want: target.Failure{Class: invalid, Detail: "already exists"}},
-		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: target.Failure{Class: unauthorized, Detail: "Method Not Allowed"}},
+		"405":                         {given: answer{status: 405, body: []byte(`{"detail":"Method Not Allowed"}`)}, want: target.Failure{Class: unauthorized, Detail: "Method Not Allowed: " + otherAPI("v1")}},
 		"301": {
 			given: answer{status: 301, header: http.Header{"Location": {"https://ada:word@registry.example.org/x?token=1#y"}}},
 			want:  target.Failure{Class: unauthorized, Detail: "redirected to https://registry.example.org/x: set COMPONENT_REGISTRY_URL to the address that answers without a redirect"},
@@ -101,8 +101,11 @@ func TestClassify_EveryAnswer(t *testing.T) {
 	for status := 300; status < 600; status++ {
 		for _, kind := range []pathKind{collection, item} {
 			want := target.Failure{Class: expected(kind, status), Request: at(kind).String(), Status: status}
-			if status < 400 {
+			switch {
+			case status < 400:
 				want.Detail = redirected
+			case status == 405, kind == collection && (status == 404 || status == 410):
+				want.Detail = otherAPI("v1")
 			}
 			if diff := cmp.Diff(want, *classify("v1", at(kind), answer{status: status}, time.Time{})); diff != "" {
 				t.Errorf("HTTP %d, kind %d (-want +got):\n%s", status, kind, diff)

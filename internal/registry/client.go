@@ -48,15 +48,7 @@ func NewClient(cfg Config, api string, metrics *Metrics, log zerolog.Logger) *Cl
 	if err != nil { // Validate rejects it
 		base = &url.URL{}
 	}
-	c.secret = cfg.APIKey.Reveal()
-	if c.secret != "" {
-		c.auth = "Bearer " + c.secret
-	} else if base.User != nil {
-		c.secret, _ = base.User.Password()
-		basic := http.Request{Header: http.Header{}}
-		basic.SetBasicAuth(base.User.Username(), c.secret)
-		c.auth = basic.Header.Get("Authorization")
-	}
+	c.auth, c.secret = cfg.credentials()
 	c.base, _ = url.Parse(publicURL(base)) // a URL's own text always parses
 	return c
 }
@@ -153,12 +145,17 @@ func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %s"
 // Unwrap lets errors.Is see a time-out.
 func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
-// transportError removes the URL that http.Client wraps around an error: the request's name replaces it.
+// transportError is the time-out, if that ended the request, or the error without its URL: the request's name replaces it.
 func transportError(ctx context.Context, err error) error {
 	var timeout *timeoutError
 	if errors.As(context.Cause(ctx), &timeout) {
 		return timeout
 	}
+	return TransportError(err)
+}
+
+// TransportError removes the URL, which may be secret, from an error of http.Client.
+func TransportError(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		return wrapped.Err

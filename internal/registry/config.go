@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -146,6 +147,27 @@ func (c Config) Address() string {
 		return ""
 	}
 	return publicURL(u)
+}
+
+// Authorization returns the Authorization header of the key or the user; empty for none.
+func (c Config) Authorization() string {
+	header, _ := c.credentials()
+	return header
+}
+
+// credentials returns the header, and what of it is secret.
+func (c Config) credentials() (header, secret string) {
+	if c.APIKey != "" {
+		return "Bearer " + c.APIKey.Reveal(), c.APIKey.Reveal()
+	}
+	base, err := url.Parse(c.URL)
+	if err != nil || base.User == nil {
+		return "", ""
+	}
+	secret, _ = base.User.Password()
+	basic := http.Request{Header: http.Header{}}
+	basic.SetBasicAuth(base.User.Username(), secret)
+	return basic.Header.Get("Authorization"), secret
 }
 
 // EntryName returns the name of a component's entry.

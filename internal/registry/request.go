@@ -15,7 +15,8 @@ import (
 	"odasync/internal/tracing"
 )
 
-const userAgent = "odasync"
+// UserAgent is what odasync calls itself.
+const UserAgent = "odasync"
 
 // idParameter is the part of a path template that an id replaces.
 const idParameter = "{id}"
@@ -57,7 +58,7 @@ func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {
 	req.URL = c.target(r) // set here, since NewRequest would parse its text again
 	req.Host = req.URL.Host
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("User-Agent", UserAgent)
 	if r.Body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -37,9 +37,20 @@ type Adapter interface {
 	Close()
 }
 
-// Open returns the adapter for a configuration that passed Validate. The metrics of its requests are registered once it
-// succeeds.
-func Open(_ context.Context, cfg registry.Config, registerer prometheus.Registerer, log zerolog.Logger) (Adapter, error) {
+// Open returns the adapter for a configuration that passed Validate. With the API auto it asks the service what it is, and
+// logs that once. It registers the metrics of the requests once it succeeds.
+func Open(ctx context.Context, cfg registry.Config, registerer prometheus.Registerer, log zerolog.Logger) (Adapter, error) {
+	if cfg.API == registry.APIAuto {
+		found, err := Recognise(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		cfg.API = found.API
+		if err := cfg.Validate(); err != nil { // the API has limits of its own
+			return nil, err
+		}
+		log.Info().Str("api", found.API).Str("version", found.Version).Str("name", found.Name).Msg("registry recognised")
+	}
 	if cfg.API == registry.APITMF639 {
 		return tmf639.New(cfg, tmf639.NewMetrics(registerer), log), nil
 	}

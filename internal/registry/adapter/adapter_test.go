@@ -1,0 +1,258 @@
+package adapter_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/sethvargo/go-envconfig"
+	"go.uber.org/goleak"
+
+	"odasync/internal/config"
+	"odasync/internal/refregistry"
+	"odasync/internal/registry"
+	"odasync/internal/registry/adapter"
+	"odasync/internal/target"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serve serves the handler at an address.
+func serve(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// says answers each "METHOD path" with "status content-type body", and everything else with a page of HTML.
+type says map[string]string
+
+func (s says) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, known := s[r.Method+" "+r.URL.Path]
+	if !known {
+		answer = "404 text/html <!DOCTYPE html>\n<pre>Cannot " + r.Method + " " + r.URL.Path + "</pre>"
+	}
+	parts := strings.SplitN(answer, " ", 3)
+	w.Header().Set("Content-Type", parts[1])
+	var status int
+	if _, err := fmt.Sscan(parts[0], &status); err != nil {
+		panic(err)
+	}
+	if status >= 300 && status < 400 {
+		w.Header().Set("Location", "/elsewhere")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(parts[2]))
+}
+
+func load(t *testing.T, variables map[string]string) registry.Config {
+	t.Helper()
+	var cfg registry.Config
+	if err := config.Load(t.Context(), envconfig.MapLookuper(variables), &cfg); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// The read-only inventory of the Canvas.
+var inventory = says{
+	"GET /hello": "200 text/plain Hello",
+	"POST /tmf-api/resourceInventoryManagement/v5/resource": `405 application/json {"message":"POST method not allowed"}`,
+	"GET /tmf-api/resourceInventoryManagement/v5/resource":  "200 application/json []",
+}
+
+func TestRecognise_Registries(t *testing.T) {
+	v1 := refregistry.New(refregistry.Config{APIKey: "k"}).Handler()
+	tmf639 := refregistry.New(refregistry.Config{API: refregistry.TMF639, Name: "canvas-compreg"}).Handler()
+	for name, test := range map[string]struct {
+		service http.Handler
+		path    string
+		want    adapter.Found
+	}{
+		"when it is v1":                {v1, "", adapter.Found{API: "v1", Name: "odasync reference registry"}},
+		"when it is TMF639":            {tmf639, "", adapter.Found{API: "tmf639", Version: "5.0.0", Name: "canvas-compreg"}},
+		"when it is v1 below a path":   {http.StripPrefix("/base", v1), "/base/", adapter.Found{API: "v1", Name: "odasync reference registry"}},
+		"when TMF639 is below a path":  {http.StripPrefix("/base", tmf639), "/base", adapter.Found{API: "tmf639", Version: "5.0.0", Name: "canvas-compreg"}},
+		"when it is v1 behind a proxy": {behindKey("k", v1), "", adapter.Found{API: "v1", Name: "odasync reference registry"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := load(t, map[string]string{"COMPONENT_REGISTRY_URL": serve(t, test.service) + test.path, "COMPONENT_REGISTRY_API_KEY": "k"})
+			found, err := adapter.Recognise(t.Context(), cfg)
+			if err != nil || found != test.want {
+				t.Errorf("found %+v (%v), want %+v", found, err, test.want)
+			}
+		})
+	}
+}
+
+// behindKey demands a key for everything, health too.
+func behindKey(key string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+key {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func TestRecognise_Refusals(t *testing.T) {
+	const path = "/tmf-api/resourceInventoryManagement/v5"
+	tmf639 := refregistry.New(refregistry.Config{API: refregistry.TMF639}).Handler()
+	v1 := refregistry.New(refregistry.Config{}).Handler()
+	for name, test := range map[string]struct {
+		service http.Handler
+		path    string
+		want    []string
+	}{
+		"when it is the inventory": {inventory, path, []string{
+			"GET " + path + "/health answers HTTP 404, text/html", "Cannot GET", "read-only resource inventory", "COMPONENT_REGISTRY_URL",
+		}},
+		"when it is the inventory without a path": {inventory, "", []string{"GET /health answers HTTP 404", "read-only resource inventory"}},
+		"when TMF639 has a path too many": {tmf639, path, []string{
+			"answers HTTP 404, application/json", "a tmf639 registry answers without the path " + path, "set COMPONENT_REGISTRY_URL to http://127.0.0.1",
+		}},
+		"when v1 has a path too many":  {v1, "/api", []string{"a v1 registry answers without the path /api"}},
+		"when it is v2":                {says{"GET /health": `200 application/json {"status":"healthy","service":"component-registry-service"}`}, "", []string{"v2", "COMPONENT_REGISTRY_URL"}},
+		"when it is a later TMF639":    {says{"GET /health": `200 application/json {"Name":"self","version":"6.0.0"}`}, "", []string{`"6.0.0"`, "COMPONENT_REGISTRY_API=tmf639"}},
+		"when it is any service":       {says{"GET /health": `200 application/json {"status":"UP"}`}, "", []string{"HTTP 200, application/json", "UP", "COMPONENT_REGISTRY_API to v1 or tmf639"}},
+		"when it is a service by name": {says{"GET /health": `200 application/json {"service":"billing"}`}, "", []string{"no /labels/", "COMPONENT_REGISTRY_URL"}},
+		"when only the case differs":   {says{"GET /health": `200 application/json {"name":"self","version":"5.0.0"}`}, "", []string{"COMPONENT_REGISTRY_API to v1 or tmf639"}},
+		"when it is a page":            {says{"GET /health": "200 text/html <html>\n<title>Welcome " + strings.Repeat("x", 200)}, "", []string{"text/html", `"<html> <title>Welcome x`, "x…"}},
+		"when it is nothing at all":    {says{"GET /health": "404 text/plain "}, "", []string{"HTTP 404, text/plain:", "COMPONENT_REGISTRY_URL"}},
+		"when it redirects":            {says{"GET /health": "301 text/html moved"}, "", []string{"HTTP 301", "without a redirect"}},
+		"when it needs other credentials": {behindKey("other", v1), "", []string{
+			"HTTP 401", "COMPONENT_REGISTRY_API to v1 or tmf639",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := serve(t, test.service) + test.path
+			_, err := adapter.Recognise(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API_KEY": "pa55"}))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, part := range append(test.want, address) {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q lacks %q", err, part)
+				}
+			}
+			if strings.Contains(err.Error(), "pa55") {
+				t.Errorf("%q shows the key", err)
+			}
+			if target.ClassOf(err) != target.ClassUnavailable { // a plain error
+				t.Errorf("class %s", target.ClassOf(err))
+			}
+		})
+	}
+}
+
+// Credentials are not sent to a service that does not ask for them, nor repeated if it does.
+func TestRecognise_KeepsTheCredentials(t *testing.T) {
+	var sent []string
+	asks := false
+	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent = append(sent, r.Header.Get("Authorization"))
+		if asks {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte("you sent " + r.Header.Get("Authorization")))
+		}
+	}))
+	cfg := load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API_KEY": "pa55"})
+	for _, asks = range []bool{false, true} {
+		if _, err := adapter.Recognise(t.Context(), cfg); err == nil || strings.Contains(err.Error(), "pa55") {
+			t.Errorf("error %v", err)
+		}
+		if shown := strings.Contains(strings.Join(sent, " "), "pa55"); shown != asks {
+			t.Errorf("asked for credentials %v, sent %q", asks, sent)
+		}
+	}
+}
+
+// A registry that cannot answer now is a failure of the registry, which the caller waits for.
+func TestRecognise_Unavailable(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	for name, test := range map[string]struct {
+		address string
+		want    string
+	}{
+		"when nobody listens": {closed.URL, "connection refused"},
+		"when it fails":       {serve(t, says{"GET /health": "503 text/html <h1>Service Unavailable</h1>"}), "HTTP 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := adapter.Recognise(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": test.address}))
+			failure, ok := registry.AsFailure(err)
+			if !ok || failure.Class != target.ClassUnavailable || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want a failure with %q", err, test.want)
+			}
+		})
+	}
+	t.Run("when the caller leaves", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := adapter.Recognise(ctx, load(t, map[string]string{"COMPONENT_REGISTRY_URL": closed.URL})); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestOpen(t *testing.T) {
+	v1 := refregistry.New(refregistry.Config{})
+	address := serve(t, v1.Handler())
+	var out bytes.Buffer
+	opened, err := adapter.Open(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address}), prometheus.NewRegistry(), zerolog.New(&out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	if opened.API() != "v1" || opened.Connections() != 256 {
+		t.Errorf("API %s with %d connections", opened.API(), opened.Connections())
+	}
+	const logged = `{"level":"info","api":"v1","version":"","name":"odasync reference registry","message":"registry recognised"}` + "\n"
+	if out.String() != logged {
+		t.Errorf("logged %s, want %s", out.String(), logged)
+	}
+	v1.ResetRequests()
+	explicit, err := adapter.Open(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API": "v1", "COMPONENT_REGISTRY_MAX_CONNECTIONS": "3"}),
+		prometheus.NewRegistry(), zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer explicit.Close()
+	if explicit.Connections() != 3 {
+		t.Errorf("%d connections, want 3", explicit.Connections())
+	}
+	if requests := v1.Requests(); len(requests) > 0 {
+		t.Errorf("an API that is set is recognised all the same: %v", requests)
+	}
+}
+
+// The settings of v1 against a TMF639 registry.
+func TestOpen_NamesTheOtherAPI(t *testing.T) {
+	address := serve(t, refregistry.New(refregistry.Config{API: refregistry.TMF639}).Handler())
+	opened, err := adapter.Open(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API": "v1"}), prometheus.NewRegistry(), zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	if err := opened.Contract(t.Context()); err == nil || !strings.Contains(err.Error(), "COMPONENT_REGISTRY_API") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The connections that one API allows are too many for another.
+func TestOpen_ChecksTheLimitsOfTheAPI(t *testing.T) {
+	address := serve(t, refregistry.New(refregistry.Config{API: refregistry.TMF639}).Handler())
+	_, err := adapter.Open(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_MAX_CONNECTIONS": "16"}), prometheus.NewRegistry(), zerolog.Nop())
+	if err == nil || !strings.Contains(err.Error(), "COMPONENT_REGISTRY_MAX_CONNECTIONS is 16: 0 to 15") {
+		t.Errorf("error %v", err)
+	}
+}
