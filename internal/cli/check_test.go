@@ -83,7 +83,7 @@ var (
 		`kubernetes permission: update leases.coordination.k8s.io "odasync-watcher" in namespace "shop"`,
 	}
 	kubernetesChecks = append([]string{"kubernetes", "kubernetes crd", "kubernetes permissions"}, permissionChecks...)
-	otherChecks      = []string{"nats", "nats jetstream", "nats topology", "registry", "registry auth", "registry contract"}
+	otherChecks      = []string{"nats", "nats jetstream", "nats topology", "registry", "registry api", "registry auth", "registry contract"}
 )
 
 // checks maps names to status: ok unless it is different. A check with the status "" is not run.
@@ -152,15 +152,22 @@ func TestChecks(t *testing.T) {
 		"when there is no stream": {func(t *testing.T) { t.Setenv("NATS_URL", streamtest.Start(t).URL()) },
 			broken("nats topology"), "ODA_COMPONENTS", "start the watcher"},
 		"when the registry is down": {func(t *testing.T) { t.Setenv("COMPONENT_REGISTRY_URL", "http://"+unusedAddress(t)) },
-			broken("registry", "registry auth", "registry contract"), "connection refused", "check COMPONENT_REGISTRY_URL"},
+			broken("registry", "registry api", "registry auth", "registry contract"), "connection refused", "check COMPONENT_REGISTRY_URL"},
 		"when there is no key": {func(t *testing.T) { withKey(t, "") }, broken("registry auth", "registry contract"), "401", "set COMPONENT_REGISTRY_API_KEY"},
 		"when the key is wrong": {func(t *testing.T) { withKey(t, "wr0ng") },
 			broken("registry auth", "registry contract"), "401", "set COMPONENT_REGISTRY_API_KEY"},
 		"when the key is right": {change: func(t *testing.T) { withKey(t, "s3cr3t") }},
 		"when a web server responds with 200": {func(t *testing.T) { other(t, http.StatusOK) },
+			broken("registry", "registry api", "registry auth", "registry contract"), "COMPONENT_REGISTRY_API to v1 or tmf639", "check COMPONENT_REGISTRY_URL"},
+		"when it does so and the API is set": {func(t *testing.T) { other(t, http.StatusOK); t.Setenv("COMPONENT_REGISTRY_API", "v1") },
 			broken("registry contract"), "", "the base address of a Component Registry"},
+		"when the registry has another API": {func(t *testing.T) {
+			_, url := newRegistry(t, refregistry.Config{API: refregistry.TMF639, Name: "canvas"})
+			t.Setenv("COMPONENT_REGISTRY_URL", url)
+			t.Setenv("COMPONENT_REGISTRY_API", "v1")
+		}, broken("registry api", "registry auth", "registry contract"), `the service is a tmf639 registry named "canvas", COMPONENT_REGISTRY_API is v1`, "set COMPONENT_REGISTRY_API to auto"},
 		"when a web server responds with 404": {func(t *testing.T) { other(t, http.StatusNotFound) },
-			broken("registry", "registry auth", "registry contract"), "404", "check COMPONENT_REGISTRY_URL"},
+			broken("registry", "registry api", "registry auth", "registry contract"), "404", "check COMPONENT_REGISTRY_URL"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

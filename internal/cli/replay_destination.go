@@ -26,7 +26,7 @@ type openedReplay struct {
 	*session
 	replay   *replay.Replay
 	cfg      replay.Config
-	registry adapter.Adapter
+	registry *adapter.Late
 	sessions *store.Sessions // nil where no syncer feeds the registry
 }
 
@@ -60,10 +60,7 @@ func openReplay(ctx context.Context, c *cli.Context, x replayFlags) (_ *openedRe
 		err = o.checkNotLive(ctx, cfg.Address(), live)
 	}
 	if err == nil {
-		o.registry, err = adapter.Open(ctx, cfg, prometheus.NewRegistry(), zerolog.Nop())
-	}
-	if err == nil {
-		o.cfg.Syncer.Concurrency = min(o.cfg.Syncer.Concurrency, o.registry.Connections())
+		o.registry = adapter.OpenLate(cfg, prometheus.NewRegistry(), zerolog.Nop())
 		o.replay = &replay.Replay{Source: o.log, Cluster: o.cluster, Choice: x.Choice, Command: x.command(false)}
 		o.replay.Destination, err = o.destination(ctx, x.To == "", cfg.Address())
 	}

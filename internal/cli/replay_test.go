@@ -214,10 +214,11 @@ func TestReplay_OtherRegistry(t *testing.T) {
 	}
 }
 
-// expectKey checks the credentials of every request.
+// expectKey checks the credentials of every request but the two that recognise the registry.
 func expectKey(t *testing.T, registry *refregistry.Server, want string) {
 	registry.SetFault(func(r *http.Request) *faults.Fault {
-		if got := r.Header.Get("Authorization"); got != want {
+		recognising := r.RequestURI == "/health" || r.RequestURI == "/labels/"
+		if got := r.Header.Get("Authorization"); got != want && !(recognising && got == "") {
 			t.Errorf("a request with the credentials %q, want %q", got, want)
 		}
 		return nil

@@ -209,7 +209,7 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 }
 
 func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
-	const reachable, auth, contract = "registry", "registry auth", "registry contract"
+	const reachable, api, auth, contract = "registry", "registry api", "registry auth", "registry contract"
 	var opened adapter.Adapter
 	defer func() {
 		if opened != nil {
@@ -223,7 +223,13 @@ func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 		}
 		return cfg.Address(), opened.Health(ctx)
 	}) {
-		e.skip("the registry is not reachable", auth, contract)
+		e.skip("the registry is not reachable", api, auth, contract)
+		return
+	}
+	if !e.check(ctx, api, "set COMPONENT_REGISTRY_API to auto, or to the API of the service", func(ctx context.Context) (string, error) {
+		return examineAPI(ctx, cfg, opened.API())
+	}) {
+		e.skip("the registry has another API", auth, contract)
 		return
 	}
 	err := errors.New("not checked")
@@ -236,10 +242,24 @@ func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 		return "accepted", nil
 	})
 	if !accepted {
-		e.skip("the registry rejects the key", contract)
+		e.skip("the registry rejects the credentials", contract)
 		return
 	}
-	e.check(ctx, contract, "set COMPONENT_REGISTRY_URL to the base address of a Component Registry with the v1 API", func(context.Context) (string, error) {
-		return "labels, registries, components and exposed-apis follow v1", err
+	e.check(ctx, contract, "set COMPONENT_REGISTRY_URL to the base address of a Component Registry with the API "+opened.API(), func(context.Context) (string, error) {
+		return "every collection follows " + opened.API(), err
 	})
+}
+
+// examineAPI compares what the service says of itself with the API that is used.
+func examineAPI(ctx context.Context, cfg registry.Config, used string) (detail string, err error) {
+	found, err := adapter.Recognise(ctx, cfg)
+	switch {
+	case err != nil: // the API was set, else the registry would not be open
+		return fmt.Sprintf("%s, as set; the service is not recognised", used), nil
+	case found.API != used:
+		return "", fmt.Errorf("the service is a %s registry named %q, COMPONENT_REGISTRY_API is %s", found.API, found.Name, used)
+	case found.Version != "":
+		return fmt.Sprintf("%s, version %s, named %q", found.API, found.Version, found.Name), nil
+	}
+	return fmt.Sprintf("%s, named %q", found.API, found.Name), nil
 }

@@ -15,8 +15,10 @@ import (
 	"github.com/sethvargo/go-envconfig"
 	"go.uber.org/goleak"
 
+	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
 	"odasync/internal/target"
@@ -114,20 +116,20 @@ func TestRecognise_Refusals(t *testing.T) {
 		want    []string
 	}{
 		"when it is the inventory": {inventory, path, []string{
-			"GET " + path + "/health answers HTTP 404, text/html", "Cannot GET", "read-only resource inventory", "COMPONENT_REGISTRY_URL",
+			"GET " + path + "/health: HTTP 404: text/html", "Cannot GET", "read-only resource inventory", "COMPONENT_REGISTRY_URL",
 		}},
-		"when it is the inventory without a path": {inventory, "", []string{"GET /health answers HTTP 404", "read-only resource inventory"}},
+		"when it is the inventory without a path": {inventory, "", []string{"GET /health: HTTP 404", "read-only resource inventory"}},
 		"when TMF639 has a path too many": {tmf639, path, []string{
-			"answers HTTP 404, application/json", "a tmf639 registry answers without the path " + path, "set COMPONENT_REGISTRY_URL to http://127.0.0.1",
+			"HTTP 404: application/json", "a tmf639 registry answers without the path " + path, "set COMPONENT_REGISTRY_URL to http://127.0.0.1",
 		}},
 		"when v1 has a path too many":  {v1, "/api", []string{"a v1 registry answers without the path /api"}},
 		"when it is v2":                {says{"GET /health": `200 application/json {"status":"healthy","service":"component-registry-service"}`}, "", []string{"v2", "COMPONENT_REGISTRY_URL"}},
 		"when it is a later TMF639":    {says{"GET /health": `200 application/json {"Name":"self","version":"6.0.0"}`}, "", []string{`"6.0.0"`, "COMPONENT_REGISTRY_API=tmf639"}},
-		"when it is any service":       {says{"GET /health": `200 application/json {"status":"UP"}`}, "", []string{"HTTP 200, application/json", "UP", "COMPONENT_REGISTRY_API to v1 or tmf639"}},
+		"when it is any service":       {says{"GET /health": `200 application/json {"status":"UP"}`}, "", []string{"HTTP 200: application/json", "UP", "COMPONENT_REGISTRY_API to v1 or tmf639"}},
 		"when it is a service by name": {says{"GET /health": `200 application/json {"service":"billing"}`}, "", []string{"no /labels/", "COMPONENT_REGISTRY_URL"}},
 		"when only the case differs":   {says{"GET /health": `200 application/json {"name":"self","version":"5.0.0"}`}, "", []string{"COMPONENT_REGISTRY_API to v1 or tmf639"}},
 		"when it is a page":            {says{"GET /health": "200 text/html <html>\n<title>Welcome " + strings.Repeat("x", 200)}, "", []string{"text/html", `"<html> <title>Welcome x`, "x…"}},
-		"when it is nothing at all":    {says{"GET /health": "404 text/plain "}, "", []string{"HTTP 404, text/plain:", "COMPONENT_REGISTRY_URL"}},
+		"when it is nothing at all":    {says{"GET /health": "404 text/plain "}, "", []string{"HTTP 404: text/plain, set", "COMPONENT_REGISTRY_URL"}},
 		"when it redirects":            {says{"GET /health": "301 text/html moved"}, "", []string{"HTTP 301", "without a redirect"}},
 		"when it needs other credentials": {behindKey("other", v1), "", []string{
 			"HTTP 401", "COMPONENT_REGISTRY_API to v1 or tmf639",
@@ -147,8 +149,8 @@ func TestRecognise_Refusals(t *testing.T) {
 			if strings.Contains(err.Error(), "pa55") {
 				t.Errorf("%q shows the key", err)
 			}
-			if target.ClassOf(err) != target.ClassUnavailable { // a plain error
-				t.Errorf("class %s", target.ClassOf(err))
+			if class := target.ClassOf(err); class != target.ClassUnauthorized {
+				t.Errorf("class %s", class)
 			}
 		})
 	}
@@ -202,6 +204,47 @@ func TestRecognise_Unavailable(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// A late registry reports why it cannot be opened, and is opened once.
+func TestLate(t *testing.T) {
+	key, c := component.Key{Cluster: "lab", Namespace: "shop", Name: "catalog"}, &component.Component{Name: "catalog", Namespace: "shop"}
+	for name, use := range map[string]func(context.Context, *adapter.Late) error{
+		"Apply": func(ctx context.Context, l *adapter.Late) error {
+			_, err := l.Apply(ctx, key, c, target.Previous{})
+			return err
+		},
+		"Delete": func(ctx context.Context, l *adapter.Late) error {
+			_, err := l.Delete(ctx, key, target.Previous{})
+			return err
+		},
+		"Health":     func(ctx context.Context, l *adapter.Late) error { return l.Health(ctx) },
+		"WriteProbe": func(ctx context.Context, l *adapter.Late) error { return l.WriteProbe(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			service := refregistry.New(refregistry.Config{})
+			service.SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Status: http.StatusServiceUnavailable} })
+			late := adapter.OpenLate(load(t, map[string]string{"COMPONENT_REGISTRY_URL": serve(t, service.Handler())}), prometheus.NewRegistry(), zerolog.Nop())
+			defer late.Close()
+			if err := use(t.Context(), late); target.ClassOf(err) != target.ClassUnavailable || !strings.Contains(err.Error(), "HTTP 503") {
+				t.Errorf("while it is down: %v", err)
+			}
+			service.SetFault(nil)
+			service.ResetRequests()
+			for range 2 {
+				if err := use(t.Context(), late); err != nil {
+					t.Error(err)
+				}
+			}
+			asked := service.Requests()["GET /health"]
+			if name == "Health" {
+				asked -= 2
+			}
+			if asked != 1 {
+				t.Errorf("recognised %d times, want once", asked)
+			}
+		})
+	}
 }
 
 func TestOpen(t *testing.T) {

@@ -104,19 +104,28 @@ func (a *asker) get(ctx context.Context, to *url.URL, authorization string) (ans
 	return seen, nil
 }
 
-// String tells what was asked and what was seen.
-func (a answer) String() string {
-	text := fmt.Sprintf("%s answers HTTP %d", a.question, a.status)
+// content tells what kind of answer it is and how it begins.
+func (a answer) content() string {
+	text := ""
 	if a.contentType != "" {
-		text += ", " + a.contentType
+		text = a.contentType + ", "
 	}
-	if words := []rune(registry.Clean(string(a.body))); len(words) > 0 && !a.private {
-		if len(words) > shownWords {
-			words = append(words[:shownWords], '…')
-		}
-		text += fmt.Sprintf(", %q", string(words))
+	if words := a.words(); words != "" {
+		text += fmt.Sprintf("%q, ", words)
 	}
 	return text
+}
+
+// words is how the answer begins, in one line.
+func (a answer) words() string {
+	words := []rune(registry.Clean(string(a.body)))
+	switch {
+	case a.private:
+		return ""
+	case len(words) > shownWords:
+		return string(words[:shownWords]) + "…"
+	}
+	return string(words)
 }
 
 // object decodes a success that is a JSON object; nil for any other answer. The names are matched with their case.

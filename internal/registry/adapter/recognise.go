@@ -21,7 +21,8 @@ type Found struct {
 const serviceV2 = "component-registry-service"
 
 // Recognise asks the service at the configured URL what it is. A service that is no registry odasync can write to is refused
-// with what it answered and the variable to set. A service that cannot answer now is a [*target.Failure].
+// with what it answered and the variable to set. Its error is a [*target.Failure], of ClassUnauthorized if the service is
+// refused and of ClassUnavailable if it cannot answer now; or the context's error.
 func Recognise(ctx context.Context, cfg registry.Config) (Found, error) {
 	asking := newAsker(cfg)
 	defer asking.close()
@@ -30,12 +31,14 @@ func Recognise(ctx context.Context, cfg registry.Config) (Found, error) {
 		return Found{}, fmt.Errorf("recognise the registry at %s: %w", cfg.Address(), err)
 	}
 	if seen.unavailable() {
-		failure := &target.Failure{Class: target.ClassUnavailable, Request: "GET /health", Status: seen.status, Detail: "the registry cannot be recognised: " + seen.String()}
+		failure := &target.Failure{Class: target.ClassUnavailable, Request: seen.question, Status: seen.status, Detail: seen.words()}
 		return Found{}, fmt.Errorf("recognise the registry at %s: %w", cfg.Address(), failure)
 	}
 	found, problem := asking.judge(ctx, seen)
 	if problem != "" {
-		return Found{}, fmt.Errorf("the service at %s cannot be used: %s: %s", cfg.Address(), seen, problem)
+		return Found{}, fmt.Errorf("recognise the registry at %s: %w", cfg.Address(), &target.Failure{
+			Class: target.ClassUnauthorized, Request: seen.question, Status: seen.status, Detail: seen.content() + problem,
+		})
 	}
 	return found, nil
 }
@@ -64,7 +67,7 @@ func (a *asker) judge(ctx context.Context, health answer) (Found, string) {
 			}
 		}
 	}
-	if a.saysHello(ctx) {
+	if health.status == http.StatusNotFound && a.saysHello(ctx) {
 		return found, "this is the Canvas's read-only resource inventory, which takes no writes: set COMPONENT_REGISTRY_URL to the Canvas's Component Registry"
 	}
 	return found, remedy
@@ -92,11 +95,12 @@ func healthy(health answer) (found Found, known bool) {
 // hasLabels reports whether the service may have the first collection of a v1 registry. Only that it has none is certain:
 // with a health of that form it may be any service.
 func (a *asker) hasLabels(ctx context.Context) bool {
-	seen, err := a.ask(ctx, "/labels/")
+	seen, err := a.get(ctx, a.base.JoinPath("/labels/"), "")
 	return err != nil || seen.status != http.StatusNotFound
 }
 
-// saysHello recognises the Canvas's resource inventory, which has no health.
+// saysHello recognises the Canvas's resource inventory, which has no health. POST would show that it is read-only, but is not
+// harmless elsewhere.
 func (a *asker) saysHello(ctx context.Context) bool {
 	if hello, err := a.ask(ctx, "/hello"); err == nil && hello.text() {
 		return true
