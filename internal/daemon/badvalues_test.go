@@ -119,9 +119,10 @@ var badValues = map[string][]bad{
 		{value: "a:b", allowed: "without spaces, ':' and '/'"}, {value: "a/b", allowed: "without spaces, ':' and '/'"}, {value: "a b", allowed: "without spaces, ':' and '/'"},
 		{value: strings.Repeat("p", 101), allowed: "1 to 100 printable characters"},
 	},
-	"COMPONENT_REGISTRY_ADOPT": {{value: "perhaps", allowed: "true or false"}},
-	"COMPONENT_NAME_FORMAT":    {{value: "uid", allowed: "name or namespace.name"}},
-	"EXPOSED_API_SEGMENTS":     {{value: "core,edge", shown: "edge", allowed: "core, management and security"}},
+	"COMPONENT_REGISTRY_ADOPT":        {{value: "perhaps", allowed: "true or false"}},
+	"COMPONENT_REGISTRY_DEPENDENCIES": {{value: "perhaps", allowed: "true or false"}},
+	"COMPONENT_NAME_FORMAT":           {{value: "uid", allowed: "name or namespace.name"}},
+	"EXPOSED_API_SEGMENTS":            {{value: "core,edge", shown: "edge", allowed: "core, management and security"}},
 }
 
 // badEndpoints are what an endpoint for spans may not be.

@@ -247,54 +247,88 @@ func TestLate(t *testing.T) {
 	}
 }
 
-func TestOpen(t *testing.T) {
-	v1 := refregistry.New(refregistry.Config{})
-	address := serve(t, v1.Handler())
-	var out bytes.Buffer
-	opened, err := adapter.Open(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address}), prometheus.NewRegistry(), zerolog.New(&out))
-	if err != nil {
-		t.Fatal(err)
+func open(t *testing.T, variables map[string]string, log zerolog.Logger) (adapter.Adapter, error) {
+	t.Helper()
+	opened, err := adapter.Open(t.Context(), load(t, variables), prometheus.NewRegistry(), log)
+	if err == nil {
+		t.Cleanup(opened.Close)
 	}
-	defer opened.Close()
-	if opened.API() != "v1" || opened.Connections() != 256 {
-		t.Errorf("API %s with %d connections", opened.API(), opened.Connections())
-	}
-	const logged = `{"level":"info","api":"v1","version":"","name":"odasync reference registry","message":"registry recognised"}` + "\n"
-	if out.String() != logged {
-		t.Errorf("logged %s, want %s", out.String(), logged)
-	}
-	v1.ResetRequests()
-	explicit, err := adapter.Open(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API": "v1", "COMPONENT_REGISTRY_MAX_CONNECTIONS": "3"}),
-		prometheus.NewRegistry(), zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer explicit.Close()
-	if explicit.Connections() != 3 {
-		t.Errorf("%d connections, want 3", explicit.Connections())
-	}
-	if requests := v1.Requests(); len(requests) > 0 {
-		t.Errorf("an API that is set is recognised all the same: %v", requests)
+	return opened, err
+}
+
+func TestOpen_Auto(t *testing.T) {
+	for name, test := range map[string]struct {
+		service     refregistry.Config
+		api         string
+		connections int
+		logged      string
+	}{
+		"when it is v1": {
+			refregistry.Config{}, "v1", 256,
+			`{"level":"info","api":"v1","version":"","name":"odasync reference registry","message":"registry recognised"}`,
+		},
+		"when it is TMF639": {
+			refregistry.Config{API: refregistry.TMF639}, "tmf639", 2,
+			`{"level":"info","api":"tmf639","version":"5.0.0","name":"self","message":"registry recognised"}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			address := serve(t, refregistry.New(test.service).Handler())
+			opened, err := open(t, map[string]string{"COMPONENT_REGISTRY_URL": address}, zerolog.New(&out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if opened.API() != test.api || opened.Connections() != test.connections {
+				t.Errorf("API %s with %d connections, want %s with %d", opened.API(), opened.Connections(), test.api, test.connections)
+			}
+			if out.String() != test.logged+"\n" {
+				t.Errorf("logged %s, want %s", out.String(), test.logged)
+			}
+			if err := opened.Contract(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
-// The settings of v1 against a TMF639 registry.
-func TestOpen_NamesTheOtherAPI(t *testing.T) {
-	address := serve(t, refregistry.New(refregistry.Config{API: refregistry.TMF639}).Handler())
-	opened, err := adapter.Open(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API": "v1"}), prometheus.NewRegistry(), zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
+// An API that is set is not recognised.
+func TestOpen_Explicit(t *testing.T) {
+	for _, api := range []string{registry.APIV1, registry.APITMF639} {
+		service := refregistry.New(refregistry.Config{})
+		opened, err := open(t, map[string]string{
+			"COMPONENT_REGISTRY_URL": serve(t, service.Handler()), "COMPONENT_REGISTRY_API": api, "COMPONENT_REGISTRY_MAX_CONNECTIONS": "3",
+		}, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if opened.API() != api || opened.Connections() != 3 {
+			t.Errorf("API %s with %d connections, want %s with 3", opened.API(), opened.Connections(), api)
+		}
+		if requests := service.Requests(); len(requests) > 0 {
+			t.Errorf("%s: requests %v", api, requests)
+		}
 	}
-	defer opened.Close()
-	if err := opened.Contract(t.Context()); err == nil || !strings.Contains(err.Error(), "COMPONENT_REGISTRY_API") {
-		t.Errorf("error %v", err)
+}
+
+// The settings of one API against a registry of the other.
+func TestOpen_NamesTheOtherAPI(t *testing.T) {
+	for set, service := range map[string]string{registry.APIV1: refregistry.TMF639, registry.APITMF639: refregistry.V1} {
+		address := serve(t, refregistry.New(refregistry.Config{API: service}).Handler())
+		opened, err := open(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API": set}, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := opened.Contract(t.Context()); err == nil || !strings.Contains(err.Error(), "COMPONENT_REGISTRY_API") {
+			t.Errorf("%s: error %v", set, err)
+		}
 	}
 }
 
 // The connections that one API allows are too many for another.
 func TestOpen_ChecksTheLimitsOfTheAPI(t *testing.T) {
 	address := serve(t, refregistry.New(refregistry.Config{API: refregistry.TMF639}).Handler())
-	_, err := adapter.Open(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_MAX_CONNECTIONS": "16"}), prometheus.NewRegistry(), zerolog.Nop())
+	_, err := open(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_MAX_CONNECTIONS": "16"}, zerolog.Nop())
 	if err == nil || !strings.Contains(err.Error(), "COMPONENT_REGISTRY_MAX_CONNECTIONS is 16: 0 to 15") {
 		t.Errorf("error %v", err)
 	}
