@@ -18,6 +18,7 @@ import (
 	"odasync/internal/daemon"
 	"odasync/internal/manifests"
 	"odasync/internal/refregistry"
+	"odasync/internal/registry"
 )
 
 func runCommand() *cli.Command {
@@ -35,6 +36,7 @@ func runCommand() *cli.Command {
 				DefaultText: "$XDG_DATA_HOME/odasync or ~/.local/share/odasync"},
 			// The default is the collector's default address of a registry.
 			&cli.StringFlag{Name: "registry-listen", Value: "127.0.0.1:8000", Usage: "`ADDRESS` of the embedded registry"},
+			&cli.StringFlag{Name: "registry-api", Usage: "`API` of the embedded registry: v1 or tmf639 (default: COMPONENT_REGISTRY_API, or else v1)"},
 			&cli.StringFlag{Name: "manifests", Usage: "read Components from the YAML and JSON files in `DIR` instead of a cluster"},
 		},
 		Action: run,
@@ -63,6 +65,10 @@ func run(c *cli.Context) (err error) {
 		common  daemon.EnvConfig
 	)
 	variables, err := load(c.Context, slices.Concat(watcher.Sections(), syncer.Sections(), common.Sections())...)
+	if err != nil {
+		return err
+	}
+	api, err := embeddedAPI(c, syncer.Registry)
 	if err != nil {
 		return err
 	}
@@ -96,14 +102,26 @@ func run(c *cli.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("embed the registry: %w: choose another --registry-listen, or set COMPONENT_REGISTRY_URL to use the registry that runs there", err)
 		}
-		registry := refregistry.New(refregistry.Config{APIKey: syncer.Registry.APIKey.Reveal()})
-		background.Go(func() error { return refregistry.Serve(embedded, listener, registry, env.Log) })
+		syncer.Registry.API = api
+		embeddedRegistry := refregistry.New(refregistry.Config{API: api, APIKey: syncer.Registry.APIKey.Reveal()})
+		background.Go(func() error { return refregistry.Serve(embedded, listener, embeddedRegistry, env.Log) })
 		syncer.Registry.URL, syncer.Reconcile.StartsEmpty = "http://"+listener.Addr().String(), true
-		note(c, "embedded reference registry at %s, content in memory", syncer.Registry.URL)
+		note(c, "embedded reference registry at %s (%s), content in memory", syncer.Registry.URL, api)
 	}
 	err = runDaemons(c, embedded, &watcher, &syncer, env)
 	stopEmbedded()
 	return errors.Join(err, background.Wait())
+}
+
+// embeddedAPI is the API of the embedded registry.
+func embeddedAPI(c *cli.Context, fed registry.Config) (string, error) {
+	switch {
+	case c.IsSet("registry-api"):
+		return c.String("registry-api"), checkRegistryAPI("registry-api", c.String("registry-api"))
+	case fed.API == registry.APIAuto:
+		return refregistry.V1, nil
+	}
+	return fed.API, nil
 }
 
 // runDaemons runs both daemons until one fails, an embedded server fails, or the command is stopped.
