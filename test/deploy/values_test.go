@@ -159,6 +159,28 @@ func TestValues(t *testing.T) {
 					"syncer-cert tls.key as /etc/odasync/nats-tls/tls.key", "registry-key api-key as /etc/odasync/registry/api-key")
 			},
 		},
+		"a TMF639 registry": {
+			values: []string{"registry.api=tmf639", "registry.idPrefix=north-{cluster}", "registry.adopt=false", "registry.maxConnections=3",
+				"registry.apiSegments={core,security}", "registry.oauth2.secret=client", "registry.oauth2.scopes={a,b}", "registry.tls.caSecret=ca",
+				"registry.tls.clientSecret=cert"},
+			check: func(t *testing.T, all objects) {
+				variables(t, all, syncer, map[string]string{
+					"COMPONENT_REGISTRY_API": "tmf639", "COMPONENT_REGISTRY_ID_PREFIX": "north-{cluster}", "COMPONENT_REGISTRY_ADOPT": "false",
+					"COMPONENT_REGISTRY_MAX_CONNECTIONS": "3", "EXPOSED_API_SEGMENTS": "core,security", "OAUTH2_SCOPES": "a,b",
+					"OAUTH2_TOKEN_URL_FILE":               "/etc/odasync/registry-oauth2/token_url",
+					"OAUTH2_CLIENT_ID_FILE":               "/etc/odasync/registry-oauth2/client_id",
+					"OAUTH2_CLIENT_SECRET_FILE":           "/etc/odasync/registry-oauth2/client_secret",
+					"COMPONENT_REGISTRY_CA_FILE":          "/etc/odasync/registry-ca/ca.crt",
+					"COMPONENT_REGISTRY_CLIENT_CERT_FILE": "/etc/odasync/registry-tls/tls.crt",
+					"COMPONENT_REGISTRY_CLIENT_KEY_FILE":  "/etc/odasync/registry-tls/tls.key",
+				})
+				expectEnvironment(t, all, syncer, "client token_url as /etc/odasync/registry-oauth2/token_url",
+					"client client_id as /etc/odasync/registry-oauth2/client_id", "client client_secret as /etc/odasync/registry-oauth2/client_secret",
+					"ca ca.crt as /etc/odasync/registry-ca/ca.crt", "cert tls.crt as /etc/odasync/registry-tls/tls.crt",
+					"cert tls.key as /etc/odasync/registry-tls/tls.key")
+				expectEnvironment(t, all, watcher) // which does not write to the registry
+			},
+		},
 		"variables": {
 			values: []string{"extraEnv.OTEL_EXPORTER_OTLP_ENDPOINT=http://otel:4318", "extraEnv.LOG_LEVEL=DEBUG",
 				"watcher.env.LOG_LEVEL=ERROR", "syncer.env.BATCH_SIZE=1000000", "extraEnvFrom[0].secretRef.name=more"},

@@ -74,6 +74,9 @@ readinessProbe:
 {{- if hasKey $all "COMPONENT_REGISTRY_API_KEY" }}
 {{- fail "COMPONENT_REGISTRY_API_KEY is a plain variable: put the key into a Secret and set registry.apiKey.secret to its name" }}
 {{- end }}
+{{- if hasKey $all "OAUTH2_CLIENT_SECRET" }}
+{{- fail "OAUTH2_CLIENT_SECRET is a plain variable: put the client into a Secret and set registry.oauth2.secret to its name" }}
+{{- end }}
 {{- range list "OTEL_EXPORTER_OTLP_HEADERS" "OTEL_EXPORTER_OTLP_TRACES_HEADERS" }}
 {{- if hasKey $all . }}
 {{- fail (printf "%s is a plain variable: put it into a Secret and add that to extraEnvFrom" .) }}
@@ -163,12 +166,34 @@ files:
       - {key: tls.crt, path: tls.crt}
       - {key: tls.key, path: tls.key}
 {{- end }}
-{{- with .root.Values.registry.apiKey.secret }}
-{{- if eq $.process "syncer" }}
+{{- if eq .process "syncer" }}
+{{- $registry := .root.Values.registry }}
+{{- with $registry.apiKey.secret }}
   - name: registry
     secret: {{ . }}
     items:
-      - {key: {{ $.root.Values.registry.apiKey.key | quote }}, path: api-key}
+      - {key: {{ $registry.apiKey.key | quote }}, path: api-key}
+{{- end }}
+{{- with $registry.oauth2.secret }}
+  - name: registry-oauth2
+    secret: {{ . }}
+    items:
+      - {key: {{ $registry.oauth2.tokenURLKey | quote }}, path: token_url}
+      - {key: {{ $registry.oauth2.clientIDKey | quote }}, path: client_id}
+      - {key: {{ $registry.oauth2.clientSecretKey | quote }}, path: client_secret}
+{{- end }}
+{{- with $registry.tls.caSecret }}
+  - name: registry-ca
+    secret: {{ . }}
+    items:
+      - {key: {{ $registry.tls.caKey | quote }}, path: ca.crt}
+{{- end }}
+{{- with $registry.tls.clientSecret }}
+  - name: registry-tls
+    secret: {{ . }}
+    items:
+      - {key: tls.crt, path: tls.crt}
+      - {key: tls.key, path: tls.key}
 {{- end }}
 {{- end }}
 {{- end -}}
