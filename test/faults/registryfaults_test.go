@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -67,11 +68,18 @@ func subject(r *http.Request) string {
 		Registry  string `json:"registry_name"` // only what belongs to a registry has one
 		Component string `json:"component_name"`
 		Name      string `json:"name"`
+		// Mark is that of a TMF639 document: odasync/CLUSTER/NAMESPACE/NAME/DIGEST.
+		Mark string `json:"resourceVersion"`
 	}
-	if json.Unmarshal(body, &names) != nil || names.Registry == "" {
+	if json.Unmarshal(body, &names) != nil {
 		return ""
 	}
-	if names.Component != "" {
+	switch marked := strings.Split(names.Mark, "/"); {
+	case len(marked) > 1:
+		return marked[len(marked)-2]
+	case names.Registry == "":
+		return ""
+	case names.Component != "":
 		return names.Component
 	}
 	return names.Name

@@ -39,30 +39,7 @@ func TestSoak(t *testing.T) {
 	in := &injector{fleet: f, registry: registry}
 
 	workload := testenv.NewWorkload(shared, rand.New(rand.NewPCG(seed, 2)), f.Namespaces, 200)
-	working, done := context.WithCancel(t.Context())
-	defer done()
-	var injected map[string]int
-	ended := make(chan error, 1)
-	go func() {
-		defer done()
-		var err error
-		injected, err = in.run(t.Context(), plan)
-		ended <- err
-	}()
-	began, failed := time.Now(), 0
-	for working.Err() == nil {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		err := workload.Step(ctx)
-		cancel()
-		pause := 10 * time.Millisecond
-		if err != nil { // the API server is restarting
-			failed++
-			pause = 100 * time.Millisecond
-		}
-		_ = procs.Pause(working, pause) // its end is the loop's
-	}
-	f.Must(<-ended)
-	worked := time.Since(began)
+	injected, failed, worked := in.perform(plan, workload, 10*time.Millisecond)
 	f.Registry.SetFault(nil)
 
 	took := f.AwaitInSync(2 * time.Minute)
@@ -108,6 +85,35 @@ func TestSoak(t *testing.T) {
 	row("in sync after the last fault", took.Round(100*time.Millisecond))
 	_ = w.Flush() // into memory
 	t.Logf("seed %d, %s:\n%s", seed, worked.Round(time.Second), table.String())
+}
+
+// perform injects the faults of a plan while a workload changes the cluster, with a pause between two changes. It counts the faults
+// by kind, and the changes that failed.
+func (in *injector) perform(p plan, workload *testenv.Workload, pause time.Duration) (injected map[string]int, failed int, worked time.Duration) {
+	in.Helper()
+	working, done := context.WithCancel(in.Context())
+	defer done()
+	ended := make(chan error, 1)
+	go func() {
+		defer done()
+		var err error
+		injected, err = in.run(in.Context(), p)
+		ended <- err
+	}()
+	began := time.Now()
+	for working.Err() == nil {
+		ctx, cancel := context.WithTimeout(in.Context(), 5*time.Second)
+		err := workload.Step(ctx)
+		cancel()
+		wait := pause
+		if err != nil { // the API server is restarting
+			failed++
+			wait = 10 * pause
+		}
+		_ = procs.Pause(working, wait) // its end is the loop's
+	}
+	in.Must(<-ended)
+	return injected, failed, time.Since(began)
 }
 
 // explain logs an overlap with the faults at the time and shortly before.

@@ -60,6 +60,9 @@ func (m Mapping) Of(objects []unstructured.Unstructured) Content {
 		c.Components = append(c.Components, refregistry.Component{Registry: "self", Name: name, Labels: labels})
 		for _, segment := range m.Segments {
 			for _, api := range apisOf(object, segment) {
+				if api.url == "" {
+					continue // the registry takes no API without an address
+				}
 				own := maps.Clone(labels)
 				own["api-name"] = api.name
 				c.APIs = append(c.APIs, refregistry.API{
@@ -97,7 +100,10 @@ func (m Mapping) labels(object unstructured.Unstructured) map[string]string {
 	return labels
 }
 
-type api struct{ name, url, specification, state string }
+type api struct {
+	name, url, specification, state string
+	object                          string // name of the ExposedAPI object
+}
 
 var majors = []*regexp.Regexp{regexp.MustCompile(`_[vV](\d+)\.`), regexp.MustCompile(`/[vV](\d+)/`), regexp.MustCompile(`-[vV](\d+)\.`)}
 
@@ -114,7 +120,7 @@ func major(declared, url string) string {
 	return ""
 }
 
-// apisOf lists the APIs of a segment that have an address: one an entry, or one for each major version of it.
+// apisOf lists the APIs of a segment: one an entry, or one for each major version of it.
 func apisOf(object unstructured.Unstructured, segment string) []api {
 	function, _ := object.Object["spec"].(map[string]any)[segment+"Function"].(map[string]any)
 	entries, _ := function["exposedAPIs"].([]any)
@@ -148,6 +154,12 @@ func apisOf(object unstructured.Unstructured, segment string) []api {
 		for version, fields := range byMajor {
 			a := api{name: scalar(entry["name"]), specification: scalar(fields["url"]), state: "pending"}
 			state := stateOf(states, object.GetName()+"-"+a.name+"-"+version, object.GetName()+"-"+a.name)
+			a.object = strings.ToLower(object.GetName() + "-" + a.name)
+			if listed := scalar(state["name"]); listed != "" {
+				a.object = listed
+			} else if version != "" {
+				a.object += "-" + version
+			}
 			if len(byMajor) > 1 && version != "" {
 				a.name += "-" + version
 			}
@@ -158,9 +170,7 @@ func apisOf(object unstructured.Unstructured, segment string) []api {
 			if host := scalar(fields["implementation"]); a.url == "" && host != "" {
 				a.url = fmt.Sprintf("http://%s.%s.svc:%s/%s", host, object.GetNamespace(), scalar(fields["port"]), strings.TrimPrefix(scalar(fields["path"]), "/"))
 			}
-			if a.url != "" {
-				apis = append(apis, a)
-			}
+			apis = append(apis, a)
 		}
 	}
 	return apis

@@ -21,14 +21,21 @@ import (
 type Registry struct {
 	*refregistry.Server
 	t    testing.TB
+	cfg  refregistry.Config
 	port int
 	stop func()
 }
 
-// NewRegistry starts an empty registry that records every write.
+// NewRegistry starts an empty v1 registry that records every write.
 func NewRegistry(t testing.TB) *Registry {
 	t.Helper()
-	r := &Registry{t: t, Server: refregistry.New(refregistry.Config{RecordHistory: true})}
+	return NewRegistryWith(t, refregistry.Config{RecordHistory: true})
+}
+
+// NewRegistryWith starts an empty registry.
+func NewRegistryWith(t testing.TB, cfg refregistry.Config) *Registry {
+	t.Helper()
+	r := &Registry{t: t, cfg: cfg, Server: refregistry.New(cfg)}
 	r.Start()
 	t.Cleanup(r.Stop)
 	return r
@@ -73,7 +80,7 @@ func (r *Registry) Stop() { r.stop() }
 func (r *Registry) Wipe() {
 	r.t.Helper()
 	r.Stop()
-	r.Server = refregistry.New(refregistry.Config{RecordHistory: true})
+	r.Server = refregistry.New(r.cfg)
 	r.Start()
 }
 
