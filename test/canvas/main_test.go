@@ -29,7 +29,7 @@ func newEnv(t *testing.T, cfg refregistry.Config, namespace string) *environment
 	t.Helper()
 	cfg.API = refregistry.TMF639
 	env := &environment{testenv.New(t, shared, namespace), testenv.NewRegistryWith(t, cfg)}
-	env.CTLEnv = map[string]string{"COMPONENT_REGISTRY_URL": env.tmf639.URL(), "COMPONENT_REGISTRY_API": "tmf639"}
+	env.CTLEnv = map[string]string{"COMPONENT_REGISTRY_URL": env.tmf639.URL()}
 	return env
 }
 
@@ -57,7 +57,7 @@ func (env *environment) watch() *procs.Process {
 func (env *environment) feed(more map[string]string) *procs.Process {
 	env.Helper()
 	return env.Start(procs.Syncer("tmf639", map[string]string{
-		"NATS_URL": env.NATSURL, "SYNC_TARGET": "tmf639", "COMPONENT_REGISTRY_URL": env.tmf639.URL(), "COMPONENT_REGISTRY_API": "tmf639",
+		"NATS_URL": env.NATSURL, "SYNC_TARGET": "tmf639", "COMPONENT_REGISTRY_URL": env.tmf639.URL(),
 	}).With(more))
 }
 

@@ -49,7 +49,7 @@ func (m Mapping) Documents(objects []unstructured.Unstructured) []Document {
 func exposedAPIs(object unstructured.Unstructured, segment string) []Document {
 	var all []Document
 	for _, api := range apisOf(object, segment) {
-		document := Document{ID: "self:" + api.object, Category: "API", Name: api.object, Status: "standby", URL: api.url}
+		document := Document{ID: "self:" + api.object, Category: "API", Name: api.object, Status: "standby", URL: api.assigned}
 		if api.state == "ready" {
 			document.Status = "available"
 		}

@@ -103,6 +103,7 @@ func (m Mapping) labels(object unstructured.Unstructured) map[string]string {
 type api struct {
 	name, url, specification, state string
 	object                          string // name of the ExposedAPI object
+	assigned                        string // the URL in its status
 }
 
 var majors = []*regexp.Regexp{regexp.MustCompile(`_[vV](\d+)\.`), regexp.MustCompile(`/[vV](\d+)/`), regexp.MustCompile(`-[vV](\d+)\.`)}
@@ -164,6 +165,7 @@ func apisOf(object unstructured.Unstructured, segment string) []api {
 				a.name += "-" + version
 			}
 			a.url = scalar(state["url"])
+			a.assigned = a.url
 			if state["ready"] == true && a.url != "" {
 				a.state = "ready"
 			}
