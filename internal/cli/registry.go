@@ -21,8 +21,8 @@ import (
 func registryCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "registry",
-		Usage: "run the reference Component Registry",
-		Subcommands: []*cli.Command{{
+		Usage: "run the reference Component Registry, or verify another one",
+		Subcommands: []*cli.Command{verifyCommand(), {
 			Name:  "serve",
 			Usage: "serve the reference Component Registry, for evaluation and tests",
 			Description: "The content is in memory: after a restart a syncer fills the registry again. A browser shows the components at the\n" +
