@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"odasync/internal/refregistry/tmf639"
 	"odasync/internal/refregistry/web"
@@ -22,11 +23,40 @@ func (s *Server) Resources() []tmf639.Resource {
 // they expose. Their plain characteristics are the labels.
 type resources struct{ *tmf639.Service }
 
-// resourceView is what the page needs of a document. Documents of other shapes
-// are valid too; what does not fit is left out.
+// Content implements web.Registry.
+func (r resources) Content() web.Content {
+	var (
+		out     web.Content
+		labels  = labels{}
+		places  = map[string]int{} // of the Components, by their ids
+		changed = map[string]time.Time{}
+	)
+	for i, resource := range r.Resources() {
+		var doc resourceView
+		_ = json.Unmarshal(resource.Document, &doc) // documents of other shapes are valid, and not shown
+		switch doc.Category {
+		case "ODAComponent":
+			places[resource.ID] = len(out.Components)
+			out.Components = append(out.Components, doc.component(int64(i+1), resource, labels))
+		case "API":
+			out.APIs = append(out.APIs, doc.api(int64(i+1), resource, labels))
+			if owner := ownerOf(resource); resource.Changed.After(changed[owner]) {
+				changed[owner] = resource.Changed
+			}
+		}
+	}
+	for id, place := range places {
+		if at := changed[id]; at.After(out.Components[place].Changed) {
+			out.Components[place].Changed = at
+		}
+	}
+	out.Labels = labels.byID()
+	return out
+}
+
+// resourceView is what the page needs of a document.
 type resourceView struct {
 	Category        string           `json:"category"`
-	Name            string           `json:"name"`
 	Status          string           `json:"resourceStatus"`
 	Characteristics []characteristic `json:"resourceCharacteristic"`
 }
@@ -36,59 +66,65 @@ type characteristic struct {
 	Value any    `json:"value"`
 }
 
-// Content implements web.Registry.
-func (r resources) Content() web.Content {
-	out := web.Content{Labels: map[int64]web.Label{}}
-	labels := map[web.Label]int64{}
-	label := func(key, value string) int64 {
-		l := web.Label{Key: key, Value: value}
-		id, known := labels[l]
-		if !known {
-			id = int64(len(labels) + 1)
-			labels[l] = id
-			out.Labels[id] = web.Label{ID: id, Key: key, Value: value}
+func (d resourceView) component(id int64, resource tmf639.Resource, labels labels) web.Component {
+	registry, name := split(resource.ID)
+	out := web.Component{ID: id, Registry: registry, Name: name, Changed: resource.Changed}
+	for _, c := range d.Characteristics {
+		if value, plain := scalar(c.Value); plain {
+			out.LabelIDs = append(out.LabelIDs, labels.id(c.Name, value))
 		}
-		return id
 	}
-	for i, resource := range r.Resources() {
-		var doc resourceView
-		_ = json.Unmarshal(resource.Document, &doc) // what does not fit is left out
-		id := int64(i + 1)
-		registry, name := split(resource.ID)
-		switch doc.Category {
-		case "ODAComponent":
-			component := web.Component{ID: id, Registry: registry, Name: name, Changed: resource.Changed}
-			for _, c := range doc.Characteristics {
-				if value, plain := scalar(c.Value); plain {
-					component.LabelIDs = append(component.LabelIDs, label(c.Name, value))
-				}
-			}
-			out.Components = append(out.Components, component)
-		case "API":
-			api := web.API{
-				ID: id, Registry: registry, Component: "(no component)", Name: name,
-				Status: doc.Status, Ready: doc.Status == "available", Changed: resource.Changed,
-			}
-			for _, l := range resource.Links {
-				if l.Type == "exposedBy" && l.Target != "" {
-					api.Registry, api.Component = split(l.Target)
-				}
-			}
-			for _, c := range doc.Characteristics {
-				value, plain := scalar(c.Value)
-				switch {
-				case c.Name == "url":
-					api.URL = value
-				case c.Name == "specification":
-					api.Specification = specificationURL(c.Value)
-				case c.Name == "apiDocs" && value != "":
-					api.LabelIDs = append(api.LabelIDs, label(web.DeveloperUI, value))
-				case plain:
-					api.LabelIDs = append(api.LabelIDs, label(c.Name, value))
-				}
-			}
-			out.APIs = append(out.APIs, api)
+	return out
+}
+
+func (d resourceView) api(id int64, resource tmf639.Resource, labels labels) web.API {
+	out := web.API{ID: id, Status: d.Status, Ready: d.Status == "available", Changed: resource.Changed}
+	out.Registry, out.Name = split(resource.ID)
+	out.Component = "without a component"
+	if owner := ownerOf(resource); owner != "" {
+		out.Registry, out.Component = split(owner)
+	}
+	for _, c := range d.Characteristics {
+		value, plain := scalar(c.Value)
+		switch {
+		case c.Name == "url":
+			out.URL = value
+		case c.Name == "specification":
+			out.Specification = specificationURL(c.Value)
+		case c.Name == "apiDocs" && plain:
+			out.LabelIDs = append(out.LabelIDs, labels.id(web.DeveloperUI, value))
+		case plain:
+			out.LabelIDs = append(out.LabelIDs, labels.id(c.Name, value))
 		}
+	}
+	return out
+}
+
+// ownerOf returns the id of the Component that exposes an API, empty for none.
+func ownerOf(resource tmf639.Resource) string {
+	for _, l := range resource.Links {
+		if l.Type == "exposedBy" {
+			return l.Target
+		}
+	}
+	return ""
+}
+
+// labels gives ids to the page's labels.
+type labels map[web.Label]int64
+
+func (l labels) id(key, value string) int64 {
+	label := web.Label{Key: key, Value: value}
+	if _, known := l[label]; !known {
+		l[label] = int64(len(l) + 1)
+	}
+	return l[label]
+}
+
+func (l labels) byID() map[int64]web.Label {
+	out := make(map[int64]web.Label, len(l))
+	for label, id := range l {
+		out[id] = web.Label{ID: id, Key: label.Key, Value: label.Value}
 	}
 	return out
 }
@@ -103,11 +139,11 @@ func split(id string) (registry, name string) {
 	return registry, name
 }
 
-// scalar formats a text, number or truth value.
+// scalar formats a text that is not empty, a number or a truth value.
 func scalar(v any) (string, bool) {
 	switch v.(type) {
 	case string, float64, bool:
-		return fmt.Sprint(v), true
+		return fmt.Sprint(v), v != ""
 	}
 	return "", false
 }

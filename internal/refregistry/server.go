@@ -104,7 +104,7 @@ func New(cfg Config) *Server {
 	default:
 		panic("refregistry: unknown API " + cfg.API) // commands check it
 	}
-	page := web.New(content, cfg.APIKey != "" || s.issuer != nil, cfg.Now)
+	page := web.New(content, web.Access{Key: cfg.APIKey != "", Tokens: s.issuer != nil, TMF639: s.tmf639 != nil}, cfg.Now)
 	for _, path := range web.Paths {
 		s.api.HandlePage(path, page)
 	}

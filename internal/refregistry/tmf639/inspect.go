@@ -12,7 +12,7 @@ type Resource struct {
 	// links.
 	Document json.RawMessage
 	Links    []Link
-	Changed  time.Time // by a write to the document itself
+	Changed  time.Time // of the document itself
 }
 
 // Link is a relationship to another document.

@@ -1,6 +1,7 @@
 package tmf639
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ type row struct {
 	links   []*link
 	// broken is a document that the service stored and cannot write back.
 	broken  bool
-	changed time.Time
+	changed time.Time // of the content
 
 	referrers map[*link]struct{} // links of any document to this one
 }
@@ -87,10 +88,14 @@ func (s *store) add(id string, content object, now time.Time) *row {
 
 // fill replaces the content; links stay as they are.
 func (r *row) fill(content object, now time.Time) {
-	r.fields = make([]field, len(content))
+	fields := make([]field, len(content))
 	for i, m := range content {
-		r.fields[i] = field{m.name, encode(nil, m.value)}
+		fields[i] = field{m.name, encode(nil, m.value)}
 	}
+	if r.changed.IsZero() || !slices.EqualFunc(fields, r.fields, field.equal) {
+		r.changed = now
+	}
+	r.fields = fields
 	r.broken = !encodable(content)
 	r.version = nil
 	switch version, _ := content.get("resourceVersion"); version := version.(type) {
@@ -99,8 +104,9 @@ func (r *row) fill(content object, now time.Time) {
 	case number:
 		r.version = version.format()
 	}
-	r.changed = now
 }
+
+func (f field) equal(other field) bool { return f.name == other.name && bytes.Equal(f.raw, other.raw) }
 
 // remove deletes a document and its own links. Those of others to it stay
 // behind without a target.

@@ -50,14 +50,13 @@ type notice struct {
 // Page serves the overview.
 type Page struct {
 	registry Registry
-	locked   bool
+	access   Access
 	now      func() time.Time
 }
 
-// New returns the page of a registry. If locked, requests need an API key, and
-// the page explains how to send it.
-func New(registry Registry, locked bool, now func() time.Time) *Page {
-	return &Page{registry: registry, locked: locked, now: now}
+// New returns the page of a registry.
+func New(registry Registry, access Access, now func() time.Time) *Page {
+	return &Page{registry: registry, access: access, now: now}
 }
 
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {

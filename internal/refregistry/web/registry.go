@@ -2,6 +2,14 @@ package web
 
 import "time"
 
+// Access is what the page explains to its readers.
+type Access struct {
+	// Key and Tokens say what requests need: an API key, or a token.
+	Key, Tokens bool
+	// TMF639 is the contract of the examples; otherwise it is v1.
+	TMF639 bool
+}
+
 // Registry is what the page reads.
 type Registry interface {
 	// Content returns everything at one moment. Slices inside it are not

@@ -26,7 +26,7 @@ const DeveloperUI = "developerUI"
 type pageView struct {
 	Style  template.CSS
 	Host   string // the registry's address as the browser knows it
-	Locked bool   // an API key is needed
+	Access Access
 
 	Search, Registry string
 	Registries       []string
@@ -64,7 +64,7 @@ type pageLink struct{ Text, Href string }
 func (p *Page) view(o *overview, r *http.Request) pageView {
 	query := r.URL.Query()
 	v := pageView{
-		Style: template.CSS(style), Host: "http://" + r.Host, Locked: p.locked,
+		Style: template.CSS(style), Host: "http://" + r.Host, Access: p.access,
 		Search: cut(strings.TrimSpace(query.Get("q")), maxSearch), Registry: query.Get("registry"),
 		Registries: o.registries, Components: o.components(), APIs: o.apis, Ready: o.ready, Pending: o.apis - o.ready,
 	}
