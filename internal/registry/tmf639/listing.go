@@ -91,13 +91,18 @@ func (l *listing) read(ctx context.Context, s *registry.Session) (rows map[strin
 	if err != nil {
 		return nil, false, err
 	}
+	l.expire(tick)
+	return rows, steady, nil
+}
+
+// expire forgets the rows of a reading after a while.
+func (l *listing) expire(tick uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.expiry != nil {
 		l.expiry.Stop()
 	}
 	l.expiry = time.AfterFunc(recently, func() { l.rows.Clear(tick) })
-	return rows, steady, nil
 }
 
 // wrote notes a document that was written.
