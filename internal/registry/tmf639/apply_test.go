@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
@@ -174,6 +176,32 @@ func TestApply_ReplacesAPIWithWrongLink(t *testing.T) {
 	}
 }
 
+// The collector writes an API before it has seen its Component: without a link, and a PATCH would keep one as mere data.
+func TestApply_LinksAPIWithoutLink(t *testing.T) {
+	h := newHarness(t)
+	a, c := h.adapter(), sample("catalog", "offers")
+	bodies := collectedBy(c)
+	bodies[1]["resourceRelationship"] = []any{}
+	h.post(bodies...)
+	h.apply(a, c, target.Previous{})
+	h.wantDocuments(a, c)
+}
+
+// Two targets can have the same components in one registry, each under its own prefix.
+func TestApply_TwoPrefixes(t *testing.T) {
+	h := newHarness(t)
+	a, b, c := h.adapter(), h.adapter(withPrefix("other")), sample("catalog", "offers")
+	first := h.apply(a, c, target.Previous{})
+	before := h.documents()
+	second := h.apply(b, c, target.Previous{InDoubt: true})
+	h.wantNoWrite(h.adapter(), c, verifyOf(first))
+	h.delete(h.adapter(withPrefix("other")), c, target.Previous{Ref: second.Ref, InDoubt: true})
+	h.delete(b, c, target.Previous{InDoubt: true})
+	if diff := cmp.Diff(before, h.documents()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestApply_ContinuesAfterRejectedAPI(t *testing.T) {
 	h := newHarness(t)
 	a, c := h.adapter(), sample("catalog", "offers", "products")
@@ -272,15 +300,19 @@ func TestApply_InterruptedAnywhere(t *testing.T) {
 			"before": {Reset: true}, "after": {Reset: true, After: true}, "with 500": {Status: 500}, "with 500 after": {Status: 500, After: true},
 		} {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				for n, reached := int32(1), true; reached; n++ {
+				var reached atomic.Bool
+				reached.Store(true)
+				for n := int32(1); reached.Load(); n++ {
 					h := newHarness(t)
 					a, c := h.adapter(), sample("catalog", "offers", "products")
 					previous := prepare(h, a, c)
-					var interrupt func(*http.Request) *faults.Fault
-					interrupt, reached = nth(n, fault), false
+					interrupt := nth(n, fault)
+					reached.Store(false)
 					h.server.SetFault(func(r *http.Request) *faults.Fault {
 						found := interrupt(r)
-						reached = reached || found != nil
+						if found != nil {
+							reached.Store(true)
+						}
 						return found
 					})
 					result, err := a.Apply(t.Context(), keyOf(c), c, previous)

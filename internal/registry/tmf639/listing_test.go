@@ -142,7 +142,7 @@ func TestApply_AnyName(t *testing.T) {
 }
 
 func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
-	for n := int32(1); n <= 3; n++ {
+	for n := int32(1); n < 3; n++ { // an apply takes 3 requests; the answer to the last may be there already
 		h := newHarness(t)
 		a, c := h.adapter(), sample("catalog", "offers", "products")
 		ctx, cancel := context.WithCancel(t.Context())

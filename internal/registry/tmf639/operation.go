@@ -69,7 +69,7 @@ func (op *operation) look(ctx context.Context) error {
 			op.have[id], op.suspect[id] = "", m.digest
 		case !marked && recorded:
 			op.have[id] = ""
-			if version != "" {
+			if version != "" && digest != "" { // else it is a stub, or perhaps was never written
 				op.overwritten++
 			}
 		}
