@@ -111,6 +111,15 @@ func TestScripts(t *testing.T) {
 		},
 		"accept": func(s *script, _ []string) { s.p.registry.SetFault(nil) },
 		"get":    (*script).get,
+		"awaitget": func(s *script, args []string) {
+			testwait.NoError(s.t, "wait for "+args[0], func() error {
+				_, body, err := s.request(args[0], "")
+				if err != nil {
+					return err
+				}
+				return s.matches(args[1], string(body))
+			})
+		},
 		"unused": func(s *script, args []string) { s.Setenv(args[0], unusedAddress(s.t)) },
 		"listen": func(s *script, args []string) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
