@@ -43,5 +43,5 @@ func Select(cases []Case, names ...string) ([]Case, error) {
 }
 
 func allCases() []Case {
-	return slices.Concat(contentCases(), moveCases(), nameCases(), ownerCases(), crashCases(), concurrencyCases(), inventoryCases())
+	return slices.Concat(contentCases(), moveCases(), nameCases(), ownerCases(), tmf639Cases(), crashCases(), concurrencyCases(), inventoryCases())
 }

@@ -34,8 +34,9 @@ func concurrentNames(s *scenario) {
 		name := fmt.Sprintf("concurrent-names-%d", round)
 		first, second := s.subject(name, "offers", "products"), s.of(s.name, s.name+"-other", s.subject(name, "offers", "products"))
 		s.atOnce(first, second)
-		_, firstErr := s.writer.Apply(s.ctx, first.key, first.want, target.Previous{InDoubt: true})
-		_, secondErr := s.other.Apply(s.ctx, second.key, second.want, target.Previous{InDoubt: true})
+		firstResult, firstErr := s.writer.Apply(s.ctx, first.key, first.want, target.Previous{InDoubt: true})
+		secondResult, secondErr := s.other.Apply(s.ctx, second.key, second.want, target.Previous{InDoubt: true})
+		first.ref, second.ref = firstResult.Ref, secondResult.Ref
 		winner, refused := first, secondErr
 		if firstErr != nil {
 			s.must(secondErr, "both components are refused: %v, and", firstErr)

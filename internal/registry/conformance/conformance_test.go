@@ -2,8 +2,12 @@ package conformance_test
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,15 +25,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestSuite_PassesAgainstTheReferenceRegistry is the conformance of the adapters, case by case, beside content of others.
+// TestSuite_PassesAgainstTheReferenceRegistry is the conformance of the adapters, case by case, over TLS and with
+// authentication, in a registry that has other content.
 func TestSuite_PassesAgainstTheReferenceRegistry(t *testing.T) {
-	for _, api := range []string{registry.APIV1} {
+	for _, api := range []string{registry.APIV1, registry.APITMF639} {
 		t.Run(api, func(t *testing.T) {
-			const key = "key-of-the-test"
-			server, client := registrytest.Start(t, refregistry.Config{APIKey: key})
-			client.Seed()
-			before := server.Snapshot()
-			s := open(t, registry.Config{URL: client.URL, API: api, APIKey: key})
+			server := refregistry.New(refregistry.Config{API: api, APIKey: apiKey})
+			seed(t, server, api)
+			before := content(server)
+			s := open(t, serveTLS(t, server, registry.Config{API: api, APIKey: apiKey}))
 			for _, c := range conformance.Cases(s.API(), true) {
 				t.Run(c.Name, func(t *testing.T) {
 					r, err := s.Run(t.Context(), c)
@@ -44,32 +48,36 @@ func TestSuite_PassesAgainstTheReferenceRegistry(t *testing.T) {
 			if err := s.Close(t.Context()); err != nil {
 				t.Error(err)
 			}
-			registrytest.Same(t, before, server.Snapshot())
+			registrytest.Same(t, before, content(server))
 		})
 	}
 }
 
 func TestSuite_RemovesEverythingAfterAnInterruption(t *testing.T) {
-	server, client := registrytest.Start(t, refregistry.Config{})
-	client.Seed()
-	before := server.Snapshot()
-	for _, c := range conformance.Cases(registry.APIV1, false) {
-		s := open(t, registry.Config{URL: client.URL, API: registry.APIV1})
-		ctx, interrupt := context.WithCancel(t.Context())
-		var writes atomic.Int32
-		server.SetFault(func(r *http.Request) *faults.Fault {
-			if r.Method != http.MethodGet && writes.Add(1) == 8 {
-				interrupt()
+	for _, api := range []string{registry.APIV1, registry.APITMF639} {
+		t.Run(api, func(t *testing.T) {
+			server, client := registrytest.Start(t, refregistry.Config{API: api})
+			seed(t, server, api)
+			before := content(server)
+			for _, c := range conformance.Cases(api, false) {
+				s := open(t, registry.Config{URL: client.URL, API: api})
+				ctx, interrupt := context.WithCancel(t.Context())
+				var requests atomic.Int32
+				server.SetFault(func(*http.Request) *faults.Fault {
+					if requests.Add(1) == 8 {
+						interrupt()
+					}
+					return nil
+				})
+				if _, err := s.Run(ctx, c); !errors.Is(err, context.Canceled) {
+					t.Errorf("%s: error = %v, want the interruption", c.Name, err)
+				}
+				if err := s.Close(ctx); err != nil {
+					t.Error(err)
+				}
+				registrytest.Same(t, before, content(server))
 			}
-			return nil
 		})
-		if _, err := s.Run(ctx, c); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: error = %v, want the interruption", c.Name, err)
-		}
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-		registrytest.Same(t, before, server.Snapshot())
 	}
 }
 
@@ -137,4 +145,40 @@ func open(t *testing.T, cfg registry.Config) *conformance.Suite {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// apiKey is the key of registries that need one.
+const apiKey = "key-of-the-test"
+
+// serveTLS serves a registry with a certificate of its own until the test ends.
+func serveTLS(t *testing.T, registry *refregistry.Server, cfg registry.Config) registry.Config {
+	t.Helper()
+	server := httptest.NewTLSServer(registry.Handler())
+	t.Cleanup(server.Close)
+	cfg.URL, cfg.Transport.CAFile = server.URL, filepath.Join(t.TempDir(), "ca.pem")
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(cfg.Transport.CAFile, authority, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// seed gives a registry content of others.
+func seed(t *testing.T, server *refregistry.Server, api string) {
+	t.Helper()
+	plain := httptest.NewServer(server.Handler())
+	defer plain.Close()
+	client := &registrytest.Client{TB: t, URL: plain.URL, Key: apiKey, HTTP: plain.Client()}
+	if api == registry.APIV1 {
+		client.Seed()
+		return
+	}
+	for _, id := range []string{"self:catalog", "odasync-verify:printer"} {
+		client.Expect(http.StatusCreated, "POST", "/resource", `{"@type":"LogicalResource","category":"ODAComponent","id":"`+id+`"}`)
+	}
+}
+
+// content is everything in a registry.
+func content(server *refregistry.Server) any {
+	return []any{server.Snapshot(), server.Resources()}
 }

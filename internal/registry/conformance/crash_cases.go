@@ -5,6 +5,7 @@ import (
 
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
+	"odasync/internal/registry/transport"
 	"odasync/internal/target"
 )
 
@@ -72,7 +73,7 @@ func (s *scenario) breakable() (*proxy, adapter.Adapter) {
 	p, err := newProxy(s.cfg.URL, s.transport)
 	s.must(err, "start a proxy")
 	s.closers = append(s.closers, p.close)
-	a := s.adapterWith(func(cfg *registry.Config) { cfg.URL = p.url })
+	a := s.adapterWith(func(cfg *registry.Config) { cfg.URL, cfg.Transport = p.url, transport.Config{} })
 	warm := s.subject("crash-warm", "offers")
 	s.apply(a, warm)
 	s.delete(a, warm)

@@ -6,6 +6,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/registry/adapter"
 	"odasync/internal/target"
 )
 
@@ -22,9 +23,9 @@ func inventoryCases() []Case {
 }
 
 // inventory reads the suite's entries.
-func (s *scenario) inventory() map[component.Key]target.Ref {
+func (s *scenario) inventory(a adapter.Adapter) map[component.Key]target.Ref {
 	found := map[component.Key]target.Ref{}
-	err := s.other.Inventory(s.ctx, s.name, func(e target.Entry) { found[e.Key] = e.Ref })
+	err := a.Inventory(s.ctx, s.name, func(e target.Entry) { found[e.Key] = e.Ref })
 	s.must(err, "read the inventory")
 	return found
 }
@@ -34,7 +35,7 @@ func (s *scenario) wantInventory(subjects ...*subject) {
 	for _, on := range subjects {
 		s.applied(on)
 	}
-	found := s.inventory()
+	found := s.inventory(s.other)
 	for _, on := range subjects {
 		ref, exists := found[on.key]
 		switch {
@@ -57,7 +58,7 @@ func inventoryEdited(s *scenario) {
 	s.must(s.outsider.overwrite(s.ctx, edited), "overwrite an entry")
 	s.lose(lost, kindAPI)
 	s.lose(left, kindComponent)
-	found := s.inventory()
+	found := s.inventory(s.other)
 	if ref, exists := found[edited.key]; exists && ref.Digest == edited.ref.Digest {
 		s.fail("the inventory does not show that %s is overwritten", edited.key.Name)
 	}
@@ -113,7 +114,7 @@ func pages(s *scenario) {
 	for err := range errs {
 		s.must(err, "write %d entries", len(all))
 	}
-	found := s.inventory()
+	found := s.inventory(s.other)
 	for _, on := range all {
 		if found[on.key].Digest != on.ref.Digest {
 			s.fail("the inventory lacks %s", on.key.Name)

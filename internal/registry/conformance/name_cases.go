@@ -3,6 +3,7 @@ package conformance
 import (
 	"strings"
 
+	"odasync/internal/component"
 	"odasync/internal/target"
 )
 
@@ -11,6 +12,7 @@ func nameCases() []Case {
 	return []Case{
 		{Name: "special-characters", Shows: "dots, spaces, slashes, quotes and Unicode in names and values arrive as they are", run: specialCharacters},
 		{Name: "longest-names", Shows: "the longest names are taken, and a longer one is rejected where the registry has a limit", run: longestNames},
+		{Name: "same-names", Shows: "APIs of one name in several segments stay apart", run: sameNames},
 	}
 }
 
@@ -51,4 +53,16 @@ func longestNames(s *scenario) {
 		s.wantClass(err, target.ClassInvalid)
 		s.wantNothing(on.key.Name)
 	}
+}
+
+func sameNames(s *scenario) {
+	on := s.subject("same-names", "offers", "offers", "offers")
+	for i, segment := range component.Segments() {
+		on.want.ExposedAPIs[i].Segment = segment
+	}
+	s.applied(on)
+	s.wantFree(on)
+	on.dropAPI(1)
+	s.applied(on)
+	s.wantFree(on)
 }

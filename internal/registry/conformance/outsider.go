@@ -58,6 +58,9 @@ type limits struct {
 
 // newOutsider returns the outsider for an API.
 func newOutsider(api string, cfg registry.Config) outsider {
+	if api == registry.APITMF639 {
+		return &outsiderTMF639{newRaw(api, cfg)}
+	}
 	return &outsiderV1{newRaw(api, cfg)}
 }
 
@@ -74,6 +77,7 @@ func newRaw(api string, cfg registry.Config) raw {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = config.Duration(rawTimeout)
 	}
+	cfg.MaxConnections = 1 // it sends one request after the other
 	return raw{registry.NewClient(cfg, api, registry.NewMetrics(prometheus.NewRegistry()), zerolog.Nop()), cfg.Name}
 }
 

@@ -69,8 +69,9 @@ func apisLeft(s *scenario) {
 	s.delete(s.writer, on)
 }
 
-// verify applies the subject as a reconcile does that found a difference.
+// verify applies the subject as a reconcile does that has just read the inventory and found a difference.
 func (s *scenario) verify(on *subject) target.Result {
+	s.inventory(s.writer)
 	return s.applyAfter(s.writer, on, target.Previous{Ref: on.ref, Verify: true})
 }
 

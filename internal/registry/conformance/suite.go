@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
+	"odasync/internal/registry/transport"
 )
 
 // Suite is one run against one registry. It is not safe for concurrent use.
@@ -27,13 +27,13 @@ type Suite struct {
 	// closers close what was opened, the last one first.
 	closers []func()
 	// transport is the proxy's way to the registry.
-	transport *http.Transport
+	transport *transport.Transport
 }
 
 // Open connects to the registry and makes sure that it takes writes. It leaves the configuration's names, which may be in
 // use, and what depends on them aside. The caller calls Close, also after a failed run.
 func Open(ctx context.Context, cfg registry.Config) (*Suite, error) {
-	s := &Suite{name: fmt.Sprintf("odasync-verify-%08x", rand.Uint32()), cfg: cfg, transport: http.DefaultTransport.(*http.Transport).Clone()}
+	s := &Suite{name: fmt.Sprintf("odasync-verify-%08x", rand.Uint32()), cfg: cfg, transport: transport.New(cfg.Transport, 0)}
 	s.closers = append(s.closers, s.transport.CloseIdleConnections)
 	s.cfg.Name, s.cfg.IDPrefix, s.cfg.NameFormat = s.name, s.name, registry.FormatName
 	s.cfg.Segments, s.cfg.Adopt = component.Segments(), true

@@ -1,0 +1,42 @@
+package conformance
+
+import "odasync/internal/registry"
+
+// tmf639Cases are about links between documents, and documents of any kind.
+func tmf639Cases() []Case {
+	return []Case{
+		{Name: "stub", Shows: "a Component that the registry made for somebody's link is filled", api: registry.APITMF639, run: stub},
+		{Name: "foreign-document", Shows: "a document of another kind under a component's id is neither overwritten nor deleted", api: registry.APITMF639, run: foreignDocument},
+		{Name: "links-broken", Shows: "links that another program broke are repaired", api: registry.APITMF639, run: linksBroken},
+	}
+}
+
+// tmf639 returns the outsider of a case for this API alone.
+func (s *scenario) tmf639() *outsiderTMF639 { return s.outsider.(*outsiderTMF639) }
+
+func stub(s *scenario) {
+	on, early := s.subject("stub", "offers"), s.subject("early")
+	s.must(s.tmf639().post(s.ctx, s.tmf639().linked(early.key.Name, on.key.Name)), "write an API before its Component")
+	s.applied(on)
+	s.wantFree(on)
+	s.wantCount(early.key.Name, 1, 0)
+	s.delete(s.writer, on)
+}
+
+func foreignDocument(s *scenario) {
+	on := s.subject("foreign-document", "offers", "products")
+	s.must(s.tmf639().post(s.ctx, s.tmf639().collected(on, "Printer")), "write a document of another kind")
+	s.wantNameConflict(on)
+}
+
+// linksBroken deletes a Component, which leaves its APIs linked to nothing. Neither a new Component of the same id nor an
+// update of an API mends a link.
+func linksBroken(s *scenario) {
+	on := s.subject("links-broken", "offers", "products")
+	s.applied(on)
+	s.lose(on, kindComponent)
+	s.must(s.outsider.adoptable(s.ctx, on), "create the Component again")
+	s.verify(on)
+	s.wantEqual(on)
+	s.wantFree(on)
+}
