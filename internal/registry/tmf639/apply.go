@@ -155,6 +155,7 @@ func (op *operation) patch(ctx context.Context, d *document) error {
 	case isGone(err):
 		op.listing.removed(d.ID)
 		delete(op.have, d.ID)
+		delete(op.listed, d.ID)
 		return err
 	case err != nil:
 		return err

@@ -162,6 +162,27 @@ func TestApply_TrustedRecordMeetsMissingDocuments(t *testing.T) {
 	}
 }
 
+// The Component is deleted after the listing has shown it.
+func TestApply_ComponentVanishesMeanwhile(t *testing.T) {
+	for mode, previous := range map[string]target.Previous{"trusting": {}, "verifying": {Verify: true}, "in doubt": {InDoubt: true}} {
+		t.Run(mode, func(t *testing.T) {
+			h, a, c, first := applied(t, "offers", "products")
+			c.DeploymentStatus = ""
+			h.server.SetFault(func(r *http.Request) *faults.Fault {
+				if r.Method == http.MethodPatch {
+					h.server.SetFault(nil)
+					h.send(204, "DELETE", "/resource/self:catalog", nil)
+				}
+				return nil
+			})
+			previous.Ref = first.Ref
+			result := h.apply(a, c, previous)
+			h.wantDocuments(a, c)
+			h.wantNoWrite(a, c, verifyOf(result))
+		})
+	}
+}
+
 // A PATCH shows that the Component of an API was deleted: only a new document gets the right link.
 func TestApply_ReplacesAPIWithWrongLink(t *testing.T) {
 	h, a, c, first := applied(t, "offers")
