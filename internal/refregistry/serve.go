@@ -12,8 +12,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// shutdownGrace is how long requests in progress may take.
-const shutdownGrace = 10 * time.Second
+const (
+	// shutdownGrace is how long requests in progress may take.
+	shutdownGrace = 10 * time.Second
+	// idleTimeout is that of uvicorn, which serves the deployed registries: a
+	// client that keeps connections for longer meets resets.
+	idleTimeout = 5 * time.Second
+)
 
 // Serve serves the registry on the listener until ctx ends, then lets requests
 // finish and returns nil. The listener is closed in every case.
@@ -26,7 +31,7 @@ func Serve(ctx context.Context, listener net.Listener, s *Server, log zerolog.Lo
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      2 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ErrorLog:          stdlog.New(log.With().Str("level", zerolog.LevelWarnValue).Logger(), "", 0),

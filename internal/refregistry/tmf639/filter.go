@@ -9,14 +9,14 @@ import (
 	"github.com/theory/jsonpath/spec"
 )
 
-// filter applies a JSONPath query to an array of encoded documents and returns
-// the encoded results, which may be any values.
-func filter(query string, items [][]byte) ([][]byte, *failure) {
+// filter applies a JSONPath query to an encoded array of documents. The results
+// may be any values.
+func filter(query string, documents []byte) ([]any, *failure) {
 	path, err := jsonpath.Parse(standard(query))
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "Invalid JSONPath filter: %v", err)
 	}
-	root, err := decode(array(items))
+	root, err := decode(documents)
 	if err != nil {
 		panic("decode documents: " + err.Error()) // this package encoded them
 	}
@@ -24,9 +24,9 @@ func filter(query string, items [][]byte) ([][]byte, *failure) {
 	if strings.Contains(query, "*") || strings.Contains(query, "..") {
 		found.Sort() // the members of an object come in the random order of a map
 	}
-	out := make([][]byte, len(found))
+	out := make([]any, len(found))
 	for i, node := range found {
-		out[i] = encode(nil, follow(root, node.Path))
+		out[i] = follow(root, node.Path)
 	}
 	return out, nil
 }

@@ -20,32 +20,39 @@ func (s *Service) list(c *call) (*answer, *failure) {
 		offset, limit = 0, -1
 	}
 	var (
-		items  [][]byte
-		total  int
-		broken bool
+		body         = []byte{'['}
+		count, total int
+		broken       bool
 	)
 	s.store.view(func() {
-		total = len(s.store.order)
-		for _, r := range s.store.page(offset, limit) {
+		rows := s.store.page(offset, limit)
+		count, total = len(rows), len(s.store.order)
+		for i, r := range rows {
 			broken = broken || r.broken && !p.short
-			items = append(items, r.appendForm(p.short, c.base))
+			if i > 0 {
+				body = append(body, ',')
+			}
+			body = r.appendForm(body, p.short, c.base)
 		}
 	})
+	body = append(body, ']')
 	if broken {
 		return nil, uncaught()
 	}
 	if p.filter != "" {
-		if items, failed = filter(p.filter, items); failed != nil {
+		found, failed := filter(p.filter, body)
+		if failed != nil {
 			return nil, failed
 		}
 		if s.cfg.Friendly {
-			items = cut(items, p.offset, p.limit)
+			found = cut(found, p.offset, p.limit)
 		}
+		body, count = encode(nil, found), len(found)
 	}
 	return &answer{http.StatusOK, map[string]string{
 		"x-total-count":  strconv.Itoa(total),
-		"x-result-count": strconv.Itoa(len(items)),
-	}, array(items)}, nil
+		"x-result-count": strconv.Itoa(count),
+	}, body}, nil
 }
 
 func (s *Service) get(c *call) (*answer, *failure) {
@@ -61,7 +68,7 @@ func (s *Service) get(c *call) (*answer, *failure) {
 		case r.broken && !isShort(c.query):
 			failed = uncaught()
 		default:
-			body = r.appendForm(isShort(c.query), c.base)
+			body = r.appendForm(nil, isShort(c.query), c.base)
 		}
 	})
 	return ok(body), failed
@@ -160,22 +167,11 @@ func (s *Service) find(id string) *row {
 	return r
 }
 
-func (r *row) appendForm(short bool, base string) []byte {
+func (r *row) appendForm(dst []byte, short bool, base string) []byte {
 	if short {
-		return r.appendShort(nil, base)
+		return r.appendShort(dst, base)
 	}
-	return r.appendDocument(nil, base)
-}
-
-func array(items [][]byte) []byte {
-	body := []byte{'['}
-	for i, item := range items {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = append(body, item...)
-	}
-	return append(body, ']')
+	return r.appendDocument(dst, base)
 }
 
 // newID makes a UUID of version 4.
