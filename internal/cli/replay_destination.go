@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
+	"odasync/internal/registry/auth"
 	"odasync/internal/replay"
 	"odasync/internal/store"
 	"odasync/internal/syncer"
@@ -106,7 +107,7 @@ func otherRegistry(ctx context.Context, x replayFlags, cfg registry.Config) (reg
 	if u, err := url.Parse(x.To); err == nil && u.User != nil {
 		return cfg, errors.New("--to contains a user or a password, which every user of this machine can read: give a key with --to-api-key-file")
 	}
-	cfg.URL, cfg.APIKey = x.To, ""
+	cfg.URL, cfg.APIKey, cfg.OAuth2 = x.To, "", auth.Config{}
 	if err := cfg.Validate(); err != nil { // the rest of it has been validated
 		return cfg, errors.New(strings.ReplaceAll(err.Error(), "COMPONENT_REGISTRY_URL", "--to"))
 	}

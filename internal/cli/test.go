@@ -233,7 +233,7 @@ func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 		return
 	}
 	err := errors.New("not checked")
-	accepted := e.check(ctx, auth, "set COMPONENT_REGISTRY_API_KEY (or COMPONENT_REGISTRY_API_KEY_FILE) to the registry's key", func(ctx context.Context) (string, error) {
+	accepted := e.check(ctx, auth, "set COMPONENT_REGISTRY_API_KEY (or COMPONENT_REGISTRY_API_KEY_FILE) to the registry's key, or OAUTH2_TOKEN_URL, OAUTH2_CLIENT_ID and OAUTH2_CLIENT_SECRET", func(ctx context.Context) (string, error) {
 		err = opened.Contract(ctx)
 		var failure *target.Failure
 		if errors.As(err, &failure) && (failure.Status == http.StatusUnauthorized || failure.Status == http.StatusForbidden) {

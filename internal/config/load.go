@@ -60,6 +60,9 @@ func loadField(ctx context.Context, variables envconfig.Lookuper, field reflect.
 	}
 	if problem == nil && set && text != "" {
 		if decode(ctx, field, value, text) == nil {
+			if secret, reloading := value.Addr().Interface().(*ReloadingSecret); reloading {
+				secret.file, _ = variables.Lookup(v.Name + FileSuffix)
+			}
 			return nil
 		}
 		problem = fmt.Errorf("%s is %q: %s (%s)", v.Name, text, allowed(field.Type), v.Help)
@@ -95,13 +98,19 @@ func fromFile(variables envconfig.Lookuper, name, text string, set bool) (string
 	case set && text != "":
 		return "", false, fmt.Errorf("%s and %s are both set: give one of them", name, name+FileSuffix)
 	}
-	content, err := os.ReadFile(path)
+	secret, err := readSecret(path)
 	if err != nil {
-		return "", false, fmt.Errorf("%s is %q: %w: give a readable file that holds the secret", name+FileSuffix, path, err)
-	}
-	secret := strings.TrimRight(string(content), "\r\n")
-	if secret == "" {
-		return "", false, fmt.Errorf("%s is %q: the file is empty: give one that holds the secret, or unset it", name+FileSuffix, path)
+		return "", false, fmt.Errorf("%s is %q: %w: give a readable file that holds the secret, or unset it", name+FileSuffix, path, err)
 	}
 	return secret, true, nil
+}
+
+// readSecret reads a file without the trailing newline.
+func readSecret(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	secret := strings.TrimRight(string(content), "\r\n")
+	if err == nil && secret == "" {
+		err = errors.New("the file is empty")
+	}
+	return secret, err
 }

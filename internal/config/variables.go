@@ -61,7 +61,7 @@ func variable(field reflect.StructField) Variable {
 	_, fallback, _ := strings.Cut(options, "default=")
 	return Variable{
 		Name: name, Default: fallback, Help: field.Tag.Get("help"),
-		Secret: field.Type == reflect.TypeFor[Secret](),
+		Secret: field.Type == reflect.TypeFor[Secret]() || field.Type == reflect.TypeFor[ReloadingSecret](),
 	}
 }
 

@@ -109,6 +109,16 @@ var badValues = map[string][]bad{
 		{value: "many", allowed: "a whole number"}, {value: "-1", allowed: "0 to 1024"}, {value: "1025", allowed: "0 to 1024"},
 		{value: "16", allowed: "0 to 15", beside: map[string]string{"COMPONENT_REGISTRY_API": "tmf639"}},
 	},
+	"OAUTH2_TOKEN_URL": {
+		{value: "issuer/token?k=pa55", shown: "***", allowed: "http:// or https://"},
+		{value: "http://issuer/token", shown: "half set", allowed: "all three or none"},
+		{value: "http://issuer/token", shown: "***", allowed: "not together with COMPONENT_REGISTRY_API_KEY", beside: map[string]string{
+			"OAUTH2_CLIENT_ID": "c", "OAUTH2_CLIENT_SECRET": "pa55", "COMPONENT_REGISTRY_API_KEY": "k",
+		}},
+	},
+	"OAUTH2_CLIENT_ID":                    {{value: "client", shown: "half set", allowed: "all three or none"}},
+	"OAUTH2_CLIENT_SECRET":                {{value: "pa55", shown: "half set", allowed: "all three or none"}},
+	"OAUTH2_SCOPES":                       anyText,
 	"COMPONENT_REGISTRY_CA_FILE":          anyText,
 	"COMPONENT_REGISTRY_CLIENT_CERT_FILE": {{value: "cert.pem", shown: "half set", allowed: "both files or none"}},
 	"COMPONENT_REGISTRY_CLIENT_KEY_FILE":  {{value: "key.pem", shown: "half set", allowed: "both files or none"}},
@@ -216,7 +226,8 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	env := map[string]string{}
 	for name, values := range badValues {
 		// Of a pair one is enough, else nothing is wrong with it.
-		if len(values) > 0 && name != "NATS_TLS_KEY" && name != "NATS_PASSWORD" && name != "MONITORING_TLS_KEY" && name != "COMPONENT_REGISTRY_CLIENT_KEY_FILE" {
+		if len(values) > 0 && name != "NATS_TLS_KEY" && name != "NATS_PASSWORD" && name != "MONITORING_TLS_KEY" && name != "COMPONENT_REGISTRY_CLIENT_KEY_FILE" &&
+			name != "OAUTH2_CLIENT_ID" && name != "OAUTH2_CLIENT_SECRET" {
 			env[name] = values[0].value
 		}
 	}

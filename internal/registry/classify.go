@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"odasync/internal/registry/auth"
 	"odasync/internal/target"
 )
 
@@ -25,7 +26,8 @@ type answer struct {
 	err    error
 	status int
 	header http.Header
-	body   []byte // of an error, as far as it is read
+	body   []byte      // of an error, as far as it is read
+	token  *auth.Token // that was sent; nil for none
 	// malformed is set when the status is a success and the body cannot be decoded.
 	malformed error
 }
@@ -46,6 +48,9 @@ func classify(api string, r Request, a answer, now time.Time) *target.Failure {
 		return f
 	}
 	f.Detail = detail(a.body)
+	if a.token != nil {
+		f.Detail = Clean(rejected(a.status, f.Detail, a.token.Claims))
+	}
 	switch status := a.status; {
 	case status == http.StatusTooManyRequests:
 		f.Class = target.ClassRateLimited

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"odasync/internal/registry/auth"
 	"odasync/internal/registry/transport"
 	"odasync/internal/target"
 	"odasync/internal/tracing"
@@ -31,6 +32,7 @@ type Client struct {
 	base    *url.URL      // without user and password
 	auth    string        // the Authorization header; empty for none
 	secret  string        // redacted where the registry echoes it
+	tokens  *auth.Source  // in place of auth; nil for none
 	timeout time.Duration
 	metrics *Metrics
 	log     zerolog.Logger
@@ -49,6 +51,9 @@ func NewClient(cfg Config, api string, metrics *Metrics, log zerolog.Logger) *Cl
 		base = &url.URL{}
 	}
 	c.auth, c.secret = cfg.credentials()
+	if cfg.OAuth2.Enabled() {
+		c.tokens = auth.New(cfg.OAuth2, transport.New(cfg.Transport, 0))
+	}
 	c.base, _ = url.Parse(publicURL(base)) // a URL's own text always parses
 	return c
 }
@@ -61,7 +66,12 @@ func keepRedirect(*http.Request, []*http.Request) error { return http.ErrUseLast
 func (c *Client) Connections() int { return cap(c.slots) }
 
 // Close closes idle connections. Call it once no request is in flight.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	if c.tokens != nil {
+		c.tokens.Close()
+	}
+	c.http.CloseIdleConnections()
+}
 
 // Do sends the request and decodes the answer into out, unless out is nil. Its error is a [*target.Failure] or, once the
 // context has ended, the context's error. With a context that has ended nothing is sent. A request waits while as many as
@@ -76,9 +86,23 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if err := target.Held(ctx); err != nil {
 		return fmt.Errorf("%s: %w", r, err)
 	}
+	a, err := c.authorized(ctx, r, out)
+	switch {
+	case ContextEnded(err), (err != nil || a.err != nil) && target.Held(ctx) != nil:
+		return fmt.Errorf("%s: %w", r, ctx.Err())
+	case err != nil:
+		return noToken(r, a.status, err)
+	case a.err == nil && a.malformed == nil && a.status >= 200 && a.status < 300:
+		return nil
+	}
+	return classify(c.api, r, a, c.now())
+}
+
+// exchange sends the request once, and measures it. token is nil for none.
+func (c *Client) exchange(ctx context.Context, r Request, out any, token *auth.Token) answer {
 	begin := c.now()
 	spanning, span := c.startSpan(ctx, r)
-	a := c.send(spanning, r, out)
+	a := c.send(spanning, r, out, token)
 	endSpan(span, a)
 	took := c.now().Sub(begin)
 
@@ -89,34 +113,34 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	c.metrics.observe(r, status, took)
 	tracing.Log(spanning, c.log.Debug()).Str("method", r.Method).Str("endpoint", r.Path).Str("id", r.ID).Str("status", status).
 		Dur("took", took).Msg("registry request")
-
-	if a.err == nil && a.malformed == nil && a.status >= 200 && a.status < 300 {
-		return nil
-	}
-	if a.err != nil && target.Held(ctx) != nil {
-		return fmt.Errorf("%s: %w", r, ctx.Err())
-	}
-	return classify(c.api, r, a, c.now())
+	return a
 }
 
 // send does the round trip within the time limit.
-func (c *Client) send(ctx context.Context, r Request, out any) answer {
+func (c *Client) send(ctx context.Context, r Request, out any, token *auth.Token) answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, &timeoutError{c.timeout})
 	defer cancel()
 	req, err := c.build(ctx, r)
 	if err != nil {
 		return answer{err: err}
 	}
+	a := answer{token: token}
+	switch {
+	case token != nil:
+		req.Header.Set("Authorization", token.Authorization())
+	case c.auth != "":
+		req.Header.Set("Authorization", c.auth)
+	}
 	response, err := c.http.Do(req)
 	if err != nil {
 		return answer{err: transportError(ctx, err)}
 	}
 	defer response.Body.Close()
-	a := answer{status: response.StatusCode, header: response.Header}
+	a.status, a.header = response.StatusCode, response.Header
 	if a.status < 200 || a.status >= 300 {
 		// An incomplete body will do: the status alone decides on the class.
 		body, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
-		a.body = c.redact(body)
+		a.body = c.redact(body, token)
 		return a
 	}
 	body := &boundedBody{from: response.Body, left: maxItem}
@@ -128,7 +152,10 @@ func (c *Client) send(ctx context.Context, r Request, out any) answer {
 }
 
 // redact removes the credentials from a body that quotes the request.
-func (c *Client) redact(body []byte) []byte {
+func (c *Client) redact(body []byte, token *auth.Token) []byte {
+	if c.tokens != nil {
+		return c.tokens.Redact(body, token)
+	}
 	if c.secret == "" {
 		return body
 	}

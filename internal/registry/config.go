@@ -12,6 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/config"
+	"odasync/internal/registry/auth"
 	"odasync/internal/registry/transport"
 )
 
@@ -45,6 +46,7 @@ type Config struct {
 	// MaxConnections bounds the requests that are in flight; 0 for the API's own number.
 	MaxConnections int `env:"COMPONENT_REGISTRY_MAX_CONNECTIONS, default=0" help:"connections of one process to the registry, 1 to 1024, with tmf639 1 to 15; 0 for 256 with v1 and 2 with tmf639"`
 	Transport      transport.Config
+	OAuth2         auth.Config
 	// Name is the registry entry that the components are registered under. It is created when missing.
 	Name       string `env:"COMPONENT_REGISTRY_NAME, default=self" help:"registry entry that the components are registered under, created when missing: 1 to 100 characters"`
 	NameFormat string `env:"COMPONENT_NAME_FORMAT, default=name" help:"name of a component in the registry: name, or namespace.name to keep namespaces apart"`
@@ -74,6 +76,9 @@ func (c Config) Validate() error {
 	if length := utf8.RuneCountInString(c.IDPrefix); length < 1 || length > maxNameLength || strings.ContainsFunc(c.IDPrefix, notInPrefix) {
 		bad("COMPONENT_REGISTRY_ID_PREFIX", fmt.Sprintf("%q", c.IDPrefix), fmt.Sprintf("1 to %d printable characters without spaces, ':' and '/'", maxNameLength))
 	}
+	if c.OAuth2.Enabled() && c.Authorization() != "" {
+		bad("OAUTH2_TOKEN_URL", c.OAuth2.TokenURL, "not together with COMPONENT_REGISTRY_API_KEY or a user in COMPONENT_REGISTRY_URL: a request carries only one of them")
+	}
 	if c.Timeout < 0 {
 		bad("COMPONENT_REGISTRY_TIMEOUT", c.Timeout, "0 or more, in seconds or as 500ms, 30s, 1m")
 	}
@@ -92,7 +97,7 @@ func (c Config) Validate() error {
 			bad("EXPOSED_API_SEGMENTS", fmt.Sprintf("%q", segment), segments)
 		}
 	}
-	return errors.Join(append(problems, c.Transport.Validate())...)
+	return errors.Join(append(problems, c.Transport.Validate(), c.OAuth2.Validate())...)
 }
 
 func (c Config) validateURL(bad func(name string, value any, allowed string)) {

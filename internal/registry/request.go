@@ -62,9 +62,6 @@ func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {
 	if r.Body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.auth != "" {
-		req.Header.Set("Authorization", c.auth)
-	}
 	tracing.InjectHTTP(ctx, req.Header)
 	return req, nil
 }
