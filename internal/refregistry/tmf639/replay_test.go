@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -75,6 +76,7 @@ func TestService_Captures(t *testing.T) {
 		_, c := start(t)
 		replay(t, c, file("10-hub-registration"))
 	})
+	t.Run("events", func(t *testing.T) { replayEvents(t, file("11-hub-events")) })
 	t.Run("sync", func(t *testing.T) {
 		_, c := start(t)
 		replay(t, c, file("13-sync"))
@@ -85,6 +87,58 @@ func TestService_Captures(t *testing.T) {
 		replay(t, c, file("12-stub-component"))
 	})
 }
+
+// replayEvents posts an API before its Component, replaces and deletes it, and
+// compares the events with those that a hub received.
+func replayEvents(t *testing.T, file string) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var captured struct {
+		Received []struct{ Body jsontext.Value }
+	}
+	if err := json.Unmarshal(raw, &captured); err != nil {
+		t.Fatal(err)
+	}
+	_, c := start(t)
+	hub := receive(t, 200)
+	c.Expect(201, "POST", "/hub", `{"id":"h","callback":"`+hub.url+`","query":"source=canvas-a"}`)
+	var want []string
+	for _, event := range captured.Received {
+		if err := event.Body.Compact(); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, timeless.ReplaceAllString(string(event.Body), "T"))
+		var of struct {
+			EventType, ID string
+			Resource      json.RawMessage
+		}
+		if err := json.Unmarshal(event.Body, &of); err != nil {
+			t.Fatal(err)
+		}
+		method, path := "DELETE", "/resource/"+of.ID
+		switch of.EventType {
+		case "ResourceCreated":
+			method, path = "POST", "/resource"
+		case "ResourceChanged":
+			method = "PATCH"
+		}
+		// A document that was returned lacks the id of its link, which POST demands.
+		body := strings.Replace(string(of.Resource), `"relationshipType"`, `"id":"r","relationshipType"`, 1)
+		req := c.Request(method, path, body)
+		req.Host = capturedHost
+		c.Answer(req)
+	}
+	var got []string
+	for _, event := range hub.received() {
+		_, body, _ := strings.Cut(event, "application/json ")
+		got = append(got, timeless.ReplaceAllString(body, "T"))
+	}
+	registrytest.Same(t, want, got)
+}
+
+var timeless = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z`)
 
 func replay(t *testing.T, c *registrytest.Client, file string) {
 	t.Helper()
