@@ -2,8 +2,8 @@ package component
 
 import "context"
 
-// Observer receives the Components of a set of namespaces from a source. The source calls it from one goroutine for each scope;
-// scopes do not overlap.
+// Observer receives the Components of a set of namespaces from a source. The calls for one scope do not overlap; nor do
+// the scopes.
 //
 // A resync reads a scope from scratch: the source begins it with Begin, reports each existing Component with its generation, and
 // ends it with End after the last one. Known Components of the scope that were not reported are absent then. A resync that fails

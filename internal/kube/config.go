@@ -30,6 +30,8 @@ type Config struct {
 	// Version pins the API version. Empty means the preferred one of those that are served.
 	Version string `env:"ODA_COMPONENT_VERSION" help:"API version to read; empty for the best that is served"`
 	Plural  string `env:"ODA_COMPONENT_PLURAL, default=components" help:"plural name of the Component resource"`
+	// WatchExposedAPIs has the source read the ExposedAPI objects of the Components, too.
+	WatchExposedAPIs bool `env:"WATCH_EXPOSED_APIS, default=false" help:"also watch ExposedAPI objects, which have addresses and readiness of APIs before the Component has them: true or false"`
 
 	LeaderElection bool `env:"LEADER_ELECTION, default=true" help:"elect a leader among several watchers: true or false"`
 	// LeaseNamespace is empty for the namespace of the pod, else of the kubeconfig's context, else default.

@@ -32,16 +32,16 @@ type watchConn struct {
 }
 
 // watchInitial opens a watch that begins with every existing object and marks their end with a bookmark.
-func (c *Client) watchInitial(ctx context.Context, version string, scope component.Scope) (*watchConn, error) {
-	request := c.componentsRequest(version, scope).
+func (c *Client) watchInitial(ctx context.Context, of resource, scope component.Scope) (*watchConn, error) {
+	request := c.request(of, scope.Namespace()).
 		Param("sendInitialEvents", "true").
 		Param("resourceVersionMatch", string(metav1.ResourceVersionMatchNotOlderThan))
 	return c.open(ctx, request, max(time.Duration(c.cfg.WatchTimeout), minInitialTimeout))
 }
 
 // watchFrom opens a watch of the changes after the resourceVersion.
-func (c *Client) watchFrom(ctx context.Context, version string, scope component.Scope, resourceVersion string) (*watchConn, error) {
-	request := c.componentsRequest(version, scope).Param("resourceVersion", resourceVersion)
+func (c *Client) watchFrom(ctx context.Context, of resource, scope component.Scope, resourceVersion string) (*watchConn, error) {
+	request := c.request(of, scope.Namespace()).Param("resourceVersion", resourceVersion)
 	return c.open(ctx, request, time.Duration(c.cfg.WatchTimeout))
 }
 

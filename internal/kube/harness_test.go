@@ -92,7 +92,7 @@ func describe(r *http.Request) string {
 	case query.Get("watch") == "true":
 		return where + " watch from " + query.Get("resourceVersion")
 	}
-	return strings.Join(strings.Fields(where+" list "+query.Get("limit")+" "+query.Get("continue")+" "+query.Get("fieldSelector")), " ")
+	return strings.Join(strings.Fields(where+" list "+query.Get("limit")+" "+query.Get("continue")+" "+query.Get("fieldSelector")+" "+query.Get("labelSelector")), " ")
 }
 
 func (s *apiServer) seen() []string {
@@ -253,6 +253,11 @@ func (r *recorder) Observe(_ context.Context, generation uint64, seen component.
 	}
 	if seen.Seen.IsZero() || seen.UID == "" {
 		what += " incomplete"
+	}
+	if seen.Component != nil {
+		for _, api := range seen.Component.ExposedAPIs {
+			seen.ResourceVersion += fmt.Sprintf(" %s %s %v", api.Object, api.URL, api.Ready)
+		}
 	}
 	r.add("%d %s %s/%s@%s", generation, what, seen.Namespace, seen.Name, seen.ResourceVersion)
 	return nil

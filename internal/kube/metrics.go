@@ -22,7 +22,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		events: register.NewCounterVec(prometheus.CounterOpts{
 			Name: "oda_collector_kubernetes_events_total",
-			Help: "Events of the watches of Components, by type; the objects of a list count as ADDED.",
+			Help: "Events of the watches, by type; the objects of a list count as ADDED.",
 		}, []string{"event_type"}),
 		restarts: register.NewCounterVec(prometheus.CounterOpts{
 			Name: "odasync_watch_restarts_total",

@@ -5,14 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"odasync/internal/component"
-	"odasync/internal/normalize"
 )
 
 // malformed is a Component that cannot be read.
@@ -21,7 +22,17 @@ type malformed struct {
 	generation uint64 // of the resync that saw it last
 }
 
-// observe reports an event to the observer, if its namespace is in the scope, and returns its resourceVersion.
+// reporter takes what the watch of a scope reads. The calls do not overlap.
+type reporter interface {
+	// begin begins a resync.
+	begin(scope component.Scope)
+	// observe takes an object of the scope; the watch repeats it after an error.
+	observe(ctx context.Context, kind watch.EventType, object map[string]any, received time.Time) error
+	// end ends the resync after its last object.
+	end(ctx context.Context, scope component.Scope, resourceVersion string) error
+}
+
+// observe reports an event, if its namespace is in the scope, and returns its resourceVersion.
 func (w *scopeWatch) observe(ctx context.Context, next watchEvent) (string, error) {
 	received := time.Now()
 	switch next.Type {
@@ -40,30 +51,96 @@ func (w *scopeWatch) observe(ctx context.Context, next watchEvent) (string, erro
 	if !w.scope.Contains(meta.GetNamespace()) {
 		return meta.GetResourceVersion(), nil
 	}
-	var seen component.Observation
-	if next.Type == watch.Deleted {
-		seen = component.Observation{
-			Namespace: meta.GetNamespace(), Name: meta.GetName(),
-			UID: string(meta.GetUID()), ResourceVersion: meta.GetResourceVersion(), Deleted: true,
-		}
-	} else {
-		seen = normalize.Component(object)
+	return meta.GetResourceVersion(), w.to.observe(ctx, next.Type, object, received)
+}
+
+// componentReport reports Components to an observer.
+type componentReport struct {
+	client  *Client
+	of      resource
+	scope   component.Scope
+	apis    *apiIndex // nil without ExposedAPIs
+	to      component.Observer
+	metrics *Metrics
+	log     zerolog.Logger
+
+	mu         sync.Mutex // held while something is reported
+	generation uint64     // of the last resync; 0 before the first
+	malformed  map[objectName]malformed
+}
+
+func (r *componentReport) begin(scope component.Scope) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.generation = r.to.Begin(scope)
+}
+
+func (r *componentReport) observe(ctx context.Context, kind watch.EventType, object map[string]any, received time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if kind != watch.Deleted {
+		return r.report(ctx, r.apis.component(object), received)
 	}
+	meta := unstructured.Unstructured{Object: object}
+	return r.report(ctx, component.Observation{
+		Namespace: meta.GetNamespace(), Name: meta.GetName(),
+		UID: string(meta.GetUID()), ResourceVersion: meta.GetResourceVersion(), Deleted: true,
+	}, received)
+}
+
+func (r *componentReport) report(ctx context.Context, seen component.Observation, received time.Time) error {
 	seen.Seen = received
-	w.noteMalformed(seen)
-	return seen.ResourceVersion, w.to.Observe(ctx, w.generation, seen)
+	r.noteMalformed(seen)
+	return r.to.Observe(ctx, r.generation, seen)
+}
+
+func (r *componentReport) end(ctx context.Context, scope component.Scope, resourceVersion string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.to.End(ctx, r.generation, scope, resourceVersion); err != nil {
+		return err
+	}
+	for name, known := range r.malformed {
+		if known.generation != r.generation {
+			delete(r.malformed, name)
+		}
+	}
+	return nil
+}
+
+// again reads a Component, whose ExposedAPIs have changed, and reports it. The mutex keeps the order: what is read now is at least
+// as new as all that the watch has reported until now, and what it reports afterwards is in the end as new as that.
+func (r *componentReport) again(ctx context.Context, name objectName) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.generation == 0 {
+		return nil // the first resync is still to come
+	}
+	received := time.Now()
+	body, err := r.client.get(ctx, r.of, name.namespace, name.name)
+	if err != nil {
+		return explain(err, r.client.componentRule("get", r.scope))
+	}
+	if body == nil {
+		return nil // not created yet, or deleted, which the watch reports
+	}
+	object, err := decode(body)
+	if err != nil {
+		return err
+	}
+	return r.report(ctx, r.apis.component(object), received)
 }
 
 // noteMalformed counts and logs a Component that cannot be read, when it is first seen and when its problem changes.
-func (w *scopeWatch) noteMalformed(seen component.Observation) {
-	key := seen.Namespace + "/" + seen.Name
+func (r *componentReport) noteMalformed(seen component.Observation) {
+	name := objectName{seen.Namespace, seen.Name}
 	if seen.Err == nil {
-		delete(w.malformed, key)
+		delete(r.malformed, name)
 		return
 	}
 	problem := seen.Err.Error()
-	if w.malformed[key].problem != problem {
-		line := w.log.Warn().Str("namespace", seen.Namespace).Str("component", seen.Name)
+	if r.malformed[name].problem != problem {
+		line := r.log.Warn().Str("namespace", seen.Namespace).Str("component", seen.Name)
 		var field *component.FieldError
 		if errors.As(seen.Err, &field) {
 			line = line.Str("field", field.Field).Str("error", field.Problem)
@@ -71,9 +148,9 @@ func (w *scopeWatch) noteMalformed(seen component.Observation) {
 			line = line.Str("error", problem)
 		}
 		line.Msg("component cannot be read")
-		w.metrics.malformed.Inc()
+		r.metrics.malformed.Inc()
 	}
-	w.malformed[key] = malformed{problem: problem, generation: w.generation}
+	r.malformed[name] = malformed{problem: problem, generation: r.generation}
 }
 
 // count counts an event of any namespace. The items of a paged list count as added.

@@ -15,13 +15,18 @@ import (
 	"odasync/internal/component"
 )
 
-// componentsRequest is the request for the Components of a scope. Client-go does not retry it: the caller does.
-func (c *Client) componentsRequest(version string, scope component.Scope) *rest.Request {
-	segments := []string{"apis", c.cfg.Group, version}
-	if namespace := scope.Namespace(); namespace != "" {
+// resource is a kind of objects in one version.
+type resource struct{ version, plural string }
+
+func (c *Client) components(version string) resource { return resource{version, c.cfg.Plural} }
+
+// request is the request for the objects of a namespace, or of all if it is empty. Client-go does not retry it: the caller does.
+func (c *Client) request(of resource, namespace string) *rest.Request {
+	segments := []string{"apis", c.cfg.Group, of.version}
+	if namespace != "" {
 		segments = append(segments, "namespaces", namespace)
 	}
-	return c.current.Load().requests.Get().AbsPath(append(segments, c.cfg.Plural)...).MaxRetries(0)
+	return c.current.Load().requests.Get().AbsPath(append(segments, of.plural)...).MaxRetries(0)
 }
 
 // idleReader resets a deadline with each read: a large answer over a slow line is not a dead connection.
@@ -48,21 +53,21 @@ type page struct {
 	Items    []json.RawMessage
 }
 
-// listPage reads the page of a list at the continue token of the page before; an empty token reads the first. Field selectors
-// filter the list.
-func (c *Client) listPage(ctx context.Context, version string, scope component.Scope, limit int, token string, selectors ...string) (page, error) {
+// listPage reads the page of a list at the continue token of the page before; an empty token reads the first. A selector
+// is a parameter that filters the list, and its value.
+func (c *Client) listPage(ctx context.Context, of resource, scope component.Scope, limit int, token string, selectors ...[2]string) (page, error) {
 	ctx, stop := context.WithTimeoutCause(ctx, maxPageTime, errNoAnswer)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	deadline := time.AfterFunc(c.timeout, func() { cancel(errNoAnswer) })
 	defer deadline.Stop()
-	request := c.componentsRequest(version, scope).Param("limit", strconv.Itoa(limit))
+	request := c.request(of, scope.Namespace()).Param("limit", strconv.Itoa(limit))
 	if token != "" {
 		request.Param("continue", token)
 	}
 	for _, selector := range selectors {
-		request.Param("fieldSelector", selector)
+		request.Param(selector[0], selector[1])
 	}
 	body, err := request.Stream(ctx)
 	if err != nil {

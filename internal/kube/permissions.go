@@ -37,6 +37,8 @@ func (r rule) remedy() string {
 		return "grant get, create and update, see deploy/rbac.yaml"
 	case r.resource == "customresourcedefinitions":
 		return "grant get on it, see deploy/rbac.yaml, or pin ODA_COMPONENT_VERSION"
+	case r.resource == exposedAPIs.plural:
+		return "grant list and watch, as the chart does with watchExposedAPIs, or set WATCH_EXPOSED_APIS=false"
 	case r.namespace == "":
 		return "grant get, list and watch, see deploy/rbac-cluster.yaml"
 	}
@@ -44,7 +46,11 @@ func (r rule) remedy() string {
 }
 
 func (c *Client) componentRule(verb string, scope component.Scope) rule {
-	return rule{verb: verb, group: c.cfg.Group, resource: c.cfg.Plural, namespace: scope.Namespace()}
+	return c.readRule(verb, c.cfg.Plural, scope)
+}
+
+func (c *Client) readRule(verb, plural string, scope component.Scope) rule {
+	return rule{verb: verb, group: c.cfg.Group, resource: plural, namespace: scope.Namespace()}
 }
 
 func (c *Client) crdRule() rule {
@@ -78,6 +84,9 @@ func (c *Client) Permissions(ctx context.Context) ([]Permission, error) {
 	for _, part := range scope.Split() {
 		for _, verb := range []string{"get", "list", "watch"} {
 			rules = append(rules, c.componentRule(verb, part))
+		}
+		if c.cfg.WatchExposedAPIs {
+			rules = append(rules, c.readRule("list", exposedAPIs.plural, part), c.readRule("watch", exposedAPIs.plural, part))
 		}
 	}
 	rules = append(rules, c.crdRule())

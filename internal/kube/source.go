@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +57,7 @@ type Source struct {
 	discovering *status
 	scopes      []component.Scope
 	statuses    []*status // one for each scope
+	apiStatuses []*status // the same for the ExposedAPIs; empty without them
 
 	discovered   atomic.Pointer[discovery] // nil before the first
 	mu           sync.Mutex                // held during the discovery after a Refresh
@@ -73,7 +75,11 @@ func NewSource(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger)
 		discovering: &status{log: log}, scopes: scope.Split(),
 	}
 	for _, part := range s.scopes {
-		s.statuses = append(s.statuses, &status{log: log.With().Stringer("scope", part).Logger()})
+		log := log.With().Stringer("scope", part).Logger()
+		s.statuses = append(s.statuses, &status{log: log})
+		if cfg.WatchExposedAPIs {
+			s.apiStatuses = append(s.apiStatuses, &status{log: log.With().Str("resource", exposedAPIs.plural).Logger()})
+		}
 	}
 	metrics.source.Store(s)
 	return s, nil
@@ -82,7 +88,7 @@ func NewSource(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger)
 // Watch reports to the observer until the context ends, then returns nil. Calls must not overlap.
 func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	s.discovering.begin()
-	for _, status := range s.statuses {
+	for _, status := range slices.Concat(s.statuses, s.apiStatuses) {
 		status.begin()
 	}
 	s.watching.Store(true)
@@ -150,14 +156,33 @@ func (s *Source) Identity() string {
 func (s *Source) watchVersion(ctx context.Context, version string, to component.Observer) {
 	group, ctx := errgroup.WithContext(ctx)
 	for i, scope := range s.scopes {
-		w := &scopeWatch{
-			source: s, client: s.client, version: version, scope: scope, to: to,
-			tuning: s.Tuning, refresh: &s.refresh, status: s.statuses[i], metrics: s.metrics, log: s.statuses[i].log,
-			malformed: map[string]malformed{},
+		status := s.statuses[i]
+		report := &componentReport{
+			client: s.client, of: s.client.components(version), scope: scope, to: to, metrics: s.metrics, log: status.log,
+			malformed: map[objectName]malformed{},
 		}
-		group.Go(func() error { return w.run(ctx) })
+		components := s.newWatch(report.of, scope, report, status)
+		components.outdated = func(ctx context.Context, refreshed <-chan struct{}) bool { return s.outdated(ctx, version, refreshed) }
+		if len(s.apiStatuses) > 0 {
+			report.apis = newAPIIndex()
+			apis := s.newWatch(exposedAPIs, scope, &apiReport{index: report.apis, again: report.again}, s.apiStatuses[i])
+			group.Go(func() error { return apis.run(ctx) })
+		}
+		group.Go(func() error {
+			if len(s.apiStatuses) > 0 { // else each Component would be reported with its own status first
+				s.apiStatuses[i].awaitSettled(ctx)
+			}
+			return components.run(ctx)
+		})
 	}
 	_ = group.Wait() // the status of the scope has the error
+}
+
+func (s *Source) newWatch(of resource, scope component.Scope, to reporter, status *status) *scopeWatch {
+	return &scopeWatch{
+		client: s.client, of: of, scope: scope, to: to, tuning: s.Tuning, refresh: &s.refresh,
+		status: status, metrics: s.metrics, log: status.log,
+	}
 }
 
 // Scopes returns the scopes, each with a watch of its own.
@@ -166,7 +191,8 @@ func (s *Source) Scopes() []component.Scope { return s.scopes }
 // Refresh starts a resync of every scope, after the one that may be under way, in the version that is preferred by then.
 func (s *Source) Refresh() { s.refresh.Broadcast() }
 
-// State returns nil while every scope has been read completely and is connected, else what is missing.
+// State returns nil while every scope has been read completely and is connected, else what is missing. That goes for ExposedAPIs
+// too, although their failure does not stop the Components.
 func (s *Source) State() error {
 	if !s.watching.Load() {
 		return errors.New("not watching")
@@ -180,6 +206,11 @@ func (s *Source) State() error {
 			missing = append(missing, fmt.Errorf("namespace %s: %w", scope, err))
 		}
 	}
+	for i, status := range s.apiStatuses {
+		if err := status.state(); err != nil {
+			missing = append(missing, fmt.Errorf("ExposedAPIs of namespace %s: %w", s.scopes[i], err))
+		}
+	}
 	return errors.Join(missing...)
 }
 
@@ -190,7 +221,7 @@ func (s *Source) Age() time.Duration {
 	if !s.watching.Load() {
 		return 0
 	}
-	for _, status := range s.statuses {
+	for _, status := range slices.Concat(s.statuses, s.apiStatuses) {
 		oldest = max(oldest, status.age())
 	}
 	return oldest

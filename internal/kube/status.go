@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -17,13 +18,34 @@ type status struct {
 	lastData time.Time // of the last data from the server
 	failure  *failure  // nil while connected
 	logged   string
+	settled  chan struct{} // closed when complete or failed for the first time
 }
 
 // begin resets the status.
 func (s *status) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.done, s.lastData, s.failure, s.logged = false, time.Now(), nil, ""
+	s.done, s.lastData, s.failure, s.logged, s.settled = false, time.Now(), nil, "", make(chan struct{})
+}
+
+// settle closes the channel of settled once. The caller holds the mutex.
+func (s *status) settle() {
+	select {
+	case <-s.settled:
+	default:
+		close(s.settled)
+	}
+}
+
+// awaitSettled waits until the scope was read completely or has failed, or the context ends.
+func (s *status) awaitSettled(ctx context.Context) {
+	s.mu.Lock()
+	settled := s.settled
+	s.mu.Unlock()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	}
 }
 
 // failed records why there is no connection.
@@ -31,6 +53,7 @@ func (s *status) failed(f *failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failure = f
+	s.settle()
 	if s.logged != f.text {
 		s.logged = f.text
 		s.log.Warn().Str("reason", f.reason).Str("error", f.text).Msg("not watching, retrying")
@@ -69,6 +92,7 @@ func (s *status) complete() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = true
+	s.settle()
 }
 
 // state returns nil, or what is missing.

@@ -18,23 +18,23 @@ import (
 
 // scopeWatch watches one scope. It is used by one goroutine.
 type scopeWatch struct {
-	source  *Source
-	client  *Client
-	version string
-	scope   component.Scope
-	to      component.Observer
-	tuning  Tuning
-	refresh *broadcast.Signal
-	status  *status
-	metrics *Metrics
-	log     zerolog.Logger
+	client *Client
+	of     resource
+	scope  component.Scope
+	to     reporter
+	// outdated reports, before a resync that a Refresh asked for, whether the watch is to end for another version; nil if the
+	// watch never ends, also while the resource is not served.
+	outdated func(ctx context.Context, refreshed <-chan struct{}) bool
+	tuning   Tuning
+	refresh  *broadcast.Signal
+	status   *status
+	metrics  *Metrics
+	log      zerolog.Logger
 
-	generation   uint64 // of the last resync
-	resume       string // the resourceVersion up to which everything was reported; empty for a resync
-	paged        bool   // the server does not stream lists
-	pagedNext    bool   // the last streamed list was cut: pages may succeed where one long answer does not
-	stalls       int    // streamed lists in a row that stalled
-	malformed    map[string]malformed
+	resume       string          // the resourceVersion up to which everything was reported; empty for a resync
+	paged        bool            // the server does not stream lists
+	pagedNext    bool            // the last streamed list was cut: pages may succeed where one long answer does not
+	stalls       int             // streamed lists in a row that stalled
 	refreshAsked <-chan struct{} // closed by a Refresh after the last resync has begun
 
 	silenceLeft time.Duration // time left without an event or a bookmark; a reconnect does not reset it
@@ -57,7 +57,7 @@ func (w *scopeWatch) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		f := explain(err, w.client.componentRule(w.verb, w.scope))
+		f := explain(err, w.client.readRule(w.verb, w.of.plural, w.scope))
 		w.metrics.restarts.WithLabelValues(f.reason).Inc()
 		healthy := w.delivered || !w.following.IsZero() && time.Since(w.following) >= w.tuning.Steady
 		if healthy {
@@ -74,7 +74,7 @@ func (w *scopeWatch) run(ctx context.Context) error {
 			w.log.Info().Str("error", f.text).Msg("streamed list incomplete, reading in pages")
 			continue
 		case reasonDue:
-			if w.source.outdated(ctx, w.version, w.refreshAsked) {
+			if w.outdated != nil && w.outdated(ctx, w.refreshAsked) {
 				return errOutdated
 			}
 			w.resume = ""
@@ -89,8 +89,11 @@ func (w *scopeWatch) run(ctx context.Context) error {
 			// yet sends nothing and closes the watch without an error.
 			w.resume = ""
 		case reasonNotFound:
-			w.status.failed(f)
-			return f
+			w.resume = ""
+			if w.outdated != nil {
+				w.status.failed(f)
+				return f
+			}
 		}
 		w.status.failed(f)
 		sleep(ctx, backoff.Step())
@@ -110,7 +113,7 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 		}
 	default:
 		w.verb = "watch"
-		conn, err = w.client.watchInitial(ctx, w.version, w.scope)
+		conn, err = w.client.watchInitial(ctx, w.of, w.scope)
 		if isRejected(err) {
 			return fmt.Errorf("%w (%w)", errUnmarked, err)
 		} else if err != nil {
@@ -128,7 +131,7 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 	}
 	if conn == nil {
 		w.verb = "watch"
-		conn, err = w.client.watchFrom(ctx, w.version, w.scope, w.resume)
+		conn, err = w.client.watchFrom(ctx, w.of, w.scope, w.resume)
 		if isRejected(err) {
 			w.resume = ""
 		}
@@ -161,7 +164,7 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 // beginResync begins a resync. A Refresh from now on starts another one.
 func (w *scopeWatch) beginResync() {
 	w.refreshAsked = w.refresh.Wait()
-	w.generation = w.to.Begin(w.scope)
+	w.to.begin(w.scope)
 }
 
 // readInitial reads a resync from a streamed list.
@@ -205,7 +208,7 @@ func (w *scopeWatch) readPages(ctx context.Context) error {
 	w.verb = "list"
 	w.beginResync()
 	for token := ""; ; {
-		page, err := w.client.listPage(ctx, w.version, w.scope, w.tuning.PageSize, token)
+		page, err := w.client.listPage(ctx, w.of, w.scope, w.tuning.PageSize, token)
 		if err != nil {
 			return err // an expired token too: the next attempt lists afresh
 		}
@@ -227,15 +230,10 @@ func (w *scopeWatch) endResync(ctx context.Context, resourceVersion string) erro
 	if resourceVersion == "" {
 		return errors.New("the server ended a list without a resourceVersion")
 	}
-	if err := w.to.End(ctx, w.generation, w.scope, resourceVersion); err != nil {
+	if err := w.to.end(ctx, w.scope, resourceVersion); err != nil {
 		return err
 	}
 	w.resume, w.silenceLeft = resourceVersion, w.tuning.SilentAfter
-	for key, known := range w.malformed {
-		if known.generation != w.generation {
-			delete(w.malformed, key)
-		}
-	}
 	w.status.complete()
 	return nil
 }

@@ -36,15 +36,15 @@ type apiFields struct {
 	urlMajor              string // the version in the URL; parsed once, since every version may repeat the URL
 }
 
-// exposedAPIs reads the APIs of all segments with their status.
-func (r *reader) exposedAPIs(spec, status map[string]any, owner *component.Component) []component.ExposedAPI {
+// exposedAPIs reads the APIs of all segments with their status and their objects.
+func (r *reader) exposedAPIs(spec, status map[string]any, owner *component.Component, objects []APIObject) []component.ExposedAPI {
 	var apis []component.ExposedAPI
 	for _, block := range functionBlocks {
 		groups := r.groups(spec, block.function)
 		if len(groups) == 0 {
 			continue
 		}
-		known := readAPIStatus(status[block.status])
+		known := withObjects(readAPIStatus(status[block.status]), objects, block.segment)
 		noteSplits(groups, known, owner.Name)
 		for i := range groups {
 			api := groups[i].api(block.segment, owner, known)

@@ -18,7 +18,9 @@ var plainLabels = []string{"domain", "team", "version"}
 //
 // An absent field, null, "", [] and {} are equal for an optional field. A number or boolean is read as its text, and a single
 // value as a list of one. Anything else is an error that names the field.
-func Component(object map[string]any) component.Observation {
+//
+// The objects are the ExposedAPI objects of the component, as far as they are known.
+func Component(object map[string]any, objects ...APIObject) component.Observation {
 	var r reader
 	var seen component.Observation
 	content := &component.Component{}
@@ -42,7 +44,7 @@ func Component(object map[string]any) component.Observation {
 	}
 	status, _ := object["status"].(map[string]any)
 	content.Metadata = r.metadata(spec)
-	content.ExposedAPIs = r.exposedAPIs(spec, status, content)
+	content.ExposedAPIs = r.exposedAPIs(spec, status, content, objects)
 	content.DependentAPIs = r.dependentAPIs(spec, status, content)
 	content.DeploymentStatus = deploymentStatus(status)
 	r.leave()
