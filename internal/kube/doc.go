@@ -2,7 +2,8 @@
 // version of the resource.
 //
 // [Source] watches and never gives up: [Source.State], one log line for each change, and metrics report its failures. It
-// retains no objects: each is read, reported and dropped. [Client.Components] reads what exists once.
+// retains no objects: each is read, reported and dropped. If configured, it also watches ExposedAPIs, retains what they say in
+// a few hundred bytes, and folds it into the reports of their Components. [Client.Components] reads what exists once.
 //
 // # Guarantees
 //

@@ -82,6 +82,21 @@ func TestValues(t *testing.T) {
 				variables(t, all, watcher, map[string]string{"ODA_COMPONENT_VERSION": "v1"})
 			},
 		},
+		"ExposedAPI objects": {
+			values: []string{"watchExposedAPIs=true"},
+			check: func(t *testing.T, all objects) {
+				variables(t, all, watcher, map[string]string{"WATCH_EXPOSED_APIS": "true"})
+				equal(t, all, "Role components/odasync-watcher", "rules.1.resources.0", "exposedapis")
+				equal(t, all, "Role components/odasync-watcher", "rules.1.verbs.0", "list")
+				equal(t, all, "Role components/odasync-watcher", "rules.1.verbs.1", "watch")
+			},
+		},
+		"ExposedAPI objects of all namespaces": {
+			values: []string{"watchExposedAPIs=true", "namespaces={all}"},
+			check: func(t *testing.T, all objects) {
+				equal(t, all, "ClusterRole odasync-watcher", "rules.1.resources.0", "exposedapis")
+			},
+		},
 		"NATS of one's own": {
 			values: []string{`nats.url=nats://a.nats:4333\,tls://b.nats`},
 			not:    []string{nats, "ServiceAccount odasync-nats", "Service odasync-nats", "ConfigMap odasync-nats", "NetworkPolicy odasync-nats"},

@@ -67,6 +67,7 @@ type view struct {
 
 type observed struct {
 	version string
+	apis    string
 	round   uint64
 }
 
@@ -88,7 +89,7 @@ func (v *view) Observe(_ context.Context, round uint64, seen component.Observati
 	case seen.Err != nil:
 		v.known[key] = observed{version: seen.Err.Error(), round: round}
 	default:
-		v.known[key] = observed{version: seen.Component.Metadata.Version, round: round}
+		v.known[key] = observed{version: seen.Component.Metadata.Version, apis: apis(seen.Component), round: round}
 	}
 	return nil
 }
@@ -114,6 +115,23 @@ func (v *view) all() map[string]string {
 		versions[key] = what.version
 	}
 	return versions
+}
+
+// apis returns the APIs as the function apis describes them.
+func (v *view) apis() map[string]string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := map[string]string{}
+	for key, what := range v.known {
+		all[key] = what.apis
+	}
+	return all
+}
+
+func (v *view) deletions() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.deleted
 }
 
 func (v *view) rounds() int {
