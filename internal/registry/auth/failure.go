@@ -71,7 +71,8 @@ func (s *Source) refused(r *oauth2.RetrieveError) *target.Failure {
 		return s.failureOf(target.ClassUnavailable, seen, remedyDown)
 	case r.ErrorCode == "invalid_scope":
 		return s.failureOf(target.ClassUnauthorized, seen, remedyScopes)
-	case slices.Contains([]string{"invalid_client", "unauthorized_client"}, r.ErrorCode), status == http.StatusUnauthorized, status == http.StatusForbidden:
+	case slices.Contains([]string{"invalid_client", "unauthorized_client"}, r.ErrorCode),
+		r.ErrorCode != "" && (status == http.StatusUnauthorized || status == http.StatusForbidden):
 		return s.failureOf(target.ClassUnauthorized, seen, remedyClient)
 	}
 	return s.failureOf(target.ClassUnauthorized, seen, remedyURL)

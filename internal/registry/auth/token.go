@@ -46,11 +46,12 @@ func (t *Token) ageing(now time.Time) bool {
 // freshFor is how long a token counts as fresh. It also bounds how often one that is always rejected is replaced.
 const freshFor = time.Second
 
-// fresh reports whether the token was just fetched, so that its rejection is not due to its age.
+// fresh reports whether the token was just fetched, so that its rejection is not due to its age. An issuer that counts in full
+// seconds ends a token up to one before its time.
 func (t *Token) fresh(now time.Time) bool {
 	limit := freshFor
 	if !t.expiry.IsZero() {
-		limit = min(limit, t.expiry.Sub(t.obtained)/2)
+		limit = min(limit, t.expiry.Sub(t.obtained)/4)
 	}
 	return now.Sub(t.obtained) < limit
 }
