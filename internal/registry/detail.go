@@ -1,10 +1,13 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,7 +17,8 @@ import (
 const maxDetail = 500
 
 // detail extracts the readable part of an error's body: FastAPI's detail, which is a sentence or a list of problems; the
-// message that proxies put into their JSON; otherwise the body itself.
+// violations of a TMF639 schema; the message that proxies put into their JSON; the title or heading of a page; otherwise
+// the body itself.
 func detail(body []byte) string {
 	var object struct {
 		Detail  json.RawMessage `json:"detail"`
@@ -22,14 +26,21 @@ func detail(body []byte) string {
 		Error   json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(body, &object) != nil {
-		return Clean(string(body))
+		return Clean(page(body))
 	}
 	var sentence string
 	var problems []struct {
 		Loc []any  `json:"loc"`
 		Msg string `json:"msg"`
 	}
+	var schema struct {
+		Error      string   `json:"error"`
+		Message    string   `json:"message"`
+		Violations []string `json:"violations"`
+	}
 	switch {
+	case json.Unmarshal(object.Detail, &schema) == nil && schema.Error != "":
+		return Clean(schema.Error + ": " + cmp.Or(strings.Join(schema.Violations, "; "), schema.Message))
 	case json.Unmarshal(object.Detail, &sentence) == nil && sentence != "":
 		return Clean(sentence)
 	case json.Unmarshal(object.Detail, &problems) == nil && len(problems) > 0:
@@ -51,6 +62,23 @@ func detail(body []byte) string {
 		return Clean(sentence)
 	}
 	return Clean(string(body))
+}
+
+// headings of a page, the most telling first.
+var headings = []*regexp.Regexp{regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`), regexp.MustCompile(`(?is)<h1[^>]*>(.*?)</h1>`)}
+
+// page returns the title or the heading of a page of HTML; any other text as it is.
+func page(body []byte) string {
+	text := strings.TrimSpace(string(body))
+	if !strings.HasPrefix(text, "<") {
+		return text
+	}
+	for _, heading := range headings {
+		if found := heading.FindStringSubmatch(text); found != nil && strings.TrimSpace(found[1]) != "" {
+			return "a page, " + html.UnescapeString(found[1])
+		}
+	}
+	return text
 }
 
 // location formats a path such as [body label_ids 0] as "body.label_ids.0: ".
