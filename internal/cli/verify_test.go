@@ -3,6 +3,7 @@ package cli_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,11 +52,6 @@ func TestVerify_RemovesEverythingAfterCtrlC(t *testing.T) {
 func TestVerify_NamesTheFlagWhenTheTimeIsOver(t *testing.T) {
 	server, url := newRegistry(t, refregistry.Config{})
 	environment(t, map[string]string{"COMPONENT_REGISTRY_URL": url})
-	server.SetFault(func(r *http.Request) *faults.Fault {
-		if r.Method == http.MethodPost && r.URL.Path == "/components/" {
-			return &faults.Fault{Hang: true}
-		}
-		return nil
-	})
+	server.SetFault(func(*http.Request) *faults.Fault { return &faults.Fault{Delay: 50 * time.Millisecond} })
 	ctl(t, "registry", "verify", "--timeout", "1s").expect(t, 2, "--timeout is over: give more time")
 }

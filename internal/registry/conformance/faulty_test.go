@@ -25,7 +25,7 @@ func TestSuite_FindsAFaultyRegistry(t *testing.T) {
 			registry.APIV1, on("POST", "/exposed-apis/", answer(http.StatusCreated, "{}")),
 			[]string{"create", "repeat", "update-api", "update-component", "add-api", "drop-api", "delete", "rename", "move-name-format", "move-place",
 				"special-characters", "longest-names", "same-names", "other-cluster", "other-namespace", "adopt", "overwritten", "apis-left", "api-deleted",
-				"crash-create", "crash-update", "crash-delete", "concurrent-creators", "concurrent-names", "inventory", "inventory-edited", "orphans"},
+				"crash-create", "crash-update", "crash-move", "crash-repair", "crash-delete", "concurrent-creators", "concurrent-names", "inventory", "inventory-edited", "orphans"},
 		},
 		"that stores APIs twice": {
 			registry.APIV1, on("POST", "/exposed-apis/", twice),

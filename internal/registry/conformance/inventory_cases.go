@@ -2,7 +2,8 @@ package conformance
 
 import (
 	"fmt"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
@@ -88,32 +89,25 @@ func orphans(s *scenario) {
 	}
 }
 
-// pages writes more entries than a page has, with as many requests at a time as the adapter has connections.
+// pages writes more entries than a page has.
 func pages(s *scenario) {
 	all := make([]*subject, s.outsider.limits().page+10)
 	for i := range all {
 		all[i] = s.subject(fmt.Sprintf("pages-%d", i), "offers")
 	}
-	queue, errs := make(chan *subject), make(chan error, len(all))
-	var workers sync.WaitGroup
-	for range min(s.writer.Connections(), 2) {
-		workers.Go(func() {
-			for on := range queue {
-				result, err := s.writer.Apply(s.ctx, on.key, on.want, target.Previous{})
-				on.ref = result.Ref
-				errs <- err
+	var writers errgroup.Group
+	writers.SetLimit(min(s.writer.Connections(), 2))
+	for _, on := range all {
+		writers.Go(func() error {
+			if err := s.interrupted(); err != nil {
+				return err
 			}
+			result, err := s.writer.Apply(s.ctx, on.key, on.want, target.Previous{})
+			on.ref = result.Ref
+			return err
 		})
 	}
-	for _, on := range all {
-		queue <- on
-	}
-	close(queue)
-	workers.Wait()
-	close(errs)
-	for err := range errs {
-		s.must(err, "write %d entries", len(all))
-	}
+	s.must(writers.Wait(), "write %d entries", len(all))
 	found := s.inventory(s.other)
 	for _, on := range all {
 		if found[on.key].Digest != on.ref.Digest {

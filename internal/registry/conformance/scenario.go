@@ -16,6 +16,8 @@ type scenario struct {
 	*Suite
 	ctx      context.Context
 	subjects []*subject
+	// interrupted returns an error once the case has to end before its next step; ctx ends later.
+	interrupted func() error
 }
 
 // unmet ends a case.
@@ -24,6 +26,9 @@ type unmet struct{ error }
 // run runs a case and removes what it leaves, so that the next one finds nothing of its subjects.
 func (s *scenario) run(c Case) (err error) {
 	defer func() {
+		if s.interrupted() != nil {
+			return // Close deletes everything
+		}
 		if cleared := s.clear(c); err == nil {
 			err = cleared
 		}
@@ -46,7 +51,8 @@ func (s *scenario) clear(c Case) error {
 	if c.large {
 		return s.deleteAll(s.ctx)
 	}
-	for _, name := range s.names() {
+	for _, name := range namesOf(s.subjects...) {
+		s.must(s.interrupted(), "read %s", name)
 		found, err := s.outsider.documents(s.ctx, name)
 		if err == nil {
 			err = s.deleteEach(s.ctx, found)
@@ -88,6 +94,7 @@ func (s *scenario) reapply(a adapter.Adapter, on *subject) target.Result {
 }
 
 func (s *scenario) applyAfter(a adapter.Adapter, on *subject, previous target.Previous) target.Result {
+	s.must(s.interrupted(), "apply %s", on.key.Name)
 	result, err := a.Apply(s.ctx, on.key, on.want, previous)
 	s.must(err, "apply %s", on.key.Name)
 	on.ref = result.Ref
@@ -150,14 +157,21 @@ func (s *scenario) wantNothing(name string) { s.wantCount(name, 0, 0) }
 
 // wantCount requires the numbers of documents under an entry's name.
 func (s *scenario) wantCount(name string, components, apis int) {
-	found := map[kind]int{}
+	if foundComponents, foundAPIs := s.count(name); foundComponents != components || foundAPIs != apis {
+		s.fail("the registry has %d components and %d APIs under %s, want %d and %d", foundComponents, foundAPIs, name, components, apis)
+	}
+}
+
+// count returns the numbers of documents under an entry's name.
+func (s *scenario) count(name string) (components, apis int) {
 	for _, d := range s.documents(name) {
-		found[d.kind]++
+		if d.kind == kindComponent {
+			components++
+		} else {
+			apis++
+		}
 	}
-	if found[kindComponent] != components || found[kindAPI] != apis {
-		s.fail("the registry has %d components and %d APIs under %s, want %d and %d",
-			found[kindComponent], found[kindAPI], name, components, apis)
-	}
+	return components, apis
 }
 
 // wantUnchanged requires that nothing under an entry's name has changed.
@@ -200,6 +214,7 @@ func errorText(err error) string {
 
 // documents reads what exists under an entry's name.
 func (s *scenario) documents(name string) []document {
+	s.must(s.interrupted(), "read %s", name)
 	found, err := s.outsider.documents(s.ctx, name)
 	s.must(err, "read %s as another program", name)
 	return found

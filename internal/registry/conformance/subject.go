@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"odasync/internal/component"
@@ -68,18 +69,14 @@ func (on *subject) dropAPI(number int) {
 	on.want.ExposedAPIs = append(rest, on.want.ExposedAPIs[number+1:]...)
 }
 
-// names returns the names that the subjects may have in the registry, in any format.
-func (s *scenario) names() []string {
+// namesOf returns the names that entries of the subjects may have, by any COMPONENT_NAME_FORMAT.
+func namesOf(subjects ...*subject) []string {
 	var names []string
-	seen := map[string]bool{}
-	for _, on := range s.subjects {
+	for _, on := range subjects {
 		for _, format := range []string{registry.FormatName, registry.FormatNamespaceName} {
-			name := registry.Config{NameFormat: format}.EntryName(on.key)
-			if !seen[name] {
-				seen[name] = true
-				names = append(names, name)
-			}
+			names = append(names, registry.Config{NameFormat: format}.EntryName(on.key))
 		}
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }

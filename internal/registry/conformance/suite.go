@@ -132,12 +132,19 @@ const (
 	StatusFailed = "failed"
 )
 
+// grace is how long a case may go on after an interruption. A write that is in flight has to end before the clean-up begins:
+// what it creates would stay.
+const grace = 5 * time.Second
+
 // Run runs a case. Its error is the end of the context, which says nothing about the registry.
 func (s *Suite) Run(ctx context.Context, c Case) (Result, error) {
+	graceful, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
 	started := time.Now()
-	err := (&scenario{Suite: s, ctx: ctx}).run(c)
+	err := (&scenario{Suite: s, ctx: graceful, interrupted: ctx.Err}).run(c)
 	if ctx.Err() != nil {
-		return Result{}, context.Cause(ctx)
+		return Result{}, ctx.Err()
 	}
 	r := Result{Name: c.Name, Status: StatusOK, Detail: c.Shows, Milliseconds: time.Since(started).Milliseconds()}
 	if err != nil {
