@@ -62,8 +62,12 @@ func (op *operation) look(ctx context.Context) error {
 	for id, version := range op.listed {
 		m, marked := parseMark(version)
 		digest, recorded := op.recorded[id]
+		trusted := recorded && digest == m.digest
+		if op.inDoubt { // an API may have got its recorded mark again, and not yet the right link
+			trusted = id == op.component
+		}
 		switch {
-		case marked && m.key == op.key && (recorded && digest == m.digest || op.inDoubt && id == op.component):
+		case marked && m.key == op.key && trusted:
 			op.have[id] = m.digest
 		case marked && m.key == op.key:
 			op.have[id], op.suspect[id] = "", m.digest
