@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sethvargo/go-envconfig"
 	"go.uber.org/goleak"
 
 	"odasync/internal/config"
 	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/auth"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
@@ -28,13 +30,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestSuite_PassesAgainstTheReferenceRegistry is the conformance of the adapters, case by case, over TLS and with
 // authentication, in a registry that has other content.
 func TestSuite_PassesAgainstTheReferenceRegistry(t *testing.T) {
-	for _, api := range []string{registry.APIV1, registry.APITMF639} {
+	for api, secure := range map[string]func(*refregistry.Config) (client map[string]string){
+		registry.APIV1:     withKey,
+		registry.APITMF639: withClient,
+	} {
 		t.Run(api, func(t *testing.T) {
-			server := refregistry.New(refregistry.Config{API: api, APIKey: apiKey})
+			cfg := refregistry.Config{API: api, APIKey: apiKey}
+			client := secure(&cfg)
+			server := refregistry.New(cfg)
 			seed(t, server, api)
 			before := content(server)
-			s := open(t, serveTLS(t, server, registry.Config{API: api, APIKey: apiKey}))
-			for _, c := range conformance.Cases(s.API(), true) {
+			s := open(t, serveTLS(t, server, client))
+			if s.API() != api {
+				t.Errorf("API = %s, want it recognised", s.API())
+			}
+			for _, c := range conformance.Cases(api, true) {
 				t.Run(c.Name, func(t *testing.T) {
 					r, err := s.Run(t.Context(), c)
 					if err != nil {
@@ -147,17 +157,36 @@ func open(t *testing.T, cfg registry.Config) *conformance.Suite {
 	return s
 }
 
-// apiKey is the key of registries that need one.
+// apiKey is the key of the registries that have one.
 const apiKey = "key-of-the-test"
 
-// serveTLS serves a registry with a certificate of its own until the test ends.
-func serveTLS(t *testing.T, registry *refregistry.Server, cfg registry.Config) registry.Config {
+// withKey returns the variables of a client with the key.
+func withKey(*refregistry.Config) (client map[string]string) {
+	return map[string]string{"COMPONENT_REGISTRY_API_KEY": apiKey}
+}
+
+// withClient makes a registry require tokens, and returns the variables of a client with the role of the Canvas's own collector.
+func withClient(cfg *refregistry.Config) (client map[string]string) {
+	cfg.Auth = &auth.Config{Clients: []auth.Client{{ID: "odasync", Secret: "secret-of-the-test", Roles: []string{"sync"}}}}
+	return map[string]string{"OAUTH2_CLIENT_ID": "odasync", "OAUTH2_CLIENT_SECRET": "secret-of-the-test"}
+}
+
+// serveTLS serves a registry and its token endpoint, with a certificate of its own, until the test ends. It returns the
+// configuration of the clients.
+func serveTLS(t *testing.T, served *refregistry.Server, client map[string]string) (cfg registry.Config) {
 	t.Helper()
-	server := httptest.NewTLSServer(registry.Handler())
+	server := httptest.NewTLSServer(served.Handler())
 	t.Cleanup(server.Close)
-	cfg.URL, cfg.Transport.CAFile = server.URL, filepath.Join(t.TempDir(), "ca.pem")
-	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(cfg.Transport.CAFile, authority, 0o600); err != nil {
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(authority, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client["COMPONENT_REGISTRY_URL"], client["COMPONENT_REGISTRY_CA_FILE"] = server.URL, authority
+	if client["OAUTH2_CLIENT_ID"] != "" {
+		client["OAUTH2_TOKEN_URL"] = server.URL + auth.TokenPath
+	}
+	if err := config.Load(t.Context(), envconfig.MapLookuper(client), &cfg); err != nil {
 		t.Fatal(err)
 	}
 	return cfg

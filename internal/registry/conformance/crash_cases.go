@@ -5,7 +5,6 @@ import (
 
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
-	"odasync/internal/registry/transport"
 	"odasync/internal/target"
 )
 
@@ -96,12 +95,12 @@ func (c crash) runOnce(s *scenario, name string, at breakage, p *proxy, broken, 
 
 // breakable returns an adapter behind a proxy, which has read what it keeps.
 func (s *scenario) breakable(change func(*registry.Config)) (*proxy, adapter.Adapter) {
-	p, err := newProxy(s.cfg.URL, s.transport)
+	p, err := newProxy(s.cfg, s.transport)
 	s.must(err, "start a proxy")
 	s.closers = append(s.closers, p.close)
 	a := s.adapterWith(func(cfg *registry.Config) {
 		change(cfg)
-		cfg.URL, cfg.Transport = p.url, transport.Config{}
+		*cfg = p.before(*cfg)
 	})
 	warm := s.subject("crash-warm", "offers")
 	s.apply(a, warm)

@@ -57,7 +57,7 @@ func TestSuite_FindsAFaultyRegistry(t *testing.T) {
 		},
 		"that does not delete documents": {
 			registry.APITMF639, on("DELETE", "/resource/", answer(http.StatusNoContent, "")),
-			[]string{"drop-api", "delete", "rename", "move-place", "crash-delete", "links-broken"},
+			[]string{"drop-api", "delete", "rename", "move-place", "crash-delete", "links-broken", "crash-relink"},
 		},
 		"that does not change documents": {
 			registry.APITMF639, on("PATCH", "/resource/", answer(http.StatusOK, "{}")),

@@ -102,9 +102,9 @@ func (o *outsiderTMF639) collected(on *subject, category string) map[string]any 
 }
 
 // linked is an API of somebody else that is exposed by a Component, which need not exist.
-func (o *outsiderTMF639) linked(name, component string) map[string]any {
+func (o *outsiderTMF639) linked(id, component string) map[string]any {
 	return map[string]any{
-		"id": o.id(name), "@type": "LogicalResource", "name": name, "category": "API",
+		"id": id, "@type": "LogicalResource", "name": id, "category": "API", "resourceVersion": "4711",
 		"resourceRelationship": []any{map[string]any{
 			"@type": "ResourceRelationship", "relationshipType": "exposedBy", "id": "expby_" + component,
 			"resource": map[string]any{"@type": "ResourceRef", "id": o.id(component)},

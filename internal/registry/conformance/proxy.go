@@ -10,35 +10,60 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+
+	"odasync/internal/config"
+	"odasync/internal/registry"
+	"odasync/internal/registry/transport"
 )
 
 // proxy stands between an adapter and the registry, on the loopback interface, and breaks the connection of one request. The
 // adapter then does not know whether the registry has carried the request out.
 type proxy struct {
-	url    string // of the registry through the proxy
-	server *http.Server
-	served chan struct{} // closed once the server has ended
+	address string
+	server  *http.Server
+	served  chan struct{} // closed once the server has ended
 	*breaker
 }
 
+// tokenPath leads to the token endpoint of the registry, since the adapter's way to it is the same as to the registry.
+const tokenPath = "/odasync-verify-token"
+
 // newProxy serves on a free port until close is called.
-func newProxy(registryURL string, transport http.RoundTripper) (*proxy, error) {
-	to, err := url.Parse(registryURL)
-	if err != nil {
-		return nil, err
-	}
+func newProxy(cfg registry.Config, way http.RoundTripper) (*proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	front := *to
-	front.Scheme, front.Host = "http", listener.Addr().String()
-	p := &proxy{url: front.String(), served: make(chan struct{}), breaker: &breaker{next: transport}}
-	quiet := stdlog.New(io.Discard, "", 0)
-	p.server = &http.Server{ErrorLog: quiet, Handler: &httputil.ReverseProxy{
-		Transport: p.breaker, ErrorLog: quiet,
+	p := &proxy{address: listener.Addr().String(), served: make(chan struct{}), breaker: &breaker{next: way}}
+	to, err := url.Parse(cfg.URL)
+	if err == nil {
+		var token *url.URL
+		if token, err = url.Parse(cfg.OAuth2.TokenURL.Reveal()); err == nil {
+			routes := http.NewServeMux()
+			routes.Handle("/", forward(p.breaker, func(out *url.URL) { out.Scheme, out.Host = to.Scheme, to.Host }))
+			routes.Handle(tokenPath, forward(way, func(out *url.URL) { *out = *token }))
+			p.server = &http.Server{ErrorLog: quiet, Handler: routes}
+		}
+	}
+	if err != nil { // Validate rejects it
+		return nil, errors.Join(err, listener.Close())
+	}
+	go func() {
+		defer close(p.served)
+		_ = p.server.Serve(listener) // returns when the proxy is closed
+	}()
+	return p, nil
+}
+
+var quiet = stdlog.New(io.Discard, "", 0)
+
+// forward sends requests on to other addresses.
+func forward(way http.RoundTripper, rewrite func(*url.URL)) http.Handler {
+	return &httputil.ReverseProxy{
+		Transport: way, ErrorLog: quiet,
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = to.Scheme, to.Host, to.Host
+			rewrite(r.Out.URL)
+			r.Out.Host = r.Out.URL.Host
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			if errors.Is(err, errBroken) {
@@ -46,12 +71,21 @@ func newProxy(registryURL string, transport http.RoundTripper) (*proxy, error) {
 			}
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		},
-	}}
-	go func() {
-		defer close(p.served)
-		_ = p.server.Serve(listener) // returns when the proxy is closed
-	}()
-	return p, nil
+	}
+}
+
+// before returns the configuration of an adapter that reaches the registry through the proxy.
+func (p *proxy) before(cfg registry.Config) registry.Config {
+	front, err := url.Parse(cfg.URL)
+	if err != nil { // newProxy has parsed it
+		front = &url.URL{}
+	}
+	front.Scheme, front.Host = "http", p.address
+	cfg.URL, cfg.Transport = front.String(), transport.Config{}
+	if cfg.OAuth2.Enabled() {
+		cfg.OAuth2.TokenURL = config.Secret("http://" + p.address + tokenPath)
+	}
+	return cfg
 }
 
 func (p *proxy) close() {

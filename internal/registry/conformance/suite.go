@@ -47,6 +47,7 @@ func (s *Suite) open(ctx context.Context) (err error) {
 	if s.writer, err = s.adapter(ctx, s.cfg); err != nil {
 		return err
 	}
+	s.cfg.API = s.writer.API() // is not recognised again
 	if s.other, err = s.adapter(ctx, s.cfg); err != nil {
 		return err
 	}

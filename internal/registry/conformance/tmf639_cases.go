@@ -1,6 +1,9 @@
 package conformance
 
-import "odasync/internal/registry"
+import (
+	"odasync/internal/registry"
+	"odasync/internal/registry/adapter"
+)
 
 // tmf639Cases are about links between documents, and documents of any kind.
 func tmf639Cases() []Case {
@@ -8,6 +11,12 @@ func tmf639Cases() []Case {
 		{Name: "stub", Shows: "a Component that the registry made for somebody's link is filled", api: registry.APITMF639, run: stub},
 		{Name: "foreign-document", Shows: "a document of another kind under a component's id is neither overwritten nor deleted", api: registry.APITMF639, run: foreignDocument},
 		{Name: "links-broken", Shows: "links that another program broke are repaired", api: registry.APITMF639, run: linksBroken},
+		{
+			Name: "crash-relink", Shows: "the repair of a link that ends between any two requests is completed", api: registry.APITMF639,
+			run: func(s *scenario) {
+				crash{prepare: relinked, operation: verifyOnce, complete: applyInDoubt}.run(s, "crash-relink")
+			},
+		},
 	}
 }
 
@@ -16,7 +25,7 @@ func (s *scenario) tmf639() *outsiderTMF639 { return s.outsider.(*outsiderTMF639
 
 func stub(s *scenario) {
 	on, early := s.subject("stub", "offers"), s.subject("early")
-	s.must(s.tmf639().post(s.ctx, s.tmf639().linked(early.key.Name, on.key.Name)), "write an API before its Component")
+	s.must(s.tmf639().post(s.ctx, s.tmf639().linked(s.tmf639().id(early.key.Name), on.key.Name)), "write an API before its Component")
 	s.applied(on)
 	s.wantFree(on)
 	s.wantCount(early.key.Name, 1, 0)
@@ -39,4 +48,13 @@ func linksBroken(s *scenario) {
 	s.verify(on)
 	s.wantEqual(on)
 	s.wantFree(on)
+}
+
+// relinked applies the subject, after which another program replaces an API by one that is linked to another Component.
+func relinked(s *scenario, on *subject, a adapter.Adapter) {
+	s.applied(on)
+	api := s.documents(on.key.Name)[0]
+	s.must(s.outsider.delete(s.ctx, api), "delete an API")
+	s.must(s.tmf639().post(s.ctx, s.tmf639().linked(api.id, s.subject("elsewhere").key.Name)), "create the API with another link")
+	s.inventory(a)
 }
