@@ -53,17 +53,6 @@ next:
 	return kept
 }
 
-// set replaces a member in its place, or appends it.
-func (o object) set(name string, value any) object {
-	for i := range o {
-		if o[i].name == name {
-			o[i].value = value
-			return o
-		}
-	}
-	return append(o, member{name, value})
-}
-
 // decode reads one value. Of two members of one name the place of the first and
 // the value of the last remain, as in Python.
 func decode(raw []byte) (any, error) {
