@@ -1,0 +1,113 @@
+package tmf639
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"odasync/internal/refregistry/faults"
+	"odasync/internal/target"
+)
+
+// Whatever happens between attempts, and wherever they are interrupted, comparing once more ends in the right documents.
+func TestApply_AnyHistory(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		h := newHarness(t)
+		a, c := h.adapter(), sample("catalog", "offers", "products")
+		exists, ref, inDoubt := true, target.Ref{}, false
+		// Another program that writes the Component anew is noticed by a comparison, not by an attempt that trusts its record.
+		compare := false
+
+		attempt := func(verify bool) error {
+			previous := target.Previous{Ref: ref, InDoubt: inDoubt, Verify: verify}
+			var result target.Result
+			var err error
+			if exists {
+				result, err = a.Apply(t.Context(), keyOf(c), c, previous)
+			} else {
+				result, err = a.Delete(t.Context(), keyOf(c), previous)
+			}
+			switch {
+			case err == nil:
+				ref, inDoubt, compare = result.Ref, false, false
+			case rapid.Bool().Draw(rt, "the outcome is recorded") && result.Ref != (target.Ref{}):
+				ref, inDoubt = result.Ref, true
+			default:
+				inDoubt = true
+			}
+			return err
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"change": func(rt *rapid.T) {
+				c.DeploymentStatus = rapid.SampledFrom([]string{deployed, "In-Progress-CompCon"}).Draw(rt, "status")
+				c.ExposedAPIs = nil
+				for _, name := range []string{"offers", "products", "prices"} {
+					if rapid.Bool().Draw(rt, name) {
+						api := sample("catalog", name).ExposedAPIs[0]
+						api.Ready = rapid.Bool().Draw(rt, "ready")
+						c.ExposedAPIs = append(c.ExposedAPIs, api)
+					}
+				}
+				exists = rapid.IntRange(0, 4).Draw(rt, "exists") > 0
+			},
+			"attempt": func(rt *rapid.T) {
+				if rapid.Bool().Draw(rt, "by another replica") {
+					a = h.adapter()
+				}
+				if err := attempt(compare || rapid.Bool().Draw(rt, "verify")); err != nil {
+					rt.Error(err)
+				}
+			},
+			"interrupted attempt": func(rt *rapid.T) {
+				fault := faults.Fault{Status: 500, After: rapid.Bool().Draw(rt, "after")}
+				h.server.SetFault(nth(rapid.Int32Range(1, 8).Draw(rt, "request"), fault))
+				_ = attempt(compare) // it may have ended before the fault
+				h.server.SetFault(nil)
+			},
+			"damage": func(rt *rapid.T) {
+				body := rapid.SampledFrom(collectedBy(c)).Draw(rt, "document")
+				path := "/resource/" + body["id"].(string)
+				if !exists || h.Do(http.MethodGet, path, "").Status != 200 {
+					rt.Skip("there is no such document")
+				}
+				compare = true
+				switch rapid.SampledFrom([]string{"delete", "write over", "write anew"}).Draw(rt, "how") {
+				case "delete":
+					h.send(204, "DELETE", path, nil)
+				case "write over":
+					h.send(200, "PATCH", path, body)
+				case "write anew":
+					h.send(204, "DELETE", path, nil)
+					h.post(body)
+				}
+				h.reuse(a) // a reading of before would have expired
+			},
+		})
+		if err := attempt(true); err != nil {
+			rt.Fatal(err)
+		}
+		want := map[string]string{}
+		if exists {
+			want = documentsOf(a.cfg, c)
+		}
+		got := h.documents()
+		for id, document := range got {
+			if _, desired := want[id]; !desired && !strings.Contains(document, ownerMark(keyOf(c))) {
+				delete(got, id) // written over by another program while no record said whose it was
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			rt.Fatalf("documents (-want +got):\n%s", diff)
+		}
+		h.server.ResetRequests()
+		if err := attempt(true); err != nil {
+			rt.Fatal(err)
+		}
+		if _, writes := h.requests(); writes > 0 {
+			rt.Fatalf("the repeat writes %d times", writes)
+		}
+	})
+}
