@@ -120,7 +120,10 @@ func collectorsDocuments(t *testing.T) map[string]map[string]any {
 		} `json:"response"`
 	}
 	all := map[string]map[string]any{}
-	for _, name := range []string{"01-component-post", "02-api-post-specification-array", "03-api-post-metrics", "04-api-post-specification-object", "05-pending-component-and-api"} {
+	for _, name := range []string{
+		"01-component-post", "02-api-post-specification-array", "03-api-post-metrics", "04-api-post-specification-object",
+		"05-pending-component-and-api",
+	} {
 		body, err := os.ReadFile(filepath.Join(shared, "reference", "tmf639-documents", name+".json"))
 		if err != nil {
 			t.Fatal(err)

@@ -148,7 +148,8 @@ func differ(prefix string, key component.Key, want *document, found stored) (dif
 	switch field := prefix + "resourceVersion"; {
 	case unnoticed && len(differences) > 0:
 		differences = append(differences, registry.Difference{
-			Field: field, Want: "a mark that fits the content", Actual: "the mark of other content, which keeps a reconcile from repairing it: delete the document",
+			Field: field, Want: "a mark that fits the content",
+			Actual: "the mark of other content, which keeps a reconcile from repairing it: delete the document",
 		})
 	case !unnoticed && len(differences) == 0:
 		differences = append(differences, registry.Difference{Field: field, Want: want.ResourceVersion, Actual: found.text("resourceVersion")})

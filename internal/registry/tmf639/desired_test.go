@@ -30,13 +30,20 @@ func full() *component.Component {
 	stock := &c.ExposedAPIs[0]
 	stock.Version, stock.Object, stock.Implementation = "v4", "shop-stock-stockmanagement-v4", "stock-api"
 	stock.DeveloperUI = stock.URL + "/docs"
-	stock.Specifications = append(stock.Specifications, component.Specification{URL: "http://specs.example.org/stock-v4.yaml", Version: "4.0.1"}, component.Specification{Version: "4"})
+	stock.Specifications = append(stock.Specifications,
+		component.Specification{URL: "http://specs.example.org/stock-v4.yaml", Version: "4.0.1"}, component.Specification{Version: "4"})
 	c.ExposedAPIs = append(c.ExposedAPIs,
-		component.ExposedAPI{Name: "metrics", Entry: "metrics", Segment: component.SegmentManagement, Object: "shop-stock-metrics", Type: "prometheus", Implementation: "stock-metrics", URL: "http://stock-metrics.components.svc:4000/metrics"},
+		component.ExposedAPI{
+			Name: "metrics", Entry: "metrics", Segment: component.SegmentManagement, Object: "shop-stock-metrics", Type: "prometheus",
+			Implementation: "stock-metrics", URL: "http://stock-metrics.components.svc:4000/metrics",
+		},
 		component.ExposedAPI{Name: "roles", Entry: "roles", Segment: component.SegmentSecurity, Object: "shop-stock-roles"},
 	)
 	c.DependentAPIs = []component.DependentAPI{
-		{Name: "party", Segment: component.SegmentCore, Type: "openapi", Specifications: []component.Specification{{URL: "http://specs.example.org/party.json"}}, URL: "http://party.example.org", Ready: true},
+		{
+			Name: "party", Segment: component.SegmentCore, Type: "openapi", URL: "http://party.example.org", Ready: true,
+			Specifications: []component.Specification{{URL: "http://specs.example.org/party.json"}},
+		},
 		{Name: "catalog", Segment: component.SegmentCore},
 	}
 	return c
@@ -80,19 +87,42 @@ func TestDesire_Names(t *testing.T) {
 		change func(*registry.Config)
 		want   []string
 	}{
-		"by the objects":         {apis: []component.ExposedAPI{api(core, "shop-orders-v4", "v4"), api(core, "shop-orders-v5", "v5")}, want: []string{"self:shop", "self:shop-orders-v4", "self:shop-orders-v5"}},
-		"one object, versions":   {apis: []component.ExposedAPI{api(core, "shop-orders", "v4"), api(core, "shop-orders", "v5")}, want: []string{"self:shop", "self:shop-orders", "self:shop-orders-v5"}},
-		"one object, segments":   {apis: []component.ExposedAPI{api(management, "shop-orders", ""), api(core, "shop-orders", "")}, want: []string{"self:shop", "self:shop-orders", "self:shop-orders-management"}},
-		"one object, no others":  {apis: []component.ExposedAPI{api(core, "o", ""), api(core, "o", ""), api(core, "o", "")}, want: []string{"self:shop", "self:o", "self:o-core", "self:o-core-core"}},
+		"by the objects": {
+			apis: []component.ExposedAPI{api(core, "shop-orders-v4", "v4"), api(core, "shop-orders-v5", "v5")},
+			want: []string{"self:shop", "self:shop-orders-v4", "self:shop-orders-v5"},
+		},
+		"one object, versions": {
+			apis: []component.ExposedAPI{api(core, "shop-orders", "v4"), api(core, "shop-orders", "v5")},
+			want: []string{"self:shop", "self:shop-orders", "self:shop-orders-v5"},
+		},
+		"one object, segments": {
+			apis: []component.ExposedAPI{api(management, "shop-orders", ""), api(core, "shop-orders", "")},
+			want: []string{"self:shop", "self:shop-orders", "self:shop-orders-management"},
+		},
+		"one object, no others": {
+			apis: []component.ExposedAPI{api(core, "o", ""), api(core, "o", ""), api(core, "o", "")},
+			want: []string{"self:shop", "self:o", "self:o-core", "self:o-core-core"},
+		},
 		"an old event":           {apis: []component.ExposedAPI{api(core, "", "")}, want: []string{"self:shop", "self:shop-orders"}},
 		"named as the component": {apis: []component.ExposedAPI{api(core, "shop", "")}, want: []string{"self:shop", "self:shop-core"}},
-		"with the namespace":     {apis: []component.ExposedAPI{api(core, "shop-orders", "")}, change: withNamespace, want: []string{"self:components.shop", "self:components.shop-orders"}},
-		"with the cluster":       {apis: []component.ExposedAPI{api(core, "shop-orders", "")}, change: withPrefix("canvas-{cluster}"), want: []string{"canvas-east:shop", "canvas-east:shop-orders"}},
+		"with the namespace": {
+			apis:   []component.ExposedAPI{api(core, "shop-orders", "")},
+			change: withNamespace,
+			want:   []string{"self:components.shop", "self:components.shop-orders"},
+		},
+		"with the cluster": {
+			apis:   []component.ExposedAPI{api(core, "shop-orders", "")},
+			change: withPrefix("canvas-{cluster}"),
+			want:   []string{"canvas-east:shop", "canvas-east:shop-orders"},
+		},
 		"with slashes": {
 			key: component.Key{Cluster: "a/b:c", Namespace: "n", Name: "x/y"}, apis: []component.ExposedAPI{api(core, "o/p", "")}, change: withPrefix("{cluster}"),
 			want: []string{"a_b_c:x_y", "a_b_c:o_p"},
 		},
-		"two that differ in a slash": {apis: []component.ExposedAPI{api(core, "o/p", ""), api(core, "o_p", "")}, want: []string{"self:shop", "self:o_p", "self:o_p-core"}},
+		"two that differ in a slash": {
+			apis: []component.ExposedAPI{api(core, "o/p", ""), api(core, "o_p", "")},
+			want: []string{"self:shop", "self:o_p", "self:o_p-core"},
+		},
 		"of one segment only": {
 			apis:   []component.ExposedAPI{api(management, "shop-metrics", ""), api(core, "shop-orders", "")},
 			change: func(cfg *registry.Config) { cfg.Segments = []component.Segment{core} }, want: []string{"self:shop", "self:shop-orders"},

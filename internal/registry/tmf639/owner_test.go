@@ -146,7 +146,10 @@ func TestMark_RoundTrip(t *testing.T) {
 			t.Errorf("%s is read as %+v, %v", m, got, ok)
 		}
 	}
-	for _, foreign := range []string{"", "1001", "odasync/", "odasync/east/components/catalog", "odasync/east/components/catalog/short", "odasync/components/catalog/AbCdEfGhI-_", "odasync//n/c/AbCdEfGhI-_"} {
+	for _, foreign := range []string{
+		"", "1001", "odasync/", "odasync/east/components/catalog", "odasync/east/components/catalog/short",
+		"odasync/components/catalog/AbCdEfGhI-_", "odasync//n/c/AbCdEfGhI-_",
+	} {
 		if m, ok := parseMark(foreign); ok {
 			t.Errorf("%q is read as %+v", foreign, m)
 		}

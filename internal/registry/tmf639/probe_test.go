@@ -26,12 +26,21 @@ func TestWriteProbe_ShowsWhetherTheRegistryTakesWrites(t *testing.T) {
 		class target.Class // empty for success
 		want  []string
 	}{
-		"when it does":                   {},
-		"when the permission is missing": {faults.Fault{Status: 403, Body: `{"detail":"User does not have permission: resource.patch"}`}, target.ClassUnauthorized, []string{"resource.patch"}},
-		"when its database fails":        {faults.Fault{Status: 500}, target.ClassUnavailable, []string{"HTTP 500"}},
-		"when it is another service":     {faults.Fault{Status: 404, Body: `{"detail":"Not Found"}`}, target.ClassUnauthorized, []string{"COMPONENT_REGISTRY_URL"}},
-		"when it judges the content":     {faults.Fault{Status: 422, Body: `{"detail":"no"}`}, target.ClassUnauthorized, []string{"no"}},
-		"when it cannot write":           {faults.Fault{Status: 405, Body: `{"message":"PATCH method not allowed"}`}, target.ClassUnauthorized, []string{"not allowed"}},
+		"when it does": {},
+		"when the permission is missing": {
+			faults.Fault{Status: 403, Body: `{"detail":"User does not have permission: resource.patch"}`},
+			target.ClassUnauthorized, []string{"resource.patch"},
+		},
+		"when its database fails": {faults.Fault{Status: 500}, target.ClassUnavailable, []string{"HTTP 500"}},
+		"when it is another service": {
+			faults.Fault{Status: 404, Body: `{"detail":"Not Found"}`},
+			target.ClassUnauthorized, []string{"COMPONENT_REGISTRY_URL"},
+		},
+		"when it judges the content": {faults.Fault{Status: 422, Body: `{"detail":"no"}`}, target.ClassUnauthorized, []string{"no"}},
+		"when it cannot write": {
+			faults.Fault{Status: 405, Body: `{"message":"PATCH method not allowed"}`},
+			target.ClassUnauthorized, []string{"not allowed"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
