@@ -1,7 +1,9 @@
 package canvas
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,8 +40,15 @@ func TestTokens(t *testing.T) {
 	}
 	env.tmf639.SetFault(away)
 	until := time.Now().Add(time.Minute)
-	env.Apply(testenv.Component("canvas-tokens", "component-00000", "2.0.0", "first", "second"))
-	env.AwaitNotReady(syncer, "OAUTH2_TOKEN_URL")
+	change := 0
+	env.Eventually(testenv.Timeout, "a write that finds the last token expired", func() error {
+		change++
+		env.Apply(testenv.Component("canvas-tokens", "component-00000", fmt.Sprintf("2.0.%d", change), "first", "second"))
+		if answer := env.Readyz(syncer); !strings.Contains(answer, "OAUTH2_TOKEN_URL") {
+			return fmt.Errorf("readiness: %s", answer)
+		}
+		return nil
+	})
 	env.Apply(testenv.Component("canvas-tokens", "component-00001", "2.0.0", "first"))
 	env.Must(procs.Pause(t.Context(), time.Until(until)))
 	env.tmf639.SetFault(nil)
