@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -65,12 +66,19 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	env.Health.Ready(checkRegistry, running.check(func(s *syncer.Syncer) error { return s.Applier.Check() }))
 
 	var sink adapter.Adapter // once it is open, for all pipelines
+	defer func() {
+		if sink != nil {
+			sink.Close()
+		}
+	}()
+	var concurrency atomic.Int64
+	concurrency.Store(int64(cfg.Syncer.Concurrency))
 	metrics, reconcileMetrics, backlog := syncer.NewMetrics(env.Metrics), reconcile.NewMetrics(env.Metrics), stream.NewBacklogMetrics(env.Metrics)
 	owner := identity()
 	common := processStatus(owner, env)
 	stop, err := control.ServeStatus(conn.NATS(), control.ProcessSyncer, func(ctx context.Context) any {
 		status := control.SyncerStatus{
-			ProcessStatus: common(ctx), Target: cfg.Syncer.Target, Registry: cfg.Registry.Address(), Concurrency: cfg.Syncer.Concurrency,
+			ProcessStatus: common(ctx), Target: cfg.Syncer.Target, Registry: cfg.Registry.Address(), Concurrency: int(concurrency.Load()),
 		}
 		if s := running.get(); s != nil {
 			setFlow(&status, s.Applier.Flow())
@@ -96,6 +104,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		}
 		work := cfg.Syncer
 		work.Concurrency = min(work.Concurrency, sink.Connections()) // more would wait for a connection under a claim
+		concurrency.Store(int64(work.Concurrency))
 		s := syncer.New(syncer.Dependencies{
 			Deliveries: p.clusters, Heads: p.log, Sessions: p.sessions, States: p.states, DeadLetters: p.deadLetters, Registry: sink, Probe: sink,
 			Tracer: env.Tracer,

@@ -9,6 +9,8 @@
 //   - Every error of [Client.Do] is a [*target.Failure], classified in one place, or the end of the caller's context.
 //   - No request starts once its context has ended, and none takes longer than the configured time limit.
 //   - A failure ends in a dead letter only if the registry's answer judges the content.
+//   - No more requests than the configured connections are in flight.
+//   - A request that is rejected for the lack of a token, or for its age, is repeated once with a fresh one.
 //   - No error, log message or trace contains the credentials, even if the registry echoes them.
 //   - A list of any size takes the memory of one row, and [Pages] reports whether rows may be missing.
 //
