@@ -45,7 +45,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errNegative):
 		return exitNegative
 	}
-	fmt.Fprintf(stderr, "ctl: %v\n", err)
+	printMessage(stderr, "ctl: %v", err)
 	return exitError
 }
 
@@ -93,11 +93,6 @@ func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
 		}
 		return help(c)
 	}
-}
-
-// note prints a line to stderr.
-func note(c *cli.Context, format string, args ...any) {
-	fmt.Fprintf(c.App.ErrWriter, format+"\n", args...)
 }
 
 // negative reports a negative result on stderr.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,8 +87,9 @@ func (d *comparison) conclude(c *cli.Context) error {
 	}
 	summary := fmt.Sprintf("components compared in %s: %d, differing: %d", d.sides(), existing, len(differ))
 	err := printDifferences(c, d.found)
-	if _, writeErr := fmt.Fprintln(c.App.ErrWriter, summary); writeErr != nil || err != nil {
-		return errors.Join(err, writeErr)
+	note(c, "%s", summary)
+	if err != nil {
+		return err
 	}
 	if len(differ) > 0 {
 		return errNegative

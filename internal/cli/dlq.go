@@ -94,7 +94,7 @@ func dropDeadLetters(c *cli.Context) error {
 			if err := s.kept.Remove(ctx, d.Key(), d.Sequence); err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintf(c.App.Writer, "dropped %s/%s\n", d.Namespace, d.Name); err != nil {
+			if err := line(c.App.Writer, "dropped %s/%s", d.Namespace, d.Name); err != nil {
 				return err
 			}
 		}
@@ -170,11 +170,11 @@ func withSelected(c *cli.Context, verb string, do func(context.Context, *selecti
 	return withDeadLetters(c, func(ctx context.Context, s *selection) error {
 		switch {
 		case len(s.found) == 0:
-			_, err := fmt.Fprintln(c.App.ErrWriter, "no dead letters")
-			return err
+			note(c, "no dead letters")
+			return nil
 		case c.Bool("dry-run"):
 			for _, d := range s.found {
-				if _, err := fmt.Fprintf(c.App.Writer, "would %s %s/%s (%s)\n", verb, d.Namespace, d.Name, d.Reason); err != nil {
+				if err := line(c.App.Writer, "would %s %s/%s (%s)", verb, d.Namespace, d.Name, d.Reason); err != nil {
 					return err
 				}
 			}

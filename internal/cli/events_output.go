@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,8 +19,8 @@ func printEvents(c *cli.Context, events []Event) error {
 		return err
 	}
 	if len(events) == 0 {
-		_, err := fmt.Fprintln(c.App.ErrWriter, "no events since then")
-		return err
+		note(c, "no events since then")
+		return nil
 	}
 	wide := format == "wide"
 	rows := make([][]string, len(events))
@@ -70,11 +69,13 @@ func (p *eventPrinter) print(e Event) error {
 	out := p.c.App.Writer
 	switch p.format {
 	case "json":
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(e) // one line each
+		text, err := encodeJSON(e, "") // one line each
+		if err == nil {
+			_, err = out.Write(text)
+		}
+		return err
 	case "yaml":
-		if _, err := fmt.Fprintln(out, "---"); err != nil {
+		if err := line(out, "---"); err != nil {
 			return err
 		}
 		_, err := printAs(out, p.format, e)
@@ -96,11 +97,11 @@ func (p *eventPrinter) line(row []string) error {
 		widths = []int{15, 24, 8, 19, 8, 10, 64, 15, 36, 6}
 	}
 	var text strings.Builder
+	cells := shown(row)
 	for n, width := range widths {
-		fmt.Fprintf(&text, "%-*s   ", width, row[n])
+		fmt.Fprintf(&text, "%-*s   ", width, cells[n])
 	}
-	_, err := fmt.Fprintln(p.c.App.Writer, text.String()+row[len(widths)])
-	return err
+	return line(p.c.App.Writer, "%s", text.String()+cells[len(widths)])
 }
 
 // terminating is a component's field and the description of its change.

@@ -130,8 +130,10 @@ func requestHealth(ctx context.Context, address string, trust *tls.Config, out i
 	if err != nil {
 		return fmt.Errorf("read the response of %s: %w", address, err)
 	}
-	if _, err := fmt.Fprintln(out, strings.TrimSpace(string(body))); err != nil {
-		return err
+	for text := range strings.SplitSeq(strings.TrimSpace(string(body)), "\n") {
+		if err := line(out, "%s", strings.TrimSuffix(text, "\r")); err != nil {
+			return err
+		}
 	}
 	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("%s responds with %s", address, response.Status)

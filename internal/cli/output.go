@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,25 +13,47 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"odasync/internal/ops"
+	"odasync/internal/printable"
 )
 
-// printAs writes a value as json or yaml, and reports whether the format is one of them.
+// line writes a line for people. Whatever they read is written by it, [table] or [note], which escape what a terminal would not
+// show: the text of a component or a registry must not control the terminal or forge lines.
+func line(out io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintln(out, printable.Line(fmt.Sprintf(format, args...)))
+	return err
+}
+
+// note prints a message to stderr.
+func note(c *cli.Context, format string, args ...any) { printMessage(c.App.ErrWriter, format, args...) }
+
+// printMessage is line for a message that may have several lines, such as the problems of a configuration.
+func printMessage(out io.Writer, format string, args ...any) {
+	fmt.Fprintln(out, printable.Lines(fmt.Sprintf(format, args...)))
+}
+
+// encodeJSON returns the exact value in JSON and an end of a line, without raw control characters.
+func encodeJSON(value any, indent string) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", indent)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return printable.JSON(text.Bytes()), err
+}
+
+// printAs writes a value as json or yaml, and reports whether the format is one of them. Both are exact.
 func printAs(out io.Writer, format string, value any) (bool, error) {
-	switch format {
-	case "json":
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return true, encoder.Encode(value)
-	case "yaml":
-		text, err := yaml.Marshal(value)
-		if err != nil {
-			return true, err
-		}
-		_, err = out.Write(text)
-		return true, err
+	if format != "json" && format != "yaml" {
+		return false, nil
 	}
-	return false, nil
+	text, err := encodeJSON(value, "  ")
+	if err == nil && format == "yaml" {
+		text, err = yaml.JSONToYAML(text)
+	}
+	if err == nil {
+		_, err = out.Write(text)
+	}
+	return true, err
 }
 
 // printList writes a list as json, yaml or names, or reports that it is empty; false where the caller has to write a table.
@@ -41,15 +64,15 @@ func printList[T any](c *cli.Context, all []T, none string, name func(T) string)
 	}
 	if format == "name" {
 		for _, one := range all {
-			if _, err := fmt.Fprintln(c.App.Writer, name(one)); err != nil {
+			if err := line(c.App.Writer, "%s", name(one)); err != nil {
 				return true, err
 			}
 		}
 		return true, nil
 	}
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(c.App.ErrWriter, none)
-		return true, err
+		note(c, "%s", none)
+		return true, nil
 	}
 	return false, nil
 }
@@ -58,11 +81,38 @@ func printList[T any](c *cli.Context, all []T, none string, name func(T) string)
 func table(out io.Writer, header []string, rows [][]string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	for _, row := range append([][]string{header}, rows...) {
-		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
+		if _, err := fmt.Fprintln(w, strings.Join(shown(row), "\t")); err != nil {
 			return err
 		}
 	}
 	return w.Flush()
+}
+
+// shown returns the cells as they are printed.
+func shown(row []string) []string {
+	cells := make([]string, len(row))
+	for n, cell := range row {
+		cells[n] = printable.Line(cell)
+	}
+	return cells
+}
+
+// printer prints lines and tables in a row, and keeps the first error.
+type printer struct {
+	out io.Writer
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		p.err = line(p.out, format, args...)
+	}
+}
+
+func (p *printer) table(header []string, rows [][]string) {
+	if p.err == nil {
+		p.err = table(p.out, header, rows)
+	}
 }
 
 // progress is a bar on a terminal, and nothing elsewhere.

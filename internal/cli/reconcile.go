@@ -145,29 +145,26 @@ func printReconciliation(c *cli.Context, done target.Reconciliation) error {
 	if printed, err := printAs(c.App.Writer, c.String("output"), done); printed {
 		return err
 	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "cluster %s, target %s: %d components desired, %d entries in the registry, compared in %.1f s\n",
+	p := printer{out: c.App.Writer}
+	p.line("cluster %s, target %s: %d components desired, %d entries in the registry, compared in %.1f s",
 		done.Cluster, done.Target, done.Desired, done.Entries, done.Seconds)
-	fmt.Fprintf(&text, "found: %d missing, %d different, %d overwritten, %d unacknowledged, %d orphans; %d pending, %d with a dead letter\n",
+	p.line("found: %d missing, %d different, %d overwritten, %d unacknowledged, %d orphans; %d pending, %d with a dead letter",
 		done.Missing, done.Different, done.Overwritten, done.Unacknowledged, done.Orphans, done.Pending, done.Failed)
 	if done.DryRun {
-		text.WriteString("dry run: nothing was changed\n")
+		p.line("dry run: nothing was changed")
 	} else {
-		fmt.Fprintf(&text, "done: %d repaired, %d deleted, %d not repaired\n", done.Repaired, done.Deleted, done.Unrepaired)
+		p.line("done: %d repaired, %d deleted, %d not repaired", done.Repaired, done.Deleted, done.Unrepaired)
 	}
 	if done.PendingDeletion != nil {
-		fmt.Fprintf(&text, "deletion pending approval: %v\n", done.PendingDeletion)
+		p.line("deletion pending approval: %v", done.PendingDeletion)
 	}
 	if len(done.Findings) > 0 {
-		text.WriteString("\n")
+		p.line("")
 		rows := make([][]string, len(done.Findings))
 		for i, f := range done.Findings {
 			rows[i] = []string{f.Component, f.Problem, dash(f.Outcome)}
 		}
-		if err := table(&text, []string{"COMPONENT", "PROBLEM", "OUTCOME"}, rows); err != nil {
-			return err
-		}
+		p.table([]string{"COMPONENT", "PROBLEM", "OUTCOME"}, rows)
 	}
-	_, err := fmt.Fprint(c.App.Writer, text.String())
-	return err
+	return p.err
 }

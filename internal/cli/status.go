@@ -193,24 +193,24 @@ func printStatus(c *cli.Context, s Status) error {
 	for _, y := range s.Syncers {
 		row("syncer", y.ProcessStatus, "feeds "+y.Target, y.Breaker, fmt.Sprintf("%d of %d", y.InFlight, y.Limit))
 	}
-	var text strings.Builder
-	err := table(&text, []string{"PROCESS", "ID", "VERSION", "ROLE", "READY", "BREAKER", "APPLYING", "AGE"}, rows)
-	fmt.Fprintf(&text, "\ntarget %s: %d messages pending, %d ack pending; dead letters: %d\n", s.Target, s.Pending, s.AckPending, s.DeadLetters)
+	p := printer{out: c.App.Writer}
+	p.table([]string{"PROCESS", "ID", "VERSION", "ROLE", "READY", "BREAKER", "APPLYING", "AGE"}, rows)
+	p.line("")
+	p.line("target %s: %d messages pending, %d ack pending; dead letters: %d", s.Target, s.Pending, s.AckPending, s.DeadLetters)
 	if f := s.FullSync; f != nil {
-		fmt.Fprintf(&text, "last full sync %s ago: %d components, %d corrected\n", ago(f.Time), f.Count, f.Published+f.Tombstoned)
+		p.line("last full sync %s ago: %d components, %d corrected", ago(f.Time), f.Count, f.Published+f.Tombstoned)
 	}
 	if r := s.Reconcile; r != nil {
-		fmt.Fprintf(&text, "last reconcile %s ago: %d entries, %d differed, %d repaired, %d deleted\n",
+		p.line("last reconcile %s ago: %d entries, %d differed, %d repaired, %d deleted",
 			ago(r.Time), r.Entries, r.Missing+r.Different+r.Unacknowledged+r.Orphans, r.Repaired, r.Deleted)
 	}
 	if len(s.Problems) == 0 {
-		text.WriteString("no problems found\n")
+		p.line("no problems found")
 	}
 	for _, problem := range s.Problems {
-		text.WriteString("problem: " + problem + "\n")
+		p.line("problem: %s", problem)
 	}
-	_, writeErr := fmt.Fprint(c.App.Writer, text.String())
-	return errors.Join(err, writeErr)
+	return p.err
 }
 
 // ago is the time since then in whole seconds.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"odasync/internal/printable"
 )
 
 // checkTimeout bounds all checks of one request.
@@ -77,7 +79,7 @@ func (h *Health) serve(word string, sets ...*[]check) http.HandlerFunc {
 		for _, c := range h.checks(sets...) {
 			if err := c.ask(ctx); err != nil {
 				status = http.StatusServiceUnavailable
-				fmt.Fprintf(&lines, "not %s: %v\n", c.name, err)
+				fmt.Fprintf(&lines, "not %s: %s\n", c.name, printable.Line(err.Error()))
 				continue
 			}
 			fmt.Fprintf(&lines, "ok  %s\n", c.name)

@@ -149,7 +149,7 @@ func TestDetail(t *testing.T) {
 		"an error in JSON":      {`{"error":"upstream timed out"}`, "upstream timed out"},
 		"other JSON":            {`{"detail":{"a":1}}`, `{"detail":{"a":1}}`},
 		"no JSON":               {"Internal Server Error\n", "Internal Server Error"},
-		"several lines":         {"<html>\r\n <b>502</b>\x00\x1b[31m\n</html>", "<html> <b>502</b>[31m </html>"},
+		"several lines":         {"<html>\r\n <b>502</b>\x00\x1b[31m\n</html>", `<html> <b>502</b>\x00\x1b[31m </html>`},
 		"no text at all":        {"\xff\xfe", "\uFFFD"},
 		"nothing":               {"", ""},
 		"500 bytes":             {strings.Repeat("x", 500), strings.Repeat("x", 500)},

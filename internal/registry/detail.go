@@ -9,8 +9,9 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"odasync/internal/printable"
 )
 
 // maxDetail is the length of a failure's detail in bytes.
@@ -95,16 +96,7 @@ func location(parts []any) string {
 
 // Clean returns the text as one printable line of at most maxDetail bytes, cut between characters.
 func Clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	text = strings.Join(strings.Fields(text), " ")
+	text = printable.Line(strings.Join(strings.Fields(strings.ToValidUTF8(text, "\uFFFD")), " "))
 	if len(text) <= maxDetail {
 		return text
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"odasync/internal/printable"
 )
 
 // Paths are where the page is served; the second is v1's own address of it.
@@ -28,7 +30,7 @@ var overviewHTML string
 var noticeHTML string
 
 var (
-	overviewTemplate = template.Must(template.New("overview").Parse(overviewHTML))
+	overviewTemplate = template.Must(template.New("overview").Funcs(template.FuncMap{"line": printable.Line}).Parse(overviewHTML))
 	noticeTemplate   = template.Must(template.New("notice").Parse(noticeHTML))
 )
 

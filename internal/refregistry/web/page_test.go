@@ -61,7 +61,7 @@ func TestPage_Components(t *testing.T) {
 			registrytest.Same(t, []string{"https://docs.example.org/tmf620"}, matches(body, `<a href="([^"]*)"[^>]*>developer UI`))
 			// An API has only the labels that its component lacks, without the developer UI, which is a link.
 			registrytest.Same(t, []string{"<span>segment=</span>core", "<span>domain=</span>product", "<span>team=</span>blue"}, matches(body, `<li><a href="\?q=[^"]*">(.*?)</a>`))
-			registrytest.Same(t, []string{"self", "up"}, matches(body, `<option>(.*?)</option>`))
+			registrytest.Same(t, []string{"self", "up"}, matches(body, `<option value="[^"]+">(.*?)</option>`))
 			for _, text := range []string{"<b>2</b> components", "<b>3</b> APIs", "<b>1</b> ready", "<b>2</b> pending", "1–2 of 2, newest changes first"} {
 				if !strings.Contains(body, text) {
 					t.Errorf("the page lacks %q", text)
@@ -145,6 +145,28 @@ func TestPage_EscapesContent(t *testing.T) {
 		if strings.Contains(body, `href="javascript:`) || strings.Contains(body, "ZgotmplZ") {
 			t.Errorf("%s has a link with code", path)
 		}
+	}
+}
+
+func TestPage_ShowsHiddenCharacters(t *testing.T) {
+	_, c := registrytest.Start(t, refregistry.Config{})
+	const name, shown = "\u202egpj.exe\u200b", `\u202egpj.exe\u200b`
+	c.Expect(201, "POST", "/registries/", `{"name":"`+name+`","type":"self","url":"u"}`)
+	c.Expect(201, "POST", "/registries/", `{"name":"other","type":"self","url":"u"}`)
+	c.Expect(201, "POST", "/labels/", `{"key":"`+name+`","value":"`+name+`"}`)
+	c.Expect(201, "POST", "/components/", `{"registry_name":"`+name+`","name":"`+name+`","label_ids":[1]}`)
+	c.Expect(201, "POST", "/exposed-apis/", `{"registry_name":"`+name+`","component_name":"`+name+`","name":"`+name+
+		`","url":"`+name+`","oas_specification":"`+name+`"}`)
+	body := page(t, c, 200, "/")
+	for _, expression := range []string{
+		`<h2>(.*?)</h2>`, `<h3>(.*?)</h3>`, `<span class="url plain">(.*?)</span>`,
+		`specification: (.*?)</span>`, `<li><a href="\?q=[^"]*"><span>(.*?)=</span>`, `=</span>(.*?)</a>`, `<p class="when">(.*?) ·`,
+	} {
+		registrytest.Same(t, []string{shown}, matches(body, expression))
+	}
+	registrytest.Same(t, []string{shown, "other"}, matches(body, `<option value="[^"]+">(.*?)</option>`))
+	if found := page(t, c, 200, "/?q="+url.QueryEscape(name)); !strings.Contains(found, "<title>"+shown+" – ") {
+		t.Error("the title of a search has hidden characters")
 	}
 }
 

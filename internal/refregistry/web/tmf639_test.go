@@ -47,7 +47,7 @@ func TestPage_ResourcesOfTMF639(t *testing.T) {
 	c.Expect(200, "PATCH", "/resource/self:catalog-metrics", document("", "API", "available", ``, ""))
 	body := page(t, c, 200, "/")
 	registrytest.Same(t, []string{"self/catalog 2", "self/inventory 0", "other/late 1", "self/without a component 1"}, entries(body))
-	registrytest.Same(t, []string{"other", "self"}, matches(body, `<option>(.*?)</option>`))
+	registrytest.Same(t, []string{"other", "self"}, matches(body, `<option value="[^"]+">(.*?)</option>`))
 	registrytest.Same(t, []string{"catalog-metrics", "catalog-tmf620", "early", "stray"}, matches(body, `<h3>(.*?)</h3>`))
 	registrytest.Same(t, []string{"ready available", "ready available", "pending reserved", "pending standby"},
 		states(body))
