@@ -231,7 +231,7 @@ func TestDiff_Errors(t *testing.T) {
 		words  []string
 	}{
 		"when the API server is down": {func(t *testing.T) { kubeconfig(t, "http://"+unusedAddress(t)) }, []string{"API server unreachable", "--no-cluster compares without the cluster"}},
-		"when the registry is down":   {func(t *testing.T) { t.Setenv("COMPONENT_REGISTRY_URL", "http://"+unusedAddress(t)) }, []string{"read the registry at http://", "connection refused"}},
+		"when the registry is down":   {func(t *testing.T) { t.Setenv("COMPONENT_REGISTRY_URL", "http://"+unusedAddress(t)) }, []string{"recognise the registry at http://", "connection refused"}},
 		"when NATS is down":           {func(t *testing.T) { t.Setenv("NATS_URL", "nats://"+unusedAddress(t)) }, []string{"check NATS_URL"}},
 	}
 	for name, test := range tests {
