@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -60,6 +61,15 @@ func TestApply_WritesOnlyDifferences(t *testing.T) {
 		},
 		"termination": {
 			change:  func(c *component.Component) { c.Terminating = true },
+			want:    map[string]int{},
+			content: "/products spec=http://specs.example.org/products.json ready",
+		},
+		"fields that this contract lacks": { // which an upgrade adds to every component
+			change: func(c *component.Component) {
+				c.Created, c.ExposedAPIs[0].Object = "2026-01-15T08:00:00Z", "catalog-products-v4"
+				c.Metadata.Fields = map[string]json.RawMessage{"tier": json.RawMessage(`"gold"`)}
+				c.DependentAPIs = []component.DependentAPI{{Name: "stock", Segment: component.SegmentCore}}
+			},
 			want:    map[string]int{},
 			content: "/products spec=http://specs.example.org/products.json ready",
 		},
