@@ -13,7 +13,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/component"
-	"odasync/internal/control"
 	"odasync/internal/store"
 	"odasync/internal/target"
 )
@@ -42,11 +41,12 @@ func dlqCommand() *cli.Command {
 			Action:      showDeadLetter,
 		}, {
 			Name: "retry", Usage: "apply the component's current state again, and wait for the outcome", ArgsUsage: "NAME | --reason REASON | --all",
-			Description: "Exit code 1: a component is not in sync within --timeout, or NAME has no dead letter.\n\n" +
+			Description: "Exit code 1: a component is not in sync within --timeout, NAME has no dead letter, or no syncer\n" +
+				"responds.\n\n" +
 				"Examples:\n" +
 				"  ctl dlq retry catalog -n shop\n" +
 				"  ctl dlq retry --reason invalid",
-			Flags:  []cli.Flag{namespace, reason, all, dryRun, outputFlag("table", "wide", "json", "yaml", "name"), targetFlag(), timeoutFlag(time.Minute)},
+			Flags:  []cli.Flag{namespace, reason, all, dryRun, outputFlag("table", "json", "yaml"), targetFlag(), timeoutFlag(time.Minute)},
 			Action: retryDeadLetters,
 		}, {
 			Name: "drop", Usage: "delete dead letters; the components stay failed until they change", ArgsUsage: "NAME | --reason REASON | --all",
@@ -104,17 +104,15 @@ func dropDeadLetters(c *cli.Context) error {
 
 func retryDeadLetters(c *cli.Context) error {
 	return withSelected(c, "retry", func(ctx context.Context, s *selection) error {
-		keys := map[component.Key]bool{}
-		for _, d := range s.found {
-			keys[d.Key()] = true
-			if err := s.verify(ctx, c, control.VerifyRequest{Namespace: d.Namespace, Name: d.Name}); err != nil {
-				return err
-			}
+		keys := make([]component.Key, len(s.found))
+		for n, d := range s.found {
+			keys[n] = d.Key()
 		}
-		read := func(ctx context.Context) ([]Item, error) {
-			return s.items(ctx, func(k component.Key) bool { return keys[k] }, func(error) {})
+		done, err := s.compareAll(ctx, c, keys)
+		if err != nil {
+			return err
 		}
-		return s.await(ctx, c, read, pollInterval)
+		return printSynced(c, done, true)
 	})
 }
 

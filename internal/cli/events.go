@@ -28,8 +28,6 @@ type Event struct {
 	UID             string `json:"uid"`
 	// Terminating means that the resource was being deleted and waited for its finalizers.
 	Terminating bool `json:"terminating"`
-	// Verify means that the event requests a comparison with the registry itself.
-	Verify bool `json:"verify"`
 	// Changes describe the differences from the event before it.
 	Changes []string `json:"changes"`
 }
@@ -166,7 +164,7 @@ func (s *eventComparer) describe(ctx context.Context, e event.Event) (Event, err
 	s.newest[e.Key] = e
 	described := Event{
 		Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence, Time: e.Time.UTC(),
-		Event: eventDeleted, Hash: e.Hash, ResourceVersion: e.ResourceVersion, UID: e.UID, Verify: e.Verify,
+		Event: eventDeleted, Hash: e.Hash, ResourceVersion: e.ResourceVersion, UID: e.UID,
 		Changes: []string{"first known"},
 	}
 	if !e.Deleted() {

@@ -32,18 +32,15 @@ func printEvents(c *cli.Context, events []Event) error {
 
 func eventHeader(wide bool) []string {
 	if wide {
-		return []string{"SEQUENCE", "TIME", "EVENT", "VERSION", "HASH", "RESOURCEVERSION", "UID", "VERIFY", "CHANGES"}
+		return []string{"SEQUENCE", "TIME", "EVENT", "VERSION", "HASH", "RESOURCEVERSION", "UID", "CHANGES"}
 	}
-	return []string{"SEQUENCE", "TIME", "EVENT", "VERSION", "HASH", "RESOURCEVERSION", "VERIFY", "CHANGES"}
+	return []string{"SEQUENCE", "TIME", "EVENT", "VERSION", "HASH", "RESOURCEVERSION", "CHANGES"}
 }
 
 func (e *Event) row(wide bool) []string {
-	hash, verify := e.Hash, "-"
+	hash := e.Hash
 	if !wide {
 		hash = hash[:min(len(hash), 8)]
-	}
-	if e.Verify {
-		verify = "yes"
 	}
 	row := []string{
 		strconv.FormatUint(e.Sequence, 10), e.Time.Local().Format(time.DateTime), e.Event, dash(e.Version), dash(hash), dash(e.ResourceVersion),
@@ -51,7 +48,7 @@ func (e *Event) row(wide bool) []string {
 	if wide {
 		row = append(row, dash(e.UID))
 	}
-	return append(row, verify, strings.Join(e.Changes, ", "))
+	return append(row, strings.Join(e.Changes, ", "))
 }
 
 // eventPrinter prints events one by one, in columns as wide as usual values.
@@ -92,9 +89,9 @@ func (p *eventPrinter) print(e Event) error {
 }
 
 func (p *eventPrinter) line(row []string) error {
-	widths := []int{15, 24, 8, 19, 8, 10, 8, 15, 6}
+	widths := []int{15, 24, 8, 19, 8, 10, 8, 15}
 	if p.format == "wide" {
-		widths = []int{15, 24, 8, 19, 8, 10, 64, 15, 36, 6}
+		widths = []int{15, 24, 8, 19, 8, 10, 64, 15, 36}
 	}
 	var text strings.Builder
 	cells := shown(row)

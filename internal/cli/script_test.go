@@ -369,9 +369,7 @@ var fixtures = map[string]func(*script){
 		must(t, err)
 		p.publishEvent(t, upsert(2, "u1", "1.1", complete))
 		s.Setenv("HALF", time.Now().Format(time.RFC3339Nano))
-		verify := upsert(3, "u1", "1.1", complete)
-		verify.Verify = true
-		p.publishEvent(t, verify)
+		p.publishEvent(t, upsert(3, "u1", "1.1", complete))
 		p.publishEvent(t, event.Tombstone(key("shop", "catalog"), "u1", "105", at(5)))
 		p.publishEvent(t, upsert(6, "u2", "2.0", nil))
 		p.publishEvent(t, upsert(7, "u3", "2.0", func(c *component.Component) {

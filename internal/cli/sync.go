@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/component"
 	"odasync/internal/control"
+	"odasync/internal/event"
+	"odasync/internal/target"
 )
 
 // A command that waits reads one component every pollInterval, and all components every listInterval.
@@ -23,10 +23,12 @@ const (
 func syncCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sync",
-		Usage:     "compare components with the registry now, and repair differences",
+		Usage:     "compare components with the cluster and the registry now, and repair differences",
 		ArgsUsage: "NAME | --all",
-		Description: "The leading watcher publishes the components again, and ctl waits until the syncers have compared them with the registry.\n" +
-			"With --all and without a namespace, a full sync and a reconcile compare everything, deletions included.\n\n" +
+		Description: "The leading watcher reads the component from the cluster and publishes it if it has changed. Then a syncer compares the\n" +
+			"entry in the registry, and ctl prints what was done: created, updated, deleted, or already in sync.\n\n" +
+			"With --all, a full sync and a reconcile compare everything, deletions included; with a namespace, a full sync is followed\n" +
+			"by the comparison of each of its components.\n\n" +
 			"Exit code 1: a component is not in sync within --timeout, NAME does not select one component, or no watcher or syncer\n" +
 			"responds.\n\n" +
 			"Examples:\n" +
@@ -35,7 +37,7 @@ func syncCommand() *cli.Command {
 		Flags: []cli.Flag{
 			namespaceFlag("`NAMESPACE` of the component; with --all only this one"),
 			&cli.BoolFlag{Name: "all", Usage: "all components"},
-			outputFlag("table", "wide", "json", "yaml", "name"),
+			outputFlag("table", "json", "yaml"),
 			targetFlag(),
 			timeoutFlag(time.Minute),
 		},
@@ -56,40 +58,144 @@ func syncAction(c *cli.Context) error {
 		return err
 	}
 	defer end()
-	selects := func(k component.Key) bool {
-		return (namespace == "" || k.Namespace == namespace) && (name == "" || k.Name == name)
+	switch {
+	case name != "":
+		err = s.syncOne(ctx, c, name, namespace)
+	case namespace != "":
+		err = s.syncNamespace(ctx, c, namespace)
+	default:
+		err = s.syncAll(ctx, c)
 	}
-	request, interval := control.VerifyRequest{Namespace: namespace}, listInterval
-	read := func(ctx context.Context) ([]Item, error) { return s.items(ctx, selects, func(error) {}) }
-	if name != "" {
-		items, err := read(ctx)
-		if err != nil {
-			return err
-		}
-		found, err := theOne(items, name, namespace)
-		if err != nil {
-			return negative(c, err)
-		}
-		request = control.VerifyRequest{Namespace: found.Namespace, Name: found.Name}
-		read, interval = func(ctx context.Context) ([]Item, error) { return s.one(ctx, found.key()) }, pollInterval
+	if c.Context.Err() != nil {
+		return errors.New("interrupted before the outcome was known: `ctl list` shows it")
 	}
-	if name == "" && namespace == "" {
-		if _, err := s.fullSync(ctx, c); err != nil {
-			return err
-		}
-		if _, err := s.reconcile(ctx, c, false); err != nil {
-			return err
-		}
-	} else if err := s.verify(ctx, c, request); err != nil {
-		return err
-	}
-	return s.await(ctx, c, read, interval)
+	return err
 }
 
-// verify requests that the leader publishes components again; its refusal is a negative result.
-func (s *session) verify(ctx context.Context, c *cli.Context, request control.VerifyRequest) error {
-	_, err := s.control().Verify(ctx, s.cluster, request)
-	return s.refused(c, err)
+// syncOne reads and compares the component with the name. With a namespace it may be one that was not published yet.
+func (s *session) syncOne(ctx context.Context, c *cli.Context, name, namespace string) error {
+	items, err := s.items(ctx, func(k component.Key) bool {
+		return k.Name == name && (namespace == "" || k.Namespace == namespace)
+	}, func(error) {})
+	if err != nil {
+		return err
+	}
+	key := component.Key{Cluster: s.cluster, Namespace: namespace, Name: name}
+	found, err := theOne(items, name, namespace)
+	switch {
+	case err == nil:
+		key = found.key()
+	case len(items) > 0 || namespace == "":
+		return negative(c, err)
+	}
+	before, err := s.states.Load(ctx, key)
+	if err != nil {
+		return err
+	}
+	if _, err := s.control().Read(ctx, s.cluster, control.ReadRequest{Namespace: key.Namespace, Name: name}); err != nil {
+		return s.refused(c, err)
+	}
+	done, err := s.compare(ctx, c, before)
+	if err != nil {
+		return err
+	}
+	return printSynced(c, []Synced{done}, true)
+}
+
+// syncNamespace runs a full sync and compares every component of the namespace.
+func (s *session) syncNamespace(ctx context.Context, c *cli.Context, namespace string) error {
+	if _, err := s.fullSync(ctx, c); err != nil {
+		return err
+	}
+	items, err := s.items(ctx, func(k component.Key) bool { return k.Namespace == namespace }, func(error) {})
+	if err != nil {
+		return err
+	}
+	var keys []component.Key
+	for n := range items {
+		if items[n].Registry.State != stateDeleted {
+			keys = append(keys, items[n].key())
+		}
+	}
+	done, err := s.compareAll(ctx, c, keys)
+	if err != nil {
+		return err
+	}
+	return printSynced(c, done, false)
+}
+
+// SyncedAll is what `ctl sync --all` did. The shape is stable; see docs/api.md.
+type SyncedAll struct {
+	FullSync  event.Snapshot        `json:"fullSync"`
+	Reconcile target.Reconciliation `json:"reconcile"`
+}
+
+// syncAll runs a full sync and a reconcile, and waits until what was published has an outcome.
+func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
+	var done SyncedAll
+	if done.FullSync, err = s.fullSync(ctx, c); err != nil {
+		return err
+	}
+	if done.Reconcile, err = s.reconcile(ctx, c, false); err != nil {
+		return err
+	}
+	items, err := s.await(ctx, c)
+	if err != nil {
+		return err
+	}
+	if printed, err := printAs(c.App.Writer, c.String("output"), done); err != nil {
+		return err
+	} else if !printed {
+		m := done.FullSync
+		if _, err := fmt.Fprintf(c.App.Writer, "full sync: %d components, %d published, %d deleted\n", m.Count, m.Published, m.Tombstoned); err != nil {
+			return err
+		}
+		if err := printReconciliation(c, done.Reconcile); err != nil {
+			return err
+		}
+	}
+	var failed error
+	for n := range items {
+		if i := &items[n]; i.Registry.State != stateSynced && i.Registry.State != stateDeleted {
+			failed = negative(c, fmt.Errorf("%s/%s: %s", i.Namespace, i.Name, s.problem(c, i.Name, i.Registry.State, i.Registry.Error)))
+		}
+	}
+	if done.FullSync.PendingDeletion != nil || done.Reconcile.PendingDeletion != nil || done.Reconcile.Unrepaired > 0 {
+		failed = errNegative
+	}
+	return failed
+}
+
+// await waits until the newest message of every component has an outcome, or the time is over, and returns the components.
+func (s *session) await(ctx context.Context, c *cli.Context) (items []Item, err error) {
+	progress := newProgress(c.App.ErrWriter)
+	defer progress.end()
+	for {
+		now, err := s.items(ctx, func(component.Key) bool { return true }, func(error) {})
+		switch {
+		case err == nil:
+			items = now
+		case ctx.Err() == nil:
+			return nil, err
+		case items == nil:
+			return nil, fmt.Errorf("no component could be read within %s: `ctl list` shows the outcome, --timeout waits longer", c.Duration("timeout"))
+		}
+		open := 0
+		for n := range items {
+			if items[n].Registry.Sequence < items[n].Sequence {
+				open++
+			}
+		}
+		progress.draw(len(items)-open, len(items))
+		if open == 0 {
+			return items, nil
+		}
+		select {
+		case <-ctx.Done():
+			return items, nil
+		case <-time.After(listInterval):
+		}
+	}
 }
 
 // theOne returns the only component with the name.
@@ -109,73 +215,4 @@ func theOne(items []Item, name, namespace string) (*Item, error) {
 		return nil, fmt.Errorf("no component %q in namespace %q: `ctl list` shows the components", name, namespace)
 	}
 	return nil, fmt.Errorf("no component %q: `ctl list` shows the components", name)
-}
-
-// await waits until the newest message of every component has an outcome, and prints the components.
-func (s *session) await(ctx context.Context, c *cli.Context, read func(context.Context) ([]Item, error), interval time.Duration) error {
-	progress := newProgress(c.App.ErrWriter)
-	defer progress.end()
-	var items []Item
-	for {
-		now, err := read(ctx)
-		if err == nil {
-			items = now
-			open := 0
-			for _, i := range items {
-				if i.Registry.Sequence < i.Sequence {
-					open++
-				}
-			}
-			progress.draw(len(items)-open, len(items))
-			if open == 0 {
-				progress.end()
-				return s.conclude(c, items)
-			}
-		} else if ctx.Err() == nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			progress.end()
-			if c.Context.Err() != nil {
-				return errors.New("interrupted before the outcome was known: `ctl list` shows it")
-			}
-			if items == nil {
-				return fmt.Errorf("no component could be read within %s: `ctl list` shows the outcome, --timeout waits longer", c.Duration("timeout"))
-			}
-			return s.conclude(c, items)
-		case <-time.After(interval):
-		}
-	}
-}
-
-// conclude prints the components; a component that is not in sync is a negative result.
-func (s *session) conclude(c *cli.Context, items []Item) error {
-	if err := printItems(c, items); err != nil {
-		return err
-	}
-	var failed error
-	waiting := sync.OnceValue(func() string { return s.waiting(c.Context) })
-	for _, i := range items {
-		switch i.Registry.State {
-		case stateFailed:
-			failed = negative(c, fmt.Errorf("%s/%s: rejected by the registry: %s: change the component, or fix the registry and run `ctl dlq retry %s`", i.Namespace, i.Name, i.Registry.Error, i.Name))
-		case stateRetrying:
-			failed = negative(c, fmt.Errorf("%s/%s: not in sync after %s, the syncer keeps retrying: %s", i.Namespace, i.Name, c.Duration("timeout"), i.Registry.Error))
-		case statePending:
-			failed = negative(c, fmt.Errorf("%s/%s: no outcome after %s: %s", i.Namespace, i.Name, c.Duration("timeout"), waiting()))
-		}
-	}
-	return failed
-}
-
-// waiting returns why no syncer of the target has handled a message.
-func (s *session) waiting(ctx context.Context) string {
-	syncers, _ := s.control().Syncers(ctx) // without an answer the question remains
-	for _, y := range syncers {
-		if y.Target == s.target && len(y.Problems) > 0 {
-			return fmt.Sprintf("a syncer of target %q is not ready: %s", s.target, strings.Join(y.Problems, "; "))
-		}
-	}
-	return fmt.Sprintf("is a syncer of target %q running?", s.target)
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/target"
 )
@@ -27,9 +29,10 @@ type Client struct{ nc *nats.Conn }
 // NewClient returns a client that uses the connection.
 func NewClient(nc *nats.Conn) *Client { return &Client{nc} }
 
-// Verify asks the leader of a cluster to publish components again. It returns [ErrNoResponders] where no watcher leads.
-func (c *Client) Verify(ctx context.Context, cluster string, r VerifyRequest) (VerifyResult, error) {
-	return request[VerifyResult](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "verify"), r)
+// Read asks the leader of a cluster to read one component from its source, and to publish it if its content has changed. It
+// returns [ErrNoResponders] where no watcher leads.
+func (c *Client) Read(ctx context.Context, cluster string, r ReadRequest) (ReadResult, error) {
+	return request[ReadResult](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "read"), r)
 }
 
 // FullSync asks the leader of a cluster for a full sync and returns its snapshot marker. It returns [ErrNoResponders] where
@@ -43,6 +46,19 @@ func (c *Client) FullSync(ctx context.Context, cluster string) (event.Snapshot, 
 func (c *Client) Reconcile(ctx context.Context, name string, r ReconcileRequest) (target.Reconciliation, error) {
 	return request[target.Reconciliation](ctx, c.nc, ProcessSyncer, event.TargetSubject(name, "reconcile"), r)
 }
+
+// Compare asks a syncer of the target to compare one entry, and to repair it, within the time that the context leaves. It
+// returns [ErrNoResponders] where no syncer runs.
+func (c *Client) Compare(ctx context.Context, name string, key component.Key) (CompareResult, error) {
+	r := CompareRequest{Cluster: key.Cluster, Namespace: key.Namespace, Name: key.Name, Milliseconds: maxCompare.Milliseconds()}
+	if deadline, limited := ctx.Deadline(); limited {
+		r.Milliseconds = min(r.Milliseconds, time.Until(deadline).Milliseconds())
+	}
+	return request[CompareResult](ctx, c.nc, ProcessSyncer, event.TargetSubject(name, "compare"), r)
+}
+
+// maxCompare limits a comparison whose client waits without limit.
+const maxCompare = 10 * time.Minute
 
 func request[Result any](ctx context.Context, nc *nats.Conn, process, subject string, body any) (result Result, err error) {
 	fail := func(err error) error { return fmt.Errorf("ask the %s: %w", process, err) }

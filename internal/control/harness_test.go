@@ -6,9 +6,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/target"
 	"odasync/internal/testwait"
 )
 
@@ -35,14 +37,14 @@ func connection(t *testing.T, s *streamtest.Server) *nats.Conn {
 	return conn.NATS()
 }
 
-// verifier is a leader that verifies with the function.
-type verifier func(namespace, name string) (int, error)
+// reader is a leader that reads with the function.
+type reader func(namespace, name string) (control.ReadResult, error)
 
-func (v verifier) Verify(_ context.Context, namespace, name string) (int, error) {
-	return v(namespace, name)
+func (r reader) Read(_ context.Context, namespace, name string) (control.ReadResult, error) {
+	return r(namespace, name)
 }
 
-func (v verifier) FullSync(context.Context) (event.Snapshot, error) {
+func (reader) FullSync(context.Context) (event.Snapshot, error) {
 	return event.Snapshot{ID: "full"}, nil
 }
 
@@ -54,4 +56,18 @@ func serveLeader(t *testing.T, nc *nats.Conn, leader control.Leader) (stop func(
 		t.Fatal(err)
 	}
 	return stop
+}
+
+// reconciler answers with the functions.
+type reconciler struct {
+	reconcile func(cluster string, dryRun bool) (target.Reconciliation, error)
+	compare   func(ctx context.Context, key component.Key) (target.Repair, error)
+}
+
+func (r reconciler) Reconcile(_ context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
+	return r.reconcile(cluster, dryRun)
+}
+
+func (r reconciler) Compare(ctx context.Context, key component.Key) (target.Repair, error) {
+	return r.compare(ctx, key)
 }

@@ -3,19 +3,38 @@ package control
 import "encoding/json"
 
 // version is the version of requests and responses, as the micro services announce it.
-const version = "1.1.0"
+const version = "1.2.0"
 
-// VerifyRequest asks the leader of a cluster to publish components again unchanged, so that syncers compare the registry
-// with them. Without a name it selects every component of the namespace, without both every component.
-type VerifyRequest struct {
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name,omitempty"`
+// ReadRequest asks the leader of a cluster to read one component from its source now.
+type ReadRequest struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
 }
 
-// VerifyResult is the result of a [VerifyRequest].
-type VerifyResult struct {
-	// Published is the number of messages.
-	Published int `json:"published"`
+// ReadResult is what the stream has of the component after a [ReadRequest].
+type ReadResult struct {
+	// Sequence is that of the last message, Deleted whether it is a tombstone.
+	Sequence uint64 `json:"sequence"`
+	Deleted  bool   `json:"deleted"`
+	// Changed means that the message was published during the request.
+	Changed bool `json:"changed"`
+}
+
+// CompareRequest asks a syncer of a target to compare the entry of one component with the stream now, and to repair it.
+type CompareRequest struct {
+	Cluster   string `json:"cluster"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Milliseconds limit how long the syncer tries: the client does not wait longer.
+	Milliseconds int64 `json:"milliseconds"`
+}
+
+// CompareResult is the result of a [CompareRequest].
+type CompareResult struct {
+	// Created, or else Deleted, is what was done if there were Writes.
+	Created bool `json:"created"`
+	Deleted bool `json:"deleted"`
+	Writes  int  `json:"writes"`
 }
 
 // ReconcileRequest asks a syncer of a target for a reconcile with a cluster.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,37 +17,38 @@ import (
 	"odasync/internal/target"
 )
 
-func TestClient_Verify(t *testing.T) {
+func TestClient_Read(t *testing.T) {
 	t.Parallel()
 	server, client := connect(t)
-	request := control.VerifyRequest{Namespace: "components", Name: "a.b"}
-	verify := func(cluster string) (control.VerifyResult, error) {
-		return client.Verify(within(t), cluster, request)
+	request := control.ReadRequest{Namespace: "components", Name: "a.b"}
+	read := func(cluster string) (control.ReadResult, error) {
+		return client.Read(within(t), cluster, request)
 	}
-	if _, err := verify("edge.1"); !errors.Is(err, control.ErrNoResponders) {
+	if _, err := read("edge.1"); !errors.Is(err, control.ErrNoResponders) {
 		t.Errorf("without a watcher: %v, want ErrNoResponders", err)
 	}
 
-	var received control.VerifyRequest
+	var received control.ReadRequest
 	var refusal error
-	stop := serveLeader(t, server, verifier(func(namespace, name string) (int, error) {
-		received = control.VerifyRequest{Namespace: namespace, Name: name}
-		return 17, refusal
+	want := control.ReadResult{Sequence: 17, Deleted: true, Changed: true}
+	stop := serveLeader(t, server, reader(func(namespace, name string) (control.ReadResult, error) {
+		received = control.ReadRequest{Namespace: namespace, Name: name}
+		return want, refusal
 	}))
-	var result control.VerifyResult
+	var result control.ReadResult
 	var err error
 	eventually(t, "the watcher is found", func() bool { // the subscription may still be under way
-		result, err = verify("edge.1")
+		result, err = read("edge.1")
 		return !errors.Is(err, control.ErrNoResponders)
 	})
-	if diff := cmp.Diff(control.VerifyResult{Published: 17}, result); diff != "" || err != nil {
+	if diff := cmp.Diff(want, result); diff != "" || err != nil {
 		t.Errorf("%v, result (-want +got):\n%s", err, diff)
 	}
 	if diff := cmp.Diff(request, received); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	refusal = errors.New("not up to date")
-	result, err = verify("edge.1")
+	result, err = read("edge.1")
 	if refused := new(control.RequestError); !errors.As(err, &refused) || refused.Reason != "not up to date" {
 		t.Errorf("refusal: %+v, %v", result, err)
 	}
@@ -54,19 +56,19 @@ func TestClient_Verify(t *testing.T) {
 	if err != nil || marker.ID != "full" {
 		t.Errorf("full sync: %+v, %v", marker, err)
 	}
-	if _, err := verify("edge.2"); !errors.Is(err, control.ErrNoResponders) {
+	if _, err := read("edge.2"); !errors.Is(err, control.ErrNoResponders) {
 		t.Errorf("another cluster: %v, want ErrNoResponders", err)
 	}
 	stop()
 	eventually(t, "no process answers after the stop", func() bool {
-		_, err := verify("edge.1")
+		_, err := read("edge.1")
 		return errors.Is(err, control.ErrNoResponders)
 	})
 }
 
 // slow is a leader whose full sync runs until it is released or stopped.
 type slow struct {
-	verifier
+	reader
 	marker         event.Snapshot
 	began, release chan struct{}
 	stopped        atomic.Bool
@@ -87,12 +89,12 @@ func TestServeLeader_LongRequest(t *testing.T) {
 	t.Parallel()
 	server, client := connect(t)
 	leader := &slow{
-		verifier: func(string, string) (int, error) { return 1, nil }, began: make(chan struct{}), release: make(chan struct{}),
+		reader: func(string, string) (control.ReadResult, error) { return control.ReadResult{Sequence: 1}, nil }, began: make(chan struct{}), release: make(chan struct{}),
 		marker: event.Snapshot{ID: "full", Cluster: "edge.1", Time: started, Count: 3, Digest: "abc", Sequence: 7},
 	}
 	stop := serveLeader(t, server, leader)
 	eventually(t, "the watcher is found", func() bool {
-		_, err := client.Verify(within(t), "edge.1", control.VerifyRequest{})
+		_, err := client.Read(within(t), "edge.1", control.ReadRequest{})
 		return !errors.Is(err, control.ErrNoResponders)
 	})
 	results := make(chan error, 2)
@@ -108,7 +110,7 @@ func TestServeLeader_LongRequest(t *testing.T) {
 	for i := range got {
 		fullSync(&got[i])
 	}
-	if result, err := client.Verify(within(t), "edge.1", control.VerifyRequest{}); err != nil || result.Published != 1 {
+	if result, err := client.Read(within(t), "edge.1", control.ReadRequest{}); err != nil || result.Sequence != 1 {
 		t.Errorf("beside the full syncs: %+v, %v", result, err)
 	}
 	close(leader.release)
@@ -141,11 +143,11 @@ func TestServeLeader_StopBesideRequests(t *testing.T) {
 	server, client := connect(t)
 	for range 20 {
 		var over, late atomic.Bool
-		stop := serveLeader(t, server, verifier(func(string, string) (int, error) {
+		stop := serveLeader(t, server, reader(func(string, string) (control.ReadResult, error) {
 			if over.Load() {
 				late.Store(true)
 			}
-			return 1, nil
+			return control.ReadResult{Sequence: 1}, nil
 		}))
 		ctx, cancel := context.WithCancel(t.Context())
 		var clients sync.WaitGroup
@@ -153,7 +155,7 @@ func TestServeLeader_StopBesideRequests(t *testing.T) {
 		for range 4 {
 			clients.Go(func() {
 				for ctx.Err() == nil {
-					if _, err := client.Verify(ctx, "edge.1", control.VerifyRequest{}); err == nil {
+					if _, err := client.Read(ctx, "edge.1", control.ReadRequest{}); err == nil {
 						answered.Add(1)
 					}
 				}
@@ -187,11 +189,11 @@ func TestClient_Reconcile(t *testing.T) {
 	var count atomic.Int64
 	var refusal error
 	for range 2 { // replicas: each request goes to one
-		stop, err := control.ServeReconcile(t.Context(), server, "lab.1", func(_ context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
+		stop, err := control.ServeReconciler(t.Context(), server, "lab.1", reconciler{reconcile: func(cluster string, dryRun bool) (target.Reconciliation, error) {
 			received = control.ReconcileRequest{Cluster: cluster, DryRun: dryRun}
 			count.Add(1)
 			return want, refusal
-		})
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,5 +217,50 @@ func TestClient_Reconcile(t *testing.T) {
 	}
 	if _, err := client.Reconcile(within(t), "lab.2", request); !errors.Is(err, control.ErrNoResponders) {
 		t.Errorf("another target: %v", err)
+	}
+}
+
+func TestClient_Compare(t *testing.T) {
+	t.Parallel()
+	server, client := connect(t)
+	key := component.Key{Cluster: "edge.1", Namespace: "ns", Name: "a.b"}
+	if _, err := client.Compare(within(t), "lab.1", key); !errors.Is(err, control.ErrNoResponders) {
+		t.Errorf("without a syncer: %v", err)
+	}
+	var received component.Key
+	var limited time.Duration
+	var refusal error
+	stop, err := control.ServeReconciler(t.Context(), server, "lab.1", reconciler{compare: func(ctx context.Context, key component.Key) (target.Repair, error) {
+		received = key
+		deadline, _ := ctx.Deadline()
+		limited = time.Until(deadline)
+		return target.Repair{Created: true, Deleted: true, Writes: 2}, refusal
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	var got control.CompareResult
+	eventually(t, "the syncer is found", func() bool {
+		got, err = client.Compare(ctx, "lab.1", key)
+		return !errors.Is(err, control.ErrNoResponders)
+	})
+	if diff := cmp.Diff(control.CompareResult{Created: true, Deleted: true, Writes: 2}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if received != key {
+		t.Errorf("compared %s, want %s", received, key)
+	}
+	if limited <= 0 || limited > 10*time.Minute {
+		t.Errorf("the syncer tries for %s, want at most ten minutes", limited)
+	}
+	if _, err := client.Compare(within(t), "lab.1", key); err != nil || limited > time.Minute {
+		t.Errorf("%v, the syncer tries for %s, want at most as long as the client waits", err, limited)
+	}
+	refusal = errors.New("HTTP 422")
+	if _, err = client.Compare(within(t), "lab.1", key); !errors.As(err, new(*control.RequestError)) || err.Error() != "HTTP 422" {
+		t.Errorf("refusal: %v", err)
 	}
 }

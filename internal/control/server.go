@@ -5,18 +5,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/target"
 )
 
 // Leader does what the leader of a cluster is asked for.
 type Leader interface {
-	// Verify publishes the components of a namespace again, or the named one, and returns the number of messages.
-	Verify(ctx context.Context, namespace, name string) (int, error)
+	// Read reads a component from the source, and returns what the stream has of it afterwards.
+	Read(ctx context.Context, namespace, name string) (ReadResult, error)
 	// FullSync compares the cluster with the stream and returns the snapshot marker published after the corrections.
 	FullSync(ctx context.Context) (event.Snapshot, error)
 }
@@ -24,9 +26,8 @@ type Leader interface {
 // ServeLeader serves requests to the leader of a cluster until stop is called.
 func ServeLeader(ctx context.Context, nc *nats.Conn, cluster string, leader Leader) (stop func(), err error) {
 	return serve(ctx, nc, "leader", "Leads cluster "+cluster, map[string]string{"cluster": cluster}, []endpoint{
-		{"verify", event.ControlSubject(cluster, "verify"), handler(func(ctx context.Context, r VerifyRequest) (VerifyResult, error) {
-			published, err := leader.Verify(ctx, r.Namespace, r.Name)
-			return VerifyResult{Published: published}, err
+		{"read", event.ControlSubject(cluster, "read"), handler(func(ctx context.Context, r ReadRequest) (ReadResult, error) {
+			return leader.Read(ctx, r.Namespace, r.Name)
 		})},
 		{"fullsync", event.ControlSubject(cluster, "fullsync"), handler(func(ctx context.Context, _ struct{}) (event.Snapshot, error) {
 			return leader.FullSync(ctx)
@@ -34,14 +35,25 @@ func ServeLeader(ctx context.Context, nc *nats.Conn, cluster string, leader Lead
 	})
 }
 
-// ReconcileFunc reconciles the registry of a target with the components of a cluster.
-type ReconcileFunc func(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error)
+// Reconciler compares the registry of a target with the stream.
+type Reconciler interface {
+	// Reconcile compares all components of a cluster and, unless it is a dry run, repairs the registry.
+	Reconcile(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error)
+	// Compare compares one component and repairs its entry. It tries until there is an outcome, or the context ends.
+	Compare(ctx context.Context, key component.Key) (target.Repair, error)
+}
 
-// ServeReconcile serves requests for a reconcile of a target until stop is called. Each goes to one of the replicas.
-func ServeReconcile(ctx context.Context, nc *nats.Conn, name string, reconcile ReconcileFunc) (stop func(), err error) {
+// ServeReconciler serves requests to the syncers of a target until stop is called. Each goes to one of the replicas.
+func ServeReconciler(ctx context.Context, nc *nats.Conn, name string, reconciler Reconciler) (stop func(), err error) {
 	return serve(ctx, nc, "reconciler", "Reconciles target "+name, map[string]string{"target": name}, []endpoint{
 		{"reconcile", event.TargetSubject(name, "reconcile"), handler(func(ctx context.Context, r ReconcileRequest) (target.Reconciliation, error) {
-			return reconcile(ctx, r.Cluster, r.DryRun)
+			return reconciler.Reconcile(ctx, r.Cluster, r.DryRun)
+		})},
+		{"compare", event.TargetSubject(name, "compare"), handler(func(ctx context.Context, r CompareRequest) (CompareResult, error) {
+			ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Milliseconds)*time.Millisecond)
+			defer cancel()
+			repair, err := reconciler.Compare(ctx, component.Key{Cluster: r.Cluster, Namespace: r.Namespace, Name: r.Name})
+			return CompareResult{Created: repair.Created, Deleted: repair.Deleted, Writes: repair.Writes}, err
 		})},
 	})
 }

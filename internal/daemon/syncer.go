@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/control"
 	"odasync/internal/event"
@@ -113,12 +114,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 			Repairer: s.Applier, Inventory: sink, Snapshot: p.log, States: p.states, Records: p.records, Claims: p.claims,
 			Clusters: p.clusters.list, Available: s.Applier.Available,
 		}, reconcileMetrics, log)
-		stop, err := control.ServeReconcile(ctx, conn.NATS(), cfg.Syncer.Target, func(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
-			if of := cfg.Syncer.Clusters; len(of) > 0 && !slices.Contains(of, cluster) {
-				return target.Reconciliation{}, fmt.Errorf("target %q takes no components of cluster %q, only of %s: see SYNC_CLUSTERS", cfg.Syncer.Target, cluster, strings.Join(of, ", "))
-			}
-			return r.Reconcile(ctx, cluster, dryRun)
-		})
+		stop, err := control.ServeReconciler(ctx, conn.NATS(), cfg.Syncer.Target, &requests{cfg.Syncer, r, s.Applier})
 		if err != nil {
 			return err
 		}
@@ -133,6 +129,37 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		group.Go(func() error { return p.watchPresence(ctx, cfg.Syncer.Target, reconcileMetrics) })
 		return group.Wait()
 	})
+}
+
+// requests are what ctl asks the syncers of a target for.
+type requests struct {
+	cfg        syncer.Config
+	reconciler *reconcile.Reconciler
+	applier    *syncer.Applier
+}
+
+// Reconcile implements control.Reconciler.
+func (r *requests) Reconcile(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {
+	if err := r.takes(cluster); err != nil {
+		return target.Reconciliation{}, err
+	}
+	return r.reconciler.Reconcile(ctx, cluster, dryRun)
+}
+
+// Compare implements control.Reconciler.
+func (r *requests) Compare(ctx context.Context, key component.Key) (target.Repair, error) {
+	if err := r.takes(key.Cluster); err != nil {
+		return target.Repair{}, err
+	}
+	return r.applier.Compare(ctx, key)
+}
+
+// takes returns an error for a cluster whose components the target does not get.
+func (r *requests) takes(cluster string) error {
+	if of := r.cfg.Clusters; len(of) > 0 && !slices.Contains(of, cluster) {
+		return fmt.Errorf("target %q takes no components of cluster %q, only of %s: see SYNC_CLUSTERS", r.cfg.Target, cluster, strings.Join(of, ", "))
+	}
+	return nil
 }
 
 // pipeline is the broker's side of a syncer.

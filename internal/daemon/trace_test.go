@@ -66,7 +66,7 @@ func TestTracing_FromTheClusterToTheRegistry(t *testing.T) {
 					"messaging.destination.name":     "oda.components.v1.default.shop.orders",
 					"messaging.message.id":           root.Attributes["messaging.message.id"], "messaging.message.body.size": root.Attributes["messaging.message.body.size"],
 					"odasync.cluster": "default", "odasync.namespace": "shop", "odasync.component": "orders",
-					"odasync.deleted": "false", "odasync.verify": "false", "odasync.attempt": "1", "odasync.seq": "1",
+					"odasync.deleted": "false", "odasync.attempt": "1", "odasync.seq": "1",
 				},
 			}
 			if diff := cmp.Diff(want, root); diff != "" {

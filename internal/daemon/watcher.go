@@ -205,12 +205,13 @@ func (l *leader) lead(ctx context.Context) error {
 	return l.watcher.Lead(held, components, records)
 }
 
-// Verify implements control.Leader. It returns an error while the leader is not up to date.
-func (l *leader) Verify(ctx context.Context, namespace, component string) (int, error) {
-	if err := l.upToDate(); err != nil {
-		return 0, err
+// Read implements control.Leader. It returns an error while the leader is not up to date.
+func (l *leader) Read(ctx context.Context, namespace, component string) (control.ReadResult, error) {
+	if err := l.check(); err != nil {
+		return control.ReadResult{}, fmt.Errorf("the watcher is not up to date: %w", err)
 	}
-	return l.watcher.Verify(ctx, namespace, component)
+	published, err := l.watcher.Read(ctx, namespace, component)
+	return control.ReadResult(published), err
 }
 
 // FullSync implements control.Leader. It also compares where a namespace cannot be listed or the cluster is not accepted: a full
@@ -224,13 +225,6 @@ func (l *leader) FullSync(ctx context.Context) (event.Snapshot, error) {
 		return event.Snapshot{}, fmt.Errorf("the watcher is not up to date: %w", err)
 	}
 	return l.watcher.FullSync(ctx)
-}
-
-func (l *leader) upToDate() error {
-	if err := l.check(); err != nil {
-		return fmt.Errorf("the watcher is not up to date: %w", err)
-	}
-	return nil
 }
 
 // check returns why the leader is not up to date; a standby returns the state of the election.

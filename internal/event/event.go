@@ -16,8 +16,6 @@ type Event struct {
 	// UID and ResourceVersion are those of the resource in its cluster, for people.
 	UID             string
 	ResourceVersion string
-	// Verify asks the syncers to compare the registry with this state even where the sync state equals it.
-	Verify bool
 	// Time is when the watcher saw the change.
 	Time time.Time
 	// Sequence is the sequence of the message in the stream, which is the version of the event; 0 before it is published.

@@ -63,8 +63,6 @@ func catalog() *component.Component {
 
 func TestGolden(t *testing.T) {
 	key := component.Key{Cluster: "edge-1", Namespace: "components", Name: "prod-productcatalog"}
-	again := event.Tombstone(key, "", "", seen)
-	again.Verify = true
 	traced := event.Tombstone(key, "", "", seen)
 	traced.Trace = event.Trace{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", State: "vendor=1"}
 	odd := component.Key{Cluster: "Nürnberg 1", Namespace: "components", Name: "prod.v1.catalog=100%"}
@@ -87,7 +85,6 @@ func TestGolden(t *testing.T) {
 		},
 		"tombstone":          {event.Tombstone(key, "0b5cf3a5-8a4c-4c1f-8c6f-2f6c3c1de0aa", "99", seen), 42},
 		"tombstone-inferred": {event.Tombstone(key, "", "", seen), 43},
-		"verify":             {again, 44},
 		"traced":             {traced, 45},
 	}
 	for name, test := range tests {

@@ -28,7 +28,6 @@ const (
 	HeaderHash            = "oda-hash"
 	HeaderUID             = "oda-uid"
 	HeaderResourceVersion = "oda-resource-version"
-	HeaderVerify          = "oda-verify"
 
 	// The W3C trace context, present only where the publish was traced. The names are those of the HTTP headers,
 	// where programs without CloudEvents look.
@@ -100,9 +99,6 @@ func Encode(e Event, expected uint64) Message {
 	if e.ResourceVersion != "" {
 		m.Header[HeaderResourceVersion] = []string{e.ResourceVersion}
 	}
-	if e.Verify {
-		m.Header[HeaderVerify] = []string{"true"}
-	}
 	if e.Trace.Parent != "" {
 		m.Header[HeaderTraceParent] = []string{e.Trace.Parent}
 		if e.Trace.State != "" {
@@ -151,8 +147,8 @@ func Decode(m Message, sequence uint64) (Event, error) {
 	}
 	e := Event{
 		Key: head.Key, Hash: head.Hash, UID: head.UID, Sequence: sequence,
-		ResourceVersion: m.get(HeaderResourceVersion), Verify: m.get(HeaderVerify) == "true",
-		Trace: Trace{Parent: m.get(HeaderTraceParent), State: m.get(HeaderTraceState)},
+		ResourceVersion: m.get(HeaderResourceVersion),
+		Trace:           Trace{Parent: m.get(HeaderTraceParent), State: m.get(HeaderTraceState)},
 	}
 	if e.Time, err = time.Parse(time.RFC3339Nano, m.get(HeaderTime)); err != nil {
 		return Event{}, fmt.Errorf("message %d of %s: header %s: %w", sequence, m.Subject, HeaderTime, err)

@@ -19,7 +19,6 @@ import (
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sent := anyEvent(t)
-		sent.Verify = rapid.Bool().Draw(t, "verify")
 		expected := rapid.Uint64().Draw(t, "expected")
 		sequence := rapid.Uint64Min(1).Draw(t, "sequence")
 		m := event.Encode(sent, expected)
@@ -230,17 +229,6 @@ func TestEncode_Trace(t *testing.T) {
 				t.Errorf("read as %+v, %v", got.Trace, err)
 			}
 		})
-	}
-}
-
-func TestEncode_Verify(t *testing.T) {
-	for value, want := range map[string]bool{"true": true, "false": false, "": false, "TRUE": false} {
-		m := event.Encode(event.Tombstone(component.Key{Cluster: "c", Namespace: "ns", Name: "a"}, "", "", seen), 1)
-		set(&m, event.HeaderVerify, value)
-		got, err := event.Decode(m, 2)
-		if err != nil || got.Verify != want {
-			t.Errorf("%q is read as %t, %v", value, got.Verify, err)
-		}
 	}
 }
 

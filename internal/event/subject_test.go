@@ -65,7 +65,7 @@ func TestSubjects(t *testing.T) {
 		"empty":            {event.Subject(component.Key{}), "oda.components.v1.=.=.="},
 		"cluster":          {event.ClusterSubjects("edge.1"), "oda.components.v1.edge=2E1.*.*"},
 		"cluster wildcard": {event.ClusterSubjects(">"), "oda.components.v1.=3E.*.*"},
-		"control":          {event.ControlSubject("edge.1", "verify"), "oda.control.v1.edge=2E1.verify"},
+		"control":          {event.ControlSubject("edge.1", "read"), "oda.control.v1.edge=2E1.read"},
 		"snapshot":         {event.SnapshotSubject("edge.1"), "oda.snapshots.v1.edge=2E1"},
 	}
 	for name, test := range tests {

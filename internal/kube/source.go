@@ -188,6 +188,19 @@ func (s *Source) newWatch(of resource, scope component.Scope, to reporter, statu
 // Scopes returns the scopes, each with a watch of its own.
 func (s *Source) Scopes() []component.Scope { return s.scopes }
 
+// Read reads one Component now; false where it does not exist.
+func (s *Source) Read(ctx context.Context, namespace, name string) (component.Observation, bool, error) {
+	scope, err := component.ParseScope(namespace)
+	if err != nil {
+		return component.Observation{}, false, err
+	}
+	seen, err := s.client.Components(ctx, scope, name)
+	if err != nil || len(seen) == 0 {
+		return component.Observation{}, false, err
+	}
+	return seen[0], true, nil
+}
+
 // Refresh starts a resync of every scope, after the one that may be under way, in the version that is preferred by then.
 func (s *Source) Refresh() { s.refresh.Broadcast() }
 

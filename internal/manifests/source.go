@@ -140,6 +140,29 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 // Scopes returns the one scope.
 func (s *Source) Scopes() []component.Scope { return []component.Scope{s.scope} }
 
+// Read reads the files now, beside the watch, for one Component; false where none contains it. Files that cannot be read do not
+// matter if another one does.
+func (s *Source) Read(_ context.Context, namespace, name string) (component.Observation, bool, error) {
+	paths, err := Files(s.dir)
+	for _, path := range paths {
+		content, fileErr := os.ReadFile(path)
+		var all []component.Observation
+		if fileErr == nil {
+			all, fileErr = Parse(s.group, content)
+		}
+		if fileErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", path, fileErr))
+		}
+		for _, seen := range all {
+			if seen.Namespace == namespace && seen.Name == name {
+				seen.UID, seen.ResourceVersion, seen.Seen = "", "", time.Now() // as the watch reports it
+				return seen, true, nil
+			}
+		}
+	}
+	return component.Observation{}, false, err
+}
+
 // Refresh starts another resync.
 func (s *Source) Refresh() { s.refresh.Broadcast() }
 

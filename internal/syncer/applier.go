@@ -120,8 +120,12 @@ const (
 // Reconcile compares the registry with the stream's newest message of the key, whatever the sync state says, and writes what
 // differs. listed is what a listing of the registry shows for the component; zero without one. Its error is ErrClaimed if
 // another replica kept the key, the registry's failure, or the context's error.
-func (a *Applier) Reconcile(ctx context.Context, key component.Key, listed target.Listed) (repair target.Repair, err error) {
-	ctx, span := a.beginCompare(ctx, key)
+func (a *Applier) Reconcile(ctx context.Context, key component.Key, listed target.Listed) (target.Repair, error) {
+	return a.reconcile(ctx, job{key: key, listed: listed})
+}
+
+func (a *Applier) reconcile(ctx context.Context, j job) (repair target.Repair, err error) {
+	ctx, span := a.beginCompare(ctx, j.key)
 	defer func() { end(span, err) }()
 	if err := a.breaker.Await(ctx); err != nil {
 		return target.Repair{}, err
@@ -130,21 +134,21 @@ func (a *Applier) Reconcile(ctx context.Context, key component.Key, listed targe
 		return target.Repair{}, err
 	}
 	defer a.limiter.Release()
-	for number := 1; ; number++ {
-		d := a.attempt(ctx, job{key: key, listed: listed, number: number})
+	for j.number = 1; ; j.number++ {
+		d := a.attempt(ctx, j)
 		switch {
-		case d.outcome == outcomeClaimed && number < maxClaimed:
+		case d.outcome == outcomeClaimed && j.number < maxClaimed:
 		case d.outcome == outcomeClaimed:
-			return target.Repair{}, fmt.Errorf("compare %s: %w", key, target.ErrClaimed)
+			return target.Repair{}, fmt.Errorf("compare %s: %w", j.key, target.ErrClaimed)
 		case d.action != ack:
-			return target.Repair{Writes: d.writes}, d.err
+			return target.Repair{Created: d.created, Writes: d.writes}, d.err
 		default:
-			return target.Repair{Deleted: d.outcome == outcomeDeleted, Writes: d.writes, Overwritten: d.overwritten}, nil
+			return target.Repair{Deleted: d.outcome == outcomeDeleted, Created: d.created, Writes: d.writes, Overwritten: d.overwritten}, nil
 		}
 		if err := flow.Sleep(ctx, d.delay); err != nil {
 			return target.Repair{}, err
 		}
-		listed.NameFree = false // another replica may have created it meanwhile
+		j.listed.NameFree = false // another replica may have created it meanwhile
 	}
 }
 
@@ -152,15 +156,24 @@ func (a *Applier) Reconcile(ctx context.Context, key component.Key, listed targe
 // Its error is why the registry does not take the component, ErrClaimed if another replica kept the key for long, or the
 // context's error.
 func (a *Applier) ReconcileUntilDone(ctx context.Context, key component.Key) (target.Repair, error) {
-	writes, claimed := 0, 0
+	return a.untilDone(ctx, job{key: key})
+}
+
+// Compare is ReconcileUntilDone with the entry that the registry has now: a listing that is a few seconds old will not do.
+func (a *Applier) Compare(ctx context.Context, key component.Key) (target.Repair, error) {
+	return a.untilDone(ctx, job{key: key, now: true})
+}
+
+func (a *Applier) untilDone(ctx context.Context, j job) (target.Repair, error) {
+	writes, claimed, created := 0, 0, false
 	for number := 1; ; number++ {
-		repair, err := a.Reconcile(ctx, key, target.Listed{})
-		writes += repair.Writes
-		repair.Writes = writes
+		repair, err := a.reconcile(ctx, j)
+		writes, created = writes+repair.Writes, created || repair.Created
+		repair.Writes, repair.Created = writes, created
 		if errors.Is(err, target.ErrClaimed) {
 			claimed++
 		}
-		if err == nil || ctx.Err() != nil || claimed == maxClaimedReconciles || a.parked(ctx, key, err) {
+		if err == nil || ctx.Err() != nil || claimed == maxClaimedReconciles || a.parked(ctx, j.key, err) {
 			return repair, err
 		}
 		if err := retries.Sleep(ctx, number); err != nil {

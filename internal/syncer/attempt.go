@@ -18,6 +18,7 @@ type job struct {
 	malformed error
 	first     bool          // the event was published as the first one of its key
 	listed    target.Listed // what a listing of the registry shows, used where the sync state has nothing
+	now       bool          // read the entry itself, where a listing that is a few seconds old would do
 	number    int           // of the attempt, from 1
 	// written is called once the registry has the component's state, so that another one can be applied; nil if the caller
 	// releases its slot afterwards.
@@ -57,9 +58,9 @@ func (a *Applier) attempt(ctx context.Context, j job) disposition {
 		if j.written != nil && a.limiter.Acquire(ctx) == nil {
 			defer a.limiter.Release()
 		}
-		writes := d.writes
-		d, _ = a.attemptOnce(ctx, job{key: j.key, number: j.number}) // if it fails, the conflict stays recorded in the state
-		d.writes += writes
+		writes, created := d.writes, d.created
+		d, _ = a.attemptOnce(ctx, job{key: j.key, now: j.now, number: j.number}) // if it fails, the conflict stays recorded in the state
+		d.writes, d.created = d.writes+writes, d.created || created
 	}
 	return d
 }
@@ -118,7 +119,7 @@ func (t *attempt) begin() (d disposition, done bool, err error) {
 	if s.Ref == (target.Ref{}) {
 		s.Ref = t.job.listed.Ref
 	}
-	t.previous = target.Previous{Ref: s.Ref, InDoubt: s.Intent != 0 || s.Outcome == target.OutcomeFailed, Verify: t.compare}
+	t.previous = target.Previous{Ref: s.Ref, InDoubt: t.job.now || s.Intent != 0 || s.Outcome == target.OutcomeFailed, Verify: t.compare}
 	if t.job.listed.NameFree && s.Intent == 0 && !t.event.Deleted() {
 		t.previous = target.Previous{}
 	}

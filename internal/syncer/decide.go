@@ -17,7 +17,7 @@ var errUncertain = errors.New("not certain yet")
 func (t *attempt) decide() (d disposition, done bool, err error) {
 	s := &t.state
 	t.event, t.malformed = t.job.event, t.job.malformed
-	t.compare = t.event == nil || t.event.Verify
+	t.compare = t.event == nil
 	switch {
 	case t.event == nil:
 		if _, err := t.useNewest(); err != nil {

@@ -38,7 +38,8 @@ type disposition struct {
 	action  action
 	delay   time.Duration
 	err     error
-	writes  int // requests that changed something in the registry
+	writes  int  // requests that changed something in the registry
+	created bool // the component had no entry before
 	// overwritten means that another program had written over the component's entry.
 	overwritten bool
 }

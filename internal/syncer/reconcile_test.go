@@ -67,6 +67,41 @@ func TestApplier_ReconcileUntilDoneEndsWithAnOutcome(t *testing.T) {
 	}
 }
 
+// A person who asks wants to know what the registry has now, and what was done about it.
+func TestApplier_CompareReadsTheEntryNow(t *testing.T) {
+	t.Parallel()
+	b := syncertest.New(t)
+	applier := b.Start(syncertest.Setup{}).Syncer.Applier
+	b.Put("catalog", "A")
+	b.Idle()
+	tests := []struct {
+		name    string
+		prepare func()
+		want    target.Repair
+	}{
+		{"when nothing differs", func() {}, target.Repair{}},
+		{"when the entry differs", func() { b.Registry.Set("other", "catalog") }, target.Repair{Writes: 1}},
+		{"when the entry is gone", func() { b.Registry.Set("", "catalog") }, target.Repair{Created: true, Writes: 1}},
+		{"when the component is deleted", func() {
+			b.Remove("catalog")
+			b.Idle()
+			b.Registry.Set("A", "catalog")
+		}, target.Repair{Deleted: true, Writes: 1}},
+	}
+	for _, test := range tests {
+		test.prepare()
+		calls, backlog := len(b.Registry.Calls()), b.Backlog()
+		got, err := applier.Compare(t.Context(), syncertest.Key("catalog"))
+		if err != nil || got != test.want {
+			t.Errorf("%s: %+v, %v, want %+v", test.name, got, err, test.want)
+		}
+		if all := b.Registry.Calls(); len(all) != calls+1 || !all[calls].InDoubt {
+			t.Errorf("%s: calls %+v, want one that reads first", test.name, all[calls:])
+		}
+		syncertest.Equal(t, test.name+": backlog", backlog, b.Backlog())
+	}
+}
+
 func TestInMemory_StatesAreComparedAndSet(t *testing.T) {
 	states := syncer.InMemory(nil, nil, nil).States
 	first, err := states.Load(t.Context(), syncertest.Key("catalog"))

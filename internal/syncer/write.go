@@ -39,7 +39,7 @@ func (t *attempt) write() (d disposition, err error) {
 		t.a.metrics.failures.WithLabelValues(string(target.ClassOf(failure))).Inc()
 	}
 	d = recordOutcome(s, e, result, failure)
-	d.writes = result.Writes
+	d.writes, d.created = result.Writes, result.Created
 	switch {
 	case d.overwritten:
 		s.Overwritten++

@@ -42,6 +42,8 @@ type Result struct {
 	Ref Ref
 	// Requests counts all requests, Writes those that changed something.
 	Requests, Writes int
+	// Created means that the component had no entry before, or that it was created anew.
+	Created bool
 	// Overwritten counts the rows that another program had written over odasync's.
 	Overwritten int
 }

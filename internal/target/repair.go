@@ -12,6 +12,8 @@ type Listed struct {
 type Repair struct {
 	// Deleted means that the component should not exist in the registry.
 	Deleted bool
+	// Created means that the component had no entry before.
+	Created bool
 	// Writes counts the requests that changed something.
 	Writes int
 	// Overwritten means that another program had written over the component's entry.

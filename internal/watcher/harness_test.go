@@ -89,7 +89,8 @@ type fakeSource struct {
 	fail      chan error
 	refreshes chan struct{} // of another resync
 
-	scopes []component.Scope // changed before the term
+	scopes []component.Scope                                                 // changed before the term
+	read   func(namespace, name string) (component.Observation, bool, error) // nil where nothing exists
 
 	identity atomic.Pointer[string]
 }
@@ -110,6 +111,13 @@ func (s *fakeSource) Identity() string {
 }
 
 func (s *fakeSource) Scopes() []component.Scope { return s.scopes }
+
+func (s *fakeSource) Read(_ context.Context, namespace, name string) (component.Observation, bool, error) {
+	if s.read == nil {
+		return component.Observation{}, false, nil
+	}
+	return s.read(namespace, name)
+}
 
 func (s *fakeSource) Refresh() { s.refreshes <- struct{}{} }
 

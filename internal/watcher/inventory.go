@@ -151,16 +151,3 @@ func (t *inventory) digest() (count int, digest string, sequence uint64) {
 	}
 	return count, hex.EncodeToString(text), sequence
 }
-
-// existing returns the components of the namespace that exist in the stream; an empty namespace means all.
-func (t *inventory) existing(namespace string) []name {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var all []name
-	for n, e := range t.entries {
-		if e.exists && (namespace == "" || n.namespace == namespace) {
-			all = append(all, n)
-		}
-	}
-	return all
-}

@@ -63,7 +63,7 @@ func describe(span tracing.Span, e event.Event, attempt int, expected uint64) {
 		semconv.MessagingMessageID(m.MessageID()), semconv.MessagingMessageBodySize(len(m.Data)),
 		attribute.String("odasync.cluster", e.Key.Cluster), attribute.String("odasync.namespace", e.Key.Namespace),
 		attribute.String("odasync.component", e.Key.Name), attribute.Bool("odasync.deleted", e.Deleted()),
-		attribute.Bool("odasync.verify", e.Verify), attribute.Int("odasync.attempt", attempt),
+		attribute.Int("odasync.attempt", attempt),
 	)
 }
 

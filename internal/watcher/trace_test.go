@@ -63,29 +63,3 @@ func TestTrace_EachAttemptIsASpan(t *testing.T) {
 		t.Errorf("the message carries %+v, want %+v", published[0].Trace, want)
 	}
 }
-
-// A verification does not continue the trace of the first publish.
-func TestTrace_VerificationIsANewTrace(t *testing.T) {
-	collector, b := tracingtest.Start(t), newHarness(t)
-	provider, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.HTTP}, tracing.Service{Name: "watcher"}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.watcher.tracer = provider.Tracer()
-	l := b.lead(t, b.log)
-	l.resync(b.source.scopes[0], seen("a", "one"))
-	l.awaitIdle()
-	if _, err := b.watcher.Verify(t.Context(), ns, "a"); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.end(); err != nil {
-		t.Fatal(err)
-	}
-	if err := provider.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	spans := collector.Spans()
-	if len(spans) != 2 || spans[0].Trace == spans[1].Trace || spans[1].Parent != "" || spans[1].Attributes["odasync.verify"] != "true" {
-		t.Errorf("spans: %+v", spans)
-	}
-}

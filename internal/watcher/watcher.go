@@ -23,6 +23,8 @@ type Source interface {
 	Watch(ctx context.Context, to component.Observer) error
 	// Scopes returns the scopes, each with resyncs of its own.
 	Scopes() []component.Scope
+	// Read reads one Component now, beside the watch; false where it does not exist.
+	Read(ctx context.Context, namespace, name string) (component.Observation, bool, error)
 	// Refresh starts a resync of every scope, after the one that may be under way.
 	Refresh()
 	// Identity identifies the cluster, whatever its name; empty if unknown. It is set before a resync ends.
@@ -38,8 +40,6 @@ type Log interface {
 	Heads(ctx context.Context, cluster string, each func(event.Head)) error
 	// Check returns PublishErrors.LogMissing if the log was removed.
 	Check(ctx context.Context) error
-	// Newest reads the last event of a component; false if there is none.
-	Newest(ctx context.Context, key component.Key) (event.Event, bool, error)
 	// Purge removes a component's messages up to a sequence, inclusive.
 	Purge(ctx context.Context, key component.Key, sequence uint64) error
 	Snapshots
@@ -118,6 +118,7 @@ type Watcher struct {
 	maxWaiting    int           // the number of queued components at which Observe blocks
 	checkInterval time.Duration // logCheckInterval, except in tests
 	resyncLimits  resyncLimits
+	readLimits    readLimits
 	term          atomic.Pointer[publisher] // nil while not leading
 	confirmed     confirmedDeletions
 }
@@ -129,7 +130,8 @@ func New(cfg Config, limit prune.Config, source Source, publishErrors PublishErr
 	return &Watcher{
 		cluster: cfg.ClusterName, interval: time.Duration(cfg.Interval), retention: time.Duration(cfg.Retention), limit: limit,
 		source: source, publishErrors: publishErrors, fresh: fresh, metrics: metrics, tracer: tracer, checkInterval: logCheckInterval, resyncLimits: defaultResyncLimits(),
-		log: log.With().Str("cluster", cfg.ClusterName).Logger(), maxWaiting: maxWaiting,
+		readLimits: defaultReadLimits(),
+		log:        log.With().Str("cluster", cfg.ClusterName).Logger(), maxWaiting: maxWaiting,
 	}
 }
 

@@ -114,7 +114,7 @@ func TestReconcile_ThousandComponents(t *testing.T) {
 	t.Run("when in sync", func(t *testing.T) {
 		env.TB = t
 		env.Registry.ResetRequests()
-		env.MustCTL(0, "sync --all -o name")
+		env.MustCTL(0, "sync --all")
 		t.Logf("a full cycle of %d Components in sync: %v", count, env.Registry.Requests())
 		if calls, writes := env.Registry.Calls(), env.Registry.Writes(); calls == 0 || calls > 10 || writes != 0 {
 			t.Errorf("a full cycle of %d Components in sync sent %d requests, %d of them writes: want at most 10, and none: %v", count, calls, writes, env.Registry.Requests())

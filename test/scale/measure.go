@@ -111,7 +111,7 @@ func (p *pipeline) reboot() error {
 
 // idle waits for full syncs and reconciles. After the long first sync the next full sync would be late, so it requests one.
 func (p *pipeline) idle(ctx context.Context) error {
-	spec := procs.Spec{Name: "ctl-sync", Program: "ctl", Args: []string{"sync", "--all", "-o", "name", "--timeout", "10m"}, Env: p.ctl}
+	spec := procs.Spec{Name: "ctl-sync", Program: "ctl", Args: []string{"sync", "--all", "--timeout", "10m"}, Env: p.ctl}
 	asked, err := p.group.Start(spec)
 	if err != nil {
 		return err

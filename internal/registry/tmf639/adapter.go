@@ -75,7 +75,7 @@ func (a *Adapter) Apply(ctx context.Context, key component.Key, c *component.Com
 		ref.Digest = "" // of what is not there as a whole
 	}
 	result := op.Result(ref)
-	result.Overwritten = op.overwritten
+	result.Created, result.Overwritten = op.created, op.overwritten
 	return result, err
 }
 

@@ -143,6 +143,7 @@ func (op *operation) post(ctx context.Context, d *document) error {
 		return err
 	}
 	op.wrote(d)
+	op.created = op.created || d.ID == op.component
 	return nil
 }
 

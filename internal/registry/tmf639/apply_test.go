@@ -26,8 +26,8 @@ func TestApply_CreatesThenWritesNothing(t *testing.T) {
 	if first.Ref != want || want.Digest == "" || strings.Count(want.Parts, "\n") != 3 {
 		t.Errorf("reference = %+v, want %+v with a digest and three parts", first.Ref, want)
 	}
-	if first.Writes != 3 || first.Requests != 3 {
-		t.Errorf("%d writes of %d requests", first.Writes, first.Requests)
+	if first.Writes != 3 || first.Requests != 3 || !first.Created {
+		t.Errorf("%d writes of %d requests, created is %t", first.Writes, first.Requests, first.Created)
 	}
 	for name, previous := range map[string]target.Previous{
 		"with its reference": previousOf(first), "verifying": verifyOf(first), "in doubt": {Ref: first.Ref, InDoubt: true},
@@ -35,8 +35,8 @@ func TestApply_CreatesThenWritesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for which, adapter := range map[string]*Adapter{"the same adapter": a, "a new one": h.adapter()} {
-				if again := h.wantNoWrite(adapter, c, previous); again.Ref != first.Ref {
-					t.Errorf("repeat by %s: reference = %+v", which, again.Ref)
+				if again := h.wantNoWrite(adapter, c, previous); again.Ref != first.Ref || again.Created {
+					t.Errorf("repeat by %s: %+v", which, again)
 				}
 			}
 		})

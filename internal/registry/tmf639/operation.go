@@ -31,6 +31,7 @@ type operation struct {
 	listed map[string]string
 
 	overwritten, adopted int
+	created              bool // the document of the Component
 }
 
 // look compares what is recorded with the listing.

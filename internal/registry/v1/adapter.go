@@ -61,6 +61,7 @@ func (a *Adapter) Apply(ctx context.Context, key component.Key, c *component.Com
 		op.ref.Digest = digest(a.cfg, want)
 	}
 	result := op.Result(op.ref)
+	result.Created = op.created != 0
 	if op.overwritten {
 		result.Overwritten = 1
 	}

@@ -26,11 +26,14 @@ func TestApply_CreatesThenWritesNothing(t *testing.T) {
 	if result.Writes != 11 { // 8 labels, the component, 2 APIs; the registry entry is not its own
 		t.Errorf("writes = %d, want 11", result.Writes)
 	}
+	if !result.Created {
+		t.Error("the result is not that of a creation")
+	}
 	for name, previous := range map[string]target.Previous{
 		"with its reference": previousOf(result), "in doubt": {InDoubt: true}, "without anything": {},
 	} {
-		if again := h.wantNoWrite(a, c, previous); again.Ref != result.Ref {
-			t.Errorf("repeat %s: reference = %+v", name, again.Ref)
+		if again := h.wantNoWrite(a, c, previous); again.Ref != result.Ref || again.Created {
+			t.Errorf("repeat %s: %+v", name, again)
 		}
 	}
 	if reads, _ := h.requests(); reads != 2 {

@@ -139,6 +139,7 @@ func (r *Registry) call(ctx context.Context, k component.Key, c Call, previous t
 		}
 		r.newest[k] = max(r.newest[k], version)
 	}
+	_, exists := r.contents[c.Name]
 	writes := 1
 	if r.contents[c.Name] == c.Content {
 		writes = 0
@@ -149,7 +150,7 @@ func (r *Registry) call(ctx context.Context, k component.Key, c Call, previous t
 	}
 	ref.Digest = c.Content
 	r.set(c.Name, c.Content)
-	return target.Result{Ref: ref, Requests: 1, Writes: writes, Overwritten: overwritten}, nil
+	return target.Result{Ref: ref, Requests: 1, Writes: writes, Created: !exists && c.Content != "", Overwritten: overwritten}, nil
 }
 
 // Foreign is a content that another program has written.

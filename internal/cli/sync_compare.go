@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"odasync/internal/component"
+	"odasync/internal/control"
+	"odasync/internal/target"
+)
+
+// Synced is what `ctl sync` and `ctl dlq retry` did about a component. The shape is stable; see docs/api.md.
+type Synced struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Target    string `json:"target"`
+	// Outcome is created, updated, deleted, in sync, or failed.
+	Outcome string `json:"outcome"`
+	// Writes counts the requests of the comparison that changed the registry. It is 0 where a syncer had applied the change
+	// before the comparison.
+	Writes int `json:"writes"`
+	// Error is why the component is not in sync; empty if it is.
+	Error string `json:"error"`
+}
+
+// The values of Synced.Outcome.
+const (
+	outcomeCreated = "created"
+	outcomeUpdated = "updated"
+	outcomeDeleted = "deleted"
+	outcomeInSync  = "in sync"
+	outcomeFailed  = "failed"
+)
+
+// comparisons is how many components are compared at a time.
+const comparisons = 16
+
+// compareAll has a syncer compare components, several at a time, and returns the results in the order of the keys.
+func (s *session) compareAll(ctx context.Context, c *cli.Context, keys []component.Key) ([]Synced, error) {
+	progress := newProgress(c.App.ErrWriter)
+	defer progress.end()
+	all := make([]Synced, len(keys))
+	var mu sync.Mutex
+	done := 0
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(comparisons)
+	for n, key := range keys {
+		group.Go(func() error {
+			before, err := s.states.Load(ctx, key)
+			if err == nil {
+				all[n], err = s.compare(ctx, c, before)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			progress.draw(done, len(keys))
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+// compare has a syncer compare the component of the state, which was read before anything was asked for. It returns an error
+// where no syncer responds, and a failed result for a component that is not in sync.
+func (s *session) compare(ctx context.Context, c *cli.Context, before target.State) (Synced, error) {
+	key := before.Key
+	result := Synced{Namespace: key.Namespace, Name: key.Name, Target: s.target, Outcome: outcomeInSync}
+	did, err := s.control().Compare(ctx, s.target, key)
+	if errors.Is(err, control.ErrNoResponders) {
+		return result, negative(c, errors.New(s.waiting(c.Context)))
+	}
+	after, stateErr := s.states.Load(c.Context, key)
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled): // interrupted, or another comparison has failed
+		return result, err
+	case err != nil:
+		result.Outcome, result.Error = outcomeFailed, s.notCompared(c, after, err)
+	case did.Writes > 0:
+		result.Writes = did.Writes
+		result.Outcome = change(did.Deleted, did.Created)
+	case stateErr != nil:
+		return result, stateErr
+	case after.Sequence != before.Sequence && (after.Hash != before.Hash || after.Outcome != before.Outcome):
+		result.Outcome = change(did.Deleted, before.Outcome != target.OutcomeApplied)
+	}
+	return result, nil
+}
+
+// change is the outcome of a change of an entry.
+func change(deleted, created bool) string {
+	switch {
+	case deleted:
+		return outcomeDeleted
+	case created:
+		return outcomeCreated
+	}
+	return outcomeUpdated
+}
+
+// notCompared returns why a component is not in sync after a failed comparison. The sync state has the registry's words, also
+// where the time was over first.
+func (s *session) notCompared(c *cli.Context, after target.State, err error) string {
+	refusal := new(control.RequestError)
+	state := statePending
+	switch {
+	case after.Outcome == target.OutcomeFailed && after.Intent == 0:
+		state = stateFailed
+	case after.Error != "":
+		state = stateRetrying
+	case errors.As(err, &refusal) && !strings.Contains(refusal.Reason, context.DeadlineExceeded.Error()):
+		return refusal.Reason
+	}
+	return s.problem(c, after.Key.Name, state, after.Error)
+}
+
+// problem is why a component in that state is not in sync, with the remedy.
+func (s *session) problem(c *cli.Context, name, state, reason string) string {
+	switch state {
+	case stateFailed:
+		return fmt.Sprintf("rejected by the registry: %s: change the component, or fix the registry and run `ctl dlq retry %s`", reason, name)
+	case stateRetrying:
+		return fmt.Sprintf("not in sync after %s, the syncer keeps retrying: %s", c.Duration("timeout"), reason)
+	}
+	return fmt.Sprintf("no outcome after %s: %s", c.Duration("timeout"), s.waiting(c.Context))
+}
+
+// waiting returns why no syncer of the target has compared or applied something.
+func (s *session) waiting(ctx context.Context) string {
+	syncers, _ := s.control().Syncers(ctx) // without an answer none is running
+	found := false
+	for _, y := range syncers {
+		switch found = found || y.Target == s.target; {
+		case y.Target != s.target:
+		case len(y.Problems) > 0:
+			return fmt.Sprintf("a syncer of target %q is not ready: %s", s.target, strings.Join(y.Problems, "; "))
+		case y.BreakerReason != "" && y.Breaker != "closed":
+			return fmt.Sprintf("the registry of target %q is unavailable: %s", s.target, y.BreakerReason)
+		}
+	}
+	if found {
+		return fmt.Sprintf("the syncers of target %q are behind, `ctl status` shows them", s.target)
+	}
+	return fmt.Sprintf(noSyncer, s.target)
+}
+
+// printSynced prints what was done; a component that is not in sync is a negative result. Unless all are to be printed, those
+// that were in sync are counted.
+func printSynced(c *cli.Context, done []Synced, all bool) error {
+	slices.SortFunc(done, func(a, b Synced) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	printed, err := printAs(c.App.Writer, c.String("output"), done)
+	if err != nil {
+		return err
+	}
+	var failed error
+	inSync := 0
+	for _, one := range done {
+		text := one.Outcome
+		switch {
+		case one.Outcome == outcomeFailed:
+			failed = negative(c, fmt.Errorf("%s/%s: %s", one.Namespace, one.Name, one.Error))
+			continue
+		case one.Outcome == outcomeInSync:
+			inSync++
+			if !all {
+				continue
+			}
+			text = "already in sync"
+		case one.Writes == 1:
+			text += " (1 write)"
+		case one.Writes > 1:
+			text += fmt.Sprintf(" (%d writes)", one.Writes)
+		}
+		if printed {
+			continue
+		}
+		if _, err := fmt.Fprintf(c.App.Writer, "%s/%s: %s\n", one.Namespace, one.Name, text); err != nil {
+			return err
+		}
+	}
+	if !printed && !all {
+		if _, err := fmt.Fprintf(c.App.Writer, "%d of %d components already in sync\n", inSync, len(done)); err != nil {
+			return err
+		}
+	}
+	return failed
+}
