@@ -21,7 +21,7 @@ func verifyCommand() *cli.Command {
 		Description: "Runs a table of behaviours against a live registry: creations, updates, moves and deletions, broken connections between\n" +
 			"any two requests, concurrent replicas, special names, and what other programs write. Everything is written under a\n" +
 			"name of its own, odasync-verify-…, and removed afterwards, also after Ctrl-C. Nothing else in the registry is changed.\n\n" +
-			"The variables COMPONENT_REGISTRY_… apply, less the name, the prefix and the name format.\n\n" +
+			"Key, OAuth2 client, certificates, proxy and limits are those of the environment, as for a syncer.\n\n" +
 			"Exit code 0: every case passes. 1: a case fails. 2: the registry cannot be used.\n\n" +
 			"Examples:\n" +
 			"  ctl registry verify --url https://registry.example.org\n" +

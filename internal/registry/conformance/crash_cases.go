@@ -5,6 +5,7 @@ import (
 
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
+	"odasync/internal/registry/conformance/outsider"
 	"odasync/internal/target"
 )
 
@@ -120,8 +121,8 @@ func outdated(s *scenario, on *subject, _ adapter.Adapter) {
 // damaged applies the subject, after which another program replaces its component.
 func damaged(s *scenario, on *subject, a adapter.Adapter) {
 	s.applied(on)
-	s.lose(on, kindComponent)
-	s.must(s.outsider.adoptable(s.ctx, on), "create the component again")
+	s.lose(on, outsider.Component)
+	s.must(s.outsider.Adoptable(s.ctx, on.key), "create the component again")
 	s.inventory(a)
 }
 

@@ -8,6 +8,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
+	"odasync/internal/registry/conformance/outsider"
 	"odasync/internal/target"
 )
 
@@ -56,9 +57,9 @@ func (s *scenario) wantInventory(subjects ...*subject) {
 func inventoryEdited(s *scenario) {
 	edited, lost, left := s.subject("edited", "offers"), s.subject("lost", "offers", "products"), s.subject("left", "offers")
 	s.wantInventory(edited, lost, left)
-	s.must(s.outsider.overwrite(s.ctx, edited), "overwrite an entry")
-	s.lose(lost, kindAPI)
-	s.lose(left, kindComponent)
+	s.must(s.outsider.Overwrite(s.ctx, edited.key), "overwrite an entry")
+	s.lose(lost, outsider.API)
+	s.lose(left, outsider.Component)
 	found := s.inventory(s.other)
 	if ref, exists := found[edited.key]; exists && ref.Digest == edited.ref.Digest {
 		s.fail("the inventory does not show that %s is overwritten", edited.key.Name)
@@ -91,7 +92,7 @@ func orphans(s *scenario) {
 
 // pages writes more entries than a page has.
 func pages(s *scenario) {
-	all := make([]*subject, s.outsider.limits().page+10)
+	all := make([]*subject, s.outsider.Limits().Page+10)
 	for i := range all {
 		all[i] = s.subject(fmt.Sprintf("pages-%d", i), "offers")
 	}

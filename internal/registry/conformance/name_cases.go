@@ -37,18 +37,18 @@ func specialCharacters(s *scenario) {
 }
 
 func longestNames(s *scenario) {
-	limits := s.outsider.limits()
+	limits := s.outsider.Limits()
 	long := func(length int) *subject {
 		on := s.subject(strings.Repeat("n", length))
-		on.addAPI(s.own(strings.Repeat("a", limits.api-len(s.own("")))))
+		on.addAPI(s.own(strings.Repeat("a", limits.API-len(s.own("")))))
 		return on
 	}
-	on := long(limits.name)
+	on := long(limits.Name)
 	s.applied(on)
 	s.wantFree(on)
 	s.delete(s.writer, on)
-	if limits.enforced {
-		on := long(limits.name + 1)
+	if limits.Enforced {
+		on := long(limits.Name + 1)
 		_, err := s.writer.Apply(s.ctx, on.key, on.want, target.Previous{})
 		s.wantClass(err, target.ClassInvalid)
 		s.wantNothing(on.key.Name)

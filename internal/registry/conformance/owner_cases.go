@@ -1,6 +1,9 @@
 package conformance
 
-import "odasync/internal/target"
+import (
+	"odasync/internal/registry/conformance/outsider"
+	"odasync/internal/target"
+)
 
 // ownerCases are about what other programs and people write.
 func ownerCases() []Case {
@@ -13,7 +16,7 @@ func ownerCases() []Case {
 		}},
 		{Name: "adopt", Shows: "the entry of an older collector is taken over", run: func(s *scenario) {
 			on := s.subject("adopt", "offers", "products")
-			s.must(s.outsider.adoptable(s.ctx, on), "create the entry of an older collector")
+			s.must(s.outsider.Adoptable(s.ctx, on.key), "create the entry of an older collector")
 			s.applied(on)
 			s.wantFree(on)
 			s.delete(s.writer, on)
@@ -23,7 +26,7 @@ func ownerCases() []Case {
 		{Name: "api-deleted", Shows: "an API that another program deleted is created again", run: func(s *scenario) {
 			on := s.subject("api-deleted", "offers", "products")
 			s.applied(on)
-			s.lose(on, kindAPI)
+			s.lose(on, outsider.API)
 			s.verify(on)
 			s.wantEqual(on)
 			s.wantFree(on)
@@ -45,7 +48,7 @@ func otherOwner(s *scenario, name, cluster, namespace string) {
 func overwritten(s *scenario) {
 	on := s.subject("overwritten", "offers", "products")
 	s.applied(on)
-	s.must(s.outsider.overwrite(s.ctx, on), "overwrite the entry")
+	s.must(s.outsider.Overwrite(s.ctx, on.key), "overwrite the entry")
 	if result := s.verify(on); result.Overwritten != 1 {
 		s.fail("the repair reports %d overwritten documents, want 1", result.Overwritten)
 	}
@@ -56,16 +59,16 @@ func overwritten(s *scenario) {
 func apisLeft(s *scenario) {
 	on := s.subject("apis-left", "offers", "products")
 	s.applied(on)
-	s.lose(on, kindComponent)
+	s.lose(on, outsider.Component)
 	s.verify(on)
 	s.wantEqual(on)
 	s.wantFree(on)
 
-	s.lose(on, kindComponent)
+	s.lose(on, outsider.Component)
 	s.reapply(s.other, &subject{key: on.key, want: on.want}) // by a replica without a reference
 	s.wantEqual(on)
 
-	s.lose(on, kindComponent)
+	s.lose(on, outsider.Component)
 	s.delete(s.writer, on)
 }
 
@@ -76,10 +79,10 @@ func (s *scenario) verify(on *subject) target.Result {
 }
 
 // lose deletes one document of the kind, as another program.
-func (s *scenario) lose(on *subject, of kind) {
+func (s *scenario) lose(on *subject, of outsider.Kind) {
 	for _, d := range s.documents(on.key.Name) {
-		if d.kind == of {
-			s.must(s.outsider.delete(s.ctx, d), "delete the %s", of)
+		if d.Kind == of {
+			s.must(s.outsider.Delete(s.ctx, d), "delete the %s", of)
 			return
 		}
 	}

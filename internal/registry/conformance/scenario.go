@@ -7,6 +7,7 @@ import (
 
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
+	"odasync/internal/registry/conformance/outsider"
 	"odasync/internal/target"
 )
 
@@ -52,8 +53,7 @@ func (s *scenario) clear(c Case) error {
 		return s.deleteAll(s.ctx)
 	}
 	for _, name := range namesOf(s.subjects...) {
-		s.must(s.interrupted(), "read %s", name)
-		found, err := s.outsider.documents(s.ctx, name)
+		found, err := s.outsider.Documents(s.ctx, name)
 		if err == nil {
 			err = s.deleteEach(s.ctx, found)
 		}
@@ -165,7 +165,7 @@ func (s *scenario) wantCount(name string, components, apis int) {
 // count returns the numbers of documents under an entry's name.
 func (s *scenario) count(name string) (components, apis int) {
 	for _, d := range s.documents(name) {
-		if d.kind == kindComponent {
+		if d.Kind == outsider.Component {
 			components++
 		} else {
 			apis++
@@ -175,14 +175,14 @@ func (s *scenario) count(name string) (components, apis int) {
 }
 
 // wantUnchanged requires that nothing under an entry's name has changed.
-func (s *scenario) wantUnchanged(name string, before []document) {
+func (s *scenario) wantUnchanged(name string, before []outsider.Document) {
 	after := s.documents(name)
 	if len(after) != len(before) {
 		s.fail("%s has %d documents, had %d", name, len(after), len(before))
 	}
 	for i, d := range after {
 		if d != before[i] {
-			s.fail("%s has changed from %s to %s", name, before[i].body, d.body)
+			s.fail("%s has changed from %s to %s", name, before[i].Body, d.Body)
 		}
 	}
 }
@@ -213,9 +213,9 @@ func errorText(err error) string {
 }
 
 // documents reads what exists under an entry's name.
-func (s *scenario) documents(name string) []document {
+func (s *scenario) documents(name string) []outsider.Document {
 	s.must(s.interrupted(), "read %s", name)
-	found, err := s.outsider.documents(s.ctx, name)
+	found, err := s.outsider.Documents(s.ctx, name)
 	s.must(err, "read %s as another program", name)
 	return found
 }

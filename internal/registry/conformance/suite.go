@@ -14,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
+	"odasync/internal/registry/conformance/outsider"
 	"odasync/internal/registry/transport"
 )
 
@@ -23,15 +24,15 @@ type Suite struct {
 	cfg  registry.Config
 	// writer and other are two replicas, which share nothing but the registry. The other one checks what the writer has done.
 	writer, other adapter.Adapter
-	outsider      outsider
+	outsider      outsider.Outsider
 	// closers close what was opened, the last one first.
 	closers []func()
 	// transport is the proxy's way to the registry.
 	transport *transport.Transport
 }
 
-// Open connects to the registry and makes sure that it takes writes. It leaves the configuration's names, which may be in
-// use, and what depends on them aside. The caller calls Close, also after a failed run.
+// Open connects to the registry and makes sure that it takes writes. It replaces the names in the
+// configuration, which may be in use, by the suite's own. The caller calls Close, also after a failed run.
 func Open(ctx context.Context, cfg registry.Config) (*Suite, error) {
 	s := &Suite{name: fmt.Sprintf("odasync-verify-%08x", rand.Uint32()), cfg: cfg, transport: transport.New(cfg.Transport, 0)}
 	s.closers = append(s.closers, s.transport.CloseIdleConnections)
@@ -54,7 +55,7 @@ func (s *Suite) open(ctx context.Context) (err error) {
 	if err := s.writer.Contract(ctx); err != nil {
 		return err
 	}
-	s.outsider = newOutsider(s.writer.API(), s.cfg)
+	s.outsider = outsider.New(s.cfg)
 	return s.writer.WriteProbe(ctx)
 }
 
@@ -76,7 +77,7 @@ func (s *Suite) API() string { return s.writer.API() }
 // cleanUpLimit bounds the removal of what a suite has created.
 const cleanUpLimit = 5 * time.Minute
 
-// Close removes all that the suite has created. The context may have values only: it does not end the removal.
+// Close removes all that the suite has created, also after the end of the context.
 func (s *Suite) Close(ctx context.Context) error {
 	defer func() {
 		for _, closer := range slices.Backward(s.closers) {
@@ -86,12 +87,12 @@ func (s *Suite) Close(ctx context.Context) error {
 	if s.outsider == nil { // nothing was written
 		return nil
 	}
-	defer s.outsider.close()
+	defer s.outsider.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpLimit)
 	defer cancel()
 	err := s.deleteAll(ctx)
 	if err == nil {
-		err = s.outsider.sweep(ctx)
+		err = s.outsider.Sweep(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("clean up: %w: remove what begins with %s from the registry by hand", err, s.name)
@@ -101,16 +102,16 @@ func (s *Suite) Close(ctx context.Context) error {
 
 // deleteAll deletes every document of the suite.
 func (s *Suite) deleteAll(ctx context.Context) error {
-	found, err := s.outsider.all(ctx)
+	found, err := s.outsider.All(ctx)
 	if err != nil {
 		return err
 	}
 	return s.deleteEach(ctx, found)
 }
 
-func (s *Suite) deleteEach(ctx context.Context, found []document) error {
+func (s *Suite) deleteEach(ctx context.Context, found []outsider.Document) error {
 	for _, d := range found {
-		if err := s.outsider.delete(ctx, d); err != nil {
+		if err := s.outsider.Delete(ctx, d); err != nil {
 			return err
 		}
 	}

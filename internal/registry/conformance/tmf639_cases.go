@@ -3,6 +3,7 @@ package conformance
 import (
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
+	"odasync/internal/registry/conformance/outsider"
 )
 
 // tmf639Cases are about links between documents, and documents of any kind.
@@ -21,11 +22,11 @@ func tmf639Cases() []Case {
 }
 
 // tmf639 returns the outsider of a case for this API alone.
-func (s *scenario) tmf639() *outsiderTMF639 { return s.outsider.(*outsiderTMF639) }
+func (s *scenario) tmf639() *outsider.TMF639 { return s.outsider.(*outsider.TMF639) }
 
 func stub(s *scenario) {
 	on, early := s.subject("stub", "offers"), s.subject("early")
-	s.must(s.tmf639().post(s.ctx, s.tmf639().linked(s.tmf639().id(early.key.Name), on.key.Name)), "write an API before its Component")
+	s.must(s.tmf639().Post(s.ctx, s.tmf639().Linked(s.tmf639().ComponentID(early.key.Name), on.key.Name)), "write an API before its Component")
 	s.applied(on)
 	s.wantFree(on)
 	s.wantCount(early.key.Name, 1, 0)
@@ -34,7 +35,7 @@ func stub(s *scenario) {
 
 func foreignDocument(s *scenario) {
 	on := s.subject("foreign-document", "offers", "products")
-	s.must(s.tmf639().post(s.ctx, s.tmf639().collected(on, "Printer")), "write a document of another kind")
+	s.must(s.tmf639().Post(s.ctx, s.tmf639().Collected(on.key, "Printer")), "write a document of another kind")
 	s.wantNameConflict(on)
 }
 
@@ -43,8 +44,8 @@ func foreignDocument(s *scenario) {
 func linksBroken(s *scenario) {
 	on := s.subject("links-broken", "offers", "products")
 	s.applied(on)
-	s.lose(on, kindComponent)
-	s.must(s.outsider.adoptable(s.ctx, on), "create the Component again")
+	s.lose(on, outsider.Component)
+	s.must(s.outsider.Adoptable(s.ctx, on.key), "create the Component again")
 	s.verify(on)
 	s.wantEqual(on)
 	s.wantFree(on)
@@ -54,7 +55,7 @@ func linksBroken(s *scenario) {
 func relinked(s *scenario, on *subject, a adapter.Adapter) {
 	s.applied(on)
 	api := s.documents(on.key.Name)[0]
-	s.must(s.outsider.delete(s.ctx, api), "delete an API")
-	s.must(s.tmf639().post(s.ctx, s.tmf639().linked(api.id, s.subject("elsewhere").key.Name)), "create the API with another link")
+	s.must(s.outsider.Delete(s.ctx, api), "delete an API")
+	s.must(s.tmf639().Post(s.ctx, s.tmf639().Linked(api.ID, s.subject("elsewhere").key.Name)), "create the API with another link")
 	s.inventory(a)
 }

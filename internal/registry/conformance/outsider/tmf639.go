@@ -1,4 +1,4 @@
-package conformance
+package outsider
 
 import (
 	"context"
@@ -10,14 +10,15 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"odasync/internal/component"
 	"odasync/internal/fingerprint"
 	"odasync/internal/registry"
 )
 
-// outsiderTMF639 is the outsider of the TMF639 API. Components and APIs are documents whose ids begin with a prefix, of which
-// the suite has its own. The registry lists full documents slowly, and may not permit to get one by its id: ids come from
+// TMF639 is the outsider of the TMF639 API. Components and APIs are documents whose ids begin with a prefix. The outsider
+// reaches the prefixes that begin with its own. The registry lists full documents slowly, and may not permit to get one by its id: ids come from
 // the short list, contents from the part of the full list where the short one has them.
-type outsiderTMF639 struct{ raw }
+type TMF639 struct{ raw }
 
 const (
 	tmf639Resources = "/resource"
@@ -27,14 +28,16 @@ const (
 	tmf639FullPage  = 500
 )
 
-func (o *outsiderTMF639) limits() limits {
-	return limits{name: 253, api: 253, page: tmf639ShortPage / 2} // an entry with an API has two rows
+// Limits implements [Outsider].
+func (o *TMF639) Limits() Limits {
+	return Limits{Name: 253, API: 253, Page: tmf639ShortPage / 2} // an entry with an API has two rows
 }
 
-// id is the id of a Component, or the beginning of those of its APIs.
-func (o *outsiderTMF639) id(name string) string { return o.name + ":" + name }
+// ComponentID is the id of a Component, or the beginning of those of its APIs.
+func (o *TMF639) ComponentID(name string) string { return o.name + ":" + name }
 
-func (o *outsiderTMF639) documents(ctx context.Context, name string) ([]document, error) {
+// Documents implements [Outsider].
+func (o *TMF639) Documents(ctx context.Context, name string) ([]Document, error) {
 	isComponent := func(id string) bool { return strings.HasSuffix(id, ":"+name) }
 	found, err := o.list(ctx, func(id string) bool { return isComponent(id) || strings.Contains(id, ":"+name+"-") })
 	if err != nil || len(found) == 0 {
@@ -44,70 +47,75 @@ func (o *outsiderTMF639) documents(ctx context.Context, name string) ([]document
 	if err != nil {
 		return nil, err
 	}
-	var apis, components []document
+	var apis, components []Document
 	for _, at := range found {
 		body, exists := bodies[at.ID]
 		switch {
 		case !exists:
 			return nil, registry.Conflict("GET "+tmf639Resources, "the documents change while they are read: try again")
 		case isComponent(at.ID):
-			components = append(components, document{kindComponent, at.ID, body})
+			components = append(components, Document{Component, at.ID, body})
 		default:
-			apis = append(apis, document{kindAPI, at.ID, body})
+			apis = append(apis, Document{API, at.ID, body})
 		}
 	}
 	return append(apis, components...), nil
 }
 
-func (o *outsiderTMF639) all(ctx context.Context) ([]document, error) {
+// All implements [Outsider].
+func (o *TMF639) All(ctx context.Context) ([]Document, error) {
 	found, err := o.list(ctx, func(string) bool { return true })
-	all := make([]document, len(found))
+	all := make([]Document, len(found))
 	for i, at := range found {
-		all[i] = document{kind: kindAPI, id: at.ID}
+		all[i] = Document{Kind: API, ID: at.ID}
 	}
 	return all, err
 }
 
-func (o *outsiderTMF639) delete(ctx context.Context, d document) error {
-	err := o.Do(ctx, registry.Request{Method: http.MethodDelete, Path: tmf639Resource, ID: d.id}, nil)
+// Delete implements [Outsider].
+func (o *TMF639) Delete(ctx context.Context, d Document) error {
+	err := o.Do(ctx, registry.Request{Method: http.MethodDelete, Path: tmf639Resource, ID: d.ID}, nil)
 	if registry.HasStatus(err, http.StatusNotFound) {
 		return nil
 	}
 	return err
 }
 
-// sweep has nothing to do: a prefix exists only in ids.
-func (o *outsiderTMF639) sweep(context.Context) error { return nil }
+// Sweep implements [Outsider]. It has nothing to do: a prefix exists only in ids.
+func (o *TMF639) Sweep(context.Context) error { return nil }
 
-func (o *outsiderTMF639) adoptable(ctx context.Context, on *subject) error {
-	return o.post(ctx, o.collected(on, "ODAComponent"))
+// Adoptable implements [Outsider].
+func (o *TMF639) Adoptable(ctx context.Context, key component.Key) error {
+	return o.Post(ctx, o.Collected(key, "ODAComponent"))
 }
 
-func (o *outsiderTMF639) overwrite(ctx context.Context, on *subject) error {
-	body := o.collected(on, "ODAComponent")
-	return o.Do(ctx, registry.Request{Method: http.MethodPatch, Path: tmf639Resource, ID: o.id(on.key.Name), Body: body}, nil)
+// Overwrite implements [Outsider].
+func (o *TMF639) Overwrite(ctx context.Context, key component.Key) error {
+	body := o.Collected(key, "ODAComponent")
+	return o.Do(ctx, registry.Request{Method: http.MethodPatch, Path: tmf639Resource, ID: o.ComponentID(key.Name), Body: body}, nil)
 }
 
-func (o *outsiderTMF639) post(ctx context.Context, body any) error {
+// Post creates a document.
+func (o *TMF639) Post(ctx context.Context, body any) error {
 	return o.Do(ctx, registry.Request{Method: http.MethodPost, Path: tmf639Resources, Body: body}, nil)
 }
 
-// collected is a document as the Canvas's own collector writes it for a component, apart from the category.
-func (o *outsiderTMF639) collected(on *subject, category string) map[string]any {
+// Collected is a document as the Canvas's own collector writes it for a component, apart from the category.
+func (o *TMF639) Collected(key component.Key, category string) map[string]any {
 	return map[string]any{
-		"id": o.id(on.key.Name), "@type": "LogicalResource", "@baseType": "Resource", "resourceVersion": "4711",
-		"name": on.key.Name, "category": category,
-		"resourceCharacteristic": []any{map[string]any{"@type": "Characteristic", "name": "namespace", "value": on.key.Namespace}},
+		"id": o.ComponentID(key.Name), "@type": "LogicalResource", "@baseType": "Resource", "resourceVersion": "4711",
+		"name": key.Name, "category": category,
+		"resourceCharacteristic": []any{map[string]any{"@type": "Characteristic", "name": "namespace", "value": key.Namespace}},
 	}
 }
 
-// linked is an API of somebody else that is exposed by a Component, which need not exist.
-func (o *outsiderTMF639) linked(id, component string) map[string]any {
+// Linked is an API of somebody else that is exposed by a Component, which need not exist.
+func (o *TMF639) Linked(id, component string) map[string]any {
 	return map[string]any{
 		"id": id, "@type": "LogicalResource", "name": id, "category": "API", "resourceVersion": "4711",
 		"resourceRelationship": []any{map[string]any{
 			"@type": "ResourceRelationship", "relationshipType": "exposedBy", "id": "expby_" + component,
-			"resource": map[string]any{"@type": "ResourceRef", "id": o.id(component)},
+			"resource": map[string]any{"@type": "ResourceRef", "id": o.ComponentID(component)},
 		}},
 	}
 }
@@ -118,8 +126,8 @@ type listedRow struct {
 	position int
 }
 
-// list returns the suite's rows of the short list whose ids are selected.
-func (o *outsiderTMF639) list(ctx context.Context, selected func(id string) bool) (found []listedRow, err error) {
+// list returns the rows of the short list whose ids are selected.
+func (o *TMF639) list(ctx context.Context, selected func(id string) bool) (found []listedRow, err error) {
 	short := registry.Pages[listedRow]{
 		Path: tmf639Resources, Query: url.Values{"fields": {"resourceVersion"}}, Offset: "offset", Limit: "limit", Size: tmf639ShortPage,
 		ID: func(r *listedRow) int64 { return int64(fingerprint.Short(r.ID)) },
@@ -141,7 +149,7 @@ func (o *outsiderTMF639) list(ctx context.Context, selected func(id string) bool
 }
 
 // bodies reads the documents at the positions from first to last, by their ids.
-func (o *outsiderTMF639) bodies(ctx context.Context, first, last int) (map[string]string, error) {
+func (o *TMF639) bodies(ctx context.Context, first, last int) (map[string]string, error) {
 	bodies := map[string]string{}
 	for offset := first; offset <= last; offset += tmf639FullPage {
 		limit := min(tmf639FullPage, last-offset+1)

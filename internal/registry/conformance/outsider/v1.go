@@ -1,4 +1,4 @@
-package conformance
+package outsider
 
 import (
 	"context"
@@ -8,12 +8,13 @@ import (
 	"strconv"
 	"strings"
 
+	"odasync/internal/component"
 	"odasync/internal/registry"
 )
 
-// outsiderV1 is the outsider of the v1 API. A v1 registry keeps components and APIs under the name of a registry entry, of
-// which the suite has its own.
-type outsiderV1 struct{ raw }
+// V1 is the outsider of the v1 API. A v1 registry keeps components and APIs under the name of a registry entry. The outsider
+// reaches the registry entries whose names begin with its own.
+type V1 struct{ raw }
 
 // The collections of the v1 API.
 const (
@@ -43,16 +44,18 @@ func (r *rowV1) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*fields)(r))
 }
 
-func (o *outsiderV1) limits() limits {
-	return limits{name: 100, api: 100, enforced: true, page: v1PageSize}
+// Limits implements [Outsider].
+func (o *V1) Limits() Limits {
+	return Limits{Name: 100, API: 100, Enforced: true, Page: v1PageSize}
 }
 
-func (o *outsiderV1) documents(ctx context.Context, name string) ([]document, error) {
+// Documents implements [Outsider].
+func (o *V1) Documents(ctx context.Context, name string) ([]Document, error) {
 	places, err := o.registries(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var found []document
+	var found []Document
 	for _, place := range places {
 		apis, err := o.rows(ctx, v1APIs, func(r *rowV1) bool { return r.RegistryName == place.Name && r.ComponentName == name },
 			"registry_name", place.Name, "component_name", name)
@@ -64,39 +67,41 @@ func (o *outsiderV1) documents(ctx context.Context, name string) ([]document, er
 		if err != nil {
 			return nil, err
 		}
-		found = slices.Concat(found, documentsV1(kindAPI, apis), documentsV1(kindComponent, components))
+		found = slices.Concat(found, documentsV1(API, apis), documentsV1(Component, components))
 	}
 	return found, nil
 }
 
-func (o *outsiderV1) all(ctx context.Context) ([]document, error) {
+// All implements [Outsider].
+func (o *V1) All(ctx context.Context) ([]Document, error) {
 	own := func(r *rowV1) bool { return strings.HasPrefix(r.RegistryName, o.name) }
 	apis, err := o.rows(ctx, v1APIs, own)
 	if err != nil {
 		return nil, err
 	}
 	components, err := o.rows(ctx, v1Components, own)
-	return slices.Concat(documentsV1(kindAPI, apis), documentsV1(kindComponent, components)), err
+	return slices.Concat(documentsV1(API, apis), documentsV1(Component, components)), err
 }
 
-func documentsV1(of kind, rows []rowV1) []document {
-	var found []document
+func documentsV1(of Kind, rows []rowV1) []Document {
+	var found []Document
 	for _, row := range rows {
-		found = append(found, document{of, strconv.FormatInt(row.ID, 10), row.text})
+		found = append(found, Document{of, strconv.FormatInt(row.ID, 10), row.text})
 	}
 	return found
 }
 
-func (o *outsiderV1) delete(ctx context.Context, d document) error {
+// Delete implements [Outsider].
+func (o *V1) Delete(ctx context.Context, d Document) error {
 	collection := v1APIs
-	if d.kind == kindComponent {
+	if d.Kind == Component {
 		collection = v1Components
 	}
-	return o.deleteRow(ctx, collection, d.id)
+	return o.deleteRow(ctx, collection, d.ID)
 }
 
-// sweep deletes the registry entries, and then the labels: neither may be in use.
-func (o *outsiderV1) sweep(ctx context.Context) error {
+// Sweep implements [Outsider]. It deletes the registry entries, and then the labels: neither may be in use.
+func (o *V1) Sweep(ctx context.Context) error {
 	for _, of := range []struct {
 		collection string
 		own        func(*rowV1) bool
@@ -117,36 +122,37 @@ func (o *outsiderV1) sweep(ctx context.Context) error {
 	return nil
 }
 
-func (o *outsiderV1) adoptable(ctx context.Context, on *subject) error {
+// Adoptable implements [Outsider].
+func (o *V1) Adoptable(ctx context.Context, key component.Key) error {
 	return o.Do(ctx, registry.Request{Method: http.MethodPost, Path: v1Components, Body: map[string]any{
-		"registry_name": o.name, "name": on.key.Name, "label_ids": []int64{},
+		"registry_name": o.name, "name": key.Name, "label_ids": []int64{},
 	}}, nil)
 }
 
-// overwrite removes the labels, and with them the owner's.
-func (o *outsiderV1) overwrite(ctx context.Context, on *subject) error {
-	found, err := o.documents(ctx, on.key.Name)
+// Overwrite implements [Outsider]. It removes the labels, and with them the owner's.
+func (o *V1) Overwrite(ctx context.Context, key component.Key) error {
+	found, err := o.Documents(ctx, key.Name)
 	if err != nil {
 		return err
 	}
 	for _, d := range found {
-		if d.kind == kindComponent {
+		if d.Kind == Component {
 			body := map[string]any{"label_ids": []int64{}}
-			err = o.Do(ctx, registry.Request{Method: http.MethodPut, Path: v1Components + "{id}", ID: d.id, Body: body}, nil)
+			err = o.Do(ctx, registry.Request{Method: http.MethodPut, Path: v1Components + "{id}", ID: d.ID, Body: body}, nil)
 		}
 	}
 	return err
 }
 
-// registries returns the registry entries of the suite.
-func (o *outsiderV1) registries(ctx context.Context) ([]rowV1, error) {
+// registries returns the registry entries that the outsider reaches.
+func (o *V1) registries(ctx context.Context) ([]rowV1, error) {
 	return o.rows(ctx, v1Registries, o.isRegistry)
 }
 
-func (o *outsiderV1) isRegistry(r *rowV1) bool { return strings.HasPrefix(r.Name, o.name) }
+func (o *V1) isRegistry(r *rowV1) bool { return strings.HasPrefix(r.Name, o.name) }
 
 // rows reads the selected rows of a collection, which the registry may filter by pairs of parameter and value.
-func (o *outsiderV1) rows(ctx context.Context, collection string, selected func(*rowV1) bool, filter ...string) (rows []rowV1, err error) {
+func (o *V1) rows(ctx context.Context, collection string, selected func(*rowV1) bool, filter ...string) (rows []rowV1, err error) {
 	pages := registry.Pages[rowV1]{Path: collection, Offset: "skip", Limit: "limit", Size: v1PageSize, ID: func(r *rowV1) int64 { return r.ID }}
 	steady, err := pages.Where(filter...).Read(ctx, o.NewSession(), registry.Rows[rowV1]{
 		Begin: func() { rows = nil },
@@ -162,7 +168,7 @@ func (o *outsiderV1) rows(ctx context.Context, collection string, selected func(
 	return rows, err
 }
 
-func (o *outsiderV1) deleteRow(ctx context.Context, collection, id string) error {
+func (o *V1) deleteRow(ctx context.Context, collection, id string) error {
 	err := o.Do(ctx, registry.Request{Method: http.MethodDelete, Path: collection + "{id}", ID: id}, nil)
 	if registry.HasStatus(err, http.StatusNotFound) {
 		return nil
