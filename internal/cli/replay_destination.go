@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"odasync/internal/registry/auth"
 	"odasync/internal/replay"
 	"odasync/internal/store"
+	"odasync/internal/stream"
 	"odasync/internal/syncer"
 )
 
@@ -127,31 +127,12 @@ func (o *openedReplay) checkNotLive(ctx context.Context, address, live string) e
 		return err
 	}
 	for target, fed := range feeds {
-		if sameAddress(fed, address) {
+		if stream.SameRegistry(fed, address) {
 			return fmt.Errorf("--to is the live registry of target %q: omit --to to replay to it (SYNC_TARGET=%s)", target, target)
 		}
 	}
-	if live != "" && sameAddress(live, address) {
+	if live != "" && stream.SameRegistry(live, address) {
 		return errors.New("--to is the live registry of COMPONENT_REGISTRY_URL: omit --to to replay to it")
 	}
 	return nil
-}
-
-// sameAddress compares the servers and paths of two addresses, without resolving names.
-func sameAddress(a, b string) bool { return canonicalAddress(a) == canonicalAddress(b) }
-
-func canonicalAddress(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
-	host, port := strings.ToLower(u.Hostname()), u.Port()
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		host = "localhost"
-	}
-	scheme := strings.ToLower(u.Scheme)
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[scheme]
-	}
-	return scheme + "://" + net.JoinHostPort(host, port) + strings.TrimRight(u.Path, "/")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -17,11 +19,30 @@ func checkRegistry(have jetstream.ConsumerConfig, target, registryURL string) er
 		return fmt.Errorf("consumer %s of stream %s is not this version's (layout %q): remove it with `nats consumer rm %s %s`",
 			have.Durable, StreamName, have.Metadata[metaLayout], StreamName, have.Durable)
 	}
-	if url := have.Metadata[metaTarget]; url != registryURL {
+	if recorded := have.Metadata[metaTarget]; !SameRegistry(recorded, registryURL) {
 		return fmt.Errorf("target %q feeds the registry at %s, not %s: give this syncer another SYNC_TARGET "+
-			"(what the registry already holds is found and kept)", target, url, registryURL)
+			"(what the registry already holds is found and kept)", target, recorded, registryURL)
 	}
 	return nil
+}
+
+// SameRegistry reports whether two addresses without credentials are of one registry, without resolving names: the case of the
+// host, a default port and a slash at the end do not matter, nor by which name this machine is addressed.
+func SameRegistry(a, b string) bool { return canonicalAddress(a) == canonicalAddress(b) }
+
+func canonicalAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()
+	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) { // unspecified: where ctl run listens on every address
+		host = "localhost"
+	}
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[scheme]
+	}
+	return scheme + "://" + net.JoinHostPort(host, port) + strings.TrimRight(u.EscapedPath(), "/")
 }
 
 // CheckRegistry returns the error that [Log.EnsureConsumer] would return for the registry, and creates and changes nothing.
