@@ -22,6 +22,8 @@ type processes struct {
 	compare func(ctx context.Context, key component.Key) (target.Repair, error)
 }
 
+func (processes) Unpublished(component.Key, int) ([]component.Unpublished, bool) { return nil, false }
+
 func (f processes) Read(_ context.Context, namespace, name string) (control.ReadResult, error) {
 	return f.read(key(namespace, name))
 }

@@ -41,6 +41,23 @@ func (c *Client) FullSync(ctx context.Context, cluster string) (event.Snapshot, 
 	return request[event.Snapshot](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "fullsync"), struct{}{})
 }
 
+// Unpublished returns every component of the cluster whose state there is not in the stream, sorted by namespace and name. It
+// returns [ErrNoResponders] where no watcher leads.
+func (c *Client) Unpublished(ctx context.Context, cluster string) (all []component.Unpublished, err error) {
+	for after := (UnpublishedRequest{}); ; {
+		page, err := request[UnpublishedResult](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "unpublished"), after)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Components...)
+		if !page.More || len(page.Components) == 0 {
+			return all, nil
+		}
+		last := page.Components[len(page.Components)-1]
+		after = UnpublishedRequest{Namespace: last.Namespace, Name: last.Name}
+	}
+}
+
 // Reconcile asks a syncer of the target for a reconcile and returns its result. It returns [ErrNoResponders] where no
 // syncer runs.
 func (c *Client) Reconcile(ctx context.Context, name string, r ReconcileRequest) (target.Reconciliation, error) {

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -47,6 +48,21 @@ func (r reader) Read(_ context.Context, namespace, name string) (control.ReadRes
 func (reader) FullSync(context.Context) (event.Snapshot, error) {
 	return event.Snapshot{ID: "full"}, nil
 }
+
+func (reader) Unpublished(after component.Key, limit int) (page []component.Unpublished, more bool) {
+	for n := range many {
+		if name := fmt.Sprintf("c-%04d", n); name > after.Name {
+			if len(page) == limit {
+				return page, true
+			}
+			page = append(page, component.Unpublished{Namespace: "shop", Name: name, Reason: component.Malformed, Message: "spec: is missing"})
+		}
+	}
+	return page, false
+}
+
+// many is a number of unpublished components that do not fit into two pages.
+const many = 1234
 
 // serveLeader serves the leader of cluster edge.1.
 func serveLeader(t *testing.T, nc *nats.Conn, leader control.Leader) (stop func()) {

@@ -1,6 +1,10 @@
 package control
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"odasync/internal/component"
+)
 
 // version is the version of requests and responses, as the micro services announce it.
 const version = "1.2.0"
@@ -42,6 +46,22 @@ type ReconcileRequest struct {
 	Cluster string `json:"cluster"`
 	DryRun  bool   `json:"dryRun"`
 }
+
+// UnpublishedRequest asks the leader of a cluster for the components behind the named one that it cannot publish; the first
+// request names none.
+type UnpublishedRequest struct {
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name,omitempty"`
+}
+
+// UnpublishedResult is one page of the result of an [UnpublishedRequest].
+type UnpublishedResult struct {
+	Components []component.Unpublished `json:"components"`
+	More       bool                    `json:"more"`
+}
+
+// unpublishedPage is the number of components in a page, which stays below the usual max_payload of a server.
+const unpublishedPage = 500
 
 // response is the wire form of every response.
 type response struct {

@@ -66,6 +66,25 @@ func TestClient_Read(t *testing.T) {
 	})
 }
 
+func TestClient_Unpublished(t *testing.T) {
+	t.Parallel()
+	server, client := connect(t)
+	if _, err := client.Unpublished(within(t), "edge.1"); !errors.Is(err, control.ErrNoResponders) {
+		t.Errorf("without a watcher: %v, want ErrNoResponders", err)
+	}
+	serveLeader(t, server, reader(nil))
+	var all []component.Unpublished
+	eventually(t, "the watcher is found", func() bool { // the subscription may still be under way
+		var err error
+		all, err = client.Unpublished(within(t), "edge.1")
+		return err == nil
+	})
+	last := component.Unpublished{Namespace: "shop", Name: "c-1233", Reason: component.Malformed, Message: "spec: is missing"}
+	if len(all) != many || all[0].Name != "c-0000" || all[many-1] != last {
+		t.Errorf("%d components, want each of %d once, from all pages", len(all), many)
+	}
+}
+
 // slow is a leader whose full sync runs until it is released or stopped.
 type slow struct {
 	reader

@@ -21,6 +21,9 @@ type Leader interface {
 	Read(ctx context.Context, namespace, name string) (ReadResult, error)
 	// FullSync compares the cluster with the stream and returns the snapshot marker published after the corrections.
 	FullSync(ctx context.Context) (event.Snapshot, error)
+	// Unpublished lists the components behind the given one whose state in the cluster is not in the stream, in their order and
+	// at most limit of them, and reports whether there are more.
+	Unpublished(after component.Key, limit int) (page []component.Unpublished, more bool)
 }
 
 // ServeLeader serves requests to the leader of a cluster until stop is called.
@@ -31,6 +34,10 @@ func ServeLeader(ctx context.Context, nc *nats.Conn, cluster string, leader Lead
 		})},
 		{"fullsync", event.ControlSubject(cluster, "fullsync"), handler(func(ctx context.Context, _ struct{}) (event.Snapshot, error) {
 			return leader.FullSync(ctx)
+		})},
+		{"unpublished", event.ControlSubject(cluster, "unpublished"), handler(func(_ context.Context, r UnpublishedRequest) (result UnpublishedResult, err error) {
+			result.Components, result.More = leader.Unpublished(component.Key{Cluster: cluster, Namespace: r.Namespace, Name: r.Name}, unpublishedPage)
+			return result, nil
 		})},
 	})
 }

@@ -227,6 +227,11 @@ func (l *leader) FullSync(ctx context.Context) (event.Snapshot, error) {
 	return l.watcher.FullSync(ctx)
 }
 
+// Unpublished implements control.Leader.
+func (l *leader) Unpublished(after component.Key, limit int) (page []component.Unpublished, more bool) {
+	return l.watcher.Unpublished(after, limit)
+}
+
 // check returns why the leader is not up to date; a standby returns the state of the election.
 func (l *leader) check() error {
 	if !l.election.IsLeader() {

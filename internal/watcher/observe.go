@@ -11,6 +11,7 @@ import (
 func (p *publisher) Observe(ctx context.Context, generation uint64, seen component.Observation) error {
 	n := name{seen.Namespace, seen.Name}
 	bySync := p.received(generation)
+	p.noteRead(n, seen.Err)
 	if seen.Deleted {
 		return p.deleted(ctx, n, seen)
 	}
@@ -27,6 +28,7 @@ func (p *publisher) Observe(ctx context.Context, generation uint64, seen compone
 	}
 	e := event.Upserted(p.key(n), seen)
 	if idle && known.presence != deleting && unchanged(known, e) {
+		p.noteFits(n)
 		p.watcher.metrics.suppressed.Inc()
 		return nil
 	}
@@ -76,6 +78,7 @@ func (p *publisher) End(ctx context.Context, generation uint64, scope component.
 	if undecided {
 		p.requestDecision()
 	}
+	p.forgetUnseen(generation, scope)
 	p.resyncEnded(generation, scope, resourceVersion)
 	return nil
 }

@@ -34,6 +34,7 @@ func (p *publisher) publish(ctx context.Context, n name, c *change) (sent bool, 
 			if e.Deleted() {
 				p.watcher.confirmed.published(n, c.confirmation)
 			}
+			p.noteFits(n)
 			p.watcher.metrics.suppressed.Inc()
 			return false, nil
 		}
@@ -62,7 +63,7 @@ func (p *publisher) publish(ctx context.Context, n name, c *change) (sent bool, 
 			continue
 		}
 		if errors.Is(err, p.watcher.publishErrors.TooLarge) {
-			if p.noteTooLarge(n, e.Hash) {
+			if p.noteTooLarge(n, e.Hash, err) {
 				p.watcher.metrics.tooLarge.Inc()
 				p.watcher.log.Error().Ctx(span).Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component too large to publish")
 			}
@@ -73,21 +74,10 @@ func (p *publisher) publish(ctx context.Context, n name, c *change) (sent bool, 
 	}
 }
 
-// noteTooLarge records an event that is too large. It returns whether that is new.
-func (p *publisher) noteTooLarge(n name, hash string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	known := p.tooLarge[n] == hash
-	p.tooLarge[n] = hash
-	return !known
-}
-
 // published records a change that is stored in the stream.
 func (p *publisher) published(n name, c *change) {
 	p.watcher.metrics.publishedEvent(c.Event)
-	p.mu.Lock()
-	delete(p.tooLarge, n)
-	p.mu.Unlock()
+	p.noteFits(n)
 	if c.Deleted() {
 		p.watcher.confirmed.published(n, c.confirmation)
 	}

@@ -48,16 +48,17 @@ type publisher struct {
 	pending         *prune.PendingDeletion
 	loggedApproval  string            // the approval id that was logged last
 	failed          map[name]struct{} // last publish
-	tooLarge        map[name]string   // hash of the event
+	unpublished     unpublished
 }
 
 func newPublisher(w *Watcher, log Log, inventory *inventory) *publisher {
 	return &publisher{
 		watcher: w, stream: log, inventory: inventory, queue: coalesce.New[name](w.maxWaiting, change.olderThan), began: time.Now(),
 		ended: make(chan struct{}), syncRequests: make(chan chan result), decisionDue: make(chan struct{}, 1),
-		resyncs: make(map[string]*resync), current: make(map[uint64]*resync), failed: make(map[name]struct{}), tooLarge: make(map[name]string),
-		publishing: condition.New(w.log, "publish failed, retrying: check the NATS server, its storage and STREAM_MAX_BYTES", "publish recovered", nil),
-		syncing:    condition.New(w.log, "full sync failed, retrying when it is due", "full sync recovered", nil),
+		resyncs: make(map[string]*resync), current: make(map[uint64]*resync), failed: make(map[name]struct{}),
+		unpublished: unpublished{malformed: make(map[name]string), tooLarge: make(map[name]oversize)},
+		publishing:  condition.New(w.log, "publish failed, retrying: check the NATS server, its storage and STREAM_MAX_BYTES", "publish recovered", nil),
+		syncing:     condition.New(w.log, "full sync failed, retrying when it is due", "full sync recovered", nil),
 	}
 }
 

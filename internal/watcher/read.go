@@ -133,6 +133,6 @@ func (p *publisher) awaitPublished(ctx context.Context, n name, wanted event.Eve
 func (p *publisher) isTooLarge(n name, hash string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	known, found := p.tooLarge[n]
-	return found && known == hash
+	known, found := p.unpublished.tooLarge[n]
+	return found && known.hash == hash
 }
