@@ -49,7 +49,7 @@ func dlqCommand() *cli.Command {
 			Flags:  []cli.Flag{namespace, reason, all, dryRun, outputFlag("table", "json", "yaml"), targetFlag(), timeoutFlag(time.Minute)},
 			Action: retryDeadLetters,
 		}, {
-			Name: "drop", Usage: "delete dead letters; the components stay failed until they change", ArgsUsage: "NAME | --reason REASON | --all",
+			Name: "drop", Usage: "delete dead letters; ctl list and ctl status show the components as dismissed until they change", ArgsUsage: "NAME | --reason REASON | --all",
 			Description: "Exit code 1: NAME has no dead letter.",
 			Flags:       []cli.Flag{namespace, reason, all, dryRun, targetFlag(), timeoutFlag(10 * time.Second)},
 			Action:      dropDeadLetters,
@@ -91,6 +91,10 @@ func showDeadLetter(c *cli.Context) error {
 func dropDeadLetters(c *cli.Context) error {
 	return withSelected(c, "drop", func(ctx context.Context, s *selection) error {
 		for _, d := range s.found {
+			// The state comes first: after an interruption the dead letter is still there to be dropped.
+			if err := s.dismiss(ctx, &d); err != nil {
+				return err
+			}
 			if err := s.kept.Remove(ctx, d.Key(), d.Sequence); err != nil {
 				return err
 			}
@@ -100,6 +104,24 @@ func dropDeadLetters(c *cli.Context) error {
 		}
 		return nil
 	})
+}
+
+// dismiss records in the sync state that the failure of the dead letter is known. It leaves a state alone that is not that of
+// the failure any more, or that a syncer is about to write.
+func (s *selection) dismiss(ctx context.Context, d *store.DeadLetter) error {
+	for {
+		state, err := s.states.Load(ctx, d.Key())
+		if err != nil {
+			return err
+		}
+		if state.Outcome != target.OutcomeFailed || state.Sequence != d.Sequence || state.Intent != 0 {
+			return nil
+		}
+		state.Dismissed = true
+		if _, err := s.states.Save(ctx, state); !errors.Is(err, target.ErrConflict) {
+			return err
+		}
+	}
 }
 
 func retryDeadLetters(c *cli.Context) error {

@@ -67,12 +67,15 @@ func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 			if got := len(b.DeadLetters(syncertest.Target)); got != 2 {
 				t.Fatalf("%d dead letters at first", got)
 			}
+			dismissed := b.State("a")
+			dismissed.Dismissed = true
+			b.SetState(dismissed)
 			resolve(b)
 			b.Idle()
 			if got := onlyDeadLetter(t, b, syncertest.Target); got.Event.Key != syncertest.Key("b") {
 				t.Errorf("the dead letter of %s is left", got.Event.Key)
 			}
-			if state := b.State("a"); state.DeadLetter || !state.FailedSince.IsZero() || state.Outcome == target.OutcomeFailed {
+			if state := b.State("a"); state.DeadLetter || state.Dismissed || !state.FailedSince.IsZero() || state.Outcome == target.OutcomeFailed {
 				t.Errorf("state %+v", state)
 			}
 		})

@@ -81,6 +81,6 @@ func recordOutcome(s *target.State, e *event.Event, result target.Result, err er
 		s.FailedSince, s.ConsecutiveFailures = time.Time{}, 0
 		d.overwritten = result.Overwritten > 0
 	}
-	s.Sequence, s.Intent = max(s.Sequence, e.Sequence), 0
+	s.Sequence, s.Intent, s.Dismissed = max(s.Sequence, e.Sequence), 0, false
 	return d
 }

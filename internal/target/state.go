@@ -56,8 +56,10 @@ type State struct {
 	// FailedSince is the time of the first failure since the last success; zero for none.
 	FailedSince time.Time `json:"failedSince,omitzero"`
 	// DeadLetter means that a dead letter of the component is stored.
-	DeadLetter bool      `json:"deadLetter,omitempty"`
-	Updated    time.Time `json:"updated"`
+	DeadLetter bool `json:"deadLetter,omitempty"`
+	// Dismissed means that a person dropped the dead letter of the failure. The registry still lacks the component.
+	Dismissed bool      `json:"dismissed,omitempty"`
+	Updated   time.Time `json:"updated"`
 	// Revision is the revision for compare-and-set; 0 if the state is not stored.
 	Revision uint64 `json:"-"`
 }
