@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/target"
 )
 
 // Item is a component as `ctl list` and `ctl sync` print it. The shape is stable; see docs/api.md.
@@ -50,22 +51,15 @@ type Dependency struct {
 // InRegistry is the sync state of a component in the target.
 type InRegistry struct {
 	Target string `json:"target"`
-	// State is synced, pending, retrying, failed or deleted.
+	// State is one of the states of standing.go.
 	State    string     `json:"state"`
 	Sequence uint64     `json:"sequence"` // of the newest message that has an outcome
 	ID       string     `json:"id"`
 	Error    string     `json:"error"`
 	Updated  *time.Time `json:"updated"` // null where there is no sync state
+	// Verified is when the entry was last known to be right; null unless the component is synced.
+	Verified *time.Time `json:"verified"`
 }
-
-// The values of InRegistry.State.
-const (
-	stateSynced   = "synced"
-	statePending  = "pending"
-	stateRetrying = "retrying"
-	stateFailed   = "failed"
-	stateDeleted  = "deleted"
-)
 
 func listCommand() *cli.Command {
 	return &cli.Command{
@@ -101,62 +95,61 @@ func listCommand() *cli.Command {
 	}
 }
 
-// items joins the newest event of each selected component with its sync state, sorted by key. It calls malformed with the
-// error of an event that cannot be decoded, and leaves the component out.
+// items joins the newest event of each selected component with its standing, sorted by key. It also calls malformed with the
+// error of an event that cannot be decoded.
 func (s *session) items(ctx context.Context, selects func(component.Key) bool, malformed func(error)) ([]Item, error) {
-	states := map[component.Key]target.State{}
-	if err := s.states.All(ctx, s.cluster, func(state target.State) { states[state.Key] = state }); err != nil {
+	all, err := s.standing(ctx)
+	if err != nil {
 		return nil, err
 	}
-	newest := map[component.Key]event.Event{}
-	err := s.log.NewestOfEach(ctx, event.ClusterSubjects(s.cluster), func(e event.Event, err error) {
-		switch {
-		case err != nil:
+	newest := map[component.Key]Item{}
+	for key := range all.problems { // some were never published
+		if selects(key) {
+			newest[key] = s.item(event.Event{Key: key}, nil, all)
+		}
+	}
+	err = s.log.NewestOfEach(ctx, event.ClusterSubjects(s.cluster), func(e event.Event, err error) {
+		if err != nil {
 			malformed(err)
-		case selects(e.Key):
-			newest[e.Key] = e
+		}
+		if selects(e.Key) {
+			newest[e.Key] = s.item(e, err, all)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	items := []Item{}
-	for key, e := range newest {
-		items = append(items, s.item(e, states[key]))
-	}
+	items := slices.AppendSeq([]Item{}, maps.Values(newest))
 	slices.SortFunc(items, func(a, b Item) int { return a.key().Compare(b.key()) })
 	return items, nil
-}
-
-// one is items for a single component.
-func (s *session) one(ctx context.Context, key component.Key) ([]Item, error) {
-	newest, found, err := s.log.Newest(ctx, key)
-	if err != nil || !found {
-		return []Item{}, err
-	}
-	state, err := s.states.Load(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return []Item{s.item(newest, state)}, nil
 }
 
 func (i *Item) key() component.Key {
 	return component.Key{Cluster: i.Cluster, Namespace: i.Namespace, Name: i.Name}
 }
 
-func (s *session) item(e event.Event, state target.State) Item {
+// item returns a component with its newest event; without one it has only its key. malformed is why the event cannot be decoded.
+func (s *session) item(e event.Event, malformed error, all *standing) Item {
+	head, known := event.Head{Key: e.Key, Sequence: e.Sequence, Deleted: e.Deleted(), Hash: e.Hash}, all.states[e.Key]
+	if malformed != nil {
+		head.Deleted, head.Hash = false, ""
+	}
 	i := Item{
 		Cluster: e.Key.Cluster, Namespace: e.Key.Namespace, Name: e.Key.Name, Sequence: e.Sequence,
 		Dependencies: []Dependency{},
-		Registry: InRegistry{
-			Target: s.target, State: stateIn(e, state), Sequence: state.Sequence, ID: state.Ref.ID, Error: state.Error,
-		},
+		Registry:     InRegistry{Target: s.target, Sequence: known.Sequence, ID: known.Ref.ID},
 	}
-	if !state.Updated.IsZero() {
-		i.Registry.Updated = &state.Updated
+	i.Registry.State, i.Registry.Error = all.of(head)
+	switch {
+	case malformed != nil && i.Registry.Error == "":
+		i.Registry.Error = malformed.Error()
+	case i.Registry.State == stateSynced:
+		i.Registry.Verified = all.verified(known)
 	}
-	if e.Deleted() {
+	if !known.Updated.IsZero() {
+		i.Registry.Updated = &known.Updated
+	}
+	if malformed != nil || e.Deleted() {
 		return i
 	}
 	i.Version, i.DeploymentStatus = e.Component.Metadata.Version, e.Component.DeploymentStatus
@@ -173,28 +166,13 @@ func (s *session) item(e event.Event, state target.State) Item {
 	return i
 }
 
-// stateIn is the state of an event in the registry.
-func stateIn(e event.Event, state target.State) string {
-	switch {
-	case state.Sequence < e.Sequence && state.Error != "" && state.Intent != 0:
-		return stateRetrying
-	case state.Sequence < e.Sequence:
-		return statePending
-	case state.Outcome == target.OutcomeFailed:
-		return stateFailed
-	case e.Deleted():
-		return stateDeleted
-	}
-	return stateSynced
-}
-
 func printItems(c *cli.Context, items []Item) error {
 	if done, err := printList(c, items, "no components", func(i Item) string { return i.Namespace + "/" + i.Name }); done {
 		return err
 	}
 	header := []string{"NAMESPACE", "NAME", "VERSION", "APIS", "STATUS", "REGISTRY"}
 	if c.String("output") == "wide" {
-		header = append(header, "UNRESOLVED", "SEQUENCE", "ID", "UPDATED", "ERROR")
+		header = append(header, "UNRESOLVED", "SEQUENCE", "ID", "UPDATED", "VERIFIED", "ERROR")
 	}
 	rows := make([][]string, len(items))
 	for n, i := range items {
@@ -203,11 +181,14 @@ func printItems(c *cli.Context, items []Item) error {
 			i.status(), i.Registry.State,
 		}
 		if c.String("output") == "wide" {
-			updated := "-"
+			updated, verified := "-", "-"
 			if i.Registry.Updated != nil {
 				updated = i.Registry.Updated.Local().Format(time.DateTime)
 			}
-			rows[n] = append(rows[n], i.unresolved(), strconv.FormatUint(i.Sequence, 10), dash(i.Registry.ID), updated, dash(i.Registry.Error))
+			if i.Registry.Verified != nil {
+				verified = duration.HumanDuration(time.Since(*i.Registry.Verified)) + " ago"
+			}
+			rows[n] = append(rows[n], i.unresolved(), strconv.FormatUint(i.Sequence, 10), dash(i.Registry.ID), updated, verified, dash(i.Registry.Error))
 		}
 	}
 	return table(c.App.Writer, header, rows)

@@ -28,6 +28,8 @@ type Status struct {
 	// Pending messages are not delivered to a syncer of the target yet; AckPending ones are delivered and not acknowledged.
 	Pending    uint64 `json:"pending"`
 	AckPending int    `json:"ackPending"`
+	// Components counts those of the cluster by their state in the target, the states of InRegistry except for deleted.
+	Components map[string]int `json:"components"`
 	// DeadLetters counts the target's, of all clusters.
 	DeadLetters int `json:"deadLetters"`
 	// FullSync is the last full sync of the cluster, Reconcile the last reconcile of the target; null where there was none.
@@ -74,6 +76,7 @@ func (s *session) status(ctx context.Context) (Status, error) {
 	requests, requested := errgroup.WithContext(ctx)
 	requests.Go(func() (err error) { status.Watchers, err = s.control().Watchers(requested); return err })
 	requests.Go(func() (err error) { status.Syncers, err = s.control().Syncers(requested); return err })
+	requests.Go(func() (err error) { status.Components, err = s.counts(requested); return err })
 	if err := requests.Wait(); err != nil {
 		return status, err
 	}
@@ -107,14 +110,7 @@ func (s *session) lastComparisons(ctx context.Context, status *Status) error {
 	if found && err == nil {
 		status.FullSync = &snapshot
 	}
-	records, err := store.OpenRecords(ctx, s.conn)
-	if err != nil {
-		return err
-	}
-	last, found, err := records.LastReconcile(ctx, s.target, s.cluster)
-	if found {
-		status.Reconcile = &last
-	}
+	status.Reconcile, err = s.lastReconcile(ctx)
 	return err
 }
 
@@ -165,10 +161,30 @@ func (s *Status) problems() []string {
 			add("the last reconcile found %d entries that were written over: %s", r.Overwritten, target.SecondWriter)
 		}
 	}
+	for _, trouble := range troubles {
+		if count := s.Components[trouble.state]; count > 0 {
+			add("%d %s %s", count, plural(count, "component"), trouble.problem)
+		}
+	}
 	if s.DeadLetters > 0 {
 		add("dead letters: %d, `ctl dlq list` shows them", s.DeadLetters)
 	}
 	return problems
+}
+
+// troubles are the states that need attention. What waits for an approval is a problem of its own.
+var troubles = []struct{ state, problem string }{
+	{stateFailed, "failed: the registry lacks this state; `ctl list -o wide` shows why"},
+	{stateDismissed, "dismissed: the registry lacks this state; `ctl list -o wide` shows why, `ctl sync NAME` tries again"},
+	{stateMalformed, "cannot be read: the registry keeps the last readable state; `ctl list -o wide` shows why"},
+	{stateTooLarge, "too large for the stream: the registry keeps the last state that fit; `ctl list -o wide` shows them"},
+}
+
+func plural(count int, noun string) string {
+	if count == 1 {
+		return noun
+	}
+	return noun + "s"
 }
 
 func printStatus(c *cli.Context, s Status) error {
@@ -196,6 +212,7 @@ func printStatus(c *cli.Context, s Status) error {
 	p := printer{out: c.App.Writer}
 	p.table([]string{"PROCESS", "ID", "VERSION", "ROLE", "READY", "BREAKER", "APPLYING", "AGE"}, rows)
 	p.line("")
+	p.line("cluster %s: %s", s.Cluster, s.counted())
 	p.line("target %s: %d messages pending, %d ack pending; dead letters: %d", s.Target, s.Pending, s.AckPending, s.DeadLetters)
 	if f := s.FullSync; f != nil {
 		p.line("last full sync %s ago: %d components, %d corrected", ago(f.Time), f.Count, f.Published+f.Tombstoned)
@@ -211,6 +228,20 @@ func printStatus(c *cli.Context, s Status) error {
 		p.line("problem: %s", problem)
 	}
 	return p.err
+}
+
+// counted is the number of components in each state that has any.
+func (s *Status) counted() string {
+	var parts []string
+	for _, state := range states {
+		if count := s.Components[state]; count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count, strings.ReplaceAll(state, "_", " ")))
+		}
+	}
+	if parts == nil {
+		return "no components"
+	}
+	return "components: " + strings.Join(parts, ", ")
 }
 
 // ago is the time since then in whole seconds.

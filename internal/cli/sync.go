@@ -112,16 +112,23 @@ func (s *session) syncNamespace(ctx context.Context, c *cli.Context, namespace s
 		return err
 	}
 	var keys []component.Key
+	var unpublished []Synced
 	for n := range items {
-		if items[n].Registry.State != stateDeleted {
-			keys = append(keys, items[n].key())
+		switch i := &items[n]; i.Registry.State {
+		case stateDeleted:
+		case stateMalformed, stateTooLarge, statePendingApproval:
+			unpublished = append(unpublished, Synced{
+				Namespace: i.Namespace, Name: i.Name, Target: s.target, Outcome: outcomeFailed, Error: s.problem(c, i.Name, i.Registry.State, i.Registry.Error),
+			})
+		default:
+			keys = append(keys, i.key())
 		}
 	}
 	done, err := s.compareAll(ctx, c, keys)
 	if err != nil {
 		return err
 	}
-	return printSynced(c, done, false)
+	return printSynced(c, append(done, unpublished...), false)
 }
 
 // SyncedAll is what `ctl sync --all` did. The shape is stable; see docs/api.md.

@@ -126,6 +126,12 @@ func (s *session) problem(c *cli.Context, name, state, reason string) string {
 	switch state {
 	case stateFailed:
 		return fmt.Sprintf("rejected by the registry: %s: change the component, or fix the registry and run `ctl dlq retry %s`", reason, name)
+	case stateDismissed:
+		return "rejected by the registry, and dismissed: " + reason
+	case stateMalformed, stateTooLarge:
+		return "cannot be published, the registry keeps an earlier state: " + reason + ": change the component"
+	case statePendingApproval:
+		return reason
 	case stateRetrying:
 		return fmt.Sprintf("not in sync after %s, the syncer keeps retrying: %s", c.Duration("timeout"), reason)
 	}

@@ -26,7 +26,7 @@ func (r *Reconciler) removeOrphans(ctx context.Context, done *target.Reconciliat
 	}
 	switch pending := done.PendingDeletion; {
 	case pending != nil:
-		addFindings(done, p.orphans, "pending approval")
+		addFindings(done, p.orphans, target.FindingPending)
 		r.report(done.Cluster, pending.ID, zerolog.ErrorLevel).Str("approval", pending.ID).Int("components", pending.Gone).Int("of", pending.All).
 			Strs("such_as", pending.Components).
 			Msg("deletion pending approval, run ctl reconcile --approve with the id of the approval")

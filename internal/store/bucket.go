@@ -50,13 +50,16 @@ const bucketPrefix = "KV_"
 func openBucket(ctx context.Context, conn *stream.Conn, bucket, creator string) (jetstream.KeyValue, error) {
 	kv, err := conn.JetStream().KeyValue(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("bucket %s does not exist yet: start a %s, which creates it", bucket, creator)
+		return nil, fmt.Errorf("bucket %s %w: start a %s, which creates it", bucket, ErrNotCreated, creator)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", bucket, err)
 	}
 	return kv, nil
 }
+
+// ErrNotCreated is returned where a bucket is opened before its creator has run.
+var ErrNotCreated = errors.New("does not exist yet")
 
 // ErrRemoved is returned where a bucket or stream that existed is gone.
 var ErrRemoved = errors.New("was removed from the nats server")

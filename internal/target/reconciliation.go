@@ -45,6 +45,9 @@ type Reconciliation struct {
 	Error string `json:"error"`
 }
 
+// FindingPending is the outcome of an orphan whose deletion waits for an approval.
+const FindingPending = "pending approval"
+
 // Finding is one difference.
 type Finding struct {
 	Component string `json:"component"` // cluster/namespace/name
