@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -44,22 +45,45 @@ func TestSuite_PassesAgainstTheReferenceRegistry(t *testing.T) {
 			if s.API() != api {
 				t.Errorf("API = %s, want it recognised", s.API())
 			}
-			for _, c := range conformance.Cases(api, true) {
-				t.Run(c.Name, func(t *testing.T) {
-					r, err := s.Run(t.Context(), c)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if r.Status != conformance.StatusOK {
-						t.Error(r.Detail)
-					}
-				})
+			for _, c := range conformance.Cases(api, false) {
+				t.Run(c.Name, func(t *testing.T) { pass(t, s, c) })
 			}
 			if err := s.Close(t.Context()); err != nil {
 				t.Error(err)
 			}
 			registrytest.Same(t, before, content(server))
 		})
+	}
+}
+
+// TestSuite_PassesTheLargeCases runs them without TLS and tokens, which would take most of the time.
+func TestSuite_PassesTheLargeCases(t *testing.T) {
+	for _, api := range []string{registry.APIV1, registry.APITMF639} {
+		t.Run(api, func(t *testing.T) {
+			server, client := registrytest.Start(t, refregistry.Config{API: api})
+			s := open(t, registry.Config{URL: client.URL, API: api})
+			small := conformance.Cases(api, false)
+			for _, c := range conformance.Cases(api, true) {
+				if !slices.ContainsFunc(small, func(s conformance.Case) bool { return s.Name == c.Name }) {
+					t.Run(c.Name, func(t *testing.T) { pass(t, s, c) })
+				}
+			}
+			if err := s.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			registrytest.Same(t, content(refregistry.New(refregistry.Config{API: api})), content(server))
+		})
+	}
+}
+
+func pass(t *testing.T, s *conformance.Suite, c conformance.Case) {
+	t.Helper()
+	r, err := s.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Status != conformance.StatusOK {
+		t.Error(r.Detail)
 	}
 }
 
