@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func diffCommand() *cli.Command {
 			"  ctl diff\n" +
 			"  ctl diff catalog -n shop --no-cluster",
 		Flags: []cli.Flag{
-			namespaceFlag("only this `NAMESPACE`"),
+			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			&cli.BoolFlag{Name: "no-cluster", Usage: "compare only the stream with the registry"},
 			outputFlag("table", "json", "yaml"),
 			targetFlag(),
@@ -39,6 +40,10 @@ func diffCommand() *cli.Command {
 func diffAction(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return fmt.Errorf("unexpected argument %q: give one name, or none for all", c.Args().Get(1))
+	}
+	scope, err := selectedNamespaces(c)
+	if err != nil {
+		return err
 	}
 	var (
 		watched  kube.Config
@@ -53,7 +58,7 @@ func diffAction(c *cli.Context) error {
 		return err
 	}
 	defer end()
-	d := &comparison{session: s, name: c.Args().First(), namespace: c.String("namespace"), found: []Difference{}}
+	d := &comparison{session: s, name: c.Args().First(), selected: scope, found: []Difference{}}
 	if !c.Bool("no-cluster") {
 		if err := d.readCluster(ctx, watched); err != nil {
 			return fmt.Errorf("%w; --no-cluster compares without the cluster", err)
@@ -69,11 +74,11 @@ func diffAction(c *cli.Context) error {
 	if d.name != "" && len(d.compared) == 0 {
 		return fmt.Errorf("no component %q in %s: `ctl list` shows the components", d.name, d.sides())
 	}
-	return d.conclude(c)
+	return d.conclude(ctx, c)
 }
 
 // conclude prints the differences and a summary.
-func (d *comparison) conclude(c *cli.Context) error {
+func (d *comparison) conclude(ctx context.Context, c *cli.Context) error {
 	slices.SortStableFunc(d.found, compareDifferences)
 	differ := map[component.Key]bool{}
 	for _, f := range d.found {
@@ -88,8 +93,17 @@ func (d *comparison) conclude(c *cli.Context) error {
 	summary := fmt.Sprintf("components compared in %s: %d, differing: %d", d.sides(), existing, len(differ))
 	err := printDifferences(c, d.found)
 	note(c, "%s", summary)
+	if err == nil {
+		err = d.noteScope(ctx, c, d.selected, existing)
+	}
+	if err == nil {
+		err = d.noteTarget(ctx, c)
+	}
 	if err != nil {
 		return err
+	}
+	if d.cluster != nil && len(d.cluster) == 0 && existing > 0 {
+		note(c, "warning: the cluster has no Component in namespaces %s, the stream has: check KUBERNETES_NAMESPACE and the kubeconfig", d.scope)
 	}
 	if len(differ) > 0 {
 		return errNegative

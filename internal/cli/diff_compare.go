@@ -18,7 +18,8 @@ import (
 // comparison compares the cluster with the stream and the stream with the registry.
 type comparison struct {
 	*session
-	name, namespace string // empty for any
+	name     string          // empty for any
+	selected component.Scope // the namespaces to compare
 
 	scope     component.Scope // the namespaces read in the cluster
 	cluster   map[component.Key]component.Observation
@@ -28,19 +29,17 @@ type comparison struct {
 	compared  map[component.Key]bool // every component that exists, or existed
 }
 
-// readCluster reads the selected namespace, or the watched ones.
+// readCluster reads the selected namespace, or those of the watched ones that are selected.
 func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 	scope, err := component.ParseScope(cfg.Namespaces)
 	if err != nil {
 		return err
 	}
-	if d.namespace != "" {
-		if !scope.Contains(d.namespace) {
-			return fmt.Errorf("namespace %q is not watched: KUBERNETES_NAMESPACE is %s: add it there", d.namespace, scope)
+	if one := d.selected.Namespace(); one != "" {
+		if !scope.Contains(one) {
+			return fmt.Errorf("namespace %q is not watched: KUBERNETES_NAMESPACE is %s: add it there", one, scope)
 		}
-		if scope, err = component.ParseScope(d.namespace); err != nil {
-			return fmt.Errorf("--namespace: %w", err)
-		}
+		scope = d.selected
 	}
 	client, err := kube.NewClient(cfg, ops.Version(), zerolog.Nop())
 	if err != nil {
@@ -52,6 +51,9 @@ func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 	}
 	d.scope, d.cluster = scope, map[component.Key]component.Observation{}
 	for _, seen := range all {
+		if !d.selected.Contains(seen.Namespace) {
+			continue
+		}
 		d.cluster[component.Key{Cluster: d.session.cluster, Namespace: seen.Namespace, Name: seen.Name}] = seen
 	}
 	return nil
@@ -59,7 +61,10 @@ func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 
 func (d *comparison) readStream(ctx context.Context) error {
 	d.stream, d.malformed, d.compared = map[component.Key]event.Event{}, map[component.Key]error{}, map[component.Key]bool{}
-	err := d.log.NewestOfEach(ctx, event.Subjects(d.session.cluster, d.namespace, d.name), func(e event.Event, err error) {
+	err := d.log.NewestOfEach(ctx, event.Subjects(d.session.cluster, d.selected.Namespace(), d.name), func(e event.Event, err error) {
+		if !d.selected.Contains(e.Key.Namespace) {
+			return
+		}
 		delete(d.malformed, e.Key) // a key may come twice
 		d.stream[e.Key] = e
 		if err != nil {
@@ -163,7 +168,7 @@ func (d *comparison) compareEntry(key component.Key, actual registry.Actual) {
 func (d *comparison) addOrphans(actual registry.Actual) {
 	for _, orphan := range actual.Orphans(d.session.cluster, d.desired) {
 		key := orphan.Key
-		if d.name != "" && key.Name != d.name || d.namespace != "" && key.Namespace != d.namespace {
+		if d.name != "" && key.Name != d.name || !d.selected.Contains(key.Namespace) {
 			continue
 		}
 		d.compared[key] = true

@@ -126,8 +126,9 @@ func differs(t *testing.T, summary string, want []string, args ...string) {
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(summary+"\n", got.stderr); diff != "" {
-		t.Errorf("stderr (-want +got):\n%s", diff)
+	said, _, scoped := strings.Cut(got.stderr, "\ncluster default, namespaces ")
+	if diff := cmp.Diff(summary, said); diff != "" || !scoped {
+		t.Errorf("stderr, with the scope: %t (-want +got):\n%s", scoped, diff)
 	}
 }
 
@@ -137,6 +138,11 @@ func TestDiff(t *testing.T) {
 	differs(t, all+"2, differing: 0", nil)
 	differs(t, all+"1, differing: 0", nil, "catalog", "-n", "shop")
 	differs(t, two+"2, differing: 0", nil, "--no-cluster")
+	differs(t, all+"2, differing: 0", nil, "-n", "sh*,nowhere")
+	t.Run("when the watched namespaces have nothing", func(t *testing.T) {
+		t.Setenv("KUBERNETES_NAMESPACE", "nosuch*")
+		ctl(t, "diff").expect(t, 0, "warning: the cluster has no Component in namespaces nosuch*, the stream has: check KUBERNETES_NAMESPACE")
+	})
 
 	// A stale stream, an entry that another client changed, and components on one side only.
 	c.objects.set("shop", "catalog", `"1.1.0"`)

@@ -18,7 +18,7 @@ import (
 )
 
 func dlqCommand() *cli.Command {
-	namespace := namespaceFlag("only this `NAMESPACE`")
+	namespace := namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all")
 	reason := &cli.StringFlag{Name: "reason", Usage: "only dead letters with this `REASON`: " + strings.Join(reasons(), ", "), Action: func(_ *cli.Context, reason string) error {
 		if !slices.Contains(reasons(), reason) {
 			return fmt.Errorf("--reason is %q: %s", reason, strings.Join(reasons(), ", "))
@@ -148,6 +148,10 @@ type selection struct {
 // withDeadLetters calls do with the cluster's dead letters that name, namespace and reason select. A name without a dead
 // letter is a negative result.
 func withDeadLetters(c *cli.Context, do func(context.Context, *selection) error) error {
+	scope, err := selectedNamespaces(c)
+	if err != nil {
+		return err
+	}
 	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
@@ -157,14 +161,14 @@ func withDeadLetters(c *cli.Context, do func(context.Context, *selection) error)
 	if err != nil {
 		return err
 	}
-	name, namespace, reason := c.Args().First(), c.String("namespace"), c.String("reason")
+	name, reason := c.Args().First(), c.String("reason")
 	found := []store.DeadLetter{}
 	var malformed error
 	err = kept.All(ctx, func(d store.DeadLetter, err error) {
 		switch {
 		case err != nil:
 			malformed = negative(c, err)
-		case d.Cluster == s.cluster && (name == "" || d.Name == name) && (namespace == "" || d.Namespace == namespace) &&
+		case d.Cluster == s.cluster && (name == "" || d.Name == name) && scope.Contains(d.Namespace) &&
 			(reason == "" || string(d.Reason) == reason):
 			found = append(found, d)
 		}

@@ -66,7 +66,7 @@ func listCommand() *cli.Command {
 		Name:  "list",
 		Usage: "list the components and their state in the registry",
 		Flags: []cli.Flag{
-			namespaceFlag("only this `NAMESPACE`"),
+			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			outputFlag("table", "wide", "json", "yaml", "name"),
 			targetFlag(),
 			timeoutFlag(10 * time.Second),
@@ -75,22 +75,27 @@ func listCommand() *cli.Command {
 			if err := noArgs(c); err != nil {
 				return err
 			}
+			scope, err := selectedNamespaces(c)
+			if err != nil {
+				return err
+			}
 			ctx, s, end, err := begin(c)
 			if err != nil {
 				return err
 			}
 			defer end()
 			var malformed error
-			items, err := s.items(ctx, func(k component.Key) bool {
-				return !c.IsSet("namespace") || k.Namespace == c.String("namespace")
-			}, func(err error) {
+			items, err := s.items(ctx, func(k component.Key) bool { return scope.Contains(k.Namespace) }, func(err error) {
 				malformed = negative(c, fmt.Errorf("%w: the watcher replaces it at its next start", err))
 			})
 			if err != nil {
 				return err
 			}
 			items = slices.DeleteFunc(items, func(i Item) bool { return i.Registry.State == stateDeleted })
-			return errors.Join(printItems(c, items), malformed)
+			if err := errors.Join(printItems(c, items), s.noteScope(ctx, c, scope, len(items)), s.noteTarget(ctx, c)); err != nil {
+				return err
+			}
+			return malformed
 		},
 	}
 }

@@ -335,7 +335,7 @@ var fixtures = map[string]func(*script){
 		p.publish(t, &component.Component{Namespace: "shop", Name: "new"})
 		e = publish("shop", "orders")
 		p.record(t, target.State{Key: e.Key, Intent: e.Sequence, Error: "GET /labels/: connection refused", Attempts: 2, Updated: recorded})
-		e = publish("back.office", "ledger")
+		e = publish("back-office", "ledger")
 		p.record(t, target.State{Key: e.Key, Sequence: e.Sequence, Outcome: target.OutcomeFailed, Error: "HTTP 422: name too long", Updated: recorded})
 		for _, name := range []string{"deleted", "going"} {
 			e := publish("shop", name)

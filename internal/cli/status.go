@@ -98,7 +98,14 @@ func (s *session) status(ctx context.Context) (Status, error) {
 		return status, err
 	}
 	status.Problems = status.problems()
-	return status, nil
+	if status.FullSync != nil {
+		return status, nil
+	}
+	clusters, err := s.log.Clusters(ctx)
+	if others := slices.DeleteFunc(clusters, func(one string) bool { return one == s.cluster }); len(others) > 0 {
+		status.Problems = append(status.Problems, fmt.Sprintf("cluster %q has had no full sync; CLUSTER_NAME selects one of these: %s", s.cluster, shortList(others)))
+	}
+	return status, err
 }
 
 // lastComparisons reads the results of the last full sync and the last reconcile.

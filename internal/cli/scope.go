@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"odasync/internal/component"
+	"odasync/internal/event"
+)
+
+// selectedNamespaces returns the namespaces of -n, in every form of KUBERNETES_NAMESPACE; all without the flag.
+func selectedNamespaces(c *cli.Context) (component.Scope, error) {
+	text := component.AllNamespaces
+	if c.IsSet("namespace") {
+		text = c.String("namespace")
+	}
+	scope, err := component.ParseScope(text)
+	if err != nil {
+		return scope, fmt.Errorf("--namespace is %q: %w", text, err)
+	}
+	return scope, nil
+}
+
+// noteScope says on stderr, beside a table, what the command looked at. Where it found nothing, it says in every format where
+// there is something: an empty result is more often a wrong name than an empty cluster.
+func (s *session) noteScope(ctx context.Context, c *cli.Context, scope component.Scope, found int) error {
+	switch c.String("output") {
+	case "table", "wide":
+		note(c, "cluster %s, namespaces %s, target %s", s.cluster, scope, s.target)
+	}
+	if found > 0 {
+		return nil
+	}
+	clusters, err := s.log.ComponentClusters(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(clusters, s.cluster) {
+		if len(clusters) > 0 {
+			note(c, "warning: cluster %q has never published a component; CLUSTER_NAME selects one of these: %s", s.cluster, shortList(clusters))
+		}
+		return nil
+	}
+	namespaces := map[string]bool{}
+	err = s.log.Heads(ctx, s.cluster, func(head event.Head) {
+		if !head.Deleted {
+			namespaces[head.Key.Namespace] = true
+		}
+	})
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(namespaces)), scope.Contains)
+	if err == nil && len(others) > 0 {
+		note(c, "warning: no component in namespaces %s; there are components in: %s", scope, shortList(others))
+	}
+	return err
+}
+
+// noteTarget warns of a target without a syncer while others have one.
+func (s *session) noteTarget(ctx context.Context, c *cli.Context) error {
+	registries, err := s.log.Registries(ctx)
+	if err != nil {
+		return err
+	}
+	if _, known := registries[s.target]; !known && len(registries) > 0 {
+		note(c, "warning: no syncer was ever started for target %q; --target selects one of these: %s", s.target, shortList(slices.Sorted(maps.Keys(registries))))
+	}
+	return nil
+}
+
+// shortList names the first ten.
+func shortList(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
