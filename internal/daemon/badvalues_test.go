@@ -38,6 +38,7 @@ var badValues = map[string][]bad{
 	"ODA_COMPONENT_VERSION":    {{value: "v9", allowed: "v1, v1beta4, v1beta3, v1beta2"}},
 	"ODA_COMPONENT_PLURAL":     {{value: "Components/", allowed: "a plural resource name such as components"}},
 	"LEADER_ELECTION":          {{value: "2", allowed: "true or false"}},
+	"WATCH_EXPOSED_APIS":       {{value: "perhaps", allowed: "true or false"}},
 	"LEASE_NAMESPACE":          {{value: "a,b", allowed: "one namespace"}},
 	"LEASE_NAME":               {{value: "My Lease", allowed: "an object name"}},
 	"LEASE_DURATION": {
