@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -19,10 +20,16 @@ const (
 	exitOK       = 0
 	exitNegative = 1
 	exitError    = 2
+
+	exitInterrupted = 130 // as of a program that SIGINT ends
 )
 
-// errNegative is a negative result that the command has reported.
-var errNegative = errors.New("negative result")
+// errNegative is a negative result that the command has reported, errUnreachable a server that cannot be
+// reached, which it has reported too.
+var (
+	errNegative    = errors.New("negative result")
+	errUnreachable = errors.New("a server cannot be reached")
+)
 
 // Main runs ctl and returns its exit code. The first SIGINT or SIGTERM stops a command in order, the second ends it.
 func Main(args []string) int {
@@ -36,14 +43,19 @@ func Main(args []string) int {
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp()
 	app.Writer, app.ErrWriter = stdout, stderr
-	ctx, cancel := withAbort(ctx)
+	running, cancel := withAbort(ctx)
 	defer cancel()
-	err := abortCause(ctx, app.RunContext(ctx, flagsFirst(app, args)))
+	err := abortCause(running, app.RunContext(running, flagsFirst(app, args)))
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errNegative):
 		return exitNegative
+	case errors.Is(err, errUnreachable):
+		return exitError
+	case ctx.Err() != nil:
+		printMessage(stderr, "ctl: interrupted: %s", strings.TrimPrefix(err.Error(), "interrupted: "))
+		return exitInterrupted
 	}
 	printMessage(stderr, "ctl: %v", err)
 	return exitError

@@ -42,7 +42,10 @@ func flagsFirst(app *cli.App, args []string) []string {
 			return append(args[:at:at], arg)
 		}
 		options = append(options, arg)
-		if takesValue(flags, arg) && len(rest) > 1 {
+		if takesValue(flags, arg) {
+			if len(rest) == 1 { // the library reports the missing value of a last flag
+				return append(args[:at:at], options...)
+			}
 			rest = rest[1:]
 			options = append(options, rest[0])
 		}

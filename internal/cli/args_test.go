@@ -20,7 +20,7 @@ func TestFlagsFirst(t *testing.T) {
 		"with an equals sign":         {"ctl sync catalog --namespace=shop", "ctl sync --namespace=shop catalog"},
 		"a boolean takes no argument": {"ctl sync --all shop", "ctl sync --all shop"},
 		"a boolean after":             {"ctl sync shop --all", "ctl sync --all shop"},
-		"without its value":           {"ctl sync catalog -n", "ctl sync -n catalog"},
+		"without its value":           {"ctl sync catalog -n", "ctl sync -n"},
 		"unknown":                     {"ctl sync catalog --bogus x", "ctl sync --bogus catalog x"},
 		"help":                        {"ctl sync catalog --help", "ctl sync --help"},
 		"after a lone --":             {"ctl sync -o json -- -odd", "ctl sync -o json -- -odd"},

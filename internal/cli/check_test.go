@@ -23,6 +23,7 @@ type cluster struct {
 	denied    string   // verb and resource of the missing permission
 	versions  []string // served; nil for no CRD
 	noReviews bool     // access reviews are forbidden
+	noCRD     bool     // to read the CRD is forbidden
 }
 
 func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +35,7 @@ func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/version":
 		respond(http.StatusOK, `{"major":"1","minor":"37","gitVersion":"v1.37.2"}`)
-	case strings.HasSuffix(r.URL.Path, "/customresourcedefinitions/components.oda.tmforum.org") && c.versions != nil:
+	case strings.HasSuffix(r.URL.Path, "/customresourcedefinitions/components.oda.tmforum.org") && c.versions != nil && !c.noCRD:
 		var list []string
 		for _, version := range c.versions {
 			list = append(list, fmt.Sprintf(`{"name":%q,"served":true}`, version))
@@ -53,7 +54,7 @@ func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		requested := review.Spec.ResourceAttributes
 		respond(http.StatusCreated, fmt.Sprintf(`{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","spec":{},"status":{"allowed":%v}}`,
 			requested.Verb+" "+requested.Resource != c.denied))
-	case c.noReviews:
+	case c.noReviews, c.noCRD:
 		respond(http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"forbidden","code":403}`)
 	default:
 		respond(http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"not found","code":404}`)
@@ -113,6 +114,9 @@ func TestChecks(t *testing.T) {
 		}
 		return different
 	}
+	ungranted := func(name string) map[string]string {
+		return map[string]string{name: "failed", "kubernetes permissions": "failed"} // the summary is not ok above what is not
+	}
 	noPermissions := map[string]string{}
 	for _, name := range permissionChecks {
 		noPermissions[name] = ""
@@ -136,13 +140,15 @@ func TestChecks(t *testing.T) {
 			unreachable, "connection refused", "check KUBECONFIG"},
 		"when another server responds": {api(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>hello</html>") })),
 			unreachable, "does not answer as a Kubernetes API server", "check KUBECONFIG"},
-		"when there is no CRD": {api(cluster{}), broken("kubernetes crd"), "components.oda.tmforum.org is not installed", "install the ODA Canvas CRDs"},
+		"when there is no CRD": {api(cluster{}), broken("kubernetes crd"), "is not installed: install the ODA Canvas CRDs", "follow the detail"},
 		"when the version is not served": {func(t *testing.T) { api(fine)(t); t.Setenv("ODA_COMPONENT_VERSION", "v1beta4") },
-			broken("kubernetes crd"), "serves only v1beta3, v1", "ODA_COMPONENT_VERSION"},
+			broken("kubernetes crd"), "serves only v1beta3, v1: set one of these", "follow the detail"},
+		"when the CRD may not be read": {api(cluster{versions: fine.versions, noCRD: true}), broken("kubernetes crd"),
+			"missing permission: get customresourcedefinitions", "follow the detail"},
 		"when watch is not granted": {api(cluster{versions: fine.versions, denied: "watch components"}),
-			broken(permissionChecks[2]), "not granted", "grant get, list and watch, see deploy/rbac.yaml"},
+			ungranted(permissionChecks[2]), "not granted", "grant"},
 		"when update of leases is not granted": {api(cluster{versions: fine.versions, denied: "update leases"}),
-			broken(permissionChecks[6]), "not granted", "grant get, create and update, see deploy/rbac.yaml"},
+			ungranted(permissionChecks[6]), "not granted", "grant"},
 		"when access reviews are forbidden": {api(cluster{versions: fine.versions, noReviews: true}), unreviewed, "", "system:basic-user"},
 		"when NATS is down": {func(t *testing.T) { t.Setenv("NATS_URL", "nats://"+unusedAddress(t)) },
 			broken("nats", "nats jetstream", "nats topology"), "no servers available", "check NATS_URL"},
@@ -176,7 +182,14 @@ func TestChecks(t *testing.T) {
 			test.change(t)
 			got := ctl(t, "test", "-o", "json")
 			failed := len(test.different) > 0
-			got.expect(t, map[bool]int{true: 1}[failed])
+			code := 0
+			switch {
+			case test.different["kubernetes"] == "failed", test.different["nats"] == "failed", test.different["registry"] == "failed":
+				code = 2
+			case failed:
+				code = 1
+			}
+			got.expect(t, code)
 			for _, secret := range []string{"t0ken", "s3cr3t", "wr0ng"} {
 				if strings.Contains(got.stdout+got.stderr, secret) {
 					t.Errorf("prints a secret: %s%s", got.stdout, got.stderr)

@@ -26,10 +26,11 @@ Data goes to stdout, messages to stderr. Flags are accepted before and after arg
 | exit code | meaning |
 |---|---|
 | 0 | success |
-| 1 | a negative result, such as a failed check or a difference; it is described on stderr or in the output |
-| 2 | wrong usage or an error |
+| 1 | a negative result, such as a failed check, a difference or a refusal by a running process; it is described on stderr or in the output |
+| 2 | wrong usage, or an error: in particular Kubernetes, NATS or the registry cannot be reached |
+| 130 | interrupted by SIGINT or SIGTERM before the command was done; ` + "`run`, `registry serve` and `events --follow`" + `, which run until then, end with 0 |
 
-The first SIGINT or SIGTERM stops a command in order, the second ends it at once.
+These codes are the same for every command. The first SIGINT or SIGTERM stops a command in order, the second ends it at once.
 `
 
 // TestGenerated_CLI compares docs/cli.md with the commands.

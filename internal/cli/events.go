@@ -43,13 +43,14 @@ func eventsCommand() *cli.Command {
 		Name:      "events",
 		Usage:     "show a component's history in the stream, or follow new events",
 		ArgsUsage: "NAME | --follow [NAME]",
-		Description: "Exit code 1: NAME does not select one component, or an event cannot be decoded.\n\n" +
+		Description: "--follow ends with Ctrl-C, or after --timeout where it is given, with exit code 0.\n\n" +
+			"Exit code 1: NAME does not select one component, or an event cannot be decoded.\n\n" +
 			"Examples:\n" +
 			"  ctl events catalog -n shop --since 2h\n" +
 			"  ctl events --follow -o json",
 		Flags: []cli.Flag{
 			namespaceFlag("`NAMESPACE` of the component"),
-			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events until Ctrl-C, of all components without a NAME"},
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events, of all components without a NAME"},
 			sinceFlag("only events since `WHEN`: a time such as 2026-01-02T15:04:05Z, or a duration such as 15m, 2h or 7d"),
 			outputFlag("table", "wide", "json", "yaml"),
 			targetFlag(),
@@ -128,20 +129,29 @@ func (s *session) past(ctx context.Context, c *cli.Context, filter string, since
 	return found, malformed, err
 }
 
-// follow prints events until the command is interrupted.
+// follow prints events until the command is interrupted, or --timeout is over.
 func (s *session) follow(c *cli.Context, filter string, since time.Time) error {
-	printer, comparer := newEventPrinter(c), &eventComparer{session: s}
-	return s.log.Follow(c.Context, filter, since, func(e event.Event, err error) error {
+	printer, comparer, ctx := newEventPrinter(c), &eventComparer{session: s}, c.Context
+	if c.IsSet("timeout") { // the default only bounds the connecting
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Duration("timeout"))
+		defer cancel()
+	}
+	err := s.log.Follow(ctx, filter, since, func(e event.Event, err error) error {
 		if err != nil {
 			_ = negative(c, err) // continue with the next event
 			return nil
 		}
-		described, err := comparer.describe(c.Context, e)
+		described, err := comparer.describe(ctx, e)
 		if err != nil {
 			return err
 		}
 		return printer.print(described)
 	})
+	if ctx.Err() != nil { // an event that was being read comes with the next call
+		return nil
+	}
+	return err
 }
 
 // eventComparer describes events in order, each by its changes from the component's event before it.

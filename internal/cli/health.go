@@ -30,7 +30,7 @@ func healthCommand() *cli.Command {
 		Name:  "health",
 		Usage: "check the health of a running watcher, syncer or registry",
 		Description: "Without --url, ctl requests /readyz of the watcher or syncer at MONITORING_HOST and MONITORING_PORT.\n\n" +
-			"Exit code 1: the status of the response is not 2xx, or there is no response.",
+			"Exit code 1: the status of the response is not 2xx. 2: there is no response.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "url", Usage: "`URL` to request (default: /readyz at MONITORING_HOST and MONITORING_PORT)"},
 			timeoutFlag(5 * time.Second),
@@ -45,8 +45,12 @@ func healthCommand() *cli.Command {
 			}
 			ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 			defer cancel()
-			if err := requestHealth(ctx, address, trust, c.App.Writer); err != nil {
-				return negative(c, err)
+			status, err := requestHealth(ctx, address, trust, c.App.Writer)
+			if err != nil {
+				return err
+			}
+			if status != "" {
+				return negative(c, fmt.Errorf("%s responds with %s", address, status))
 			}
 			return nil
 		},
@@ -114,29 +118,29 @@ func readyz(daemon ops.Config) string {
 	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(daemon.Port)) + "/readyz"
 }
 
-// requestHealth copies the response to out; a status other than 2xx is an error.
-func requestHealth(ctx context.Context, address string, trust *tls.Config, out io.Writer) error {
+// requestHealth copies the response to out. It returns its status where that is not 2xx, and an error where there is none.
+func requestHealth(ctx context.Context, address string, trust *tls.Config, out io.Writer) (status string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: trust} // without a proxy: the process is on this machine or network
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return fmt.Errorf("request health: %w: check that the process is running and listens on this address", err)
+		return "", fmt.Errorf("request health: %w: check that the process is running and listens on this address", err)
 	}
 	defer func() { _ = response.Body.Close() }() // read only
 	body, err := io.ReadAll(io.LimitReader(response.Body, healthLimit))
 	if err != nil {
-		return fmt.Errorf("read the response of %s: %w", address, err)
+		return "", fmt.Errorf("read the response of %s: %w", address, err)
 	}
 	for text := range strings.SplitSeq(strings.TrimSpace(string(body)), "\n") {
 		if err := line(out, "%s", strings.TrimSuffix(text, "\r")); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s responds with %s", address, response.Status)
+		return response.Status, nil
 	}
-	return nil
+	return "", nil
 }

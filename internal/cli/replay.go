@@ -18,6 +18,9 @@ import (
 // openTimeout bounds how long a replay takes to connect.
 const openTimeout = 30 * time.Second
 
+// reachTimeout bounds how long a registry may take to respond before a replay begins.
+const reachTimeout = 5 * time.Second
+
 func replayCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "replay",

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -65,6 +66,9 @@ func openReplay(ctx context.Context, c *cli.Context, x replayFlags) (_ *openedRe
 		o.replay = &replay.Replay{Source: o.log, Cluster: o.cluster, Choice: x.Choice, Command: x.command(false)}
 		o.replay.Destination, err = o.destination(ctx, x.To == "", cfg.Address())
 	}
+	if err == nil && !c.Bool("dry-run") {
+		err = o.reach(ctx, cfg.Address())
+	}
 	if err != nil {
 		o.close()
 		return nil, err
@@ -88,6 +92,17 @@ func (o *openedReplay) destination(ctx context.Context, live bool, address strin
 	}
 	d.Dependencies.DeadLetters, err = store.OpenDeadLetters(ctx, o.conn, o.target)
 	return d, err
+}
+
+// reach returns an error where the registry cannot be connected to now. One that fails otherwise may recover during the replay.
+func (o *openedReplay) reach(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	err := o.registry.Health(ctx)
+	if network := net.Error(nil); errors.As(err, &network) {
+		return fmt.Errorf("the registry at %s cannot be reached: %w: check its address, and that it is running", address, err)
+	}
+	return nil
 }
 
 func (o *openedReplay) close() {

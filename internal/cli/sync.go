@@ -67,7 +67,7 @@ func syncAction(c *cli.Context) error {
 		err = s.syncAll(ctx, c)
 	}
 	if c.Context.Err() != nil {
-		return errors.New("interrupted before the outcome was known: `ctl list` shows it")
+		return errors.New("the outcome is not known yet: `ctl list` shows it")
 	}
 	return err
 }

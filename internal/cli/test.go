@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,13 +46,20 @@ const (
 	checkSkipped = "skipped"
 )
 
+// The checks of the connections, on which the others depend.
+const (
+	checkKubernetes = "kubernetes"
+	checkNATS       = "nats"
+	checkRegistry   = "registry"
+)
+
 func testCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "test",
 		Usage: "check the connections to Kubernetes, NATS and the registry",
 		Description: "Lists every check with its result: connections, permissions, the CRD, JetStream, the stream, and the registry's API\n" +
 			"and key. Prints a remedy for each failing check.\n\n" +
-			"Exit code 1: a check fails.",
+			"Exit code 1: a check fails. 2: Kubernetes, NATS or the registry cannot be reached.",
 		Flags: []cli.Flag{outputFlag("table", "json", "yaml"), timeoutFlag(10 * time.Second)},
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
@@ -115,10 +123,15 @@ func printReport(c *cli.Context, r Report) error {
 			}
 		}
 	}
-	if err == nil && !r.OK {
-		err = errNegative
+	if err != nil || r.OK {
+		return err
 	}
-	return err
+	for _, check := range r.Checks {
+		if check.Status == checkFailed && slices.Contains([]string{checkKubernetes, checkNATS, checkRegistry}, check.Name) {
+			return errUnreachable
+		}
+	}
+	return errNegative
 }
 
 // examine runs every check of the configuration in the environment.
@@ -138,7 +151,7 @@ func (e *examiner) examine(ctx context.Context) error {
 }
 
 func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
-	const reachable, crd, permissions = "kubernetes", "kubernetes crd", "kubernetes permissions"
+	const reachable, crd, permissions = checkKubernetes, "kubernetes crd", "kubernetes permissions"
 	var client *kube.Client
 	ok := e.check(ctx, reachable, "check KUBECONFIG or KUBERNETES_IN_CLUSTER, and the server's address, certificate and token", func(ctx context.Context) (string, error) {
 		var err error
@@ -152,19 +165,28 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 		e.skip("Kubernetes is not reachable", crd, permissions)
 		return
 	}
-	e.check(ctx, crd, "install the ODA Canvas CRDs, or set ODA_COMPONENT_VERSION to a served version", func(ctx context.Context) (string, error) {
+	e.check(ctx, crd, "follow the detail", func(ctx context.Context) (string, error) {
 		version, err := client.ServedVersion(ctx)
 		return "reading version " + version, err
 	})
 	var granted []kube.Permission
-	reviewed := e.check(ctx, permissions, "grant the user access to its own permissions (ClusterRole system:basic-user)", func(ctx context.Context) (string, error) {
+	e.check(ctx, permissions, "grant the user access to its own permissions (ClusterRole system:basic-user)", func(ctx context.Context) (string, error) {
 		var err error
-		granted, err = client.Permissions(ctx)
-		return fmt.Sprintf("%d permissions reviewed", len(granted)), err
+		if granted, err = client.Permissions(ctx); err != nil {
+			granted = nil
+			return "", err
+		}
+		missing := 0
+		for _, p := range granted {
+			if !p.Granted {
+				missing++
+			}
+		}
+		if missing > 0 {
+			return "", fmt.Errorf("%d of %d are not granted", missing, len(granted))
+		}
+		return fmt.Sprintf("all %d granted", len(granted)), nil
 	})
-	if !reviewed {
-		return
-	}
 	for _, p := range granted {
 		e.check(ctx, "kubernetes permission: "+p.Rule, p.Remedy, func(context.Context) (string, error) {
 			if !p.Granted {
@@ -176,7 +198,7 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 }
 
 func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
-	const reachable, jetstream, topology = "nats", "nats jetstream", "nats topology"
+	const reachable, jetstream, topology = checkNATS, "nats jetstream", "nats topology"
 	ctx, cancel := withAbort(ctx) // ends the checks of NATS alone
 	defer cancel()
 	var conn *stream.Conn
@@ -209,7 +231,7 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 }
 
 func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
-	const reachable, api, auth, contract = "registry", "registry api", "registry auth", "registry contract"
+	const reachable, api, auth, contract = checkRegistry, "registry api", "registry auth", "registry contract"
 	var opened adapter.Adapter
 	defer func() {
 		if opened != nil {
