@@ -154,7 +154,7 @@ func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 		return err
 	} else if !printed {
 		m := done.FullSync
-		if _, err := fmt.Fprintf(c.App.Writer, "full sync: %d components, %d published, %d deleted\n", m.Count, m.Published, m.Tombstoned); err != nil {
+		if err := line(c.App.Writer, "full sync: %d components, %d published, %d deleted", m.Count, m.Published, m.Tombstoned); err != nil {
 			return err
 		}
 		if err := printReconciliation(c, done.Reconcile); err != nil {

@@ -189,12 +189,12 @@ func printSynced(c *cli.Context, done []Synced, all bool) error {
 		if printed {
 			continue
 		}
-		if _, err := fmt.Fprintf(c.App.Writer, "%s/%s: %s\n", one.Namespace, one.Name, text); err != nil {
+		if err := line(c.App.Writer, "%s/%s: %s", one.Namespace, one.Name, text); err != nil {
 			return err
 		}
 	}
 	if !printed && !all {
-		if _, err := fmt.Fprintf(c.App.Writer, "%d of %d components already in sync\n", inSync, len(done)); err != nil {
+		if err := line(c.App.Writer, "%d of %d components already in sync", inSync, len(done)); err != nil {
 			return err
 		}
 	}
