@@ -70,7 +70,7 @@ func newApp() *cli.App {
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
-			syncCommand(), reconcileCommand(), replayCommand(), dlqCommand(), previewCommand(), registryCommand(), healthCommand(),
+			syncCommand(), reconcileCommand(), approveCommand(), replayCommand(), dlqCommand(), previewCommand(), registryCommand(), healthCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // execute decides
 		OnUsageError:   usageError("ctl"),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 
 	"odasync/internal/control"
 	"odasync/internal/event"
-	"odasync/internal/store"
 	"odasync/internal/target"
 )
 
@@ -21,15 +19,12 @@ func reconcileCommand() *cli.Command {
 		Name:  "reconcile",
 		Usage: "compare the whole registry with the stream now, and repair differences",
 		Description: "A syncer reconciles every SYNC_INTERVAL by itself.\n\n" +
-			"Deletions that exceed the prune limit, and a cluster that replaces another one, need an approval; `ctl status` shows\n" +
-			"them with an ID. --approve ID approves them once, within a day, then runs a full sync and a reconcile.\n\n" +
+			"Deletions that exceed the prune limit wait for `ctl approve`.\n\n" +
 			"Exit code 1: deletions are pending approval, a component could not be repaired, or no syncer responds.\n\n" +
 			"Examples:\n" +
-			"  ctl reconcile --dry-run\n" +
-			"  ctl reconcile --approve 3f2a9c01d7e4",
+			"  ctl reconcile --dry-run",
 		Flags: []cli.Flag{
 			dryRunFlag("print the differences and change nothing"),
-			&cli.StringFlag{Name: "approve", Usage: "approve the deletions, or the changed cluster, with this `ID`"},
 			outputFlag("table", "json", "yaml"),
 			targetFlag(),
 			timeoutFlag(5 * time.Minute),
@@ -39,24 +34,14 @@ func reconcileCommand() *cli.Command {
 }
 
 func reconcileAction(c *cli.Context) error {
-	switch {
-	case c.Args().Present():
+	if c.Args().Present() {
 		return fmt.Errorf("unexpected argument %q: a reconcile covers all components; `ctl sync NAME` compares one", c.Args().First())
-	case c.IsSet("approve") && c.Bool("dry-run"):
-		return errors.New("give --approve or --dry-run, not both")
-	case c.IsSet("approve") && c.String("approve") == "":
-		return errors.New("--approve needs the ID of a pending approval: `ctl status` shows it")
 	}
 	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
 	defer end()
-	if id := c.String("approve"); id != "" {
-		if err := s.approve(ctx, c, id); err != nil {
-			return err
-		}
-	}
 	done, err := s.reconcile(ctx, c, c.Bool("dry-run"))
 	if err != nil {
 		return err
@@ -70,42 +55,6 @@ func reconcileAction(c *cli.Context) error {
 	return nil
 }
 
-// approve records the approval of an ID that is pending, and runs a full sync where the watcher waits for it.
-func (s *session) approve(ctx context.Context, c *cli.Context, id string) error {
-	records, err := store.OpenRecords(ctx, s.conn)
-	if err != nil {
-		return err
-	}
-	watchers, err := s.control().Watchers(ctx)
-	if err != nil {
-		return err
-	}
-	last, _, err := records.LastReconcile(ctx, s.target, s.cluster)
-	if err != nil {
-		return err
-	}
-	watcher := slices.ContainsFunc(watchers, func(w control.WatcherStatus) bool {
-		return w.Cluster == s.cluster && w.PendingDeletion != nil && w.PendingDeletion.ID == id
-	})
-	if !watcher && (last.PendingDeletion == nil || last.PendingDeletion.ID != id) {
-		return negative(c, fmt.Errorf("no approval is pending with ID %q: `ctl status` shows the current ID, which changes with the set of components", id))
-	}
-	if err := records.Approve(ctx, id); err != nil {
-		return err
-	}
-	if !watcher {
-		return nil
-	}
-	snapshot, err := s.fullSync(ctx, c)
-	if err != nil {
-		return err
-	}
-	if pending := snapshot.PendingDeletion; pending != nil {
-		return negative(c, fmt.Errorf("another approval is pending after %s: %w", id, pending))
-	}
-	return nil
-}
-
 // fullSync requests a full sync from the leader; its refusal is a negative result.
 func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Snapshot, error) {
 	snapshot, err := s.control().FullSync(ctx, s.cluster)
@@ -114,10 +63,18 @@ func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Snapshot,
 
 // reconcile requests a reconcile from a syncer. It waits while another one is running.
 func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (target.Reconciliation, error) {
+	done, err := unclaimed(ctx, c, func() (target.Reconciliation, error) {
+		return s.control().Reconcile(ctx, s.target, control.ReconcileRequest{Cluster: s.cluster, DryRun: dryRun})
+	})
+	return done, s.refused(c, err)
+}
+
+// unclaimed repeats a request until no other reconcile is running.
+func unclaimed[Result any](ctx context.Context, c *cli.Context, request func() (Result, error)) (Result, error) {
 	for {
-		done, err := s.control().Reconcile(ctx, s.target, control.ReconcileRequest{Cluster: s.cluster, DryRun: dryRun})
+		done, err := request()
 		if failure := new(control.RequestError); !errors.As(err, &failure) || !strings.Contains(failure.Reason, target.ErrClaimed.Error()) {
-			return done, s.refused(c, err)
+			return done, err
 		}
 		select {
 		case <-ctx.Done():

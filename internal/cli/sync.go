@@ -146,7 +146,7 @@ func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 	if done.Reconcile, err = s.reconcile(ctx, c, false); err != nil {
 		return err
 	}
-	items, err := s.await(ctx, c)
+	items, err := s.await(ctx, c, func(component.Key) bool { return true })
 	if err != nil {
 		return err
 	}
@@ -173,12 +173,12 @@ func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 	return failed
 }
 
-// await waits until the newest message of every component has an outcome, or the time is over, and returns the components.
-func (s *session) await(ctx context.Context, c *cli.Context) (items []Item, err error) {
+// await waits until the newest message of every selected component has an outcome, or the time is over, and returns the components.
+func (s *session) await(ctx context.Context, c *cli.Context, selects func(component.Key) bool) (items []Item, err error) {
 	progress := newProgress(c.App.ErrWriter)
 	defer progress.end()
 	for {
-		now, err := s.items(ctx, func(component.Key) bool { return true }, func(error) {})
+		now, err := s.items(ctx, selects, func(error) {})
 		switch {
 		case err == nil:
 			items = now

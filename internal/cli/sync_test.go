@@ -12,6 +12,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/event"
+	"odasync/internal/prune"
 	"odasync/internal/target"
 	"odasync/internal/testwait"
 )
@@ -29,6 +30,12 @@ func (f processes) Read(_ context.Context, namespace, name string) (control.Read
 }
 
 func (processes) FullSync(context.Context) (event.Snapshot, error) { return event.Snapshot{}, nil }
+
+func (processes) Pending() (*prune.PendingDeletion, []component.Key) { return nil, nil }
+
+func (processes) PendingOrphans(context.Context, string) (*prune.PendingDeletion, []component.Key, error) {
+	return nil, nil, nil
+}
 
 func (f processes) Compare(ctx context.Context, key component.Key) (target.Repair, error) {
 	return f.compare(ctx, key)

@@ -77,6 +77,36 @@ func (c *Client) Compare(ctx context.Context, name string, key component.Key) (C
 // maxCompare limits a comparison whose client waits without limit.
 const maxCompare = 10 * time.Minute
 
+// PendingInCluster asks the leader of a cluster for the deletion that waits for an approval. It returns [ErrNoResponders] where
+// no watcher leads.
+func (c *Client) PendingInCluster(ctx context.Context, cluster string) (Pending, error) {
+	return pending(ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "pending"), cluster)
+}
+
+// PendingInTarget has a syncer of the target compare the registry with the components of a cluster, and asks for the deletion
+// that waits for an approval. It returns [ErrNoResponders] where no syncer runs.
+func (c *Client) PendingInTarget(ctx context.Context, name, cluster string) (Pending, error) {
+	return pending(ctx, c.nc, ProcessSyncer, event.TargetSubject(name, "pending"), cluster)
+}
+
+// pending asks for all pages, and starts over when another deletion is pending meanwhile.
+func pending(ctx context.Context, nc *nats.Conn, process, subject, cluster string) (all Pending, err error) {
+	for {
+		p, err := request[Pending](ctx, nc, process, subject, PendingRequest{Cluster: cluster, Offset: len(all.Components)})
+		if err != nil || p.PendingDeletion == nil {
+			return p, err
+		}
+		if all.PendingDeletion != nil && all.ID != p.ID {
+			all = Pending{}
+			continue
+		}
+		all = Pending{PendingDeletion: p.PendingDeletion, Components: append(all.Components, p.Components...)}
+		if len(p.Components) == 0 || len(all.Components) >= p.Gone {
+			return all, nil
+		}
+	}
+}
+
 func request[Result any](ctx context.Context, nc *nats.Conn, process, subject string, body any) (result Result, err error) {
 	fail := func(err error) error { return fmt.Errorf("ask the %s: %w", process, err) }
 	data, err := json.Marshal(body)

@@ -10,6 +10,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/event"
+	"odasync/internal/prune"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 	"odasync/internal/testwait"
@@ -64,6 +65,8 @@ func (reader) Unpublished(after component.Key, limit int) (page []component.Unpu
 // many is a number of unpublished components that do not fit into two pages.
 const many = 1234
 
+func (reader) Pending() (*prune.PendingDeletion, []component.Key) { return nil, nil }
+
 // serveLeader serves the leader of cluster edge.1.
 func serveLeader(t *testing.T, nc *nats.Conn, leader control.Leader) (stop func()) {
 	t.Helper()
@@ -78,6 +81,11 @@ func serveLeader(t *testing.T, nc *nats.Conn, leader control.Leader) (stop func(
 type reconciler struct {
 	reconcile func(cluster string, dryRun bool) (target.Reconciliation, error)
 	compare   func(ctx context.Context, key component.Key) (target.Repair, error)
+	pending   func() (*prune.PendingDeletion, []component.Key, error)
+}
+
+func (r reconciler) PendingOrphans(context.Context, string) (*prune.PendingDeletion, []component.Key, error) {
+	return r.pending()
 }
 
 func (r reconciler) Reconcile(_ context.Context, cluster string, dryRun bool) (target.Reconciliation, error) {

@@ -2,8 +2,10 @@ package control
 
 import (
 	"encoding/json"
+	"slices"
 
 	"odasync/internal/component"
+	"odasync/internal/prune"
 )
 
 // version is the version of requests and responses, as the micro services announce it.
@@ -62,6 +64,33 @@ type UnpublishedResult struct {
 
 // unpublishedPage is the number of components in a page, which stays below the usual max_payload of a server.
 const unpublishedPage = 500
+
+// Pending is a deletion that waits for an approval. The PendingDeletion is nil for none; its Components, which are only the first,
+// are hidden by those of the Pending, which are all, as cluster/namespace/name.
+type Pending struct {
+	*prune.PendingDeletion
+	Components []string `json:"components"`
+}
+
+// PendingRequest asks for a pending deletion, with the components from the offset on. The leader of a cluster ignores the
+// cluster.
+type PendingRequest struct {
+	Cluster string `json:"cluster"`
+	Offset  int    `json:"offset"`
+}
+
+// pendingPage is the largest number of components in one answer, which is then below the size limit of a message.
+const pendingPage = 1000
+
+// page returns the components from the offset on, as an answer.
+func page(pending *prune.PendingDeletion, keys []component.Key, offset int) Pending {
+	p := Pending{PendingDeletion: pending, Components: []string{}}
+	slices.SortFunc(keys, component.Key.Compare)
+	for _, key := range keys[min(offset, len(keys)):min(offset+pendingPage, len(keys))] {
+		p.Components = append(p.Components, key.String())
+	}
+	return p
+}
 
 // response is the wire form of every response.
 type response struct {

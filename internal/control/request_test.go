@@ -3,6 +3,8 @@ package control_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -281,5 +283,47 @@ func TestClient_Compare(t *testing.T) {
 	refusal = errors.New("HTTP 422")
 	if _, err = client.Compare(within(t), "lab.1", key); !errors.As(err, new(*control.RequestError)) || err.Error() != "HTTP 422" {
 		t.Errorf("refusal: %v", err)
+	}
+}
+
+// A pending deletion is complete, in as many answers as it takes.
+func TestClient_Pending(t *testing.T) {
+	t.Parallel()
+	server, client := connect(t)
+	var keys []component.Key
+	for n := range 2345 {
+		keys = append(keys, component.Key{Cluster: "edge.1", Namespace: "ns", Name: fmt.Sprintf("c-%04d", n)})
+	}
+	want := prune.Pending("target lab.1, cluster edge.1", keys, 3000)
+	other := prune.Pending("target lab.1, cluster edge.1", keys[1:], 3000)
+	asked := 0
+	stop, err := control.ServeReconciler(t.Context(), server, "lab.1", reconciler{pending: func() (*prune.PendingDeletion, []component.Key, error) {
+		if asked++; asked == 1 {
+			return other, slices.Clone(keys[1:]), nil // another component disappears between two answers
+		}
+		return want, slices.Clone(keys), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	var got control.Pending
+	eventually(t, "the syncer is found", func() bool {
+		got, err = client.PendingInTarget(within(t), "lab.1", "edge.1")
+		return !errors.Is(err, control.ErrNoResponders)
+	})
+	if err != nil || got.PendingDeletion == nil || got.ID != want.ID || got.Gone != 2345 || len(got.Components) != 2345 {
+		t.Fatalf("%d components of %+v, %v", len(got.Components), got.PendingDeletion, err)
+	}
+	if got.Components[0] != "edge.1/ns/c-0000" || got.Components[2344] != "edge.1/ns/c-2344" {
+		t.Errorf("from %s to %s", got.Components[0], got.Components[2344])
+	}
+	defer serveLeader(t, server, reader(nil))()
+	eventually(t, "the watcher is found", func() bool {
+		got, err = client.PendingInCluster(within(t), "edge.1")
+		return !errors.Is(err, control.ErrNoResponders)
+	})
+	if err != nil || got.PendingDeletion != nil {
+		t.Errorf("without a pending deletion: %+v, %v", got, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/prune"
 	"odasync/internal/target"
 )
 
@@ -24,6 +25,8 @@ type Leader interface {
 	// Unpublished lists the components behind the given one whose state in the cluster is not in the stream, in their order and
 	// at most limit of them, and reports whether there are more.
 	Unpublished(after component.Key, limit int) (page []component.Unpublished, more bool)
+	// Pending returns the deletion that waits for an approval, with all its components; nil for none.
+	Pending() (*prune.PendingDeletion, []component.Key)
 }
 
 // ServeLeader serves requests to the leader of a cluster until stop is called.
@@ -39,6 +42,10 @@ func ServeLeader(ctx context.Context, nc *nats.Conn, cluster string, leader Lead
 			result.Components, result.More = leader.Unpublished(component.Key{Cluster: cluster, Namespace: r.Namespace, Name: r.Name}, unpublishedPage)
 			return result, nil
 		})},
+		{"pending", event.ControlSubject(cluster, "pending"), handler(func(_ context.Context, r PendingRequest) (Pending, error) {
+			pending, keys := leader.Pending()
+			return page(pending, keys, r.Offset), nil
+		})},
 	})
 }
 
@@ -46,6 +53,9 @@ func ServeLeader(ctx context.Context, nc *nats.Conn, cluster string, leader Lead
 type Reconciler interface {
 	// Reconcile compares all components of a cluster and, unless it is a dry run, repairs the registry.
 	Reconcile(ctx context.Context, cluster string, dryRun bool) (target.Reconciliation, error)
+	// PendingOrphans compares the components of a cluster, and returns the deletion that waits for an approval, with all its
+	// components; nil for none.
+	PendingOrphans(ctx context.Context, cluster string) (*prune.PendingDeletion, []component.Key, error)
 	// Compare compares one component and repairs its entry. It tries until there is an outcome, or the context ends.
 	Compare(ctx context.Context, key component.Key) (target.Repair, error)
 }
@@ -55,6 +65,10 @@ func ServeReconciler(ctx context.Context, nc *nats.Conn, name string, reconciler
 	return serve(ctx, nc, "reconciler", "Reconciles target "+name, map[string]string{"target": name}, []endpoint{
 		{"reconcile", event.TargetSubject(name, "reconcile"), handler(func(ctx context.Context, r ReconcileRequest) (target.Reconciliation, error) {
 			return reconciler.Reconcile(ctx, r.Cluster, r.DryRun)
+		})},
+		{"pending", event.TargetSubject(name, "pending"), handler(func(ctx context.Context, r PendingRequest) (Pending, error) {
+			pending, keys, err := reconciler.PendingOrphans(ctx, r.Cluster)
+			return page(pending, keys, r.Offset), err
 		})},
 		{"compare", event.TargetSubject(name, "compare"), handler(func(ctx context.Context, r CompareRequest) (CompareResult, error) {
 			ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Milliseconds)*time.Millisecond)

@@ -146,6 +146,14 @@ func (r *requests) Reconcile(ctx context.Context, cluster string, dryRun bool) (
 	return r.reconciler.Reconcile(ctx, cluster, dryRun)
 }
 
+// PendingOrphans implements control.Reconciler.
+func (r *requests) PendingOrphans(ctx context.Context, cluster string) (*prune.PendingDeletion, []component.Key, error) {
+	if err := r.takes(cluster); err != nil {
+		return nil, nil, err
+	}
+	return r.reconciler.PendingOrphans(ctx, cluster)
+}
+
 // Compare implements control.Reconciler.
 func (r *requests) Compare(ctx context.Context, key component.Key) (target.Repair, error) {
 	if err := r.takes(key.Cluster); err != nil {

@@ -232,6 +232,9 @@ func (l *leader) Unpublished(after component.Key, limit int) (page []component.U
 	return l.watcher.Unpublished(after, limit)
 }
 
+// Pending implements control.Leader.
+func (l *leader) Pending() (*prune.PendingDeletion, []component.Key) { return l.watcher.Pending() }
+
 // check returns why the leader is not up to date; a standby returns the state of the election.
 func (l *leader) check() error {
 	if !l.election.IsLeader() {

@@ -21,7 +21,7 @@ import (
 
 // Config is the limit, for deletions from a cluster and for orphans in a registry alike.
 type Config struct {
-	MaxPercent int `env:"ORPHAN_MAX_PERCENT, default=30" help:"limit on deletions by comparison, as a percentage of all components: above it, and if they are 10 or more, deletions wait for ctl reconcile --approve; the deletion of all components of a cluster always does; 0 to 100"`
+	MaxPercent int `env:"ORPHAN_MAX_PERCENT, default=30" help:"limit on deletions by comparison, as a percentage of all components: above it, and if they are 10 or more, deletions wait for ctl approve; the deletion of all components of a cluster always does; 0 to 100"`
 }
 
 // Validate reports every problem at once.
@@ -104,9 +104,9 @@ const idLength = 12
 func (p *PendingDeletion) Error() string {
 	if c := p.ClusterChange; c != nil {
 		return fmt.Sprintf("%s: the Kubernetes cluster has changed: it was %s and is %s; nothing is deleted (%d of %d components are missing): "+
-			"check the kubeconfig and CLUSTER_NAME, or, if this cluster replaces the other one, run `ctl reconcile --approve %s`",
+			"check the kubeconfig and CLUSTER_NAME, or, if this cluster replaces the other one, run `ctl approve %s`",
 			p.Place, c.Was, c.Is, p.Gone, p.All, p.ID)
 	}
-	return fmt.Sprintf("%s: %d of %d components would be deleted, such as %s: if this is intended, run `ctl reconcile --approve %s`",
+	return fmt.Sprintf("%s: %d of %d components would be deleted, such as %s: if this is intended, run `ctl approve %s`",
 		p.Place, p.Gone, p.All, p.Components[0], p.ID)
 }

@@ -95,7 +95,7 @@ func TestPending_IdentifiesTheComponents(t *testing.T) {
 
 func TestPendingDeletion_Error(t *testing.T) {
 	pending := prune.Pending("cluster east, namespaces all", keys(12), 20)
-	for _, word := range []string{"cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl reconcile --approve " + pending.ID + "`"} {
+	for _, word := range []string{"cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl approve " + pending.ID + "`"} {
 		if !strings.Contains(pending.Error(), word) {
 			t.Errorf("the error lacks %q: %v", word, pending)
 		}
@@ -125,7 +125,7 @@ func TestChanged_IdentifiesTheChange(t *testing.T) {
 			t.Errorf("%s has the same id", name)
 		}
 	}
-	for _, word := range []string{"cluster east", "it was uid-1 and is uid-2", "nothing is deleted (0 of 3", "CLUSTER_NAME", "`ctl reconcile --approve " + first.ID + "`"} {
+	for _, word := range []string{"cluster east", "it was uid-1 and is uid-2", "nothing is deleted (0 of 3", "CLUSTER_NAME", "`ctl approve " + first.ID + "`"} {
 		if !strings.Contains(first.Error(), word) {
 			t.Errorf("the error lacks %q: %v", word, first)
 		}

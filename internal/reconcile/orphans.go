@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -29,7 +30,7 @@ func (r *Reconciler) removeOrphans(ctx context.Context, done *target.Reconciliat
 		addFindings(done, p.orphans, target.FindingPending)
 		r.report(done.Cluster, pending.ID, zerolog.ErrorLevel).Str("approval", pending.ID).Int("components", pending.Gone).Int("of", pending.All).
 			Strs("such_as", pending.Components).
-			Msg("deletion pending approval, run ctl reconcile --approve with the id of the approval")
+			Msg("deletion pending approval, run ctl approve with the id of the approval")
 		return nil
 	case r.policy != OrphansDelete:
 		addFindings(done, p.orphans, "kept")
@@ -43,6 +44,25 @@ func (r *Reconciler) removeOrphans(ctx context.Context, done *target.Reconciliat
 	delete(r.reported, done.Cluster)
 	r.mu.Unlock()
 	return r.repair(ctx, done, p.orphans)
+}
+
+// PendingOrphans compares now and changes nothing. It returns the deletion that waits for an approval, with all its components; nil for
+// none. It returns ErrClaimed while another replica reconciles the cluster.
+func (r *Reconciler) PendingOrphans(ctx context.Context, cluster string) (pending *prune.PendingDeletion, keys []component.Key, err error) {
+	err = r.exclusively(ctx, cluster, func(held context.Context) error {
+		done := target.Reconciliation{Cluster: cluster, Target: r.target, Time: time.Now().UTC(), DryRun: true}
+		p, err := r.compare(held, &done, true)
+		if err != nil || !p.complete {
+			return err
+		}
+		pending, err = r.pendingDeletion(held, &done, p.orphans)
+		keys = keysOf(p.orphans)
+		return err
+	})
+	if pending == nil {
+		keys = nil
+	}
+	return pending, keys, err
 }
 
 // report begins a log line about orphans that stay, at level Debug if it only repeats the last one of the cluster.
@@ -61,11 +81,7 @@ func (r *Reconciler) pendingDeletion(ctx context.Context, done *target.Reconcili
 	if r.policy != OrphansDelete {
 		return nil, nil
 	}
-	keys := make([]component.Key, len(orphans))
-	for i, f := range orphans {
-		keys[i] = f.key
-	}
-	pending := r.limit.Check(fmt.Sprintf("target %s, cluster %s", done.Target, done.Cluster), keys, done.Entries)
+	pending := r.limit.Check(fmt.Sprintf("target %s, cluster %s", done.Target, done.Cluster), keysOf(orphans), done.Entries)
 	if pending == nil {
 		return nil, nil
 	}
@@ -74,4 +90,12 @@ func (r *Reconciler) pendingDeletion(ctx context.Context, done *target.Reconcili
 		return nil, nil
 	}
 	return pending, err
+}
+
+func keysOf(orphans []finding) []component.Key {
+	keys := make([]component.Key, len(orphans))
+	for i, f := range orphans {
+		keys[i] = f.key
+	}
+	return keys
 }

@@ -68,10 +68,13 @@ func TestReconcile_DeletionsAboveTheLimitWaitForAnApproval(t *testing.T) {
 	if countsOf(done) != (counts{Missing: 1, Repaired: 1, Orphans: 12}) || pending == nil || pending.Gone != 12 || pending.All != 31 || len(pending.Components) != 10 {
 		t.Fatalf("reconciliation %+v, pending %+v", done, pending)
 	}
-	for _, text := range []string{"12 of 31", "ctl reconcile --approve " + pending.ID, "target default", "east/odacompns-1/orphan-00"} {
+	for _, text := range []string{"12 of 31", "ctl approve " + pending.ID, "target default", "east/odacompns-1/orphan-00"} {
 		if !strings.Contains(pending.Error(), text) {
 			t.Errorf("%q lacks %q", pending, text)
 		}
+	}
+	if now, keys, err := reconciler.PendingOrphans(t.Context(), "east"); err != nil || now == nil || now.ID != pending.ID || len(keys) != 12 {
+		t.Errorf("on request %+v is pending, of %v, %v", now, keys, err)
 	}
 	if got := r.Messages(zerolog.ErrorLevel); len(got) != 1 || !strings.Contains(got[0], "deletion pending approval") {
 		t.Errorf("errors in the log: %q", got)

@@ -113,11 +113,11 @@ func (p *publisher) recordDecision(listed, unlisted []component.Scope, pending *
 	line := p.watcher.log.Error().Str("approval", pending.ID).Int("components", pending.Gone).Int("of", pending.All).Strs("such_as", pending.Components)
 	if change := pending.ClusterChange; change != nil {
 		line.Str("was", change.Was).Str("is", change.Is).
-			Str("remedy", "check the kubeconfig and CLUSTER_NAME; if this cluster replaces the other one, run ctl reconcile --approve "+pending.ID).
+			Str("remedy", "check the kubeconfig and CLUSTER_NAME; if this cluster replaces the other one, run ctl approve "+pending.ID).
 			Msg("another cluster under this name, deletions pending approval")
 		return
 	}
-	line.Str("remedy", "if the components are really deleted, run ctl reconcile --approve "+pending.ID).Msg("deletion pending approval")
+	line.Str("remedy", "if the components are really deleted, run ctl approve "+pending.ID).Msg("deletion pending approval")
 }
 
 // pendingDeletion returns what waits for an approval; nil for nothing. Before the first decision of the term it is that of the

@@ -40,7 +40,7 @@ func TestDecision_EmptyListWaitsForApproval(t *testing.T) {
 			if got := b.pendingMetric(); got != count {
 				t.Errorf("the metric shows %d", got)
 			}
-			for _, word := range []string{pendingMessage, `"approval":"` + waits.ID + `"`, fmt.Sprintf(`"components":%d,"of":%d`, count, count), "ctl reconcile --approve " + waits.ID, `"level":"error"`} {
+			for _, word := range []string{pendingMessage, `"approval":"` + waits.ID + `"`, fmt.Sprintf(`"components":%d,"of":%d`, count, count), "ctl approve " + waits.ID, `"level":"error"`} {
 				if !strings.Contains(log.String(), word) {
 					t.Errorf("the log lacks %s:\n%s", word, &log)
 				}

@@ -52,7 +52,7 @@ func TestClusterChange_WaitsForApproval(t *testing.T) {
 	if got := strings.Count(log.String(), `"another cluster under this name, deletions pending approval"`); got != 1 {
 		t.Errorf("logged %d times:\n%s", got, &log)
 	}
-	for _, word := range []string{`"was":"uid-1"`, `"is":"uid-2"`, `"approval":"` + waits.ID + `"`, "ctl reconcile --approve " + waits.ID} {
+	for _, word := range []string{`"was":"uid-1"`, `"is":"uid-2"`, `"approval":"` + waits.ID + `"`, "ctl approve " + waits.ID} {
 		if !strings.Contains(log.String(), word) {
 			t.Errorf("the log lacks %s:\n%s", word, &log)
 		}

@@ -150,9 +150,16 @@ func TestRead_Errors(t *testing.T) {
 	if err := read(ns, "a"); !errors.As(err, &pending) || pending.Gone != 1 {
 		t.Errorf("a deletion that waits for an approval: %v", err)
 	}
+	waits, keys := b.watcher.Pending()
+	if waits == nil || waits.ID != pending.ID || len(keys) != 1 || keys[0] != (component.Key{Cluster: cluster, Namespace: ns, Name: "a"}) {
+		t.Errorf("pending %+v of %v", waits, keys)
+	}
 	_ = l.end()
 	if err := read(ns, "a"); !errors.Is(err, ErrNotSynced) {
 		t.Errorf("after the term: %v", err)
+	}
+	if waits, keys := b.watcher.Pending(); waits != nil || keys != nil {
+		t.Errorf("pending after the term: %+v of %v", waits, keys)
 	}
 	b.expectContents(t, "a", []string{"A"})
 }

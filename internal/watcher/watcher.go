@@ -228,6 +228,22 @@ func (w *Watcher) PendingDeletion() *prune.PendingDeletion {
 	return nil
 }
 
+// Pending is PendingDeletion with all components.
+func (w *Watcher) Pending() (*prune.PendingDeletion, []component.Key) {
+	p := w.term.Load()
+	if p == nil {
+		return nil, nil
+	}
+	pending := p.pendingDeletion()
+	if pending == nil {
+		return nil, nil
+	}
+	p.mu.Lock()
+	names, _ := p.inventory.tally(p.listed)
+	p.mu.Unlock()
+	return pending, p.keys(names)
+}
+
 // Accepted returns an error while the source is another cluster than the published one, and not accepted yet.
 func (w *Watcher) Accepted() error {
 	if waits := w.PendingDeletion(); waits != nil && waits.ClusterChange != nil {

@@ -18,7 +18,7 @@ func overview() board {
 					queries: []query{{`min(max by (namespace, job) (odasync_breaker_state` + chosen("$syncer", `state="closed"`) + `))`, ""}}},
 				{title: "Dead letters", about: "Components with a dead letter. ctl dlq list shows them.", stat: true, unit: "short", steps: zeroIsGood,
 					queries: []query{{"sum(" + aTarget("odasync_dead_letters", s) + ")", ""}}},
-				{title: "Pending deletions", about: "Deletions of components and of orphans that wait for ctl reconcile --approve.", stat: true, unit: "short", steps: zeroIsGood,
+				{title: "Pending deletions", about: "Deletions of components and of orphans that wait for ctl approve.", stat: true, unit: "short", steps: zeroIsGood,
 					queries: []query{{"sum(odasync_deletions_pending_approval" + w + " * odasync_leader" + w + ") + max(" + aTarget("odasync_orphans_pending_approval", s) + ")", ""}}},
 				{title: "Failing checks", about: "Readiness checks that fail, over all processes.", stat: true, unit: "short", steps: zeroIsGood,
 					queries: []query{{"count(odasync_ready" + both + " == 0) or vector(0)", ""}}},

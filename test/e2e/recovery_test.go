@@ -142,7 +142,7 @@ func TestRunbook_StreamLost(t *testing.T) {
 	}
 }
 
-var approval = regexp.MustCompile("ctl reconcile --approve ([0-9a-f]+)")
+var approval = regexp.MustCompile("ctl approve ([0-9a-f]+)")
 
 // TestRunbook_DeletionsPendingApproval deletes all Components while the watcher is stopped, as a restore by mistake does.
 func TestRunbook_DeletionsPendingApproval(t *testing.T) {
@@ -173,7 +173,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	if id == nil || id[1] == pending.Text("approval") {
 		t.Fatalf("no new id in:\n%s", printed)
 	}
-	env.MustCTL(1, "reconcile --approve "+pending.Text("approval")) // is of another set
+	env.MustCTL(1, "approve "+pending.Text("approval")) // is of another set
 	env.Must(env.CheckInSync(before))
 	page.next(0, id[1])
 	env.AwaitInSync(testenv.Timeout)
@@ -211,8 +211,8 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 	})
 	env.AwaitNotReady(watcher, "the Kubernetes cluster has changed: it was "+waits.Text("was")+" and is "+waits.Text("is"))
 	env.Delete(testenv.Component("e2e-restored", "item-14", "")) // to the watcher, reported by the wrong cluster
-	env.ExpectText(env.MustCTL(1, "status"), "ctl reconcile --approve "+waits.Text("approval"))
-	env.MustCTL(0, "reconcile --approve "+waits.Text("approval"))
+	env.ExpectText(env.MustCTL(1, "status"), "ctl approve "+waits.Text("approval"))
+	env.MustCTL(0, "approve "+waits.Text("approval"))
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(watcher, syncer)
 	env.Apply(testenv.Component("e2e-restored", "item-4", "3", "third"))

@@ -138,7 +138,7 @@ func (env *environment) everyCommand() {
 	env.Must(follow.Stop())
 }
 
-var approval = regexp.MustCompile(`--approve (\S+)`)
+var approval = regexp.MustCompile(`ctl approve (\S+)`)
 
 // approvePendingDeletion deletes Components while no watcher runs, and approves their deletion.
 func (env *environment) approvePendingDeletion(watcher *procs.Process, gone []*unstructured.Unstructured) {
@@ -156,7 +156,7 @@ func (env *environment) approvePendingDeletion(watcher *procs.Process, gone []*u
 		id = strings.Trim(found[1], ".,:`'\"")
 		return nil
 	})
-	env.MustCTL(0, "reconcile --approve "+id)
+	env.MustCTL(0, "approve "+id)
 	env.AwaitInSync(testenv.Timeout)
 	env.Must(watcher.Stop())
 }
