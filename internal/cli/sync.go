@@ -29,8 +29,8 @@ func syncCommand() *cli.Command {
 			"entry in the registry, and ctl prints what was done: created, updated, deleted, or already in sync.\n\n" +
 			"With --all, a full sync and a reconcile compare everything, deletions included; with a namespace, a full sync is followed\n" +
 			"by the comparison of each of its components.\n\n" +
-			"Exit code 1: a component is not in sync within --timeout, NAME does not select one component, or no watcher or syncer\n" +
-			"responds.\n\n" +
+			"Exit code 1: a component is not in sync within --timeout, deletions are pending approval, NAME does not select one\n" +
+			"component, or no watcher or syncer responds.\n\n" +
 			"Examples:\n" +
 			"  ctl sync catalog -n shop\n" +
 			"  ctl sync --all --timeout 5m",

@@ -165,7 +165,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	restored := env.followRunbook("cluster-restored.md")
 	env.ExpectText(restored.next(1), "deletion pending approval: cluster lab: 40 of 40 components would be deleted, such as lab/e2e-refused/item-0")
 	env.Apply(objects[0]) // one is back, but the others still exceed the prune limit
-	restored.next(0)
+	restored.next(1)
 	page := env.followRunbook("deletions-pending-approval.md")
 	printed := page.next(1)
 	env.ExpectText(printed, "39 of 40 components would be deleted")
