@@ -99,9 +99,10 @@ func TestRoles_FullOperation(t *testing.T) {
 		// test.
 		"ctl publish $JS.API.CONSUMER.DELETE.KV_ODA_SYNC_STATE.*",
 		"ctl publish $JS.API.CONSUMER.DELETE.ODA_DEAD_LETTERS.*",
-		// Only a replay that finds a component of a killed syncer reads that syncer's session.
+		// Only what finds a component of a killed process reads that process's session.
 		"ctl publish $JS.API.STREAM.MSG.GET.KV_ODA_CLAIMS",
 		"syncer publish $JS.API.CONSUMER.DELETE.KV_ODA_SYNC_STATE.*",
+		"syncer publish $JS.API.STREAM.MSG.GET.KV_ODA_CLAIMS",
 	}
 	if diff := cmp.Diff(want, unused(allowed, did)); diff != "" {
 		t.Errorf("permissions that are never used (-want +got):\n%s", diff)
