@@ -37,7 +37,7 @@ func TestCtl_NamesMissingPermission(t *testing.T) {
 		}
 	}
 	_, out := env.run("syncer", "test")
-	env.ExpectText(out, "the server does not let this user", "labels, registries, components and exposed-apis follow v1")
+	env.ExpectText(out, "the server does not let this user", "every collection follows v1")
 }
 
 // TestCredential_OfAnotherRole starts watcher and syncer with the credential of the other.
