@@ -242,7 +242,7 @@ func TestRunbook_SecondCluster(t *testing.T) {
 	})
 	west.AwaitReady(watcher)
 	page := west.followRunbook("second-cluster.md")
-	west.ExpectText(page.next(1), "only-west", "belongs to the component of namespace")
+	west.ExpectText(page.next(1), "full sync: 2 components", "belongs to the component of namespace")
 	west.ExpectText(page.next(0), "cluster west, target default: 2 components desired, 1 entries", "found: 0 missing, 0 different")
 	west.ExpectText(page.next(0), "item-2", "name_conflict")
 

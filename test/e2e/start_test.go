@@ -108,7 +108,7 @@ func TestStart_WithoutRegistry(t *testing.T) {
 	_, syncer := env.Start(env.WatcherSpec("watcher", nil)), env.Start(env.SyncerSpec("syncer", nil))
 	env.AwaitNotReady(syncer, "not registry: ")
 	env.Must(procs.Pause(t.Context(), missingFor))
-	env.expectLoggedOnce(syncer, "registry takes no writes, trying again", "connection refused")
+	env.expectLoggedOnce(syncer, "syncer is not running", "connection refused")
 	if failed := env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 0 {
 		t.Errorf("%v Components failed for good although only the registry is unavailable", failed)
 	}
