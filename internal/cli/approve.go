@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -131,24 +128,17 @@ func showApprovals(c *cli.Context, all []Approval) error {
 		return nil
 	}
 	var text strings.Builder
+	p := printer{out: &text}
 	for _, a := range all {
-		fmt.Fprintf(&text, "%s: %s: %d of %d components would be deleted, since %s\n", a.ID, a.Place, a.Gone, a.All, a.Time.Local().Format(time.DateTime))
+		p.line("%s: %s: %d of %d components would be deleted, since %s", a.ID, a.Place, a.Gone, a.All, a.Time.Local().Format(time.DateTime))
 		if change := a.ClusterChange; change != nil {
-			fmt.Fprintf(&text, "the Kubernetes cluster has changed: it was %s and is %s\n", change.Was, change.Is)
+			p.line("the Kubernetes cluster has changed: it was %s and is %s", change.Was, change.Is)
 		}
 		for _, name := range a.Components {
-			fmt.Fprintf(&text, "  %s\n", name)
+			p.line("  %s", name)
 		}
 	}
-	if pager := os.Getenv("PAGER"); pager != "" && ops.IsTerminal(c.App.Writer) {
-		command := exec.CommandContext(c.Context, "sh", "-c", pager)
-		command.Stdin, command.Stdout, command.Stderr = strings.NewReader(text.String()), c.App.Writer, c.App.ErrWriter
-		if command.Run() == nil {
-			return nil
-		}
-	}
-	_, err := fmt.Fprint(c.App.Writer, text.String())
-	return err
+	return errors.Join(p.err, page(c, text.String()))
 }
 
 // confirmed reports whether to go on: with --yes, after the answer yes on a terminal, and elsewhere if an ID was given.
@@ -163,9 +153,7 @@ func confirmed(c *cli.Context, a *Approval) bool {
 	case !terminal:
 		return c.Args().Present()
 	}
-	fmt.Fprintf(c.App.ErrWriter, "Delete these %d components (%s)? [y/N] ", a.Gone, a.Place)
-	answer, _ := bufio.NewReader(c.App.Reader).ReadString('\n') // the end of the input is no
-	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
+	return ask(c, "Delete these %d components (%s)?", a.Gone, a.Place)
 }
 
 // approve records the approval, has it carried out, and waits until the target has deleted the components.

@@ -68,9 +68,9 @@ func TestHealth_HTTPS(t *testing.T) {
 		text string
 	}{
 		"when the server has the certificate":     {cert: cert},
-		"when the server has another certificate": {cert: other, code: 1, text: "another certificate than MONITORING_TLS_CERT"},
+		"when the server has another certificate": {cert: other, code: 2, text: "another certificate than MONITORING_TLS_CERT"},
 		"when the file is missing":                {cert: key + ".missing", code: 2, text: "MONITORING_TLS_CERT"},
-		"when the file is a key":                  {cert: key, code: 1, text: "another certificate"},
+		"when the file is a key":                  {cert: key, code: 2, text: "another certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment(t, map[string]string{"MONITORING_PORT": port, "MONITORING_TLS_CERT": test.cert, "MONITORING_TLS_KEY": key})

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -29,6 +33,26 @@ func note(c *cli.Context, format string, args ...any) { printMessage(c.App.ErrWr
 // printMessage is line for a message that may have several lines, such as the problems of a configuration.
 func printMessage(out io.Writer, format string, args ...any) {
 	fmt.Fprintln(out, printable.Lines(fmt.Sprintf(format, args...)))
+}
+
+// page writes lines that were printed before, on a terminal through the program in PAGER.
+func page(c *cli.Context, text string) error {
+	if pager := os.Getenv("PAGER"); pager != "" && ops.IsTerminal(c.App.Writer) {
+		command := exec.CommandContext(c.Context, "sh", "-c", pager)
+		command.Stdin, command.Stdout, command.Stderr = strings.NewReader(text), c.App.Writer, c.App.ErrWriter
+		if command.Run() == nil {
+			return nil
+		}
+	}
+	_, err := fmt.Fprint(c.App.Writer, text)
+	return err
+}
+
+// ask asks a question on the terminal, and reports whether the answer is yes.
+func ask(c *cli.Context, question string, args ...any) bool {
+	fmt.Fprint(c.App.ErrWriter, printable.Line(fmt.Sprintf(question, args...)), " [y/N] ")
+	answer, _ := bufio.NewReader(c.App.Reader).ReadString('\n') // the end of the input is no
+	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
 }
 
 // encodeJSON returns the exact value in JSON and an end of a line, without raw control characters.
