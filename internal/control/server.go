@@ -31,7 +31,12 @@ type Leader interface {
 
 // ServeLeader serves requests to the leader of a cluster until stop is called.
 func ServeLeader(ctx context.Context, nc *nats.Conn, cluster string, leader Leader) (stop func(), err error) {
-	return serve(ctx, nc, "leader", "Leads cluster "+cluster, map[string]string{"cluster": cluster}, []endpoint{
+	return serve(ctx, nc, micro.Config{
+		Name: "leader", Description: "Leads cluster " + cluster, Metadata: map[string]string{"cluster": cluster},
+		// Of a service that was stopped while the connection was down the server keeps the subscriptions. In a queue group they
+		// would get some of the requests, which nobody answers. There is only one leader, so each request may go to all.
+		QueueGroupDisabled: true,
+	}, []endpoint{
 		{"read", event.ControlSubject(cluster, "read"), handler(func(ctx context.Context, r ReadRequest) (ReadResult, error) {
 			return leader.Read(ctx, r.Namespace, r.Name)
 		})},
@@ -62,7 +67,9 @@ type Reconciler interface {
 
 // ServeReconciler serves requests to the syncers of a target until stop is called. Each goes to one of the replicas.
 func ServeReconciler(ctx context.Context, nc *nats.Conn, name string, reconciler Reconciler) (stop func(), err error) {
-	return serve(ctx, nc, "reconciler", "Reconciles target "+name, map[string]string{"target": name}, []endpoint{
+	return serve(ctx, nc, micro.Config{
+		Name: "reconciler", Description: "Reconciles target " + name, Metadata: map[string]string{"target": name},
+	}, []endpoint{
 		{"reconcile", event.TargetSubject(name, "reconcile"), handler(func(ctx context.Context, r ReconcileRequest) (target.Reconciliation, error) {
 			return reconciler.Reconcile(ctx, r.Cluster, r.DryRun)
 		})},
@@ -87,11 +94,10 @@ type endpoint struct {
 
 // serve adds a service whose requests run in the background, so that a long one does not delay others. stop cancels those
 // that are running and waits for them.
-func serve(ctx context.Context, nc *nats.Conn, name, description string, metadata map[string]string, endpoints []endpoint) (stop func(), err error) {
-	fail := func(err error) error { return fmt.Errorf("add the %s service: %w", name, err) }
-	service, err := micro.AddService(nc, micro.Config{
-		Name: "odasync-" + name, Version: version, Description: description, Metadata: metadata,
-	})
+func serve(ctx context.Context, nc *nats.Conn, cfg micro.Config, endpoints []endpoint) (stop func(), err error) {
+	fail := func(err error) error { return fmt.Errorf("add the %s service: %w", cfg.Name, err) }
+	cfg.Name, cfg.Version = "odasync-"+cfg.Name, version
+	service, err := micro.AddService(nc, cfg)
 	if err != nil {
 		return nil, fail(err)
 	}
