@@ -14,12 +14,12 @@ import (
 	"odasync/test/testenv"
 )
 
-// TestSyncers_Scale processes a backlog with one syncer, then four, then two, against a registry with a latency of 20 ms. Four
+// TestSyncers_Scale processes a backlog with one syncer, then four, then two, against a registry with a latency of 50 ms. Four
 // syncers do at least 3.5 times the work of one, no message is lost, and no two writes on a component overlap.
 func TestSyncers_Scale(t *testing.T) {
 	const (
 		components = 1600
-		latency    = 20 * time.Millisecond
+		latency    = 50 * time.Millisecond // so that the machine does not limit four syncers
 		atLeast    = 3.5
 	)
 	f := newFleet(t, "faults-scale")
