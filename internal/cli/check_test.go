@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +16,10 @@ import (
 
 	"odasync/internal/cli"
 	"odasync/internal/refregistry"
+	"odasync/internal/store"
+	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/target"
 )
 
 // cluster is an API server with the endpoints that ctl test requests.
@@ -84,7 +88,7 @@ var (
 		`kubernetes permission: update leases.coordination.k8s.io "odasync-watcher" in namespace "shop"`,
 	}
 	kubernetesChecks = append([]string{"kubernetes", "kubernetes crd", "kubernetes permissions"}, permissionChecks...)
-	otherChecks      = []string{"nats", "nats jetstream", "nats topology", "registry", "registry api", "registry auth", "registry contract"}
+	otherChecks      = []string{"nats", "nats jetstream", "nats topology", "registry writers", "registry", "registry api", "registry auth", "registry contract"}
 )
 
 // checks maps names to status: ok unless it is different. A check with the status "" is not run.
@@ -100,6 +104,18 @@ func checks(names []string, different map[string]string) map[string]string {
 		}
 	}
 	return all
+}
+
+// reconciled records the result of a reconcile.
+func reconciled(t *testing.T, done target.Reconciliation) {
+	t.Helper()
+	conn, err := stream.Dial(stream.Config{URL: os.Getenv("NATS_URL"), Replicas: 1}, "test", func(error) {})
+	must(t, err)
+	defer conn.Close()
+	records, err := store.EnsureRecords(t.Context(), conn)
+	must(t, err)
+	done.Target, done.Cluster = "default", "default"
+	must(t, records.Reconciled(t.Context(), done))
 }
 
 func TestChecks(t *testing.T) {
@@ -151,12 +167,15 @@ func TestChecks(t *testing.T) {
 			ungranted(permissionChecks[6]), "not granted", "grant"},
 		"when access reviews are forbidden": {api(cluster{versions: fine.versions, noReviews: true}), unreviewed, "", "system:basic-user"},
 		"when NATS is down": {func(t *testing.T) { t.Setenv("NATS_URL", "nats://"+unusedAddress(t)) },
-			broken("nats", "nats jetstream", "nats topology"), "no servers available", "check NATS_URL"},
+			broken("nats", "nats jetstream", "nats topology", "registry writers"), "no servers available", "check NATS_URL"},
 		"when JetStream is disabled": {func(t *testing.T) {
 			t.Setenv("NATS_URL", streamtest.Start(t, func(o *server.Options) { o.JetStream = false }).URL())
-		}, broken("nats jetstream", "nats topology"), "jetstream", "start nats-server 2.11 or newer with -js"},
+		}, broken("nats jetstream", "nats topology", "registry writers"), "jetstream", "start nats-server 2.11 or newer with -js"},
 		"when there is no stream": {func(t *testing.T) { t.Setenv("NATS_URL", streamtest.Start(t).URL()) },
-			broken("nats topology"), "ODA_COMPONENTS", "start the watcher"},
+			broken("nats topology", "registry writers"), "ODA_COMPONENTS", "start the watcher"},
+		"when another program writes the entries": {func(t *testing.T) { reconciled(t, target.Reconciliation{Overwritten: 2}) },
+			broken("registry writers"), "2 entries that another program had written over", "canvasResourceInventory"},
+		"when no other program does": {change: func(t *testing.T) { reconciled(t, target.Reconciliation{}) }},
 		"when the registry is down": {func(t *testing.T) { t.Setenv("COMPONENT_REGISTRY_URL", "http://"+unusedAddress(t)) },
 			broken("registry", "registry api", "registry auth", "registry contract"), "connection refused", "check COMPONENT_REGISTRY_URL"},
 		"when there is no key": {func(t *testing.T) { withKey(t, "") }, broken("registry auth", "registry contract"), "401", "set COMPONENT_REGISTRY_API_KEY"},

@@ -10,6 +10,7 @@ import (
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/store"
+	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
@@ -87,14 +88,18 @@ func (s *session) readProblems(ctx context.Context, all *standing) error {
 
 // lastReconcile returns the result of the last reconcile of the target with the cluster; nil where there was none.
 func (s *session) lastReconcile(ctx context.Context) (*target.Reconciliation, error) {
-	records, err := store.OpenRecords(ctx, s.conn)
+	return lastReconcile(ctx, s.conn, s.target, s.cluster)
+}
+
+func lastReconcile(ctx context.Context, conn *stream.Conn, fed, cluster string) (*target.Reconciliation, error) {
+	records, err := store.OpenRecords(ctx, conn)
 	if errors.Is(err, store.ErrNotCreated) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	last, found, err := records.LastReconcile(ctx, s.target, s.cluster)
+	last, found, err := records.LastReconcile(ctx, fed, cluster)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -17,7 +17,9 @@ import (
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
 	"odasync/internal/stream"
+	"odasync/internal/syncer"
 	"odasync/internal/target"
+	"odasync/internal/watcher"
 )
 
 // Report is what `ctl test` prints. The shape is stable; see docs/api.md.
@@ -140,12 +142,14 @@ func (e *examiner) examine(ctx context.Context) error {
 		cluster kube.Config
 		broker  stream.Config
 		target  registry.Config
+		watched watcher.Config
+		fed     syncer.Config
 	)
-	if _, err := load(ctx, &cluster, &broker, &target); err != nil {
+	if _, err := load(ctx, &cluster, &broker, &target, &watched, &fed); err != nil {
 		return err
 	}
 	e.examineKubernetes(ctx, cluster)
-	e.examineNATS(ctx, broker)
+	e.examineNATS(ctx, broker, watched.ClusterName, fed.Target)
 	e.examineRegistry(ctx, target)
 	return nil
 }
@@ -197,8 +201,8 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 	}
 }
 
-func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
-	const reachable, jetstream, topology = checkNATS, "nats jetstream", "nats topology"
+func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config, cluster, fed string) {
+	const reachable, jetstream, topology, writers = checkNATS, "nats jetstream", "nats topology", "registry writers"
 	ctx, cancel := withAbort(ctx) // ends the checks of NATS alone
 	defer cancel()
 	var conn *stream.Conn
@@ -210,23 +214,39 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config) {
 		return conn.Server(), nil
 	})
 	if !ok {
-		e.skip("NATS is not reachable", jetstream, topology)
+		e.skip("NATS is not reachable", jetstream, topology, writers)
 		return
 	}
 	defer conn.Close()
 	if !e.check(ctx, jetstream, "start nats-server 2.11 or newer with -js and enable JetStream for the account", func(ctx context.Context) (string, error) {
 		return "available", abortCause(ctx, conn.Check(ctx))
 	}) {
-		e.skip("JetStream is not available", topology)
+		e.skip("JetStream is not available", topology, writers)
 		return
 	}
-	e.check(ctx, topology, "start the watcher, which creates the stream, or follow the detail", func(ctx context.Context) (string, error) {
+	created := e.check(ctx, topology, "start the watcher, which creates the stream, or follow the detail", func(ctx context.Context) (string, error) {
 		log, err := conn.OpenLog(ctx)
 		if err != nil {
 			return "", abortCause(ctx, err)
 		}
 		messages, err := log.Messages(ctx)
 		return fmt.Sprintf("stream %s, %d messages", stream.StreamName, messages), abortCause(ctx, err)
+	})
+	if !created {
+		e.skip("the stream is not usable", writers)
+		return
+	}
+	e.check(ctx, writers, target.SecondWriter, func(ctx context.Context) (string, error) {
+		last, err := lastReconcile(ctx, conn, fed, cluster)
+		switch {
+		case err != nil:
+			return "", abortCause(ctx, err)
+		case last == nil:
+			return "no reconcile yet", nil
+		case last.Overwritten > 0:
+			return "", fmt.Errorf("the last reconcile found %d entries that another program had written over", last.Overwritten)
+		}
+		return "the last reconcile found no other writer", nil
 	})
 }
 

@@ -5,7 +5,7 @@ type Unpublished struct {
 	Namespace string        `json:"namespace"`
 	Name      string        `json:"name"`
 	Reason    Unpublishable `json:"reason"`
-	// Message is the problem in words.
+	// Message describes the problem.
 	Message string `json:"message"`
 }
 

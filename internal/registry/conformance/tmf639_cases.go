@@ -40,7 +40,7 @@ func foreignDocument(s *scenario) {
 }
 
 // linksBroken deletes a Component, which leaves its APIs linked to nothing. Neither a new Component of the same id nor an
-// update of an API mends a link.
+// update of an API repairs a link.
 func linksBroken(s *scenario) {
 	on := s.subject("links-broken", "offers", "products")
 	s.applied(on)
