@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"odasync/internal/component"
+	"odasync/internal/specification"
 )
 
 // functionBlocks are the sections of the spec that list APIs, each with its sections of the status: of the exposed and of the
@@ -133,7 +134,7 @@ func (r *reader) entry(item any, read func(map[string]any) apiFields, add func(n
 		var own apiFields
 		switch v := item.(type) {
 		case string:
-			own = apiFields{url: v, urlMajor: urlMajor(v)}
+			own = apiFields{url: v, urlMajor: specification.URLMajor(v)}
 		case map[string]any:
 			own = read(v)
 		default:
@@ -162,7 +163,7 @@ func (r *reader) documentFields(fields map[string]any) apiFields {
 	url := r.text(fields, "url")
 	return apiFields{
 		url:      url,
-		urlMajor: urlMajor(url),
+		urlMajor: specification.URLMajor(url),
 		version:  r.text(fields, "version"),
 		apiType:  cmp.Or(r.text(fields, "apiType"), r.text(fields, "apitype")), // apitype in v1beta2
 	}
@@ -195,7 +196,7 @@ func (f apiFields) specification() []component.Specification {
 // major returns the declared major version, else that of the specification's URL, else "". The path of the API does not count: it
 // may have the version of something else.
 func (f apiFields) major() string {
-	return cmp.Or(declaredMajor(f.version), f.urlMajor)
+	return cmp.Or(specification.Major(f.version), f.urlMajor)
 }
 
 // objectName returns the name of an ExposedAPI object in Kubernetes.
