@@ -10,6 +10,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/kube"
+	"odasync/internal/kube/listwatch"
 	"odasync/internal/ops"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
@@ -45,7 +46,7 @@ func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 	if err != nil {
 		return err
 	}
-	all, err := client.Components(ctx, scope, d.name)
+	all, err := listwatch.Components(ctx, client, scope, d.name)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"odasync/internal/kube"
+	"odasync/internal/kube/listwatch"
 	"odasync/internal/ops"
 	"odasync/internal/reconcile"
 	v1 "odasync/internal/registry/v1"
@@ -34,7 +34,7 @@ var collectorNames = []string{
 
 // The metrics of the processes.
 func ofWatcher(r prometheus.Registerer) {
-	kube.NewMetrics(r)
+	listwatch.NewMetrics(r)
 	watcher.NewMetrics(r)
 }
 

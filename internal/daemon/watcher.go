@@ -16,6 +16,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/kube"
 	"odasync/internal/kube/elector"
+	"odasync/internal/kube/listwatch"
 	"odasync/internal/manifests"
 	"odasync/internal/ops"
 	"odasync/internal/prune"
@@ -57,7 +58,7 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 	if err != nil {
 		return err
 	}
-	source, err := kube.NewSource(cfg.Kube, client, kube.NewMetrics(env.Metrics), log)
+	source, err := listwatch.NewSource(cfg.Kube, client, listwatch.NewMetrics(env.Metrics), log)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/kube"
+	"odasync/internal/kube/kubetest"
 	"odasync/internal/logtest"
 )
 
@@ -35,18 +37,18 @@ func newGuarded(t *testing.T) *guarded {
 	g.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Header.Get("Authorization") != "Bearer "+*g.accepts.Load():
-			refuses(401, "Unauthorized", "Unauthorized")(w, r)
+			kubetest.Refuses(401, "Unauthorized", "Unauthorized")(w, r)
 		case strings.Contains(r.URL.Path, "customresourcedefinitions"):
-			serves("v1")(w, r)
+			kubetest.Serves("v1")(w, r)
 		case strings.Contains(r.URL.Path, "selfsubjectaccessreviews"):
-			body(map[string]any{"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": map[string]any{"allowed": true}})(w, r)
+			kubetest.Body(map[string]any{"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": map[string]any{"allowed": true}})(w, r)
 		default:
-			pages("7", "", object("shop", "a", "1"))(w, r)
+			kubetest.Pages("7", "", kubetest.Object("shop", "a", "1"))(w, r)
 		}
 	}))
 	t.Cleanup(g.Close)
 	g.write(t, "old")
-	cfg := read(t, map[string]string{"KUBECONFIG": g.path, "KUBERNETES_NAMESPACE": "shop"})
+	cfg := kubetest.ReadConfig(t, map[string]string{"KUBECONFIG": g.path, "KUBERNETES_NAMESPACE": "shop"})
 	var err error
 	if g.client, err = kube.NewClient(cfg, "test", zerolog.New(g.log)); err != nil {
 		t.Fatal(err)
@@ -71,8 +73,8 @@ func (g *guarded) write(t *testing.T, token string) {
 // list is a request for Components; Permissions are others by another of the clients.
 func (g *guarded) list(t *testing.T) error {
 	t.Helper()
-	_, err := g.client.Components(t.Context(), parseScope(t, "shop"), "")
-	return err
+	return g.client.List(t.Context(), g.client.ComponentResource("v1"), kubetest.Scope(t, "shop"), nil, func() {},
+		func(json.RawMessage) error { return nil })
 }
 
 const rereadMessage = "credentials rejected, reloaded"

@@ -56,6 +56,9 @@ func NewClient(cfg Config, version string, log zerolog.Logger) (*Client, error) 
 	return c, nil
 }
 
+// Config returns the configuration.
+func (c *Client) Config() Config { return c.cfg }
+
 // LeaseNamespace is the namespace of the Lease: the configured one, else that of the credentials.
 func (c *Client) LeaseNamespace() string { return c.leaseNamespace }
 

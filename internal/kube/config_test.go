@@ -14,10 +14,11 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/kube"
+	"odasync/internal/kube/kubetest"
 )
 
 func TestConfig_Defaults(t *testing.T) {
-	got := read(t, nil)
+	got := kubetest.ReadConfig(t, nil)
 	want := kube.Config{
 		Namespaces: "default", WatchTimeout: config.Duration(5 * time.Minute), Group: "oda.tmforum.org", Plural: "components",
 		LeaderElection: true, LeaseName: "odasync-watcher", LeaseDuration: config.Duration(15 * time.Second),
@@ -53,12 +54,12 @@ func TestConfig_ReportsEveryProblem(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := read(t, test.env).Validate()
+			err := kubetest.ReadConfig(t, test.env).Validate()
 			if len(test.want) == 0 && err != nil {
 				t.Errorf("rejected: %v", err)
 			}
 			for _, part := range test.want {
-				if wrong := missing(fmt.Sprint(err), part); wrong != "" {
+				if wrong := kubetest.Missing(fmt.Sprint(err), part); wrong != "" {
 					t.Error(wrong)
 				}
 			}
@@ -100,10 +101,10 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBERNETES_SERVICE_HOST", "")
-			cfg := read(t, map[string]string{"KUBECONFIG": test.path, "KUBERNETES_IN_CLUSTER": fmt.Sprint(test.inCluster)})
+			cfg := kubetest.ReadConfig(t, map[string]string{"KUBECONFIG": test.path, "KUBERNETES_IN_CLUSTER": fmt.Sprint(test.inCluster)})
 			client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 			if test.bad != "" {
-				if wrong := missing(fmt.Sprint(err), test.bad); wrong != "" {
+				if wrong := kubetest.Missing(fmt.Sprint(err), test.bad); wrong != "" {
 					t.Error(wrong)
 				}
 				return
@@ -120,16 +121,18 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 
 func TestClient_UsesTheProxyAndTheUserAgent(t *testing.T) {
 	agent := make(chan string, 1)
-	proxy := newAPIServer(t, holds(ends("2")))
-	proxy.set(func(w http.ResponseWriter, r *http.Request) {
+	proxy := kubetest.NewServer(t, kubetest.Pages("7", ""))
+	proxy.SetCRD(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case agent <- r.UserAgent() + " to " + r.URL.Host: // a proxy is asked for the whole URL
 		default:
 		}
-		serves("v1")(w, r)
+		kubetest.Serves("v1")(w, r)
 	})
-	r := watchServer(t, "http://kubernetes.invalid", map[string]string{"K8S_PROXY": proxy.URL, "KUBERNETES_NAMESPACE": "a"})
-	expect(t, "reports", []string{"begin 1 a", "end 1 a"}, r.recorder.said)
+	cfg := kubetest.Configure(t, "http://kubernetes.invalid", map[string]string{"K8S_PROXY": proxy.URL})
+	if version, err := kubetest.NewClient(t, cfg).ServedVersion(t.Context()); version != "v1" || err != nil {
+		t.Errorf("version %q, %v", version, err)
+	}
 	if got := <-agent; got != "odasync-watcher/test to kubernetes.invalid" {
 		t.Errorf("the proxy saw %q", got)
 	}

@@ -16,36 +16,41 @@ import (
 	"odasync/internal/component"
 )
 
-// watchEvent is one line of a watch.
-type watchEvent struct {
+// minInitialTimeout is the lower limit for the timeout of a watch that begins with a list. A shorter configured timeout would
+// cut the list of a large cluster every time.
+const minInitialTimeout = 30 * time.Minute
+
+// WatchEvent is one line of a watch.
+type WatchEvent struct {
 	Type   watch.EventType
 	Object json.RawMessage // valid until the next event is read
 }
 
-// watchConn is an open watch, read by one goroutine.
-type watchConn struct {
+// WatchConn is an open watch, read by one goroutine.
+type WatchConn struct {
+	needed  rule // the permission to watch
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	body    *idleReader
 	decoder *json.Decoder
-	event   watchEvent
+	event   WatchEvent
 }
 
-// watchInitial opens a watch that begins with every existing object and marks their end with a bookmark.
-func (c *Client) watchInitial(ctx context.Context, of resource, scope component.Scope) (*watchConn, error) {
+// WatchInitial opens a watch that begins with every existing object and marks their end with a bookmark.
+func (c *Client) WatchInitial(ctx context.Context, of Resource, scope component.Scope) (*WatchConn, error) {
 	request := c.request(of, scope.Namespace()).
 		Param("sendInitialEvents", "true").
 		Param("resourceVersionMatch", string(metav1.ResourceVersionMatchNotOlderThan))
-	return c.open(ctx, request, max(time.Duration(c.cfg.WatchTimeout), minInitialTimeout))
+	return c.open(ctx, request, c.readRule("watch", of, scope), max(time.Duration(c.cfg.WatchTimeout), minInitialTimeout))
 }
 
-// watchFrom opens a watch of the changes after the resourceVersion.
-func (c *Client) watchFrom(ctx context.Context, of resource, scope component.Scope, resourceVersion string) (*watchConn, error) {
+// WatchFrom opens a watch of the changes after the resourceVersion.
+func (c *Client) WatchFrom(ctx context.Context, of Resource, scope component.Scope, resourceVersion string) (*WatchConn, error) {
 	request := c.request(of, scope.Namespace()).Param("resourceVersion", resourceVersion)
-	return c.open(ctx, request, time.Duration(c.cfg.WatchTimeout))
+	return c.open(ctx, request, c.readRule("watch", of, scope), time.Duration(c.cfg.WatchTimeout))
 }
 
-func (c *Client) open(ctx context.Context, request *rest.Request, timeout time.Duration) (*watchConn, error) {
+func (c *Client) open(ctx context.Context, request *rest.Request, needed rule, timeout time.Duration) (*WatchConn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := time.AfterFunc(c.timeout, func() { cancel(errNoAnswer) })
 	defer late.Stop()
@@ -55,24 +60,24 @@ func (c *Client) open(ctx context.Context, request *rest.Request, timeout time.D
 		Param("timeoutSeconds", strconv.Itoa(int(timeout.Seconds()))).
 		Stream(ctx)
 	if err != nil {
-		err = causeOf(ctx, err)
+		err = explain(causeOf(ctx, err), needed)
 		cancel(nil)
 		return nil, err
 	}
-	conn := &watchConn{ctx: ctx, cancel: cancel, body: &idleReader{ReadCloser: body}}
+	conn := &WatchConn{needed: needed, ctx: ctx, cancel: cancel, body: &idleReader{ReadCloser: body}}
 	conn.decoder = json.NewDecoder(conn.body)
 	return conn, nil
 }
 
-// close ends the watch. It must be called once.
-func (c *watchConn) close() {
+// Close ends the watch. It must be called once.
+func (c *WatchConn) Close() {
 	c.cancel(nil)
 	c.body.Close()
 }
 
-// cancelAfter ends the watch with the error when the channel is closed. The returned function stops that, and waits for the
+// CancelAfter ends the watch with the error when the channel is closed. The returned function stops that, and waits for the
 // goroutine.
-func (c *watchConn) cancelAfter(closed <-chan struct{}, reason error) (stop func()) {
+func (c *WatchConn) CancelAfter(closed <-chan struct{}, reason error) (stop func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -86,27 +91,27 @@ func (c *watchConn) cancelAfter(closed <-chan struct{}, reason error) (stop func
 	return func() { cancel(); <-ended }
 }
 
-// next waits for an event. It returns the error overdue once nothing was received for the time wait, io.EOF after the server
-// has closed the watch, and an event of type ERROR as an error.
-func (c *watchConn) next(wait time.Duration, overdue error) (watchEvent, error) {
+// Next waits for an event. It returns the error overdue once nothing was received for the time wait, the reason of
+// CancelAfter, io.EOF after the server has closed the watch, and an event of type ERROR as an error.
+func (c *WatchConn) Next(wait time.Duration, overdue error) (WatchEvent, error) {
 	c.body.deadline, c.body.wait = time.AfterFunc(wait, func() { c.cancel(overdue) }), wait
 	defer c.body.deadline.Stop()
 	c.event.Type = ""
 	if err := c.decoder.Decode(&c.event); err != nil {
 		switch cause := context.Cause(c.ctx); {
 		case cause != nil:
-			return watchEvent{}, cause
+			return WatchEvent{}, cause
 		case err == io.EOF:
-			return watchEvent{}, io.EOF
+			return WatchEvent{}, io.EOF
 		}
-		return watchEvent{}, fmt.Errorf("%w: %w", errLost, err)
+		return WatchEvent{}, explain(fmt.Errorf("%w: %w", errLost, err), c.needed)
 	}
 	if c.event.Type == watch.Error {
 		var status metav1.Status
 		if err := json.Unmarshal(c.event.Object, &status); err != nil {
-			return watchEvent{}, fmt.Errorf("decode the error in a watch: %w", err)
+			return WatchEvent{}, fmt.Errorf("decode the error in a watch: %w", err)
 		}
-		return c.event, &apierrors.StatusError{ErrStatus: status}
+		return c.event, explain(&apierrors.StatusError{ErrStatus: status}, c.needed)
 	}
 	return c.event, nil
 }

@@ -23,12 +23,12 @@ func (e *NotInstalledError) Error() string {
 // ServedVersion returns the API version to read: the pinned one, else the preferred one of those that the CRD serves. Without
 // permission to read the CRD, it returns a pinned version unchecked.
 func (c *Client) ServedVersion(ctx context.Context) (string, error) {
-	version, _, err := c.discover(ctx)
+	version, _, err := c.Discover(ctx)
 	return version, err
 }
 
-// discover is ServedVersion with the uid of the CRD, which is empty without permission to read it.
-func (c *Client) discover(ctx context.Context) (version, uid string, err error) {
+// Discover is ServedVersion with the uid of the CRD, which is empty without permission to read it.
+func (c *Client) Discover(ctx context.Context) (version, uid string, err error) {
 	crd := c.cfg.Plural + "." + c.cfg.Group
 	uid, served, err := c.readCRD(ctx, crd)
 	if err == nil {

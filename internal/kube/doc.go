@@ -1,18 +1,17 @@
-// Package kube is the Kubernetes adapter: it reports the Components of a cluster to a [component.Observer], in every served
-// version of the resource.
-//
-// [Source] watches and never gives up: [Source.State], one log line for each change, and metrics report its failures. It
-// retains no objects: each is read, reported and dropped. If configured, it also watches ExposedAPIs, retains what they say in
-// a few hundred bytes, and folds it into the reports of their Components. [Client.Components] reads what exists once.
+// Package kube sends requests to the Kubernetes API server: [Client] reads objects and lists, opens watches, finds the served
+// version of the Component resource, and reviews its own permissions. internal/kube/listwatch reports Components with it,
+// internal/kube/elector elects the leader.
 //
 // # Guarantees
 //
-//   - A resync ends only after every object of its scope was reported, so that absence can be inferred from it.
-//   - After a resync, no change is missed silently: where the server cannot resume from the last known resourceVersion, or
-//     sends nothing for too long, another resync reads the whole scope.
+//   - The error of a request is a [Failure]: it has a reason for metrics, and a text that says what a person can do and does
+//     not change while the failure repeats.
+//   - Every request ends: a server that sends nothing within a time limit is a failure. A large answer over a slow line is not.
+//   - Credentials that the server keeps rejecting are read again, also those inside a kubeconfig.
 //
 // Requests use client-go's REST client and are decoded here, one event at a time. Client-go's informers retain every object,
 // its RetryWatcher hides a 410, and its dynamic client retries on its own.
 //
-// The tests run the watch protocol over HTTP with scripted answers. test/kube runs them on a real API server.
+// The tests send requests over HTTP to the server with scripted answers of internal/kube/kubetest. test/kube runs them on a
+// real API server.
 package kube

@@ -18,87 +18,67 @@ import (
 // Failures without an answer from the server.
 var (
 	errNoAnswer = errors.New("no answer from the API server in time")
-	errSilent   = errors.New("no event and no bookmark for too long: the connection or the watch is dead")
-	errUnmarked = errors.New("no end of the initial events: the server or a proxy does not stream lists")
-	errStalled  = errors.New("the initial events stalled")
-	errDue      = errors.New("a resync is due")
-	errOutdated = errors.New("another version of the resource is preferred")
 	errLost     = errors.New("connection lost")
 )
 
-// Reasons for the end of a watch: the values of a metric's label.
+// Reasons for the failure of a request.
 const (
-	reasonClosed       = "closed" // by the server at its timeout
-	reasonExpired      = "expired"
-	reasonDue          = "due" // for a resync
-	reasonSilent       = "silent"
-	reasonUnmarked     = "unmarked"
-	reasonLost         = "lost"
-	reasonUnreachable  = "unreachable"
-	reasonUnavailable  = "unavailable"
-	reasonUnauthorized = "unauthorized"
-	reasonForbidden    = "forbidden"
-	reasonNotFound     = "not_found"
-	reasonOther        = "other"
+	ReasonExpired      = "expired" // the resourceVersion or the continue token
+	ReasonLost         = "lost"    // an answer that was cut
+	ReasonUnreachable  = "unreachable"
+	ReasonUnavailable  = "unavailable"
+	ReasonUnauthorized = "unauthorized"
+	ReasonForbidden    = "forbidden"
+	ReasonNotFound     = "not_found" // the resource, not an object
+	ReasonOther        = "other"
 )
 
-var reasons = []string{
-	reasonClosed, reasonDue, reasonExpired, reasonSilent, reasonUnmarked, reasonLost, reasonUnreachable, reasonUnavailable,
-	reasonUnauthorized, reasonForbidden, reasonNotFound, reasonOther,
+// Reasons are all of them: the values of a metric's label.
+var Reasons = []string{
+	ReasonExpired, ReasonLost, ReasonUnreachable, ReasonUnavailable, ReasonUnauthorized, ReasonForbidden, ReasonNotFound, ReasonOther,
 }
 
-// failure is an error with its reason and a text for the log. Repeated failures have the same text: it contains no value that
+// Failure is an error with its reason and a text for the log. Repeated failures have the same text: it contains no value that
 // changes, such as a port or a resourceVersion.
-type failure struct {
-	reason string
-	text   string
-	err    error
+type Failure struct {
+	Reason string
+	Text   string
+	Err    error
 }
 
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.err }
+func (f *Failure) Error() string { return f.Text }
+func (f *Failure) Unwrap() error { return f.Err }
 
 // explain classifies the error of a request that needs the permission.
-func explain(err error, needed rule) *failure {
-	f := &failure{reason: reasonOther, text: plainText(err), err: err}
-	var known *failure
+func explain(err error, needed rule) *Failure {
+	f := &Failure{Reason: ReasonOther, Text: plainText(err), Err: err}
 	var certificate *tls.CertificateVerificationError
 	var network net.Error
 	var status apierrors.APIStatus
 	switch {
-	case errors.As(err, &known):
-		return known
-	case errors.Is(err, errDue):
-		f.reason = reasonDue
-	case errors.Is(err, errSilent):
-		f.reason = reasonSilent
-	case errors.Is(err, errUnmarked), errors.Is(err, errStalled):
-		f.reason = reasonUnmarked
 	case errors.Is(err, errLost):
-		f.reason, f.text = reasonLost, errLost.Error()+": "+strings.TrimPrefix(f.text, errLost.Error()+": ")
-	case err == io.EOF: //nolint:errorlint // a wrapped EOF is a lost connection, see below
-		f.reason, f.text = reasonClosed, "the server closed the watch"
+		f.Reason, f.Text = ReasonLost, errLost.Error()+": "+strings.TrimPrefix(f.Text, errLost.Error()+": ")
 	case apierrors.IsUnauthorized(err):
-		f.reason = reasonUnauthorized
-		f.text = "the API server does not accept the credentials (401): check the token or client certificate of the kubeconfig or the service account"
-	case apierrors.IsForbidden(err) && strings.Contains(f.text, `"system:anonymous"`):
-		f.reason = reasonUnauthorized
-		f.text = "the API server got no credentials: check the user of the kubeconfig's context; none are sent to an http:// server"
+		f.Reason = ReasonUnauthorized
+		f.Text = "the API server does not accept the credentials (401): check the token or client certificate of the kubeconfig or the service account"
+	case apierrors.IsForbidden(err) && strings.Contains(f.Text, `"system:anonymous"`):
+		f.Reason = ReasonUnauthorized
+		f.Text = "the API server got no credentials: check the user of the kubeconfig's context; none are sent to an http:// server"
 	case apierrors.IsForbidden(err):
-		f.reason = reasonForbidden
-		f.text = "missing permission: " + needed.String() + ": " + needed.remedy() + " (" + f.text + ")"
+		f.Reason = ReasonForbidden
+		f.Text = "missing permission: " + needed.String() + ": " + needed.remedy() + " (" + f.Text + ")"
 	case apierrors.IsNotFound(err):
-		f.reason, f.text = reasonNotFound, "the API server does not serve "+needed.resource+"."+needed.group
+		f.Reason, f.Text = ReasonNotFound, "the API server does not serve "+needed.resource+"."+needed.group
 	case isExpired(err):
-		f.reason, f.text = reasonExpired, "the server no longer knows the resourceVersion"
+		f.Reason, f.Text = ReasonExpired, "the server no longer knows the resourceVersion"
 	case errors.Is(err, errNoAnswer), isUnavailable(err):
-		f.reason = reasonUnavailable
+		f.Reason = ReasonUnavailable
 	case errors.As(err, &status): // any other answer
 	case errors.As(err, &certificate):
-		f.reason = reasonUnreachable
-		f.text += ": check the certificate authority and the server address of the kubeconfig"
+		f.Reason = ReasonUnreachable
+		f.Text += ": check the certificate authority and the server address of the kubeconfig"
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		f.reason, f.text = reasonUnreachable, "API server unreachable: "+f.text
+		f.Reason, f.Text = ReasonUnreachable, "API server unreachable: "+f.Text
 	}
 	return f
 }
@@ -117,8 +97,8 @@ func isUnavailable(err error) bool {
 		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err)
 }
 
-// isRejected reports whether the server does not support the request.
-func isRejected(err error) bool { return apierrors.IsBadRequest(err) || apierrors.IsInvalid(err) }
+// IsRejected reports whether the server does not support the request.
+func IsRejected(err error) bool { return apierrors.IsBadRequest(err) || apierrors.IsInvalid(err) }
 
 // causeOf returns the cause of the context's end, if there is one, in place of the error.
 func causeOf(ctx context.Context, err error) error {

@@ -37,7 +37,7 @@ func (r rule) remedy() string {
 		return "grant get, create and update, see deploy/rbac.yaml"
 	case r.resource == "customresourcedefinitions":
 		return "grant get on it, see deploy/rbac.yaml, or pin ODA_COMPONENT_VERSION"
-	case r.resource == exposedAPIs.plural:
+	case r.resource == ExposedAPIs.Plural:
 		return "grant list and watch, as the chart does with watchExposedAPIs, or set WATCH_EXPOSED_APIS=false"
 	case r.namespace == "":
 		return "grant get, list and watch, see deploy/rbac-cluster.yaml"
@@ -45,12 +45,8 @@ func (r rule) remedy() string {
 	return "grant get, list and watch, see deploy/rbac.yaml"
 }
 
-func (c *Client) componentRule(verb string, scope component.Scope) rule {
-	return c.readRule(verb, c.cfg.Plural, scope)
-}
-
-func (c *Client) readRule(verb, plural string, scope component.Scope) rule {
-	return rule{verb: verb, group: c.cfg.Group, resource: plural, namespace: scope.Namespace()}
+func (c *Client) readRule(verb string, of Resource, scope component.Scope) rule {
+	return rule{verb: verb, group: c.cfg.Group, resource: of.Plural, namespace: scope.Namespace()}
 }
 
 func (c *Client) crdRule() rule {
@@ -83,10 +79,10 @@ func (c *Client) Permissions(ctx context.Context) ([]Permission, error) {
 	var rules []rule
 	for _, part := range scope.Split() {
 		for _, verb := range []string{"get", "list", "watch"} {
-			rules = append(rules, c.componentRule(verb, part))
+			rules = append(rules, c.readRule(verb, c.ComponentResource(""), part))
 		}
 		if c.cfg.WatchExposedAPIs {
-			rules = append(rules, c.readRule("list", exposedAPIs.plural, part), c.readRule("watch", exposedAPIs.plural, part))
+			rules = append(rules, c.readRule("list", ExposedAPIs, part), c.readRule("watch", ExposedAPIs, part))
 		}
 	}
 	rules = append(rules, c.crdRule())

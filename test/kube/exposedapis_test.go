@@ -16,6 +16,8 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/kube"
+	"odasync/internal/kube/kubetest"
+	"odasync/internal/kube/listwatch"
 	"odasync/internal/testwait"
 )
 
@@ -142,7 +144,7 @@ func TestSource_ExposedAPIsAndComponentsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := client.Components(t.Context(), scope, "")
+	all, err := listwatch.Components(t.Context(), client, scope, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,7 @@ func TestSource_ExposedAPIsAreInstalledLater(t *testing.T) {
 	apply(t, "components", "1", "x")
 	s := watch(t, admin("WATCH_EXPOSED_APIS", "true"))
 	testwait.Empty(t, func() string {
-		return missing(fmt.Sprint(s.State()), "ExposedAPIs of namespace components: the API server does not serve exposedapis.oda.tmforum.org")
+		return kubetest.Missing(fmt.Sprint(s.State()), "ExposedAPIs of namespace components: the API server does not serve exposedapis.oda.tmforum.org")
 	})
 	testwait.Empty(t, func() string { return cmp.Diff(map[string]string{"components/x": "x-api  false"}, s.view.apis()) })
 	installExposedAPIs(t)
@@ -177,7 +179,7 @@ func TestRBAC_ExposedAPIs(t *testing.T) {
 	expectDenied(t, client, []string{"list" + rule, "watch" + rule})
 	s := watch(t, env)
 	testwait.Empty(t, func() string {
-		return missing(fmt.Sprint(s.State()), "missing permission: watch"+rule+": grant list and watch, as the chart does with watchExposedAPIs")
+		return kubetest.Missing(fmt.Sprint(s.State()), "missing permission: watch"+rule+": grant list and watch, as the chart does with watchExposedAPIs")
 	})
 	testwait.Empty(t, func() string { return cmp.Diff(map[string]string{"components/x": "x-api  false"}, s.view.apis()) })
 	manifest(t, "rbac.yaml", func(object *unstructured.Unstructured) {

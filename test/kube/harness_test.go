@@ -18,6 +18,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/kube"
+	"odasync/internal/kube/listwatch"
 	"odasync/internal/logtest"
 	"odasync/test/cluster"
 )
@@ -142,7 +143,7 @@ func (v *view) rounds() int {
 
 // source is a running Source.
 type source struct {
-	*kube.Source
+	*listwatch.Source
 	view     *view
 	log      *logtest.Buffer
 	registry *prometheus.Registry
@@ -157,7 +158,7 @@ func watch(t testing.TB, env map[string]string) *source {
 		t.Fatal(err)
 	}
 	s := &source{view: &view{known: map[string]observed{}}, log: new(logtest.Buffer), registry: prometheus.NewRegistry()}
-	if s.Source, err = kube.NewSource(cfg, client, kube.NewMetrics(s.registry), zerolog.New(s.log).With().Timestamp().Logger()); err != nil {
+	if s.Source, err = listwatch.NewSource(cfg, client, listwatch.NewMetrics(s.registry), zerolog.New(s.log).With().Timestamp().Logger()); err != nil {
 		t.Fatal(err)
 	}
 	s.Tuning.InitialIdle, s.Tuning.SilentAfter, s.Tuning.PageSize = time.Second, 2*time.Second, 20
@@ -217,12 +218,4 @@ func remove(t testing.TB, namespace string, names ...string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// missing returns a message when the text does not contain the part.
-func missing(text, part string) string {
-	if strings.Contains(text, part) {
-		return ""
-	}
-	return fmt.Sprintf("%q lacks %q", text, part)
 }

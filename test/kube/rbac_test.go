@@ -15,6 +15,7 @@ import (
 
 	"odasync/internal/kube"
 	"odasync/internal/kube/elector"
+	"odasync/internal/kube/kubetest"
 	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
@@ -164,7 +165,7 @@ func TestRBAC_RulesOfDeployClusterWide(t *testing.T) {
 	const rule = "components.oda.tmforum.org cluster-wide"
 	expectDenied(t, client, []string{"get " + rule, "list " + rule, "watch " + rule})
 	testwait.Empty(t, func() string {
-		return missing(fmt.Sprint(s.State()), "missing permission: watch "+rule+": grant get, list and watch, see deploy/rbac-cluster.yaml")
+		return kubetest.Missing(fmt.Sprint(s.State()), "missing permission: watch "+rule+": grant get, list and watch, see deploy/rbac-cluster.yaml")
 	})
 	manifest(t, "rbac-cluster.yaml", nil)
 	expectDenied(t, client, nil)
@@ -189,12 +190,12 @@ func TestRBAC_MissingRules(t *testing.T) {
 	}
 	ofSource := func(rule string) check {
 		return func(s *source, _ *elector.Elector) string {
-			return missing(fmt.Sprint(s.State()), "missing permission: "+rule+": grant ")
+			return kubetest.Missing(fmt.Sprint(s.State()), "missing permission: "+rule+": grant ")
 		}
 	}
 	ofElector := func(rule string) check {
 		return func(_ *source, e *elector.Elector) string {
-			return missing(fmt.Sprint(e.State()), "missing permission: "+rule+": grant ")
+			return kubetest.Missing(fmt.Sprint(e.State()), "missing permission: "+rule+": grant ")
 		}
 	}
 	tests := []struct {
@@ -237,7 +238,7 @@ func TestRBAC_MissingRules(t *testing.T) {
 		expectDenied(t, client, []string{"list" + components})
 		s := watch(t, leastPrivilege("KUBECONFIG", n.kubeconfig(t, shared.WatcherKubeconfig)))
 		testwait.Empty(t, func() string {
-			return missing(fmt.Sprint(s.State()), "missing permission: list"+components+": grant get, list and watch, see deploy/rbac.yaml")
+			return kubetest.Missing(fmt.Sprint(s.State()), "missing permission: list"+components+": grant get, list and watch, see deploy/rbac.yaml")
 		})
 	})
 }
@@ -246,6 +247,6 @@ func TestSource_InvalidToken(t *testing.T) {
 	n := newUnreliableProxy(t)
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig, "wrong")))
 	testwait.Empty(t, func() string {
-		return missing(fmt.Sprint(s.State()), "the API server does not accept the credentials (401): check the token")
+		return kubetest.Missing(fmt.Sprint(s.State()), "the API server does not accept the credentials (401): check the token")
 	})
 }

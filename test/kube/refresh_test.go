@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"odasync/internal/kube/kubetest"
 	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
@@ -120,8 +121,8 @@ func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	client, cfg := watcherClient(t, env)
 	e, leads := elect(t, client, cfg)
 	const refused = "the API server does not accept the credentials (401)"
-	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), refused) })
-	testwait.Empty(t, func() string { return missing(fmt.Sprint(e.State()), refused) })
+	testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(s.State()), refused) })
+	testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(e.State()), refused) })
 	good, err := os.ReadFile(n.kubeconfig(t, shared.Kubeconfig))
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"odasync/internal/kube/kubetest"
 	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
@@ -57,7 +58,7 @@ func TestSource_EveryVersion(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			s := watch(t, admin("ODA_COMPONENT_VERSION", version))
 			s.awaitAgreement(t, "components")
-			if wrong := missing(s.log.String(), fmt.Sprintf(`"version":%q`, max(version, "v1"))); wrong != "" {
+			if wrong := kubetest.Missing(s.log.String(), fmt.Sprintf(`"version":%q`, max(version, "v1"))); wrong != "" {
 				t.Error(wrong)
 			}
 		})
@@ -117,7 +118,7 @@ func TestSource_ServerRestart(t *testing.T) {
 			}
 			apply(t, "components", name, "x")
 			s.awaitAgreement(t, "components")
-			testwait.Empty(t, func() string { return missing(s.log.String(), "watching again") })
+			testwait.Empty(t, func() string { return kubetest.Missing(s.log.String(), "watching again") })
 		})
 	}
 }
@@ -128,7 +129,7 @@ func TestSource_ExpiredHistory(t *testing.T) {
 	s := watch(t, admin("KUBECONFIG", n.kubeconfig(t, shared.Kubeconfig)))
 	s.awaitAgreement(t, "components")
 	n.cut(true)
-	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), "API server unreachable: ") })
+	testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(s.State()), "API server unreachable: ") })
 	remove(t, "components", "y")
 	apply(t, "components", "2", "x")
 	remove(t, "components", "z") // and again, as another object
@@ -151,7 +152,7 @@ func TestSource_SilentConnection(t *testing.T) {
 	s.awaitAgreement(t, "components")
 	n.freeze(true)
 	apply(t, "components", "2", "x")
-	testwait.Empty(t, func() string { return missing(fmt.Sprint(s.State()), "no event and no bookmark for too long") })
+	testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(s.State()), "no event and no bookmark for too long") })
 	n.freeze(false)
 	s.awaitAgreement(t, "components")
 }
@@ -226,7 +227,7 @@ func TestSource_ServerWithoutStreamedLists(t *testing.T) {
 	s := watch(t, map[string]string{"KUBECONFIG": old.Kubeconfig, "KUBERNETES_NAMESPACE": "components"})
 	want := map[string]string{"components/x": "1"}
 	testwait.Empty(t, func() string { return cmp.Diff(want, s.view.all()) })
-	if wrong := missing(s.log.String(), "reading in pages"); wrong != "" {
+	if wrong := kubetest.Missing(s.log.String(), "reading in pages"); wrong != "" {
 		t.Error(wrong)
 	}
 	if err := old.Delete(t.Context(), object); err != nil {

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"odasync/internal/kube/elector"
+	"odasync/internal/kube/kubetest"
 	"odasync/internal/testwait"
 )
 
@@ -191,9 +192,9 @@ func TestElector_NamesTheMissingPermission(t *testing.T) {
 			if verb == "update" {
 				server.steal("") // there is a Lease to update
 			}
-			server.set(func() { server.fail[verb] = fails(403, "Forbidden", "no") })
+			server.set(func() { server.fail[verb] = kubetest.Refuses(403, "Forbidden", "no") })
 			c := campaign(t, server.URL, "3s", nil)
-			testwait.Empty(t, func() string { return missing(fmt.Sprint(c.State()), message) })
+			testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(c.State()), message) })
 			asked := time.Now()
 			for time.Since(asked) < time.Second { // it keeps asking, and logs nothing more
 				if len(c.leads) > 0 || c.IsLeader() {
@@ -206,7 +207,7 @@ func TestElector_NamesTheMissingPermission(t *testing.T) {
 			}
 			server.set(func() { delete(server.fail, verb) })
 			c.leading(t)
-			if wrong := missing(c.log.String(), "access to the lease recovered"); wrong != "" || c.State() != nil {
+			if wrong := kubetest.Missing(c.log.String(), "access to the lease recovered"); wrong != "" || c.State() != nil {
 				t.Error(wrong, c.State())
 			}
 		})

@@ -3,20 +3,15 @@ package elector_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/sethvargo/go-envconfig"
 	"go.uber.org/goleak"
 	coordination "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +19,7 @@ import (
 
 	"odasync/internal/kube"
 	"odasync/internal/kube/elector"
+	"odasync/internal/kube/kubetest"
 	"odasync/internal/logtest"
 	"odasync/internal/testwait"
 )
@@ -37,14 +33,14 @@ type leases struct {
 	mu      sync.Mutex
 	lease   *coordination.Lease
 	version int
-	fail    map[string]http.HandlerFunc // by verb
+	fail    map[string]kubetest.Answer // by verb
 	hang    bool
 	stop    chan struct{}
 }
 
 func newLeases(t *testing.T) *leases {
 	t.Helper()
-	l := &leases{fail: map[string]http.HandlerFunc{}, stop: make(chan struct{})}
+	l := &leases{fail: map[string]kubetest.Answer{}, stop: make(chan struct{})}
 	l.Server = httptest.NewServer(l)
 	t.Cleanup(func() {
 		close(l.stop)
@@ -74,7 +70,7 @@ func (l *leases) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer l.mu.Unlock()
 	if verb == "get" {
 		if l.lease == nil {
-			fails(404, "NotFound", "not found")(w, r)
+			kubetest.Refuses(404, "NotFound", "not found")(w, r)
 			return
 		}
 		answer(w, http.StatusOK, l.lease)
@@ -86,12 +82,12 @@ func (l *leases) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	decoded, _, err := scheme.Codecs.UniversalDeserializer().Decode(text, nil, nil) // clients send Protobuf
 	if err != nil {
-		fails(400, "BadRequest", err.Error())(w, r)
+		kubetest.Refuses(400, "BadRequest", err.Error())(w, r)
 		return
 	}
 	sent := decoded.(*coordination.Lease)
 	if verb == "update" && sent.ResourceVersion != strconv.Itoa(l.version) {
-		fails(409, "Conflict", "the object has been modified")(w, r)
+		kubetest.Refuses(409, "Conflict", "the object has been modified")(w, r)
 		return
 	}
 	l.put(sent)
@@ -193,45 +189,15 @@ func answer(w http.ResponseWriter, code int, object any) {
 	_ = json.NewEncoder(w).Encode(object)
 }
 
-// fails answers with a Status, as an API server does.
-func fails(code int, reason, message string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, code, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message})
-	}
-}
-
 // configure returns a configuration for the server, and its client.
 func configure(t *testing.T, server, leaseDuration string) (kube.Config, *kube.Client) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "test",
-"clusters": [{"name": "test", "cluster": {"server": %q}}], "users": [{"name": "test", "user": {}}],
-"contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "canvas"}}]}`, server)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var cfg kube.Config
-	variables := envconfig.MapLookuper(map[string]string{"KUBECONFIG": path, "LEASE_DURATION": leaseDuration})
-	if err := envconfig.ProcessWith(t.Context(), &envconfig.Config{Target: &cfg, Lookuper: variables}); err != nil {
-		t.Fatal(err)
-	}
-	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg, client
+	cfg := kubetest.Configure(t, server, map[string]string{"LEASE_DURATION": leaseDuration})
+	return cfg, kubetest.NewClient(t, cfg)
 }
 
 // logs waits until the candidate has logged the text.
 func (c *candidate) logs(t *testing.T, text string) {
 	t.Helper()
-	testwait.Empty(t, func() string { return missing(c.log.String(), text) })
-}
-
-// missing returns "" if the text contains the part.
-func missing(text, part string) string {
-	if strings.Contains(text, part) {
-		return ""
-	}
-	return fmt.Sprintf("%q lacks %q", text, part)
+	testwait.Empty(t, func() string { return kubetest.Missing(c.log.String(), text) })
 }

@@ -1,4 +1,4 @@
-package kube_test
+package listwatch_test
 
 import (
 	"fmt"
@@ -9,13 +9,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odasync/internal/kube"
+	"odasync/internal/kube/kubetest"
+	"odasync/internal/kube/listwatch"
 	"odasync/internal/testwait"
 )
 
 // withAPI is a Component that exposes the API orders.
 func withAPI(namespace, name, version string) map[string]any {
-	c := object(namespace, name, version)
+	c := kubetest.Object(namespace, name, version)
 	c["spec"].(map[string]any)["coreFunction"] = map[string]any{"exposedAPIs": []any{map[string]any{"name": "orders"}}}
 	return c
 }
@@ -34,9 +35,9 @@ func exposedAPI(kind, namespace, owner, version, url string, ready bool) map[str
 
 // twoResources routes the requests for ExposedAPIs, for Components, and for one Component. Each takes one answer after the
 // other, and the last one again and again.
-func twoResources(apis, components, one []answer) answer {
-	next := func(answers []answer) answer {
-		queue := make(chan answer, len(answers))
+func twoResources(apis, components, one []kubetest.Answer) kubetest.Answer {
+	next := func(answers []kubetest.Answer) kubetest.Answer {
+		queue := make(chan kubetest.Answer, len(answers))
 		for _, a := range answers {
 			queue <- a
 		}
@@ -62,7 +63,7 @@ func twoResources(apis, components, one []answer) answer {
 }
 
 // steps sends the events one by one, each when the channel has a value.
-func steps(first []map[string]any, step <-chan struct{}, events ...map[string]any) answer {
+func steps(first []map[string]any, step <-chan struct{}, events ...map[string]any) kubetest.Answer {
 	return func(w http.ResponseWriter, r *http.Request) {
 		send(w, first)
 		for _, event := range events {
@@ -87,7 +88,7 @@ func initial(objects ...map[string]any) []map[string]any {
 
 func watchAPIs(t *testing.T, server, namespaces string) *running {
 	t.Helper()
-	return watchServer(t, server, map[string]string{"KUBERNETES_NAMESPACE": namespaces, "WATCH_EXPOSED_APIS": "true"}, func(tuning *kube.Tuning) {
+	return watchServer(t, server, map[string]string{"KUBERNETES_NAMESPACE": namespaces, "WATCH_EXPOSED_APIS": "true"}, func(tuning *listwatch.Tuning) {
 		tuning.InitialIdle, tuning.SilentAfter = testwait.Limit, testwait.Limit
 	})
 }
@@ -105,9 +106,9 @@ func TestSource_FoldsInExposedAPIs(t *testing.T) {
 				exposedAPI("ADDED", "a", "foreign", "13", "http://foreign", true),
 				exposedAPI("DELETED", "a", "x", "14", "http://2", true),
 			)
-			notFound := refuses(404, "NotFound", `components.oda.tmforum.org "absent" not found`)
-			server := newAPIServer(t, twoResources([]answer{apis}, []answer{holds(initial(withAPI("a", "x", "3"))...)},
-				[]answer{body(withAPI("a", "x", "20")), notFound, body(withAPI("a", "x", "21"))}))
+			notFound := kubetest.Refuses(404, "NotFound", `components.oda.tmforum.org "absent" not found`)
+			server := kubetest.NewServer(t, twoResources([]kubetest.Answer{apis}, []kubetest.Answer{holds(initial(withAPI("a", "x", "3"))...)},
+				[]kubetest.Answer{kubetest.Body(withAPI("a", "x", "20")), notFound, kubetest.Body(withAPI("a", "x", "21"))}))
 			r := watchAPIs(t, server.URL, scope)
 			reports := []string{"begin 1 " + scope, "1 seen a/x@3 x-orders http://1 false", "end 1 " + scope}
 			expect(t, "the first resync", reports, r.recorder.said)
@@ -121,7 +122,7 @@ func TestSource_FoldsInExposedAPIs(t *testing.T) {
 				where + "exposedapis watch initial", where + "components watch initial",
 				"v1/namespaces/a/components/x list", "v1/namespaces/a/components/absent list", "v1/namespaces/a/components/x list",
 			}
-			if diff := cmp.Diff(want, server.seen()); diff != "" {
+			if diff := cmp.Diff(want, server.Requests()); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 			if err := r.State(); err != nil {
@@ -133,11 +134,11 @@ func TestSource_FoldsInExposedAPIs(t *testing.T) {
 
 // An object that is gone when the watch reads everything again takes what it said with it, but not the API.
 func TestSource_ForgetsExposedAPIsThatAResyncLacks(t *testing.T) {
-	server := newAPIServer(t, twoResources(
-		[]answer{
-			closes(exposedAPI("ADDED", "a", "x", "1", "http://1", true), ends("9")), refuses(410, "Expired", "too old resource version"), holds(ends("20")),
+	server := kubetest.NewServer(t, twoResources(
+		[]kubetest.Answer{
+			closes(exposedAPI("ADDED", "a", "x", "1", "http://1", true), ends("9")), kubetest.Refuses(410, "Expired", "too old resource version"), holds(ends("20")),
 		},
-		[]answer{holds(initial(withAPI("a", "x", "3"))...)}, []answer{body(withAPI("a", "x", "3"))}))
+		[]kubetest.Answer{holds(initial(withAPI("a", "x", "3"))...)}, []kubetest.Answer{kubetest.Body(withAPI("a", "x", "3"))}))
 	r := watchAPIs(t, server.URL, "a")
 	testwait.Empty(t, func() string {
 		said := r.recorder.said()
@@ -158,16 +159,16 @@ func TestSource_ForgetsExposedAPIsThatAResyncLacks(t *testing.T) {
 func TestSource_ReadsTheComponentAgainAfterAFailure(t *testing.T) {
 	step := make(chan struct{})
 	change := exposedAPI("MODIFIED", "a", "x", "11", "http://2", true)
-	server := newAPIServer(t, twoResources(
-		[]answer{steps([]map[string]any{exposedAPI("ADDED", "a", "x", "1", "http://1", true), ends("9")}, step, change), holds(change)},
-		[]answer{holds(initial(withAPI("a", "x", "3"))...)},
-		[]answer{refuses(500, "InternalError", "etcd is away"), body(withAPI("a", "x", "20"))}))
+	server := kubetest.NewServer(t, twoResources(
+		[]kubetest.Answer{steps([]map[string]any{exposedAPI("ADDED", "a", "x", "1", "http://1", true), ends("9")}, step, change), holds(change)},
+		[]kubetest.Answer{holds(initial(withAPI("a", "x", "3"))...)},
+		[]kubetest.Answer{kubetest.Refuses(500, "InternalError", "etcd is away"), kubetest.Body(withAPI("a", "x", "20"))}))
 	r := watchAPIs(t, server.URL, "a")
 	expect(t, "the first resync", []string{"begin 1 a", "1 seen a/x@3 x-orders http://1 true", "end 1 a"}, r.recorder.said)
 	step <- struct{}{}
 	expect(t, "reports", []string{"begin 1 a", "1 seen a/x@3 x-orders http://1 true", "end 1 a", "1 seen a/x@20 x-orders http://2 true"}, r.recorder.said)
-	if !slices.Contains(server.seen(), "v1/namespaces/a/exposedapis watch from 9") {
-		t.Errorf("the change was not asked for again: %q", server.seen())
+	if !slices.Contains(server.Requests(), "v1/namespaces/a/exposedapis watch from 9") {
+		t.Errorf("the change was not asked for again: %q", server.Requests())
 	}
 	r.logsOnce(t, "etcd is away")
 }
@@ -175,12 +176,12 @@ func TestSource_ReadsTheComponentAgainAfterAFailure(t *testing.T) {
 // ExposedAPIs that cannot be read are a problem, which stops no Component.
 func TestSource_ReportsComponentsWithoutExposedAPIs(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer answer
+		answer kubetest.Answer
 		want   string
 	}{
-		"forbidden": {refuses(403, "Forbidden", "no"),
+		"forbidden": {kubetest.Refuses(403, "Forbidden", "no"),
 			`ExposedAPIs of namespace a: missing permission: watch exposedapis.oda.tmforum.org in namespace "a": grant list and watch`},
-		"not installed": {refuses(404, "NotFound", "the server could not find the requested resource"),
+		"not installed": {kubetest.Refuses(404, "NotFound", "the server could not find the requested resource"),
 			"ExposedAPIs of namespace a: the API server does not serve exposedapis.oda.tmforum.org"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,7 +194,7 @@ func TestSource_ReportsComponentsWithoutExposedAPIs(t *testing.T) {
 					test.answer(w, r)
 				}
 			}
-			server := newAPIServer(t, twoResources([]answer{apis}, []answer{holds(initial(withAPI("a", "x", "3"))...)}, []answer{body(withAPI("a", "x", "3"))}))
+			server := kubetest.NewServer(t, twoResources([]kubetest.Answer{apis}, []kubetest.Answer{holds(initial(withAPI("a", "x", "3"))...)}, []kubetest.Answer{kubetest.Body(withAPI("a", "x", "3"))}))
 			r := watchAPIs(t, server.URL, "a")
 			reports := []string{"begin 1 a", "1 seen a/x@3 x-orders  false", "end 1 a"}
 			expect(t, "reports without permission", reports, r.recorder.said)
@@ -205,18 +206,18 @@ func TestSource_ReportsComponentsWithoutExposedAPIs(t *testing.T) {
 	}
 }
 
-func TestClient_ComponentsWithExposedAPIs(t *testing.T) {
+func TestComponents_WithExposedAPIs(t *testing.T) {
 	t.Parallel()
-	apis := pages("7", "", exposedAPI("", "a", "x", "1", "http://1", true)["object"].(map[string]any))
+	apis := kubetest.Pages("7", "", exposedAPI("", "a", "x", "1", "http://1", true)["object"].(map[string]any))
 	for name, test := range map[string]struct{ component, want string }{
 		"all":  {"", "v1/namespaces/a/exposedapis list 500, v1/namespaces/a/components list 500"},
 		"one":  {"x", "v1/namespaces/a/exposedapis list 500 oda.tmforum.org/componentName=x, v1/namespaces/a/components/x list"},
 		"none": {strings.Repeat("n", 64), "v1/namespaces/a/exposedapis list 500, v1/namespaces/a/components/" + strings.Repeat("n", 64) + " list"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := newAPIServer(t, twoResources([]answer{apis}, []answer{pages("7", "", withAPI("a", "x", "3"))}, []answer{body(withAPI("a", "x", "3"))}))
-			client := newClient(t, configure(t, server.URL, map[string]string{"WATCH_EXPOSED_APIS": "true"}))
-			got, err := client.Components(t.Context(), parseScope(t, "a"), test.component)
+			server := kubetest.NewServer(t, twoResources([]kubetest.Answer{apis}, []kubetest.Answer{kubetest.Pages("7", "", withAPI("a", "x", "3"))}, []kubetest.Answer{kubetest.Body(withAPI("a", "x", "3"))}))
+			client := kubetest.NewClient(t, kubetest.Configure(t, server.URL, map[string]string{"WATCH_EXPOSED_APIS": "true"}))
+			got, err := listwatch.Components(t.Context(), client, kubetest.Scope(t, "a"), test.component)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,15 +229,15 @@ func TestClient_ComponentsWithExposedAPIs(t *testing.T) {
 			if len(got) == 0 && name != "none" {
 				t.Error("no Component")
 			}
-			if diff := cmp.Diff(test.want, strings.Join(server.seen(), ", ")); diff != "" {
+			if diff := cmp.Diff(test.want, strings.Join(server.Requests(), ", ")); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 		})
 	}
 	t.Run("forbidden", func(t *testing.T) {
-		server := newAPIServer(t, twoResources([]answer{refuses(403, "Forbidden", "no")}, []answer{pages("7", "")}, []answer{pages("7", "")}))
-		_, err := newClient(t, configure(t, server.URL, map[string]string{"WATCH_EXPOSED_APIS": "true"})).Components(t.Context(), parseScope(t, "a"), "")
-		if wrong := missing(fmt.Sprint(err), `read ExposedAPIs of namespace a from `+server.URL+`: missing permission: list exposedapis.oda.tmforum.org in namespace "a"`); wrong != "" {
+		server := kubetest.NewServer(t, twoResources([]kubetest.Answer{kubetest.Refuses(403, "Forbidden", "no")}, []kubetest.Answer{kubetest.Pages("7", "")}, []kubetest.Answer{kubetest.Pages("7", "")}))
+		_, err := listwatch.Components(t.Context(), kubetest.NewClient(t, kubetest.Configure(t, server.URL, map[string]string{"WATCH_EXPOSED_APIS": "true"})), kubetest.Scope(t, "a"), "")
+		if wrong := kubetest.Missing(fmt.Sprint(err), `read ExposedAPIs of namespace a from `+server.URL+`: missing permission: list exposedapis.oda.tmforum.org in namespace "a"`); wrong != "" {
 			t.Error(wrong)
 		}
 	})

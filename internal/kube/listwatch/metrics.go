@@ -1,11 +1,14 @@
-package kube
+package listwatch
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"odasync/internal/kube"
 )
 
 // Metrics are the metrics of a Source.
@@ -45,7 +48,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	for _, kind := range []watch.EventType{watch.Added, watch.Modified, watch.Deleted, watch.Bookmark, watch.Error} {
 		m.events.WithLabelValues(string(kind))
 	}
-	for _, reason := range reasons {
+	for _, reason := range slices.Concat(reasons, kube.Reasons) {
 		m.restarts.WithLabelValues(reason)
 	}
 	return m

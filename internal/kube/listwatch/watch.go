@@ -1,4 +1,4 @@
-package kube
+package listwatch
 
 import (
 	"cmp"
@@ -14,12 +14,13 @@ import (
 
 	"odasync/internal/broadcast"
 	"odasync/internal/component"
+	"odasync/internal/kube"
 )
 
 // scopeWatch watches one scope. It is used by one goroutine.
 type scopeWatch struct {
-	client *Client
-	of     resource
+	client *kube.Client
+	of     kube.Resource
 	scope  component.Scope
 	to     reporter
 	// outdated reports, before a resync that a Refresh asked for, whether the watch is to end for another version; nil if the
@@ -39,7 +40,6 @@ type scopeWatch struct {
 
 	silenceLeft time.Duration // time left without an event or a bookmark; a reconnect does not reset it
 
-	verb      string    // of the request that was sent last
 	following time.Time // since when events are followed; zero before
 	delivered bool      // an event was received since then
 }
@@ -57,13 +57,13 @@ func (w *scopeWatch) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		f := explain(err, w.client.readRule(w.verb, w.of.plural, w.scope))
-		w.metrics.restarts.WithLabelValues(f.reason).Inc()
+		f := explain(err)
+		w.metrics.restarts.WithLabelValues(f.Reason).Inc()
 		healthy := w.delivered || !w.following.IsZero() && time.Since(w.following) >= w.tuning.Steady
 		if healthy {
 			backoff = w.tuning.Backoff
 		}
-		switch f.reason {
+		switch f.Reason {
 		case reasonClosed:
 			if healthy {
 				continue
@@ -71,7 +71,7 @@ func (w *scopeWatch) run(ctx context.Context) error {
 		case reasonUnmarked:
 			// After a stall, which the connection may have caused, only this list is read in pages.
 			w.paged = !errors.Is(err, errStalled) || w.stalls >= maxStalls
-			w.log.Info().Str("error", f.text).Msg("streamed list incomplete, reading in pages")
+			w.log.Info().Str("error", f.Text).Msg("streamed list incomplete, reading in pages")
 			continue
 		case reasonDue:
 			if w.outdated != nil && w.outdated(ctx, w.refreshAsked) {
@@ -79,7 +79,7 @@ func (w *scopeWatch) run(ctx context.Context) error {
 			}
 			w.resume = ""
 			continue
-		case reasonExpired:
+		case kube.ReasonExpired:
 			w.resume = ""
 			if resumed { // without backoff; a list that expires at once could repeat for ever
 				continue
@@ -88,7 +88,7 @@ func (w *scopeWatch) run(ctx context.Context) error {
 			// A reconnect is not enough: a server that was restored from a backup and has not reached the resourceVersion
 			// yet sends nothing and closes the watch without an error.
 			w.resume = ""
-		case reasonNotFound:
+		case kube.ReasonNotFound:
 			w.resume = ""
 			if w.outdated != nil {
 				w.status.failed(f)
@@ -102,7 +102,7 @@ func (w *scopeWatch) run(ctx context.Context) error {
 
 // attempt reads the scope where that is needed, then follows its conn. It always ends with an error.
 func (w *scopeWatch) attempt(ctx context.Context) error {
-	var conn *watchConn
+	var conn *kube.WatchConn
 	var err error
 	switch {
 	case w.resume != "":
@@ -112,14 +112,13 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 			return err
 		}
 	default:
-		w.verb = "watch"
-		conn, err = w.client.watchInitial(ctx, w.of, w.scope)
-		if isRejected(err) {
+		conn, err = w.client.WatchInitial(ctx, w.of, w.scope)
+		if kube.IsRejected(err) {
 			return fmt.Errorf("%w (%w)", errUnmarked, err)
 		} else if err != nil {
 			return err
 		}
-		defer conn.close()
+		defer conn.Close()
 		if err := w.readInitial(ctx, conn); err != nil {
 			w.pagedNext = true
 			if errors.Is(err, errStalled) {
@@ -130,22 +129,21 @@ func (w *scopeWatch) attempt(ctx context.Context) error {
 		w.stalls = 0
 	}
 	if conn == nil {
-		w.verb = "watch"
-		conn, err = w.client.watchFrom(ctx, w.of, w.scope, w.resume)
-		if isRejected(err) {
+		conn, err = w.client.WatchFrom(ctx, w.of, w.scope, w.resume)
+		if kube.IsRejected(err) {
 			w.resume = ""
 		}
 		if err != nil {
 			return err
 		}
-		defer conn.close()
+		defer conn.Close()
 	}
 	w.following = time.Now()
 	w.status.connected()
-	defer conn.cancelAfter(w.refreshAsked, errDue)()
+	defer conn.CancelAfter(w.refreshAsked, errDue)()
 	for {
 		began := time.Now()
-		next, err := conn.next(w.silenceLeft, errSilent)
+		next, err := conn.Next(w.silenceLeft, errSilent)
 		w.silenceLeft -= time.Since(began)
 		w.count(next.Type)
 		if err != nil {
@@ -168,17 +166,17 @@ func (w *scopeWatch) beginResync() {
 }
 
 // readInitial reads a resync from a streamed list.
-func (w *scopeWatch) readInitial(ctx context.Context, conn *watchConn) error {
+func (w *scopeWatch) readInitial(ctx context.Context, conn *kube.WatchConn) error {
 	w.beginResync()
 	left, overdue := w.tuning.InitialIdle, errStalled // without the time that the observer takes
 	for {
 		began := time.Now()
-		next, err := conn.next(left, overdue)
+		next, err := conn.Next(left, overdue)
 		left -= time.Since(began)
 		w.count(next.Type)
 		switch {
 		case err == io.EOF: //nolint:errorlint // a wrapped EOF is a lost connection
-			return fmt.Errorf("%w before the end of the initial events", errLost)
+			return errCut
 		case err != nil:
 			return err
 		}
@@ -205,17 +203,16 @@ func (w *scopeWatch) readInitial(ctx context.Context, conn *watchConn) error {
 
 // readPages reads a resync from a paged list, which is consistent.
 func (w *scopeWatch) readPages(ctx context.Context) error {
-	w.verb = "list"
 	w.beginResync()
 	for token := ""; ; {
-		page, err := w.client.listPage(ctx, w.of, w.scope, w.tuning.PageSize, token)
+		page, err := w.client.ListPage(ctx, w.of, w.scope, w.tuning.PageSize, token)
 		if err != nil {
 			return err // an expired token too: the next attempt lists afresh
 		}
 		w.status.received()
 		for _, item := range page.Items {
 			w.count(watch.Added)
-			if _, err := w.observe(ctx, watchEvent{Type: watch.Added, Object: item}); err != nil {
+			if _, err := w.observe(ctx, kube.WatchEvent{Type: watch.Added, Object: item}); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package kube
+package listwatch
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"odasync/internal/component"
+	"odasync/internal/kube"
 )
 
 // malformed is a Component that cannot be read.
@@ -33,7 +34,7 @@ type reporter interface {
 }
 
 // observe reports an event, if its namespace is in the scope, and returns its resourceVersion.
-func (w *scopeWatch) observe(ctx context.Context, next watchEvent) (string, error) {
+func (w *scopeWatch) observe(ctx context.Context, next kube.WatchEvent) (string, error) {
 	received := time.Now()
 	switch next.Type {
 	case watch.Bookmark:
@@ -56,8 +57,8 @@ func (w *scopeWatch) observe(ctx context.Context, next watchEvent) (string, erro
 
 // componentReport reports Components to an observer.
 type componentReport struct {
-	client  *Client
-	of      resource
+	client  *kube.Client
+	of      kube.Resource
 	scope   component.Scope
 	apis    *apiIndex // nil without ExposedAPIs
 	to      component.Observer
@@ -117,9 +118,9 @@ func (r *componentReport) again(ctx context.Context, name objectName) error {
 		return nil // the first resync is still to come
 	}
 	received := time.Now()
-	body, err := r.client.get(ctx, r.of, name.namespace, name.name)
+	body, err := r.client.Get(ctx, r.of, r.scope, name.namespace, name.name)
 	if err != nil {
-		return explain(err, r.client.componentRule("get", r.scope))
+		return err
 	}
 	if body == nil {
 		return nil // not created yet, or deleted, which the watch reports

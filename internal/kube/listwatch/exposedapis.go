@@ -1,4 +1,4 @@
-package kube
+package listwatch
 
 import (
 	"cmp"
@@ -13,9 +13,6 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/normalize"
 )
-
-// exposedAPIs are the objects that the Canvas operators make for the APIs of Components. No other version has been served.
-var exposedAPIs = resource{version: "v1", plural: "exposedapis"}
 
 // objectName is the name of an object in its namespace.
 type objectName struct{ namespace, name string }

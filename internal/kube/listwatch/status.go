@@ -1,4 +1,4 @@
-package kube
+package listwatch
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"odasync/internal/kube"
 )
 
 // status is the state of the discovery or of one scope's watch. It logs a failure when it begins or changes, and its end.
@@ -14,9 +16,9 @@ type status struct {
 	log zerolog.Logger
 
 	mu       sync.Mutex
-	done     bool      // complete at least once
-	lastData time.Time // of the last data from the server
-	failure  *failure  // nil while connected
+	done     bool          // complete at least once
+	lastData time.Time     // of the last data from the server
+	failure  *kube.Failure // nil while connected
 	logged   string
 	settled  chan struct{} // closed when complete or failed for the first time
 }
@@ -49,14 +51,14 @@ func (s *status) awaitSettled(ctx context.Context) {
 }
 
 // failed records why there is no connection.
-func (s *status) failed(f *failure) {
+func (s *status) failed(f *kube.Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failure = f
 	s.settle()
-	if s.logged != f.text {
-		s.logged = f.text
-		s.log.Warn().Str("reason", f.reason).Str("error", f.text).Msg("not watching, retrying")
+	if s.logged != f.Text {
+		s.logged = f.Text
+		s.log.Warn().Str("reason", f.Reason).Str("error", f.Text).Msg("not watching, retrying")
 	}
 }
 

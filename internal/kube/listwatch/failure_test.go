@@ -1,4 +1,4 @@
-package kube_test
+package listwatch_test
 
 import (
 	"fmt"
@@ -7,12 +7,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"odasync/internal/kube"
+	"odasync/internal/kube/kubetest"
+	"odasync/internal/kube/listwatch"
 	"odasync/internal/testwait"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -20,7 +20,7 @@ import (
 
 // Before the first contact the age counts from the start.
 func TestSource_AgeGrowsWithoutContact(t *testing.T) {
-	server := newAPIServer(t, refuses(503, "ServiceUnavailable", "no"))
+	server := kubetest.NewServer(t, kubetest.Refuses(503, "ServiceUnavailable", "no"))
 	r := watchServer(t, server.URL, nil)
 	testwait.Empty(t, func() string {
 		if age := r.Age(); age < 200*time.Millisecond {
@@ -33,34 +33,34 @@ func TestSource_AgeGrowsWithoutContact(t *testing.T) {
 // Each failure has a text with the remedy, is logged once however often it repeats, and keeps the source unready.
 func TestSource_ExplainsFailuresOnce(t *testing.T) {
 	tests := map[string]struct {
-		answer  answer
+		answer  kubetest.Answer
 		env     map[string]string
 		message string
 		reason  string
 	}{
 		"no permission to watch": {
-			answer:  refuses(403, "Forbidden", `User "ada" cannot watch resource "components"`),
+			answer:  kubetest.Refuses(403, "Forbidden", `User "ada" cannot watch resource "components"`),
 			message: `missing permission: watch components.oda.tmforum.org in namespace "a": grant get, list and watch, see deploy/rbac.yaml (User "ada" cannot watch`,
 			reason:  "forbidden",
 		},
 		"no permission to list": {
-			answer:  byVerb(refuses(422, "Invalid", "sendInitialEvents"), refuses(403, "Forbidden", "no")),
+			answer:  byVerb(kubetest.Refuses(422, "Invalid", "sendInitialEvents"), kubetest.Refuses(403, "Forbidden", "no")),
 			message: `missing permission: list components.oda.tmforum.org in namespace "a": grant get, list and watch, see deploy/rbac.yaml`,
 			reason:  "forbidden",
 		},
 		"no permission cluster-wide": {
-			answer:  refuses(403, "Forbidden", "no"),
+			answer:  kubetest.Refuses(403, "Forbidden", "no"),
 			env:     map[string]string{"KUBERNETES_NAMESPACE": "all"},
 			message: `missing permission: watch components.oda.tmforum.org cluster-wide: grant get, list and watch, see deploy/rbac-cluster.yaml`,
 			reason:  "forbidden",
 		},
-		"credentials refused": {answer: refuses(401, "Unauthorized", "Unauthorized"), message: "does not accept the credentials (401): check the token or client certificate", reason: "unauthorized"},
+		"credentials refused": {answer: kubetest.Refuses(401, "Unauthorized", "Unauthorized"), message: "does not accept the credentials (401): check the token or client certificate", reason: "unauthorized"},
 		"credentials not sent": {
-			answer:  refuses(403, "Forbidden", `components is forbidden: User "system:anonymous" cannot watch`),
+			answer:  kubetest.Refuses(403, "Forbidden", `components is forbidden: User "system:anonymous" cannot watch`),
 			message: "the API server got no credentials: check the user of the kubeconfig's context",
 			reason:  "unauthorized",
 		},
-		"initializing": {answer: refuses(429, "TooManyRequests", "storage is (re)initializing"), message: "storage is (re)initializing", reason: "unavailable"},
+		"initializing": {answer: kubetest.Refuses(429, "TooManyRequests", "storage is (re)initializing"), message: "storage is (re)initializing", reason: "unavailable"},
 		"proxy without API server": {answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
 			message: "bad gateway", reason: "unavailable"},
 		"reset again and again":     {answer: resets, message: "connection reset by peer", reason: "unreachable"},
@@ -70,21 +70,21 @@ func TestSource_ExplainsFailuresOnce(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			server := newAPIServer(t, test.answer)
+			server := kubetest.NewServer(t, test.answer)
 			env := map[string]string{"KUBERNETES_NAMESPACE": "a"}
 			for variable, value := range test.env {
 				env[variable] = value
 			}
 			r := watchServer(t, server.URL, env)
 			testwait.Empty(t, func() string {
-				if n := len(server.seen()); n < 10 {
+				if n := len(server.Requests()); n < 10 {
 					return fmt.Sprintf("%d requests", n)
 				}
-				return missing(fmt.Sprint(r.State()), test.message)
+				return kubetest.Missing(fmt.Sprint(r.State()), test.message)
 			})
 			r.stop()
 			r.logsOnce(t, "not watching, retrying")
-			if wrong := missing(strings.ReplaceAll(r.log.String(), `\"`, `"`), test.message); wrong != "" {
+			if wrong := kubetest.Missing(strings.ReplaceAll(r.log.String(), `\"`, `"`), test.message); wrong != "" {
 				t.Error(wrong)
 			}
 			if n, err := testutil.GatherAndCount(r.registry, "odasync_watch_restarts_total"); err != nil || n == 0 {
@@ -119,10 +119,9 @@ func TestSource_ReportsAnUntrustedServer(t *testing.T) {
 
 // A watch that closes at once is a failure: it is retried with backoff and logged once.
 func TestSource_RetriesWatchesThatCloseAtOnce(t *testing.T) {
-	server := newAPIServer(t, holds(ends("2"), bookmark("3")), closes())
-	server.answers[0] = closes(ends("2"))
+	server := kubetest.NewServer(t, closes(ends("2")), closes())
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
-	server.awaitRequests(t, 10)
+	server.AwaitRequests(t, 10)
 	r.stop()
 	r.logsOnce(t, "not watching, retrying")
 	if strings.Contains(r.log.String(), "watching again") {
@@ -132,14 +131,14 @@ func TestSource_RetriesWatchesThatCloseAtOnce(t *testing.T) {
 
 func TestSource_StateAndAge(t *testing.T) {
 	proceed := make(chan struct{})
-	server := newAPIServer(t, func(w http.ResponseWriter, r *http.Request) {
+	server := kubetest.NewServer(t, func(w http.ResponseWriter, r *http.Request) {
 		send(w, []map[string]any{added("a", "x", "1")})
 		<-proceed
 		closes(ends("2"), bookmark("3"))(w, r)
-	}, refuses(503, "ServiceUnavailable", ""), holds(bookmark("4")), holds(ends("5")))
+	}, kubetest.Refuses(503, "ServiceUnavailable", ""), holds(bookmark("4")), holds(ends("5")))
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
 	expect(t, "reports", []string{"begin 1 a", "1 seen a/x@1"}, r.recorder.said)
-	if wrong := missing(fmt.Sprint(r.State()), "namespace a: not read completely yet"); wrong != "" {
+	if wrong := kubetest.Missing(fmt.Sprint(r.State()), "namespace a: not read completely yet"); wrong != "" {
 		t.Error(wrong)
 	}
 	close(proceed)
@@ -147,10 +146,10 @@ func TestSource_StateAndAge(t *testing.T) {
 		if err := r.State(); err != nil {
 			return err.Error()
 		}
-		return missing(r.log.String(), "watching again")
+		return kubetest.Missing(r.log.String(), "watching again")
 	})
 	for _, part := range []string{`"level":"warn"`, `"scope":"a"`, `"reason":"unavailable"`} {
-		if wrong := missing(r.log.String(), part); wrong != "" {
+		if wrong := kubetest.Missing(r.log.String(), part); wrong != "" {
 			t.Error(wrong)
 		}
 	}
@@ -179,10 +178,10 @@ func TestSource_LogsMalformedComponentsOnce(t *testing.T) {
 		return map[string]any{"type": "MODIFIED", "object": object}
 	}
 	added := map[string]any{"type": "ADDED", "object": odd("1", "text")}
-	server := newAPIServer(t,
+	server := kubetest.NewServer(t,
 		closes(added, ends("2"), event(odd("3", "text")), event(odd("4", map[string]any{"coreFunction": "text"})), failed(410, "Expired", "")),
 		holds(map[string]any{"type": "ADDED", "object": odd("4", map[string]any{"coreFunction": "text"})}, ends("5"),
-			event(object("a", "odd", "6")), event(odd("7", "text")), bookmark("8")))
+			event(kubetest.Object("a", "odd", "6")), event(odd("7", "text")), bookmark("8")))
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
 	expect(t, "reports", []string{"begin 1 a", "1 malformed a/odd@1", "end 1 a", "1 malformed a/odd@3", "1 malformed a/odd@4",
 		"begin 2 a", "2 malformed a/odd@4", "end 2 a", "2 seen a/odd@6", "2 malformed a/odd@7"}, r.recorder.said)
@@ -196,7 +195,7 @@ func TestSource_LogsMalformedComponentsOnce(t *testing.T) {
 		t.Errorf("counted %v, want 3", got)
 	}
 	for _, part := range []string{`"namespace":"a"`, `"component":"odd"`, `"field":"spec"`} {
-		if wrong := missing(r.log.String(), part); wrong != "" {
+		if wrong := kubetest.Missing(r.log.String(), part); wrong != "" {
 			t.Error(wrong)
 		}
 	}
@@ -204,7 +203,7 @@ func TestSource_LogsMalformedComponentsOnce(t *testing.T) {
 
 // A server that is down is not asked all the time.
 func TestDefaultTuning_BackoffGrows(t *testing.T) {
-	backoff := kube.DefaultTuning().Backoff
+	backoff := listwatch.DefaultTuning().Backoff
 	var last time.Duration
 	for i := range 12 {
 		pause := backoff.Step()
@@ -215,13 +214,5 @@ func TestDefaultTuning_BackoffGrows(t *testing.T) {
 	}
 	if last < 20*time.Second {
 		t.Errorf("the last pause is %v, want one near 30 s", last)
-	}
-}
-
-func TestErrors_NameFilesThatExist(t *testing.T) {
-	for _, name := range []string{"../../deploy/rbac.yaml", "../../deploy/rbac-cluster.yaml"} {
-		if _, err := os.Stat(name); err != nil {
-			t.Errorf("error texts point to %s: %v", name, err)
-		}
 	}
 }

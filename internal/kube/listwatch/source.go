@@ -1,4 +1,4 @@
-package kube
+package listwatch
 
 import (
 	"cmp"
@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/broadcast"
 	"odasync/internal/component"
+	"odasync/internal/kube"
 )
 
 // Tuning holds times and sizes that only tests change.
@@ -41,15 +42,11 @@ func DefaultTuning() Tuning {
 	}
 }
 
-// minInitialTimeout is the lower limit for the timeout of a watch that begins with a list. A shorter configured timeout would
-// cut the list of a large cluster every time.
-const minInitialTimeout = 30 * time.Minute
-
 // Source reports the Components of a cluster.
 type Source struct {
 	Tuning Tuning // may be changed before Watch
 
-	client      *Client
+	client      *kube.Client
 	metrics     *Metrics
 	log         zerolog.Logger
 	refresh     broadcast.Signal
@@ -65,7 +62,7 @@ type Source struct {
 }
 
 // NewSource returns a source of the configured namespaces, whose age the metrics report.
-func NewSource(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger) (*Source, error) {
+func NewSource(cfg kube.Config, client *kube.Client, metrics *Metrics, log zerolog.Logger) (*Source, error) {
 	scope, err := component.ParseScope(cfg.Namespaces)
 	if err != nil {
 		return nil, fmt.Errorf("read KUBERNETES_NAMESPACE: %w", err)
@@ -78,7 +75,7 @@ func NewSource(cfg Config, client *Client, metrics *Metrics, log zerolog.Logger)
 		log := log.With().Stringer("scope", part).Logger()
 		s.statuses = append(s.statuses, &status{log: log})
 		if cfg.WatchExposedAPIs {
-			s.apiStatuses = append(s.apiStatuses, &status{log: log.With().Str("resource", exposedAPIs.plural).Logger()})
+			s.apiStatuses = append(s.apiStatuses, &status{log: log.With().Str("resource", kube.ExposedAPIs.Plural).Logger()})
 		}
 	}
 	metrics.source.Store(s)
@@ -93,7 +90,7 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 	}
 	s.watching.Store(true)
 	defer s.watching.Store(false)
-	ctx = Quiet(ctx)
+	ctx = kube.Quiet(ctx)
 	backoff := s.Tuning.Backoff
 	for ctx.Err() == nil {
 		version, err := s.discover(ctx)
@@ -101,7 +98,7 @@ func (s *Source) Watch(ctx context.Context, to component.Observer) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			s.discovering.failed(explain(err, s.client.crdRule()))
+			s.discovering.failed(explain(err))
 		default:
 			s.discovering.complete()
 			s.log.Info().Str("version", version).Str("server", s.client.Server()).Msg("watching Components")
@@ -121,7 +118,7 @@ type discovery struct{ version, uid string }
 
 // discover finds the version to read.
 func (s *Source) discover(ctx context.Context) (string, error) {
-	version, uid, err := s.client.discover(ctx)
+	version, uid, err := s.client.Discover(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -158,14 +155,14 @@ func (s *Source) watchVersion(ctx context.Context, version string, to component.
 	for i, scope := range s.scopes {
 		status := s.statuses[i]
 		report := &componentReport{
-			client: s.client, of: s.client.components(version), scope: scope, to: to, metrics: s.metrics, log: status.log,
+			client: s.client, of: s.client.ComponentResource(version), scope: scope, to: to, metrics: s.metrics, log: status.log,
 			malformed: map[objectName]malformed{},
 		}
 		components := s.newWatch(report.of, scope, report, status)
 		components.outdated = func(ctx context.Context, refreshed <-chan struct{}) bool { return s.outdated(ctx, version, refreshed) }
 		if len(s.apiStatuses) > 0 {
 			report.apis = newAPIIndex()
-			apis := s.newWatch(exposedAPIs, scope, &apiReport{index: report.apis, again: report.again}, s.apiStatuses[i])
+			apis := s.newWatch(kube.ExposedAPIs, scope, &apiReport{index: report.apis, again: report.again}, s.apiStatuses[i])
 			group.Go(func() error { return apis.run(ctx) })
 		}
 		group.Go(func() error {
@@ -178,7 +175,7 @@ func (s *Source) watchVersion(ctx context.Context, version string, to component.
 	_ = group.Wait() // the status of the scope has the error
 }
 
-func (s *Source) newWatch(of resource, scope component.Scope, to reporter, status *status) *scopeWatch {
+func (s *Source) newWatch(of kube.Resource, scope component.Scope, to reporter, status *status) *scopeWatch {
 	return &scopeWatch{
 		client: s.client, of: of, scope: scope, to: to, tuning: s.Tuning, refresh: &s.refresh,
 		status: status, metrics: s.metrics, log: status.log,
@@ -194,7 +191,7 @@ func (s *Source) Read(ctx context.Context, namespace, name string) (component.Ob
 	if err != nil {
 		return component.Observation{}, false, err
 	}
-	seen, err := s.client.Components(ctx, scope, name)
+	seen, err := Components(ctx, s.client, scope, name)
 	if err != nil || len(seen) == 0 {
 		return component.Observation{}, false, err
 	}
@@ -211,7 +208,7 @@ func (s *Source) State() error {
 		return errors.New("not watching")
 	}
 	if err := s.discovering.state(); err != nil {
-		return fmt.Errorf("find the version of %s.%s: %w", s.client.cfg.Plural, s.client.cfg.Group, err)
+		return fmt.Errorf("find the version of %s.%s: %w", s.client.Config().Plural, s.client.Config().Group, err)
 	}
 	var missing []error
 	for i, scope := range s.scopes {

@@ -1,4 +1,4 @@
-package kube_test
+package listwatch_test
 
 import (
 	"fmt"
@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odasync/internal/kube"
+	"odasync/internal/kube/kubetest"
+	"odasync/internal/kube/listwatch"
 	"odasync/internal/testwait"
 )
 
@@ -22,8 +23,8 @@ func TestSource_RefreshStartsAnotherResyncAfterTheCurrentOne(t *testing.T) {
 		send(w, []map[string]any{ends("5")})
 		<-r.Context().Done()
 	}
-	server := newAPIServer(t, first, holds(added("a", "x", "1"), ends("6")))
-	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"}, func(tuning *kube.Tuning) {
+	server := kubetest.NewServer(t, first, holds(added("a", "x", "1"), ends("6")))
+	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"}, func(tuning *listwatch.Tuning) {
 		tuning.InitialIdle, tuning.SilentAfter = testwait.Limit, testwait.Limit
 	})
 	expect(t, "reports", []string{"begin 1 a", "1 seen a/x@1"}, r.recorder.said)
@@ -47,21 +48,21 @@ func TestSource_RefreshStartsAnotherResyncAfterTheCurrentOne(t *testing.T) {
 
 func TestSource_IdentityIsKnownBeforeTheFirstResync(t *testing.T) {
 	for name, test := range map[string]struct {
-		crd  answer
+		crd  kubetest.Answer
 		want string
 	}{
-		"the uid of the CRD":            {serves("v1"), crdUID},
-		"no permission to read the CRD": {refuses(403, "Forbidden", "no"), ""},
+		"the uid of the CRD":            {kubetest.Serves("v1"), kubetest.CRDUID},
+		"no permission to read the CRD": {kubetest.Refuses(403, "Forbidden", "no"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			started, known := make(chan *running, 1), make(chan string, 1)
-			server := newAPIServer(t, func(w http.ResponseWriter, r *http.Request) {
+			server := kubetest.NewServer(t, func(w http.ResponseWriter, r *http.Request) {
 				source := <-started
 				known <- source.Identity()
 				holds(ends("2"))(w, r)
 			})
-			server.set(test.crd)
-			r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a", "ODA_COMPONENT_VERSION": "v1"}, func(tuning *kube.Tuning) {
+			server.SetCRD(test.crd)
+			r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a", "ODA_COMPONENT_VERSION": "v1"}, func(tuning *listwatch.Tuning) {
 				tuning.SilentAfter = testwait.Limit
 			})
 			started <- r
@@ -74,9 +75,9 @@ func TestSource_IdentityIsKnownBeforeTheFirstResync(t *testing.T) {
 }
 
 // refreshed is a source of two namespaces that has read both.
-func refreshed(t *testing.T, server *apiServer, pinned string) *running {
+func refreshed(t *testing.T, server *kubetest.Server, pinned string) *running {
 	t.Helper()
-	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a,b", "ODA_COMPONENT_VERSION": pinned}, func(tuning *kube.Tuning) {
+	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a,b", "ODA_COMPONENT_VERSION": pinned}, func(tuning *listwatch.Tuning) {
 		tuning.SilentAfter = testwait.Limit
 	})
 	r.settled(t, 1)
@@ -108,31 +109,31 @@ func TestSource_RefreshFollowsTheServedVersions(t *testing.T) {
 		return []string{version + "/namespaces/a/components watch initial", version + "/namespaces/b/components watch initial"}
 	}
 	for name, test := range map[string]struct {
-		before, after answer
+		before, after kubetest.Answer
 		pinned        string
 		want          string
 		lookups       int // for two scopes
 	}{
-		"a better one":           {before: serves("v1beta3"), after: serves("v1beta3", "v1"), want: "v1", lookups: 3},
-		"the end of that in use": {before: serves("v1beta3", "v1"), after: serves("v1beta3"), want: "v1beta3", lookups: 3},
-		"the same":               {before: serves("v1beta3", "v1"), after: serves("v1beta3", "v1"), want: "v1", lookups: 2},
-		"a better one, pinned":   {before: serves("v1beta3"), after: serves("v1beta3", "v1"), pinned: "v1beta3", want: "v1beta3", lookups: 2},
-		"no answer":              {before: serves("v1"), after: refuses(503, "ServiceUnavailable", "starting"), want: "v1", lookups: 2},
-		"the CRD is not there":   {before: serves("v1"), after: refuses(404, "NotFound", "not found"), want: "v1", lookups: 2},
+		"a better one":           {before: kubetest.Serves("v1beta3"), after: kubetest.Serves("v1beta3", "v1"), want: "v1", lookups: 3},
+		"the end of that in use": {before: kubetest.Serves("v1beta3", "v1"), after: kubetest.Serves("v1beta3"), want: "v1beta3", lookups: 3},
+		"the same":               {before: kubetest.Serves("v1beta3", "v1"), after: kubetest.Serves("v1beta3", "v1"), want: "v1", lookups: 2},
+		"a better one, pinned":   {before: kubetest.Serves("v1beta3"), after: kubetest.Serves("v1beta3", "v1"), pinned: "v1beta3", want: "v1beta3", lookups: 2},
+		"no answer":              {before: kubetest.Serves("v1"), after: kubetest.Refuses(503, "ServiceUnavailable", "starting"), want: "v1", lookups: 2},
+		"the CRD is not there":   {before: kubetest.Serves("v1"), after: kubetest.Refuses(404, "NotFound", "not found"), want: "v1", lookups: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := newAPIServer(t, holds(ends("2")))
-			server.set(test.before)
+			server := kubetest.NewServer(t, holds(ends("2")))
+			server.SetCRD(test.before)
 			r := refreshed(t, server, test.pinned)
-			server.set(test.after)
+			server.SetCRD(test.after)
 			r.Refresh()
 			r.settled(t, 2)
-			requests := server.seen()[2:]
+			requests := server.Requests()[2:]
 			slices.Sort(requests)
 			if diff := cmp.Diff(both(test.want), requests); diff != "" {
 				t.Errorf("requests after the refresh (-want +got):\n%s", diff)
 			}
-			if got := server.lookedUp(); got != test.lookups {
+			if got := server.Lookups(); got != test.lookups {
 				t.Errorf("%d requests for the CRD, want %d", got, test.lookups)
 			}
 		})

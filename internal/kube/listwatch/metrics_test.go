@@ -1,19 +1,20 @@
-package kube_test
+package listwatch_test
 
 import (
 	"slices"
 	"testing"
 
+	"odasync/internal/kube/kubetest"
+	"odasync/internal/kube/listwatch"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-
-	"odasync/internal/kube"
 )
 
 func TestNewMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	kube.NewMetrics(registry)
+	listwatch.NewMetrics(registry)
 	problems, err := testutil.GatherAndLint(registry)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
@@ -48,10 +49,10 @@ func TestNewMetrics(t *testing.T) {
 }
 
 func TestSource_CountsEvents(t *testing.T) {
-	server := newAPIServer(t, closes(added("a", "x", "1"), ends("2"), modified("a", "x", "3"), modified("a", "x", "4"), deleted("a", "x", "5"),
+	server := kubetest.NewServer(t, closes(added("a", "x", "1"), ends("2"), modified("a", "x", "3"), modified("a", "x", "4"), deleted("a", "x", "5"),
 		bookmark("6"), failed(500, "InternalError", "")), holds())
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
-	expect(t, "requests", []string{"v1/namespaces/a/components watch initial", "v1/namespaces/a/components watch from 6"}, server.seen)
+	expect(t, "requests", []string{"v1/namespaces/a/components watch initial", "v1/namespaces/a/components watch from 6"}, server.Requests)
 	for kind, want := range map[string]float64{"ADDED": 1, "MODIFIED": 2, "DELETED": 1, "BOOKMARK": 2, "ERROR": 1} {
 		if got := counter(t, r, "oda_collector_kubernetes_events_total", "event_type", kind); got != want {
 			t.Errorf("%s: %v, want %v", kind, got, want)
