@@ -79,7 +79,8 @@ func (b *bench) spec(s setting, on *broker, c contender, url string) procs.Spec 
 	}
 	spec := procs.Syncer(name, map[string]string{
 		"NATS_URL": on.url, "COMPONENT_REGISTRY_URL": url, "STREAM_REPLICAS": strconv.Itoa(on.replicas),
-		"GOMEMLIMIT": "64MiB", // as the chart sets it
+		"COMPONENT_REGISTRY_API": "v1",    // the minimal registry has nothing to be recognised by
+		"GOMEMLIMIT":             "64MiB", // as the chart sets it
 	}).With(c.env)
 	spec.Folder, spec.Unread = c.folder, true
 	return spec
