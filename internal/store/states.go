@@ -79,7 +79,7 @@ func (s *States) decode(key component.Key, text []byte, revision uint64) target.
 	state.Key, state.Revision = key, revision
 	if value.Stream != s.stream {
 		// The stream was lost and filled again: the registry holds what is recorded, but the sequences are not comparable.
-		state.Sequence, state.Intent = 0, 1
+		state.Sequence, state.Intent, state.Recent = 0, 1, nil
 	}
 	return state
 }

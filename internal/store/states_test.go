@@ -39,6 +39,7 @@ func applied(key component.Key) target.State {
 	return target.State{
 		Key: key, Sequence: 41, Outcome: target.OutcomeApplied, Hash: "h", Intent: 42,
 		Ref: target.Ref{Registry: "self", Name: "a", ID: "17"}, Error: "e", Attempts: 3, Updated: seen,
+		Recent: []target.Attempt{{Sequence: 42, Time: seen, Seconds: 0.5, Requests: 3, Writes: 2, Class: target.ClassInvalid, Status: 422, Compared: true}},
 	}
 }
 
@@ -183,7 +184,7 @@ func TestStates_OfAnotherStream(t *testing.T) {
 	}
 	states := statesOf(t, ensureLog(t, conn), "default")
 	want := saved
-	want.Sequence, want.Intent = 0, 1
+	want.Sequence, want.Intent, want.Recent = 0, 1, nil
 	got := load(t, states, saved.Key)
 	want.Revision = got.Revision
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -15,7 +15,7 @@ import (
 )
 
 // ignored are the fields of a state that tests cannot predict.
-var ignored = cmpopts.IgnoreFields(target.State{}, "Revision", "Updated", "Attempts", "FailedSince")
+var ignored = cmpopts.IgnoreFields(target.State{}, "Revision", "Updated", "Attempts", "FailedSince", "Recent")
 
 func TestApply_CommitsAndAcknowledges(t *testing.T) {
 	t.Parallel()

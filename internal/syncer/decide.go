@@ -95,7 +95,7 @@ func (t *attempt) useNewest() (restored bool, err error) {
 		t.a.log.Warn().Str("cluster", t.job.key.Cluster).Str("namespace", t.job.key.Namespace).Str("component", t.job.key.Name).
 			Uint64("seq", newest.Sequence).Uint64("applied", known).Msg("stream is older than the sync state, following the stream")
 		restored = true
-		s.Sequence, s.Intent = 0, 1 // the ref is still right, but the sequence is not one of this stream
+		s.Sequence, s.Intent, s.Recent = 0, 1, nil // the ref is still right, but the sequence is not one of this stream
 	}
 	t.event = &newest
 	return restored, nil

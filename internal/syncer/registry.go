@@ -20,9 +20,11 @@ const longPause = 5 * time.Second
 // pause, before the failure counts and the message is requeued. A stop or the breaker ends the pause. A failure that may be
 // particular to this component is not tried again here, since that would hold up others.
 func (a *Applier) write(held context.Context, e *event.Event, previous target.Previous) (target.Result, error) {
-	opened := a.breaker.Opened()
+	opened, requests, writes := a.breaker.Opened(), 0, 0
 	for try := 1; ; try++ {
 		result, err := a.writeOnce(held, e, previous)
+		requests, writes = requests+result.Requests, writes+result.Writes
+		result.Requests, result.Writes = requests, writes
 		again := target.ClassOf(err) == target.ClassUnavailable && !mayBePoison(err) && try < a.cfg.Tries
 		if !again || !a.pause(held, opened, time.Duration(a.cfg.Pause)) {
 			return result, a.assess(held, e, err, opened)

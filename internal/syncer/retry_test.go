@@ -125,6 +125,9 @@ func TestRetry_AfterAFailure(t *testing.T) {
 			if state.Intent != 0 || state.Sequence != e.Sequence || state.Error != "" || state.Attempts != 3 {
 				t.Errorf("state afterwards: %+v", state)
 			}
+			if tried := state.Recent; len(tried) != 3 || tried[1].Class == "" || tried[2].Class != "" || tried[2].Requests == 0 {
+				t.Errorf("attempts: %+v", tried)
+			}
 			if err := r.Syncer.Applier.Check(); err != nil {
 				t.Errorf("check afterwards: %v", err)
 			}

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -39,6 +40,9 @@ func (t *attempt) write() (d disposition, err error) {
 		t.a.metrics.failures.WithLabelValues(string(target.ClassOf(failure))).Inc()
 	}
 	d = recordOutcome(s, e, result, failure)
+	if !errors.Is(failure, context.Canceled) {
+		s.Tried(began, t.tried(result, failure))
+	}
 	d.writes, d.created = result.Writes, result.Created
 	switch {
 	case d.overwritten:
@@ -67,6 +71,18 @@ func (t *attempt) write() (d disposition, err error) {
 		t.report(d)
 	}
 	return d, err
+}
+
+// tried describes an attempt for the sync state.
+func (t *attempt) tried(result target.Result, err error) target.Attempt {
+	tried := target.Attempt{
+		Sequence: t.event.Sequence, Requests: result.Requests, Writes: result.Writes, Class: target.ClassOf(err), Compared: t.job.event == nil,
+	}
+	var failure *target.Failure
+	if errors.As(err, &failure) {
+		tried.Status = failure.Status
+	}
+	return tried
 }
 
 // apply writes the event to the registry.

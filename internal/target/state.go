@@ -51,6 +51,8 @@ type State struct {
 	// the component.
 	Attempts            int `json:"attempts,omitempty"`
 	ConsecutiveFailures int `json:"consecutiveFailures,omitempty"`
+	// Recent are attempts of one event, the newest with an attempt: the first one and the last ones.
+	Recent []Attempt `json:"recent,omitempty"`
 	// Overwritten counts the comparisons in a row that found the entry written over by another program.
 	Overwritten int `json:"overwritten,omitempty"`
 	// FailedSince is the time of the first failure since the last success; zero for none.
