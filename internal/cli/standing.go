@@ -9,6 +9,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/event"
+	"odasync/internal/explain"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/target"
@@ -16,21 +17,16 @@ import (
 
 // The states of a component in the target: the values of InRegistry.State.
 const (
-	stateSynced          = "synced"
-	statePending         = "pending"
-	stateRetrying        = "retrying"
-	stateFailed          = "failed"
-	stateDismissed       = "dismissed"
-	stateMalformed       = "malformed"
-	stateTooLarge        = "too_large"
-	statePendingApproval = "pending_approval"
-	stateDeleted         = "deleted"
+	stateSynced          = explain.Synced
+	statePending         = explain.Pending
+	stateRetrying        = explain.Retrying
+	stateFailed          = explain.Failed
+	stateDismissed       = explain.Dismissed
+	stateMalformed       = explain.Malformed
+	stateTooLarge        = explain.TooLarge
+	statePendingApproval = explain.PendingApproval
+	stateDeleted         = explain.Deleted
 )
-
-// states are all of them but deleted, in the order in which they are counted.
-var states = []string{
-	stateSynced, statePending, stateRetrying, stateFailed, stateDismissed, stateMalformed, stateTooLarge, statePendingApproval,
-}
 
 // standing is what is known about the components of the cluster beside their newest events.
 type standing struct {
@@ -119,28 +115,7 @@ func (all *standing) of(head event.Head) (state, message string) {
 		return p.state, p.message
 	}
 	known := all.states[head.Key]
-	return stateIn(head, known), known.Error
-}
-
-// stateIn is the state of a message in the registry.
-func stateIn(head event.Head, state target.State) string {
-	switch {
-	case head.Hash == "" && !head.Deleted:
-		return stateMalformed
-	case state.Sequence < head.Sequence && state.Error != "" && state.Intent != 0:
-		return stateRetrying
-	case state.Sequence < head.Sequence:
-		return statePending
-	case state.Outcome == target.OutcomeFailed && state.Dismissed:
-		return stateDismissed
-	case state.Outcome == target.OutcomeFailed && state.Reason == target.ClassMalformed:
-		return stateMalformed
-	case state.Outcome == target.OutcomeFailed:
-		return stateFailed
-	case head.Deleted:
-		return stateDeleted
-	}
-	return stateSynced
+	return explain.StateOf(head, known), known.Error
 }
 
 // verified is when the registry was last known to have the component; nil for never. A reconcile compares every entry, except
@@ -168,7 +143,7 @@ func (s *session) counts(ctx context.Context) (map[string]int, error) {
 	}
 	err = s.log.Heads(ctx, s.cluster, func(head event.Head) { state[head.Key], _ = all.of(head) })
 	counts := map[string]int{}
-	for _, name := range states {
+	for _, name := range explain.States() {
 		counts[name] = 0
 	}
 	for _, name := range state {

@@ -14,6 +14,7 @@ import (
 
 	"odasync/internal/control"
 	"odasync/internal/event"
+	"odasync/internal/explain"
 	"odasync/internal/store"
 	"odasync/internal/target"
 )
@@ -240,7 +241,7 @@ func printStatus(c *cli.Context, s Status) error {
 // counted is the number of components in each state that has any.
 func (s *Status) counted() string {
 	var parts []string
-	for _, state := range states {
+	for _, state := range explain.States() {
 		if count := s.Components[state]; count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count, strings.ReplaceAll(state, "_", " ")))
 		}

@@ -31,6 +31,8 @@ type WatcherStatus struct {
 	ProcessStatus
 	Cluster string `json:"cluster"`
 	Leader  bool   `json:"leader"`
+	// Namespaces are those that it watches, as KUBERNETES_NAMESPACE has them.
+	Namespaces string `json:"namespaces"`
 	// PendingDeletion holds the deletions that wait for an approval; null for none.
 	PendingDeletion *prune.PendingDeletion `json:"pendingDeletion"`
 }

@@ -28,7 +28,7 @@ func serveStatus(t *testing.T, s *streamtest.Server, process string, status func
 func watcherStatus(id string) control.WatcherStatus {
 	return control.WatcherStatus{
 		ProcessStatus: control.ProcessStatus{ID: id, Version: "v1", Started: started, Ready: true, Problems: []string{}},
-		Cluster:       "edge.1", Leader: id == "w1", PendingDeletion: &prune.PendingDeletion{ID: "abc", Place: "cluster edge.1", Gone: 10, All: 10, Components: []string{"a"}, Time: started},
+		Cluster:       "edge.1", Leader: id == "w1", Namespaces: "shop", PendingDeletion: &prune.PendingDeletion{ID: "abc", Place: "cluster edge.1", Gone: 10, All: 10, Components: []string{"a"}, Time: started},
 	}
 }
 

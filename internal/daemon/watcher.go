@@ -131,6 +131,9 @@ type leader struct {
 	source   source
 	election election
 	cluster  string
+	// namespaces are those that the source watches.
+	namespaces string
+
 	log      zerolog.Logger
 	waiting  atomic.Pointer[error] // what a term waits for before it can begin
 	patience time.Duration         // how long a term goes on without NATS; 0 is for ever
@@ -145,14 +148,16 @@ func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election elec
 		}
 		return nil
 	})
-	return &leader{conn: conn, watcher: w, source: from, election: election, cluster: cfg.Watcher.ClusterName, log: log}
+	return &leader{conn: conn, watcher: w, source: from, election: election, cluster: cfg.Watcher.ClusterName, namespaces: cfg.Kube.Namespaces, log: log}
 }
 
 // run takes part in the election until the context ends.
 func (l *leader) run(ctx context.Context, env Env) error {
 	common := processStatus(l.election.Identity(), env)
 	stop, err := control.ServeStatus(l.conn.NATS(), control.ProcessWatcher, func(ctx context.Context) any {
-		return control.WatcherStatus{ProcessStatus: common(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), PendingDeletion: l.watcher.PendingDeletion()}
+		return control.WatcherStatus{
+			ProcessStatus: common(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), Namespaces: l.namespaces, PendingDeletion: l.watcher.PendingDeletion(),
+		}
 	})
 	if err != nil {
 		return err
