@@ -18,6 +18,7 @@ const checkTimeout = 4 * time.Second
 type check struct {
 	name string
 	ask  func(context.Context) error
+	last *lastResult
 }
 
 // Health is two sets of named checks. The zero Health is live and ready.
@@ -38,11 +39,11 @@ func (h *Health) set(checks *[]check, name string, ask func(context.Context) err
 	defer h.mu.Unlock()
 	for i := range *checks {
 		if (*checks)[i].name == name {
-			(*checks)[i].ask = ask
+			(*checks)[i] = check{name, ask, new(lastResult)}
 			return
 		}
 	}
-	*checks = append(*checks, check{name, ask})
+	*checks = append(*checks, check{name, ask, new(lastResult)})
 }
 
 // NotReady lists the failing checks of /readyz as "name: error".
@@ -77,7 +78,7 @@ func (h *Health) serve(word string, sets ...*[]check) http.HandlerFunc {
 		var lines strings.Builder
 		status := http.StatusOK
 		for _, c := range h.checks(sets...) {
-			if err := c.ask(ctx); err != nil {
+			if err := c.recent(ctx); err != nil {
 				status = http.StatusServiceUnavailable
 				fmt.Fprintf(&lines, "not %s: %s\n", c.name, printable.Line(err.Error()))
 				continue

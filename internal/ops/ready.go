@@ -10,7 +10,7 @@ import (
 // scrapeTimeout bounds how long a scrape waits for all checks: the other metrics matter most while one hangs.
 const scrapeTimeout = time.Second
 
-// readyMetrics runs the readiness checks at each scrape.
+// readyMetrics has the recent results of the readiness checks.
 type readyMetrics struct {
 	health *Health
 	ready  *prometheus.Desc
@@ -32,7 +32,7 @@ func (m *readyMetrics) Collect(to chan<- prometheus.Metric) {
 	defer cancel()
 	for _, c := range m.health.checks(&m.health.ready) {
 		value := 1.0
-		if c.ask(ctx) != nil {
+		if c.recent(ctx) != nil {
 			value = 0
 		}
 		to <- prometheus.MustNewConstMetric(m.ready, prometheus.GaugeValue, value, c.name)
