@@ -118,7 +118,7 @@ func registryKey(c *cli.Context) (config.Secret, error) {
 	var fed registry.Config
 	if !c.IsSet("api-key-file") {
 		_, err := load(c.Context, &fed)
-		return fed.APIKey, err
+		return config.Secret(fed.APIKey.Reveal()), err
 	}
 	return keyFromFile(c.Context, "api-key-file", c.String("api-key-file"))
 }
@@ -127,11 +127,11 @@ func registryKey(c *cli.Context) (config.Secret, error) {
 func keyFromFile(ctx context.Context, flag, file string) (config.Secret, error) {
 	var holder registry.Config
 	err := config.Load(ctx, envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY" + config.FileSuffix: file}), &holder)
-	if err == nil && holder.APIKey == "" {
+	if err == nil && holder.APIKey.Reveal() == "" {
 		err = errors.New("the file has no key")
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the file %q of --%s: %w", file, flag, err)
 	}
-	return holder.APIKey, nil
+	return config.Secret(holder.APIKey.Reveal()), nil
 }

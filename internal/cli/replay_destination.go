@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/config"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
 	"odasync/internal/registry/auth"
@@ -122,15 +123,16 @@ func otherRegistry(ctx context.Context, x replayFlags, cfg registry.Config) (reg
 	if u, err := url.Parse(x.To); err == nil && u.User != nil {
 		return cfg, errors.New("--to contains a user or a password, which every user of this machine can read: give a key with --to-api-key-file")
 	}
-	cfg.URL, cfg.APIKey, cfg.OAuth2 = x.To, "", auth.Config{}
+	cfg.URL, cfg.APIKey, cfg.OAuth2 = x.To, config.ReloadingSecret{}, auth.Config{}
 	if err := cfg.Validate(); err != nil { // the rest of it has been validated
 		return cfg, errors.New(strings.ReplaceAll(err.Error(), "COMPONENT_REGISTRY_URL", "--to"))
 	}
 	if x.toKeyFile != "" {
-		var err error
-		if cfg.APIKey, err = keyFromFile(ctx, "to-api-key-file", x.toKeyFile); err != nil {
+		key, err := keyFromFile(ctx, "to-api-key-file", x.toKeyFile)
+		if err != nil {
 			return cfg, err
 		}
+		cfg.APIKey = config.Fixed(key)
 	}
 	return cfg, nil
 }

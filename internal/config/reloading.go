@@ -11,6 +11,9 @@ type ReloadingSecret struct {
 	file   string // empty where it comes from the variable
 }
 
+// Fixed returns a secret that does not change.
+func Fixed(secret Secret) ReloadingSecret { return ReloadingSecret{loaded: secret} }
+
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *ReloadingSecret) UnmarshalText(text []byte) error { return s.loaded.UnmarshalText(text) }
 

@@ -28,6 +28,8 @@ type answer struct {
 	header http.Header
 	body   []byte      // of an error, as far as it is read
 	token  *auth.Token // that was sent; nil for none
+	// credential was sent in place of a token.
+	credential *credential
 	// malformed is set when the status is a success and the body cannot be decoded.
 	malformed error
 }

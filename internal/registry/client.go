@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -30,9 +28,8 @@ type Client struct {
 	slots   chan struct{} // holds one element for each request in flight
 	api     string        // the API's name in messages, such as v1
 	base    *url.URL      // without user and password
-	auth    string        // the Authorization header; empty for none
-	secret  string        // redacted where the registry echoes it
-	tokens  *auth.Source  // in place of auth; nil for none
+	keys    *credentials  // the Authorization header
+	tokens  *auth.Source  // in place of keys; nil for none
 	timeout time.Duration
 	metrics *Metrics
 	log     zerolog.Logger
@@ -50,7 +47,7 @@ func NewClient(cfg Config, api string, metrics *Metrics, log zerolog.Logger) *Cl
 	if err != nil { // Validate rejects it
 		base = &url.URL{}
 	}
-	c.auth, c.secret = cfg.credentials()
+	c.keys = newCredentials(cfg)
 	if cfg.OAuth2.Enabled() {
 		c.tokens = auth.New(cfg.OAuth2, transport.New(cfg.Transport, 0))
 	}
@@ -124,12 +121,12 @@ func (c *Client) send(ctx context.Context, r Request, out any, token *auth.Token
 	if err != nil {
 		return answer{err: err}
 	}
-	a := answer{token: token}
+	a := answer{token: token, credential: c.keys.current.Load()}
 	switch {
 	case token != nil:
 		req.Header.Set("Authorization", token.Authorization())
-	case c.auth != "":
-		req.Header.Set("Authorization", c.auth)
+	case a.credential.header != "":
+		req.Header.Set("Authorization", a.credential.header)
 	}
 	response, err := c.http.Do(req)
 	if err != nil {
@@ -140,7 +137,7 @@ func (c *Client) send(ctx context.Context, r Request, out any, token *auth.Token
 	if a.status < 200 || a.status >= 300 {
 		// An incomplete body will do: the status alone decides on the class.
 		body, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
-		a.body = c.redact(body, token)
+		a.body = c.redact(body, a)
 		return a
 	}
 	body := &boundedBody{from: response.Body, left: maxItem}
@@ -152,16 +149,11 @@ func (c *Client) send(ctx context.Context, r Request, out any, token *auth.Token
 }
 
 // redact removes the credentials from a body that quotes the request.
-func (c *Client) redact(body []byte, token *auth.Token) []byte {
+func (c *Client) redact(body []byte, a answer) []byte {
 	if c.tokens != nil {
-		return c.tokens.Redact(body, token)
+		return c.tokens.Redact(body, a.token)
 	}
-	if c.secret == "" {
-		return body
-	}
-	_, credentials, _ := strings.Cut(c.auth, " ") // for a user, name and password in one
-	body = bytes.ReplaceAll(body, []byte(credentials), []byte("***"))
-	return bytes.ReplaceAll(body, []byte(c.secret), []byte("***"))
+	return a.credential.redact(body)
 }
 
 // timeoutError is the absence of an answer within the limit.

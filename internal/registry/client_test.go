@@ -91,7 +91,7 @@ func TestClient_KeepsSecrets(t *testing.T) {
 		change                func(*Config)
 		secret, authorization string
 	}{
-		"key": {func(cfg *Config) { cfg.APIKey = key }, key, "Bearer " + key},
+		"key": {func(cfg *Config) { cfg.APIKey = config.Fixed(key) }, key, "Bearer " + key},
 		"password": {
 			func(cfg *Config) { cfg.URL = strings.Replace(cfg.URL, "http://", "http://user:"+password+"@", 1) }, password, "Basic dXNlcjpwYXNzdzByZA==",
 		},
@@ -126,10 +126,10 @@ func TestClient_KeepsSecrets(t *testing.T) {
 
 func TestClient_SendsTheKey(t *testing.T) {
 	h := newHarness(t, refregistry.Config{APIKey: "right"})
-	if err := getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = "right" })); err != nil {
+	if err := getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = config.Fixed("right") })); err != nil {
 		t.Error(err)
 	}
-	registrytest.WantFailure(t, getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = "wrong" })), target.ClassUnauthorized, "HTTP 401")
+	registrytest.WantFailure(t, getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = config.Fixed("wrong") })), target.ClassUnauthorized, "HTTP 401")
 }
 
 func TestClient_FollowsNoRedirect(t *testing.T) {

@@ -37,8 +37,8 @@ const (
 
 // Config is the address of the registry and the form of its entries.
 type Config struct {
-	URL    string        `env:"COMPONENT_REGISTRY_URL, default=http://localhost:8000" help:"the Component Registry: http:// or https://, a host and, where needed, a port and a path"`
-	APIKey config.Secret `env:"COMPONENT_REGISTRY_API_KEY" help:"key for the registry, sent as a bearer token"`
+	URL    string                 `env:"COMPONENT_REGISTRY_URL, default=http://localhost:8000" help:"the Component Registry: http:// or https://, a host and, where needed, a port and a path"`
+	APIKey config.ReloadingSecret `env:"COMPONENT_REGISTRY_API_KEY" help:"key for the registry, sent as a bearer token; its file is read again when the registry rejects it"`
 	// API is the API that the registry speaks, or auto.
 	API string `env:"COMPONENT_REGISTRY_API, default=auto" help:"API of the registry: v1, tmf639, or auto, which recognises it by GET /health"`
 	// Timeout limits each single request; 0 for the API's own limit.
@@ -67,7 +67,7 @@ func (c Config) Validate() error {
 		problems = append(problems, fmt.Errorf("%s is %v: %s", name, value, allowed))
 	}
 	c.validateURL(bad)
-	if strings.ContainsFunc(c.APIKey.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if strings.ContainsFunc(c.APIKey.Reveal(), notInKey) {
 		bad("COMPONENT_REGISTRY_API_KEY", c.APIKey, "printable ASCII characters without spaces")
 	}
 	if !slices.Contains([]string{APIAuto, APIV1, APITMF639}, c.API) {
@@ -111,7 +111,7 @@ func (c Config) validateURL(bad func(name string, value any, allowed string)) {
 		bad(name, fmt.Sprintf("%q", u.Redacted()), allowed)
 	case len(publicURL(u)) > maxURLLength:
 		bad(name, fmt.Sprintf("%d characters long", len(publicURL(u))), fmt.Sprintf("at most %d", maxURLLength))
-	case u.User != nil && c.APIKey != "":
+	case u.User != nil && c.APIKey.Reveal() != "":
 		bad(name, u.Redacted(), "no user here when COMPONENT_REGISTRY_API_KEY is set: a request carries only one of them")
 	}
 }
@@ -129,6 +129,9 @@ func (c Config) connectionLimit() (most int, reason string) {
 func notInPrefix(r rune) bool {
 	return r == ':' || r == '/' || unicode.IsSpace(r) || !unicode.IsPrint(r)
 }
+
+// notInKey reports whether a key cannot have the character.
+func notInKey(r rune) bool { return r <= ' ' || r > '~' }
 
 // Prefix returns the prefix of the ids of a cluster's documents.
 func (c Config) Prefix(cluster string) string {
@@ -154,7 +157,7 @@ func (c Config) Address() string {
 	return publicURL(u)
 }
 
-// Authorization returns the Authorization header of the key or the user; empty for none.
+// Authorization returns the Authorization header of the present key, or of the user; empty for none.
 func (c Config) Authorization() string {
 	header, _ := c.credentials()
 	return header
@@ -162,8 +165,8 @@ func (c Config) Authorization() string {
 
 // credentials returns the header, and what of it is secret.
 func (c Config) credentials() (header, secret string) {
-	if c.APIKey != "" {
-		return "Bearer " + c.APIKey.Reveal(), c.APIKey.Reveal()
+	if key := c.key(); key != "" {
+		return "Bearer " + key, key
 	}
 	base, err := url.Parse(c.URL)
 	if err != nil || base.User == nil {
@@ -173,6 +176,14 @@ func (c Config) credentials() (header, secret string) {
 	basic := http.Request{Header: http.Header{}}
 	basic.SetBasicAuth(base.User.Username(), secret)
 	return basic.Header.Get("Authorization"), secret
+}
+
+// key returns the present key, or that of the start where its file cannot be read now or is being written.
+func (c Config) key() string {
+	if key, err := c.APIKey.Read(); err == nil && !strings.ContainsFunc(key.Reveal(), notInKey) {
+		return key.Reveal()
+	}
+	return c.APIKey.Reveal()
 }
 
 // EntryName returns the name of a component's entry.

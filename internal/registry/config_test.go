@@ -34,7 +34,7 @@ func TestConfig_FromEnvironment(t *testing.T) {
 		t.Errorf("the defaults: %v", err)
 	}
 	set := Config{
-		URL: "https://registry.example.org/base/", APIKey: "k", Timeout: config.Duration(1500 * time.Millisecond), Name: "north",
+		URL: "https://registry.example.org/base/", APIKey: config.Fixed("k"), Timeout: config.Duration(1500 * time.Millisecond), Name: "north",
 		NameFormat: "namespace.name", Segments: []component.Segment{"core", "management", "security"},
 		API: "tmf639", IDPrefix: "canvas-{cluster}",
 	}

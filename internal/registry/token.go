@@ -15,7 +15,7 @@ import (
 // missing token; the answer's status is then that of the request which needs it, or 0 if none was sent.
 func (c *Client) authorized(ctx context.Context, r Request, out any) (answer, error) {
 	if c.tokens == nil {
-		return c.exchange(ctx, r, out, nil), nil
+		return c.withKey(ctx, r, out)
 	}
 	token, err := c.tokens.Token(ctx)
 	if err != nil {
@@ -39,6 +39,18 @@ func (c *Client) authorized(ctx context.Context, r Request, out any) (answer, er
 		return a, err
 	}
 	return c.exchange(ctx, r, out, token), nil
+}
+
+// withKey sends the request with the key or the user, and repeats it once if the registry rejects a key that has changed.
+func (c *Client) withKey(ctx context.Context, r Request, out any) (answer, error) {
+	a := c.exchange(ctx, r, out, nil)
+	if a.status != http.StatusUnauthorized || !c.keys.changed(a.credential) {
+		return a, nil
+	}
+	if err := target.Held(ctx); err != nil {
+		return a, err
+	}
+	return c.exchange(ctx, r, out, nil), nil
 }
 
 // noToken is the failure of a request for which there is no token.

@@ -151,7 +151,7 @@ func TestOpen_RefusesARegistryThatCannotBeUsed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, client := registrytest.Start(t, refregistry.Config{APIKey: "right"})
 			server.SetFault(test.fault)
-			_, err := conformance.Open(t.Context(), withDefaults(registry.Config{URL: client.URL, API: registry.APIV1, APIKey: test.key}))
+			_, err := conformance.Open(t.Context(), withDefaults(registry.Config{URL: client.URL, API: registry.APIV1, APIKey: config.Fixed(test.key)}))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want %q in it", err, test.want)
 			}

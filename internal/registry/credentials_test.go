@@ -1,0 +1,60 @@
+package registry
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sethvargo/go-envconfig"
+
+	"odasync/internal/config"
+	"odasync/internal/refregistry"
+	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/target"
+)
+
+// TestClient_ReadsAChangedKey rotates the key in the registry and in its file: the next request fails only until both have
+// changed.
+func TestClient_ReadsAChangedKey(t *testing.T) {
+	h := newHarness(t, refregistry.Config{APIKey: "new-key"})
+	file := filepath.Join(t.TempDir(), "api-key")
+	write := func(key string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old-key\n")
+	var loaded Config
+	if err := config.Load(t.Context(), envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY_FILE": file}), &loaded); err != nil {
+		t.Fatal(err)
+	}
+	c := h.client(func(cfg *Config) { cfg.APIKey = loaded.APIKey })
+	rejected := getLabels(t, c)
+	registrytest.WantFailure(t, rejected, target.ClassUnauthorized, "HTTP 401")
+	for _, broken := range []string{"", "two words", "old-key"} { // while it is written, and unchanged
+		write(broken)
+		registrytest.WantFailure(t, getLabels(t, c), target.ClassUnauthorized, "HTTP 401")
+	}
+	sent := 0
+	for _, count := range h.Requests() {
+		sent += count
+	}
+	if sent != 4 {
+		t.Errorf("sent %d requests, want one each while the key is the same", sent)
+	}
+	write("new-key\n")
+	if err := getLabels(t, c); err != nil {
+		t.Errorf("with the new key: %v", err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := getLabels(t, c); err != nil {
+		t.Errorf("without the file, which nothing asks for: %v", err)
+	}
+	if strings.Contains(rejected.Error(), "old-key") {
+		t.Errorf("the error contains the key: %v", rejected)
+	}
+}
