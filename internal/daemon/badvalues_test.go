@@ -57,7 +57,7 @@ var badValues = map[string][]bad{
 	"NATS_TLS_CA":        anyText,
 	"NATS_TLS_CERT":      {{value: "cert.pem", shown: "half set", allowed: "both files or none"}},
 	"NATS_TLS_KEY":       {{value: "key.pem", shown: "half set", allowed: "both files or none"}},
-	"STREAM_REPLICAS":    {{value: "two", allowed: "a whole number"}, {value: "2", allowed: "1, 3 or 5"}, {value: "7", allowed: "1, 3 or 5"}, {value: "-1", allowed: "1, 3 or 5"}},
+	"STREAM_REPLICAS":    {{value: "two", allowed: "a whole number"}, {value: "2", allowed: "0, 1, 3 or 5"}, {value: "7", allowed: "0, 1, 3 or 5"}, {value: "-1", allowed: "0, 1, 3 or 5"}},
 	"STREAM_HISTORY":     {{value: "1.5", allowed: "a whole number"}, {value: "0", allowed: "1 to 10000"}, {value: "10001", allowed: "1 to 10000"}},
 	"STREAM_MAX_BYTES":   {{value: "1GB", allowed: "a whole number"}, {value: "-1", allowed: "0 (no limit) or a number of bytes"}},
 	"CLUSTER_NAME":       {{value: strings.Repeat("c", 101), allowed: "1 to 100 characters"}},

@@ -34,6 +34,13 @@ func TestCluster(t *testing.T) {
 	if replicas := must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas; replicas != 3 {
 		t.Fatalf("%d replicas, want the one to become three", replicas)
 	}
+	for asked, want := range map[int]int{0: 3, 1: 1} { // 0 keeps them; fewer have to be asked for
+		ensureLog(t, cluster.Conn(t, func(c *stream.Config) { c.Replicas = asked }))
+		if replicas := must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas; replicas != want {
+			t.Errorf("%d replicas after STREAM_REPLICAS=%d, want %d", replicas, asked, want)
+		}
+		log = ensureLog(t, conn)
+	}
 	// The new replicas have to catch up before a server may be lost.
 	eventually(t, "the replicas are current", func() bool {
 		info, err := must(client.Stream(within(t), stream.StreamName)).Info(within(t))

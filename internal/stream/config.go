@@ -11,15 +11,15 @@ import (
 
 // Config is the connection to the NATS servers and the settings of the stream.
 type Config struct {
-	URL      string        `env:"NATS_URL, default=nats://localhost:4222" help:"NATS servers, several with commas: nats://host:port, or tls, ws, wss"`
-	User     string        `env:"NATS_USER" help:"user of the NATS servers, one for each role"`
-	Password config.Secret `env:"NATS_PASSWORD" help:"that user's password"`
-	Creds    string        `env:"NATS_CREDS" help:"file with the NATS credentials (JWT and seed)"`
-	TLSCA    string        `env:"NATS_TLS_CA" help:"file with the certificate authority of the NATS servers"`
-	TLSCert  string        `env:"NATS_TLS_CERT" help:"file with the client certificate for NATS"`
-	TLSKey   string        `env:"NATS_TLS_KEY" help:"file with the client certificate's key"`
+	URL      string                 `env:"NATS_URL, default=nats://localhost:4222" help:"NATS servers, several with commas: nats://host:port, or tls, ws, wss"`
+	User     string                 `env:"NATS_USER" help:"user of the NATS servers, one for each role"`
+	Password config.ReloadingSecret `env:"NATS_PASSWORD" help:"that user's password; its file is read again for each connection"`
+	Creds    string                 `env:"NATS_CREDS" help:"file with the NATS credentials (JWT and seed)"`
+	TLSCA    string                 `env:"NATS_TLS_CA" help:"file with the certificate authority of the NATS servers"`
+	TLSCert  string                 `env:"NATS_TLS_CERT" help:"file with the client certificate for NATS"`
+	TLSKey   string                 `env:"NATS_TLS_KEY" help:"file with the client certificate's key"`
 
-	Replicas int `env:"STREAM_REPLICAS, default=1" help:"copies of the stream and the buckets: 1, 3 or 5, the same for watcher and syncer"`
+	Replicas int `env:"STREAM_REPLICAS, default=0" help:"copies of the stream and the buckets, the same for watcher and syncer: 1, 3 or 5; 0 keeps those of existing ones, and new ones get 1"`
 	// History is the number of messages kept for each component.
 	History int64 `env:"STREAM_HISTORY, default=32" help:"messages kept for each component, 1 to 10000; the watcher's value counts"`
 	// MaxBytes limits the stream; 0 means the server's limit. When it is reached, publishing waits.
@@ -41,7 +41,7 @@ func (c Config) Validate() error {
 			bad("NATS_URL", redacted(server), "give nats://host:port (or tls, ws, wss), several with commas")
 		}
 	}
-	if (c.User == "") != (c.Password == "") {
+	if (c.User == "") != (c.Password.Reveal() == "") {
 		bad("NATS_USER and NATS_PASSWORD", "half set", "give both or none")
 	}
 	if c.User != "" && c.Creds != "" {
@@ -50,8 +50,8 @@ func (c Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("NATS_TLS_CERT and NATS_TLS_KEY", "half set", "give both files or none")
 	}
-	if c.Replicas < 1 || c.Replicas > 5 || c.Replicas%2 == 0 {
-		bad("STREAM_REPLICAS", c.Replicas, "1, 3 or 5")
+	if c.Replicas != 0 && c.Replicas != 1 && c.Replicas != 3 && c.Replicas != 5 {
+		bad("STREAM_REPLICAS", c.Replicas, "0, 1, 3 or 5")
 	}
 	if c.History < 1 || c.History > 10000 {
 		bad("STREAM_HISTORY", c.History, "1 to 10000 messages a component")
@@ -60,4 +60,12 @@ func (c Config) Validate() error {
 		bad("STREAM_MAX_BYTES", c.MaxBytes, "0 (no limit) or a number of bytes")
 	}
 	return errors.Join(problems...)
+}
+
+// password returns the present password, or that of the start where its file cannot be read now.
+func (c Config) password() string {
+	if password, err := c.Password.Read(); err == nil {
+		return password.Reveal()
+	}
+	return c.Password.Reveal()
 }

@@ -93,7 +93,7 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 		}),
 	}
 	if cfg.User != "" {
-		options = append(options, nats.UserInfo(cfg.User, cfg.Password.Reveal()))
+		options = append(options, nats.UserInfoHandler(func() (user, password string) { return cfg.User, cfg.password() }))
 	}
 	if cfg.Creds != "" {
 		options = append(options, nats.UserCredentials(cfg.Creds))

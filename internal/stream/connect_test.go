@@ -52,7 +52,7 @@ func TestValidate(t *testing.T) {
 		"token in a bad":    {func(c *stream.Config) { c.URL = "http://s3cret@host" }, []string{"NATS_URL", "http://host"}},
 		"one bad of two":    {func(c *stream.Config) { c.URL = "nats://a,ftp://b" }, []string{"NATS_URL", "ftp://b"}},
 		"certificate alone": {func(c *stream.Config) { c.TLSCert = "cert.pem" }, []string{"NATS_TLS_CERT and NATS_TLS_KEY", "both"}},
-		"two replicas":      {func(c *stream.Config) { c.Replicas = 2 }, []string{"STREAM_REPLICAS is 2", "1, 3 or 5"}},
+		"two replicas":      {func(c *stream.Config) { c.Replicas = 2 }, []string{"STREAM_REPLICAS is 2", "0, 1, 3 or 5"}},
 		"all wrong": {func(c *stream.Config) { *c = stream.Config{URL: "x", Replicas: 7, History: 0, MaxBytes: -1} },
 			[]string{"NATS_URL", "STREAM_REPLICAS", "STREAM_HISTORY", "STREAM_MAX_BYTES"}},
 	}

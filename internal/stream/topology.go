@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,7 @@ func (c *Conn) EnsureStream(ctx context.Context, want jetstream.StreamConfig, pu
 	want.Metadata = map[string]string{metaPurpose: purpose, metaLayout: Layout}
 	s, err := c.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = c.js.CreateStream(ctx, want)
+		s, err = c.js.CreateStream(ctx, created(want))
 		if err == nil {
 			c.log.Info().Str("stream", want.Name).Msg("created stream")
 			return s, nil
@@ -114,12 +115,18 @@ func (c *Conn) OpenStream(ctx context.Context, name, purpose, creator string) (j
 	return s, nil
 }
 
+// created returns want for a stream that does not exist: 0 replicas, which keep those of an existing one, are 1.
+func created(want jetstream.StreamConfig) jetstream.StreamConfig {
+	want.Replicas = max(want.Replicas, 1)
+	return want
+}
+
 // merge returns have with the settings that odasync owns; settings that an administrator added stay.
 func merge(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	next := have
 	next.Description, next.Subjects = want.Description, want.Subjects
 	next.Discard, next.MaxMsgsPerSubject, next.MaxBytes = want.Discard, want.MaxMsgsPerSubject, want.MaxBytes
-	next.MaxAge, next.Replicas, next.Duplicates = want.MaxAge, want.Replicas, want.Duplicates
+	next.MaxAge, next.Replicas, next.Duplicates = want.MaxAge, cmp.Or(want.Replicas, have.Replicas), want.Duplicates
 	next.AllowDirect, next.AllowRollup = want.AllowDirect, want.AllowRollup
 	next.Metadata = maps.Clone(have.Metadata)
 	maps.Copy(next.Metadata, want.Metadata)

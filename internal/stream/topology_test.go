@@ -80,6 +80,17 @@ func TestConn_EnsureByManyAtOnce(t *testing.T) {
 	}
 }
 
+func TestConn_EnsureWithoutReplicas(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t)
+	unset := func(c *stream.Config) { c.Replicas = 0 }
+	ensureLog(t, s.Conn(t, unset))
+	ensureLog(t, s.Conn(t, unset)) // again, of what exists
+	if replicas := must(js(t, s).Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas; replicas != 1 {
+		t.Errorf("%d replicas, want 1", replicas)
+	}
+}
+
 func TestConn_EnsureUpdatesOnlyDifferences(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)

@@ -89,7 +89,7 @@ func contains(t *testing.T, text string, parts ...string) {
 func TestNATS_PasswordsOfTheChart(t *testing.T) {
 	all := render(t, chart(), set("nats.auth.secret=passwords", "nats.replicas=3")...)
 	servers := startNATS(t, procs.ForTest(t), t.TempDir(), all)
-	cfg := stream.Config{URL: servers[0].url, User: "watcher", Password: config.Secret("passwords-watcher"), Replicas: 3, History: 32}
+	cfg := stream.Config{URL: servers[0].url, User: "watcher", Password: config.Fixed("passwords-watcher"), Replicas: 3, History: 32}
 	conn, err := stream.Dial(cfg, "odasync-watcher", func(err error) { t.Error(err) })
 	must(t, err)
 	defer conn.Close()

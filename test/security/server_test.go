@@ -101,7 +101,7 @@ func (a *authority) clientEnv(url, role string) map[string]string {
 // clientConfig is the same for a connection of the test itself.
 func (a *authority) clientConfig(url, role string) stream.Config {
 	return stream.Config{
-		URL: url, User: role, Password: config.Secret(password(role)), TLSCA: a.file("ca.crt"), Replicas: 1, History: 32,
+		URL: url, User: role, Password: config.Fixed(config.Secret(password(role))), TLSCA: a.file("ca.crt"), Replicas: 1, History: 32,
 	}
 }
 

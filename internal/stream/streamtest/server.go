@@ -58,6 +58,13 @@ func (s *Server) Restart(t testing.TB) {
 	s.server = next
 }
 
+// Change alters the options and restarts the server.
+func (s *Server) Change(t testing.TB, change func(*server.Options)) {
+	t.Helper()
+	change(s.options)
+	s.Restart(t)
+}
+
 // freePort returns a free port. It is below the ephemeral range, so that it is not taken while its server is stopped.
 func freePort(t testing.TB) int {
 	t.Helper()

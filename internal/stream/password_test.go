@@ -1,0 +1,40 @@
+package stream_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/sethvargo/go-envconfig"
+
+	"odasync/internal/config"
+	"odasync/internal/stream"
+	"odasync/internal/stream/streamtest"
+)
+
+// TestConn_ReadsAChangedPassword changes the password on the server, which disconnects its clients, and in the file.
+func TestConn_ReadsAChangedPassword(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t, func(o *server.Options) { o.Username, o.Password = "watcher", "old" })
+	file := filepath.Join(t.TempDir(), "password")
+	write := func(password string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old")
+	conn := s.Conn(t, func(c *stream.Config) {
+		variables := envconfig.MapLookuper(map[string]string{"NATS_URL": c.URL, "NATS_USER": "watcher", "NATS_PASSWORD_FILE": file})
+		if err := config.Load(t.Context(), variables, c); err != nil {
+			t.Fatal(err)
+		}
+	})
+	waitConnected(t, conn)
+
+	s.Change(t, func(o *server.Options) { o.Password = "new" })
+	eventually(t, "the old password is refused", func() bool { return !conn.NATS().IsConnected() && conn.NATS().LastError() != nil })
+	write("new")
+	eventually(t, "the new password is read", func() bool { return conn.Check(within(t)) == nil })
+}
