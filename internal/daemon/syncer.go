@@ -17,6 +17,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/control"
 	"odasync/internal/event"
+	"odasync/internal/flow"
 	"odasync/internal/prune"
 	"odasync/internal/reconcile"
 	"odasync/internal/registry"
@@ -97,7 +98,10 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 			return err
 		}
 		defer p.close()
-		backlog.Follow(p.consumer, p.deadLetters)
+		backlog.Follow(p.consumer, p.deadLetters, func() bool {
+			s := running.get()
+			return s != nil && s.Applier.Flow().Breaker.State == flow.Closed
+		})
 		if sink == nil {
 			if sink, err = adapter.Open(ctx, cfg.Registry, env.Metrics, log); err != nil {
 				return err

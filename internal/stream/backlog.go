@@ -13,14 +13,15 @@ const backlogTimeout = 2 * time.Second
 
 // BacklogMetrics are the backlog and the dead letters of a target, read from the server at each scrape.
 type BacklogMetrics struct {
-	target                                   atomic.Pointer[followed]
-	pending, ackPending, oldest, deadLetters *prometheus.Desc
+	target                                            atomic.Pointer[followed]
+	pending, scaling, ackPending, oldest, deadLetters *prometheus.Desc
 }
 
 // followed is the target whose backlog is read.
 type followed struct {
 	consumer    *Consumer
 	deadLetters counter
+	available   func() bool // the registry takes writes
 }
 
 // counter counts the dead letters of a target.
@@ -33,6 +34,8 @@ func NewBacklogMetrics(registry prometheus.Registerer) *BacklogMetrics {
 	m := &BacklogMetrics{
 		pending: prometheus.NewDesc("odasync_stream_pending_messages",
 			"Messages not yet delivered to a syncer of the target.", nil, nil),
+		scaling: prometheus.NewDesc("odasync_scaling_pending_messages",
+			"Pending messages that further syncers could apply, for an autoscaler: 0 while the registry is unavailable.", nil, nil),
 		ackPending: prometheus.NewDesc("odasync_stream_ack_pending_messages",
 			"Messages delivered to a syncer of the target and not acknowledged, including those that wait for a retry.", nil, nil),
 		oldest: prometheus.NewDesc("odasync_stream_oldest_unacked_age_seconds",
@@ -44,12 +47,14 @@ func NewBacklogMetrics(registry prometheus.Registerer) *BacklogMetrics {
 	return m
 }
 
-// Follow sets the target whose consumer and dead letters are read.
-func (m *BacklogMetrics) Follow(c *Consumer, l counter) { m.target.Store(&followed{c, l}) }
+// Follow sets the target whose consumer and dead letters are read. available reports whether its registry takes writes.
+func (m *BacklogMetrics) Follow(c *Consumer, l counter, available func() bool) {
+	m.target.Store(&followed{c, l, available})
+}
 
 // Describe implements prometheus.Collector.
 func (m *BacklogMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{m.pending, m.ackPending, m.oldest, m.deadLetters} {
+	for _, desc := range []*prometheus.Desc{m.pending, m.scaling, m.ackPending, m.oldest, m.deadLetters} {
 		to <- desc
 	}
 }
@@ -70,6 +75,11 @@ func (m *BacklogMetrics) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	gauge(m.pending, float64(now.NumPending))
+	scaling := float64(now.NumPending)
+	if !target.available() {
+		scaling = 0
+	}
+	gauge(m.scaling, scaling)
 	gauge(m.ackPending, float64(now.NumAckPending))
 	if age, err := target.consumer.age(ctx, now); err == nil {
 		gauge(m.oldest, age.Seconds())

@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"math"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,7 +45,9 @@ func TestBacklogMetrics(t *testing.T) {
 	}
 
 	consumer := consumerOf(t, log)
-	metrics.Follow(consumer, letters)
+	var available atomic.Bool
+	available.Store(true)
+	metrics.Follow(consumer, letters, available.Load)
 	for name, of := range map[string]string{"a": "default", "b": "default", "c": "another"} {
 		d := target.DeadLetter{Target: of, Event: upsert(keyOf(name), "A"), Reason: target.ClassInvalid}
 		if err := must(store.EnsureDeadLetters(within(t), conn, of)).Put(within(t), d); err != nil {
@@ -55,13 +58,18 @@ func TestBacklogMetrics(t *testing.T) {
 		publish(t, log, upsert(keyOf(name), "A"), 0)
 	}
 	eventually(t, "the server to count every message", func() bool { return gather()["odasync_stream_pending_messages"] == 5 })
-	want := map[string]float64{"odasync_stream_pending_messages": 5, "odasync_stream_ack_pending_messages": 0, "odasync_dead_letters": 2}
+	want := map[string]float64{"odasync_stream_pending_messages": 5, "odasync_scaling_pending_messages": 5, "odasync_stream_ack_pending_messages": 0, "odasync_dead_letters": 2}
 	got, age := aged()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("nothing is delivered (-want +got):\n%s", diff)
 	}
 	if age <= 0 || age > patience.Seconds() {
 		t.Errorf("the oldest message is %v s old", age)
+	}
+	available.Store(false)
+	want["odasync_scaling_pending_messages"] = 0
+	if got, _ := aged(); !cmp.Equal(want, got) {
+		t.Errorf("while the registry is unavailable (-want +got):\n%s", cmp.Diff(want, got))
 	}
 	open(t, consumer, 5)
 	ack(t, next(t, consumer))
