@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -45,6 +46,7 @@ func find(name string) (setting, bool) {
 // bench is one run.
 type bench struct {
 	options
+	out     io.Writer
 	group   *procs.Group
 	self    string // this program, which is registry and plain client too
 	started int
@@ -62,7 +64,7 @@ const (
 	manyWorkers    = 64
 )
 
-func run(ctx context.Context, o options) (err error) {
+func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func run(ctx context.Context, o options) (err error) {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{options: o}
+	b := &bench{options: o, out: out}
 	if b.group, err = procs.NewGroup(dir); err != nil {
 		return err
 	}
@@ -87,7 +89,7 @@ func run(ctx context.Context, o options) (err error) {
 	if o.baseline != "" {
 		syncers = append(syncers, contender{name: "baseline", folder: o.baseline})
 	}
-	fmt.Printf("%d components with two APIs, %d rounds, medians; CPU seconds are for a thousand components\n", o.components, o.rounds)
+	fmt.Fprintf(b.out, "%d components with two APIs, %d rounds, medians; CPU seconds are for a thousand components\n", o.components, o.rounds)
 	for _, name := range o.settings {
 		s, _ := find(name) // validate has found it
 		if err := b.setting(ctx, s, syncers); err != nil {
@@ -131,7 +133,7 @@ func (b *bench) setting(ctx context.Context, s setting, syncers []contender) err
 				return err
 			}
 			results[i] = append(results[i], r)
-			fmt.Printf("BenchmarkApply/setting=%s/client=%s/workers=%d 1 %.1f components/s %.3f cpu-s/1000\n",
+			fmt.Fprintf(b.out, "BenchmarkApply/setting=%s/client=%s/workers=%d 1 %.1f components/s %.3f cpu-s/1000\n",
 				s.name, strings.ReplaceAll(contenders[i].name, " ", "-"), contenders[i].workers, r.rate, r.own.Seconds())
 		}
 	}
@@ -148,8 +150,8 @@ func (b *bench) setting(ctx context.Context, s setting, syncers []contender) err
 
 // print prints the medians, and the ratios within each round.
 func (b *bench) print(s setting, contenders []contender, results [][]result) {
-	fmt.Printf("\n%s\n", s.title)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(b.out, "\n%s\n", s.title)
+	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tworkers\tcomponents/s\tto the plain client\tlowest, highest\tCPU s own\tbroker\tregistry\trequests\t")
 	ratios := map[string]float64{} // by name and workers
 	var plain []result
@@ -179,9 +181,9 @@ func (b *bench) print(s setting, contenders []contender, results [][]result) {
 	for _, workers := range []int{defaultWorkers, manyWorkers} {
 		now := ratios[fmt.Sprint("syncer", workers)]
 		if s.delay > 0 {
-			fmt.Printf("%d workers: %.1f %% of the plain client (goal %.0f %%)\n", workers, 100*now, 100*goalSlow)
+			fmt.Fprintf(b.out, "%d workers: %.1f %% of the plain client (goal %.0f %%)\n", workers, 100*now, 100*goalSlow)
 		} else if before, measured := ratios[fmt.Sprint("baseline", workers)]; measured {
-			fmt.Printf("%d workers: %.2f times the baseline's ratio to the plain client (goal %.1f)\n", workers, now/before, goalSpeedUp)
+			fmt.Fprintf(b.out, "%d workers: %.2f times the baseline's ratio to the plain client (goal %.1f)\n", workers, now/before, goalSpeedUp)
 		}
 	}
 }
@@ -203,9 +205,9 @@ func (b *bench) roundTrips(ctx context.Context, s setting, on *broker, c contend
 		return err
 	}
 	waited, kinds := counted.perApply(b.components)
-	fmt.Printf("%s: %.2f blocking round trips to the broker for each apply (goal %d):\n", c.name, waited, goalRoundTrips)
+	fmt.Fprintf(b.out, "%s: %.2f blocking round trips to the broker for each apply (goal %d):\n", c.name, waited, goalRoundTrips)
 	for _, kind := range kinds {
-		fmt.Printf("  %s\n", kind)
+		fmt.Fprintf(b.out, "  %s\n", kind)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func main() {
 	case *plain != "":
 		err = runPlain(ctx, *plain, *workers, o.components)
 	default:
-		err = run(ctx, o)
+		err = run(ctx, o, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
