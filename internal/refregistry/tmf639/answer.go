@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
 )
 
 // failure is an answer other than success: a status and FastAPI's detail. Without
@@ -31,7 +33,7 @@ func (f *failure) answer(w http.ResponseWriter) {
 	if f.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	sendJSON(w, f.status, encode(nil, object{{"detail", f.detail}}))
+	sendJSON(w, f.status, pyjson.Append(nil, pyjson.Object{}.With("detail", f.detail)))
 }
 
 // Refuse answers with an error in the contract's format.

@@ -7,11 +7,14 @@ import (
 	"net/http"
 	"strings"
 	"unicode/utf8"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
+	"odasync/internal/refregistry/tmf639/schema"
 )
 
 // problem is one entry of a 422's detail, with the shape of pydantic 2.
-func problem(kind, msg string, input any, loc ...any) object {
-	return object{{"type", kind}, {"loc", loc}, {"msg", msg}, {"input", input}}
+func problem(kind, msg string, input any, loc ...any) pyjson.Object {
+	return pyjson.Object{}.With("type", kind).With("loc", loc).With("msg", msg).With("input", input)
 }
 
 func invalid(problems ...any) *failure {
@@ -36,50 +39,25 @@ func readBody(contentType string, raw []byte) (any, *failure) {
 	}
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(raw, new(json.RawMessage)); errors.As(err, &syntax) {
-		at, msg := pythonError(raw, syntax)
-		return nil, invalid(append(problem("json_invalid", "JSON decode error", object{}, "body", at),
-			member{"ctx", object{{"error", msg}}}))
+		at, msg := pyjson.SyntaxError(raw, syntax)
+		return nil, invalid(problem("json_invalid", "JSON decode error", pyjson.Object{}, "body", at).
+			With("ctx", pyjson.Object{}.With("error", msg)))
 	}
-	v, err := decode(raw)
+	v, err := pyjson.Decode(raw)
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "There was an error parsing the body")
 	}
 	return v, nil
 }
 
-func asObject(v any) (object, *failure) {
+func asObject(v any) (pyjson.Object, *failure) {
 	switch v := v.(type) {
-	case object:
+	case pyjson.Object:
 		return v, nil
 	case nil:
 		return nil, missing(nil, "body")
 	}
 	return nil, invalid(problem("dict_type", "Input should be a valid dictionary", v, "body"))
-}
-
-// pythonError translates a syntax error: where Python's decoder stops, in
-// characters, and what it expects there.
-func pythonError(raw []byte, syntax *json.SyntaxError) (int, string) {
-	// The offset is the number of bytes read, the offending one included; a
-	// document cut short has no offending one.
-	at := int(syntax.Offset)
-	text := syntax.Error()
-	if !strings.HasPrefix(text, "unexpected end") {
-		at--
-	}
-	before := strings.TrimRight(string(raw[:at]), " \t\r\n")
-	pos := utf8.RuneCount(raw[:at])
-	switch {
-	case strings.Contains(text, "object key string"), strings.HasSuffix(before, "{"):
-		return pos, "Expecting property name enclosed in double quotes"
-	case strings.Contains(text, "after object key:value"), strings.Contains(text, "after array element"):
-		return pos, "Expecting ',' delimiter"
-	case strings.Contains(text, "after object key"):
-		return pos, "Expecting ':' delimiter"
-	case strings.Contains(text, "after top-level value"):
-		return pos, "Extra data"
-	}
-	return pos, "Expecting value"
 }
 
 // isJSON reports whether a body of the content type is read as JSON; one without a type is.
@@ -90,4 +68,20 @@ func isJSON(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (media == "application/json" ||
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
+}
+
+// validate is POST's check.
+func validate(document pyjson.Object) *failure {
+	violations := schema.Violations(document)
+	if len(violations) == 0 {
+		return nil
+	}
+	list := make([]any, len(violations))
+	for i, violation := range violations {
+		list[i] = violation
+	}
+	return &failure{http.StatusBadRequest, pyjson.Object{}.
+		With("error", "Schema validation failed").
+		With("message", "Resource creation data does not comply with TMF639 v5.0.0 specification").
+		With("violations", list)}
 }

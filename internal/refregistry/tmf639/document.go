@@ -1,5 +1,7 @@
 package tmf639
 
+import "odasync/internal/refregistry/tmf639/pyjson"
+
 const relationships = "resourceRelationship"
 
 // appendDocument writes a document as GET returns it: the stored members in
@@ -9,7 +11,7 @@ func (r *row) appendDocument(dst []byte, base string) []byte {
 	dst = append(dst, '{')
 	linked := len(r.links) == 0
 	for _, f := range r.fields {
-		dst = append(encode(dst, f.name), ':')
+		dst = append(pyjson.Append(dst, f.name), ':')
 		if f.name == relationships && !linked {
 			dst, linked = r.appendLinks(dst, base), true
 		} else {
@@ -17,8 +19,8 @@ func (r *row) appendDocument(dst []byte, base string) []byte {
 		}
 		dst = append(dst, ',')
 	}
-	dst = encode(append(dst, `"id":`...), r.id)
-	dst = encode(append(dst, `,"href":`...), href(base, r.id))
+	dst = pyjson.Append(append(dst, `"id":`...), r.id)
+	dst = pyjson.Append(append(dst, `,"href":`...), href(base, r.id))
 	if !linked {
 		dst = r.appendLinks(append(dst, `,"`+relationships+`":`...), base)
 	}
@@ -28,24 +30,24 @@ func (r *row) appendDocument(dst []byte, base string) []byte {
 func (r *row) appendLinks(dst []byte, base string) []byte {
 	list := make([]any, len(r.links))
 	for i, l := range r.links {
-		resource := object{{"id", nil}, {"href", href(base, "None")}}
+		resource := pyjson.Object{}.With("id", nil).With("href", href(base, "None"))
 		if l.target != nil {
-			resource = object{{"id", l.target.id}, {"href", href(base, l.target.id)}}
+			resource = pyjson.Object{}.With("id", l.target.id).With("href", href(base, l.target.id))
 			if kind, given := l.target.member("@type"); given {
-				resource = append(resource, member{"@type", kind})
+				resource = resource.With("@type", kind)
 			}
 		}
-		list[i] = object{{"@type", "ResourceRelationship"}, {"relationshipType", l.kind}, {"resource", resource}}
+		list[i] = pyjson.Object{}.With("@type", "ResourceRelationship").With("relationshipType", l.kind).With("resource", resource)
 	}
-	return encode(dst, list)
+	return pyjson.Append(dst, list)
 }
 
 // appendShort writes the form that fields=resourceVersion asks for, whose types
 // are constants.
 func (r *row) appendShort(dst []byte, base string) []byte {
-	dst = encode(append(dst, `{"id":`...), r.id)
-	dst = encode(append(dst, `,"resourceVersion":`...), r.version)
-	dst = encode(append(dst, `,"href":`...), href(base, r.id))
+	dst = pyjson.Append(append(dst, `{"id":`...), r.id)
+	dst = pyjson.Append(append(dst, `,"resourceVersion":`...), r.version)
+	dst = pyjson.Append(append(dst, `,"href":`...), href(base, r.id))
 	return append(dst, `,"@type":"LogicalResource","@baseType":"Resource"}`...)
 }
 
@@ -53,7 +55,7 @@ func (r *row) appendShort(dst []byte, base string) []byte {
 func (r *row) member(name string) (any, bool) {
 	for _, f := range r.fields {
 		if f.name == name {
-			v, _ := decode(f.raw) // the store encoded it
+			v, _ := pyjson.Decode(f.raw) // the store encoded it
 			return v, true
 		}
 	}

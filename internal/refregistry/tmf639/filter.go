@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 
+	"odasync/internal/refregistry/tmf639/pyjson"
+
 	"github.com/theory/jsonpath"
 	"github.com/theory/jsonpath/spec"
 )
@@ -16,7 +18,7 @@ func filter(query string, documents []byte) ([]any, *failure) {
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "Invalid JSONPath filter: %v", err)
 	}
-	root, err := decode(documents)
+	root, err := pyjson.Decode(documents)
 	if err != nil {
 		panic("decode documents: " + err.Error()) // this package encoded them
 	}
@@ -60,10 +62,10 @@ func standard(query string) string {
 // plain converts to the types that the JSONPath library reads.
 func plain(v any) any {
 	switch v := v.(type) {
-	case object:
+	case pyjson.Object:
 		out := make(map[string]any, len(v))
 		for _, m := range v {
-			out[m.name] = plain(m.value)
+			out[m.Name] = plain(m.Value)
 		}
 		return out
 	case []any:
@@ -72,8 +74,8 @@ func plain(v any) any {
 			out[i] = plain(item)
 		}
 		return out
-	case number:
-		return v.float()
+	case pyjson.Number:
+		return v.Float()
 	}
 	return v
 }
@@ -83,7 +85,7 @@ func follow(v any, path spec.NormalizedPath) any {
 	for _, step := range path {
 		switch step := step.(type) {
 		case spec.Name:
-			v, _ = v.(object).get(string(step))
+			v, _ = v.(pyjson.Object).Get(string(step))
 		case spec.Index:
 			v = v.([]any)[step]
 		}

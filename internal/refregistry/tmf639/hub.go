@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
 )
 
 // hubTimeout is how long one request to a hub may take.
@@ -52,16 +54,16 @@ func (h *hubs) restart() {
 	clear(h.refused)
 }
 
-func (h hub) view() object {
-	return object{{"id", h.id}, {"callback", h.callback}, {"query", h.query}}
+func (h hub) view() pyjson.Object {
+	return pyjson.Object{}.With("id", h.id).With("callback", h.callback).With("query", h.query)
 }
 
 func (s *Service) createHub(c *call) (*answer, *failure) {
 	if failed := checkHub(c.body); failed != nil {
 		return nil, failed
 	}
-	h := hub{id: c.body.text("id"), callback: c.body.text("callback")}
-	h.query, _ = c.body.get("query")
+	h := hub{id: c.body.Text("id"), callback: c.body.Text("callback")}
+	h.query, _ = c.body.Get("query")
 	if h.id == "" {
 		h.id = s.hubs.name(c.ctx, h.callback)
 	}
@@ -71,13 +73,13 @@ func (s *Service) createHub(c *call) (*answer, *failure) {
 		return nil, uncaught() // the database refuses it
 	}
 	s.hubs.list = append(s.hubs.list, h)
-	return created(encode(nil, h.view())), nil
+	return created(pyjson.Append(nil, h.view())), nil
 }
 
-func checkHub(body object) *failure {
+func checkHub(body pyjson.Object) *failure {
 	var problems []any
 	for _, name := range []string{"callback", "id", "query"} {
-		v, given := body.get(name)
+		v, given := body.Get(name)
 		switch _, text := v.(string); {
 		case !given && name == "callback":
 			problems = append(problems, problem("missing", "Field required", body, "body", name))
@@ -98,7 +100,7 @@ func (s *Service) listHubs(*call) (*answer, *failure) {
 	for i, h := range s.hubs.list {
 		list[i] = h.view()
 	}
-	return ok(encode(nil, list)), nil
+	return ok(pyjson.Append(nil, list)), nil
 }
 
 func (s *Service) getHub(c *call) (*answer, *failure) {
@@ -108,7 +110,7 @@ func (s *Service) getHub(c *call) (*answer, *failure) {
 	if at < 0 {
 		return nil, notFound("Hub", c.id)
 	}
-	return ok(encode(nil, s.hubs.list[at].view())), nil
+	return ok(pyjson.Append(nil, s.hubs.list[at].view())), nil
 }
 
 func (s *Service) removeHub(c *call) (*answer, *failure) {
@@ -164,12 +166,12 @@ func (s *Service) notify(ctx context.Context, eventType, id string, document []b
 	s.hubs.mu.Unlock()
 	at := s.cfg.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
 	for _, h := range receivers {
-		event := object{}
+		event := pyjson.Object{}
 		if h.query != nil && h.query != "" {
-			event = append(event, member{"query", h.query})
+			event = event.With("query", h.query)
 		}
-		event = append(event, member{"eventType", eventType}, member{"eventTime", at}, member{"id", id})
-		body := encode(nil, event)
+		event = event.With("eventType", eventType).With("eventTime", at).With("id", id)
+		body := pyjson.Append(nil, event)
 		body = append(append(append(body[:len(body)-1], `,"resource":`...), document...), '}')
 		// A client that leaves does not stop the service.
 		s.hubs.post(context.WithoutCancel(ctx), h.callback, body)

@@ -3,6 +3,8 @@ package tmf639
 import (
 	"encoding/json"
 	"time"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
 )
 
 // Resource is a document as it is stored.
@@ -31,7 +33,7 @@ func (s *Service) Resources() []Resource {
 				if i > 0 {
 					document = append(document, ',')
 				}
-				document = append(append(encode(document, f.name), ':'), f.raw...)
+				document = append(append(pyjson.Append(document, f.name), ':'), f.raw...)
 			}
 			resource := Resource{ID: r.id, Document: append(document, '}'), Changed: r.changed}
 			for _, l := range r.links {

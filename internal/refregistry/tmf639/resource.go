@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
 )
 
 // list pages first and filters the page then; a friendly service does it the
@@ -47,7 +49,7 @@ func (s *Service) list(c *call) (*answer, *failure) {
 		if s.cfg.Friendly {
 			found = cut(found, p.offset, p.limit)
 		}
-		body, count = encode(nil, found), len(found)
+		body, count = pyjson.Append(nil, found), len(found)
 	}
 	return &answer{http.StatusOK, map[string]string{
 		"x-total-count":  strconv.Itoa(total),
@@ -78,7 +80,7 @@ func (s *Service) create(c *call) (*answer, *failure) {
 	if failed := validate(c.body); failed != nil {
 		return nil, failed
 	}
-	id := c.body.text("id")
+	id := c.body.Text("id")
 	if id == "" {
 		id = newID()
 	}
@@ -114,7 +116,7 @@ func (s *Service) patch(c *call) (*answer, *failure) {
 			return
 		}
 		id = r.id
-		r.fill(c.body.without("id", "href"), s.cfg.Now())
+		r.fill(c.body.Without("id", "href"), s.cfg.Now())
 		body, failed = s.wrote(c, r)
 	})
 	if failed != nil {

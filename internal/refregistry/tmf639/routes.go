@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
 )
 
 // route is one operation of the contract. Of the routes of one path the first
@@ -28,7 +30,7 @@ type call struct {
 	id     string
 	query  url.Values
 	raw    []byte
-	body   object
+	body   pyjson.Object
 }
 
 // answer is a success. A body of nil is none.
@@ -105,5 +107,5 @@ func (s *Service) perform(c *call, r *http.Request, rt route) (*answer, *failure
 }
 
 func (s *Service) health(*call) (*answer, *failure) {
-	return ok(encode(nil, object{{"status", "healthy"}, {"version", "5.0.0"}, {"Name", s.cfg.Name}, {"worker_pid", os.Getpid()}})), nil
+	return ok(pyjson.Append(nil, pyjson.Object{}.With("status", "healthy").With("version", "5.0.0").With("Name", s.cfg.Name).With("worker_pid", os.Getpid()))), nil
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
 )
 
 // store has the documents in the order of their creation. Its methods do not
@@ -58,17 +60,17 @@ func (s *store) update(fn func()) {
 
 // insert stores a new document and its links. A link to an unknown document
 // makes a stub of it.
-func (s *store) insert(id string, document object, now time.Time, find func(id string) *row) *row {
-	r := s.add(id, document.without("id", "href", relationships), now)
-	related, _ := document.get(relationships)
+func (s *store) insert(id string, document pyjson.Object, now time.Time, find func(id string) *row) *row {
+	r := s.add(id, document.Without("id", "href", relationships), now)
+	related, _ := document.Get(relationships)
 	items, _ := related.([]any)
 	for _, item := range items {
-		relationship, _ := item.(object)
-		reference, _ := relationship.get("resource")
-		l := &link{kind: relationship.text("relationshipType")}
-		if resource, ok := reference.(object); ok && resource.text("id") != "" {
-			if l.target = find(resource.text("id")); l.target == nil {
-				l.target = s.add(resource.text("id"), resource.without("id", "href", relationships), now)
+		relationship, _ := item.(pyjson.Object)
+		reference, _ := relationship.Get("resource")
+		l := &link{kind: relationship.Text("relationshipType")}
+		if resource, ok := reference.(pyjson.Object); ok && resource.Text("id") != "" {
+			if l.target = find(resource.Text("id")); l.target == nil {
+				l.target = s.add(resource.Text("id"), resource.Without("id", "href", relationships), now)
 			}
 			l.target.referrers[l] = struct{}{}
 		}
@@ -77,7 +79,7 @@ func (s *store) insert(id string, document object, now time.Time, find func(id s
 	return r
 }
 
-func (s *store) add(id string, content object, now time.Time) *row {
+func (s *store) add(id string, content pyjson.Object, now time.Time) *row {
 	s.last++
 	r := &row{number: s.last, id: id, referrers: map[*link]struct{}{}}
 	r.fill(content, now)
@@ -87,22 +89,22 @@ func (s *store) add(id string, content object, now time.Time) *row {
 }
 
 // fill replaces the content; links stay as they are.
-func (r *row) fill(content object, now time.Time) {
+func (r *row) fill(content pyjson.Object, now time.Time) {
 	fields := make([]field, len(content))
 	for i, m := range content {
-		fields[i] = field{m.name, encode(nil, m.value)}
+		fields[i] = field{m.Name, pyjson.Append(nil, m.Value)}
 	}
 	if r.changed.IsZero() || !slices.EqualFunc(fields, r.fields, field.equal) {
 		r.changed = now
 	}
 	r.fields = fields
-	r.broken = !encodable(content)
+	r.broken = !pyjson.Encodable(content)
 	r.version = nil
-	switch version, _ := content.get("resourceVersion"); version := version.(type) {
+	switch version, _ := content.Get("resourceVersion"); version := version.(type) {
 	case string:
 		r.version = version
-	case number:
-		r.version = version.format()
+	case pyjson.Number:
+		r.version = version.String()
 	}
 }
 

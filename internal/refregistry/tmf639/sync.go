@@ -4,25 +4,27 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
 )
 
 // sync takes an event of another registry. Its documents are stored without
 // validation, under the name of their source.
 func (s *Service) sync(c *call) (*answer, *failure) {
-	eventType := c.body.text("eventType")
+	eventType := c.body.Text("eventType")
 	if eventType == "" {
 		return nil, fail(http.StatusBadRequest, "Missing eventType in event payload")
 	}
 	event := c.body
-	if query, err := url.ParseQuery(c.body.text("query")); err == nil && query.Get("source") != "" {
-		event, _ = renamed(c.body, query.Get("source")+":").(object)
+	if query, err := url.ParseQuery(c.body.Text("query")); err == nil && query.Get("source") != "" {
+		event, _ = renamed(c.body, query.Get("source")+":").(pyjson.Object)
 	}
-	id := event.text("id")
+	id := event.Text("id")
 	if id == "" {
 		return nil, notSynced("400: Missing id in event payload")
 	}
-	resource, _ := event.get("resource")
-	content, _ := resource.(object)
+	resource, _ := event.Get("resource")
+	content, _ := resource.(pyjson.Object)
 	var (
 		action string
 		failed *failure
@@ -39,9 +41,8 @@ func (s *Service) sync(c *call) (*answer, *failure) {
 	default:
 		failed = notSynced("400: Unknown eventType: " + eventType)
 	}
-	return ok(encode(nil, object{
-		{"status", "synchronized"}, {"eventType", eventType}, {"resourceId", id}, {"action", action},
-	})), failed
+	return ok(pyjson.Append(nil, pyjson.Object{}.
+		With("status", "synchronized").With("eventType", eventType).With("resourceId", id).With("action", action))), failed
 }
 
 func notSynced(reason string) *failure {
@@ -49,7 +50,7 @@ func notSynced(reason string) *failure {
 }
 
 // upsert replaces a document as PATCH does, or creates it with its links.
-func (s *Service) upsert(c *call, id string, content object, creation string) (action string, failed *failure) {
+func (s *Service) upsert(c *call, id string, content pyjson.Object, creation string) (action string, failed *failure) {
 	var (
 		body      []byte
 		eventType = resourceChanged
@@ -61,7 +62,7 @@ func (s *Service) upsert(c *call, id string, content object, creation string) (a
 			action, eventType = creation, resourceCreated
 			r = s.store.insert(id, content, s.cfg.Now(), s.find)
 		} else {
-			r.fill(content.without("id", "href"), s.cfg.Now())
+			r.fill(content.Without("id", "href"), s.cfg.Now())
 		}
 		body, failed = s.wrote(c, r)
 	})
@@ -74,10 +75,10 @@ func (s *Service) upsert(c *call, id string, content object, creation string) (a
 // renamed puts a prefix in the place of self: at the start of every text, at any depth.
 func renamed(v any, prefix string) any {
 	switch v := v.(type) {
-	case object:
-		out := make(object, len(v))
+	case pyjson.Object:
+		out := make(pyjson.Object, len(v))
 		for i, m := range v {
-			out[i] = member{m.name, renamed(m.value, prefix)}
+			out[i] = pyjson.Member{Name: m.Name, Value: renamed(m.Value, prefix)}
 		}
 		return out
 	case []any:

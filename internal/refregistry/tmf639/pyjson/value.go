@@ -1,4 +1,4 @@
-package tmf639
+package pyjson
 
 import (
 	"bytes"
@@ -10,41 +10,45 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A JSON value is an object, []any, string, number, bool or nil. The types of
+// A JSON value is an Object, []any, string, Number, bool or nil. The types of
 // encoding/json lose the order of an object's members, which the service keeps.
 type (
-	object []member
-	member struct {
-		name  string
-		value any
+	Object []Member
+	Member struct {
+		Name  string
+		Value any
 	}
-	// number is the text of a number.
-	number string
+	// Number is the text of a number.
+	Number string
 )
 
-func (o object) get(name string) (any, bool) {
+// Get returns a member, and whether it is there.
+func (o Object) Get(name string) (any, bool) {
 	for _, m := range o {
-		if m.name == name {
-			return m.value, true
+		if m.Name == name {
+			return m.Value, true
 		}
 	}
 	return nil, false
 }
 
-// text returns a member that is a string, and otherwise "".
-func (o object) text(name string) string {
-	v, _ := o.get(name)
+// Text returns a member that is a string, and otherwise "".
+func (o Object) Text(name string) string {
+	v, _ := o.Get(name)
 	s, _ := v.(string)
 	return s
 }
 
-// without returns a copy that lacks the named members.
-func (o object) without(names ...string) object {
-	kept := make(object, 0, len(o))
+// With appends a member, as append does: the object must not be extended twice.
+func (o Object) With(name string, value any) Object { return append(o, Member{name, value}) }
+
+// Without returns a copy that lacks the named members.
+func (o Object) Without(names ...string) Object {
+	kept := make(Object, 0, len(o))
 next:
 	for _, m := range o {
 		for _, name := range names {
-			if m.name == name {
+			if m.Name == name {
 				continue next
 			}
 		}
@@ -53,9 +57,9 @@ next:
 	return kept
 }
 
-// decode reads one value. Of two members of one name the place of the first and
+// Decode reads one value. Of two members of one name the place of the first and
 // the value of the last remain, as in Python.
-func decode(raw []byte) (any, error) {
+func Decode(raw []byte) (any, error) {
 	return decodeValue(jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)))
 }
 
@@ -81,7 +85,7 @@ func decodeValue(dec *jsontext.Decoder) (any, error) {
 	case '"':
 		return tok.String(), nil
 	case '0':
-		return number(tok.String()), nil
+		return Number(tok.String()), nil
 	case 't', 'f':
 		return tok.Bool(), nil
 	default:
@@ -90,7 +94,7 @@ func decodeValue(dec *jsontext.Decoder) (any, error) {
 }
 
 func decodeObject(dec *jsontext.Decoder) (any, error) {
-	out := object{}
+	out := Object{}
 	places := map[string]int{}
 	for dec.PeekKind() != '}' {
 		tok, err := dec.ReadToken()
@@ -103,28 +107,28 @@ func decodeObject(dec *jsontext.Decoder) (any, error) {
 			return nil, err
 		}
 		if at, repeated := places[name]; repeated {
-			out[at].value = value
+			out[at].Value = value
 			continue
 		}
 		places[name] = len(out)
-		out = append(out, member{name, value})
+		out = append(out, Member{name, value})
 	}
 	_, err := dec.ReadToken()
 	return out, err
 }
 
-// encode appends a value as the service does: without spaces, escaping only
+// Append appends an encoded value as the service does: without spaces, escaping only
 // what JSON requires.
-func encode(dst []byte, v any) []byte {
+func Append(dst []byte, v any) []byte {
 	switch v := v.(type) {
-	case object:
+	case Object:
 		dst = append(dst, '{')
 		for i, m := range v {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(encode(dst, m.name), ':')
-			dst = encode(dst, m.value)
+			dst = append(Append(dst, m.Name), ':')
+			dst = Append(dst, m.Value)
 		}
 		return append(dst, '}')
 	case []any:
@@ -133,14 +137,14 @@ func encode(dst []byte, v any) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = encode(dst, item)
+			dst = Append(dst, item)
 		}
 		return append(dst, ']')
 	case string:
 		dst, _ = jsontext.AppendQuote(dst, v) // its error is about invalid UTF-8, which it replaces
 		return dst
-	case number:
-		return append(dst, v.format()...)
+	case Number:
+		return append(dst, v.String()...)
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case int:
@@ -148,15 +152,15 @@ func encode(dst []byte, v any) []byte {
 	case nil:
 		return append(dst, "null"...)
 	}
-	panic(fmt.Sprintf("encode %T: not a JSON value", v)) // every value comes from decode or this package
+	panic(fmt.Sprintf("encode %T: not a JSON value", v)) // every value comes from Decode or the program
 }
 
-// format writes a fraction as Python does; integers have any length.
-func (n number) format() string {
+// String writes a fraction as Python does; integers have any length.
+func (n Number) String() string {
 	if !strings.ContainsAny(string(n), ".eE") {
 		return string(n)
 	}
-	f := n.float() // an infinite one is not encodable
+	f := n.Float() // an infinite one is not encodable
 	if size := math.Abs(f); f != 0 && (size < 1e-4 || size >= 1e16) {
 		return strconv.FormatFloat(f, 'e', -1, 64)
 	}
@@ -167,47 +171,47 @@ func (n number) format() string {
 	return s
 }
 
-// float is the nearest number of 64 bits, infinite out of their range.
-func (n number) float() float64 {
+// Float is the nearest number of 64 bits, infinite out of their range.
+func (n Number) Float() float64 {
 	f, _ := strconv.ParseFloat(string(n), 64) // the range is what the result says
 	return f
 }
 
-// encodable reports whether the service can write a value back: it reads 1e400
+// Encodable reports whether the service can write a value back: it reads 1e400
 // as infinity, which JSON does not have.
-func encodable(v any) bool {
+func Encodable(v any) bool {
 	switch v := v.(type) {
-	case object:
+	case Object:
 		for _, m := range v {
-			if !encodable(m.value) {
+			if !Encodable(m.Value) {
 				return false
 			}
 		}
 	case []any:
 		for _, item := range v {
-			if !encodable(item) {
+			if !Encodable(item) {
 				return false
 			}
 		}
-	case number:
-		return !math.IsInf(v.float(), 0) || !strings.ContainsAny(string(v), ".eE") // an integer has any length
+	case Number:
+		return !math.IsInf(v.Float(), 0) || !strings.ContainsAny(string(v), ".eE") // an integer has any length
 	}
 	return true
 }
 
-// repr writes a value as Python prints it, which is how error messages quote it.
-func repr(v any) string {
+// Repr writes a value as Python prints it, which is how error messages quote it.
+func Repr(v any) string {
 	switch v := v.(type) {
-	case object:
+	case Object:
 		parts := make([]string, len(v))
 		for i, m := range v {
-			parts[i] = repr(m.name) + ": " + repr(m.value)
+			parts[i] = Repr(m.Name) + ": " + Repr(m.Value)
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case []any:
 		parts := make([]string, len(v))
 		for i, item := range v {
-			parts[i] = repr(item)
+			parts[i] = Repr(item)
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case string:
@@ -217,8 +221,8 @@ func repr(v any) string {
 		}
 		escaped := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`, "\t", `\t`, quote, `\`+quote).Replace(v)
 		return quote + escaped + quote
-	case number:
-		return v.format()
+	case Number:
+		return v.String()
 	case bool:
 		return map[bool]string{true: "True", false: "False"}[v]
 	}

@@ -1,10 +1,11 @@
-package tmf639
+package schema
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
+
+	"odasync/internal/refregistry/tmf639/pyjson"
 )
 
 // rule lists how a value violates a part of the schema; path is where the value
@@ -46,22 +47,8 @@ var resourceSchema = properties([]property{
 	{"id", isText},
 }, "@type")
 
-// validate is POST's check.
-func validate(document object) *failure {
-	violations := resourceSchema("", document)
-	if len(violations) == 0 {
-		return nil
-	}
-	list := make([]any, len(violations))
-	for i, violation := range violations {
-		list[i] = violation
-	}
-	return &failure{http.StatusBadRequest, object{
-		{"error", "Schema validation failed"},
-		{"message", "Resource creation data does not comply with TMF639 v5.0.0 specification"},
-		{"violations", list},
-	}}
-}
+// Violations returns how a document violates the schema, in the words of the deployed service; none if it complies.
+func Violations(document pyjson.Object) []string { return resourceSchema("", document) }
 
 type property struct {
 	name string
@@ -70,17 +57,17 @@ type property struct {
 
 func properties(known []property, required ...string) rule {
 	return func(path string, v any) (found []string) {
-		o, ok := v.(object)
+		o, ok := v.(pyjson.Object)
 		if !ok {
-			return []string{at(path, "%s is not of type 'object'", repr(v))}
+			return []string{at(path, "%s is not of type 'object'", pyjson.Repr(v))}
 		}
 		for _, p := range known {
-			if value, given := o.get(p.name); given {
+			if value, given := o.Get(p.name); given {
 				found = append(found, p.rule(below(path, p.name), value)...)
 			}
 		}
 		for _, name := range required {
-			if _, given := o.get(name); !given {
+			if _, given := o.Get(name); !given {
 				found = append(found, at(path, "Missing required field: %s", name))
 			}
 		}
@@ -92,7 +79,7 @@ func each(item rule) rule {
 	return func(path string, v any) (found []string) {
 		items, ok := v.([]any)
 		if !ok {
-			return []string{at(path, "%s is not of type 'array'", repr(v))}
+			return []string{at(path, "%s is not of type 'array'", pyjson.Repr(v))}
 		}
 		for i, value := range items {
 			found = append(found, item(below(path, strconv.Itoa(i)), value)...)
@@ -105,7 +92,7 @@ func isText(path string, v any) []string {
 	if _, ok := v.(string); ok {
 		return nil
 	}
-	return []string{at(path, "%s is not of type 'string'", repr(v))}
+	return []string{at(path, "%s is not of type 'string'", pyjson.Repr(v))}
 }
 
 func oneOf(allowed ...string) rule {
@@ -116,7 +103,7 @@ func oneOf(allowed ...string) rule {
 				return nil
 			}
 		}
-		found := []string{at(path, "Invalid value. %s is not one of %s", repr(v), quoted)}
+		found := []string{at(path, "Invalid value. %s is not one of %s", pyjson.Repr(v), quoted)}
 		if _, ok := v.(string); !ok {
 			found = append(found, isText(path, v)...)
 		}
@@ -127,18 +114,18 @@ func oneOf(allowed ...string) rule {
 // isReference checks a link's resource: a type, and an id that may be absent
 // and not null.
 func isReference(path string, v any) []string {
-	o, ok := v.(object)
+	o, ok := v.(pyjson.Object)
 	if ok {
-		kind, _ := o.get("@type")
+		kind, _ := o.Get("@type")
 		_, ok = kind.(string)
 	}
-	if id, given := o.get("id"); given && ok {
+	if id, given := o.Get("id"); given && ok {
 		_, ok = id.(string)
 	}
 	if ok {
 		return nil
 	}
-	return []string{at(path, "%s is not valid under any of the given schemas", repr(v))}
+	return []string{at(path, "%s is not valid under any of the given schemas", pyjson.Repr(v))}
 }
 
 func at(path, format string, args ...any) string {
