@@ -126,13 +126,17 @@ func (s *session) lastComparisons(ctx context.Context, status *Status) error {
 func (s *Status) problems() []string {
 	problems := []string{}
 	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	leaders, syncers := 0, 0
+	leaders, syncers, unreadable := 0, 0, false
 	for _, w := range s.Watchers {
 		if w.Cluster == s.Cluster && w.Leader {
 			leaders++
 		}
 		for _, problem := range w.Problems {
 			add("watcher %s: %s", w.ID, problem)
+		}
+		for _, file := range w.Unreadable {
+			unreadable = unreadable || w.Cluster == s.Cluster
+			add("manifest %s cannot be read: %s; nothing that it may contain is deleted", file.Path, file.Problem)
 		}
 		if w.PendingDeletion != nil {
 			add("deletion pending approval: %v", w.PendingDeletion)
@@ -155,7 +159,7 @@ func (s *Status) problems() []string {
 	if syncers == 0 {
 		add(noSyncer, s.Target)
 	}
-	if f := s.FullSync; f != nil && len(f.Unlisted) > 0 {
+	if f := s.FullSync; f != nil && len(f.Unlisted) > 0 && !unreadable {
 		add("the last full sync could not list %s: nothing is deleted there; see the watcher's log", strings.Join(f.Unlisted, ", "))
 	}
 	if r := s.Reconcile; r != nil {

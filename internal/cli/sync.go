@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -166,6 +167,9 @@ func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 		if i := &items[n]; i.Registry.State != stateSynced && i.Registry.State != stateDeleted {
 			failed = negative(c, fmt.Errorf("%s/%s: %s", i.Namespace, i.Name, s.problem(c, i.Name, i.Registry.State, i.Registry.Error)))
 		}
+	}
+	if unlisted := done.FullSync.Unlisted; len(unlisted) > 0 {
+		failed = negative(c, fmt.Errorf("not everything in namespaces %s could be read, and what is missing there is kept: `ctl status` shows why", strings.Join(unlisted, ", ")))
 	}
 	if done.FullSync.PendingDeletion != nil || done.Reconcile.PendingDeletion != nil || done.Reconcile.Unrepaired > 0 {
 		failed = errNegative

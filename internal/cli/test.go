@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/control"
 	"odasync/internal/kube"
 	"odasync/internal/ops"
 	"odasync/internal/registry"
@@ -248,6 +249,26 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config, cluster, 
 		}
 		return "the last reconcile found no other writer", nil
 	})
+	e.examineManifests(ctx, conn, cluster)
+}
+
+// examineManifests has a check for each folder that a watcher of the cluster reads instead of a cluster.
+func (e *examiner) examineManifests(ctx context.Context, conn *stream.Conn, cluster string) {
+	watchers, err := control.NewClient(conn.NATS()).Watchers(ctx)
+	if err != nil {
+		return // ctl status reports it
+	}
+	for _, w := range watchers {
+		if w.Cluster != cluster || w.Manifests == "" {
+			continue
+		}
+		e.check(ctx, "manifests", "correct or remove the files: `ctl status` lists them all", func(context.Context) (string, error) {
+			if count := len(w.Unreadable); count > 0 {
+				return "", fmt.Errorf("%d %s of %s cannot be read, such as %s: %s", count, plural(count, "file"), w.Manifests, w.Unreadable[0].Path, w.Unreadable[0].Problem)
+			}
+			return w.Manifests + " is read completely", nil
+		})
+	}
 }
 
 func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {

@@ -6,7 +6,8 @@ import "context"
 // the scopes.
 //
 // A resync reads a scope from scratch: the source begins it with Begin, reports each existing Component with its generation, and
-// ends it with End after the last one. Known Components of the scope that were not reported are absent then. A resync that fails
+// ends it with End after the last one. Known Components of the scope that were not reported are absent then, except for those that
+// the source does not know about. A resync that fails
 // never ends, and implies no absence. Between two resyncs, changes and explicit deletions are reported with the generation of
 // the last one.
 //
@@ -14,6 +15,14 @@ import "context"
 type Observer interface {
 	Begin(scope Scope) (generation uint64)
 	Observe(ctx context.Context, generation uint64, seen Observation) error
-	// The resourceVersion is the cluster's at the end of the resync, an opaque string; empty if there is none.
-	End(ctx context.Context, generation uint64, scope Scope, resourceVersion string) error
+	End(ctx context.Context, generation uint64, scope Scope, resync Resync) error
+}
+
+// Resync is what a source says at the end of a resync.
+type Resync struct {
+	// ResourceVersion is the cluster's, an opaque string; empty if there is none.
+	ResourceVersion string
+	// Unknown reports whether a Component that was not reported may exist, such as in a file that cannot be read: it is not
+	// absent then. It is nil if everything could be read, and only called during End.
+	Unknown func(namespace, name string) bool
 }

@@ -35,6 +35,19 @@ type WatcherStatus struct {
 	Namespaces string `json:"namespaces"`
 	// PendingDeletion holds the deletions that wait for an approval; null for none.
 	PendingDeletion *prune.PendingDeletion `json:"pendingDeletion"`
+	// Manifests is the folder of manifests that the watcher reads; empty if it reads a cluster.
+	Manifests string `json:"manifests"`
+	// Unreadable are the files and subfolders of it whose content is unknown, at most MaxUnreadable.
+	Unreadable []UnreadableFile `json:"unreadable"`
+}
+
+// MaxUnreadable bounds WatcherStatus.Unreadable, so that a status fits into a message.
+const MaxUnreadable = 1000
+
+// UnreadableFile is a file of manifests, or a folder of them, that cannot be read.
+type UnreadableFile struct {
+	Path    string `json:"path"`
+	Problem string `json:"problem"` // at most 300 bytes
 }
 
 // SyncerStatus is the status of a syncer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -99,8 +100,26 @@ func WatchFolder(ctx context.Context, cfg *WatcherConfig, dir string, env Env) e
 	source := manifests.New(dir, cfg.Kube.Group, scope, manifests.NewMetrics(env.Metrics), log)
 	election := newAlone(log)
 	l := newLeader(cfg, conn, source, election, env, log)
+	l.describe = func(s *control.WatcherStatus) { s.Manifests, s.Unreadable = dir, unreadable(source) }
 	env.Health.Ready(checkManifests, func(context.Context) error { return l.check() })
 	return l.run(ctx, env)
+}
+
+// unreadable returns what the source could not read, for the status.
+func unreadable(source *manifests.Source) []control.UnreadableFile {
+	const maxProblem = 300
+	files := []control.UnreadableFile{}
+	for _, one := range source.Unreadable() {
+		if len(files) == control.MaxUnreadable {
+			break
+		}
+		problem := one.Problem
+		if len(problem) > maxProblem {
+			problem = strings.ToValidUTF8(problem[:maxProblem-len("…")], "") + "…"
+		}
+		files = append(files, control.UnreadableFile{Path: one.Path, Problem: problem})
+	}
+	return files
 }
 
 // source is a source of a watcher with a state.
@@ -137,6 +156,7 @@ type leader struct {
 	log      zerolog.Logger
 	waiting  atomic.Pointer[error] // what a term waits for before it can begin
 	patience time.Duration         // how long a term goes on without NATS; 0 is for ever
+	describe func(*control.WatcherStatus)
 }
 
 func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
@@ -148,16 +168,22 @@ func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election elec
 		}
 		return nil
 	})
-	return &leader{conn: conn, watcher: w, source: from, election: election, cluster: cfg.Watcher.ClusterName, namespaces: cfg.Kube.Namespaces, log: log}
+	return &leader{
+		conn: conn, watcher: w, source: from, election: election, cluster: cfg.Watcher.ClusterName, namespaces: cfg.Kube.Namespaces, log: log,
+		describe: func(*control.WatcherStatus) {},
+	}
 }
 
 // run takes part in the election until the context ends.
 func (l *leader) run(ctx context.Context, env Env) error {
 	common := processStatus(l.election.Identity(), env)
 	stop, err := control.ServeStatus(l.conn.NATS(), control.ProcessWatcher, func(ctx context.Context) any {
-		return control.WatcherStatus{
+		status := control.WatcherStatus{
 			ProcessStatus: common(ctx), Cluster: l.cluster, Leader: l.election.IsLeader(), Namespaces: l.namespaces, PendingDeletion: l.watcher.PendingDeletion(),
+			Unreadable: []control.UnreadableFile{},
 		}
+		l.describe(&status)
+		return status
 	})
 	if err != nil {
 		return err

@@ -32,8 +32,8 @@ type Snapshot struct {
 	Seconds float64 `json:"seconds"`
 	// ClusterUID is the identity of the cluster with that name; empty where it is unknown.
 	ClusterUID string `json:"clusterUID,omitempty"`
-	// Unlisted are scopes, as component.ParseScope reads them, that could not be listed: what their namespaces hold is
-	// unknown, and nothing there may be deleted because the stream lacks it.
+	// Unlisted are scopes, as component.ParseScope reads them, that could not be listed or read completely: what their
+	// namespaces hold is unknown, and nothing there may be deleted because the stream lacks it.
 	Unlisted []string `json:"unlisted,omitempty"`
 	// PendingDeletion is what the comparison would have deleted and waits for an approval; null for none.
 	PendingDeletion *prune.PendingDeletion `json:"pendingDeletion"`

@@ -10,9 +10,11 @@
 //
 // A missing file is absence, not a reported deletion: its Components are missing from the next resync, and the observer decides
 // about their deletion. Only a Component that is known to be missing is absent:
-//   - a file that cannot be read or parsed keeps its last Components, and is logged with the line;
-//   - a folder that is missing or cannot be listed keeps everything below it, and [Source.State] reports it;
-//   - while a file or folder has never been read, its content is unknown: changes are reported, but no resync ends.
+//   - a file that cannot be read or parsed keeps its last Components, is logged with the line and listed by [Source.Unreadable];
+//   - it may contain Components that this process never read, unless it was read before, and those that its text names or may
+//     name: they are unknown, and not absent;
+//   - a subfolder that cannot be listed keeps everything below it, and may contain any Component;
+//   - while the folder itself is missing or cannot be listed, nothing is absent, and [Source.State] reports it.
 //
 // Of two documents of one Component, the first in the order of paths counts. The other one takes its place when it is removed.
 //

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -91,12 +92,13 @@ func (o *observer) Observe(ctx context.Context, generation uint64, seen componen
 	return ctx.Err()
 }
 
-func (o *observer) End(ctx context.Context, generation uint64, _ component.Scope, _ string) error {
+func (o *observer) End(ctx context.Context, generation uint64, _ component.Scope, resync component.Resync) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended++
 	for key := range o.state {
-		if o.seen[key] < generation {
+		namespace, name, _ := strings.Cut(key, "/")
+		if o.seen[key] < generation && (resync.Unknown == nil || !resync.Unknown(namespace, name)) {
 			o.absent = append(o.absent, key)
 			delete(o.state, key)
 		}
@@ -220,6 +222,30 @@ func (f *fixture) awaitResync(t *testing.T) {
 		_, _, ended := f.now()
 		return ended > 0 && f.source.State() == nil
 	}, func() string { return fmt.Sprintf("no resync ended; State: %v", f.source.State()) })
+}
+
+// awaitUnreadable waits until Unreadable returns these paths below the folder, and problems with each text in any order.
+func (f *fixture) awaitUnreadable(t *testing.T, paths []string, texts ...string) {
+	t.Helper()
+	var got string
+	awaitCondition(t, func() bool {
+		var is []string
+		got = fmt.Sprint(f.source.Unreadable())
+		for _, one := range f.source.Unreadable() {
+			path, err := filepath.Rel(f.dir, one.Path)
+			do(t, err)
+			is = append(is, path)
+		}
+		for _, text := range texts {
+			if !strings.Contains(got, text) {
+				return false
+			}
+		}
+		return slices.Equal(is, paths)
+	}, func() string { return fmt.Sprintf("Unreadable is %s, want %s with %q", got, paths, texts) })
+	if err := f.source.State(); err != nil {
+		t.Errorf("State: %v: want none for unreadable files", err)
+	}
 }
 
 // awaitState waits until State returns an error with the text.

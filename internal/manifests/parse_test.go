@@ -114,18 +114,14 @@ func TestSource_ReportsUnreadableFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, map[string]string{c.file: c.content, "good.yaml": manifest("good", "1")})
-			f.awaitState(t, c.want)
-			f.awaitState(t, c.file)
+			f.awaitUnreadable(t, []string{c.file}, c.want)
 			f.awaitLog(t, "manifest cannot be read", f.path(c.file), c.want)
-			// The others are reported, but the content of the file is unknown.
 			f.wait(t, map[string]string{"default/good": "1"})
-			if _, _, ended := f.now(); ended > 0 {
-				t.Error("the resync ended although a file could not be read")
-			}
+			f.awaitResync(t)
 			f.write(t, map[string]string{"good.yaml": manifest("good", "2"), "more.yaml": manifest("more", "1")})
 			f.wait(t, map[string]string{"default/good": "2", "default/more": "1"})
 			f.write(t, map[string]string{c.file: jsonOne})
-			f.awaitResync(t)
+			f.awaitUnreadable(t, nil)
 			f.wait(t, map[string]string{"default/good": "2", "default/more": "1", "default/one": "1"})
 			if logged := f.logs.with(t, "manifest cannot be read"); len(logged) != 1 {
 				t.Errorf("logged %d times: %s", len(logged), logged)

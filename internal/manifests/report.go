@@ -10,9 +10,9 @@ import (
 	"odasync/internal/component"
 )
 
-// report reports what has changed since the last report, and ends the resync once everything is known. A Component that no file
-// contains any more is absent from another resync.
-func (w *folderWatch) report(ctx context.Context, now time.Time, complete bool) error {
+// report reports what has changed since the last report, and ends the resync. A Component that no file contains any more is
+// absent from another resync, unless it is unknown.
+func (w *folderWatch) report(ctx context.Context, now time.Time, unknown func(namespace, name string) bool) error {
 	all := w.source.components()
 	for key := range w.reported {
 		if all[key] == nil {
@@ -35,9 +35,10 @@ func (w *folderWatch) report(ctx context.Context, now time.Time, complete bool) 
 			return err
 		}
 		w.reported[key] = f
+		w.source.known[key] = struct{}{}
 	}
-	if complete && !w.ended {
-		if err := w.to.End(ctx, w.generation, w.source.scope, ""); err != nil {
+	if !w.ended {
+		if err := w.to.End(ctx, w.generation, w.source.scope, component.Resync{Unknown: unknown}); err != nil {
 			return err
 		}
 		w.ended = true
@@ -45,7 +46,7 @@ func (w *folderWatch) report(ctx context.Context, now time.Time, complete bool) 
 		if !w.logged {
 			w.logged, log = true, w.source.log.Info()
 		}
-		log.Int("files", len(w.source.files)).Int("components", len(all)).Msg("all manifests read")
+		log.Int("files", len(w.source.files)).Int("components", len(all)).Int("unreadable", len(w.unreadable)).Msg("manifests read")
 	}
 	return nil
 }

@@ -56,22 +56,52 @@ func TestSource_NextWatchKeepsTheComponentsOfABrokenFile(t *testing.T) {
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "2"})
 }
 
-// While one file was never read, nothing is absent, since the file may contain it. The resync ends once the file is removed.
-func TestSource_ResyncWaitsForAFileNeverRead(t *testing.T) {
-	f := newFixture(t, t.TempDir())
-	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "bad.yaml": "{"})
-	f.watch(t)
-	f.observer.mu.Lock()
-	f.observer.state["default/old"] = "1" // may well be in bad.yaml
-	f.observer.mu.Unlock()
-	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/old": "1"})
-	f.awaitState(t, "bad.yaml could not be read yet")
-	do(t, os.Remove(f.path("b.yaml")))
+// An unreadable file concerns only what it may contain: what this process never read, and what its text names.
+func TestSource_UnreadableFileKeepsWhatItMayContain(t *testing.T) {
+	for name, c := range map[string]struct {
+		bad  string
+		kept []string // of old, which was never read, and of b and c, whose files are removed
+	}{
+		"its text has no name":         {"{", []string{"old"}},
+		"its text names a component":   {"moved: [b", []string{"old", "b"}},
+		"its text has escapes":         {`{"name": "\u0062"`, []string{"old", "b", "c"}},
+		"its text is empty":            {"\n", []string{"old", "b", "c"}},
+		"its text is no valid Unicode": {"\xff\xfe", []string{"old", "b", "c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, t.TempDir())
+			f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "b.yaml": manifest("b", "1"), "c.yaml": manifest("c", "1"), "bad.yaml": c.bad})
+			f.watch(t)
+			f.observer.mu.Lock()
+			f.observer.state["default/old"] = "1" // published by an earlier process
+			f.observer.mu.Unlock()
+			f.awaitUnreadable(t, []string{"bad.yaml"})
+			f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1", "default/old": "1"})
+			do(t, os.Remove(f.path("b.yaml")))
+			do(t, os.Remove(f.path("c.yaml")))
+			f.sync(t)
+			want := map[string]string{"default/a": "1", "default/sync": f.version("sync")}
+			for _, name := range c.kept {
+				want["default/"+name] = "1"
+			}
+			f.wait(t, want)
+			do(t, os.Remove(f.path("bad.yaml")))
+			f.wait(t, map[string]string{"default/a": "1", "default/sync": f.version("sync")})
+			f.awaitUnreadable(t, nil)
+		})
+	}
+}
+
+// A component that is missing is decided about again when an unreadable file gets another text.
+func TestSource_UnreadableFileChanges(t *testing.T) {
+	f := start(t, map[string]string{"a.yaml": manifest("a", "1"), "bad.yaml": "a: [a"})
+	f.wait(t, map[string]string{"default/a": "1"})
+	do(t, os.Remove(f.path("a.yaml")))
 	f.sync(t)
-	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/old": "1", "default/sync": f.version("sync")})
-	do(t, os.Remove(f.path("bad.yaml")))
 	f.wait(t, map[string]string{"default/a": "1", "default/sync": f.version("sync")})
-	f.awaitResync(t)
+	f.write(t, map[string]string{"bad.yaml": "z: [z"}) // the same problem
+	f.wait(t, map[string]string{"default/sync": f.version("sync")})
 }
 
 func (f *fixture) version(name string) string {
@@ -103,7 +133,8 @@ func TestSource_AnySequenceOfChanges(t *testing.T) {
 					do(t, os.Remove(f.path(path)))
 					delete(holds, path)
 					delete(broken, path)
-				case action == "break" && known: // one that was never read would keep the generation open
+				case action == "break":
+					do(t, os.MkdirAll(filepath.Dir(f.path(path)), 0o755))
 					f.write(t, map[string]string{path: "{"})
 					broken[path] = true
 				case action == "move" && known && !broken[path]:

@@ -41,12 +41,14 @@ type Source struct {
 
 	// The state of the files outlives a Watch: a file that becomes unreadable in between keeps its Components.
 	files      map[string]*file
-	malformed  map[component.Key]string // the problem, by Component
-	duplicates map[string]bool          // documents that an earlier one replaces, as logged
+	known      map[component.Key]struct{} // what was ever read, without a cluster
+	malformed  map[component.Key]string   // the problem, by Component
+	duplicates map[string]bool            // documents that an earlier one replaces, as logged
 
-	mu        sync.Mutex
-	missing   error
-	scannedAt time.Time
+	mu         sync.Mutex
+	missing    error
+	unreadable []Unreadable
+	scannedAt  time.Time
 }
 
 // Check returns why the folder cannot be watched, with the remedy; nil if it can.
@@ -71,7 +73,7 @@ func Check(dir string) error {
 func New(dir, group string, scope component.Scope, metrics *Metrics, log zerolog.Logger) *Source {
 	s := &Source{
 		Tuning: DefaultTuning(), dir: filepath.Clean(dir), group: group, scope: scope, metrics: metrics, log: log,
-		files: map[string]*file{}, malformed: map[component.Key]string{}, missing: errUnread, scannedAt: time.Now(),
+		files: map[string]*file{}, known: map[component.Key]struct{}{}, malformed: map[component.Key]string{}, missing: errUnread, scannedAt: time.Now(),
 	}
 	metrics.source.Store(s)
 	return s
@@ -169,7 +171,8 @@ func (s *Source) Refresh() { s.refresh.Broadcast() }
 // Identity is empty: a folder has no identity.
 func (s *Source) Identity() string { return "" }
 
-// State returns nil while the folder can be listed and every file was read at least once, else what is missing.
+// State returns nil once everything that can be read is reported, else why it is not. A file that cannot be read is no reason:
+// see Unreadable.
 func (s *Source) State() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,4 +194,11 @@ func (s *Source) setMissing(missing error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.missing = missing
+}
+
+// scanned records a scan of which everything was reported.
+func (s *Source) scanned(at time.Time, unreadable []Unreadable) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missing, s.unreadable, s.scannedAt = nil, unreadable, at
 }

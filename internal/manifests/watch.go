@@ -1,11 +1,11 @@
 package manifests
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"time"
@@ -28,6 +28,7 @@ type file struct {
 	read       bool  // successfully at least once
 	components []*found
 	problem    string // of the last attempt
+	text       []byte // of the last attempt, while there is a problem; empty if it is unknown
 }
 
 // folderWatch is one call of Watch.
@@ -44,8 +45,10 @@ type folderWatch struct {
 	generation uint64
 	begun      bool
 	ended      bool
-	logged     bool // that all manifests were read
+	logged     bool // that the manifests were read
 	reported   map[component.Key]*found
+	reread     bool         // an unreadable file has another text
+	unreadable []Unreadable // as of the last resync
 }
 
 // scan reads and reports what has changed. settled is false if another scan is needed soon.
@@ -79,16 +82,17 @@ func (w *folderWatch) scan(ctx context.Context) (settled bool, err error) {
 		return false, nil
 	}
 	changed := w.readChanges(ctx, next, last)
-	missing := w.missing(next)
-	if changed || !w.begun || missing == nil && !w.ended {
-		if err := w.report(ctx, now, missing == nil); err != nil {
+	unreadable := w.source.unreadableIn(next)
+	if w.reread || !slices.Equal(unreadable, w.unreadable) { // what is absent depends on it
+		w.beginResync()
+		w.reread, w.unreadable = false, unreadable
+	}
+	if changed || !w.ended {
+		if err := w.report(ctx, now, w.source.unknown(next)); err != nil {
 			return false, err
 		}
 	}
-	w.source.setMissing(missing)
-	w.source.mu.Lock()
-	w.source.scannedAt = now
-	w.source.mu.Unlock()
+	w.source.scanned(now, unreadable)
 	return settled, nil
 }
 
@@ -142,7 +146,10 @@ func (w *folderWatch) readFile(path string, f *file, is stamp) bool {
 		}
 	}
 	if err != nil {
+		w.reread = w.reread || !bytes.Equal(f.text, content)
+		f.text = content
 		if f.problem != err.Error() {
+			w.source.metrics.malformed.Inc()
 			w.source.log.Error().Str("file", path).Err(err).Int("components_kept", len(f.components)).Msg("manifest cannot be read")
 		}
 		f.problem = err.Error()
@@ -151,7 +158,7 @@ func (w *folderWatch) readFile(path string, f *file, is stamp) bool {
 	if f.problem != "" && f.read {
 		w.source.log.Info().Str("file", path).Msg("manifest can be read again")
 	}
-	f.problem, f.read, f.components = "", true, given
+	f.problem, f.text, f.read, f.components = "", nil, true, given
 	return true
 }
 
@@ -172,21 +179,4 @@ func load(path string, is stamp) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes, and %d are allowed: split it into several files", errTooLarge, is.info.Size(), maxFile)
 	}
 	return content, err
-}
-
-// missing returns the files and folders that were never read, as an error; nil if there is none.
-func (w *folderWatch) missing(next *listing) error {
-	var problems []error
-	for _, path := range slices.Sorted(maps.Keys(next.failed)) {
-		problems = append(problems, next.failed[path])
-	}
-	for _, path := range slices.Sorted(maps.Keys(w.source.files)) {
-		if f := w.source.files[path]; !f.read {
-			problems = append(problems, fmt.Errorf("%s could not be read yet: %s", path, f.problem))
-		}
-	}
-	if more := len(problems) - 1; more > 0 {
-		return fmt.Errorf("%w (and %d more)", problems[0], more)
-	}
-	return errors.Join(problems...)
 }

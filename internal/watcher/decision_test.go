@@ -385,7 +385,11 @@ func TestDecision_LeavesOutAScopeThatCannotBeListed(t *testing.T) {
 	if waits := b.pendingDeletion(t); waits.Gone != 30 || waits.All != 57 || b.tombstones(t) != 3 {
 		t.Errorf("pending %+v, %d tombstones", waits, b.tombstones(t))
 	}
-	testwait.Until(t, "the marker", func() bool { all := b.snapshots(t); return len(all) == 2 && len(all[1].Unlisted) == 0 })
+	testwait.Until(t, "the marker", func() bool {
+		all := b.snapshots(t)
+		last := all[len(all)-1]
+		return last.PendingDeletion != nil && len(last.Unlisted) == 0
+	})
 	answer = l.requestFullSync() // again it cannot be listed: its components are no longer pending
 	l.awaitRefresh()
 	b.watcher.resyncLimits.silence = time.Millisecond
@@ -417,7 +421,7 @@ func TestDecision_WaitsForASlowScope(t *testing.T) {
 			if decided := l.to.decisionMade.Load(); decided == ends {
 				t.Fatalf("decided: %t", decided)
 			}
-			if err := l.to.End(l.ctx, slow, two, ""); err != nil {
+			if err := l.to.End(l.ctx, slow, two, component.Resync{}); err != nil {
 				t.Fatal(err)
 			}
 			testwait.Until(t, "a decision", l.to.decisionMade.Load)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nuid"
@@ -57,10 +58,12 @@ func (p *publisher) fullSync(ctx context.Context) error {
 	}
 }
 
-// snapshotOutdated reports whether the pending deletions differ from those of the last snapshot marker.
+// snapshotOutdated reports whether the pending deletions, or the scopes of which everything is known, differ from those of the
+// last snapshot marker.
 func (p *publisher) snapshotOutdated() bool {
 	pending, marked := p.pendingDeletion(), p.lastSnapshot.PendingDeletion
-	return (pending == nil) != (marked == nil) || pending != nil && pending.ID != marked.ID
+	return (pending == nil) != (marked == nil) || pending != nil && pending.ID != marked.ID ||
+		!slices.Equal(p.incomplete(), p.lastSnapshot.Unlisted)
 }
 
 // completed records the result of a full sync and returns its snapshot marker. After a failure the next full sync is due after
@@ -147,8 +150,9 @@ func (p *publisher) endSync(ctx context.Context, began time.Time, expired []tomb
 		Published: int(p.counts.published.Swap(0)), Tombstoned: int(p.counts.tombstoned.Swap(0)),
 		Seconds: time.Since(began).Seconds(), PendingDeletion: p.pendingDeletion(),
 	}
+	m.Unlisted = p.incomplete()
 	p.mu.Lock()
-	m.ResourceVersion, m.ClusterUID, m.Unlisted = p.resourceVersion, p.clusterUID, p.unlisted
+	m.ResourceVersion, m.ClusterUID = p.resourceVersion, p.clusterUID
 	p.mu.Unlock()
 	if err := p.stream.PublishSnapshot(ctx, m); err != nil {
 		return event.Snapshot{}, err

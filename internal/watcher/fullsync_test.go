@@ -146,7 +146,7 @@ func TestFullSync_OnDemand(t *testing.T) {
 	first := l.requestFullSync()
 	l.awaitRefresh()
 	l.report(began, seen("a", "A"), seen("b", "A"))
-	if err := l.to.End(l.ctx, began, all, "10"); err != nil {
+	if err := l.to.End(l.ctx, began, all, component.Resync{ResourceVersion: "10"}); err != nil {
 		t.Fatal(err)
 	}
 	second := l.requestFullSync() // while the first is under way
@@ -158,7 +158,7 @@ func TestFullSync_OnDemand(t *testing.T) {
 	}
 	began = l.to.Begin(all)
 	l.report(began, seen("a", "B"))
-	if err := l.to.End(l.ctx, began, all, "11"); err != nil {
+	if err := l.to.End(l.ctx, began, all, component.Resync{ResourceVersion: "11"}); err != nil {
 		t.Fatal(err)
 	}
 	got := l.awaitSnapshot(first)
@@ -237,7 +237,7 @@ func TestFullSync_MarkerFollowsTheCorrections(t *testing.T) {
 	l.awaitRefresh()
 	generation := l.to.Begin(all)
 	l.report(generation, seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
-	if err := l.to.End(l.ctx, generation, all, "4711"); err != nil {
+	if err := l.to.End(l.ctx, generation, all, component.Resync{ResourceVersion: "4711"}); err != nil {
 		t.Fatal(err)
 	}
 	testwait.Until(t, "the other corrections", func() bool { return len(b.history(t)) == 6 })

@@ -206,7 +206,7 @@ func (l *term) resync(scope component.Scope, seen ...component.Observation) {
 	l.t.Helper()
 	generation := l.to.Begin(scope)
 	l.report(generation, seen...)
-	if err := l.to.End(l.ctx, generation, scope, ""); err != nil {
+	if err := l.to.End(l.ctx, generation, scope, component.Resync{}); err != nil {
 		l.t.Fatalf("end the resync: %v", err)
 	}
 }

@@ -206,7 +206,7 @@ func TestPublisher_ServerOutage(t *testing.T) {
 	}
 	generation := l.to.Begin(all) // the source continues during the outage
 	l.observe(seen("a", "last"), seen("new", "last"), seen("d", "0"))
-	if err := l.to.End(l.ctx, generation, all, ""); err != nil {
+	if err := l.to.End(l.ctx, generation, all, component.Resync{}); err != nil {
 		t.Fatal(err)
 	}
 	b.server.Restart(t)

@@ -62,11 +62,11 @@ func (p *publisher) requestDecision() {
 	}
 }
 
-// End implements component.Observer. Components that the resync did not report are absent; only a decision deletes them, except
-// for those that were reported as deleted in an earlier term.
-func (p *publisher) End(ctx context.Context, generation uint64, scope component.Scope, resourceVersion string) error {
+// End implements component.Observer. Components that the resync did not report are absent, unless they are unknown; only a decision
+// deletes them, except for those that were reported as deleted in an earlier term.
+func (p *publisher) End(ctx context.Context, generation uint64, scope component.Scope, ended component.Resync) error {
 	otherCluster, undecided := p.clusterChange() != nil, p.pendingDeletion() != nil
-	for _, n := range p.inventory.markAbsent(generation, scope, func(n name) bool { return !p.queue.Idle(n) }) {
+	for _, n := range p.inventory.markAbsent(generation, scope, ended.Unknown, func(n name) bool { return !p.queue.Idle(n) }) {
 		if otherCluster || p.watcher.confirmed.number(n) == 0 {
 			undecided = true
 			continue
@@ -75,11 +75,11 @@ func (p *publisher) End(ctx context.Context, generation uint64, scope component.
 			return err
 		}
 	}
-	if undecided {
+	if p.notePartial(scope, ended.Unknown != nil) || undecided {
 		p.requestDecision()
 	}
 	p.forgetUnseen(generation, scope)
-	p.resyncEnded(generation, scope, resourceVersion)
+	p.resyncEnded(generation, scope, ended.ResourceVersion)
 	return nil
 }
 

@@ -61,8 +61,8 @@ func (t *inventory) markDeleting(n name) (ticket uint64, marked bool) {
 }
 
 // markAbsent marks and returns the components of the scope that the resync did not report, and that exist in the stream or
-// are being published, which busy reports.
-func (t *inventory) markAbsent(generation uint64, scope component.Scope, busy func(name) bool) (missing []name) {
+// are being published, which busy reports. Those that are unknown to the source, if it says so, are not absent.
+func (t *inventory) markAbsent(generation uint64, scope component.Scope, unknown func(namespace, name string) bool, busy func(name) bool) (missing []name) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for n, e := range t.entries {
@@ -70,6 +70,8 @@ func (t *inventory) markAbsent(generation uint64, scope component.Scope, busy fu
 		case !e.exists && e.seenIn == 0 || uint64(e.seenIn) >= generation || !scope.Contains(n.namespace):
 		case !e.exists && !e.inDoubt && !busy(n):
 			e.seenIn, e.presence = 0, present // never published, such as a malformed one: nothing to delete
+		case e.presence != deleting && unknown != nil && unknown(n.namespace, n.name):
+			e.presence = present
 		default:
 			e.presence = absent
 			missing = append(missing, n)

@@ -153,7 +153,7 @@ func (m *model) resync(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "with a change in between") {
 		m.reporting(rapid.SampledFrom([]func(*rapid.T) (component.Observation, bool){m.change, m.breakOne, m.remove}).Draw(rt, "which"))(rt)
 	}
-	if err := m.term.to.End(m.term.ctx, generation, m.all, ""); err != nil {
+	if err := m.term.to.End(m.term.ctx, generation, m.all, component.Resync{}); err != nil {
 		m.t.Fatal(err)
 	}
 	for name := range m.reported {

@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"odasync/internal/component"
@@ -24,6 +25,7 @@ type resync struct {
 	current  uint64 // generation of the resync that is under way; 0 for none
 	ended    uint64 // generation of the resync that ended last
 	lastSeen time.Time
+	partial  bool // the source did not know everything at the end of the last one
 }
 
 // Begin implements component.Observer.
@@ -66,6 +68,29 @@ func (p *publisher) resyncEnded(generation uint64, scope component.Scope, resour
 	r.current, r.ended, p.resourceVersion = 0, generation, resourceVersion
 	p.mu.Unlock()
 	p.resynced.Broadcast()
+}
+
+// notePartial records whether the source knew everything of the scope at the end of a resync. It returns whether that changed.
+func (p *publisher) notePartial(scope component.Scope, partial bool) (changed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.resync(scope)
+	changed = r.partial != partial
+	r.partial = partial
+	return changed
+}
+
+// incomplete returns the scopes that the last decision left out, and those of which the source does not know everything.
+func (p *publisher) incomplete() (scopes []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	scopes = slices.Clone(p.unlisted)
+	for _, scope := range p.watcher.source.Scopes() {
+		if text := scope.String(); p.resync(scope).partial && !slices.Contains(scopes, text) {
+			scopes = append(scopes, text)
+		}
+	}
+	return scopes
 }
 
 // unfinishedScopes returns the scopes that have not ended a resync of a later generation.

@@ -177,12 +177,12 @@ func TestWatcher_SyncedAfterEveryScope(t *testing.T) {
 	expect(false, "at the start of the term")
 	first := l.to.Begin(one)
 	l.to.Begin(two) // fails
-	if err := l.to.End(l.ctx, first, one, ""); err != nil {
+	if err := l.to.End(l.ctx, first, one, component.Resync{}); err != nil {
 		t.Fatal(err)
 	}
 	expect(false, "with one scope of two")
 	second := l.to.Begin(two)
-	if err := l.to.End(l.ctx, second, two, ""); err != nil {
+	if err := l.to.End(l.ctx, second, two, component.Resync{}); err != nil {
 		t.Fatal(err)
 	}
 	expect(true, "with both scopes")

@@ -95,7 +95,7 @@ func (v *view) Observe(_ context.Context, round uint64, seen component.Observati
 	return nil
 }
 
-func (v *view) End(_ context.Context, round uint64, scope component.Scope, _ string) error {
+func (v *view) End(_ context.Context, round uint64, scope component.Scope, _ component.Resync) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.ends++

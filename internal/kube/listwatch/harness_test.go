@@ -125,7 +125,7 @@ func (r *recorder) Observe(_ context.Context, generation uint64, seen component.
 	return nil
 }
 
-func (r *recorder) End(_ context.Context, generation uint64, scope component.Scope, _ string) error {
+func (r *recorder) End(_ context.Context, generation uint64, scope component.Scope, _ component.Resync) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.add("end %d %s", generation, scope)

@@ -98,7 +98,7 @@ func (r *componentReport) report(ctx context.Context, seen component.Observation
 func (r *componentReport) end(ctx context.Context, scope component.Scope, resourceVersion string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.to.End(ctx, r.generation, scope, resourceVersion); err != nil {
+	if err := r.to.End(ctx, r.generation, scope, component.Resync{ResourceVersion: resourceVersion}); err != nil {
 		return err
 	}
 	for name, known := range r.malformed {

@@ -1,0 +1,63 @@
+package watcher
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/component"
+	"odasync/internal/testwait"
+)
+
+// What the source does not know is not absent, and the snapshot marker says that the scope is incomplete.
+func TestResync_UnknownIsNotAbsent(t *testing.T) {
+	t.Parallel()
+	b, l := newTerm(t)
+	all := scope(t, "all")
+	l.resync(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
+	l.awaitIdle()
+
+	end := func(unknown func(namespace, name string) bool) {
+		t.Helper()
+		generation := l.to.Begin(all)
+		l.report(generation, seen("a", "A"))
+		if err := l.to.End(l.ctx, generation, all, component.Resync{Unknown: unknown}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unlisted := func(want ...string) {
+		t.Helper()
+		testwait.Until(t, "a marker of the incomplete scopes", func() bool {
+			all := b.snapshots(t)
+			return len(all) > 0 && cmp.Equal(all[len(all)-1].Unlisted, want)
+		})
+	}
+	end(func(_, name string) bool { return name == "b" })
+	unlisted(all.String())
+	l.awaitIdle()
+	if exists := [2]bool{l.to.inventory.get(name{ns, "b"}).exists, l.to.inventory.get(name{ns, "c"}).exists}; exists != [2]bool{true, false} {
+		t.Errorf("b and c exist in the stream: %v, want b alone, which is unknown", exists)
+	}
+	end(nil)
+	unlisted()
+	l.awaitIdle()
+	if l.to.inventory.get(name{ns, "b"}).exists {
+		t.Error("b was not deleted once the source knew everything")
+	}
+}
+
+// A deletion that waits for an approval is withdrawn while the component may exist.
+func TestResync_UnknownWithdrawsAPendingDeletion(t *testing.T) {
+	t.Parallel()
+	_, l := newTerm(t)
+	all := scope(t, "all")
+	l.resync(all, seen("a", "A"), seen("b", "A"))
+	l.awaitIdle()
+	l.resync(all) // everything is gone
+	testwait.Until(t, "a pending deletion", func() bool { return l.to.pendingDeletion() != nil })
+	generation := l.to.Begin(all)
+	if err := l.to.End(l.ctx, generation, all, component.Resync{Unknown: func(string, string) bool { return true }}); err != nil {
+		t.Fatal(err)
+	}
+	testwait.Until(t, "no pending deletion", func() bool { return l.to.pendingDeletion() == nil })
+}
