@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
 
 	"odasync/internal/ops"
 )
@@ -72,6 +73,7 @@ func newApp() *cli.App {
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
 			syncCommand(), reconcileCommand(), approveCommand(), replayCommand(), dlqCommand(), previewCommand(), registryCommand(), healthCommand(),
 		},
+		Flags:          globalFlags(),
 		ExitErrHandler: func(*cli.Context, error) {}, // execute decides
 		OnUsageError:   usageError("ctl"),
 		Action:         groupAction("ctl", cli.ShowAppHelp),
@@ -85,26 +87,83 @@ func prepare(parent string, commands []*cli.Command) {
 	for _, command := range commands {
 		name := parent + " " + command.Name
 		command.HideHelpCommand = true
+		complete(command)
 		command.OnUsageError = usageError(name)
 		if len(command.Subcommands) > 0 {
 			command.Action = groupAction(name, cli.ShowSubcommandHelp)
+		} else {
+			command.Action = configured(command.Action)
 		}
 		prepare(name, command.Subcommands)
 	}
 }
 
+// configured has the flags of a command configure it.
+func configured(action cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		c.Context = withFlagVariables(c)
+		return action(c)
+	}
+}
+
+// undefinedFlag begins the library's error of an unknown flag.
+const undefinedFlag = "flag provided but not defined: -"
+
 func usageError(name string) cli.OnUsageErrorFunc {
-	return func(_ *cli.Context, err error, _ bool) error { return fmt.Errorf("%w: see %s --help", err, name) }
+	return func(c *cli.Context, err error, _ bool) error {
+		if unknown, ok := strings.CutPrefix(err.Error(), undefinedFlag); ok {
+			flags := c.App.Flags
+			if c.Command != nil && c.Command.Flags != nil {
+				flags = c.Command.Flags
+			}
+			var names []string
+			for _, flag := range flags {
+				names = append(names, flag.Names()...)
+			}
+			if known := similar(names, unknown); known != "" {
+				return fmt.Errorf("%w: did you mean --%s? See %s --help", err, known, name)
+			}
+		}
+		return fmt.Errorf("%w: see %s --help", err, name)
+	}
 }
 
 // groupAction is the action of a command that only has subcommands.
 func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		if c.Args().Present() {
-			return fmt.Errorf("unknown command %q: see %s --help", c.Args().First(), name)
+		if !c.Args().Present() {
+			return help(c)
 		}
-		return help(c)
+		unknown, commands := c.Args().First(), c.App.Commands
+		if c.Command != nil && len(c.Command.Subcommands) > 0 {
+			commands = c.Command.Subcommands
+		}
+		var names []string
+		for _, command := range commands {
+			if !command.Hidden {
+				names = append(names, command.Names()...)
+			}
+		}
+		if known := similar(names, unknown); known != "" {
+			return fmt.Errorf("unknown command %q: did you mean %q? See %s --help", unknown, known, name)
+		}
+		return fmt.Errorf("unknown command %q: see %s --help", unknown, name)
 	}
+}
+
+// similar is the most similar of the names; empty where none is similar.
+func similar(names []string, word string) string {
+	const (
+		least            = 0.8 // below it, words only share some letters
+		boost, prefixLen = 0.7, 4
+	)
+	found, best := "", least
+	for _, name := range names {
+		if score := smetrics.JaroWinkler(name, word, boost, prefixLen); score > best {
+			found, best = name, score
+		}
+	}
+	return found
 }
 
 // negative reports a negative result on stderr.

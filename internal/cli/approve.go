@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/flow"
-	"odasync/internal/ops"
 	"odasync/internal/store"
 	"odasync/internal/target"
 )
@@ -35,8 +33,8 @@ func approveCommand() *cli.Command {
 		Usage:     "show deletions that are pending approval, and approve them",
 		ArgsUsage: "[ID]",
 		Description: "Deletions that exceed the prune limit, and a cluster that replaces another one, wait for an approval. Without an ID, ctl\n" +
-			"lists every component that would be deleted, with $PAGER on a terminal, and asks. An ID approves one set; on a terminal\n" +
-			"ctl asks as well. An approval is for these components only, once. ctl ends when the target has carried it out.\n\n" +
+			"lists every component that would be deleted, with $PAGER on a terminal, and asks. An ID selects one set. An approval is\n" +
+			"for these components only, once. Without a terminal it needs --yes. ctl ends when the target has carried it out.\n\n" +
 			"Exit code 1: something is pending and was not approved, no approval is pending with the ID, not all deletions were done\n" +
 			"within --timeout, or no watcher or syncer responds.\n\n" +
 			"Examples:\n" +
@@ -44,7 +42,7 @@ func approveCommand() *cli.Command {
 			"  ctl approve 3f2a9c01d7e4 --yes\n" +
 			"  ctl approve -o json",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "approve without asking"},
+			yesFlag(),
 			outputFlag("table", "json", "yaml"),
 			targetFlag(),
 			timeoutFlag(5 * time.Minute),
@@ -141,19 +139,9 @@ func showApprovals(c *cli.Context, all []Approval) error {
 	return errors.Join(p.err, page(c, text.String()))
 }
 
-// confirmed reports whether to go on: with --yes, after the answer yes on a terminal, and elsewhere if an ID was given.
+// confirmed reports whether to go on: with --yes, or after the answer yes on a terminal.
 func confirmed(c *cli.Context, a *Approval) bool {
-	terminal := false
-	if in, ok := c.App.Reader.(*os.File); ok {
-		terminal = ops.IsTerminal(in) && ops.IsTerminal(c.App.ErrWriter)
-	}
-	switch {
-	case c.Bool("yes"):
-		return true
-	case !terminal:
-		return c.Args().Present()
-	}
-	return ask(c, "Delete these %d components (%s)?", a.Gone, a.Place)
+	return c.Bool("yes") || interactive(c) && ask(c, "Delete these %d components (%s)?", a.Gone, a.Place)
 }
 
 // approve records the approval, has it carried out, and waits until the target has deleted the components.

@@ -59,7 +59,8 @@ func TestApprove_DeletesWhatWasListed(t *testing.T) {
 		t.Fatalf("the registry has %d", got)
 	}
 	awaitIdle(t)
-	ctl(t, "approve", pending.ID).expect(t, 0, pending.ID+": 12 of 12 deleted in target default")
+	ctl(t, "approve", pending.ID).expect(t, 1, "was not approved: run `ctl approve "+pending.ID+" --yes`")
+	ctl(t, "approve", pending.ID, "--yes").expect(t, 0, pending.ID+": 12 of 12 deleted in target default")
 	if diff := cmp.Diff([]string{"catalog 1.0.0"}, p.entries()); diff != "" {
 		t.Errorf("it ended before the deletions (-want +got):\n%s", diff)
 	}
@@ -98,7 +99,7 @@ func TestApprove_DeletesOrphans(t *testing.T) {
 	if a := all[0]; a.Place != "target default, cluster default" || a.Gone != 12 || len(a.Components) != 12 {
 		t.Errorf("pending %+v", a)
 	}
-	got := ctl(t, "approve", all[0].ID, "-o", "json")
+	got := ctl(t, "approve", all[0].ID, "--yes", "-o", "json")
 	got.expect(t, 0, all[0].ID+": 12 of 12 deleted in target default")
 	if got.decode(t, &all); len(all) != 1 || !all[0].Approved || all[0].Deleted != 12 {
 		t.Errorf("approved %+v", all)

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,22 +10,27 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// flagsFirst moves flags behind a command's arguments before them, where the library expects them. What follows a lone --
-// is not moved.
+// flagsFirst moves flags before or behind a command's arguments to where the library expects them, between the command and its
+// arguments. Before the command only those that are common to commands are known. What follows a lone -- is not moved.
 func flagsFirst(app *cli.App, args []string) []string {
-	commands, at := app.Commands, 1
+	leading, at := leadingFlags(app, args)
+	commands := app.Commands
+	var path []string
 	var flags []cli.Flag
 	for at < len(args) {
 		command := find(commands, args[at])
 		if command == nil {
 			break
 		}
+		path = append(path, args[at])
 		commands, flags, at = command.Subcommands, command.Flags, at+1
 	}
 	if flags == nil {
 		return args
 	}
-	var options, others []string
+	start := append(args[:1:1], path...)
+	options := leading
+	var others []string
 	for rest := args[at:]; len(rest) > 0; rest = rest[1:] {
 		arg := rest[0]
 		if arg == "--" {
@@ -39,18 +42,49 @@ func flagsFirst(app *cli.App, args []string) []string {
 			continue
 		}
 		if arg == "--help" || arg == "-h" { // behind an argument the library looks for a command of that name
-			return append(args[:at:at], arg)
+			return append(start, arg)
 		}
-		options = append(options, arg)
-		if takesValue(flags, arg) {
+		given := split(flags, arg)
+		options = append(options, given...)
+		if len(given) == 1 && takesValue(flags, arg) {
 			if len(rest) == 1 { // the library reports the missing value of a last flag
-				return append(args[:at:at], options...)
+				return append(start, options...)
 			}
 			rest = rest[1:]
 			options = append(options, rest[0])
 		}
 	}
-	return append(append(args[:at:at], options...), others...)
+	return append(append(start, options...), others...)
+}
+
+// leadingFlags returns the common flags before the command, with their values, and where the command is. It is 1 where there are
+// others, too, which are those of ctl itself.
+func leadingFlags(app *cli.App, args []string) (leading []string, at int) {
+	for at = 1; at < len(args) && strings.HasPrefix(args[at], "-"); at++ {
+		name, _, _ := strings.Cut(strings.TrimLeft(args[at], "-"), "=")
+		given := split(app.Flags, args[at])
+		if len(given) == 1 && !hasFlag(app.Flags, name) {
+			return nil, 1
+		}
+		leading = append(leading, given...)
+		if len(given) == 1 && takesValue(app.Flags, args[at]) && at+1 < len(args) {
+			at++
+			leading = append(leading, args[at])
+		}
+	}
+	return leading, at
+}
+
+// split returns a short flag with its value attached, such as -ojson, as flag and value; others as they are.
+func split(flags []cli.Flag, arg string) []string {
+	if strings.HasPrefix(arg, "--") || len(arg) < 3 || arg[2] == '=' {
+		return []string{arg}
+	}
+	name, _, _ := strings.Cut(arg[1:], "=")
+	if short := arg[:2]; !hasFlag(flags, name) && takesValue(flags, short) {
+		return []string{short, arg[2:]}
+	}
+	return []string{arg}
 }
 
 func find(commands []*cli.Command, name string) *cli.Command {
@@ -121,39 +155,6 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	}
 	return now.Add(-ago), nil
 }
-
-func timeoutFlag(value time.Duration) cli.Flag {
-	return &cli.DurationFlag{Name: "timeout", Value: value, Usage: "give up after this `DURATION`", Action: func(_ *cli.Context, d time.Duration) error {
-		if d <= 0 {
-			return errors.New("--timeout must be more than 0, such as 30s")
-		}
-		return nil
-	}}
-}
-
-// outputFlag is -o with the formats of a command; the first is the default.
-func outputFlag(formats ...string) cli.Flag {
-	return &cli.StringFlag{
-		Name: "output", Aliases: []string{"o"}, Value: formats[0], Usage: "output `FORMAT`: " + strings.Join(formats, ", "),
-		Action: func(_ *cli.Context, format string) error {
-			if !slices.Contains(formats, format) {
-				return fmt.Errorf("--output is %q: %s", format, strings.Join(formats, ", "))
-			}
-			return nil
-		},
-	}
-}
-
-// targetFlag selects the target. It takes precedence over SYNC_TARGET.
-func targetFlag() cli.Flag {
-	return &cli.StringFlag{Name: "target", Usage: "the `TARGET`, which is a registry and its syncers (default: SYNC_TARGET)"}
-}
-
-func namespaceFlag(usage string) cli.Flag {
-	return &cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: usage}
-}
-
-func dryRunFlag(usage string) cli.Flag { return &cli.BoolFlag{Name: "dry-run", Usage: usage} }
 
 // noArgs refuses arguments of a command that takes none.
 func noArgs(c *cli.Context) error {

@@ -14,6 +14,11 @@ func TestFlagsFirst(t *testing.T) {
 	tests := map[string]struct{ args, want string }{
 		"none":                        {"ctl", "ctl"},
 		"a global flag":               {"ctl --version", "ctl --version"},
+		"before the command":          {"ctl -n shop --cluster=east list catalog -o json", "ctl list -n shop --cluster=east -o json catalog"},
+		"of another command":          {"ctl --all sync", "ctl --all sync"},
+		"a boolean before":            {"ctl -A list", "ctl list -A"},
+		"an attached value":           {"ctl list -ojson -nshop x", "ctl list -o json -n shop x"},
+		"an attached boolean":         {"ctl list -Ax y", "ctl list -Ax y"},
 		"before":                      {"ctl sync -n shop catalog", "ctl sync -n shop catalog"},
 		"after":                       {"ctl sync catalog -n shop", "ctl sync -n shop catalog"},
 		"on both sides":               {"ctl sync -o json catalog --timeout 3s", "ctl sync -o json --timeout 3s catalog"},

@@ -29,6 +29,7 @@ func diffCommand() *cli.Command {
 		Flags: []cli.Flag{
 			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			&cli.BoolFlag{Name: "no-cluster", Usage: "compare only the stream with the registry"},
+			selectorFlag(),
 			outputFlag("table", "json", "yaml"),
 			targetFlag(),
 			timeoutFlag(time.Minute),
@@ -41,7 +42,11 @@ func diffAction(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return fmt.Errorf("unexpected argument %q: give one name, or none for all", c.Args().Get(1))
 	}
-	scope, err := selectedNamespaces(c)
+	name, scope, err := selectedComponent(c)
+	if err != nil {
+		return err
+	}
+	selector, err := selectedLabels(c)
 	if err != nil {
 		return err
 	}
@@ -58,7 +63,7 @@ func diffAction(c *cli.Context) error {
 		return err
 	}
 	defer end()
-	d := &comparison{session: s, name: c.Args().First(), selected: scope, found: []Difference{}}
+	d := &comparison{session: s, name: name, selected: scope, labels: selector, found: []Difference{}}
 	if !c.Bool("no-cluster") {
 		if err := d.readCluster(ctx, watched); err != nil {
 			return fmt.Errorf("%w; --no-cluster compares without the cluster", err)
@@ -67,6 +72,7 @@ func diffAction(c *cli.Context) error {
 	if err := d.readStream(ctx); err != nil {
 		return err
 	}
+	d.selectLabels()
 	d.compareCluster()
 	if err := d.compareRegistry(ctx, fed); err != nil {
 		return err
@@ -174,5 +180,5 @@ func printDifferences(c *cli.Context, found []Difference) error {
 	for n, f := range found {
 		rows[n] = []string{dash(f.Namespace), f.Name, f.Between, f.Field, f.Detail}
 	}
-	return table(c.App.Writer, []string{"NAMESPACE", "NAME", "BETWEEN", "FIELD", "DIFFERENCE"}, rows)
+	return table(c, []string{"NAMESPACE", "NAME", "BETWEEN", "FIELD", "DIFFERENCE"}, rows)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
@@ -21,6 +22,7 @@ type comparison struct {
 	*session
 	name     string          // empty for any
 	selected component.Scope // the namespaces to compare
+	labels   labels.Selector // of the components to compare
 
 	scope     component.Scope // the namespaces read in the cluster
 	cluster   map[component.Key]component.Observation
@@ -79,6 +81,28 @@ func (d *comparison) readStream(ctx context.Context) error {
 		d.compared[key] = true
 	}
 	return err
+}
+
+// selectLabels drops the components that have the selected labels neither in the cluster nor in the stream.
+func (d *comparison) selectLabels() {
+	if d.labels.Empty() {
+		return
+	}
+	for key := range d.compared {
+		seen, e := d.cluster[key], d.stream[key]
+		if has(d.labels, seen.Component) || has(d.labels, e.Component) {
+			continue
+		}
+		delete(d.compared, key)
+		delete(d.cluster, key)
+		delete(d.stream, key)
+		delete(d.malformed, key)
+	}
+}
+
+// has reports whether the component has the selected labels; nil has none.
+func has(selector labels.Selector, c *component.Component) bool {
+	return c != nil && selector.Matches(labels.Set(c.Labels))
 }
 
 // desired reports whether the component exists according to the stream.
@@ -167,6 +191,9 @@ func (d *comparison) compareEntry(key component.Key, actual registry.Actual) {
 }
 
 func (d *comparison) addOrphans(actual registry.Actual) {
+	if !d.labels.Empty() { // the labels of what the stream does not have are unknown
+		return
+	}
 	for _, orphan := range actual.Orphans(d.session.cluster, d.desired) {
 		key := orphan.Key
 		if d.name != "" && key.Name != d.name || !d.selected.Contains(key.Namespace) {

@@ -32,13 +32,18 @@ func dlqCommand() *cli.Command {
 		Usage: "inspect and retry dead letters",
 		Subcommands: []*cli.Command{{
 			Name: "list", Usage: "list the dead letters",
+			Description: "Examples:\n" +
+				"  ctl dlq list -o wide\n" +
+				"  ctl dlq list -n shop --reason invalid",
 			Flags:  []cli.Flag{namespace, reason, outputFlag("table", "wide", "json", "yaml", "name"), targetFlag(), timeoutFlag(10 * time.Second)},
 			Action: listDeadLetters,
 		}, {
 			Name: "show", Usage: "show a dead letter with its event", ArgsUsage: "NAME",
-			Description: "Exit code 1: NAME does not select one dead letter.",
-			Flags:       []cli.Flag{namespace, outputFlag("yaml", "json"), targetFlag(), timeoutFlag(10 * time.Second)},
-			Action:      showDeadLetter,
+			Description: "Exit code 1: NAME does not select one dead letter.\n\n" +
+				"Examples:\n" +
+				"  ctl dlq show shop/catalog",
+			Flags:  []cli.Flag{namespace, outputFlag("yaml", "json"), targetFlag(), timeoutFlag(10 * time.Second)},
+			Action: showDeadLetter,
 		}, {
 			Name: "retry", Usage: "apply the component's current state again, and wait for the outcome", ArgsUsage: "NAME | --reason REASON | --all",
 			Description: "Exit code 1: a component is not in sync within --timeout, NAME has no dead letter, or no syncer\n" +
@@ -50,9 +55,13 @@ func dlqCommand() *cli.Command {
 			Action: retryDeadLetters,
 		}, {
 			Name: "drop", Usage: "delete dead letters; ctl list and ctl status show the components as dismissed until they change", ArgsUsage: "NAME | --reason REASON | --all",
-			Description: "Exit code 1: NAME has no dead letter.",
-			Flags:       []cli.Flag{namespace, reason, all, dryRun, targetFlag(), timeoutFlag(10 * time.Second)},
-			Action:      dropDeadLetters,
+			Description: "Asks on a terminal; elsewhere it needs --yes.\n\n" +
+				"Exit code 1: NAME has no dead letter, or the answer is no.\n\n" +
+				"Examples:\n" +
+				"  ctl dlq drop shop/catalog\n" +
+				"  ctl dlq drop --reason invalid --yes",
+			Flags:  []cli.Flag{namespace, reason, all, dryRun, yesFlag(), targetFlag(), timeoutFlag(10 * time.Second)},
+			Action: dropDeadLetters,
 		}},
 	}
 }
@@ -90,6 +99,9 @@ func showDeadLetter(c *cli.Context) error {
 
 func dropDeadLetters(c *cli.Context) error {
 	return withSelected(c, "drop", func(ctx context.Context, s *selection) error {
+		if err := confirm(c, "Drop %d dead %s?", len(s.found), plural(len(s.found), "letter")); err != nil {
+			return err
+		}
 		for _, d := range s.found {
 			// The state comes first: after an interruption the dead letter is still there to be dropped.
 			if err := s.dismiss(ctx, &d); err != nil {
@@ -148,7 +160,7 @@ type selection struct {
 // withDeadLetters calls do with the cluster's dead letters that name, namespace and reason select. A name without a dead
 // letter is a negative result.
 func withDeadLetters(c *cli.Context, do func(context.Context, *selection) error) error {
-	scope, err := selectedNamespaces(c)
+	name, scope, err := selectedComponent(c)
 	if err != nil {
 		return err
 	}
@@ -161,7 +173,7 @@ func withDeadLetters(c *cli.Context, do func(context.Context, *selection) error)
 	if err != nil {
 		return err
 	}
-	name, reason := c.Args().First(), c.String("reason")
+	reason := c.String("reason")
 	found := []store.DeadLetter{}
 	var malformed error
 	err = kept.All(ctx, func(d store.DeadLetter, err error) {
@@ -177,7 +189,7 @@ func withDeadLetters(c *cli.Context, do func(context.Context, *selection) error)
 		return err
 	}
 	if name != "" && len(found) == 0 {
-		return negative(c, fmt.Errorf("no dead letter of %q: `ctl dlq list` shows the dead letters", name))
+		return negative(c, fmt.Errorf("no dead letter of %q: `ctl dlq list` shows the dead letters", c.Args().First()))
 	}
 	slices.SortFunc(found, func(a, b store.DeadLetter) int { return a.Key().Compare(b.Key()) })
 	return errors.Join(do(ctx, &selection{s, kept, found}), malformed)
@@ -228,5 +240,5 @@ func printDeadLetters(c *cli.Context, found []store.DeadLetter) error {
 			}
 		}
 	}
-	return table(c.App.Writer, header, rows)
+	return table(c, header, rows)
 }

@@ -49,7 +49,7 @@ func eventsCommand() *cli.Command {
 			"  ctl events catalog -n shop --since 2h\n" +
 			"  ctl events --follow -o json",
 		Flags: []cli.Flag{
-			namespaceFlag("`NAMESPACE` of the component"),
+			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events, of all components without a NAME"},
 			sinceFlag("only events since `WHEN`: a time such as 2026-01-02T15:04:05Z, or a duration such as 15m, 2h or 7d"),
 			outputFlag("table", "wide", "json", "yaml"),
@@ -71,24 +71,29 @@ func eventsAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	name, scope, err := selectedComponent(c)
+	if err != nil {
+		return err
+	}
 	ctx, s, end, err := begin(c)
 	if err != nil {
 		return err
 	}
 	defer end()
-	filter := event.Subjects(s.cluster, c.String("namespace"), c.Args().First())
+	filter := event.Subjects(s.cluster, scope.Namespace(), name)
 	if c.Bool("follow") {
-		return s.follow(c, filter, since)
+		return s.follow(c, filter, scope, since)
 	}
-	return s.history(ctx, c, filter, since)
+	return s.history(ctx, c, filter, scope, since)
 }
 
 // history prints the recorded events.
-func (s *session) history(ctx context.Context, c *cli.Context, filter string, since time.Time) error {
+func (s *session) history(ctx context.Context, c *cli.Context, filter string, scope component.Scope, since time.Time) error {
 	found, malformed, err := s.past(ctx, c, filter, since)
 	if err != nil {
 		return err
 	}
+	found = slices.DeleteFunc(found, func(e event.Event) bool { return !scope.Contains(e.Key.Namespace) })
 	namespaces := map[string]bool{}
 	for _, e := range found {
 		namespaces[e.Key.Namespace] = true
@@ -98,7 +103,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, si
 	}
 	if len(found) == 0 && malformed == nil {
 		known := false
-		if err := s.log.NewestOfEach(ctx, filter, func(event.Event, error) { known = true }); err != nil {
+		if err := s.log.NewestOfEach(ctx, filter, func(e event.Event, _ error) { known = known || scope.Contains(e.Key.Namespace) }); err != nil {
 			return err
 		}
 		if !known {
@@ -130,7 +135,7 @@ func (s *session) past(ctx context.Context, c *cli.Context, filter string, since
 }
 
 // follow prints events until the command is interrupted, or --timeout is over.
-func (s *session) follow(c *cli.Context, filter string, since time.Time) error {
+func (s *session) follow(c *cli.Context, filter string, scope component.Scope, since time.Time) error {
 	printer, comparer, ctx := newEventPrinter(c), &eventComparer{session: s}, c.Context
 	if c.IsSet("timeout") { // the default only bounds the connecting
 		var cancel context.CancelFunc
@@ -140,6 +145,9 @@ func (s *session) follow(c *cli.Context, filter string, since time.Time) error {
 	err := s.log.Follow(ctx, filter, since, func(e event.Event, err error) error {
 		if err != nil {
 			_ = negative(c, err) // continue with the next event
+			return nil
+		}
+		if !scope.Contains(e.Key.Namespace) {
 			return nil
 		}
 		described, err := comparer.describe(ctx, e)

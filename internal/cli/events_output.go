@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/render"
 	"odasync/internal/component"
 	"odasync/internal/event"
 )
@@ -27,7 +28,7 @@ func printEvents(c *cli.Context, events []Event) error {
 	for n, e := range events {
 		rows[n] = e.row(wide)
 	}
-	return table(c.App.Writer, eventHeader(wide), rows)
+	return table(c, eventHeader(wide), rows)
 }
 
 func eventHeader(wide bool) []string {
@@ -66,7 +67,7 @@ func (p *eventPrinter) print(e Event) error {
 	out := p.c.App.Writer
 	switch p.format {
 	case "json":
-		text, err := encodeJSON(e, "") // one line each
+		text, err := render.JSON(e, "") // one line each
 		if err == nil {
 			_, err = out.Write(text)
 		}
@@ -79,7 +80,10 @@ func (p *eventPrinter) print(e Event) error {
 		return err
 	}
 	wide := p.format == "wide"
-	if !p.begun {
+	if done, err := printAs(out, p.format, e); done { // by a JSONPath template
+		return err
+	}
+	if !p.begun && !p.c.Bool("no-headers") {
 		p.begun = true
 		if err := p.line(append([]string{"NAMESPACE", "NAME"}, eventHeader(wide)...)); err != nil {
 			return err
@@ -94,7 +98,7 @@ func (p *eventPrinter) line(row []string) error {
 		widths = []int{15, 24, 8, 19, 8, 10, 64, 15, 36}
 	}
 	var text strings.Builder
-	cells := shown(row)
+	cells := render.Cells(row)
 	for n, width := range widths {
 		fmt.Fprintf(&text, "%-*s   ", width, cells[n])
 	}

@@ -30,6 +30,8 @@ type Item struct {
 	Terminating bool       `json:"terminating"`
 	Sequence    uint64     `json:"sequence"`
 	Registry    InRegistry `json:"registry"`
+
+	content *component.Component // nil where there is none
 }
 
 // APIs counts a component's APIs in all segments.
@@ -65,8 +67,12 @@ func listCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "list",
 		Usage: "list the components and their state in the registry",
+		Description: "Examples:\n" +
+			"  ctl list -n shop -o wide\n" +
+			"  ctl list -l team=red -o name",
 		Flags: []cli.Flag{
 			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
+			selectorFlag(),
 			outputFlag("table", "wide", "json", "yaml", "name"),
 			targetFlag(),
 			timeoutFlag(10 * time.Second),
@@ -76,6 +82,10 @@ func listCommand() *cli.Command {
 				return err
 			}
 			scope, err := selectedNamespaces(c)
+			if err != nil {
+				return err
+			}
+			selector, err := selectedLabels(c)
 			if err != nil {
 				return err
 			}
@@ -91,7 +101,9 @@ func listCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			items = slices.DeleteFunc(items, func(i Item) bool { return i.Registry.State == stateDeleted })
+			items = slices.DeleteFunc(items, func(i Item) bool {
+				return i.Registry.State == stateDeleted || !selector.Empty() && !has(selector, i.content)
+			})
 			if err := errors.Join(printItems(c, items), s.noteScope(ctx, c, scope, len(items)), s.noteTarget(ctx, c)); err != nil {
 				return err
 			}
@@ -157,6 +169,7 @@ func (s *session) item(e event.Event, malformed error, all *standing) Item {
 	if malformed != nil || e.Deleted() {
 		return i
 	}
+	i.content = e.Component
 	i.Version, i.DeploymentStatus = e.Component.Metadata.Version, e.Component.DeploymentStatus
 	i.Terminating = e.Component.Terminating
 	for _, api := range e.Component.ExposedAPIs {
@@ -196,7 +209,7 @@ func printItems(c *cli.Context, items []Item) error {
 			rows[n] = append(rows[n], i.unresolved(), strconv.FormatUint(i.Sequence, 10), dash(i.Registry.ID), updated, verified, dash(i.Registry.Error))
 		}
 	}
-	return table(c.App.Writer, header, rows)
+	return table(c, header, rows)
 }
 
 // unresolved is the UNRESOLVED column: how many of the dependencies are not resolved.

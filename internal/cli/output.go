@@ -1,21 +1,16 @@
 package cli
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"sigs.k8s.io/yaml"
 
+	"odasync/internal/cli/render"
 	"odasync/internal/ops"
 	"odasync/internal/printable"
 )
@@ -48,36 +43,9 @@ func page(c *cli.Context, text string) error {
 	return err
 }
 
-// ask asks a question on the terminal, and reports whether the answer is yes.
-func ask(c *cli.Context, question string, args ...any) bool {
-	fmt.Fprint(c.App.ErrWriter, printable.Line(fmt.Sprintf(question, args...)), " [y/N] ")
-	answer, _ := bufio.NewReader(c.App.Reader).ReadString('\n') // the end of the input is no
-	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
-}
-
-// encodeJSON returns the exact value in JSON and an end of a line, without raw control characters.
-func encodeJSON(value any, indent string) ([]byte, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetIndent("", indent)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(value)
-	return printable.JSON(text.Bytes()), err
-}
-
-// printAs writes a value as json or yaml, and reports whether the format is one of them. Both are exact.
+// printAs writes a value as json or yaml, or by a JSONPath template, and reports whether the format is one of them.
 func printAs(out io.Writer, format string, value any) (bool, error) {
-	if format != "json" && format != "yaml" {
-		return false, nil
-	}
-	text, err := encodeJSON(value, "  ")
-	if err == nil && format == "yaml" {
-		text, err = yaml.JSONToYAML(text)
-	}
-	if err == nil {
-		_, err = out.Write(text)
-	}
-	return true, err
+	return render.Value(out, format, value)
 }
 
 // printList writes a list as json, yaml or names, or reports that it is empty; false where the caller has to write a table.
@@ -101,31 +69,24 @@ func printList[T any](c *cli.Context, all []T, none string, name func(T) string)
 	return false, nil
 }
 
-// table writes rows in aligned columns.
-func table(out io.Writer, header []string, rows [][]string) error {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	for _, row := range append([][]string{header}, rows...) {
-		if _, err := fmt.Fprintln(w, strings.Join(shown(row), "\t")); err != nil {
-			return err
-		}
-	}
-	return w.Flush()
+// table writes rows in aligned columns, in the style that the flags select.
+func table(c *cli.Context, header []string, rows [][]string) error {
+	return style(c).Table(c.App.Writer, header, rows)
 }
 
-// shown returns the cells as they are printed.
-func shown(row []string) []string {
-	cells := make([]string, len(row))
-	for n, cell := range row {
-		cells[n] = printable.Line(cell)
-	}
-	return cells
+// style is how the command's tables look.
+func style(c *cli.Context) render.Style {
+	return render.Style{NoHeaders: c.Bool("no-headers"), Color: ops.UseColor(c.App.Writer, c.String("color"))}
 }
 
 // printer prints lines and tables in a row, and keeps the first error.
 type printer struct {
-	out io.Writer
-	err error
+	out   io.Writer
+	style render.Style
+	err   error
 }
+
+func newPrinter(c *cli.Context) printer { return printer{out: c.App.Writer, style: style(c)} }
 
 func (p *printer) line(format string, args ...any) {
 	if p.err == nil {
@@ -135,7 +96,7 @@ func (p *printer) line(format string, args ...any) {
 
 func (p *printer) table(header []string, rows [][]string) {
 	if p.err == nil {
-		p.err = table(p.out, header, rows)
+		p.err = p.style.Table(p.out, header, rows)
 	}
 }
 

@@ -102,7 +102,7 @@ func printReconciliation(c *cli.Context, done target.Reconciliation) error {
 	if printed, err := printAs(c.App.Writer, c.String("output"), done); printed {
 		return err
 	}
-	p := printer{out: c.App.Writer}
+	p := newPrinter(c)
 	p.line("cluster %s, target %s: %d components desired, %d entries in the registry, compared in %.1f s",
 		done.Cluster, done.Target, done.Desired, done.Entries, done.Seconds)
 	p.line("found: %d missing, %d different, %d overwritten, %d unacknowledged, %d orphans; %d pending, %d with a dead letter",

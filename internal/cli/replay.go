@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/component"
 	"odasync/internal/replay"
 )
 
@@ -29,7 +30,7 @@ func replayCommand() *cli.Command {
 		Description: "Compares the newest state of every selected component, deletions included, with the registry and writes the\n" +
 			"differences. This is safe beside running syncers. Several selections together narrow the choice.\n\n" +
 			"With --to, ctl builds another registry from the stream; Kubernetes, the live registry and the sync state are not\n" +
-			"touched. An interrupted replay continues with --resume.\n\n" +
+			"touched. This overwrites entries there: ctl asks on a terminal, and needs --yes elsewhere. An interrupted replay continues with --resume.\n\n" +
 			"Exit code 1: the registry rejects some states, or no component or more than one has the NAME.\n\n" +
 			"Examples:\n" +
 			"  ctl replay catalog -n shop\n" +
@@ -45,6 +46,7 @@ func replayCommand() *cli.Command {
 			&cli.StringFlag{Name: "to-api-key-file", Usage: "`FILE` with the API key of the registry of --to (default: no key)"},
 			targetFlag(),
 			dryRunFlag("print the plan and change nothing"),
+			yesFlag(),
 			&cli.IntFlag{Name: "concurrency", Usage: "apply at most `N` components at a time, 1 to 1024 (default: SYNC_CONCURRENCY)"},
 			&cli.BoolFlag{Name: "resume", Usage: "continue the same replay where it was interrupted"},
 			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up when nothing can be applied for this `DURATION`"},
@@ -66,6 +68,9 @@ func replayAction(c *cli.Context) error {
 		return err
 	}
 	defer d.close()
+	if chosen.To != "" && !c.Bool("dry-run") && !chosen.yes && !interactive(c) {
+		return errUnconfirmed
+	}
 	open := d.replay.OpenJournal
 	if c.Bool("dry-run") {
 		open = d.replay.ReadJournal
@@ -89,6 +94,11 @@ func replayAction(c *cli.Context) error {
 		return printPlan(c, plan)
 	case plan.Components == 0:
 		note(c, "nothing to replay: no message in the stream matches")
+	}
+	if chosen.To != "" && plan.Components > 0 {
+		if err := confirm(c, "Write %d components to the registry at %s?", plan.Components, plan.Registry); err != nil {
+			return err
+		}
 	}
 	if err := journal.Begin(plan); err != nil {
 		return err
@@ -128,7 +138,7 @@ func printPlan(c *cli.Context, plan *replay.Plan) error {
 	if done, err := printAs(c.App.Writer, c.String("output"), plan); done {
 		return err
 	}
-	return table(c.App.Writer, []string{"REGISTRY", "COMPONENTS", "UPSERTS", "DELETIONS", "MALFORMED", "EVENTS", "DONE", "FIRST", "LAST"}, [][]string{{
+	return table(c, []string{"REGISTRY", "COMPONENTS", "UPSERTS", "DELETIONS", "MALFORMED", "EVENTS", "DONE", "FIRST", "LAST"}, [][]string{{
 		plan.Registry, strconv.Itoa(plan.Components), strconv.Itoa(plan.Upserts), strconv.Itoa(plan.Deletions),
 		strconv.Itoa(plan.Malformed), strconv.Itoa(plan.Events), strconv.Itoa(plan.Done), position(plan.First), position(plan.Last),
 	}})
@@ -148,7 +158,7 @@ func printReplay(c *cli.Context, result replay.Result) error {
 	if done, err := printAs(c.App.Writer, c.String("output"), result); done {
 		return err
 	}
-	return table(c.App.Writer, []string{"REGISTRY", "APPLIED", "CHANGED", "UNCHANGED", "FAILED", "WRITES", "SECONDS", "RATE"}, [][]string{{
+	return table(c, []string{"REGISTRY", "APPLIED", "CHANGED", "UNCHANGED", "FAILED", "WRITES", "SECONDS", "RATE"}, [][]string{{
 		result.Plan.Registry, strconv.Itoa(result.Applied), strconv.Itoa(result.Changed), strconv.Itoa(result.Unchanged),
 		strconv.Itoa(result.Failed), strconv.Itoa(result.Writes), fmt.Sprintf("%.1f", result.Seconds), fmt.Sprintf("%.1f/s", result.Rate),
 	}})
@@ -157,7 +167,7 @@ func printReplay(c *cli.Context, result replay.Result) error {
 // replayFlags are the flags of a replay that make up its command line.
 type replayFlags struct {
 	replay.Choice
-	target      string // empty for that of SYNC_TARGET
+	yes         bool
 	toKeyFile   string
 	concurrency int
 	timeout     string // empty for the default
@@ -165,18 +175,21 @@ type replayFlags struct {
 
 // parseReplay reads the flags; nothing is selected by default.
 func parseReplay(c *cli.Context) (replayFlags, error) {
+	name, scope, err := selectedComponent(c)
+	if err != nil {
+		return replayFlags{}, err
+	}
 	x := replayFlags{
 		Choice: replay.Choice{
-			Name: c.Args().First(), Namespace: c.String("namespace"), All: c.Bool("all"), Since: c.String("since"),
+			Name: name, Namespace: scope.Namespace(), All: c.Bool("all") || c.Bool("all-namespaces") && name == "", Since: c.String("since"),
 			FromSeq: c.Uint64("from-seq"), EveryEvent: c.Bool("every-event"), To: c.String("to"),
 		},
-		target: c.String("target"), toKeyFile: c.String("to-api-key-file"), concurrency: c.Int("concurrency"),
+		yes: c.Bool("yes"), toKeyFile: c.String("to-api-key-file"), concurrency: c.Int("concurrency"),
 	}
 	if c.IsSet("timeout") {
 		x.timeout = c.Duration("timeout").String()
 	}
 	if x.Since != "" {
-		var err error
 		if x.SinceTime, err = parseSince(x.Since, time.Now()); err != nil {
 			return x, err
 		}
@@ -184,6 +197,8 @@ func parseReplay(c *cli.Context) (replayFlags, error) {
 	switch {
 	case c.NArg() > 1:
 		return x, fmt.Errorf("unexpected argument %q: give one name, or select more with -n, --since, --from-seq or --all", c.Args().Get(1))
+	case x.Namespace == "" && scope.String() != component.AllNamespaces:
+		return x, fmt.Errorf("--namespace is %q: a replay takes one namespace, or all", scope)
 	case x.Name != "" && x.All:
 		return x, errors.New("give the name of a component, or --all")
 	case x.Name == "" && x.Namespace == "" && x.Since == "" && x.FromSeq == 0 && !x.All:
@@ -220,6 +235,7 @@ func (x *replayFlags) command(resume bool) string {
 	add(x.toKeyFile != "", "--to-api-key-file", x.toKeyFile)
 	add(x.concurrency != 0, "--concurrency", strconv.Itoa(x.concurrency))
 	add(x.timeout != "", "--timeout", x.timeout)
+	add(resume && x.yes, "--yes")
 	add(resume, "--resume")
 	for n, arg := range args {
 		args[n] = shellQuote(arg)

@@ -54,7 +54,7 @@ func openReplay(ctx context.Context, c *cli.Context, x replayFlags) (_ *openedRe
 	}
 	o := &openedReplay{cfg: replay.Config{Syncer: fed}}
 	o.cfg.Syncer.Concurrency = cmp.Or(x.concurrency, fed.Concurrency)
-	if o.session, err = openStream(ctx, x.target); err != nil {
+	if o.session, err = openStream(ctx); err != nil {
 		return nil, err
 	}
 	if x.To == "" {

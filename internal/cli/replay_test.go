@@ -25,7 +25,7 @@ import (
 // replayed runs ctl replay -o json.
 func replayed(t *testing.T, code int, args ...string) (replay.Result, result) {
 	t.Helper()
-	got := ctl(t, append([]string{"replay", "-o", "json"}, args...)...)
+	got := ctl(t, append([]string{"replay", "--yes", "-o", "json"}, args...)...)
 	got.expect(t, code)
 	var done replay.Result
 	got.decode(t, &done)
@@ -236,9 +236,9 @@ func TestReplay_Interrupted(t *testing.T) {
 		}
 		return &faults.Fault{Delay: 2 * time.Millisecond}
 	})
-	args := []string{"replay", "-o", "json", "--since", "1h", "--to", url, "--concurrency", "2"}
+	args := []string{"replay", "-o", "json", "--since", "1h", "--to", url, "--concurrency", "2", "--yes"}
 	got := start(t, args...).stopWhen(t, func() bool { return len(built.Snapshot().Components) > components/4 })
-	got.expect(t, 130, "interrupted: ", " of 100 states are applied; continue with\n  ctl replay --since 1h --to "+url+" --concurrency 2 --resume")
+	got.expect(t, 130, "interrupted: ", " of 100 states are applied; continue with\n  ctl replay --since 1h --to "+url+" --concurrency 2 --yes --resume")
 	var first, second replay.Result
 	got.decode(t, &first)
 	if first.Complete || first.Applied < components/4 || first.Applied >= components {

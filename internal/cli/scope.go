@@ -2,28 +2,62 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
 )
 
-// selectedNamespaces returns the namespaces of -n, in every form of KUBERNETES_NAMESPACE; all without the flag.
+// selectedNamespaces returns the namespaces of -n, in every form of KUBERNETES_NAMESPACE; all without the flag and with -A.
 func selectedNamespaces(c *cli.Context) (component.Scope, error) {
 	text := component.AllNamespaces
 	if c.IsSet("namespace") {
 		text = c.String("namespace")
 	}
 	scope, err := component.ParseScope(text)
-	if err != nil {
+	switch {
+	case err != nil:
 		return scope, fmt.Errorf("--namespace is %q: %w", text, err)
+	case c.Bool("all-namespaces") && c.IsSet("namespace"):
+		return scope, errors.New("--namespace and --all-namespaces are both given: give one of them")
 	}
 	return scope, nil
+}
+
+// selectedComponent returns the name and the namespaces that the command's argument and -n select. The argument is a NAME, or
+// NAMESPACE/NAME as -o name prints it, or missing.
+func selectedComponent(c *cli.Context) (name string, scope component.Scope, err error) {
+	if scope, err = selectedNamespaces(c); err != nil {
+		return "", scope, err
+	}
+	namespace, name, qualified := strings.Cut(c.Args().First(), "/")
+	if !qualified {
+		return c.Args().First(), scope, nil
+	}
+	one, err := component.ParseScope(namespace)
+	switch {
+	case err != nil || one.Namespace() == "" || name == "" || strings.Contains(name, "/"):
+		return "", scope, fmt.Errorf("%q is no component: give NAME or NAMESPACE/NAME", c.Args().First())
+	case !scope.Contains(namespace):
+		return "", scope, fmt.Errorf("%q is not in the namespaces of --namespace, %s: omit --namespace", c.Args().First(), scope)
+	}
+	return name, one, nil
+}
+
+// selectedLabels returns the selector of -l; everything without the flag.
+func selectedLabels(c *cli.Context) (labels.Selector, error) {
+	selector, err := labels.Parse(c.String("selector"))
+	if err != nil {
+		return nil, fmt.Errorf("--selector is %q: %w: give labels such as team=red,tier!=test", c.String("selector"), err)
+	}
+	return selector, nil
 }
 
 // noteScope says on stderr, beside a table, what the command looked at. Where it found nothing, it says in every format where

@@ -28,32 +28,55 @@ type session struct {
 // ctlName is the name of ctl's connections to NATS.
 const ctlName = "odasync-ctl"
 
-// load fills the sections from the environment and .env, and returns the variables.
+// load fills the sections from the flags --cluster and --target, the environment, and .env, in this order, and returns the
+// variables.
 func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, error) {
 	variables, err := config.Environment()
 	if err != nil {
 		return nil, err
 	}
+	variables = envconfig.MultiLookuper(flagVariables(ctx), variables)
 	if err := config.Load(ctx, variables, sections...); err != nil {
 		return nil, fmt.Errorf("invalid configuration:\n%w", err)
 	}
 	return variables, nil
 }
 
+// flagVariablesKey is the key of the variables that flags set.
+type flagVariablesKey struct{}
+
+// withFlagVariables returns the context of a command with the variables that its flags set.
+func withFlagVariables(c *cli.Context) context.Context {
+	set := map[string]string{}
+	for flag, variable := range map[string]string{"cluster": "CLUSTER_NAME", "target": "SYNC_TARGET"} {
+		if c.IsSet(flag) {
+			set[variable] = c.String(flag)
+		}
+	}
+	return context.WithValue(c.Context, flagVariablesKey{}, envconfig.MapLookuper(set))
+}
+
+func flagVariables(ctx context.Context) envconfig.Lookuper {
+	if set, ok := ctx.Value(flagVariablesKey{}).(envconfig.Lookuper); ok {
+		return set
+	}
+	return envconfig.MapLookuper(nil)
+}
+
 // begin opens the session of a command, within its --timeout. The caller calls end when it is done.
 func begin(c *cli.Context, more ...config.Section) (ctx context.Context, s *session, end func(), err error) {
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
-	if s, err = openSession(ctx, c.String("target"), more...); err != nil {
+	if s, err = openSession(ctx, more...); err != nil {
 		cancel()
 		return nil, nil, nil, err
 	}
 	return ctx, s, func() { s.conn.Close(); cancel() }, nil
 }
 
-// openSession connects to what exists; it creates nothing. An empty target is that of SYNC_TARGET. It loads more sections
-// beside its own. The caller closes the connection.
-func openSession(ctx context.Context, target string, more ...config.Section) (*session, error) {
-	s, err := openStream(ctx, target, more...)
+// openSession connects to what exists; it creates nothing. It loads more sections beside its own. The
+// caller closes the connection.
+func openSession(ctx context.Context, more ...config.Section) (*session, error) {
+	s, err := openStream(ctx, more...)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +91,7 @@ func openSession(ctx context.Context, target string, more ...config.Section) (*s
 func (s *session) control() *control.Client { return control.NewClient(s.conn.NATS()) }
 
 // openStream is openSession without the sync state, which only a syncer creates.
-func openStream(ctx context.Context, target string, more ...config.Section) (*session, error) {
+func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	var (
 		broker  stream.Config
 		watched watcher.Config
@@ -76,9 +99,6 @@ func openStream(ctx context.Context, target string, more ...config.Section) (*se
 	)
 	if _, err := load(ctx, append([]config.Section{&broker, &watched, &fed}, more...)...); err != nil {
 		return nil, err
-	}
-	if target != "" {
-		fed.Target = target
 	}
 	conn, err := stream.Dial(broker, ctlName, abort(ctx))
 	if err != nil {

@@ -221,7 +221,7 @@ func printStatus(c *cli.Context, s Status) error {
 	for _, y := range s.Syncers {
 		row("syncer", y.ProcessStatus, "feeds "+y.Target, y.Breaker, fmt.Sprintf("%d of %d", y.InFlight, y.Limit))
 	}
-	p := printer{out: c.App.Writer}
+	p := newPrinter(c)
 	p.table([]string{"PROCESS", "ID", "VERSION", "ROLE", "READY", "BREAKER", "APPLYING", "AGE"}, rows)
 	p.line("")
 	p.line("cluster %s: %s", s.Cluster, s.counted())

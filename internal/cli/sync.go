@@ -36,7 +36,7 @@ func syncCommand() *cli.Command {
 			"  ctl sync catalog -n shop\n" +
 			"  ctl sync --all --timeout 5m",
 		Flags: []cli.Flag{
-			namespaceFlag("`NAMESPACE` of the component; with --all only this one"),
+			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			&cli.BoolFlag{Name: "all", Usage: "all components"},
 			outputFlag("table", "json", "yaml"),
 			targetFlag(),
@@ -47,12 +47,15 @@ func syncCommand() *cli.Command {
 }
 
 func syncAction(c *cli.Context) error {
-	name, namespace := c.Args().First(), c.String("namespace")
 	switch {
 	case c.NArg() > 1:
 		return fmt.Errorf("unexpected argument %q: give one name, or --all", c.Args().Get(1))
-	case c.Bool("all") == (name != ""):
+	case c.Bool("all") == (c.Args().First() != ""):
 		return errors.New("give the name of a component, or --all")
+	}
+	name, scope, err := selectedComponent(c)
+	if err != nil {
+		return err
 	}
 	ctx, s, end, err := begin(c)
 	if err != nil {
@@ -61,9 +64,9 @@ func syncAction(c *cli.Context) error {
 	defer end()
 	switch {
 	case name != "":
-		err = s.syncOne(ctx, c, name, namespace)
-	case namespace != "":
-		err = s.syncNamespace(ctx, c, namespace)
+		err = s.syncOne(ctx, c, name, scope)
+	case scope.String() != component.AllNamespaces:
+		err = s.syncNamespaces(ctx, c, scope)
 	default:
 		err = s.syncAll(ctx, c)
 	}
@@ -73,20 +76,18 @@ func syncAction(c *cli.Context) error {
 	return err
 }
 
-// syncOne reads and compares the component with the name. With a namespace it may be one that was not published yet.
-func (s *session) syncOne(ctx context.Context, c *cli.Context, name, namespace string) error {
-	items, err := s.items(ctx, func(k component.Key) bool {
-		return k.Name == name && (namespace == "" || k.Namespace == namespace)
-	}, func(error) {})
+// syncOne reads and compares the component with the name. With one namespace it may be one that was not published yet.
+func (s *session) syncOne(ctx context.Context, c *cli.Context, name string, scope component.Scope) error {
+	items, err := s.items(ctx, func(k component.Key) bool { return k.Name == name && scope.Contains(k.Namespace) }, func(error) {})
 	if err != nil {
 		return err
 	}
-	key := component.Key{Cluster: s.cluster, Namespace: namespace, Name: name}
-	found, err := theOne(items, name, namespace)
+	key := component.Key{Cluster: s.cluster, Namespace: scope.Namespace(), Name: name}
+	found, err := theOne(items, name, scope)
 	switch {
 	case err == nil:
 		key = found.key()
-	case len(items) > 0 || namespace == "":
+	case len(items) > 0 || key.Namespace == "":
 		return negative(c, err)
 	}
 	before, err := s.states.Load(ctx, key)
@@ -103,12 +104,12 @@ func (s *session) syncOne(ctx context.Context, c *cli.Context, name, namespace s
 	return printSynced(c, []Synced{done}, true)
 }
 
-// syncNamespace runs a full sync and compares every component of the namespace.
-func (s *session) syncNamespace(ctx context.Context, c *cli.Context, namespace string) error {
+// syncNamespaces runs a full sync and compares every component of the namespaces.
+func (s *session) syncNamespaces(ctx context.Context, c *cli.Context, scope component.Scope) error {
 	if _, err := s.fullSync(ctx, c); err != nil {
 		return err
 	}
-	items, err := s.items(ctx, func(k component.Key) bool { return k.Namespace == namespace }, func(error) {})
+	items, err := s.items(ctx, func(k component.Key) bool { return scope.Contains(k.Namespace) }, func(error) {})
 	if err != nil {
 		return err
 	}
@@ -210,7 +211,7 @@ func (s *session) await(ctx context.Context, c *cli.Context, selects func(compon
 }
 
 // theOne returns the only component with the name.
-func theOne(items []Item, name, namespace string) (*Item, error) {
+func theOne(items []Item, name string, scope component.Scope) (*Item, error) {
 	var found []*Item
 	for n := range items {
 		if items[n].Registry.State != stateDeleted {
@@ -222,8 +223,10 @@ func theOne(items []Item, name, namespace string) (*Item, error) {
 		return found[0], nil
 	case len(found) > 1:
 		return nil, fmt.Errorf(ambiguous, len(found), name)
-	case namespace != "":
-		return nil, fmt.Errorf("no component %q in namespace %q: `ctl list` shows the components", name, namespace)
+	case scope.Namespace() != "":
+		return nil, fmt.Errorf("no component %q in namespace %q: `ctl list` shows the components", name, scope)
+	case scope.String() != component.AllNamespaces:
+		return nil, fmt.Errorf("no component %q in namespaces %s: `ctl list` shows the components", name, scope)
 	}
 	return nil, fmt.Errorf("no component %q: `ctl list` shows the components", name)
 }

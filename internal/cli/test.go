@@ -119,7 +119,7 @@ func printReport(c *cli.Context, r Report) error {
 		for i, check := range r.Checks {
 			rows[i] = []string{check.Name, check.Status, check.Detail}
 		}
-		err = table(c.App.Writer, []string{"CHECK", "STATUS", "DETAIL"}, rows)
+		err = table(c, []string{"CHECK", "STATUS", "DETAIL"}, rows)
 		for _, check := range r.Checks {
 			if check.Hint != "" {
 				note(c, "%s: %s", check.Name, check.Hint)

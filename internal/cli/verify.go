@@ -118,7 +118,7 @@ func (r *Verification) print(c *cli.Context) error {
 		for i, result := range r.Cases {
 			rows[i] = []string{result.Name, result.Status, fmt.Sprintf("%d ms", result.Milliseconds), result.Detail}
 		}
-		err = table(c.App.Writer, []string{"CASE", "STATUS", "TIME", "DETAIL"}, rows)
+		err = table(c, []string{"CASE", "STATUS", "TIME", "DETAIL"}, rows)
 	}
 	if err == nil && !r.OK {
 		err = errNegative

@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 )
 
@@ -20,7 +21,7 @@ type Logs struct {
 // NewLogs returns a log for people (console) or for machines (json: one object a line, time in UTC). hooks add to each line.
 func NewLogs(cfg Config, out io.Writer, hooks ...zerolog.Hook) *Logs {
 	if cfg.LogFormat == "console" {
-		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !colour(out)}
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !UseColor(out, ColorAuto)}
 	}
 	level := newLevel(cfg.LogLevel)
 	// The level is a sampler, which derived loggers share; their own level would be fixed.
@@ -36,17 +37,26 @@ func NewLogger(cfg Config, out io.Writer) zerolog.Logger { return NewLogs(cfg, o
 // Flush logs the number of lines that were left out and not logged yet.
 func (l *Logs) Flush() { l.repeats.flush() }
 
-// colour reports whether the output is a terminal that supports colour and NO_COLOR is not set.
-func colour(out io.Writer) bool {
+// The values of a choice of colour.
+const (
+	ColorAuto   = "auto"
+	ColorAlways = "always"
+	ColorNever  = "never"
+)
+
+// UseColor reports whether to write colours. By default they are for a terminal that supports them, unless NO_COLOR is set.
+func UseColor(out io.Writer, choice string) bool {
+	switch choice {
+	case ColorAlways:
+		return true
+	case ColorNever:
+		return false
+	}
 	return IsTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// IsTerminal reports whether the output is a terminal.
-func IsTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// IsTerminal reports whether the output or the input is a terminal.
+func IsTerminal(file any) bool {
+	f, ok := file.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }

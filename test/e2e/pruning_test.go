@@ -70,7 +70,7 @@ func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 			watcher.Kill()
 		}
 	}
-	env.MustCTL(0, "approve "+id)
+	env.MustCTL(0, "approve --yes "+id)
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(watcher, syncer)
 	env.ExpectText(env.MustCTL(0, "status"), "no problems found")
@@ -91,9 +91,9 @@ func TestPruneLimit_LastComponents(t *testing.T) {
 	id := env.awaitPendingApproval(3, 3)
 	env.reconcile()
 	env.Must(env.CheckInSync(before))
-	env.MustCTL(0, "approve "+id)
+	env.MustCTL(0, "approve --yes "+id)
 	env.AwaitInSync(testenv.Timeout)
-	env.MustCTL(1, "approve "+id) // is consumed
+	env.MustCTL(1, "approve --yes "+id) // is consumed
 }
 
 // TestPruneLimit_EmptiedFolder empties a folder of manifests, with and without a running watcher.
@@ -148,7 +148,7 @@ func TestPruneLimit_EmptiedFolder(t *testing.T) {
 		env.reconcile()
 		expectCount(count - 1)
 	}
-	env.MustCTL(0, "approve "+id)
+	env.MustCTL(0, "approve --yes "+id)
 	expectCount(0)
 }
 

@@ -173,7 +173,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 	if id == nil || id[1] == pending.Text("approval") {
 		t.Fatalf("no new id in:\n%s", printed)
 	}
-	env.MustCTL(1, "approve "+pending.Text("approval")) // is of another set
+	env.MustCTL(1, "approve --yes "+pending.Text("approval")) // is of another set
 	env.Must(env.CheckInSync(before))
 	page.next(0, id[1])
 	env.AwaitInSync(testenv.Timeout)
@@ -212,7 +212,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 	env.AwaitNotReady(watcher, "the Kubernetes cluster has changed: it was "+waits.Text("was")+" and is "+waits.Text("is"))
 	env.Delete(testenv.Component("e2e-restored", "item-14", "")) // to the watcher, reported by the wrong cluster
 	env.ExpectText(env.MustCTL(1, "status"), "ctl approve "+waits.Text("approval"))
-	env.MustCTL(0, "approve "+waits.Text("approval"))
+	env.MustCTL(0, "approve --yes "+waits.Text("approval"))
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(watcher, syncer)
 	env.Apply(testenv.Component("e2e-restored", "item-4", "3", "third"))

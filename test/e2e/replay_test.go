@@ -53,7 +53,7 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 	})
 	replay := procs.Spec{
 		Name: "replay", Program: "ctl",
-		Args: []string{"replay", "--all", "--to", built.URL(), "--concurrency", strconv.Itoa(concurrency)},
+		Args: []string{"replay", "--all", "--yes", "--to", built.URL(), "--concurrency", strconv.Itoa(concurrency)},
 		Env:  map[string]string{"NATS_URL": env.NATSURL, "COMPONENT_REGISTRY_URL": env.Registry.URL(), "CLUSTER_NAME": env.Mapping.Cluster},
 	}
 	first := env.Start(replay)

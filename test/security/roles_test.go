@@ -123,10 +123,10 @@ func (env *environment) everyCommand() {
 	env.awaitDeadLetters(1)
 	env.MustCTL(1, "replay --all")
 	env.awaitDeadLetters(1)
-	env.MustCTL(0, "dlq drop --all")
+	env.MustCTL(0, "dlq drop --all --yes")
 	env.MustCTL(1, "replay --all") // its dead letter is ctl's
 	env.awaitDeadLetters(1)
-	env.MustCTL(1, "replay --all --every-event --to "+testenv.NewRegistry(env).URL())
+	env.MustCTL(1, "replay --yes --all --every-event --to "+testenv.NewRegistry(env).URL())
 	env.MustCTL(0, "replay --since 1h part-01")
 
 	follow := env.Start(procs.Spec{Name: "follow", Program: "ctl", Args: []string{"events", "--follow", "--since", "1h"},
@@ -157,7 +157,7 @@ func (env *environment) approvePendingDeletion(watcher *procs.Process, gone []*u
 		id = strings.Trim(found[1], ".,:`'\"")
 		return nil
 	})
-	env.MustCTL(0, "approve "+id)
+	env.MustCTL(0, "approve --yes "+id)
 	env.AwaitInSync(testenv.Timeout)
 	env.Must(watcher.Stop())
 }
