@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"odasync/internal/broadcast"
+	"odasync/internal/testcheck"
 )
 
 func closed(c <-chan struct{}) bool {
@@ -65,8 +66,6 @@ func TestSignal_NoBroadcastIsLost(t *testing.T) {
 			s.Broadcast()
 		}
 		all.Wait()
-		if reached != count {
-			t.Errorf("reached %d", reached)
-		}
+		testcheck.Equal(t, "reached", count, reached)
 	})
 }

@@ -1,6 +1,7 @@
 package coalesce_test
 
 import (
+	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"odasync/internal/coalesce"
+	"odasync/internal/testcheck"
 )
 
 // Many workers, keys that change all the time and requeued values: no two workers have the same key, the values of a key
@@ -31,9 +33,7 @@ func TestQueue_OneWorkerAKey(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-				if others := workersOf[key].Add(1); others != 1 {
-					t.Errorf("key %d has %d workers", key, others)
-				}
+				testcheck.Equal(t, fmt.Sprintf("workers of key %d", key), 1, workersOf[key].Add(1))
 				if before := newest[key].Swap(int64(value)); int64(value) < before {
 					t.Errorf("key %d has %d after %d", key, value, before)
 				}
@@ -65,8 +65,6 @@ func TestQueue_OneWorkerAKey(t *testing.T) {
 	}
 	working.Wait()
 	for key := range keys {
-		if got := newest[key].Load(); got != rounds {
-			t.Errorf("key %d ended with %d, want %d", key, got, rounds)
-		}
+		testcheck.Equal(t, fmt.Sprintf("the newest of key %d", key), rounds, newest[key].Load())
 	}
 }

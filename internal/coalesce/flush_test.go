@@ -7,9 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/coalesce"
+	"odasync/internal/testcheck"
 )
 
 // flushing begins a flush; over reports whether it has ended.
@@ -167,9 +166,7 @@ func TestQueue_ClearRemovesWaitingValues(t *testing.T) {
 			blocked <- err
 		}()
 		synctest.Wait()
-		if diff := cmp.Diff(map[string]int{"a": 2, "b": 1}, q.Clear()); diff != "" {
-			t.Errorf("cleared (-want +got):\n%s", diff)
-		}
+		testcheck.Equal(t, "cleared", map[string]int{"a": 2, "b": 1}, q.Clear())
 		if err := <-blocked; err != nil { // there is room now
 			t.Error(err)
 		}
@@ -199,9 +196,7 @@ func TestQueue_ClearRemovesRequeuedValues(t *testing.T) {
 		get(t, q)
 		q.Requeue("a", 1, time.Minute)
 		q.Done("a")
-		if diff := cmp.Diff(map[string]int{"a": 1}, q.Clear()); diff != "" {
-			t.Errorf("cleared (-want +got):\n%s", diff)
-		}
+		testcheck.Equal(t, "cleared", map[string]int{"a": 1}, q.Clear())
 		time.Sleep(2 * time.Minute) // the delayed wake-up finds nothing
 		add(t, q, "b", 1)
 		if got := get(t, q); got.Key != "b" {

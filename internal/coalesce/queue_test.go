@@ -3,14 +3,15 @@ package coalesce_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"odasync/internal/coalesce"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -55,9 +56,7 @@ func TestQueue_KeepsTheOrderOfFirstArrivals(t *testing.T) {
 		for range 3 {
 			got = append(got, get(t, q))
 		}
-		if diff := cmp.Diff([]taken{{"a", 3}, {"b", 2}, {"c", 4}}, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
+		testcheck.Equal(t, "order", []taken{{"a", 3}, {"b", 2}, {"c", 4}}, got)
 	})
 }
 
@@ -84,9 +83,7 @@ func TestQueue_NewerValueStays(t *testing.T) {
 				if dropped, was := add(t, q, "a", test.second); !was || dropped != test.dropped {
 					t.Errorf("dropped %d (%t), want %d", dropped, was, test.dropped)
 				}
-				if got := get(t, q); got.Value != test.stay {
-					t.Errorf("took %d, want %d", got.Value, test.stay)
-				}
+				testcheck.Equal(t, "took", test.stay, get(t, q).Value)
 			})
 		})
 	}
@@ -118,9 +115,7 @@ func TestQueue_AddBlocksWhileFull(t *testing.T) {
 		if err := <-done; err != nil { // a taken key leaves room, even before it is done
 			t.Error(err)
 		}
-		if q.Len() != 2 {
-			t.Errorf("%d wait, want b and c", q.Len())
-		}
+		testcheck.Equal(t, "number waiting, b and c", 2, q.Len())
 	})
 }
 
@@ -133,9 +128,7 @@ func TestQueue_AddEndsWithItsContext(t *testing.T) {
 		if _, was, err := q.Add(ctx, "b", 2); was || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("add ends with %v (%t), want the context's error", err, was)
 		}
-		if diff := cmp.Diff(map[string]int{"a": 1}, q.Close()); diff != "" {
-			t.Errorf("left (-want +got):\n%s", diff)
-		}
+		testcheck.Equal(t, "left", map[string]int{"a": 1}, q.Close())
 	})
 }
 
@@ -179,9 +172,7 @@ func TestQueue_Requeue(t *testing.T) {
 		q.Done("b")
 		began := time.Now()
 		key, value, _ := q.Get()
-		if diff := cmp.Diff(taken{"a", 1}, taken{key, value}); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
+		testcheck.Equal(t, "taken", taken{"a", 1}, taken{key, value})
 		if waited := time.Since(began); waited < time.Minute {
 			t.Errorf("returned after %s, want 1m", waited)
 		}
@@ -207,9 +198,7 @@ func TestQueue_NewerValueDoesNotWaitForARequeuedOne(t *testing.T) {
 				q := coalesce.New[string, int](1, nil)
 				add(t, q, "a", 1)
 				get(t, q)
-				if err := both(q); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, both(q))
 				q.Done("a")
 				began := time.Now()
 				if got := get(t, q); got.Value != 2 || time.Since(began) > 0 {
@@ -238,9 +227,7 @@ func TestQueue_RequeueKeepsTheNewerValue(t *testing.T) {
 		add(t, q, "a", 4) // a late one, older than what is being worked on
 		q.Requeue("a", 5, 0)
 		q.Done("a")
-		if got := get(t, q); got.Value != 5 {
-			t.Errorf("took %d, want the newer 5", got.Value)
-		}
+		testcheck.Equal(t, "the newer value", 5, get(t, q).Value)
 	})
 }
 
@@ -264,9 +251,7 @@ func TestQueue_Idle(t *testing.T) {
 		}
 		for _, step := range steps {
 			step.do()
-			if got := q.Idle("a"); got != step.idle {
-				t.Errorf("%s: idle is %t", step.name, got)
-			}
+			testcheck.Equal(t, fmt.Sprintf("%s: idle", step.name), step.idle, q.Idle("a"))
 		}
 	})
 }
@@ -285,9 +270,7 @@ func TestQueue_CloseWakesWorkersAndReturnsWaitingValues(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		if diff := cmp.Diff(map[string]int{"a": 2}, q.Close()); diff != "" {
-			t.Errorf("left (-want +got):\n%s", diff)
-		}
+		testcheck.Equal(t, "left", map[string]int{"a": 2}, q.Close())
 		q.Requeue("a", 1, time.Second)
 		q.Done("a")
 		for range 2 {
@@ -311,9 +294,7 @@ func TestQueue_CloseWakesAddAndDiscards(t *testing.T) {
 			done <- err
 		}()
 		synctest.Wait()
-		if diff := cmp.Diff(map[string]int{"a": 1}, q.Close()); diff != "" {
-			t.Errorf("left (-want +got):\n%s", diff)
-		}
+		testcheck.Equal(t, "left", map[string]int{"a": 1}, q.Close())
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

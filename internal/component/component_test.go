@@ -2,10 +2,13 @@ package component
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/testcheck"
 )
 
 func sample() *Component {
@@ -54,13 +57,9 @@ func TestComponent_CanonicalIsStable(t *testing.T) {
 		`"dependentAPIs":[{"name":"stock","segment":"core","type":"openapi","specifications":[{"url":"https://specs.example.org/s.json"}],` +
 		`"url":"https://apis.example.org/s","ready":false},{"name":"users","segment":"security","ready":true}]}`
 	got := sample().Canonical()
-	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
+	testcheck.Equal(t, "canonical form", want, string(got))
 	const hash = "cc154fd8d18d16f7b2a5bee8f7958c0ab0e5b105b0e291e719c8b5ef9438b434"
-	if got := Hash(got); got != hash {
-		t.Errorf("the hash is %s, want %s", got, hash)
-	}
+	testcheck.Equal(t, "the hash", hash, Hash(got))
 }
 
 func TestComponent_CanonicalIgnoresOrder(t *testing.T) {
@@ -68,12 +67,8 @@ func TestComponent_CanonicalIgnoresOrder(t *testing.T) {
 	turned := sample()
 	slices.Reverse(turned.ExposedAPIs)
 	slices.Reverse(turned.DependentAPIs)
-	if diff := cmp.Diff(want, string(turned.Canonical())); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-	if diff := cmp.Diff(want, string(turned.Canonical())); diff != "" {
-		t.Errorf("a second time (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "canonical form of the reversed lists", want, string(turned.Canonical()))
+	testcheck.Equal(t, "a second time", want, string(turned.Canonical()))
 }
 
 func TestComponent_CanonicalTakesEmptyForAbsent(t *testing.T) {
@@ -130,14 +125,10 @@ func TestKey(t *testing.T) {
 			if i != j {
 				want = map[bool]int{true: -1, false: 1}[i < j]
 			}
-			if got != want {
-				t.Errorf("comparing %v with %v gives %d, want %d", k, other, got, want)
-			}
+			testcheck.Equal(t, fmt.Sprintf("comparing %v with %v", k, other), want, got)
 		}
 	}
-	if got := sorted[2].String(); got != "a/n.b/a" {
-		t.Errorf("got %q", got)
-	}
+	testcheck.Equal(t, "the last when sorted", "a/n.b/a", sorted[2].String())
 }
 
 func TestFieldError(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"odasync/internal/testcheck"
 )
 
 func TestMetadata_All(t *testing.T) {
@@ -36,9 +36,7 @@ func TestMetadata_All(t *testing.T) {
 			for _, field := range test.metadata.All() {
 				got = append(got, field.Name+" "+string(field.Value))
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "fields", test.want, got)
 		})
 	}
 }

@@ -1,11 +1,12 @@
 package component
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"odasync/internal/testcheck"
 )
 
 func TestParseScope(t *testing.T) {
@@ -47,27 +48,17 @@ func TestParseScope(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			scope, err := ParseScope(test.text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if scope.String() != test.want {
-				t.Errorf("String gives %q, want %q", scope, test.want)
-			}
+			testcheck.NoError(t, err)
+			testcheck.Equal(t, "String", test.want, scope.String())
 			var split []string
 			for _, part := range scope.Split() {
 				split = append(split, part.String())
 			}
-			if diff := cmp.Diff(test.split, split); diff != "" {
-				t.Errorf("Split (-want +got):\n%s", diff)
-			}
-			if got := scope.Namespace(); got != test.namespace {
-				t.Errorf("Namespace gives %q, want %q", got, test.namespace)
-			}
+			testcheck.Equal(t, "Split", test.split, split)
+			testcheck.Equal(t, "Namespace", test.namespace, scope.Namespace())
 			for _, namespace := range slices.Concat(test.inside, test.outside) {
 				want := slices.Contains(test.inside, namespace)
-				if got := scope.Contains(namespace); got != want {
-					t.Errorf("Contains(%q) is %v, want %v", namespace, got, want)
-				}
+				testcheck.Equal(t, fmt.Sprintf("Contains(%q)", namespace), want, scope.Contains(namespace))
 				parts := 0
 				for _, part := range scope.Split() {
 					if part.Contains(namespace) {

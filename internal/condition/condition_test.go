@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/condition"
+	"odasync/internal/testcheck"
 )
 
 func TestCondition_LogsChangesOnly(t *testing.T) {
@@ -38,14 +38,10 @@ func TestCondition_LogsChangesOnly(t *testing.T) {
 			var got []string
 			for line := range bytes.Lines(out.Bytes()) {
 				var entry struct{ Message string }
-				if err := json.Unmarshal(line, &entry); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, json.Unmarshal(line, &entry))
 				got = append(got, entry.Message)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("log (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "log", test.want, got)
 			if test.last != nil && !errors.Is(c.Err(), test.last) {
 				t.Errorf("last error %v, want %v", c.Err(), test.last)
 			}

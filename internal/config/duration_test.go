@@ -9,6 +9,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/config"
+	"odasync/internal/testcheck"
 )
 
 func TestDurationFromEnvironment(t *testing.T) {
@@ -47,9 +48,7 @@ func TestDurationFromEnvironment(t *testing.T) {
 				}
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			if time.Duration(got.Wait) != test.want {
 				t.Errorf("got %v, want %v", got.Wait, test.want)
 			}
@@ -58,7 +57,5 @@ func TestDurationFromEnvironment(t *testing.T) {
 }
 
 func TestDurationString(t *testing.T) {
-	if got := config.Duration(90 * time.Second).String(); got != "1m30s" {
-		t.Errorf("got %q", got)
-	}
+	testcheck.Equal(t, "text", "1m30s", config.Duration(90*time.Second).String())
 }

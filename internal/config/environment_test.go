@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"odasync/internal/config"
+	"odasync/internal/testcheck"
 )
 
 func TestEnvironmentReadsDotenvBehindTheEnvironment(t *testing.T) {
@@ -29,9 +30,7 @@ func TestEnvironmentReadsDotenvBehindTheEnvironment(t *testing.T) {
 				writeDotenv(t, content)
 			}
 			variables, err := config.Environment()
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			for _, variable := range []string{"ODASYNC_TEST_SET", "ODASYNC_TEST_EMPTY", "ODASYNC_TEST_NEW", "ODASYNC_TEST_EXPORTED"} {
 				got, set := variables.Lookup(variable)
 				want, wantSet := test.want[variable]
@@ -69,8 +68,6 @@ func TestEnvironmentRefusesAMalformedDotenv(t *testing.T) {
 
 func writeDotenv(t *testing.T, content string) {
 	t.Helper()
-	if err := os.WriteFile(".env", []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(".env", []byte(content), 0o600))
 	t.Cleanup(func() { _ = os.Remove(".env") }) // the folder goes anyway
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/config"
+	"odasync/internal/testcheck"
 )
 
 // server is a section with a value of every kind.
@@ -88,12 +89,8 @@ func TestLoadFillsEverySection(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			one, other := server{Plain: "kept"}, access{}
-			if err := load(test.env, &one, &other); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.server, one); diff != "" {
-				t.Errorf("server (-want +got):\n%s", diff)
-			}
+			testcheck.NoError(t, load(test.env, &one, &other))
+			testcheck.Equal(t, "server", test.server, one)
 			if diff := cmp.Diff(test.access, other); diff != "" || other.Key.Reveal() != test.access.Key.Reveal() {
 				t.Errorf("access (-want +got):\n%s", diff)
 			}
@@ -149,9 +146,7 @@ func TestLoadSecrets(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
 	good, empty := file("good", value+"\r\n"), file("empty", "\n")
@@ -190,9 +185,7 @@ func TestLoadSecrets(t *testing.T) {
 			if problems != nil {
 				t.Fatal(problems)
 			}
-			if got.Key.Reveal() != test.want {
-				t.Errorf("got %q, want %q", got.Key.Reveal(), test.want)
-			}
+			testcheck.Equal(t, "key", test.want, got.Key.Reveal())
 		})
 	}
 }
@@ -207,7 +200,5 @@ func TestVariables(t *testing.T) {
 		{Name: "WORDS", Default: "a,b", Help: "some words, with commas"},
 		{Name: "FILE_PATH", Help: "a path"},
 	}
-	if diff := cmp.Diff(want, config.Variables(new(access), new(server))); diff != "" {
-		t.Errorf("variables (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "variables", want, config.Variables(new(access), new(server)))
 }

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"odasync/internal/config"
+	"odasync/internal/testcheck"
 )
 
 func TestSecretIsNeverPrinted(t *testing.T) {
@@ -20,9 +21,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 		Key config.Secret `json:"key"`
 	}{Key: value}
 	asJSON, err := json.Marshal(holder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var logged bytes.Buffer
 	log := zerolog.New(&logged)
 	log.Info().Stringer("key", holder.Key).Interface("holder", holder).Msg("read")
@@ -32,13 +31,9 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	var structured bytes.Buffer
 	slog.New(slog.NewTextHandler(&structured, nil)).Info("read", "key", holder.Key, "holder", holder)
 	text, err := holder.Key.MarshalText()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	asYAML, err := yaml.Marshal(holder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 
 	tests := map[string]string{
 		"string":          holder.Key.String(),
@@ -70,20 +65,12 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 			}
 		})
 	}
-	if got := holder.Key.Reveal(); got != value {
-		t.Errorf("Reveal = %q, want %q", got, value)
-	}
+	testcheck.Equal(t, "Reveal", value, holder.Key.Reveal())
 }
 
 func TestSecretFromText(t *testing.T) {
 	var s config.Secret
-	if err := s.UnmarshalText([]byte(" abc\n")); err != nil {
-		t.Fatal(err)
-	}
-	if s.Reveal() != "abc" {
-		t.Errorf("got %q, want abc", s.Reveal())
-	}
-	if got := config.Secret("").String(); got != "" {
-		t.Errorf("an empty secret prints %q", got)
-	}
+	testcheck.NoError(t, s.UnmarshalText([]byte(" abc\n")))
+	testcheck.Equal(t, "secret", "abc", s.Reveal())
+	testcheck.Equal(t, "an empty secret, printed", "", config.Secret("").String())
 }

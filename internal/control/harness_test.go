@@ -13,6 +13,7 @@ import (
 	"odasync/internal/prune"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -71,9 +72,7 @@ func (reader) Pending() (*prune.PendingDeletion, []component.Key) { return nil, 
 func serveLeader(t *testing.T, nc *nats.Conn, leader control.Leader) (stop func()) {
 	t.Helper()
 	stop, err := control.ServeLeader(t.Context(), nc, "edge.1", leader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return stop
 }
 

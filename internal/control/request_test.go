@@ -17,6 +17,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/prune"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestClient_Read(t *testing.T) {
@@ -46,9 +47,7 @@ func TestClient_Read(t *testing.T) {
 	if diff := cmp.Diff(want, result); diff != "" || err != nil {
 		t.Errorf("%v, result (-want +got):\n%s", err, diff)
 	}
-	if diff := cmp.Diff(request, received); diff != "" {
-		t.Errorf("request (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "request", request, received)
 	refusal = errors.New("not up to date")
 	result, err = read("edge.1")
 	if refused := new(control.RequestError); !errors.As(err, &refused) || refused.Reason != "not up to date" {
@@ -140,9 +139,7 @@ func TestServeLeader_LongRequest(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if diff := cmp.Diff([2]event.Snapshot{leader.marker, leader.marker}, got); diff != "" {
-		t.Errorf("results (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "results", [2]event.Snapshot{leader.marker, leader.marker}, got)
 
 	leader.release = make(chan struct{})
 	fullSync(new(event.Snapshot))
@@ -215,9 +212,7 @@ func TestClient_Reconcile(t *testing.T) {
 			count.Add(1)
 			return want, refusal
 		}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		defer stop()
 	}
 	var got target.Reconciliation
@@ -257,9 +252,7 @@ func TestClient_Compare(t *testing.T) {
 		limited = time.Until(deadline)
 		return target.Repair{Created: true, Deleted: true, Writes: 2}, refusal
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	defer stop()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
@@ -303,9 +296,7 @@ func TestClient_Pending(t *testing.T) {
 		}
 		return want, slices.Clone(keys), nil
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	defer stop()
 	var got control.Pending
 	eventually(t, "the syncer is found", func() bool {

@@ -13,15 +13,14 @@ import (
 	"odasync/internal/control"
 	"odasync/internal/prune"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // serveStatus serves a status over a connection of its own.
 func serveStatus(t *testing.T, s *streamtest.Server, process string, status func(context.Context) any) (stop func()) {
 	t.Helper()
 	stop, err := control.ServeStatus(connection(t, s), process, status)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return stop
 }
 
@@ -87,9 +86,7 @@ func TestClient_Watchers(t *testing.T) {
 			<-release
 			return watcherStatus("w1")
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		var got []control.WatcherStatus
 		ended := make(chan error, 1)
 		go func() {
@@ -110,9 +107,7 @@ func TestClient_Watchers(t *testing.T) {
 		server, client := connect(t)
 		began, release := make(chan struct{}, 10), make(chan struct{})
 		stop, err := control.ServeStatus(server, control.ProcessWatcher, func(context.Context) any { began <- struct{}{}; <-release; return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		defer stop()
 		defer close(release)
 		ctx, cancel := context.WithCancel(t.Context())

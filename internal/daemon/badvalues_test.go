@@ -9,6 +9,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/daemon"
+	"odasync/internal/testcheck"
 )
 
 // bad is a value that a variable does not take.
@@ -201,11 +202,7 @@ func oneProblem(t *testing.T, env map[string]string, words ...string) {
 	if len(got) != 1 {
 		t.Fatalf("got %d problems, want one:\n%s", len(got), strings.Join(got, "\n"))
 	}
-	for _, word := range words {
-		if !strings.Contains(got[0], word) {
-			t.Errorf("%q lacks %q", got[0], word)
-		}
-	}
+	testcheck.Contains(t, got[0], words...)
 	for _, secret := range secrets {
 		if strings.Contains(got[0], secret) {
 			t.Errorf("%q shows a secret", got[0])

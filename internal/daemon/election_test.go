@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"odasync/internal/daemon"
+	"odasync/internal/testcheck"
 )
 
 // TestWatch_PermissionChecksDoNotDelayTheElection has an API server that answers everything but questions about permissions.
@@ -42,9 +43,7 @@ func TestWatch_PermissionChecksDoNotDelayTheElection(t *testing.T) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "test", "users": [{"name": "test", "user": {}}],
 "clusters": [{"name": "test", "cluster": {"server": %q}}], "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]}`, server.URL)
-	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(kubeconfig, []byte(text), 0o600))
 
 	p := newPipeline(t)
 	var cfg daemon.WatcherConfig

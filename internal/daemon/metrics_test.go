@@ -20,6 +20,7 @@ import (
 	v1 "odasync/internal/registry/v1"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
+	"odasync/internal/testcheck"
 	"odasync/internal/watcher"
 )
 
@@ -56,9 +57,7 @@ func TestMetricsOfOneProcess(t *testing.T) {
 	ofSyncer(all)
 	ops.RegisterReady(all, new(ops.Health))
 	families, err := all.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	present := map[string]bool{}
 	var ours []string
 	for _, family := range families {
@@ -71,9 +70,7 @@ func TestMetricsOfOneProcess(t *testing.T) {
 		}
 	}
 	problems, err := testutil.GatherAndLint(all, ours...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	for _, problem := range problems {
 		t.Errorf("lint: %s: %s", problem.Metric, problem.Text)
 	}
@@ -98,9 +95,7 @@ func TestGenerated_Metrics(t *testing.T) {
 	}
 	path := filepath.Join("..", "..", "docs", "observability.md")
 	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	before, rest, found := strings.Cut(string(content), metricsBegin)
 	_, after, ended := strings.Cut(rest, metricsEnd)
 	if !found || !ended {
@@ -131,9 +126,7 @@ func registered(t *testing.T, register func(prometheus.Registerer)) []metric {
 	r := &recorder{Registry: prometheus.NewRegistry()}
 	register(r)
 	families, err := r.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	kinds := map[string]string{}
 	for _, family := range families {
 		kinds[family.GetName()] = strings.ToLower(family.GetType().String())

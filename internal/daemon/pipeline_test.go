@@ -20,6 +20,7 @@ import (
 	"odasync/internal/logtest"
 	"odasync/internal/refregistry"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // patience is how long a test waits for what must come.
@@ -86,13 +87,9 @@ func (p *pipeline) run(t *testing.T, name string, variables map[string]string, s
 	}
 	maps.Copy(all, variables)
 	var watched daemon.EnvConfig
-	if err := config.Load(t.Context(), envconfig.MapLookuper(all), append(sections, watched.Sections()...)...); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, config.Load(t.Context(), envconfig.MapLookuper(all), append(sections, watched.Sections()...)...))
 	env, serve, err := daemon.NewEnv(watched, name, &p.log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	p.envs = append(p.envs, env)
 	working, stop := context.WithCancel(context.Background())
 	serving, end := context.WithCancel(context.Background())
@@ -125,9 +122,7 @@ func (p *pipeline) manifest(t *testing.T, name, version string) {
 	t.Helper()
 	text := "apiVersion: oda.tmforum.org/v1\nkind: Component\nmetadata:\n  name: " + name + "\n  namespace: shop\n" +
 		"spec:\n  componentMetadata:\n    version: " + version + "\n  coreFunction:\n    exposedAPIs: []\n"
-	if err := os.WriteFile(filepath.Join(p.dir, name+".yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(filepath.Join(p.dir, name+".yaml"), []byte(text), 0o600))
 }
 
 // logged waits for a line that holds all the parts.

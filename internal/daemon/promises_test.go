@@ -7,15 +7,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"odasync/internal/testcheck"
 )
 
 // The page that compares with the collector names a test for each promise.
 func TestDocs_NameExistingTests(t *testing.T) {
 	root := filepath.Join("..", "..")
 	page, err := os.ReadFile(filepath.Join(root, "docs", "collector.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	declaration := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	exists := map[string]bool{}
 	for _, dir := range []string{"internal", "test"} {
@@ -29,9 +29,7 @@ func TestDocs_NameExistingTests(t *testing.T) {
 			}
 			return err
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 	}
 	named := regexp.MustCompile("`(Test\\w+)`").FindAllSubmatch(page, -1)
 	if len(named) == 0 {

@@ -17,6 +17,7 @@ import (
 
 	"odasync/internal/daemon"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/testcheck"
 	"odasync/internal/tracing/tracingtest"
 )
 
@@ -64,9 +65,7 @@ func TestNothingShowsASecret(t *testing.T) {
 			p.start(t, all)
 			// Beside it, processes that the broker does not let in.
 			creds := filepath.Join(t.TempDir(), "nats.creds")
-			if err := os.WriteFile(creds, []byte("-----BEGIN USER NKEY SEED-----\n"+seed+"\n------END USER NKEY SEED------\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, os.WriteFile(creds, []byte("-----BEGIN USER NKEY SEED-----\n"+seed+"\n------END USER NKEY SEED------\n"), 0o600))
 			for _, broken := range []map[string]string{
 				{"NATS_CREDS": creds, "NATS_URL": p.nats.URL()},
 				{"NATS_URL": strings.Replace(p.natsURL, natsPassword, "wrong-pa55word", 1)},
@@ -109,9 +108,7 @@ func (p *pipeline) metrics(t *testing.T) string {
 	var b strings.Builder
 	for _, env := range p.envs {
 		families, err := env.Metrics.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		for _, family := range families {
 			if _, err := expfmt.MetricFamilyToText(&b, family); err != nil {
 				t.Fatal(err)
@@ -125,22 +122,16 @@ func (p *pipeline) metrics(t *testing.T) string {
 func (p *pipeline) stored(t *testing.T) string {
 	t.Helper()
 	conn, err := nats.Connect(p.natsURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	defer conn.Close()
 	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var b strings.Builder
 	streams := js.ListStreams(t.Context())
 	for info := range streams.Info() {
 		fmt.Fprintf(&b, "%+v\n", info.Config)
 		s, err := js.Stream(t.Context(), info.Config.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		for consumer := range s.ListConsumers(t.Context()).Info() {
 			fmt.Fprintf(&b, "%+v\n", consumer.Config)
 		}
@@ -151,8 +142,6 @@ func (p *pipeline) stored(t *testing.T) string {
 			}
 		}
 	}
-	if err := streams.Err(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, streams.Err())
 	return b.String()
 }

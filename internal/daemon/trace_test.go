@@ -6,9 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/testcheck"
 	"odasync/internal/tracing/tracingtest"
 )
 
@@ -69,9 +68,7 @@ func TestTracing_FromTheClusterToTheRegistry(t *testing.T) {
 					"odasync.deleted": "false", "odasync.attempt": "1", "odasync.seq": "1",
 				},
 			}
-			if diff := cmp.Diff(want, root); diff != "" {
-				t.Errorf("publish (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "publish", want, root)
 			if id := root.Attributes["messaging.message.id"]; !strings.HasPrefix(id, "oda.components.v1.default.shop.orders/0/") {
 				t.Errorf("message id %q", id)
 			}
@@ -100,9 +97,7 @@ func TestTracing_FromTheClusterToTheRegistry(t *testing.T) {
 					"odasync.attempt": last.Attributes["odasync.attempt"], "odasync.outcome": "applied", "odasync.writes": last.Attributes["odasync.writes"],
 				},
 			}
-			if diff := cmp.Diff(want, last); diff != "" {
-				t.Errorf("the last delivery (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "the last delivery", want, last)
 			if last.Attributes["odasync.attempt"] == "1" {
 				t.Error("the last delivery does not count its attempt")
 			}
@@ -118,9 +113,7 @@ func TestTracing_FromTheClusterToTheRegistry(t *testing.T) {
 			expectSteps(t, spans, last)
 			expectRequests(t, p, spans, root.Trace)
 			for _, key := range collector.Keys() {
-				if key != "Bearer "+collectorKey {
-					t.Errorf("the collector was sent the key %q", key)
-				}
+				testcheck.Equal(t, "key sent to the collector", "Bearer "+collectorKey, key)
 			}
 		})
 	}
@@ -137,9 +130,7 @@ func expectSteps(t *testing.T, spans []tracingtest.Span, of tracingtest.Span) {
 	}
 	// A letter may have been stored by an attempt that broke off.
 	want := []string{"load sync state", "save sync state", "apply", "remove dead letter", "save sync state"}
-	if diff := cmp.Diff(want, steps); diff != "" {
-		t.Errorf("steps of the delivery (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "steps of the delivery", want, steps)
 }
 
 // expectRequests checks that the registry's requests are the spans of the trace, one to one.
@@ -173,9 +164,7 @@ func expectRequests(t *testing.T, p *pipeline, spans []tracingtest.Span, trace s
 		if s.Failed {
 			want.Attributes["error.type"] = s.Attributes["http.response.status_code"]
 		}
-		if diff := cmp.Diff(want, tracingtest.Span{Name: s.Name, Attributes: s.Attributes}); diff != "" {
-			t.Errorf("request (-want +got):\n%s", diff)
-		}
+		testcheck.Equal(t, "request", want, tracingtest.Span{Name: s.Name, Attributes: s.Attributes})
 		if !strings.HasPrefix(template, "/") || strings.ContainsAny(template, "0123456789") {
 			t.Errorf("template %q", template)
 		}

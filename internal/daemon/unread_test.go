@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/testcheck"
 )
 
 func TestEveryVariableIsRead(t *testing.T) {
@@ -25,9 +27,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		sources[file] = string(content)
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	all, unread := readVariables(t, sources)
 	var want []string
 	for _, v := range variables() {
@@ -68,9 +68,7 @@ func TestUnreadVariablesAreFound(t *testing.T) {
 			"func run(a all) { use(a.Disk.Elsewhere) }\n",
 	}
 	_, unread := readVariables(t, sources)
-	if diff := cmp.Diff([]string{"CHECKED", "NAMESAKE", "NOBODY", "WRITTEN"}, unread); diff != "" {
-		t.Errorf("unread (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "unread", []string{"CHECKED", "NAMESAKE", "NOBODY", "WRITTEN"}, unread)
 }
 
 // tagged is a field that a variable fills.
@@ -87,9 +85,7 @@ func readVariables(t *testing.T, sources map[string]string) (all, unread []strin
 	packages := map[string][]*ast.File{}
 	for path, source := range sources {
 		file, err := parser.ParseFile(token.NewFileSet(), path, source, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		packages[filepath.Dir(path)] = append(packages[filepath.Dir(path)], file)
 	}
 	var fields []tagged

@@ -8,10 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/config"
 	"odasync/internal/daemon"
+	"odasync/internal/testcheck"
 )
 
 var update = flag.Bool("update", false, "write the generated files")
@@ -70,9 +69,7 @@ func TestGenerated_Configuration(t *testing.T) {
 	}
 	path := filepath.Join("..", "..", "docs", "configuration.md")
 	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	before, rest, found := strings.Cut(string(content), tableBegin)
 	_, after, ended := strings.Cut(rest, tableEnd)
 	if !found || !ended {
@@ -116,16 +113,10 @@ func TestEveryVariableIsExplained(t *testing.T) {
 func generated(t *testing.T, path, want string) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 		return
 	}
 	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("%s is out of date: run `make generate` (-want +got):\n%s", path, diff)
-	}
+	testcheck.NoError(t, err)
+	testcheck.Equal(t, fmt.Sprintf("%s is out of date: run `make generate`", path), want, string(got))
 }

@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/testcheck"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -92,9 +93,7 @@ func TestGolden(t *testing.T) {
 			got := render(event.Encode(test.event, test.expected))
 			path := filepath.Join("testdata", name+".golden")
 			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, os.WriteFile(path, got, 0o644))
 			}
 			want, err := os.ReadFile(path)
 			if err != nil {

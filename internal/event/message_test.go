@@ -3,6 +3,7 @@ package event_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/testcheck"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -32,18 +34,14 @@ func TestRoundTrip(t *testing.T) {
 
 		sent.Sequence = sequence
 		got, err := event.Decode(m, sequence)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if diff := cmp.Diff(sent, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("(-sent +received):\n%s", diff)
 		}
 
 		m.Data = nil
 		head, err := event.DecodeHead(m, sequence)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		want := event.Head{
 			Key: sent.Key, Sequence: sequence, Deleted: sent.Deleted(), Hash: sent.Hash, UID: sent.UID,
 			Time: sent.Time.UTC(),
@@ -124,9 +122,7 @@ func TestMessage_ID(t *testing.T) {
 			t.Errorf("%s has the same id %s", name, first)
 		}
 	}
-	if got := id(event.Encode(later, 7)); got != first {
-		t.Errorf("a repeat that was seen later has id %s, not %s", got, first)
-	}
+	testcheck.Equal(t, "id of a repeat that was seen later", first, id(event.Encode(later, 7)))
 	if got := event.Encode(upsert("A", "u1"), 7).Header[event.HeaderID]; !cmp.Equal(got, []string{first}) {
 		t.Errorf("the CloudEvents id is %q, not the message's id %s", got, first)
 	}
@@ -137,16 +133,12 @@ func TestMessage_Follows(t *testing.T) {
 	for _, expected := range []uint64{0, 7, 1<<64 - 1} {
 		for _, e := range []event.Event{event.Tombstone(key, "", "", time.Time{}), event.Tombstone(key, "u/1", "", time.Time{})} {
 			m := event.Encode(e, expected)
-			if got := m.Follows(); got != expected {
-				t.Errorf("%s follows %d", m.MessageID(), got)
-			}
+			testcheck.Equal(t, fmt.Sprintf("what %s follows", m.MessageID()), expected, m.Follows())
 		}
 	}
 	for _, id := range []string{"", "x", "x/", "x/y/7", "x/-1/y"} {
 		m := event.Message{Header: map[string][]string{event.HeaderMessageID: {id}}}
-		if got := m.Follows(); got != 0 {
-			t.Errorf("%q follows %d", id, got)
-		}
+		testcheck.Equal(t, fmt.Sprintf("what %q follows", id), 0, m.Follows())
 	}
 }
 
@@ -186,11 +178,7 @@ func TestDecode_Errors(t *testing.T) {
 			if err == nil {
 				t.Fatalf("decoded as %+v", got)
 			}
-			for _, says := range test.says {
-				if !strings.Contains(err.Error(), says) {
-					t.Errorf("the error %q does not say %q", err, says)
-				}
-			}
+			testcheck.ErrorContains(t, err, test.says...)
 			if _, err := event.DecodeHead(m, 5); (err == nil) != test.head {
 				t.Errorf("reading the head gives %v", err)
 			}
@@ -205,13 +193,9 @@ func TestDecode_ToleratesNewerWriters(t *testing.T) {
 	set(&m, "oda-unheard-of", "1")
 	m.Data = []byte(strings.Replace(string(m.Data), "{", `{"unheardOf":[1,{"a":null}],`, 1))
 	got, err := event.Decode(m, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	want.Sequence = 1
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "decoded event", want, got, cmpopts.EquateEmpty())
 }
 
 func TestEncode_Trace(t *testing.T) {
@@ -237,9 +221,7 @@ func TestEncode_Tombstone(t *testing.T) {
 	set(&m, event.HeaderHash, "abc")
 	m.Data = []byte(`{"namespace":"ns","name":"a"}`)
 	got, err := event.Decode(m, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if !got.Deleted() || got.Hash != "" {
 		t.Errorf("read as %+v", got)
 	}

@@ -14,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/prune"
+	"odasync/internal/testcheck"
 )
 
 // snapshot is a marker with something in every field.
@@ -37,14 +38,10 @@ func TestGoldenSnapshot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := event.EncodeSnapshot(marker)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			got, path := render(m), filepath.Join("testdata", name+".golden")
 			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, os.WriteFile(path, got, 0o644))
 			}
 			want, err := os.ReadFile(path)
 			if err != nil {
@@ -54,9 +51,7 @@ func TestGoldenSnapshot(t *testing.T) {
 				t.Errorf("the wire form changed, which other programs read (-golden file +now):\n%s", diff)
 			}
 			read, err := event.DecodeSnapshot(m)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			if diff := cmp.Diff(marker, read); diff != "" {
 				t.Errorf("(-written +read):\n%s", diff)
 			}
@@ -89,9 +84,7 @@ func TestDecodeSnapshot_Errors(t *testing.T) {
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
 			m, err := event.EncodeSnapshot(snapshot())
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			change(&m)
 			if got, err := event.DecodeSnapshot(m); !errors.Is(err, event.ErrMalformed) || !cmp.Equal(got, event.Snapshot{}) {
 				t.Errorf("read as %+v, %v", got, err)
@@ -102,9 +95,7 @@ func TestDecodeSnapshot_Errors(t *testing.T) {
 
 func TestDecodeSnapshot_ToleratesNewerWriters(t *testing.T) {
 	m, err := event.EncodeSnapshot(snapshot())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	m.Data = append([]byte(`{"unheardOf":[1,{"a":null}],`), m.Data[1:]...)
 	got, err := event.DecodeSnapshot(m)
 	if diff := cmp.Diff(snapshot(), got); diff != "" || err != nil {

@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/testcheck"
 )
 
 // legal is what nats.go allows in a KV key, which is stricter than what a server allows in a subject.
@@ -44,9 +46,7 @@ func TestTokens_OfAnyKey(t *testing.T) {
 			t.Fatalf("%q and %q share tokens %s", key, other, tokens)
 		}
 		back, err := event.ParseTokens(tokens)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if diff := cmp.Diff(key, back); diff != "" {
 			t.Fatalf("key and the key read from %s (-want +got):\n%s", tokens, diff)
 		}
@@ -70,9 +70,7 @@ func TestSubjects(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, test.got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "subject", test.want, test.got)
 		})
 	}
 }
@@ -134,8 +132,6 @@ func FuzzParseSubject(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again := event.Subject(key); again != subject {
-			t.Errorf("%q reads as %q, whose subject is %q", subject, key, again)
-		}
+		testcheck.Equal(t, fmt.Sprintf("the subject of %q, which was read", key), subject, event.Subject(key))
 	})
 }

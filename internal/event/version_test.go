@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/testcheck"
 )
 
 // During an upgrade, and in the history of a stream, there are messages whose body has the first version.
@@ -32,12 +33,8 @@ func TestDecode_ReadsTheFirstVersion(t *testing.T) {
 				t.Fatalf("the golden file has the schema %q", got)
 			}
 			got, err := event.Decode(m, 42)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, got.Component); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.NoError(t, err)
+			testcheck.Equal(t, "decoded component", want, got.Component)
 			if got.Hash != header(m, event.HeaderHash) || !got.Time.Equal(seen) || got.Sequence != 42 {
 				t.Errorf("got the hash %s, the time %s and the sequence %d", got.Hash, got.Time, got.Sequence)
 			}
@@ -50,13 +47,9 @@ func TestEncode_IsReadByTheFirstVersion(t *testing.T) {
 	for _, name := range []string{"upsert", "upsert-bare", "upsert-odd-names"} {
 		t.Run(name, func(t *testing.T) {
 			var body firstComponent
-			if err := json.Unmarshal(goldenMessage(t, name).Data, &body); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, json.Unmarshal(goldenMessage(t, name).Data, &body))
 			got, err := json.Marshal(body)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			if diff := cmp.Diff(string(goldenMessage(t, "v1-"+name).Data), string(got)); diff != "" {
 				t.Errorf("-first version +now:\n%s", diff)
 			}
@@ -115,9 +108,7 @@ type firstSpecification struct {
 func goldenMessage(t *testing.T, name string) event.Message {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name+".golden"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	head, body, found := strings.Cut(string(text), "\n\n")
 	if !found {
 		t.Fatalf("%s.golden has no body", name)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,6 +15,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/condition"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // asked is a registry that is only probed. It records the times of the probes.
@@ -179,9 +179,7 @@ func TestBreaker_Closes(t *testing.T) {
 			b.is(t, "after another good probe", Closed)
 		},
 		"when an apply takes long": func(t *testing.T, b *tested) {
-			if err := b.limiter.Acquire(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, b.limiter.Acquire(t.Context()))
 			time.Sleep(time.Minute)
 			b.is(t, "while it is tried", HalfOpen)
 			b.limiter.Release()
@@ -190,9 +188,7 @@ func TestBreaker_Closes(t *testing.T) {
 		},
 		"when a component fails": func(t *testing.T, b *tested) {
 			b.Failed(named("b"), errDown, false, b.Opened())
-			if got := b.Status().State; got != Open {
-				t.Errorf("after a failure: %s", got)
-			}
+			testcheck.Equal(t, "state after a failure", Open, b.Status().State)
 			time.Sleep(10 * time.Second)
 			b.is(t, "after good probes", Closed)
 		},
@@ -276,9 +272,7 @@ func TestBreaker_ResetsTheLimit(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
 		b.limiter.limit = 16
 		b.openThenHalf(t)
-		if got := b.limiter.limitNow(); got != 1 {
-			t.Errorf("%d are applied at a time, want 1", got)
-		}
+		testcheck.Equal(t, "applied at a time", 1, b.limiter.limitNow())
 	})
 }
 
@@ -350,12 +344,8 @@ func TestBreaker_ProbesBackOff(t *testing.T) {
 		}
 		paced(t, probes[:2], time.Second, 1500*time.Millisecond)
 		paced(t, probes[10:], 5*time.Second, 7500*time.Millisecond)
-		if len(b.tries) != 0 {
-			t.Errorf("%d write probes of an unhealthy registry", len(b.tries))
-		}
-		if bad := int(value(t, b.registry, "odasync_registry_probes_total", "bad")); bad != len(probes) {
-			t.Errorf("the metric counts %d of %d bad probes", bad, len(probes))
-		}
+		testcheck.Equal(t, "write probes of an unhealthy registry", 0, len(b.tries))
+		testcheck.Equal(t, "bad probes in the metric", len(probes), int(value(t, b.registry, "odasync_registry_probes_total", "bad")))
 		b.answer(nil, nil)
 		time.Sleep(20 * time.Second)
 		b.is(t, "after good probes", Closed)
@@ -364,9 +354,7 @@ func TestBreaker_ProbesBackOff(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if got := len(b.tries); got != 2 {
-			t.Errorf("%d write probes of an available registry", got)
-		}
+		testcheck.Equal(t, "write probes of an available registry", 2, len(b.tries))
 	})
 }
 
@@ -384,11 +372,7 @@ func TestBreaker_Err(t *testing.T) {
 		if err == nil || !errors.Is(err, repairs) { // the newest reason
 			t.Fatalf("open: %v", err)
 		}
-		for _, text := range []string{"circuit breaker open since " + since, "no messages are fetched", "GET /health: HTTP 503: closed for repairs"} {
-			if !strings.Contains(err.Error(), text) {
-				t.Errorf("%q lacks %q", err, text)
-			}
-		}
+		testcheck.ErrorContains(t, err, "circuit breaker open since "+since, "no messages are fetched", "GET /health: HTTP 503: closed for repairs")
 		b.answer(nil, nil)
 		time.Sleep(moment)
 		synctest.Wait()
@@ -431,9 +415,7 @@ func TestBreaker_AwaitAndWhile(t *testing.T) {
 		if err := b.Await(t.Context()); err != nil { // the clock goes on while all wait
 			t.Fatal(err)
 		}
-		if got := b.Status().State; got != HalfOpen {
-			t.Errorf("messages flow while it is %s", got)
-		}
+		testcheck.Equal(t, "state while messages flow", HalfOpen, b.Status().State)
 		ctx, cancelOwn := context.WithCancel(t.Context())
 		after, forgetAfter := b.While(ctx)
 		defer forgetAfter()
@@ -454,8 +436,6 @@ func TestBreaker_IgnoresFailuresFromBeforeItOpened(t *testing.T) {
 		before := b.Opened()
 		b.openThenHalf(t)
 		b.Failed(named("old"), errDown, false, before)
-		if got := b.Status().State; got != HalfOpen {
-			t.Errorf("an old request's end made it %s", got)
-		}
+		testcheck.Equal(t, "state after the end of an old request", HalfOpen, b.Status().State)
 	})
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
+
+	"odasync/internal/testcheck"
 )
 
 // limiting returns a limiter whose limit is the given one, past its start.
@@ -58,29 +60,19 @@ func TestLimiter_GrowsFastThenByOneARound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const took, round = 10 * time.Millisecond, 12 * time.Millisecond
 		l, r := NewLimiter(32), &registryUnder{}
-		if got := l.limitNow(); got != 4 {
-			t.Errorf("it begins with %d, want 4", got)
-		}
+		testcheck.Equal(t, "the limit at first", 4, l.limitNow())
 		defer r.load(t, l, 33, took)()
 		time.Sleep(12 * round) // by one a round it would be 16
-		if got := l.limitNow(); got != 32 {
-			t.Errorf("the limit is %d after 12 rounds, want 32", got)
-		}
+		testcheck.Equal(t, "the limit after 12 rounds", 32, l.limitNow())
 		l.Congested(time.Now(), 0)
-		if got := l.limitNow(); got != 16 {
-			t.Errorf("the limit is %d under pressure, want 16", got)
-		}
+		testcheck.Equal(t, "the limit under pressure", 16, l.limitNow())
 		time.Sleep(6 * round)
 		if got := l.limitNow(); got < 18 || got > 24 {
 			t.Errorf("the limit is %d six rounds after, want about 22", got)
 		}
 		time.Sleep(30 * round)
-		if got := l.limitNow(); got != 32 {
-			t.Errorf("the limit is %d in the end, want 32", got)
-		}
-		if got := r.most.Load(); got != 32 {
-			t.Errorf("at most %d were under way, want 32", got)
-		}
+		testcheck.Equal(t, "the limit in the end", 32, l.limitNow())
+		testcheck.Equal(t, "most under way", 32, r.most.Load())
 	})
 }
 
@@ -89,9 +81,7 @@ func TestLimiter_UnusedLimitDoesNotGrow(t *testing.T) {
 		l, r := limiting(10, 32), &registryUnder{}
 		defer r.load(t, l, 5, 10*time.Millisecond)()
 		time.Sleep(2 * time.Second)
-		if got := l.limitNow(); got != 10 {
-			t.Errorf("the limit is %d, want 10", got)
-		}
+		testcheck.Equal(t, "the limit", 10, l.limitNow())
 	})
 }
 
@@ -113,9 +103,7 @@ func TestLimiter_AdaptsToSlowerAnswers(t *testing.T) {
 			t.Errorf("the limit sank to %d, want less than 16 and no collapse", lowest)
 		}
 		time.Sleep(time.Minute)
-		if got := l.limitNow(); got != 16 {
-			t.Errorf("the limit is %d once this is usual, want 16", got)
-		}
+		testcheck.Equal(t, "the limit once this is usual", 16, l.limitNow())
 	})
 }
 
@@ -125,9 +113,7 @@ func TestLimiter_IgnoresLatencyWithinTheSlack(t *testing.T) {
 	for _, took := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 2 * time.Millisecond, 90 * time.Millisecond} {
 		l.Observe(took)
 	}
-	if got := l.limitNow(); got != 8 {
-		t.Errorf("the limit is %d, want 8", got)
-	}
+	testcheck.Equal(t, "the limit", 8, l.limitNow())
 }
 
 func TestLimiter_CongestionHalvesOnce(t *testing.T) {
@@ -138,25 +124,17 @@ func TestLimiter_CongestionHalvesOnce(t *testing.T) {
 		for range 40 {
 			l.Congested(began, 0)
 		}
-		if got := l.limitNow(); got != 20 {
-			t.Errorf("the limit is %d after one congestion, want 20", got)
-		}
+		testcheck.Equal(t, "the limit after one congestion", 20, l.limitNow())
 		time.Sleep(time.Second)
 		l.Congested(began.Add(500*time.Millisecond), 0) // began before the limit was lowered
-		if got := l.limitNow(); got != 20 {
-			t.Errorf("the limit is %d after its last sign, want 20", got)
-		}
+		testcheck.Equal(t, "the limit after its last sign", 20, l.limitNow())
 		for want := 10; want > 0; want /= 2 {
 			l.Congested(time.Now(), 0)
-			if got := l.limitNow(); got != want {
-				t.Errorf("the limit is %d after another, want %d", got, want)
-			}
+			testcheck.Equal(t, "the limit after another", want, l.limitNow())
 			time.Sleep(time.Second)
 		}
 		l.Congested(time.Now(), 0)
-		if got := l.limitNow(); got != 1 {
-			t.Errorf("the limit is %d in the end, want 1", got)
-		}
+		testcheck.Equal(t, "the limit in the end", 1, l.limitNow())
 	})
 }
 
@@ -182,12 +160,8 @@ func TestLimiter_Pause(t *testing.T) {
 				if test.later > 0 {
 					time.AfterFunc(time.Second, func() { l.Congested(time.Now(), test.later) })
 				}
-				if err := l.Acquire(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				if waited := time.Since(began); waited != test.want {
-					t.Errorf("waited %s, want %s", waited, test.want)
-				}
+				testcheck.NoError(t, l.Acquire(t.Context()))
+				testcheck.Equal(t, "waited", test.want, time.Since(began))
 			})
 		})
 	}
@@ -208,15 +182,11 @@ func TestLimiter_Reset(t *testing.T) {
 				l, r := limiting(1, test.most), &registryUnder{}
 				l.usual = time.Nanosecond // every answer is slow
 				l.Reset(test.few)
-				if got := l.limitNow(); got != test.want {
-					t.Errorf("the limit is %d, want %d", got, test.want)
-				}
+				testcheck.Equal(t, "the limit", test.want, l.limitNow())
 				stop := r.load(t, l, 17, 200*time.Millisecond)
 				time.Sleep(3 * time.Second)
 				stop()
-				if got := l.limitNow(); got != test.most {
-					t.Errorf("the limit is %d ten rounds later, want %d", got, test.most)
-				}
+				testcheck.Equal(t, "the limit ten rounds later", test.most, l.limitNow())
 			})
 		})
 	}
@@ -236,9 +206,7 @@ func TestLimiter_WakesWaiters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limiting(1, 8)
-				if err := l.Acquire(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, l.Acquire(t.Context()))
 				ctx, cancel := context.WithCancel(t.Context())
 				results := make(chan error, 2)
 				for range 2 {
@@ -250,9 +218,7 @@ func TestLimiter_WakesWaiters(t *testing.T) {
 				}
 				test.wake(l)
 				synctest.Wait()
-				if got := len(results); got != test.want {
-					t.Errorf("%d came in, want %d", got, test.want)
-				}
+				testcheck.Equal(t, "number that came in", test.want, len(results))
 				_, before := l.State()
 				cancel()
 				synctest.Wait()
@@ -308,9 +274,7 @@ func TestLimiter_KeepsItsBounds(t *testing.T) {
 				if limit, _ := l.State(); inside >= limit || l.paused.After(now) {
 					t.Skip("there is no slot")
 				}
-				if err := l.Acquire(context.Background()); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, l.Acquire(context.Background()))
 				inside++
 			},
 			"leave": func(t *rapid.T) {
@@ -344,9 +308,7 @@ func TestLimiter_KeepsItsBounds(t *testing.T) {
 func value(t *testing.T, registry *prometheus.Registry, name, label string) float64 {
 	t.Helper()
 	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
 			if family.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
@@ -371,9 +333,7 @@ func TestMetrics_Limit(t *testing.T) {
 	l := limiting(8, 8)
 	stop := m.Follow(l)
 	for range 3 {
-		if err := l.Acquire(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, l.Acquire(t.Context()))
 	}
 	shown(8, 3)
 	l.Congested(time.Now(), 0)

@@ -23,6 +23,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/logtest"
 	"odasync/internal/manifests"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -147,9 +148,7 @@ type fixture struct {
 func newFixture(t *testing.T, dir string) *fixture {
 	t.Helper()
 	scope, err := component.ParseScope("default,odacompns-*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	f := &fixture{dir: dir, logs: &logs{}, registry: prometheus.NewPedanticRegistry()}
 	f.source = manifests.New(dir, group, scope, manifests.NewMetrics(f.registry), zerolog.New(f.logs))
 	f.source.Tuning = manifests.Tuning{Settle: 10 * time.Millisecond, Poll: 100 * time.Millisecond}
@@ -285,9 +284,7 @@ func (f *fixture) noneAbsent(t *testing.T) {
 
 func do(t *testing.T, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 }
 
 // unprivileged is the id of a user and group without permissions.

@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/manifests"
+	"odasync/internal/testcheck"
 )
 
 const (
@@ -83,9 +83,7 @@ func TestSource_ReadsFiles(t *testing.T) {
 			f := start(t, map[string]string{c.file: c.content})
 			f.awaitResync(t)
 			state, _, _ := f.now()
-			if diff := cmp.Diff(c.want, state); diff != "" {
-				t.Errorf("observed (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "observed", c.want, state)
 		})
 	}
 }
@@ -132,9 +130,7 @@ func TestSource_ReportsUnreadableFiles(t *testing.T) {
 
 func TestSource_ReadsTheConfiguredGroup(t *testing.T) {
 	scope, err := component.ParseScope("all")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	source := manifests.New("none", "oda.example.org", scope, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	content := manifest("other", "1") + "---\n" + strings.Replace(manifest("ours", "1"), group, "oda.example.org", 1)
 	seen, err := manifests.ParseFile(source, "a.yaml", []byte(content))

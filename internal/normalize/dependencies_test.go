@@ -3,9 +3,8 @@ package normalize
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 func TestComponent_DependentAPIs(t *testing.T) {
@@ -45,9 +44,7 @@ func TestComponent_DependentAPIs(t *testing.T) {
 				for i := range test.want {
 					test.want[i].Segment = block.segment
 				}
-				if diff := cmp.Diff(test.want, mustRead(t, object).DependentAPIs); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", block.segment, diff)
-				}
+				testcheck.Equal(t, string(block.segment), test.want, mustRead(t, object).DependentAPIs)
 			}
 		})
 	}

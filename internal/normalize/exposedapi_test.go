@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 // exposedAPI is an ExposedAPI object of the component demo with the given spec and status, both in YAML.
@@ -73,9 +74,7 @@ func TestComponent_FoldsInItsObjects(t *testing.T) {
 			for _, api := range seen.Component.ExposedAPIs {
 				got[api.Name] = folded{api.Object, api.URL, api.DeveloperUI, api.Ready}
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "exposed APIs", test.want, got)
 		})
 	}
 }
@@ -92,7 +91,5 @@ func TestExposedAPI(t *testing.T) {
 	if other := exposedAPI(t, "demo-orders", "{segment: core}", "{apiStatus: {url: 'http://x'}, implementation: {ready: false}}"); other == api {
 		t.Error("an object that is not ready is equal to a ready one")
 	}
-	if foreign := ExposedAPI(parse(t, "metadata: {namespace: components, name: other}")); foreign.Owner != "" {
-		t.Errorf("an object without the label belongs to %q", foreign.Owner)
-	}
+	testcheck.Equal(t, "owner of an object without the label", "", ExposedAPI(parse(t, "metadata: {namespace: components, name: other}")).Owner)
 }

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 // parse reads YAML or JSON into what unstructured holds: integers are int64, other numbers float64.
@@ -28,9 +29,7 @@ func parse(t testing.TB, document string) map[string]any {
 func parseFile(t testing.TB, path string) map[string]any {
 	t.Helper()
 	document, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return parse(t, string(document))
 }
 

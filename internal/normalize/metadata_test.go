@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 func TestComponent_KeepsMetadataAsWritten(t *testing.T) {
@@ -46,9 +47,7 @@ func TestComponent_KeepsMetadataAsWritten(t *testing.T) {
 				}
 				got[name] = string(value)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "fields", test.want, got)
 		})
 	}
 }
@@ -56,9 +55,7 @@ func TestComponent_KeepsMetadataAsWritten(t *testing.T) {
 // The bare spec of older versions holds more than the description.
 func TestComponent_KeepsNoFieldsOfTheBareSpec(t *testing.T) {
 	got := mustRead(t, parse(t, resource("{}", "{id: 7, extra: 1, eventNotification: {a: 1}}"))).Metadata
-	if diff := cmp.Diff(component.Metadata{ID: "7"}, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
+	testcheck.Equal(t, "metadata", component.Metadata{ID: "7"}, got)
 }
 
 func TestComponent_LimitsTheMetadata(t *testing.T) {
@@ -90,9 +87,7 @@ func TestComponent_LimitsTheMetadata(t *testing.T) {
 			if seen.Err != nil {
 				got = seen.Err.(*component.FieldError)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "error", test.want, got)
 		})
 	}
 }
@@ -152,8 +147,6 @@ func canonicalText(t *rapid.T, value any) string {
 	if err == nil {
 		body, err = json.Marshal(value)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return string(body)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 var updateGolden = flag.Bool("update", false, "rewrite the golden files")
@@ -20,9 +22,7 @@ var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 // Every resource in a folder of the test data, whatever its version, has the content of the folder's golden file.
 func TestComponent_Golden(t *testing.T) {
 	golden, err := filepath.Glob("testdata/*/component.golden.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if len(golden) == 0 && !*updateGolden {
 		t.Fatal("testdata has no golden file")
 	}
@@ -34,15 +34,11 @@ func TestComponent_Golden(t *testing.T) {
 		t.Run(filepath.ToSlash(strings.TrimPrefix(path, "testdata/")), func(t *testing.T) {
 			canonical := mustRead(t, parseFile(t, path)).Canonical()
 			var got bytes.Buffer
-			if err := json.Indent(&got, canonical, "", "  "); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, json.Indent(&got, canonical, "", "  "))
 			got.WriteString("\n")
 			want := filepath.Join(filepath.Dir(path), "component.golden.json")
 			if *updateGolden {
-				if err := os.WriteFile(want, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, os.WriteFile(want, got.Bytes(), 0o644))
 			}
 			body, err := os.ReadFile(want)
 			if err != nil {
@@ -78,9 +74,7 @@ func TestComponent_IgnoresTheAPIVersion(t *testing.T) {
 		for _, version := range []any{"oda.tmforum.org/v1beta2", "oda.tmforum.org/v1beta3", "oda.tmforum.org/v1beta4",
 			"oda.tmforum.org/v1", "oda.tmforum.org/v2", nil} {
 			object["apiVersion"] = version
-			if diff := cmp.Diff(want, mustRead(t, object)); diff != "" {
-				t.Errorf("the shape of %s served as %v (-want +got):\n%s", shape, version, diff)
-			}
+			testcheck.Equal(t, fmt.Sprintf("the shape of %s served as %v", shape, version), want, mustRead(t, object))
 		}
 	}
 }
@@ -89,9 +83,7 @@ func TestComponent_IgnoresTheAPIVersion(t *testing.T) {
 // the real ones in its samples.
 func sampleFolders(t *testing.T) []string {
 	folders, err := filepath.Glob("testdata/*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if shared := os.Getenv("ODASYNC_SHARED"); shared != "" {
 		folders = append(folders, filepath.Join(shared, "samples"))
 	}
@@ -101,9 +93,7 @@ func sampleFolders(t *testing.T) []string {
 func TestComponent_Samples(t *testing.T) {
 	for _, folder := range sampleFolders(t) {
 		files, err := os.ReadDir(folder)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		samples := 0
 		for _, file := range files {
 			name := file.Name()
@@ -193,9 +183,7 @@ spec: {}
 		ResourceVersion: "1759077720544655003",
 		Component:       &component.Component{Namespace: "components", Name: "demo", Created: "2025-05-01T14:28:21Z"},
 	}
-	if diff := cmp.Diff(want, Component(object)); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
+	testcheck.Equal(t, "observation", want, Component(object))
 }
 
 func TestComponent_Terminating(t *testing.T) {
@@ -209,13 +197,9 @@ func TestComponent_Terminating(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := mustRead(t, parse(t, "metadata: {namespace: components, name: demo"+test.meta+"}\nspec: {}\n"))
-			if got.Terminating != test.want {
-				t.Errorf("Terminating is %v, want %v", got.Terminating, test.want)
-			}
+			testcheck.Equal(t, "Terminating", test.want, got.Terminating)
 			plain := component.Component{Namespace: "components", Name: "demo"}
-			if changed := component.Hash(got.Canonical()) != component.Hash(plain.Canonical()); changed != test.want {
-				t.Errorf("the hash differs from that of a plain Component: %v, want %v", changed, test.want)
-			}
+			testcheck.Equal(t, "the hash differs from that of a plain Component", test.want, component.Hash(got.Canonical()) != component.Hash(plain.Canonical()))
 		})
 	}
 }

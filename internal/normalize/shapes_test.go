@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 // What is odd reads as what is plain.
@@ -100,9 +101,7 @@ func TestComponent_Labels(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := mustRead(t, parse(t, resource(test.labels, "{}")))
-			if diff := cmp.Diff(test.want, got.Labels); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "labels", test.want, got.Labels)
 		})
 	}
 }
@@ -170,9 +169,7 @@ func TestComponent_RejectsUnreadableFields(t *testing.T) {
 			if !errors.As(seen.Err, &got) || seen.Component != nil {
 				t.Fatalf("got the error %v and the component %v, want a field error alone", seen.Err, seen.Component)
 			}
-			if diff := cmp.Diff(&component.FieldError{Field: test.field, Problem: test.problem}, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "error", &component.FieldError{Field: test.field, Problem: test.problem}, got)
 		})
 	}
 }
@@ -223,9 +220,7 @@ func TestComponent_LimitsTheSizeOfAPIs(t *testing.T) {
 				}},
 			})
 			want := &component.FieldError{Field: "spec", Problem: "its APIs come to more than 4 MiB of text"}
-			if diff := cmp.Diff(error(want), seen.Err); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "error", error(want), seen.Err)
 		})
 	}
 }

@@ -3,7 +3,7 @@ package normalize
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"odasync/internal/testcheck"
 )
 
 // joined is what an API has from its status.
@@ -80,9 +80,7 @@ func TestComponent_JoinsTheStatus(t *testing.T) {
 			for _, api := range coreAPIs(t, test.entries, test.status) {
 				got[api.Name] = joined{api.URL, api.DeveloperUI, api.Ready}
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "joined status", test.want, got)
 		})
 	}
 }
@@ -114,9 +112,7 @@ func TestComponent_NamesTheObject(t *testing.T) {
 			for _, api := range coreAPIs(t, test.entries, test.status) {
 				got[api.Name] = api.Object
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			testcheck.Equal(t, "names of objects", test.want, got)
 		})
 	}
 }
@@ -134,9 +130,7 @@ func TestComponent_DeploymentStatus(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := mustRead(t, parse(t, resource("{}", "{}")+"status: "+test.status))
-			if got.DeploymentStatus != test.want {
-				t.Errorf("got %q, want %q", got.DeploymentStatus, test.want)
-			}
+			testcheck.Equal(t, "deployment status", test.want, got.DeploymentStatus)
 		})
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"odasync/internal/logtest"
 	"odasync/internal/ops"
 	"odasync/internal/ops/opstest"
+	"odasync/internal/testcheck"
 )
 
 // served runs a server until the test ends and returns its address.
@@ -27,9 +28,7 @@ func served(t *testing.T, log *logtest.Buffer, change func(*ops.Config)) string 
 	t.Helper()
 	cfg := config(change)
 	run, err := ops.Serve(cfg, ops.NewRegistry(), new(ops.Health), ops.NewLogs(cfg, log))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx) }()
@@ -66,9 +65,7 @@ func TestHandler_UnknownPaths(t *testing.T) {
 			cfg := config(func(c *ops.Config) { c.Profiles = test.profiles })
 			w := httptest.NewRecorder()
 			ops.Handler(cfg, ops.NewRegistry(), new(ops.Health), quiet()).ServeHTTP(w, httptest.NewRequest(test.method, test.path, nil))
-			if w.Code != test.status {
-				t.Errorf("%s %s gives %d, want %d", test.method, test.path, w.Code, test.status)
-			}
+			testcheck.Equal(t, fmt.Sprintf("status of %s %s", test.method, test.path), test.status, w.Code)
 		})
 	}
 }
@@ -87,9 +84,7 @@ func TestServe_BoundsSlowRequests(t *testing.T) {
 	address := served(t, &log, nil)
 	dial := func(t *testing.T) net.Conn {
 		conn, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		t.Cleanup(func() { _ = conn.Close() })
 		_ = conn.SetDeadline(time.Now().Add(4 * ops.HeaderTimeout))
 		return conn
@@ -98,9 +93,7 @@ func TestServe_BoundsSlowRequests(t *testing.T) {
 		conn := dial(t)
 		fmt.Fprintf(conn, "GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: %s\r\n\r\n", strings.Repeat("x", 64<<10))
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		defer answer.Body.Close()
 		if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 			t.Error(answer.Status)
@@ -110,9 +103,7 @@ func TestServe_BoundsSlowRequests(t *testing.T) {
 		conn := dial(t)
 		fmt.Fprint(conn, "PUT /loglevel HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"+strings.Repeat("x", 2000))
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		defer answer.Body.Close()
 		if answer.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Error(answer.Status)
@@ -141,9 +132,7 @@ func TestServe_TLS(t *testing.T) {
 	// status is what a client gets that trusts the certificate in the file now and offers the versions up to this one.
 	status := func(version uint16) (int, error) {
 		content, err := os.ReadFile(cert)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		trusted := x509.NewCertPool()
 		trusted.AppendCertsFromPEM(content)
 		transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS10, MaxVersion: version}}
@@ -168,21 +157,15 @@ func TestServe_TLS(t *testing.T) {
 		t.Errorf("after the renewal: %d, %v", got, err)
 	}
 	before, err := os.ReadFile(cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(cert, []byte("half a certifi"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
+	testcheck.NoError(t, os.WriteFile(cert, []byte("half a certifi"), 0o600))
 	if _, err := status(tls.VersionTLS13); err == nil { // the client trusts nothing now; the server serves the earlier one
 		t.Error("a client without authorities was served")
 	}
 	if !strings.Contains(log.String(), "serving with the earlier one") {
 		t.Errorf("a broken certificate is not told:\n%s", log.String())
 	}
-	if err := os.WriteFile(cert, before, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(cert, before, 0o600))
 	if got, err := status(tls.VersionTLS13); got != 200 || err != nil {
 		t.Errorf("after the repair: %d, %v", got, err)
 	}

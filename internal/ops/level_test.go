@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/logtest"
 	"odasync/internal/ops"
+	"odasync/internal/testcheck"
 )
 
 // ask sends a request to the log level from an address.
@@ -88,16 +89,12 @@ func TestLogs_SignalsChangeTheLevel(t *testing.T) {
 	}{{syscall.SIGUSR1, "DEBUG"}, {syscall.SIGUSR1, "DEBUG"}, {syscall.SIGUSR2, "WARNING"}} {
 		told := fmt.Sprintf(`"log_level":"%s"`, step.level)
 		before := strings.Count(out.String(), told)
-		if err := syscall.Kill(syscall.Getpid(), step.signal); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, syscall.Kill(syscall.Getpid(), step.signal))
 		for deadline := time.Now().Add(20 * time.Second); strings.Count(out.String(), told) == before; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s does not make the level %s:\n%s", step.signal, step.level, out.String())
 			}
 		}
-		if got := logs.Level.String(); got != step.level {
-			t.Errorf("after %s the level is %s", step.signal, got)
-		}
+		testcheck.Equal(t, fmt.Sprintf("after %s the level", step.signal), step.level, logs.Level.String())
 	}
 }

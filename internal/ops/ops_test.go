@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"odasync/internal/ops"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -104,9 +105,7 @@ func TestMetricsAreClean(t *testing.T) {
 func TestServe_UntilTheContextEnds(t *testing.T) {
 	var log bytes.Buffer
 	run, err := ops.Serve(config(nil), ops.NewRegistry(), new(ops.Health), ops.NewLogs(config(nil), &log))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	address := regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(log.String())
 	if address == nil {
 		t.Fatalf("no address in the log: %s", log.String())
@@ -172,14 +171,10 @@ func TestLogLevelsAndFormats(t *testing.T) {
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	response, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	http.DefaultClient.CloseIdleConnections()
 	return response.StatusCode, string(body)
 }

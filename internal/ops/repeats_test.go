@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/logtest"
 	"odasync/internal/ops"
+	"odasync/internal/testcheck"
 )
 
 // summary is a line with the number of discarded lines.
@@ -51,9 +52,7 @@ func TestRepeats_AreCutAndCounted(t *testing.T) {
 		}
 		expect := func(message string, lines int) {
 			t.Helper()
-			if got := strings.Count(out.String(), `"message":"`+message+`"`); got != lines {
-				t.Errorf("%d lines of %q, want %d", got, message, lines)
-			}
+			testcheck.Equal(t, fmt.Sprintf("lines of %q", message), lines, strings.Count(out.String(), `"message":"`+message+`"`))
 		}
 		expect("registry updated", 6)
 		expect("leading", 1)
@@ -83,9 +82,7 @@ func TestRepeats_AreReportedAtTheEnd(t *testing.T) {
 		logs.Flush()
 		time.Sleep(2 * time.Second) // nothing is told twice
 		synctest.Wait()
-		if told := fmt.Sprint(summaries(t, out.String())); told != "[{info handed back 4}]" {
-			t.Errorf("told %s", told)
-		}
+		testcheck.Equal(t, "summaries", "[{info handed back 4}]", fmt.Sprint(summaries(t, out.String())))
 	})
 }
 
@@ -95,9 +92,7 @@ func TestRepeats_WithoutLimit(t *testing.T) {
 	for range 500 {
 		logs.Logger.Info().Msg("registry updated")
 	}
-	if got := strings.Count(out.String(), "registry updated"); got != 500 {
-		t.Errorf("%d lines, want 500", got)
-	}
+	testcheck.Equal(t, "lines", 500, strings.Count(out.String(), "registry updated"))
 }
 
 // Messages that are no constants do not fill the memory.
@@ -111,9 +106,7 @@ func TestRepeats_MemoryIsBounded(t *testing.T) {
 				time.Sleep(2 * time.Second)
 			}
 		}
-		if got := strings.Count(out.String(), "object"); got != 5000 {
-			t.Errorf("%d lines, want 5000", got)
-		}
+		testcheck.Equal(t, "lines", 5000, strings.Count(out.String(), "object"))
 		if got := logs.Bursts(); got > 1500 {
 			t.Errorf("%d messages are remembered", got)
 		}

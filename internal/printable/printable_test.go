@@ -3,10 +3,13 @@ package printable
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"odasync/internal/testcheck"
 )
 
 func TestLine_EscapesWhatIsNotVisible(t *testing.T) {
@@ -25,9 +28,7 @@ func TestLine_EscapesWhatIsNotVisible(t *testing.T) {
 		"replacement character":   {"\ufffd", "\ufffd"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Line(tt.text); got != tt.want {
-				t.Errorf("Line(%q) = %q, want %q", tt.text, got, tt.want)
-			}
+			testcheck.Equal(t, fmt.Sprintf("Line(%q)", tt.text), tt.want, Line(tt.text))
 		})
 	}
 }
@@ -38,9 +39,7 @@ func TestLines_KeepsAndIndentsLines(t *testing.T) {
 		"a:\nb\n  c\n":                     "a:\n  b\n  c\n",
 		"a\x1b[1A\nctl: all is well\u202e": "a\\x1b[1A\n  ctl: all is well\\u202e",
 	} {
-		if got := Lines(text); got != want {
-			t.Errorf("Lines(%q) = %q, want %q", text, got, want)
-		}
+		testcheck.Equal(t, fmt.Sprintf("Lines(%q)", text), want, Lines(text))
 	}
 }
 
@@ -49,9 +48,7 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var want, got any
 		encoded, err := json.MarshalIndent(map[string]string{text: text}, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		escaped := JSON(encoded)
 		if err := errors.Join(json.Unmarshal(encoded, &want), json.Unmarshal(escaped, &got)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v, want %v: %v", escaped, got, want, err)

@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/prune"
+	"odasync/internal/testcheck"
 )
 
 func keys(count int) []component.Key {
@@ -66,12 +65,8 @@ func TestPending_IdentifiesTheComponents(t *testing.T) {
 	reversed := slices.Clone(gone)
 	slices.Reverse(reversed)
 	given := slices.Clone(reversed)
-	if got := prune.Pending("cluster east", reversed, 99); got.ID != first.ID {
-		t.Errorf("another order, and another number of all, gives %s, not %s", got.ID, first.ID)
-	}
-	if diff := cmp.Diff(given, reversed); diff != "" {
-		t.Errorf("the caller's list has changed (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "id for another order and another number of all", first.ID, prune.Pending("cluster east", reversed, 99).ID)
+	testcheck.Equal(t, "the caller's list has changed", given, reversed)
 	another := func(change func(k *component.Key)) []component.Key {
 		other := slices.Clone(gone)
 		change(&other[5])
@@ -95,11 +90,7 @@ func TestPending_IdentifiesTheComponents(t *testing.T) {
 
 func TestPendingDeletion_Error(t *testing.T) {
 	pending := prune.Pending("cluster east, namespaces all", keys(12), 20)
-	for _, word := range []string{"cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl approve " + pending.ID + "`"} {
-		if !strings.Contains(pending.Error(), word) {
-			t.Errorf("the error lacks %q: %v", word, pending)
-		}
-	}
+	testcheck.Contains(t, pending.Error(), "cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl approve "+pending.ID+"`")
 	if pending.Gone != 12 || pending.All != 20 || len(pending.Components) != 10 || pending.Components[9] != "east/ns/c009" {
 		t.Errorf("pending %+v", pending)
 	}
@@ -125,11 +116,7 @@ func TestChanged_IdentifiesTheChange(t *testing.T) {
 			t.Errorf("%s has the same id", name)
 		}
 	}
-	for _, word := range []string{"cluster east", "it was uid-1 and is uid-2", "nothing is deleted (0 of 3", "CLUSTER_NAME", "`ctl approve " + first.ID + "`"} {
-		if !strings.Contains(first.Error(), word) {
-			t.Errorf("the error lacks %q: %v", word, first)
-		}
-	}
+	testcheck.Contains(t, first.Error(), "cluster east", "it was uid-1 and is uid-2", "nothing is deleted (0 of 3", "CLUSTER_NAME", "`ctl approve "+first.ID+"`")
 }
 
 func TestConfig_Validate(t *testing.T) {

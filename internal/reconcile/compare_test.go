@@ -15,6 +15,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // Each case changes a registry of three components. A reconcile finds the difference and repairs it with these calls, and
@@ -172,9 +173,7 @@ func TestReconcile_LeavesWhatAnotherProgramOverwrites(t *testing.T) {
 		t.Errorf("outcomes (-want +got):\n%s\n%+v", diff, done)
 	}
 	e.apply("newer", "a") // a change of the component is applied all the same
-	if got := e.Registry.Content("a"); got != "newer" {
-		t.Errorf("content after a change = %q", got)
-	}
+	testcheck.Equal(t, "content after a change", "newer", e.Registry.Content("a"))
 }
 
 // Components with pending messages are left to the consumer, and are no orphans.
@@ -216,9 +215,7 @@ func TestReconciler_LeavesTheBacklogToTheConsumer(t *testing.T) {
 	e.PutAt("waits", "1", time.Now().Add(-2*time.Minute))
 	e.PutAt("lost", "1", longAgo)
 	last := target.Reconciliation{Cluster: cluster, Target: syncertest.Target, Time: longAgo} // the next one is due
-	if err := e.records.Reconciled(t.Context(), last); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, e.records.Reconciled(t.Context(), last))
 	e.run(e.reconciler(r, options{interval: time.Minute}))
 	syncertest.Eventually(t, "the reconcile to be recorded", func() bool {
 		last, found, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster)
@@ -411,9 +408,7 @@ func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
 	e.Remove("deleted")
 	tombstone := e.Remove("purged")
 	e.done()
-	if err := e.Log.Purge(t.Context(), tombstone.Key, tombstone.Sequence); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, e.Log.Purge(t.Context(), tombstone.Key, tombstone.Sequence))
 	e.unmark()
 	reconciler := e.reconciler(r, options{})
 	e.reconcile(reconciler)
@@ -520,16 +515,12 @@ func TestReconcile_DeadLetters(t *testing.T) {
 			t.Errorf("while the name is taken: %+v", done)
 		}
 	}
-	if got := len(e.Registry.Calls()); got != 2 {
-		t.Errorf("%d calls, want one for each", got)
-	}
+	testcheck.Equal(t, "calls, one for each", 2, len(e.Registry.Calls()))
 	free.Store(true)
 	if done := e.reconcile(reconciler); countsOf(done) != (counts{Failed: 2, Repaired: 1}) {
 		t.Errorf("once the name is free: %+v", done)
 	}
-	if got := e.Registry.Content("taken"); got != "1" {
-		t.Errorf("the registry shows %q", got)
-	}
+	testcheck.Equal(t, "content in the registry", "1", e.Registry.Content("taken"))
 	if letters := e.DeadLetters(syncertest.Target); len(letters) != 1 || letters[0].Event.Key != syncertest.Key("bad") {
 		t.Errorf("dead letters %+v", letters)
 	}
@@ -548,9 +539,7 @@ func TestReconcile_FindsOrphansByTheSyncState(t *testing.T) {
 		}
 		return all
 	})
-	if err := e.Log.Purge(t.Context(), syncertest.Key("a"), last.Sequence); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, e.Log.Purge(t.Context(), syncertest.Key("a"), last.Sequence))
 	if done := e.reconcile(e.reconciler(r, options{})); countsOf(done) != (counts{Orphans: 1, Deleted: 1}) {
 		t.Errorf("reconciliation %+v", done)
 	}

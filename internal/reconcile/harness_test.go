@@ -23,6 +23,7 @@ import (
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -102,9 +103,7 @@ func newEnv(t *testing.T) *env {
 	t.Parallel()
 	e := syncertest.New(t)
 	records, err := store.EnsureRecords(t.Context(), e.Conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return &env{Env: e, t: t, inventory: &inventory{Registry: e.Registry}, records: records}
 }
 

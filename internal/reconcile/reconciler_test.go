@@ -16,6 +16,7 @@ import (
 	"odasync/internal/store"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestReconcile_OrphanPolicy(t *testing.T) {
@@ -42,9 +43,7 @@ func TestReconcile_OrphanPolicy(t *testing.T) {
 			if left := len(e.inventory.entries()) - 1; left != want.left {
 				t.Errorf("%d entries are left beside the one that is wanted, want %d", left, want.left)
 			}
-			if got := r.Counter("odasync_drift_total", "orphan"); got != 3 {
-				t.Errorf("the metric counts %d orphans", got)
-			}
+			testcheck.Equal(t, "orphans counted", 3, r.Counter("odasync_drift_total", "orphan"))
 			if got := r.Messages(zerolog.WarnLevel); len(got) != want.warned {
 				t.Errorf("warnings %q", got)
 			}
@@ -68,11 +67,7 @@ func TestReconcile_DeletionsAboveTheLimitWaitForAnApproval(t *testing.T) {
 	if countsOf(done) != (counts{Missing: 1, Repaired: 1, Orphans: 12}) || pending == nil || pending.Gone != 12 || pending.All != 31 || len(pending.Components) != 10 {
 		t.Fatalf("reconciliation %+v, pending %+v", done, pending)
 	}
-	for _, text := range []string{"12 of 31", "ctl approve " + pending.ID, "target default", "east/odacompns-1/orphan-00"} {
-		if !strings.Contains(pending.Error(), text) {
-			t.Errorf("%q lacks %q", pending, text)
-		}
-	}
+	testcheck.Contains(t, pending.Error(), "12 of 31", "ctl approve "+pending.ID, "target default", "east/odacompns-1/orphan-00")
 	if now, keys, err := reconciler.PendingOrphans(t.Context(), "east"); err != nil || now == nil || now.ID != pending.ID || len(keys) != 12 {
 		t.Errorf("on request %+v is pending, of %v, %v", now, keys, err)
 	}
@@ -83,18 +78,12 @@ func TestReconcile_DeletionsAboveTheLimitWaitForAnApproval(t *testing.T) {
 		t.Errorf("the record is %+v", last)
 	}
 
-	if err := e.records.Approve(t.Context(), "another"); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, e.records.Approve(t.Context(), "another"))
 	if done := e.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID != pending.ID {
 		t.Errorf("after the approval of others: %+v", done)
 	}
-	if got := r.Messages(zerolog.ErrorLevel); len(got) != 1 {
-		t.Errorf("the same pending deletion is logged %d times", len(got))
-	}
-	if err := e.records.Approve(t.Context(), pending.ID); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.Equal(t, "times that the same pending deletion is logged", 1, len(r.Messages(zerolog.ErrorLevel)))
+	testcheck.NoError(t, e.records.Approve(t.Context(), pending.ID))
 	e.Registry.Set("X", "one more") // which is not approved
 	if done := e.reconcile(reconciler); done.Deleted != 0 || done.PendingDeletion == nil || done.PendingDeletion.ID == pending.ID {
 		t.Errorf("with one more: %+v", done)
@@ -135,9 +124,7 @@ func TestReconcile_DryRunWritesNothing(t *testing.T) {
 	e.Registry.Set("edited", "b")
 	e.addOrphans(12)
 	done, err := e.reconciler(r, options{}).Reconcile(t.Context(), cluster, true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if countsOf(done) != (counts{Missing: 1, Different: 1, Orphans: 12}) || !done.DryRun || done.PendingDeletion == nil || len(done.Findings) != 14 {
 		t.Errorf("reconciliation %+v", done)
 	}
@@ -152,9 +139,7 @@ func TestReconcile_DryRunWritesNothing(t *testing.T) {
 	if _, found := e.last(); found {
 		t.Error("a dry run was recorded")
 	}
-	if got := r.Counter("odasync_reconciles_total", "success"); got != 0 {
-		t.Errorf("the metric counts %d", got)
-	}
+	testcheck.Equal(t, "successful reconciles counted", 0, r.Counter("odasync_reconciles_total", "success"))
 }
 
 func TestReconcile_BoundsFindings(t *testing.T) {
@@ -174,13 +159,9 @@ func TestReconcile_BoundsFindings(t *testing.T) {
 		t.Errorf("%+v with %d findings", countsOf(done), len(done.Findings))
 	}
 	for problem, want := range map[string]int{"missing": 1, "different": count - 1, "unacknowledged": 0, "orphan": 0} {
-		if got := r.Counter("odasync_drift_total", problem); got != want {
-			t.Errorf("the metric counts %d %s, want %d", got, problem, want)
-		}
+		testcheck.Equal(t, fmt.Sprintf("%s counted", problem), want, r.Counter("odasync_drift_total", problem))
 	}
-	if got := r.Counter("odasync_reconciles_total", "success"); got != 1 {
-		t.Errorf("the metric counts %d reconciles", got)
-	}
+	testcheck.Equal(t, "successful reconciles counted", 1, r.Counter("odasync_reconciles_total", "success"))
 }
 
 // An incomplete listing shows nothing.
@@ -195,9 +176,7 @@ func TestReconcile_FailedListingChangesNothing(t *testing.T) {
 	if !errors.Is(err, syncertest.ErrDown) || done.Error == "" || countsOf(done) != (counts{}) || len(e.callsSince(2)) != 0 {
 		t.Errorf("reconciliation %+v, error %v, calls %+v", done, err, e.callsSince(2))
 	}
-	if got := r.Counter("odasync_reconciles_total", "error"); got != 1 {
-		t.Errorf("the metric counts %d", got)
-	}
+	testcheck.Equal(t, "failed reconciles counted", 1, r.Counter("odasync_reconciles_total", "error"))
 	e.inventory.fail(nil)
 	if done := e.reconcile(reconciler); countsOf(done) != (counts{Orphans: 1, Deleted: 1}) {
 		t.Errorf("afterwards %+v", done)
@@ -307,13 +286,9 @@ func TestReconcile_EndsWhenItsClaimIsLost(t *testing.T) {
 	}()
 	<-g.Inside
 	claims, err := e.JS.KeyValue(t.Context(), store.ClaimsBucket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	keys, err := claims.ListKeys(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	taken := 0
 	for name := range keys.Keys() {
 		if strings.Contains(name, "reconcile") {
@@ -336,9 +311,7 @@ func TestReconcile_EndsWhenItsClaimIsLost(t *testing.T) {
 		t.Errorf("state %+v", state)
 	}
 	g.Open()
-	if err := claims.Delete(t.Context(), "target-default.east.=.reconcile"); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, claims.Delete(t.Context(), "target-default.east.=.reconcile"))
 }
 
 // One replica reconciles, and the others see that it is done. No marker and no watcher are needed for it.
@@ -394,9 +367,7 @@ func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 			e := newEnv(t)
 			r := e.start(syncertest.Setup{})
 			test.last.Cluster, test.last.Target = cluster, syncertest.Target
-			if err := e.records.Reconciled(t.Context(), test.last); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, e.records.Reconciled(t.Context(), test.last))
 			looked := make(chan bool, 10)
 			stop := e.run(e.reconciler(r, options{interval: test.interval, empty: test.empty, wrap: func(p *reconcile.Dependencies) { p.Records = &watched{p.Records, looked} }}))
 			<-looked
@@ -405,9 +376,7 @@ func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 				return
 			}
 			stop()
-			if got := r.Counter("odasync_reconciles_total", "success"); got != 0 {
-				t.Errorf("%d reconciles", got)
-			}
+			testcheck.Equal(t, "successful reconciles counted", 0, r.Counter("odasync_reconciles_total", "success"))
 		})
 	}
 }
@@ -455,7 +424,5 @@ func TestReconciler_RetriesAfterAFailure(t *testing.T) {
 	for _, level := range []zerolog.Level{zerolog.WarnLevel, zerolog.ErrorLevel} {
 		logged += len(r.Messages(level))
 	}
-	if logged != 1 {
-		t.Errorf("the failure is logged %d times", logged)
-	}
+	testcheck.Equal(t, "times that the failure is logged", 1, logged)
 }

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	v1 "odasync/internal/refregistry/v1"
+	"odasync/internal/testcheck"
 )
 
 func TestHistory_RecordsWhatTookEffect(t *testing.T) {
@@ -146,12 +147,8 @@ func TestWrite_Overlaps(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := a.Overlaps(tt.other); got != tt.want {
-				t.Errorf("Overlaps = %v, want %v", got, tt.want)
-			}
-			if got := tt.other.Overlaps(a); got != tt.want {
-				t.Errorf("the other way round Overlaps = %v, want %v", got, tt.want)
-			}
+			testcheck.Equal(t, "Overlaps", tt.want, a.Overlaps(tt.other))
+			testcheck.Equal(t, "Overlaps, the other way round", tt.want, tt.other.Overlaps(a))
 		})
 	}
 }

@@ -15,14 +15,13 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return l
 }
 
@@ -70,11 +69,7 @@ func TestServe_UntilTheContextEnds(t *testing.T) {
 	if _, err := c.Send(c.Request("GET", "/health", "")); err == nil {
 		t.Error("the listener is still open")
 	}
-	for _, text := range []string{"component registry listening", strings.TrimPrefix(c.URL, "http://"), "component registry stopped"} {
-		if !strings.Contains(log.String(), text) {
-			t.Errorf("the log lacks %q: %s", text, log)
-		}
-	}
+	testcheck.Contains(t, log.String(), "component registry listening", strings.TrimPrefix(c.URL, "http://"), "component registry stopped")
 }
 
 func TestServe_LetsRequestsFinish(t *testing.T) {
@@ -114,9 +109,7 @@ func TestServe_EndsHangingRequests(t *testing.T) {
 
 func TestServe_ReportsABrokenListener(t *testing.T) {
 	l := listen(t)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.Close())
 	err := refregistry.Serve(context.Background(), l, refregistry.New(refregistry.Config{}), zerolog.Nop())
 	if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), "serve component registry") {
 		t.Errorf("error %v, want that of the closed listener", err)

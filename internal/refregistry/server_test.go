@@ -9,6 +9,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 func TestServer_APIKey(t *testing.T) {
@@ -84,16 +85,12 @@ func TestServer_Requests(t *testing.T) {
 func TestServer_ClientLeavesDuringItsBody(t *testing.T) {
 	s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	defer conn.Close()
 	if _, err := fmt.Fprintf(conn, "POST /labels/ HTTP/1.1\r\nHost: registry\r\nContent-Length: %d\r\n\r\n%s", len(registrytest.NewLabel)+1, registrytest.NewLabel); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, conn.(*net.TCPConn).CloseWrite())
 	if answer, _ := io.ReadAll(conn); len(answer) != 0 { // the connection's end is what is waited for
 		t.Errorf("answer %q, want none", answer)
 	}

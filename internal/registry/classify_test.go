@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestClassify(t *testing.T) {
@@ -81,9 +82,7 @@ func TestClassify(t *testing.T) {
 			}
 			test.want.Request, test.want.Status = at(test.kind).String(), test.given.status
 			got := classify("v1", at(test.kind), test.given, now)
-			if diff := cmp.Diff(test.want, *got, cmpopts.EquateErrors()); diff != "" {
-				t.Error(diff)
-			}
+			testcheck.Equal(t, "failure", test.want, *got, cmpopts.EquateErrors())
 		})
 	}
 }
@@ -120,9 +119,7 @@ func TestClassify_EveryAnswer(t *testing.T) {
 			case status == 405, kind == collection && (status == 404 || status == 410):
 				want.Detail = otherAPI("v1")
 			}
-			if diff := cmp.Diff(want, *classify("v1", at(kind), answer{status: status}, time.Time{})); diff != "" {
-				t.Errorf("HTTP %d, kind %d (-want +got):\n%s", status, kind, diff)
-			}
+			testcheck.Equal(t, fmt.Sprintf("HTTP %d, kind %d", status, kind), want, *classify("v1", at(kind), answer{status: status}, time.Time{}))
 		}
 	}
 	for name, err := range map[string]error{
@@ -160,9 +157,7 @@ func TestDetail(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := detail([]byte(test.body))
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
+			testcheck.Equal(t, "detail", test.want, got)
 			if len(got) > maxDetail {
 				t.Errorf("%d bytes", len(got))
 			}

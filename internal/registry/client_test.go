@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -25,6 +24,7 @@ import (
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestClient_Failures(t *testing.T) {
@@ -53,9 +53,7 @@ func TestClient_Failures(t *testing.T) {
 			})
 			h.fault(test.fault)
 			err := getLabels(t, c)
-			if failure := registrytest.WantFailure(t, err, test.class, test.parts...); failure.RetryAfter != test.wait {
-				t.Errorf("wait = %s, want %s", failure.RetryAfter, test.wait)
-			}
+			testcheck.Equal(t, "wait", test.wait, registrytest.WantFailure(t, err, test.class, test.parts...).RetryAfter)
 			if strings.Contains(err.Error(), h.URL) {
 				t.Errorf("%q contains the URL", err)
 			}
@@ -162,9 +160,7 @@ func TestMetrics_CountByTemplate(t *testing.T) {
 	h.fault(faults.Fault{Reset: true})
 	_ = c.Do(t.Context(), item, nil)
 	families, err := gatherer.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	got := map[string]float64{}
 	for _, family := range families {
 		if family.GetName() != "oda_collector_registry_api_calls_total" {
@@ -179,9 +175,7 @@ func TestMetrics_CountByTemplate(t *testing.T) {
 		}
 	}
 	want := map[string]float64{"DELETE /labels/{id} 204": 1, "DELETE /labels/{id} 404": 1, "DELETE /labels/{id} error": 1}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "requests", want, got)
 }
 
 // Requests above the connections wait, also where HTTP/2 would send them over one connection.
@@ -205,24 +199,16 @@ func TestClient_KeepsToItsConnections(t *testing.T) {
 	t.Cleanup(server.Close)
 	authorities := filepath.Join(t.TempDir(), "ca.pem")
 	encoded := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(authorities, encoded, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(authorities, encoded, 0o600))
 	h := newHarness(t, refregistry.Config{})
 	c := h.client(func(cfg *Config) {
 		cfg.URL, cfg.MaxConnections, cfg.Transport.CAFile = server.URL, connections, authorities
 	})
-	if c.Connections() != connections {
-		t.Errorf("%d connections, want %d", c.Connections(), connections)
-	}
+	testcheck.Equal(t, "connections", connections, c.Connections())
 	var group errgroup.Group
 	for range 20 {
 		group.Go(func() error { return getLabels(t, c) })
 	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	if most.Load() != connections {
-		t.Errorf("%d requests at a time, want %d", most.Load(), connections)
-	}
+	testcheck.NoError(t, group.Wait())
+	testcheck.Equal(t, "requests at a time", connections, most.Load())
 }

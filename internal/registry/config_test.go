@@ -5,20 +5,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/component"
 	"odasync/internal/config"
+	"odasync/internal/testcheck"
 )
 
 func readConfig(t *testing.T, env map[string]string) Config {
 	t.Helper()
 	var cfg Config
 	err := envconfig.ProcessWith(t.Context(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(env)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return cfg
 }
 
@@ -27,9 +25,7 @@ func TestConfig_FromEnvironment(t *testing.T) {
 		URL: "http://localhost:8000", Name: "self", NameFormat: "name", API: "auto", IDPrefix: "self", Adopt: true,
 	}
 	got := readConfig(t, nil)
-	if diff := cmp.Diff(defaults, got); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "defaults", defaults, got)
 	if err := got.Validate(); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
@@ -44,15 +40,11 @@ func TestConfig_FromEnvironment(t *testing.T) {
 		"EXPOSED_API_SEGMENTS": "core, management,security", "COMPONENT_REGISTRY_API": "tmf639",
 		"COMPONENT_REGISTRY_ID_PREFIX": "canvas-{cluster}", "COMPONENT_REGISTRY_ADOPT": "false",
 	})
-	if diff := cmp.Diff(set, got); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "configuration", set, got)
 	if err := got.Validate(); err != nil {
 		t.Error(err)
 	}
-	if prefix := got.Prefix("east"); prefix != "canvas-east" {
-		t.Errorf("the prefix of cluster east is %q", prefix)
-	}
+	testcheck.Equal(t, "prefix of cluster east", "canvas-east", got.Prefix("east"))
 }
 
 func TestConfig_Validate(t *testing.T) {
@@ -89,14 +81,7 @@ func TestConfig_Validate(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			err := readConfig(t, test.env).Validate()
-			if err == nil {
-				t.Fatal("accepted")
-			}
-			for _, part := range test.parts {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("%q lacks %q", err, part)
-				}
-			}
+			testcheck.ErrorContains(t, err, test.parts...)
 			if test.not != "" && strings.Contains(err.Error(), test.not) {
 				t.Errorf("%q shows %q", err, test.not)
 			}

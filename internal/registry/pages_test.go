@@ -11,6 +11,7 @@ import (
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestPages_ReadAgainWhenRowsMove(t *testing.T) {
@@ -60,9 +61,7 @@ func TestPages_ReadAgainWhenRowsMove(t *testing.T) {
 				return nil
 			})
 			rows, steady, err := labels.Collect(t.Context(), h.client().NewSession())
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			if steady != test.steady || pages != test.pages || test.rows >= 0 && len(rows) != test.rows {
 				t.Errorf("%d rows in %d pages, steady %v; want %d in %d, %v", len(rows), pages, steady, test.rows, test.pages, test.steady)
 			}
@@ -85,9 +84,7 @@ func TestPages_FailWithoutPaging(t *testing.T) {
 			rows[i] = label{int64(i + 1), "filler", fmt.Sprint(i)}
 		}
 		body, err := json.Marshal(rows)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		return string(body)
 	}
 	for name, test := range map[string]struct {
@@ -106,9 +103,7 @@ func TestPages_FailWithoutPaging(t *testing.T) {
 			h.fault(faults.Fault{Status: http.StatusOK, Body: test.body})
 			_, _, err := labels.Collect(t.Context(), h.client().NewSession())
 			registrytest.WantFailure(t, err, target.ClassUnauthorized, append(test.parts, "GET /labels/")...)
-			if got := h.Requests()["GET /labels/"]; got != test.requests {
-				t.Errorf("%d requests, want %d", got, test.requests)
-			}
+			testcheck.Equal(t, "requests", test.requests, h.Requests()["GET /labels/"])
 		})
 	}
 }
@@ -127,7 +122,5 @@ func TestPages_KeepTheConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(connections) != 1 {
-		t.Errorf("%d connections, want 1", len(connections))
-	}
+	testcheck.Equal(t, "connections", 1, len(connections))
 }

@@ -22,6 +22,7 @@ import (
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -64,13 +65,9 @@ func TestClient_FetchesATokenOnDemand(t *testing.T) {
 	h := newIssuing(t, 0, issuer.Client{ID: "odasync", Roles: []string{"sync"}})
 	c := h.client(h.as("odasync"))
 	for range 3 {
-		if err := listResources(t, c); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, listResources(t, c))
 	}
-	if err := postResource(t, c); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, postResource(t, c))
 	requests := h.Requests()
 	if requests["GET /resource"] != 4 || requests["POST /resource"] != 1 || requests[tokenRequest] != 1 {
 		t.Errorf("requests %v, want one that is rejected and one for the token", requests)
@@ -87,9 +84,7 @@ func TestClient_StaysAnonymous(t *testing.T) {
 		return nil
 	})
 	c := h.client(h.as("odasync"))
-	if err := listResources(t, c); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, listResources(t, c))
 }
 
 // No request fails while tokens expire, and each serves for its life.
@@ -140,9 +135,7 @@ func TestClient_ExplainsARejectedToken(t *testing.T) {
 			h := newIssuing(t, 0, test.client)
 			err := test.send(t, h.client(h.as("odasync")))
 			registrytest.WantFailure(t, err, test.class, test.want...)
-			if requests := h.Requests(); requests[tokenRequest] != 1 {
-				t.Errorf("%d tokens fetched for one request", requests[tokenRequest])
-			}
+			testcheck.Equal(t, "tokens fetched for one request", 1, h.Requests()[tokenRequest])
 			if strings.Contains(err.Error(), "eyJ") {
 				t.Errorf("%q shows the token", err)
 			}
@@ -154,9 +147,7 @@ func TestClient_ExplainsARejectedToken(t *testing.T) {
 func TestClient_RecoversFromAKeyRotation(t *testing.T) {
 	h := newIssuing(t, 0, issuer.Client{ID: "odasync", Roles: []string{"sync"}})
 	c := h.client(h.as("odasync"))
-	if err := listResources(t, c); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, listResources(t, c))
 	h.RotateKeys()
 	rejected := h.client(h.as("odasync"))
 	registrytest.WantFailure(t, listResources(t, rejected), target.ClassUnauthorized, "restart it after a key rotation")
@@ -217,9 +208,7 @@ func TestClient_TrustsTheAuthorityForTokens(t *testing.T) {
 	server := httptest.NewTLSServer(service.Handler())
 	t.Cleanup(server.Close)
 	authorities := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(authorities, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(authorities, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
 	h := newHarness(t, refregistry.Config{})
 	h.URL = server.URL
 	c := h.client(h.as("odasync"), func(cfg *Config) { cfg.Transport.CAFile = authorities })

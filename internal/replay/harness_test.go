@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -33,6 +32,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/syncer"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { streamtest.VerifyTestMain(m) }
@@ -66,7 +66,7 @@ func newHarness(t *testing.T) *harness {
 
 func (h *harness) load(t *testing.T, sections ...config.Section) {
 	t.Helper()
-	must(t, config.Load(t.Context(), envconfig.MapLookuper(h.variables), sections...))
+	testcheck.NoError(t, config.Load(t.Context(), envconfig.MapLookuper(h.variables), sections...))
 }
 
 // startSyncer runs a syncer of the registry until the test ends.
@@ -75,7 +75,7 @@ func (h *harness) startSyncer(t *testing.T) {
 	var cfg daemon.SyncerConfig
 	h.load(t, cfg.Sections()...)
 	env, _, err := daemon.NewEnv(daemon.EnvConfig{Ops: ops.Config{LogLevel: "ERROR", LogFormat: "json"}}, "test", io.Discard)
-	must(t, err)
+	testcheck.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- daemon.Sync(ctx, &cfg, env) }()
@@ -92,7 +92,7 @@ func (h *harness) publish(t *testing.T, namespace, name, version string) event.E
 	t.Helper()
 	k := key(namespace, name)
 	before, _, err := h.log.Newest(t.Context(), k)
-	must(t, err)
+	testcheck.NoError(t, err)
 	e := event.Tombstone(k, "", "", time.Now())
 	if version != "" {
 		e = event.Upserted(k, component.Observation{Seen: time.Now(), Component: &component.Component{
@@ -142,13 +142,13 @@ func (h *harness) replay(t *testing.T, choice replay.Choice, o options) (*replay
 	d := replay.Destination{Address: cfg.Address(), Dependencies: syncer.InMemory(h.log, adapter, adapter)}
 	if h.live {
 		sessions, err := store.OpenSessions(t.Context(), h.conn, "default")
-		must(t, err)
-		t.Cleanup(func() { must(t, sessions.Close(context.Background())) })
+		testcheck.NoError(t, err)
+		t.Cleanup(func() { testcheck.NoError(t, sessions.Close(context.Background())) })
 		d.Target, d.Dependencies.Sessions = "default", sessions
 		d.Dependencies.States, err = store.OpenStates(t.Context(), h.log, "default")
-		must(t, err)
+		testcheck.NoError(t, err)
 		d.Dependencies.DeadLetters, err = store.OpenDeadLetters(t.Context(), h.conn, "default")
-		must(t, err)
+		testcheck.NoError(t, err)
 	}
 	if o.cluster == "" {
 		o.cluster = "default"
@@ -170,11 +170,11 @@ func (h *harness) run(ctx context.Context, t *testing.T, choice replay.Choice, o
 	}
 	defer journal.Close()
 	plan, err := r.Plan(ctx, journal)
-	must(t, err)
-	must(t, journal.Begin(plan))
+	testcheck.NoError(t, err)
+	testcheck.NoError(t, journal.Begin(plan))
 	result, err := r.Run(ctx, plan, journal, cfg)
 	if err == nil && result.Failed == 0 {
-		must(t, journal.Remove())
+		testcheck.NoError(t, journal.Remove())
 	}
 	return result, err
 }
@@ -183,7 +183,7 @@ func (h *harness) run(ctx context.Context, t *testing.T, choice replay.Choice, o
 func (h *harness) replayed(t *testing.T, choice replay.Choice, o options) replay.Result {
 	t.Helper()
 	result, err := h.run(t.Context(), t, choice, o)
-	must(t, err)
+	testcheck.NoError(t, err)
 	return result
 }
 
@@ -219,9 +219,7 @@ type counts struct{ Applied, Changed, Unchanged, Failed int }
 
 func expectCounts(t *testing.T, what string, want counts, got replay.Result) {
 	t.Helper()
-	if diff := cmp.Diff(want, counts{got.Applied, got.Changed, got.Unchanged, got.Failed}); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
+	testcheck.Equal(t, what, want, counts{got.Applied, got.Changed, got.Unchanged, got.Failed})
 }
 
 // entries lists the components of the registry, as name and version.
@@ -241,11 +239,11 @@ func (h *harness) deleteEntry(t *testing.T, name string) {
 			continue
 		}
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, fmt.Sprint(h.url, "/components/", c.ID), nil)
-		must(t, err)
+		testcheck.NoError(t, err)
 		request.Close = true
 		response, err := http.DefaultClient.Do(request)
-		must(t, err)
-		must(t, response.Body.Close())
+		testcheck.NoError(t, err)
+		testcheck.NoError(t, response.Body.Close())
 		if response.StatusCode != http.StatusNoContent {
 			t.Fatalf("delete %s: %s", name, response.Status)
 		}
@@ -254,9 +252,7 @@ func (h *harness) deleteEntry(t *testing.T, name string) {
 
 func (h *harness) expectEntries(t *testing.T, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, h.entries(), cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("registry (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "registry", want, h.entries(), cmpopts.EquateEmpty())
 }
 
 // created counts the components that were created in the registry.
@@ -280,7 +276,7 @@ func (h *harness) expectNoJournals(t *testing.T) {
 func (h *harness) journals(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(h.dir, "*"))
-	must(t, err)
+	testcheck.NoError(t, err)
 	return files
 }
 
@@ -302,7 +298,7 @@ func (h *harness) written(t *testing.T) map[string][]int {
 		if write.Kind != refregistry.KindComponent || len(write.Body) == 0 {
 			continue
 		}
-		must(t, json.Unmarshal(write.Body, &body))
+		testcheck.NoError(t, json.Unmarshal(write.Body, &body))
 		for _, id := range body.Labels {
 			version := versions[id]
 			if version == 0 {
@@ -323,12 +319,5 @@ func (h *harness) written(t *testing.T) map[string][]int {
 
 func writeFile(t *testing.T, path, content string) {
 	t.Helper()
-	must(t, os.WriteFile(path, []byte(content), 0o600))
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"odasync/internal/replay"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -28,12 +29,8 @@ func TestJournal_Resume(t *testing.T) {
 	if want := components - first.Applied + 1; second.Applied != want || !second.Complete {
 		t.Errorf("applied %d and then %d, want %d", first.Applied, second.Applied, want)
 	}
-	if created := h.created(); created != components*9/10 {
-		t.Errorf("%d components were created, want each of %d once", created, components*9/10)
-	}
-	if entries := h.entries(); entries[0] != "c-000 2" {
-		t.Errorf("the changed component is %s", entries[0])
-	}
+	testcheck.Equal(t, "components created, each once", components*9/10, h.created())
+	testcheck.Equal(t, "the changed component", "c-000 2", h.entries()[0])
 	h.expectNoJournals(t)
 	if _, err := h.run(t.Context(), t, choice, o); err == nil || !strings.Contains(err.Error(), "nothing to resume") || !strings.Contains(err.Error(), "leave out --resume") {
 		t.Errorf("a completed replay is resumed: %v", err)
@@ -46,9 +43,9 @@ func (h *harness) expectDone(t *testing.T, choice replay.Choice, done, events in
 	t.Helper()
 	r, _ := h.replay(t, choice, options{})
 	journal, err := r.ReadJournal(h.dir, true)
-	must(t, err)
+	testcheck.NoError(t, err)
 	plan, err := r.Plan(t.Context(), journal)
-	must(t, err)
+	testcheck.NoError(t, err)
 	if plan.Done != done || plan.Events != events {
 		t.Errorf("planned %d of %d, want %d of %d", plan.Done, plan.Events, done, events)
 	}
@@ -65,13 +62,13 @@ func TestJournal_Restart(t *testing.T) {
 	// A torn line is ignored, whatever it says.
 	file := h.journals(t)[0]
 	content, err := os.ReadFile(file)
-	must(t, err)
+	testcheck.NoError(t, err)
 	writeFile(t, file, string(content)+"9999 default.shop.c-059")
 	h.expectDone(t, choice, first.Applied, components)
 
 	r, _ := h.replay(t, choice, o)
 	journal, err := r.OpenJournal(h.dir, false)
-	must(t, err)
+	testcheck.NoError(t, err)
 	if !journal.Restarted() {
 		t.Error("the earlier run is not reported")
 	}
@@ -80,16 +77,14 @@ func TestJournal_Restart(t *testing.T) {
 	if second.Applied != components || second.Unchanged < first.Changed || second.Plan.Done != 0 {
 		t.Errorf("restarted: %+v after %+v", second, first)
 	}
-	if created := h.created(); created != components*9/10 {
-		t.Errorf("%d components were created, want each of %d once", created, components*9/10)
-	}
+	testcheck.Equal(t, "components created, each once", components*9/10, h.created())
 }
 
 func TestJournal_OneProcess(t *testing.T) {
 	h := newHarness(t)
 	r, _ := h.replay(t, replay.Choice{All: true}, options{})
 	first, err := r.OpenJournal(h.dir, false)
-	must(t, err)
+	testcheck.NoError(t, err)
 	if _, err := r.OpenJournal(h.dir, false); err == nil || !strings.Contains(err.Error(), "another process runs `ctl replay`") {
 		t.Errorf("the journal was opened twice: %v", err)
 	}

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"odasync/internal/replay"
+	"odasync/internal/testcheck"
 )
 
 func TestReplay_Plan(t *testing.T) {
@@ -49,9 +49,9 @@ func TestReplay_Plan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, _ := h.replay(t, test.choice, options{})
 			journal, err := r.ReadJournal(h.dir, false)
-			must(t, err)
+			testcheck.NoError(t, err)
 			plan, err := r.Plan(t.Context(), journal)
-			must(t, err)
+			testcheck.NoError(t, err)
 			want := &replay.Plan{
 				Cluster: "default", Registry: h.url, EveryEvent: test.choice.EveryEvent, Components: test.upserts + test.deletions,
 				Upserts: test.upserts, Deletions: test.deletions, Events: test.events,
@@ -62,9 +62,7 @@ func TestReplay_Plan(t *testing.T) {
 					t.Errorf("seen %s and %s", plan.First.Seen, plan.Last.Seen)
 				}
 			}
-			if diff := cmp.Diff(want, plan, cmpopts.IgnoreUnexported(replay.Plan{})); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "plan", want, plan, cmpopts.IgnoreUnexported(replay.Plan{}))
 		})
 	}
 	for name, want := range map[string]string{
@@ -73,7 +71,7 @@ func TestReplay_Plan(t *testing.T) {
 	} {
 		r, _ := h.replay(t, choice{Name: name}, options{})
 		journal, err := r.ReadJournal(h.dir, false)
-		must(t, err)
+		testcheck.NoError(t, err)
 		_, err = r.Plan(t.Context(), journal)
 		if selection := new(replay.SelectionError); !errors.As(err, &selection) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", name, err, want)

@@ -17,6 +17,7 @@ import (
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/replay"
 	"odasync/internal/store"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -80,9 +81,7 @@ func TestReplay_EveryEvent(t *testing.T) {
 		t.Errorf("applied %d, then %d with a plan of %d of %d", first.Applied, second.Applied, second.Plan.Done, second.Plan.Events)
 	}
 	for name, got := range h.written(t) {
-		if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6}, got); diff != "" {
-			t.Errorf("%s: the versions written (-want +got):\n%s", name, diff)
-		}
+		testcheck.Equal(t, fmt.Sprintf("%s: the versions written", name), []int{1, 2, 3, 4, 5, 6}, got)
 	}
 	removed := map[string]int{}
 	for _, write := range h.registry.History() {
@@ -90,9 +89,7 @@ func TestReplay_EveryEvent(t *testing.T) {
 			removed[write.Component]++
 		}
 	}
-	if diff := cmp.Diff(map[string]int{"c-000": 1, "c-001": 1}, removed); diff != "" {
-		t.Errorf("deletions (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "deletions", map[string]int{"c-000": 1, "c-001": 1}, removed)
 	h.expectEntries(t, want...)
 }
 
@@ -103,13 +100,13 @@ func TestReplay_MalformedEvent(t *testing.T) {
 	h.publish(t, "shop", "orders", "1")
 	for _, name := range []string{"catalog", "orders"} {
 		_, err := h.nats.NATS(t).Request(event.Subject(key("shop", name)), []byte("nonsense"), testwait.Limit)
-		must(t, err)
+		testcheck.NoError(t, err)
 	}
 	valid := event.Upserted(key("shop", "orders"), component.Observation{
 		Component: &component.Component{Namespace: "shop", Name: "orders", Metadata: component.Metadata{Version: "2"}}, Seen: time.Now(),
 	})
 	_, err := h.log.Publish(t.Context(), valid, 4)
-	must(t, err)
+	testcheck.NoError(t, err)
 	result := h.replayed(t, everything, options{})
 	expectCounts(t, "newest", counts{Applied: 1, Changed: 1, Failed: 1}, result)
 	if result.Plan.Malformed != 1 || result.Failures[0].Sequence != 3 || result.Failures[0].Name != "catalog" || !strings.Contains(result.Failures[0].Error, "malformed") {
@@ -145,9 +142,7 @@ func TestReplay_UnavailableRegistry(t *testing.T) {
 			if second.Applied != 20 || !second.Complete {
 				t.Errorf("applied %+v", second)
 			}
-			if entries := h.entries(); len(entries) != 18 {
-				t.Errorf("the registry has %d components", len(entries))
-			}
+			testcheck.Equal(t, "components in the registry", 18, len(h.entries()))
 		})
 	}
 }
@@ -270,7 +265,5 @@ func TestReplay_Requests(t *testing.T) {
 		return result
 	}
 	run("rebuilt", 6*components) // a component, its two APIs, its version's labels, and a read of its APIs
-	if again := run("compared", 2*components+100); again.Writes != 0 {
-		t.Errorf("the repeat wrote %d times", again.Writes)
-	}
+	testcheck.Equal(t, "writes of the repeat", 0, run("compared", 2*components+100).Writes)
 }

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // ends waits until the held context ends and returns its cause.
@@ -91,9 +92,7 @@ func TestClaims_ContextEndsWhenLost(t *testing.T) {
 			t.Parallel()
 			s := streamtest.Start(t)
 			held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
-			if err := lose(within(t), claimBucket(t, s)); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, lose(within(t), claimBucket(t, s)))
 			if cause := ends(t, held); !errors.Is(cause, target.ErrConflict) {
 				t.Errorf("the held context ends with %v, want ErrConflict", cause)
 			}
@@ -163,9 +162,7 @@ func TestClaims_SurviveAShortRestart(t *testing.T) {
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	claims, err := store.EnsureClaimsFor(within(t), conn, "target-default", "one", 3*ttl)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	held, release := acquire(t, t.Context(), claims, "a")
 	s.Restart(t)
 	waitConnected(t, conn)

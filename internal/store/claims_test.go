@@ -14,6 +14,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // ttl is the claims' life in these tests: long enough for a busy machine to renew in time.
@@ -31,9 +32,7 @@ func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*store.Claims
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	claims, err := store.EnsureClaimsFor(within(t), conn, "target-default", owner, ttl)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return claims, conn
 }
 
@@ -82,9 +81,7 @@ func TestClaims_ScopesAreSeparate(t *testing.T) {
 	waitConnected(t, conn)
 	for _, scope := range []string{"target-a", "target-b", "target-a.b", "watchers"} {
 		claims, err := store.EnsureClaims(within(t), conn, scope, "me")
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		_, release := acquire(t, t.Context(), claims, "a")
 		defer func() {
 			if err := release(within(t)); err != nil {
@@ -102,9 +99,7 @@ func TestClaims_Owner(t *testing.T) {
 		t.Errorf("owner of a free claim: %q, %v", owner, err)
 	}
 	_, release, err := claims.Acquire(t.Context(), "edge.1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if owner, err := claimsOf(t, s, "watcher-2").Owner(within(t), "edge.1"); owner != "watcher-1" || err != nil {
 		t.Errorf("owner: %q, %v", owner, err)
 	}
@@ -137,9 +132,7 @@ func TestClaims_OneHolderAtATime(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if n := holders.Add(1); n != 1 {
-					t.Errorf("%d hold the claim", n)
-				}
+				testcheck.Equal(t, "holders of the claim", 1, holders.Add(1))
 				turns.Add(1)
 				holders.Add(-1)
 				if err := release(ctx); err != nil {

@@ -21,15 +21,14 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func lettersOf(t testing.TB, conn *stream.Conn, target string) *store.DeadLetters {
 	t.Helper()
 	waitConnected(t, conn)
 	letters, err := store.EnsureDeadLetters(within(t), conn, target)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return letters
 }
 
@@ -45,9 +44,7 @@ func rejected(of string, key component.Key) target.DeadLetter {
 
 func put(t testing.TB, letters *store.DeadLetters, l target.DeadLetter) {
 	t.Helper()
-	if err := letters.Put(within(t), l); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, letters.Put(within(t), l))
 }
 
 // all reads the target's letters by their components, and what could not be decoded.
@@ -65,9 +62,7 @@ func all(t testing.TB, letters *store.DeadLetters) (found map[component.Key]targ
 		}
 		found[l.Event.Key] = l
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return found, errs
 }
 
@@ -114,9 +109,7 @@ func TestDeadLetters_ReplaceEachOther(t *testing.T) {
 		put(t, letters, a)
 	}
 	holds(t, letters, a, b)
-	if n := must(js(t, s).Stream(within(t), store.DeadLetterStream)).CachedInfo().State.Msgs; n != 2 {
-		t.Errorf("the stream holds %d messages, want one a component", n)
-	}
+	testcheck.Equal(t, "messages of the stream, one a component", 2, must(js(t, s).Stream(within(t), store.DeadLetterStream)).CachedInfo().State.Msgs)
 	for range 2 { // none is success
 		if err := letters.Remove(within(t), b.Event.Key, math.MaxUint64); err != nil {
 			t.Error(err)
@@ -224,9 +217,7 @@ func TestDeadLetters_Open(t *testing.T) {
 		s := streamtest.Start(t)
 		put(t, lettersOf(t, s.Conn(t), "default"), rejected("default", keyOf("a")))
 		opened, err := store.OpenDeadLetters(within(t), s.Conn(t), "default")
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		holds(t, opened, rejected("default", keyOf("a")))
 	})
 }
@@ -247,9 +238,7 @@ func TestDeadLetters_PutAtOnce(t *testing.T) {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, group.Wait())
 	var want []target.DeadLetter
 	for i := range 25 {
 		want = append(want, rejected("default", keyOf(fmt.Sprint("c", i))))

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -18,7 +19,7 @@ var (
 	keyOf         = streamtest.Key
 	upsert        = streamtest.Upsert
 	js            = streamtest.JetStream
-	says          = streamtest.ErrorContains
+	says          = testcheck.ErrorContains
 	seen          = streamtest.Time
 )
 

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/store"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // reconciled has something in every field.
@@ -35,17 +36,13 @@ func TestRecords(t *testing.T) {
 		says(t, err, store.RecordsBucket, "start a watcher or a syncer")
 	}
 	records, err := store.EnsureRecords(within(t), conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	kv := must(js(t, s).Stream(t.Context(), "KV_"+store.RecordsBucket)).CachedInfo().Config
 	if kv.MaxAge != 24*time.Hour || kv.MaxMsgsPerSubject != 1 || kv.AllowDirect {
 		t.Errorf("the bucket keeps values for %s, %d a key, direct get %t", kv.MaxAge, kv.MaxMsgsPerSubject, kv.AllowDirect)
 	}
 	opened, err := store.OpenRecords(within(t), s.Conn(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 
 	approved := func(id string, want bool) {
 		t.Helper()
@@ -55,9 +52,7 @@ func TestRecords(t *testing.T) {
 	}
 	approved("abc", false)
 	for range 2 { // a repeat is no error
-		if err := opened.Approve(within(t), "abc"); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, opened.Approve(within(t), "abc"))
 	}
 	approved("abc", true)
 	approved("abcd", false)
@@ -82,9 +77,7 @@ func TestRecords(t *testing.T) {
 	first, other := reconciled(), reconciled()
 	other.Target, other.Cluster, other.ID = "lab", "1.edge.1", "other" // the same letters
 	for _, r := range []target.Reconciliation{{Target: "lab.1", Cluster: "edge.1", ID: "older"}, first, other} {
-		if err := records.Reconciled(within(t), r); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, records.Reconciled(within(t), r))
 	}
 	for _, want := range []target.Reconciliation{first, other} {
 		got, found, err := opened.LastReconcile(within(t), want.Target, want.Cluster)

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // sessionsOf returns the sessions of a process with its own connection.
@@ -21,9 +22,7 @@ func sessionsOf(t testing.TB, s *streamtest.Server) (*store.Sessions, *stream.Co
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	sessions, err := store.EnsureSessionsFor(within(t), conn, "default", ttl)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -40,9 +39,7 @@ func TestSession_IsSharedWhileItLives(t *testing.T) {
 	sessions, _ := sessionsOf(t, s)
 	other, _ := sessionsOf(t, s)
 	first := must(sessions.Open(within(t)))
-	if again := must(sessions.Open(within(t))); again.Name() != first.Name() {
-		t.Errorf("a second session %s beside %s", again.Name(), first.Name())
-	}
+	testcheck.Equal(t, "second session, beside the first", first.Name(), must(sessions.Open(within(t))).Name())
 	if err := sessions.End(within(t), first.Name()); err != nil {
 		t.Errorf("the own session: %v", err)
 	}
@@ -56,9 +53,7 @@ func TestSession_IsSharedWhileItLives(t *testing.T) {
 		t.Errorf("held: %v", err)
 	}
 	release()
-	if err := sessions.Close(within(t)); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, sessions.Close(within(t)))
 	if err := other.End(within(t), first.Name()); err != nil {
 		t.Errorf("a session that was closed: %v", err)
 	}
@@ -114,9 +109,7 @@ func TestSession_IsLost(t *testing.T) {
 			session := must(sessions.Open(within(t)))
 			held, release := session.Hold(t.Context())
 			defer release()
-			if err := lose(within(t), claimBucket(t, s), other, session); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, lose(within(t), claimBucket(t, s), other, session))
 			if cause := ends(t, held); !errors.Is(cause, target.ErrConflict) {
 				t.Errorf("the held context ends with %v, want ErrConflict", cause)
 			}
@@ -235,9 +228,7 @@ func TestSessions_OpenThoseOfASyncer(t *testing.T) {
 	if err := opened.End(within(t), session.Name()); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("the session of a syncer: %v, want ErrClaimed", err)
 	}
-	if err := syncers.Close(within(t)); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, syncers.Close(within(t)))
 	if err := opened.End(within(t), session.Name()); err != nil {
 		t.Errorf("a session that was closed: %v", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
@@ -14,23 +13,20 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func statesOf(t testing.TB, log *stream.Log, target string) *store.States {
 	t.Helper()
 	states, err := store.EnsureStates(within(t), log, target)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return states
 }
 
 func load(t *testing.T, states *store.States, key component.Key) target.State {
 	t.Helper()
 	state, err := states.Load(within(t), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return state
 }
 
@@ -46,9 +42,7 @@ func applied(key component.Key) target.State {
 func TestStates_LoadNothing(t *testing.T) {
 	t.Parallel()
 	states := statesOf(t, ensureLog(t, streamtest.Start(t).Conn(t)), "default")
-	if diff := cmp.Diff(target.State{Key: keyOf("a")}, load(t, states, keyOf("a"))); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "state", target.State{Key: keyOf("a")}, load(t, states, keyOf("a")))
 }
 
 func TestStates_SaveIsACompareAndSet(t *testing.T) {
@@ -57,13 +51,9 @@ func TestStates_SaveIsACompareAndSet(t *testing.T) {
 	one, two := statesOf(t, ensureLog(t, s.Conn(t)), "default"), statesOf(t, ensureLog(t, s.Conn(t)), "default")
 	want := applied(keyOf("a.b"))
 	revision, err := one.Save(within(t), want)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	want.Revision = revision
-	if diff := cmp.Diff(want, load(t, two, want.Key)); diff != "" {
-		t.Errorf("saved and loaded (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "saved and loaded", want, load(t, two, want.Key))
 	if _, err := two.Save(within(t), applied(want.Key)); !errors.Is(err, target.ErrConflict) {
 		t.Errorf("saved as new: %v, want ErrConflict", err)
 	}
@@ -77,12 +67,8 @@ func TestStates_SaveIsACompareAndSet(t *testing.T) {
 		t.Errorf("saved over a newer revision: %v, want ErrConflict", err)
 	}
 	says(t, err, "test/components/a.b")
-	if diff := cmp.Diff(next, load(t, one, want.Key)); diff != "" {
-		t.Errorf("the newer revision (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(target.State{Key: keyOf("b")}, load(t, one, keyOf("b"))); diff != "" {
-		t.Errorf("another component (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "the newer revision", next, load(t, one, want.Key))
+	testcheck.Equal(t, "another component", target.State{Key: keyOf("b")}, load(t, one, keyOf("b")))
 }
 
 func TestStates_OneWriterWins(t *testing.T) {
@@ -129,12 +115,8 @@ func TestStates_TargetsAreSeparate(t *testing.T) {
 	}
 	for i, name := range targets {
 		got := make(map[component.Key]uint64)
-		if err := statesOf(t, log, name).All(within(t), keyOf("").Cluster, func(s target.State) { got[s.Key] = s.Sequence }); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(map[component.Key]uint64{keyOf("c"): uint64(i + 1)}, got); diff != "" {
-			t.Errorf("target %s (-want +got):\n%s", name, diff)
-		}
+		testcheck.NoError(t, statesOf(t, log, name).All(within(t), keyOf("").Cluster, func(s target.State) { got[s.Key] = s.Sequence }))
+		testcheck.Equal(t, fmt.Sprintf("target %s", name), map[component.Key]uint64{keyOf("c"): uint64(i + 1)}, got)
 	}
 }
 
@@ -148,9 +130,7 @@ func TestStates_MalformedEntryIsInDoubt(t *testing.T) {
 			bucket := must(js(t, s).KeyValue(within(t), store.StatesBucket))
 			revision := must(bucket.Put(within(t), "default.test.components.a", []byte(value)))
 			want := target.State{Key: keyOf("a"), Intent: 1, Revision: revision}
-			if diff := cmp.Diff(want, load(t, states, keyOf("a"))); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "state", want, load(t, states, keyOf("a")))
 			want.Sequence, want.Intent = 7, 0
 			if _, err := states.Save(within(t), want); err != nil {
 				t.Errorf("saved over it: %v", err)
@@ -179,17 +159,13 @@ func TestStates_OfAnotherStream(t *testing.T) {
 		t.Errorf("after a change of settings: %+v", got)
 	}
 
-	if err := js(t, s).DeleteStream(within(t), stream.StreamName); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, js(t, s).DeleteStream(within(t), stream.StreamName))
 	states := statesOf(t, ensureLog(t, conn), "default")
 	want := saved
 	want.Sequence, want.Intent, want.Recent = 0, 1, nil
 	got := load(t, states, saved.Key)
 	want.Revision = got.Revision
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "state", want, got)
 	got.Sequence, got.Intent = 1, 0
 	if _, err := states.Save(within(t), got); err != nil {
 		t.Fatal(err)
@@ -206,14 +182,10 @@ func TestStates_All(t *testing.T) {
 	want := make(map[component.Key]target.State)
 	collect := func() map[component.Key]target.State {
 		got := make(map[component.Key]target.State)
-		if err := states.All(within(t), keyOf("").Cluster, func(s target.State) { got[s.Key] = s }); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, states.All(within(t), keyOf("").Cluster, func(s target.State) { got[s.Key] = s }))
 		return got
 	}
-	if diff := cmp.Diff(want, collect()); diff != "" {
-		t.Errorf("none (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "none", want, collect())
 	for i := range 300 {
 		state := applied(keyOf(fmt.Sprintf("c.%d", i)))
 		var err error
@@ -224,13 +196,9 @@ func TestStates_All(t *testing.T) {
 	}
 	bucket := must(js(t, s).KeyValue(within(t), store.StatesBucket))
 	must(bucket.Put(within(t), "default.not-a-key", []byte("{}")))
-	if err := bucket.Delete(within(t), "default.test.components.c=2E7"); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, bucket.Delete(within(t), "default.test.components.c=2E7"))
 	delete(want, keyOf("c.7"))
-	if diff := cmp.Diff(want, collect()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "states", want, collect())
 }
 
 func TestStates_WithoutServer(t *testing.T) {
@@ -263,12 +231,8 @@ func TestStates_AllReadsOneCluster(t *testing.T) {
 		}
 	}
 	var got []string
-	if err := states.All(within(t), "east", func(s target.State) { got = append(got, s.Key.String()) }); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"east/ns/c"}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.NoError(t, states.All(within(t), "east", func(s target.State) { got = append(got, s.Key.String()) }))
+	testcheck.Equal(t, "keys", []string{"east/ns/c"}, got)
 }
 
 func TestStates_DeleteIsACompareAndSet(t *testing.T) {
@@ -287,9 +251,7 @@ func TestStates_DeleteIsACompareAndSet(t *testing.T) {
 	if err := states.Delete(within(t), older); !errors.Is(err, target.ErrConflict) {
 		t.Errorf("deleting a changed entry: %v", err)
 	}
-	if err := states.Delete(within(t), state); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, states.Delete(within(t), state))
 	if got := load(t, states, state.Key); got.Revision != 0 {
 		t.Errorf("it is still there: %+v", got)
 	}

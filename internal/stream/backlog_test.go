@@ -12,6 +12,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestBacklogMetrics(t *testing.T) {
@@ -40,9 +41,7 @@ func TestBacklogMetrics(t *testing.T) {
 		delete(values, name)
 		return values, age
 	}
-	if diff := cmp.Diff(map[string]float64{}, gather()); diff != "" {
-		t.Errorf("before a consumer is followed (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "before a consumer is followed", map[string]float64{}, gather())
 
 	consumer := consumerOf(t, log)
 	var available atomic.Bool
@@ -50,9 +49,7 @@ func TestBacklogMetrics(t *testing.T) {
 	metrics.Follow(consumer, letters, available.Load)
 	for name, of := range map[string]string{"a": "default", "b": "default", "c": "another"} {
 		d := target.DeadLetter{Target: of, Event: upsert(keyOf(name), "A"), Reason: target.ClassInvalid}
-		if err := must(store.EnsureDeadLetters(within(t), conn, of)).Put(within(t), d); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, must(store.EnsureDeadLetters(within(t), conn, of)).Put(within(t), d))
 	}
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		publish(t, log, upsert(keyOf(name), "A"), 0)
@@ -60,9 +57,7 @@ func TestBacklogMetrics(t *testing.T) {
 	eventually(t, "the server to count every message", func() bool { return gather()["odasync_stream_pending_messages"] == 5 })
 	want := map[string]float64{"odasync_stream_pending_messages": 5, "odasync_scaling_pending_messages": 5, "odasync_stream_ack_pending_messages": 0, "odasync_dead_letters": 2}
 	got, age := aged()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("nothing is delivered (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "nothing is delivered", want, got)
 	if age <= 0 || age > patience.Seconds() {
 		t.Errorf("the oldest message is %v s old", age)
 	}
@@ -81,9 +76,7 @@ func TestBacklogMetrics(t *testing.T) {
 	for range 4 {
 		ack(t, next(t, consumer))
 	}
-	if err := letters.Remove(within(t), keyOf("a"), math.MaxUint64); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, letters.Remove(within(t), keyOf("a"), math.MaxUint64))
 	want["odasync_stream_ack_pending_messages"], want["odasync_dead_letters"] = 0, 1
 	eventually(t, "everything is done", func() bool {
 		got, age := aged()
@@ -92,7 +85,5 @@ func TestBacklogMetrics(t *testing.T) {
 
 	s.Shutdown()
 	eventually(t, "the lost connection shows", func() bool { return !conn.NATS().IsConnected() })
-	if diff := cmp.Diff(map[string]float64{}, gather()); diff != "" {
-		t.Errorf("without a server (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "without a server", map[string]float64{}, gather())
 }

@@ -17,6 +17,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // TestCluster takes three servers through what one server cannot show: replicas, conflicts among them and the loss of
@@ -48,19 +49,13 @@ func TestCluster(t *testing.T) {
 	})
 
 	claims, err := store.EnsureClaims(within(t), conn, "target-default", "one")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	states, consumer := must(store.EnsureStates(within(t), log, "default")), open(t, consumerOf(t, log), 8)
 
 	t.Run("compare and set", func(t *testing.T) {
 		head := superseded(t, 0, secondOf(log.Publish(within(t), upsert(keyOf("a"), "B"), 0)))
-		if head.Sequence != first {
-			t.Errorf("the head is %d, want %d", head.Sequence, first)
-		}
-		if again := publish(t, log, upsert(keyOf("a"), "A"), 0); again != first {
-			t.Errorf("repeated as %d, first as %d", again, first)
-		}
+		testcheck.Equal(t, "sequence of the head", first, head.Sequence)
+		testcheck.Equal(t, "sequence of the repeat", first, publish(t, log, upsert(keyOf("a"), "A"), 0))
 		revision := must(states.Save(within(t), target.State{Key: keyOf("a"), Sequence: 1}))
 		for name, stale := range map[string]uint64{"new": 0, "older": revision + 10} {
 			if _, err := states.Save(within(t), target.State{Key: keyOf("a"), Revision: stale}); !errors.Is(err, target.ErrConflict) {
@@ -68,9 +63,7 @@ func TestCluster(t *testing.T) {
 			}
 		}
 		_, release, err := claims.Acquire(t.Context(), "a")
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 			t.Errorf("claimed twice: %v", err)
 		}
@@ -169,13 +162,9 @@ func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stre
 			}
 		}) == nil
 	})
-	if diff := cmp.Diff(want, read); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "heads", want, read)
 	info := must(must(js(t, cluster[0]).Stream(ctx, stream.StreamName)).Info(ctx, jetstream.WithSubjectFilter(event.ComponentPrefix+".test."+event.Token(name)+".>")))
 	for subject, messages := range info.State.Subjects {
-		if messages != rounds {
-			t.Errorf("%s holds %d messages, want %d", subject, messages, rounds)
-		}
+		testcheck.Equal(t, fmt.Sprintf("messages of %s", subject), rounds, messages)
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 func TestConn_CheckVersion(t *testing.T) {
@@ -85,9 +85,7 @@ func TestRedacted(t *testing.T) {
 		"nats://a:1, nats://u:s3cret@b:2": "nats://a:1, nats://b:2",
 	}
 	for urls, want := range tests {
-		if diff := cmp.Diff(want, stream.Redacted(urls)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", urls, diff)
-		}
+		testcheck.Equal(t, urls, want, stream.Redacted(urls))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // setAckWait changes how long the server waits for a sign of life.
@@ -25,9 +26,7 @@ func setAckWait(t testing.TB, s *streamtest.Server, wait time.Duration) {
 
 func ack(t testing.TB, d event.Delivery) {
 	t.Helper()
-	if err := d.Ack(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, d.Ack())
 }
 
 // drained waits until nothing is left for the target.
@@ -85,9 +84,7 @@ func TestDelivery_ProgressKeepsTheMessage(t *testing.T) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for began := time.Now(); time.Since(began) < 1500*time.Millisecond; <-ticker.C {
-		if err := d.Progress(); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, d.Progress())
 	}
 	select {
 	case <-again:
@@ -120,9 +117,7 @@ func TestDelivery_RetryIsDelayed(t *testing.T) {
 			break
 		}
 		due = time.Now().Add(delay)
-		if err := d.Retry(delay); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, d.Retry(delay))
 		if attempt > 1 {
 			continue
 		}
@@ -146,21 +141,15 @@ func TestDelivery_DropEndsTheMessage(t *testing.T) {
 	sequence := publish(t, log, upsert(keyOf("a"), "A"), 0)
 	nc := s.NATS(t)
 	advisories := must(nc.SubscribeSync("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"))
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, nc.Flush())
 	consumer := impatient(t, s, log)
 	d := next(t, consumer)
-	if err := d.Drop("name is too long"); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, d.Drop("name is too long"))
 	says(t, errors.New(string(must(advisories.NextMsgWithContext(within(t))).Data)), "name is too long")
 	drained(t, consumer)
 	// What follows it is delivered.
 	second := publish(t, log, upsert(keyOf("a"), "B"), sequence)
-	if d := next(t, consumer); d.Sequence != second {
-		t.Errorf("delivered %d, want %d", d.Sequence, second)
-	}
+	testcheck.Equal(t, "delivered", second, next(t, consumer).Sequence)
 }
 
 func TestConsumer_DeliversMalformedMessages(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 func TestConsumer_CloseRequeues(t *testing.T) {
@@ -50,9 +51,7 @@ func TestConsumer_CloseRequeues(t *testing.T) {
 	says(t, err, "next message")
 	open(t, first, 2) // and it can be opened again
 	sequence := publish(t, log, upsert(keyOf("d"), "A"), 0)
-	if d := nextOf(t, first, second); d.Sequence != sequence {
-		t.Errorf("delivered %d, want %d", d.Sequence, sequence)
-	}
+	testcheck.Equal(t, "delivered", sequence, nextOf(t, first, second).Sequence)
 }
 
 func TestConsumer_CloseWithoutServerOrUse(t *testing.T) {
@@ -104,13 +103,9 @@ func TestConsumer_NextContinuesAfterARestart(t *testing.T) {
 		s.Restart(t)
 		waitConnected(t, conn)
 		sequence := publish(t, log, upsert(keyOf(fmt.Sprint("c", round)), "A"), 0)
-		if err := <-failed; err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, <-failed)
 		d := <-got
-		if d.Sequence != sequence {
-			t.Errorf("delivered %d, want %d", d.Sequence, sequence)
-		}
+		testcheck.Equal(t, "delivered", sequence, d.Sequence)
 		ack(t, d)
 	}
 	drained(t, consumer)
@@ -120,29 +115,21 @@ func TestConsumer_NextContinuesAfterARestart(t *testing.T) {
 func TestConsumer_NextEndsWhenTheConsumerIsGone(t *testing.T) {
 	t.Parallel()
 	deleteStream := func(t *testing.T, s *streamtest.Server) {
-		if err := js(t, s).DeleteStream(within(t), stream.StreamName); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, js(t, s).DeleteStream(within(t), stream.StreamName))
 	}
 	tests := map[string]func(t *testing.T, s *streamtest.Server, conn *stream.Conn, directory string){
 		"stream deleted": func(t *testing.T, s *streamtest.Server, _ *stream.Conn, _ string) { deleteStream(t, s) },
 		"consumer deleted": func(t *testing.T, s *streamtest.Server, _ *stream.Conn, _ string) {
-			if err := js(t, s).DeleteConsumer(within(t), stream.StreamName, "syncer-default"); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, js(t, s).DeleteConsumer(within(t), stream.StreamName, "syncer-default"))
 		},
 		"server came back empty": func(t *testing.T, s *streamtest.Server, _ *stream.Conn, directory string) {
 			s.Shutdown()
-			if err := os.RemoveAll(directory); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, os.RemoveAll(directory))
 			s.Restart(t)
 		},
 		"server came back empty and was filled by others": func(t *testing.T, s *streamtest.Server, conn *stream.Conn, directory string) {
 			s.Shutdown()
-			if err := os.RemoveAll(directory); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, os.RemoveAll(directory))
 			s.Restart(t)
 			log := ensureLog(t, s.Conn(t))
 			consumerOf(t, log)
@@ -210,9 +197,7 @@ func TestConsumer_NextToleratesMissingHeartbeats(t *testing.T) {
 	s.Restart(t)
 	waitConnected(t, conn)
 	sequence := publish(t, log, upsert(keyOf("a"), "A"), 0)
-	if err := <-failed; err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, <-failed)
 	if d := <-got; d.Sequence != sequence {
 		t.Errorf("delivered %d, want %d", d.Sequence, sequence)
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sync/errgroup"
 
@@ -17,6 +16,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 const registryURL = "http://registry:8000"
@@ -25,18 +25,14 @@ const registryURL = "http://registry:8000"
 func consumerOf(t testing.TB, log *stream.Log) *stream.Consumer {
 	t.Helper()
 	consumer, err := log.EnsureConsumer(within(t), "default", registryURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return consumer
 }
 
 // open starts pulling; the consumer is closed with the test.
 func open(t testing.TB, consumer *stream.Consumer, buffer int) *stream.Consumer {
 	t.Helper()
-	if err := consumer.Open(within(t), buffer); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, consumer.Open(within(t), buffer))
 	t.Cleanup(consumer.Close)
 	return consumer
 }
@@ -44,9 +40,7 @@ func open(t testing.TB, consumer *stream.Consumer, buffer int) *stream.Consumer 
 func next(t testing.TB, consumer *stream.Consumer) event.Delivery {
 	t.Helper()
 	d, err := consumer.Next(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return d
 }
 
@@ -64,9 +58,7 @@ func TestConsumer_StartsWithTheNewest(t *testing.T) {
 		want[key] = e
 	}
 	consumer := consumerOf(t, log)
-	if diff := cmp.Diff(stream.Backlog{Pending: 3}, must(consumer.Backlog(within(t))), cmpopts.IgnoreFields(stream.Backlog{}, "Done", "Delivered")); diff != "" {
-		t.Errorf("backlog (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "backlog", stream.Backlog{Pending: 3}, must(consumer.Backlog(within(t))), cmpopts.IgnoreFields(stream.Backlog{}, "Done", "Delivered"))
 	open(t, consumer, 10)
 	got := make(map[component.Key]event.Event)
 	for range want {
@@ -77,9 +69,7 @@ func TestConsumer_StartsWithTheNewest(t *testing.T) {
 		got[d.Key] = d.Event
 		ack(t, d)
 	}
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "delivered events", want, got, cmpopts.EquateEmpty())
 	drained(t, consumer)
 
 	// From then on every message comes, in order.
@@ -98,9 +88,7 @@ func TestConsumer_StartsWithTheNewest(t *testing.T) {
 	// A syncer that starts later goes on where the target is.
 	again := open(t, consumerOf(t, log), 10)
 	e := publish(t, log, upsert(keyOf("d"), "A"), 0)
-	if d := nextOf(t, again, consumer); d.Sequence != e {
-		t.Errorf("delivered %d, want %d", d.Sequence, e)
-	}
+	testcheck.Equal(t, "delivered", e, nextOf(t, again, consumer).Sequence)
 }
 
 // nextOf returns the next message that any of the consumers is given.
@@ -173,9 +161,7 @@ func TestConsumer_ReplicasShareTheMessages(t *testing.T) {
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	if more := slices.Max(slices.Collect(maps.Values(counts))); more != 1 {
-		t.Errorf("a message was delivered %d times", more)
-	}
+	testcheck.Equal(t, "times that a message was delivered", 1, slices.Max(slices.Collect(maps.Values(counts))))
 	if shares[0] == 0 || shares[1] == 0 {
 		t.Errorf("shares: %v", shares)
 	}
@@ -189,7 +175,5 @@ func TestConsumer_SkipsSnapshotMarkers(t *testing.T) {
 	must(js(t, s).Publish(within(t), event.SnapshotSubject("test"), []byte("{}")))
 	sequence := publish(t, log, upsert(keyOf("a"), "A"), 0)
 	consumer := open(t, consumerOf(t, log), 4)
-	if d := next(t, consumer); d.Sequence != sequence {
-		t.Errorf("delivered %d, want %d", d.Sequence, sequence)
-	}
+	testcheck.Equal(t, "delivered", sequence, next(t, consumer).Sequence)
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sync/errgroup"
 
@@ -15,6 +14,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // heads reads the heads of a cluster; of a key that comes twice it keeps the newer one, and none may be older than one
@@ -30,9 +30,7 @@ func heads(t *testing.T, log *stream.Log, cluster string) map[component.Key]even
 		last = h.Sequence
 		got[h.Key] = h
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return got
 }
 
@@ -50,9 +48,7 @@ func fill(t testing.TB, log *stream.Log, events []event.Event, expected map[comp
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, group.Wait())
 	all := make(map[component.Key]event.Head)
 	maps.Copy(all, expected)
 	for _, h := range published {
@@ -89,18 +85,12 @@ func TestLog_Heads(t *testing.T) {
 	reader := s.Conn(t)
 	log = ensureLog(t, reader)
 	before := reader.NATS().Stats().InBytes
-	if diff := cmp.Diff(want, heads(t, log, "test")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "heads", want, heads(t, log, "test"))
 	if read := reader.NATS().Stats().InBytes - before; read > components*size/2 {
 		t.Errorf("reading the heads took %d bytes: bodies were sent", read)
 	}
-	if diff := cmp.Diff(others, heads(t, log, "test2")); diff != "" {
-		t.Errorf("another cluster (-want +got):\n%s", diff)
-	}
-	if got := heads(t, log, "tes"); len(got) != 0 {
-		t.Errorf("%d heads of a cluster that is not there", len(got))
-	}
+	testcheck.Equal(t, "another cluster", others, heads(t, log, "test2"))
+	testcheck.Equal(t, "heads of an unknown cluster", 0, len(heads(t, log, "tes")))
 }
 
 func TestLog_HeadsOfAnEmptyStream(t *testing.T) {
@@ -134,12 +124,8 @@ func TestLog_NewestOfEach(t *testing.T) {
 		}
 		got[e.Key] = e
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.NoError(t, err)
+	testcheck.Equal(t, "events", want, got, cmpopts.EquateEmpty())
 	if len(problems) != 1 {
 		t.Errorf("problems: %v", problems)
 	}

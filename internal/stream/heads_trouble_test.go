@@ -14,6 +14,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 func TestLog_HeadsBesidePublishes(t *testing.T) {
@@ -35,12 +36,8 @@ func TestLog_HeadsBesidePublishes(t *testing.T) {
 			changes++
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != len(known) {
-		t.Errorf("%d components have a head, want %d", len(got), len(known))
-	}
+	testcheck.NoError(t, err)
+	testcheck.Equal(t, "components with a head", len(known), len(got))
 }
 
 // TestLog_HeadsPurgedMeanwhile takes away what the reader still waits for.
@@ -71,9 +68,7 @@ func TestLog_HeadsPurgedMeanwhile(t *testing.T) {
 	if err != nil {
 		says(t, err, "oda.components.v1.test") // then the reader begins anew
 	}
-	if got := heads(t, log, "test"); len(got) != 0 {
-		t.Errorf("%d heads after the purge", len(got))
-	}
+	testcheck.Equal(t, "heads after the purge", 0, len(heads(t, log, "test")))
 }
 
 func TestLog_HeadsEndWithTheirContext(t *testing.T) {
@@ -119,9 +114,7 @@ func TestLog_HeadsAcrossARestart(t *testing.T) {
 		t.Errorf("no error and (-want +got):\n%s", diff)
 	}
 	waitConnected(t, conn)
-	if diff := cmp.Diff(want, heads(t, log, "test")); diff != "" {
-		t.Errorf("afterwards (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "afterwards", want, heads(t, log, "test"))
 }
 
 func TestLog_HeadsWithMalformedMessages(t *testing.T) {
@@ -137,7 +130,5 @@ func TestLog_HeadsWithMalformedMessages(t *testing.T) {
 	want := fill(t, log, []event.Event{upsert(keyOf("good"), "A")}, nil)
 	want[keyOf("foreign")] = event.Head{Key: keyOf("foreign"), Sequence: foreign}
 	want[keyOf("newer")] = event.Head{Key: keyOf("newer"), Sequence: newer}
-	if diff := cmp.Diff(want, heads(t, log, "test")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "heads", want, heads(t, log, "test"))
 }

@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 func TestLog_After(t *testing.T) {
@@ -20,9 +20,7 @@ func TestLog_After(t *testing.T) {
 	one := publish(t, log, upsert(key, "one"), 0)
 	publish(t, log, upsert(other, "between"), 0)
 	two := publish(t, log, upsert(key, "two"), one)
-	if err := server.NATS(t).PublishMsg(&nats.Msg{Subject: event.Subject(key), Data: []byte("nonsense")}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, server.NATS(t).PublishMsg(&nats.Msg{Subject: event.Subject(key), Data: []byte("nonsense")}))
 	eventually(t, "the message that is no event", func() bool {
 		_, found, err := log.Newest(within(t), key)
 		return found && errors.Is(err, event.ErrMalformed)
@@ -44,22 +42,16 @@ func TestLog_After(t *testing.T) {
 		}
 		read, after = append(read, e.Sequence), e.Sequence
 	}
-	if diff := cmp.Diff([]uint64{one, two, three, four}, read); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "sequences", []uint64{one, two, three, four}, read)
 	if _, found, err := log.After(within(t), keyOf("nothing"), 0); found || err != nil {
 		t.Errorf("a key without messages: %v, %v", found, err)
 	}
-	if diff := cmp.Diff(map[component.Key]uint64{key: 4, other: 1}, must(log.MessageCounts(within(t), key.Cluster))); diff != "" {
-		t.Errorf("recorded (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "recorded", map[component.Key]uint64{key: 4, other: 1}, must(log.MessageCounts(within(t), key.Cluster)))
 }
 
 func TestLog_FirstSince(t *testing.T) {
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
-	if got := must(log.FirstSince(within(t), time.Time{})); got != 1 {
-		t.Errorf("of an empty stream: %d", got)
-	}
+	testcheck.Equal(t, "the first of an empty stream", 1, must(log.FirstSince(within(t), time.Time{})))
 	before := time.Now()
 	publish(t, log, upsert(keyOf("one"), "x"), 0)
 	publish(t, log, upsert(keyOf("two"), "x"), 0)
@@ -71,9 +63,7 @@ func TestLog_FirstSince(t *testing.T) {
 	}{
 		"long ago": {before.Add(-time.Hour), 1}, "before": {before, 1}, "between": {between, 3}, "in the future": {time.Now().Add(time.Hour), 4},
 	} {
-		if got := must(log.FirstSince(within(t), test.since)); got != test.want {
-			t.Errorf("%s: %d, want %d", name, got, test.want)
-		}
+		testcheck.Equal(t, name, test.want, must(log.FirstSince(within(t), test.since)))
 	}
 }
 
@@ -91,7 +81,5 @@ func TestLog_RegistriesAreReadOnly(t *testing.T) {
 	}
 	_, refusal := log.EnsureConsumer(within(t), "lab", "http://b")
 	says(t, log.CheckRegistry(within(t), "lab", "http://b"), refusal.Error(), `target "lab" feeds the registry at http://a, not http://b`)
-	if diff := cmp.Diff(map[string]string{"lab": "http://a", "the.other": "http://b"}, must(log.Registries(within(t)))); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "registries", map[string]string{"lab": "http://a", "the.other": "http://b"}, must(log.Registries(within(t))))
 }

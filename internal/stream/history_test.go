@@ -9,12 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // told writes down events as <namespace>/<name> <status>@<sequence>.
@@ -46,9 +45,7 @@ func (w *told) said() []string {
 func (w *told) expect(t *testing.T, want ...string) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d events, have %v", len(want), w.said()), func() bool { return len(w.said()) >= len(want) })
-	if diff := cmp.Diff(want, w.said()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "events", want, w.said())
 }
 
 // past is a stream with a history, and when the server took its messages.
@@ -96,12 +93,8 @@ func TestLog_History(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got told
-			if err := log.History(within(t), test.filter, test.since, got.add); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.want, got.said()); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			testcheck.NoError(t, log.History(within(t), test.filter, test.since, got.add))
+			testcheck.Equal(t, "history", test.want, got.said())
 		})
 	}
 }
@@ -123,9 +116,7 @@ func TestLog_Before(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got, found, err := log.Before(within(t), event.Event{Key: test.of, Sequence: test.at})
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			if found != (test.before != 0) || got.Sequence != test.before {
 				t.Errorf("%d, found %v; want %d", got.Sequence, found, test.before)
 			}
@@ -177,9 +168,7 @@ func TestLog_Follow(t *testing.T) {
 	})
 	publish(t, log, upsert(keyOf("a"), "third"), 6)
 	eventually(t, "the change", func() bool { return len(since.said()) == 3 })
-	if got := since.said()[2]; got != fmt.Sprintf("components/a third@%d", last+1) {
-		t.Errorf("the change came as %s", got)
-	}
+	testcheck.Equal(t, "the change", fmt.Sprintf("components/a third@%d", last+1), since.said()[2])
 
 	s.Restart(t)
 	eventually(t, "published again", func() bool {
@@ -215,9 +204,7 @@ func TestLog_FollowEndsWithTheStream(t *testing.T) {
 		ended <- log.Follow(ctx, event.ClusterSubjects("test"), times[5], func(e event.Event, err error) error { got.add(e, err); return nil })
 	}()
 	got.expect(t, "components/a again@6")
-	if err := js(t, s).DeleteStream(ctx, stream.StreamName); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, js(t, s).DeleteStream(ctx, stream.StreamName))
 	if err := <-ended; !errors.Is(err, stream.ErrLogMissing) {
 		t.Errorf("ended with %v", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
@@ -15,6 +14,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // superseded returns the head of a conflict, and fails the test on any other outcome.
@@ -42,15 +42,11 @@ func TestLog_PublishFollowsTheExpectedMessage(t *testing.T) {
 	}
 	e := upsert(key, "B")
 	e.Sequence = second
-	if diff := cmp.Diff(e, want, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("newest (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "newest", e, want, cmpopts.EquateEmpty())
 	head := event.Head{Key: key, Sequence: second, Hash: e.Hash, UID: e.UID, Time: e.Time}
 	for name, expected := range map[string]uint64{"the first again": 0, "an older one": first, "one of the future": second + 10} {
 		sequence, err := log.Publish(within(t), upsert(key, "C"), expected)
-		if diff := cmp.Diff(head, superseded(t, sequence, err)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
+		testcheck.Equal(t, name, head, superseded(t, sequence, err))
 		says(t, err, fmt.Sprintf("superseded by message %d of test/components/a.b", second))
 	}
 	deleted := publish(t, log, event.Tombstone(key, "", "", seen), second)
@@ -103,9 +99,7 @@ func TestLog_PublishAgainAfterALostAnswer(t *testing.T) {
 	count := func() uint64 { return must(must(client.Stream(ctx, stream.StreamName)).Info(ctx)).State.Msgs }
 
 	first := publish(t, log, upsert(a, "A"), 0)
-	if again := publish(t, log, upsert(a, "A"), 0); again != first {
-		t.Errorf("within the duplicate window: repeated as %d, first as %d", again, first)
-	}
+	testcheck.Equal(t, "sequence of the repeat within the duplicate window", first, publish(t, log, upsert(a, "A"), 0))
 	second := publish(t, log, upsert(a, "B"), first)
 	deleted := publish(t, log, event.Tombstone(b, "", "", seen), 0)
 
@@ -126,18 +120,10 @@ func TestLog_PublishAgainAfterALostAnswer(t *testing.T) {
 	})
 
 	before := count()
-	if again := publish(t, log, upsert(a, "B"), first); again != second {
-		t.Errorf("beyond the duplicate window: repeated as %d, first as %d", again, second)
-	}
-	if again := publish(t, log, event.Tombstone(b, "", "", seen.Add(time.Hour)), 0); again != deleted {
-		t.Errorf("a tombstone beyond the duplicate window: repeated as %d, first as %d", again, deleted)
-	}
-	if head := superseded(t, 0, secondOf(log.Publish(ctx, upsert(a, "A"), 0))); head.Sequence != second {
-		t.Errorf("the repeat of a message that was followed shows %d, want %d", head.Sequence, second)
-	}
-	if after := count(); after != before {
-		t.Errorf("%d messages in the stream, want %d", after, before)
-	}
+	testcheck.Equal(t, "sequence of the repeat beyond the duplicate window", second, publish(t, log, upsert(a, "B"), first))
+	testcheck.Equal(t, "sequence of the tombstone's repeat beyond the duplicate window", deleted, publish(t, log, event.Tombstone(b, "", "", seen.Add(time.Hour)), 0))
+	testcheck.Equal(t, "head shown to the repeat of a message that was followed", second, superseded(t, 0, secondOf(log.Publish(ctx, upsert(a, "A"), 0))).Sequence)
+	testcheck.Equal(t, "messages in the stream", before, count())
 }
 
 func TestLog_PublishEarlierContentAgain(t *testing.T) {
@@ -169,16 +155,12 @@ func TestLog_NewestReadsFromTheLeader(t *testing.T) {
 	publish(t, log, upsert(keyOf("a"), "A"), 0)
 	nc := s.NATS(t)
 	requests := must(nc.SubscribeSync("$JS.API.>"))
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, nc.Flush())
 	if _, found, err := log.Newest(within(t), keyOf("a")); !found || err != nil {
 		t.Fatal(found, err)
 	}
 	request := must(requests.NextMsgWithContext(within(t)))
-	if request.Subject != "$JS.API.STREAM.MSG.GET.ODA_COMPONENTS" {
-		t.Errorf("asked %s", request.Subject)
-	}
+	testcheck.Equal(t, "subject of the request", "$JS.API.STREAM.MSG.GET.ODA_COMPONENTS", request.Subject)
 	var body map[string]string
 	if err := json.Unmarshal(request.Data, &body); err != nil || body["last_by_subj"] != event.Subject(keyOf("a")) {
 		t.Errorf("asked for %v, %v", body, err)
@@ -193,13 +175,9 @@ func TestLog_PublishAgainAfterAPurge(t *testing.T) {
 	key := keyOf("purged")
 	plain := must(js(t, s).Stream(t.Context(), stream.StreamName))
 	first := publish(t, log, upsert(key, "A"), 0)
-	if again := publish(t, log, upsert(key, "A"), 0); again != first {
-		t.Errorf("repeated as message %d, not %d", again, first)
-	}
+	testcheck.Equal(t, "sequence of the repeat", first, publish(t, log, upsert(key, "A"), 0))
 	for range 2 {
-		if err := plain.Purge(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, plain.Purge(t.Context()))
 		sequence := publish(t, log, upsert(key, "A"), 0)
 		newest, found, err := log.Newest(within(t), key)
 		if err != nil || !found || newest.Sequence != sequence || sequence <= first {

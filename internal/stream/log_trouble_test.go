@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 func TestLog_PublishTooLarge(t *testing.T) {
@@ -59,9 +59,7 @@ func TestLog_CheckAfterDeletion(t *testing.T) {
 	if err := log.Check(ctx); err != nil {
 		t.Errorf("check: %v", err)
 	}
-	if err := js(t, s).DeleteStream(ctx, stream.StreamName); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, js(t, s).DeleteStream(ctx, stream.StreamName))
 	if err := log.Check(ctx); !errors.Is(err, stream.ErrLogMissing) {
 		t.Errorf("check: %v, want ErrLogMissing", err)
 	}
@@ -77,9 +75,7 @@ func TestLog_CheckAfterDeletion(t *testing.T) {
 	// Created again by another client, it holds none of the expected messages.
 	ensureLog(t, s.Conn(t))
 	sequence, err := log.Publish(ctx, upsert(key, "B"), first)
-	if diff := cmp.Diff(event.Head{Key: key, Deleted: true}, superseded(t, sequence, err)); diff != "" {
-		t.Errorf("the head of an empty subject (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "the head of an empty subject", event.Head{Key: key, Deleted: true}, superseded(t, sequence, err))
 	publish(t, log, upsert(key, "B"), 0)
 }
 
@@ -94,9 +90,7 @@ func TestLog_HistoryIsBounded(t *testing.T) {
 	publish(t, log, upsert(keyOf("b"), "A"), 0)
 	info := must(must(js(t, s).Stream(within(t), stream.StreamName)).Info(within(t), jetstream.WithSubjectFilter(">")))
 	want := map[string]uint64{event.Subject(keyOf("a")): 3, event.Subject(keyOf("b")): 1}
-	if diff := cmp.Diff(want, info.State.Subjects); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "messages", want, info.State.Subjects)
 	newest, _, err := log.Newest(within(t), keyOf("a"))
 	if err != nil || newest.Sequence != expected || newest.Component.DeploymentStatus != "7" {
 		t.Errorf("newest: %+v, %v", newest, err)
@@ -150,9 +144,7 @@ func TestLog_PublishWithoutServer(t *testing.T) {
 	})
 	s.Restart(t)
 	waitConnected(t, conn)
-	if sequence := publish(t, log, upsert(keyOf("a"), "B"), first); sequence != first+1 {
-		t.Errorf("published as %d, want %d: nothing was buffered", sequence, first+1)
-	}
+	testcheck.Equal(t, "sequence, where nothing was buffered", first+1, publish(t, log, upsert(keyOf("a"), "B"), first))
 }
 
 // TestLog_PublishAfterAMalformedMessage has a message on a component's subject that odasync cannot read: the component's
@@ -166,9 +158,7 @@ func TestLog_PublishAfterAMalformedMessage(t *testing.T) {
 	client := js(t, s)
 	foreign := must(client.Publish(within(t), event.Subject(key), []byte("hello"))).Sequence
 	head := superseded(t, 0, secondOf(log.Publish(within(t), upsert(key, "B"), first)))
-	if diff := cmp.Diff(event.Head{Key: key, Sequence: foreign}, head); diff != "" {
-		t.Errorf("head (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "head", event.Head{Key: key, Sequence: foreign}, head)
 	if e, found, err := log.Newest(within(t), key); !found || !errors.Is(err, event.ErrMalformed) || e.Sequence != foreign || e.Key != key {
 		t.Errorf("newest: %+v, %t, %v, want its key, its sequence and an error", e, found, err)
 	}

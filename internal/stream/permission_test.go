@@ -10,6 +10,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // TestPermissionError_NamesTheSubject has users that may not do everything; what they ask for would only time out.
@@ -30,9 +31,7 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 			reported := make(chan error, 100)
 			conn, err := stream.Dial(stream.Config{URL: s.URL(), User: user, Password: config.Fixed("pa55"), Replicas: 1, History: 32},
 				"odasync-ctl", func(err error) { reported <- err })
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			defer conn.Close()
 			err = conn.Check(within(t))
 			says(t, err, "the server does not let this user "+want.Action+` "`+want.Subject, "give ctl the credential of its role", "docs/nats-security.md")

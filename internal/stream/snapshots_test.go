@@ -11,6 +11,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // marker is one of a cluster, with enough fields to be told apart.
@@ -21,9 +22,7 @@ func marker(cluster, id string) event.Snapshot {
 func mark(t testing.TB, log *stream.Log, markers ...event.Snapshot) {
 	t.Helper()
 	for _, m := range markers {
-		if err := log.PublishSnapshot(within(t), m); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, log.PublishSnapshot(within(t), m))
 	}
 }
 
@@ -73,15 +72,11 @@ func TestLog_PurgeUpToASequence(t *testing.T) {
 		t.Helper()
 		return must(log.Messages(within(t)))
 	}
-	if err := log.Purge(within(t), a, second); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, log.Purge(within(t), a, second))
 	if got, found, err := log.Newest(within(t), a); err != nil || !found || got.Sequence != third || count() != 2 {
 		t.Errorf("left: %d messages, the newest %d (%t), %v", count(), got.Sequence, found, err)
 	}
-	if err := log.Purge(within(t), a, third); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, log.Purge(within(t), a, third))
 	if _, found, err := log.Newest(within(t), a); err != nil || found || count() != 1 {
 		t.Errorf("left: %d messages, found %t, %v", count(), found, err)
 	}
@@ -94,9 +89,7 @@ func TestLog_PurgeUpToASequence(t *testing.T) {
 func TestLog_ListsClusters(t *testing.T) {
 	t.Parallel()
 	log := ensureLog(t, streamtest.Start(t).Conn(t))
-	if err := log.PublishSnapshot(within(t), event.Snapshot{ID: "1", Cluster: "marked.1", Time: time.Now()}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, log.PublishSnapshot(within(t), event.Snapshot{ID: "1", Cluster: "marked.1", Time: time.Now()}))
 	for _, name := range []string{"a", "b"} {
 		if _, err := log.Publish(within(t), event.Tombstone(component.Key{Cluster: "published.1", Namespace: "ns", Name: name}, "", "", time.Now()), 0); err != nil {
 			t.Fatal(err)

@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // ensureAll creates or opens all that watcher and syncer need.
@@ -48,9 +48,7 @@ func TestConn_EnsureByManyAtOnce(t *testing.T) {
 		waitConnected(t, conn)
 		group.Go(func() error { return ensureAll(ctx, conn) })
 	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, group.Wait())
 	bucket := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, MaxBytes: -1, MaxMsgs: -1, MaxMsgSize: -1,
 		Replicas: 1, AllowRollup: true, DenyDelete: true,
@@ -67,9 +65,7 @@ func TestConn_EnsureByManyAtOnce(t *testing.T) {
 	client := js(t, s)
 	for _, config := range want {
 		got := must(client.Stream(ctx, config.Name)).CachedInfo().Config
-		if diff := cmp.Diff(config, own(got)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", config.Name, diff)
-		}
+		testcheck.Equal(t, config.Name, config, own(got))
 		if got.Metadata["odasync.layout"] != stream.Layout {
 			t.Errorf("%s does not carry its layout: %v", config.Name, got.Metadata)
 		}
@@ -97,14 +93,10 @@ func TestConn_EnsureUpdatesOnlyDifferences(t *testing.T) {
 	ctx := within(t)
 	conn := s.Conn(t)
 	ensureLog(t, conn)
-	if err := ensureAll(ctx, conn); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, ensureAll(ctx, conn))
 	nc := s.NATS(t)
 	updates := must(nc.SubscribeSync("$JS.API.STREAM.UPDATE.>"))
-	if err := errors.Join(nc.Flush(), ensureAll(ctx, conn)); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, errors.Join(nc.Flush(), ensureAll(ctx, conn)))
 	// The update that does change something comes last, so that none before it can hide.
 	other := s.Conn(t, func(c *stream.Config) { c.History = 7 })
 	ensureLog(t, other)
@@ -131,13 +123,9 @@ func TestConn_EnsureKeepsAdditions(t *testing.T) {
 	ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History, c.MaxBytes = 5, 1<<20 }))
 	got := must(client.Stream(ctx, stream.StreamName)).CachedInfo().Config
 	config.MaxMsgsPerSubject, config.MaxBytes = 5, 1<<20
-	if diff := cmp.Diff(config, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "settings", config, got)
 	ensureLog(t, s.Conn(t))
 	got = must(client.Stream(ctx, stream.StreamName)).CachedInfo().Config
 	config.MaxMsgsPerSubject, config.MaxBytes = 32, -1
-	if diff := cmp.Diff(config, got); diff != "" {
-		t.Errorf("back again (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "back again", config, got)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestFailure_Error(t *testing.T) {
@@ -19,9 +20,7 @@ func TestFailure_Error(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := test.failure.Error(); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
+			testcheck.Equal(t, "text", test.want, test.failure.Error())
 			if test.failure.Err != nil && test.failure.Unwrap() != test.failure.Err {
 				t.Error("the transport error is lost")
 			}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/sdk/trace"
 	oteltrace "go.opentelemetry.io/otel/trace"
@@ -18,6 +17,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/tracing/tracingtest"
 )
 
@@ -41,25 +41,19 @@ func TestConfig_Address(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if err := test.cfg.Validate(); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, test.cfg.Validate())
 			address := ""
 			if test.cfg.Enabled() {
 				address = test.cfg.address()
 			}
-			if address != test.address {
-				t.Errorf("spans go to %q, want %q", address, test.address)
-			}
+			testcheck.Equal(t, "spans go to", test.address, address)
 		})
 	}
 }
 
 func TestConfig_Headers(t *testing.T) {
 	cfg := Config{Headers: "a=1", TracesHeaders: " authorization = Bearer%20k=y+z ,x-tenant=t,"}
-	if diff := cmp.Diff(map[string]string{"authorization": "Bearer k=y+z", "x-tenant": "t"}, cfg.headers()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "headers", map[string]string{"authorization": "Bearer k=y+z", "x-tenant": "t"}, cfg.headers())
 	for _, bad := range []string{"key", "=value", "a=%zz", "a=1%0d%0ab: 2"} {
 		if headers, err := parseHeaders(config.Secret("x=s3cr3t," + bad)); err == nil || strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%q gives %v, %v", bad, headers, err)
@@ -133,17 +127,13 @@ func TestLog_NamesTheSpan(t *testing.T) {
 	var out logtest.Buffer
 	log := zerolog.New(&out).Hook(LogHook{})
 	provider, err := New(t.Context(), Config{Endpoint: collector.HTTP}, Service{Name: "test"}, log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	ctx, span := provider.Tracer().Begin(t.Context(), event.Trace{}, "process", oteltrace.SpanKindConsumer, time.Time{})
 	ctx = About(ctx, component.Key{Cluster: "east", Namespace: "shop", Name: "orders"})
 	Log(ctx, log.Info()).Msg("within")
 	log.Info().Msg("without")
 	span.End()
-	if err := provider.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, provider.Close(t.Context()))
 	spans := collector.Spans()
 	if len(spans) != 1 {
 		t.Fatalf("spans: %+v", spans)
@@ -163,9 +153,7 @@ func TestProvider_CloseIsBounded(t *testing.T) {
 	hanging := make(chan struct{})
 	collector.Refuse(func() (int, string) { <-hanging; return http.StatusServiceUnavailable, "" })
 	provider, err := New(t.Context(), Config{Endpoint: collector.HTTP}, Service{Name: "test"}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	_, span := provider.Tracer().Begin(t.Context(), event.Trace{}, "process", oteltrace.SpanKindConsumer, time.Time{})
 	span.End()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -180,9 +168,7 @@ func TestProvider_CloseIsBounded(t *testing.T) {
 func TestTracer_MalformedTraceContexts(t *testing.T) {
 	collector := tracingtest.Start(t)
 	provider, err := New(t.Context(), Config{Endpoint: collector.HTTP}, Service{Name: "test"}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	strange := []event.Trace{
 		{Parent: "00-short"}, {Parent: strings.Repeat("x", 10_000)}, {Parent: "00-00000000000000000000000000000000-0000000000000000-01"},
 		{State: "a=1"}, {Parent: "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
@@ -191,13 +177,9 @@ func TestTracer_MalformedTraceContexts(t *testing.T) {
 		_, span := provider.Tracer().Begin(t.Context(), from, "process", oteltrace.SpanKindConsumer, time.Time{})
 		span.End()
 	}
-	if err := provider.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, provider.Close(t.Context()))
 	spans := collector.Spans()
-	if len(spans) != len(strange) {
-		t.Errorf("%d spans", len(spans))
-	}
+	testcheck.Equal(t, "spans", len(strange), len(spans))
 	for _, s := range spans {
 		if s.Parent != "" {
 			t.Errorf("%+v has a parent", s)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/testcheck"
 	"odasync/test/testenv"
 )
 
@@ -21,9 +22,7 @@ func newFront(t *testing.T, first http.Handler) (f *front, address string) {
 	f = &front{}
 	f.set(first)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		(*f.now.Load()).ServeHTTP(w, r)
 	})}

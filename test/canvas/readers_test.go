@@ -9,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/refregistry"
+	"odasync/internal/testcheck"
 	"odasync/test/testenv"
 )
 
@@ -50,9 +49,7 @@ func TestReaders(t *testing.T) {
 				"productcatalog": "ODAComponent", "productcatalog-productcatalogmanagement-v4": "API", "productcatalog-metrics": "API",
 				"productcatalog-userrolesandpermissions": "API",
 			}
-			if diff := cmp.Diff(want, pairs); diff != "" {
-				t.Errorf("names and categories (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "names and categories", want, pairs)
 			var one document
 			read(t, env.tmf639.URL()+"/resource/"+url.PathEscape(test.id), &one)
 			if one.Name != "productcatalog" || one.Category != "ODAComponent" {
@@ -97,9 +94,7 @@ func list(t *testing.T, env *environment, filter string) (all []document) {
 func read(t *testing.T, address string, into any) {
 	t.Helper()
 	answer, err := http.Get(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK {

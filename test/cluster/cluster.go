@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"odasync/internal/testcheck"
 )
 
 // startTimeout is long enough for a machine that builds and tests at the same time.
@@ -48,9 +50,7 @@ type ready struct {
 func Start(t testing.TB, arguments ...string) *Cluster {
 	t.Helper()
 	c, err := Run(arguments...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {
 			t.Error(err)

@@ -1,30 +1,25 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"odasync/internal/testcheck"
 )
 
 func TestDashboards_Current(t *testing.T) {
 	folder := filepath.Join("..", "..", "deploy", "chart", "files", "dashboards")
 	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	want := files()
 	for _, entry := range entries {
 		got, err := os.ReadFile(filepath.Join(folder, entry.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want[entry.Name()]), string(got)); diff != "" {
-			t.Errorf("%s is out of date: run `make dashboards` (-want +got):\n%s", entry.Name(), diff)
-		}
+		testcheck.NoError(t, err)
+		testcheck.Equal(t, fmt.Sprintf("%s is out of date: run `make dashboards`", entry.Name()), string(want[entry.Name()]), string(got))
 		delete(want, entry.Name())
 	}
 	for name := range want {
@@ -59,9 +54,7 @@ func TestDashboards_PanelsExplained(t *testing.T) {
 // TestDashboards_CoverEveryMetric compares the dashboards with the table in docs/observability.md.
 func TestDashboards_CoverEveryMetric(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "observability.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	rows := regexp.MustCompile("(?m)^\\| `(oda[a-z_]+)` \\|").FindAllStringSubmatch(string(text), -1)
 	if len(rows) == 0 {
 		t.Fatal("docs/observability.md has no table of metrics")

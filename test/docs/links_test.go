@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"odasync/internal/testcheck"
 )
 
 // root is the module's folder.
@@ -49,9 +51,7 @@ func pages(t *testing.T) (all []page) {
 		all = append(all, parse(name, string(text)))
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if len(all) < 20 {
 		t.Fatalf("only %d Markdown files", len(all))
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"odasync/internal/testcheck"
 )
 
 // source is what the module declares.
@@ -35,9 +37,7 @@ func declared(t *testing.T) *source {
 			}
 			return err
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 	}
 	return s
 }

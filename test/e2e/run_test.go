@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -22,9 +23,7 @@ import (
 // must fail.
 func TestRunEmbedded(t *testing.T) {
 	port, err := procs.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	embedded := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	const namespace = "e2e-run"
 	testenv.MakeNamespace(t, shared, namespace)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"odasync/internal/testcheck"
 	"odasync/test/cluster"
 	"odasync/test/procs"
 	"odasync/test/testenv"
@@ -93,9 +94,7 @@ zenith-usage.mobile usagemanagement ready https://oda.zenith.example.org/zenith-
 func sampleFiles(t *testing.T, folder string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var files []string
 	for _, entry := range entries {
 		if ext := filepath.Ext(entry.Name()); ext == ".yaml" || ext == ".json" {

@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/kube"
 	"odasync/internal/kube/elector"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -52,12 +53,8 @@ func TestElector_FrozenLeader(t *testing.T) {
 	frozen.Stderr = os.Stderr
 	frozen.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	output, err := frozen.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := frozen.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
+	testcheck.NoError(t, frozen.Start())
 	t.Cleanup(func() {
 		_ = frozen.Process.Kill()
 		_ = frozen.Wait()
@@ -81,9 +78,7 @@ func TestElector_FrozenLeader(t *testing.T) {
 	if line := next(); line != "true" {
 		t.Fatalf("the first line is %q, want true", line)
 	}
-	if err := frozen.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, frozen.Process.Signal(syscall.SIGSTOP))
 	for drained := false; !drained; { // output from before the freeze
 		select {
 		case <-lines:
@@ -93,18 +88,14 @@ func TestElector_FrozenLeader(t *testing.T) {
 	}
 
 	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	_, leads := elect(t, client, cfg)
 	select {
 	case <-leads: // the Lease has expired
 	case <-time.After(testwait.Limit):
 		t.Fatal("the second process does not take over")
 	}
-	if err := frozen.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, frozen.Process.Signal(syscall.SIGCONT))
 	var resumed []string
 	for len(resumed) == 0 || resumed[len(resumed)-1] != "ended" {
 		resumed = append(resumed, next())

@@ -18,6 +18,7 @@ import (
 	"odasync/internal/kube"
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/kube/listwatch"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -36,9 +37,7 @@ func installExposedAPIs(t *testing.T) {
 			}},
 		},
 	}}
-	if err := shared.Apply(t.Context(), definition); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, shared.Apply(t.Context(), definition))
 	t.Cleanup(func() {
 		if err := shared.Delete(context.Background(), definition); err != nil {
 			t.Error(err)
@@ -98,9 +97,7 @@ func TestSource_ExposedAPIs(t *testing.T) {
 			s.awaitAPIs(t, map[string]string{"components/x": "x-api http://x false", "components/y": "y-api  false"})
 			expose(t, exposedAPI("components", "x", "http://x", true), exposedAPI("components", "y", "http://y", true))
 			s.awaitAPIs(t, map[string]string{"components/x": "x-api http://x true", "components/y": "y-api http://y true"})
-			if err := shared.Delete(t.Context(), exposedAPI("components", "y", "", false)); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, shared.Delete(t.Context(), exposedAPI("components", "y", "", false)))
 			s.awaitAPIs(t, map[string]string{"components/x": "x-api http://x true", "components/y": "y-api  false"})
 			if s.view.deletions() != 0 {
 				t.Error("a Component was reported as deleted")
@@ -126,9 +123,7 @@ func TestSource_ExposedAPIsAndComponentsAtOnce(t *testing.T) {
 		case 1:
 			remove(t, "components", name)
 		case 2:
-			if err := shared.Delete(t.Context(), exposedAPI("components", name, "", false)); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, shared.Delete(t.Context(), exposedAPI("components", name, "", false)))
 		default:
 			expose(t, exposedAPI("components", name, fmt.Sprint("http://", change), random.IntN(2) == 0))
 		}
@@ -137,17 +132,11 @@ func TestSource_ExposedAPIsAndComponentsAtOnce(t *testing.T) {
 		}
 	}
 	client, err := kube.NewClient(configure(t, admin("WATCH_EXPOSED_APIS", "true")), "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	scope, err := component.ParseScope("components")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	all, err := listwatch.Components(t.Context(), client, scope, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	want := map[string]string{}
 	for _, seen := range all {
 		want[seen.Namespace+"/"+seen.Name] = apis(seen.Component)

@@ -20,6 +20,7 @@ import (
 	"odasync/internal/kube"
 	"odasync/internal/kube/listwatch"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/test/cluster"
 )
 
@@ -48,12 +49,8 @@ func TestMain(m *testing.M) {
 func configure(t testing.TB, env map[string]string) kube.Config {
 	t.Helper()
 	var cfg kube.Config
-	if err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(env)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &cfg, Lookuper: envconfig.MapLookuper(env)}))
+	testcheck.NoError(t, cfg.Validate())
 	return cfg
 }
 
@@ -154,9 +151,7 @@ func watch(t testing.TB, env map[string]string) *source {
 	t.Helper()
 	cfg := configure(t, env)
 	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	s := &source{view: &view{known: map[string]observed{}}, log: new(logtest.Buffer), registry: prometheus.NewRegistry()}
 	if s.Source, err = listwatch.NewSource(cfg, client, listwatch.NewMetrics(s.registry), zerolog.New(s.log).With().Timestamp().Logger()); err != nil {
 		t.Fatal(err)
@@ -184,9 +179,7 @@ func clusterState(t testing.TB, namespaces ...string) map[string]string {
 	versions := map[string]string{}
 	for _, namespace := range namespaces {
 		list, err := shared.Components(namespace).List(context.Background(), metav1.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		for _, item := range list.Items {
 			version, _, _ := unstructured.NestedString(item.Object, "spec", "componentMetadata", "version")
 			versions[namespace+"/"+item.GetName()] = version
@@ -200,9 +193,7 @@ func apply(t testing.TB, namespace, version string, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		object := cluster.Component(namespace, name, version)
-		if err := shared.Apply(context.Background(), object); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, shared.Apply(context.Background(), object))
 		t.Cleanup(func() {
 			if err := shared.Delete(context.Background(), object); err != nil {
 				t.Error(err)
@@ -214,8 +205,6 @@ func apply(t testing.TB, namespace, version string, names ...string) {
 func remove(t testing.TB, namespace string, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		if err := shared.Delete(context.Background(), cluster.Component(namespace, name, "")); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, shared.Delete(context.Background(), cluster.Component(namespace, name, "")))
 	}
 }

@@ -15,6 +15,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"odasync/internal/testcheck"
 )
 
 // unreliableProxy is a proxy between the source and the API server.
@@ -32,13 +34,9 @@ type unreliableProxy struct {
 func newUnreliableProxy(t testing.TB) *unreliableProxy {
 	t.Helper()
 	target, err := url.Parse(shared.Server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	transport, err := rest.TransportFor(rest.AnonymousClientConfig(shared.Config))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	n := &unreliableProxy{thawed: make(chan struct{})}
 	proxy := &httputil.ReverseProxy{
 		Transport:     transport,
@@ -86,9 +84,7 @@ func newUnreliableProxy(t testing.TB) *unreliableProxy {
 func (n *unreliableProxy) kubeconfig(t testing.TB, credentials string, token ...string) string {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(credentials)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	for _, c := range config.Clusters {
 		c.Server, c.CertificateAuthority = n.URL, ""
 		c.CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: n.Certificate().Raw})
@@ -99,9 +95,7 @@ func (n *unreliableProxy) kubeconfig(t testing.TB, credentials string, token ...
 		}
 	}
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, clientcmd.WriteToFile(*config, path))
 	return path
 }
 

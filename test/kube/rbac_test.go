@@ -16,6 +16,7 @@ import (
 	"odasync/internal/kube"
 	"odasync/internal/kube/elector"
 	"odasync/internal/kube/kubetest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
@@ -24,16 +25,12 @@ import (
 func manifest(t *testing.T, file string, change func(object *unstructured.Unstructured)) {
 	t.Helper()
 	objects, err := cluster.Manifest("../../deploy/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	for _, object := range objects {
 		if change != nil {
 			change(object)
 		}
-		if err := shared.Apply(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, shared.Apply(t.Context(), object))
 	}
 	t.Cleanup(func() {
 		if err := shared.Delete(context.Background(), objects...); err != nil {
@@ -72,9 +69,7 @@ func watcherClient(t *testing.T, env map[string]string) (*kube.Client, kube.Conf
 	t.Helper()
 	cfg := configure(t, env)
 	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return client, cfg
 }
 
@@ -100,9 +95,7 @@ func leaseVersion(t *testing.T) string {
 	t.Helper()
 	leases := shared.Admin.Resource(schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"})
 	lease, err := leases.Namespace("canvas").Get(t.Context(), "odasync-watcher", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return lease.GetResourceVersion()
 }
 
@@ -214,13 +207,9 @@ func TestRBAC_MissingRules(t *testing.T) {
 		t.Run(test.verb+" "+test.resource, func(t *testing.T) {
 			lease := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
 				"metadata": map[string]any{"namespace": "canvas", "name": "odasync-watcher"}}}
-			if err := shared.Delete(t.Context(), lease); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, shared.Delete(t.Context(), lease))
 			if test.verb == "update" {
-				if err := shared.Apply(t.Context(), lease); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, shared.Apply(t.Context(), lease))
 			}
 			manifest(t, "rbac.yaml", without(test.verb, test.resource))
 			client, cfg := watcherClient(t, leastPrivilege())

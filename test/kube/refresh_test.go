@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"odasync/internal/kube/kubetest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
@@ -26,9 +27,7 @@ var crds = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "
 func readCRD(t *testing.T, on *cluster.Cluster) *unstructured.Unstructured {
 	t.Helper()
 	crd, err := on.Admin.Resource(crds).Get(t.Context(), crdName, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return crd
 }
 
@@ -36,17 +35,13 @@ func readCRD(t *testing.T, on *cluster.Cluster) *unstructured.Unstructured {
 func serve(t *testing.T, on *cluster.Cluster, version string, served bool) {
 	t.Helper()
 	versions, _, err := unstructured.NestedSlice(readCRD(t, on).Object, "spec", "versions")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	for i, entry := range versions {
 		if entry.(map[string]any)["name"] != version {
 			continue
 		}
 		patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": fmt.Sprintf("/spec/versions/%d/served", i), "value": served}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if _, err := on.Admin.Resource(crds).Patch(t.Context(), crdName, types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -59,9 +54,7 @@ func serve(t *testing.T, on *cluster.Cluster, version string, served bool) {
 func TestSource_FollowsTheServedVersions(t *testing.T) {
 	own := cluster.Start(t)
 	object := cluster.Component("components", "x", "1")
-	if err := own.Apply(t.Context(), object); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, own.Apply(t.Context(), object))
 	serve(t, own, "v1", false)
 	s := watch(t, map[string]string{"KUBECONFIG": own.Kubeconfig, "KUBERNETES_NAMESPACE": "components"})
 	reads := func(version string, times int) func() string {
@@ -124,12 +117,8 @@ func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(s.State()), refused) })
 	testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(e.State()), refused) })
 	good, err := os.ReadFile(n.kubeconfig(t, shared.Kubeconfig))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, good, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
+	testcheck.NoError(t, os.WriteFile(path, good, 0o600))
 	s.awaitAgreement(t, "components")
 	select {
 	case <-leads:

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/kube/kubetest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 	"odasync/test/cluster"
 )
@@ -113,9 +114,7 @@ func TestSource_ServerRestart(t *testing.T) {
 	s.awaitAgreement(t, "components")
 	for name, restart := range map[string]func() error{"restart": shared.Restart, "compaction": shared.Compact} {
 		t.Run(name, func(t *testing.T) {
-			if err := restart(); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, restart())
 			apply(t, "components", name, "x")
 			s.awaitAgreement(t, "components")
 			testwait.Empty(t, func() string { return kubetest.Missing(s.log.String(), "watching again") })
@@ -134,9 +133,7 @@ func TestSource_ExpiredHistory(t *testing.T) {
 	apply(t, "components", "2", "x")
 	remove(t, "components", "z") // and again, as another object
 	apply(t, "components", "3", "z")
-	if err := shared.Compact(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, shared.Compact())
 	deleted := s.view.deleted
 	n.cut(false)
 	s.awaitAgreement(t, "components")
@@ -202,9 +199,7 @@ func TestSource_WithoutStreamedLists(t *testing.T) {
 			}
 			apply(t, "components", name, "x00")
 			s.awaitAgreement(t, "components")
-			if err := shared.Compact(); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, shared.Compact())
 			apply(t, "components", name+" again", "x00")
 			s.awaitAgreement(t, "components")
 		})
@@ -221,18 +216,14 @@ func refuseStreams(query url.Values) {
 func TestSource_ServerWithoutStreamedLists(t *testing.T) {
 	old := cluster.Start(t, "--versions=v1", "--apiserver-arg=--feature-gates=WatchList=false")
 	object := cluster.Component("components", "x", "1")
-	if err := old.Apply(t.Context(), object); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, old.Apply(t.Context(), object))
 	s := watch(t, map[string]string{"KUBECONFIG": old.Kubeconfig, "KUBERNETES_NAMESPACE": "components"})
 	want := map[string]string{"components/x": "1"}
 	testwait.Empty(t, func() string { return cmp.Diff(want, s.view.all()) })
 	if wrong := kubetest.Missing(s.log.String(), "reading in pages"); wrong != "" {
 		t.Error(wrong)
 	}
-	if err := old.Delete(t.Context(), object); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, old.Delete(t.Context(), object))
 	testwait.Empty(t, func() string { return cmp.Diff(map[string]string{}, s.view.all()) })
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 )
 
@@ -42,9 +43,7 @@ type panel struct {
 func dashboards(t *testing.T) map[string]dashboard {
 	t.Helper()
 	root, err := procs.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	files, err := filepath.Glob(filepath.Join(root, "deploy", "chart", "files", "dashboards", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dashboards: %v", err)
@@ -52,9 +51,7 @@ func dashboards(t *testing.T) map[string]dashboard {
 	all := map[string]dashboard{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		var d dashboard
 		if err := json.Unmarshal(text, &d); err != nil {
 			t.Fatalf("%s: %v", file, err)

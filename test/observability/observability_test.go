@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -86,9 +87,7 @@ var metricName = regexp.MustCompile(`\b(oda(sync|_collector)_[a-z_]+|process_[a-
 // testAlerts evaluates every expression of the rules, and checks the states of the alerts in Prometheus.
 func testAlerts(t *testing.T, p *prometheus, names []string) {
 	all, err := p.alerts()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	states := map[string]string{}
 	for _, rule := range all {
 		states[rule.Name] = rule.State
@@ -129,13 +128,9 @@ func testAlerts(t *testing.T, p *prometheus, names []string) {
 // testMetrics compares the scraped metrics with the table in docs/observability.md, and lints them.
 func testMetrics(t *testing.T, targets []target, names []string) {
 	root, err := procs.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	text, err := os.ReadFile(filepath.Join(root, "docs", "observability.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	rows := regexp.MustCompile("(?m)^\\| `(oda[a-z_]+)` \\| \\w+ \\| (\\w+) ").FindAllStringSubmatch(string(text), -1)
 	documented := map[string]bool{}
 	for _, row := range rows {
@@ -157,22 +152,14 @@ func testMetrics(t *testing.T, targets []target, names []string) {
 	}
 	for _, from := range targets {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+from.address+"/metrics", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		text, err := io.ReadAll(answer.Body)
 		answer.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		problems, err := promlint.New(strings.NewReader(string(text))).Lint()
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		for _, problem := range problems {
 			t.Errorf("%s: %s: %s", from.pod, problem.Metric, problem.Text)
 		}

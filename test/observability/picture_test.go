@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 )
 
@@ -84,9 +85,7 @@ func draw(t *testing.T, title string, panels []picture, began, ended time.Time) 
 		boxes = append(boxes, b)
 	}
 	var text strings.Builder
-	if err := page.Execute(&text, map[string]any{"Title": title, "Boxes": boxes, "Width": boardWidth, "Height": height + 12}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, page.Execute(&text, map[string]any{"Title": title, "Boxes": boxes, "Width": boardWidth, "Height": height + 12}))
 	return text.String()
 }
 
@@ -162,14 +161,10 @@ func screenshot(t *testing.T, name, html string) {
 		return
 	}
 	root, err := procs.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	folder := t.TempDir()
 	file := filepath.Join(folder, "page.html")
-	if err := os.WriteFile(file, []byte(html), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(file, []byte(html), 0o600))
 	var height int
 	if _, err := fmt.Sscanf(html[strings.Index(html, "height: "):], "height: %dpx", &height); err != nil {
 		t.Fatal(err)
@@ -186,9 +181,7 @@ func screenshot(t *testing.T, name, html string) {
 		t.Fatalf("chromium: %v\n%s", err, out)
 	}
 	written, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if written.Size() == 0 || written.Size() > maxPicture {
 		t.Errorf("%s has %d bytes, want up to %d", path, written.Size(), maxPicture)
 	}

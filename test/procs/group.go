@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"odasync/internal/testcheck"
 )
 
 // Group starts processes and ends them.
@@ -35,9 +37,7 @@ func NewGroup(dir string) (*Group, error) {
 func ForTest(t testing.TB) *Group {
 	t.Helper()
 	g, err := NewGroup(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	t.Cleanup(func() {
 		if err := g.Stop(); err != nil {
 			t.Error(err)

@@ -10,15 +10,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"odasync/internal/testcheck"
 )
 
 // script makes a program for a group out of a shell script.
 func script(t *testing.T, text string) Spec {
 	t.Helper()
 	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "program"), []byte("#!/bin/sh\n"+text), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(filepath.Join(bin, "program"), []byte("#!/bin/sh\n"+text), 0o700))
 	t.Setenv("ODASYNC_BIN", bin)
 	return Spec{Name: "name", Program: "program"}
 }
@@ -26,9 +26,7 @@ func script(t *testing.T, text string) Spec {
 func group(t *testing.T) *Group {
 	t.Helper()
 	g, err := NewGroup(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	t.Cleanup(func() {
 		for _, p := range g.all() {
 			p.Kill()
@@ -42,9 +40,7 @@ func started(t *testing.T, text string) *Process {
 	t.Helper()
 	spec := script(t, text) // names the folder that the group looks in
 	p, err := group(t).Start(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return p
 }
 
@@ -59,13 +55,9 @@ func TestProcess_OutputAndEnvironment(t *testing.T) {
 	spec := script(t, `echo "says $WORD and '$E2E_LEAK' in $HOME" >&2; echo '{"level":"warn","message":"logged","field":"x"}'; exec sleep 60`)
 	g := group(t)
 	p, err := g.Start(spec.With(map[string]string{"WORD": "hello"}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	line, err := p.Await(limited(t), "says hello")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if want := "says hello and '' in " + g.Dir; line != want {
 		t.Errorf("%q, want %q", line, want)
 	}
@@ -179,9 +171,7 @@ func TestProcess_Freeze(t *testing.T) {
 	if _, err := p.Await(limited(t), "turn"); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Freeze(limited(t)); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, p.Freeze(limited(t)))
 	lines := func() int { all, _ := p.journal.from(0); return len(all) }
 	if err := Pause(t.Context(), 100*time.Millisecond); err != nil { // what it wrote before may still be on its way
 		t.Fatal(err)
@@ -193,9 +183,7 @@ func TestProcess_Freeze(t *testing.T) {
 	if after := lines(); after != before {
 		t.Errorf("a frozen process wrote %d lines", after-before)
 	}
-	if err := p.Thaw(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, p.Thaw())
 	for ctx := limited(t); lines() == before; {
 		if Pause(ctx, pollInterval) != nil {
 			t.Fatal("a thawed process writes nothing")

@@ -19,6 +19,7 @@ import (
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -177,10 +178,10 @@ func (env *environment) syncerFirst(t *testing.T) *procs.Process {
 	fresh := &environment{Env: testenv.NewWithoutNATS(t, shared, env.namespace), authority: env.authority, namespace: env.namespace}
 	fresh.start(fresh.Env)
 	conn, err := stream.Dial(fresh.clientConfig(fresh.NATSURL, "watcher"), "odasync-watcher", func(err error) { t.Error(err) })
-	must(t, err)
+	testcheck.NoError(t, err)
 	defer conn.Close()
 	_, err = conn.EnsureLog(fresh.Within(testenv.Timeout))
-	must(t, err)
+	testcheck.NoError(t, err)
 	fresh.AwaitReady(fresh.Start(fresh.SyncerSpec("first", fresh.clientEnv(fresh.NATSURL, "syncer"))))
 	return fresh.NATS[0]
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -104,9 +104,7 @@ func TestRoles_FullOperation(t *testing.T) {
 		"syncer publish $JS.API.CONSUMER.DELETE.KV_ODA_SYNC_STATE.*",
 		"syncer publish $JS.API.STREAM.MSG.GET.KV_ODA_CLAIMS",
 	}
-	if diff := cmp.Diff(want, unused(allowed, did)); diff != "" {
-		t.Errorf("permissions that are never used (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "permissions that are never used", want, unused(allowed, did))
 }
 
 // everyCommand runs every ctl command that uses NATS.

@@ -18,6 +18,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/stream"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -49,24 +50,24 @@ func newAuthority(t testing.TB) *authority {
 func (a *authority) issue(name string, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(a.t, err)
+	testcheck.NoError(a.t, err)
 	c.Subject = pkix.Name{CommonName: name}
 	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
 	c.SerialNumber, err = rand.Int(rand.Reader, big.NewInt(1<<62))
-	must(a.t, err)
+	testcheck.NoError(a.t, err)
 	parent, signer := a.cert, a.key
 	if parent == nil {
 		parent, signer = c, key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
-	must(a.t, err)
+	testcheck.NoError(a.t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
-	must(a.t, err)
+	testcheck.NoError(a.t, err)
 	for suffix, block := range map[string]*pem.Block{".crt": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "PRIVATE KEY", Bytes: private}} {
-		must(a.t, os.WriteFile(a.file(name+suffix), pem.EncodeToMemory(block), 0o600))
+		testcheck.NoError(a.t, os.WriteFile(a.file(name+suffix), pem.EncodeToMemory(block), 0o600))
 	}
 	made, err := x509.ParseCertificate(der)
-	must(a.t, err)
+	testcheck.NoError(a.t, err)
 	return made, key
 }
 
@@ -94,7 +95,7 @@ func (a *authority) serverEnv(data string) map[string]string {
 // clientEnv are the variables of a role's process.
 func (a *authority) clientEnv(url, role string) map[string]string {
 	file := a.file(role + ".password")
-	must(a.t, os.WriteFile(file, []byte(password(role)+"\n"), 0o600))
+	testcheck.NoError(a.t, os.WriteFile(file, []byte(password(role)+"\n"), 0o600))
 	return map[string]string{"NATS_URL": url, "NATS_USER": role, "NATS_PASSWORD_FILE": file, "NATS_TLS_CA": a.file("ca.crt")}
 }
 
@@ -109,7 +110,7 @@ func (a *authority) clientConfig(url, role string) stream.Config {
 func configFile(t testing.TB) string {
 	t.Helper()
 	root, err := procs.Root()
-	must(t, err)
+	testcheck.NoError(t, err)
 	return filepath.Join(root, "deploy", "nats", "odasync.conf")
 }
 
@@ -127,11 +128,4 @@ func (a *authority) start(env *testenv.Env, more ...string) {
 	server, url, err := env.Group.RestartNATS(env.Within(testenv.Timeout), spec)
 	env.Must(err)
 	env.NATS, env.NATSURL = []*procs.Process{server}, strings.Replace(url, "nats://", "tls://", 1)
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

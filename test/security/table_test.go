@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -28,9 +29,9 @@ var row = regexp.MustCompile("(?m)^\\| (\\w+) \\| `([^`]+)` \\| (publish|subscri
 func lines(t *testing.T) []line {
 	t.Helper()
 	root, err := procs.Root()
-	must(t, err)
+	testcheck.NoError(t, err)
 	text, err := os.ReadFile(filepath.Join(root, "docs", "nats-security.md"))
-	must(t, err)
+	testcheck.NoError(t, err)
 	_, rest, opened := strings.Cut(string(text), "<!-- permissions -->\n")
 	tables, _, closed := strings.Cut(rest, "<!-- permissions end -->")
 	if !opened || !closed {
@@ -71,10 +72,10 @@ func TestPermissionTables(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	options, err := server.ProcessConfigFile(configFile(t))
-	must(t, err)
+	testcheck.NoError(t, err)
 	options.Host, options.Port, options.HTTPPort, options.NoSigs, options.NoLog = "127.0.0.1", server.RANDOM_PORT, 0, true, true
 	s, err := server.NewServer(options)
-	must(t, err)
+	testcheck.NoError(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	if !s.ReadyForConnections(testenv.Timeout) {
@@ -122,14 +123,14 @@ func try(t *testing.T, a *authority, url string, r rule) error {
 	t.Helper()
 	nc, err := nats.Connect(url, nats.UserInfo(r.role, password(r.role)), nats.RootCAs(a.file("ca.crt")),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // the last error is what counts
-	must(t, err)
+	testcheck.NoError(t, err)
 	defer nc.Close()
 	if r.action == publish {
-		must(t, nc.Publish(strings.NewReplacer("*", "any", ">", "any.more").Replace(r.subject), nil))
+		testcheck.NoError(t, nc.Publish(strings.NewReplacer("*", "any", ">", "any.more").Replace(r.subject), nil))
 	} else {
 		_, err := nc.SubscribeSync(r.subject)
-		must(t, err)
+		testcheck.NoError(t, err)
 	}
-	must(t, nc.Flush()) // the error precedes the response
+	testcheck.NoError(t, nc.Flush()) // the error precedes the response
 	return nc.LastError()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/conf"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 )
 
@@ -60,7 +61,7 @@ func rulesOf(t *testing.T, kind string) []rule {
 		t.Setenv(name, value)
 	}
 	all, err := conf.ParseFile(configFile(t))
-	must(t, err)
+	testcheck.NoError(t, err)
 	var rules []rule
 	for _, user := range all["accounts"].(map[string]any)["ODASYNC"].(map[string]any)["users"].([]any) {
 		user := user.(map[string]any)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/testcheck"
 )
 
 // TestExamine_FindsAnomalies causes each anomaly by hand.
@@ -21,9 +22,7 @@ func TestExamine_FindsAnomalies(t *testing.T) {
 	expect := func(when string, want [5]int) {
 		t.Helper()
 		f, err := Examine(registry.Server)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		have := [5]int{len(f.Overlaps), len(f.Stale), len(f.StaleNow), len(f.CreatedTwice), len(f.Duplicates)}
 		if have != want {
 			t.Errorf("%s: overlaps, stale, stale now, created twice, duplicates: %v, want %v: %+v", when, have, want, f)

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 	"odasync/test/cluster"
 	"odasync/test/procs"
@@ -54,9 +55,7 @@ func NewWithoutNATS(t testing.TB, on *cluster.Cluster, namespaces ...string) *En
 	for _, namespace := range namespaces {
 		MakeNamespace(t, on, namespace)
 		// Left by an earlier run, as with -count.
-		if err := on.Components(namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, on.Components(namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
 	}
 	return env
 }

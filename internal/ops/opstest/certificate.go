@@ -13,19 +13,17 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"odasync/internal/testcheck"
 )
 
 // Certificate writes a certificate of its own making for the hosts and its key, each in place of what stood there.
 func Certificate(t testing.TB, cert, key string, hosts ...string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: hosts[0]}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
@@ -38,13 +36,9 @@ func Certificate(t testing.TB, cert, key string, hosts ...string) {
 		}
 	}
 	signed, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	write(t, cert, "CERTIFICATE", signed)
 	write(t, key, "PRIVATE KEY", encoded)
 }
@@ -52,10 +46,6 @@ func Certificate(t testing.TB, cert, key string, hosts ...string) {
 // write puts the file there at once, as a rename does.
 func write(t testing.TB, path, kind string, content []byte) {
 	t.Helper()
-	if err := os.WriteFile(path+".new", pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(path+".new", pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600))
+	testcheck.NoError(t, os.Rename(path+".new", path))
 }

@@ -4,9 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/refregistry/auth"
+	"odasync/internal/testcheck"
 )
 
 func TestParseClients(t *testing.T) {
@@ -29,9 +28,7 @@ func TestParseClients(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := auth.ParseClients(tt.text, []string{"sync", "query"})
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("clients (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "clients", tt.want, got)
 			if tt.err == "" && err == nil {
 				return
 			}

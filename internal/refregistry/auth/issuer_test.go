@@ -3,6 +3,7 @@ package auth_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 
 	"odasync/internal/refregistry/auth"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 const secret = "s3cr3t+/ %"
@@ -68,20 +70,14 @@ func TestIssuer_Token(t *testing.T) {
 		"grant_type": {"client_credentials"}, "client_id": {"odasync"}, "client_secret": {secret},
 	})
 	var answer map[string]any
-	if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, json.Unmarshal(rec.Body.Bytes(), &answer))
 	signed, _ := answer["access_token"].(string)
 	delete(answer, "access_token")
 	want := map[string]any{"expires_in": 2.0, "refresh_expires_in": 0.0, "token_type": "Bearer", "not-before-policy": 0.0, "scope": "profile email"}
-	if diff := cmp.Diff(want, answer); diff != "" {
-		t.Errorf("answer (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "answer", want, answer)
 	var claims jwt.MapClaims
 	token, _, err := jwt.NewParser().ParseUnverified(signed, &claims)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if token.Method.Alg() != "RS256" || token.Header["kid"] == nil {
 		t.Errorf("header %v, want RS256 and a kid", token.Header)
 	}
@@ -93,9 +89,7 @@ func TestIssuer_Token(t *testing.T) {
 			"componentregistry": map[string]any{"roles": []any{"sync"}},
 		},
 	} {
-		if diff := cmp.Diff(want, claims[name]); diff != "" {
-			t.Errorf("claim %s (-want +got):\n%s", name, diff)
-		}
+		testcheck.Equal(t, fmt.Sprintf("claim %s", name), want, claims[name])
 	}
 }
 
@@ -165,9 +159,7 @@ func TestIssuer_RefusesOtherTokens(t *testing.T) {
 	e := newEndpoint(t, auth.Config{Clients: client(nil)})
 	unsigned, err := jwt.NewWithClaims(jwt.SigningMethodNone, jwt.MapClaims{"exp": time.Now().Add(time.Hour).Unix()}).
 		SignedString(jwt.UnsafeAllowNoneSignatureType)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	foreign := newEndpoint(t, auth.Config{Clients: client(nil)}).token()
 	for name, token := range map[string]string{"none": "", "text": "x", "unsigned": unsigned, "of another issuer": foreign} {
 		if _, err := e.roles(token); !errors.Is(err, auth.ErrUnauthenticated) {
@@ -225,9 +217,7 @@ func TestIssuer_Login(t *testing.T) {
 				t.Fatalf("status %d, want %d", rec.Code, tt.status)
 			}
 			var answer map[string]string
-			if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, json.Unmarshal(rec.Body.Bytes(), &answer))
 			if tt.status != 200 {
 				return
 			}
@@ -237,9 +227,7 @@ func TestIssuer_Login(t *testing.T) {
 		})
 	}
 	nobody := newEndpoint(t, auth.Config{})
-	if rec := nobody.post(nobody.issuer.ServeLogin, "", "", nil); rec.Code != 401 {
-		t.Errorf("status %d without a user, want 401", rec.Code)
-	}
+	testcheck.Equal(t, "status without a user", 401, nobody.post(nobody.issuer.ServeLogin, "", "", nil).Code)
 }
 
 func TestIssuer_BasicRoles(t *testing.T) {

@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/refregistry"
+	"odasync/internal/testcheck"
 )
 
 // NewLabel is the body of a request that creates a label.
@@ -205,9 +204,7 @@ func Timeless(body string) string { return createdAt.ReplaceAllString(body, `"cr
 // Same compares with cmp.Diff.
 func Same[T any](t testing.TB, want, got T) {
 	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("difference (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "difference", want, got)
 }
 
 // Eventually polls until a condition holds, for 10 s at most.

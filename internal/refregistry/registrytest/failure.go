@@ -2,10 +2,11 @@ package registrytest
 
 import (
 	"errors"
-	"strings"
+	"fmt"
 	"testing"
 
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // WantFailure requires a failure of the class whose text contains all the parts.
@@ -15,13 +16,7 @@ func WantFailure(t testing.TB, err error, class target.Class, parts ...string) *
 	if !errors.As(err, &failure) {
 		t.Fatalf("error = %v, want a failure of class %s", err, class)
 	}
-	if failure.Class != class {
-		t.Errorf("class of %q = %s, want %s", err, failure.Class, class)
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q lacks %q", err, part)
-		}
-	}
+	testcheck.Equal(t, fmt.Sprintf("class of %q", err), class, failure.Class)
+	testcheck.ErrorContains(t, err, parts...)
 	return failure
 }

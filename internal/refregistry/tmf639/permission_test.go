@@ -2,6 +2,7 @@ package tmf639_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/auth"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 // startLocked serves a registry with a client for each set of roles, which is
@@ -69,9 +71,7 @@ func TestService_Permissions(t *testing.T) {
 				want = http.StatusForbidden
 			}
 			got := c.Do(op.method, op.path, op.body)
-			if got.Status != want {
-				t.Errorf("%q %s: status %d, want %d", set, op.name, got.Status, want)
-			}
+			testcheck.Equal(t, fmt.Sprintf("%q %s: status", set, op.name), want, got.Status)
 			if want == http.StatusForbidden {
 				registrytest.Same(t, `{"detail":"User does not have permission: `+op.name+`"}`, got.Body)
 			}

@@ -2,6 +2,7 @@ package tmf639_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 // exchange is a request to the deployed service and its answer.
@@ -92,31 +94,23 @@ func TestService_Captures(t *testing.T) {
 // compares the events with those that a hub received.
 func replayEvents(t *testing.T, file string) {
 	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var captured struct {
 		Received []struct{ Body jsontext.Value }
 	}
-	if err := json.Unmarshal(raw, &captured); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, json.Unmarshal(raw, &captured))
 	_, c := start(t)
 	hub := receive(t, 200)
 	c.Expect(201, "POST", "/hub", `{"id":"h","callback":"`+hub.url+`","query":"source=canvas-a"}`)
 	var want []string
 	for _, event := range captured.Received {
-		if err := event.Body.Compact(); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, event.Body.Compact())
 		want = append(want, timeless.ReplaceAllString(string(event.Body), "T"))
 		var of struct {
 			EventType, ID string
 			Resource      json.RawMessage
 		}
-		if err := json.Unmarshal(event.Body, &of); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, json.Unmarshal(event.Body, &of))
 		method, path := "DELETE", "/resource/"+of.ID
 		switch of.EventType {
 		case "ResourceCreated":
@@ -149,13 +143,9 @@ func replay(t *testing.T, c *registrytest.Client, file string) {
 func exchanges(t *testing.T, file string) []exchange {
 	t.Helper()
 	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var of capture
-	if err := json.Unmarshal(raw, &of); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, json.Unmarshal(raw, &of))
 	if len(of.Exchanges) == 0 {
 		return []exchange{of.exchange}
 	}
@@ -186,9 +176,7 @@ func check(t *testing.T, c *registrytest.Client, all ...exchange) {
 			t.Errorf("%s: status %d, want %d: %s", name, got.Status, e.Response.Status, got.Body)
 		}
 		for header, value := range e.Response.Headers {
-			if answered := got.Header.Get(header); answered != value {
-				t.Errorf("%s: %s is %q, want %q", name, header, answered, value)
-			}
+			testcheck.Equal(t, fmt.Sprintf("%s: header %s", name, header), value, got.Header.Get(header))
 		}
 		if want := bodyOf(t, e, got); got.Body != want {
 			t.Errorf("%s: body\n%s\nwant\n%s", name, got.Body, want)

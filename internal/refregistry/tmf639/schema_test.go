@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 func TestService_Violations(t *testing.T) {
@@ -58,9 +59,7 @@ func TestService_Violations(t *testing.T) {
 					Violations     []string
 				}
 			}
-			if err := json.Unmarshal([]byte(got.Body), &answer); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, json.Unmarshal([]byte(got.Body), &answer))
 			registrytest.Same(t, tt.want, answer.Detail.Violations)
 			registrytest.Same(t, "Schema validation failed", answer.Detail.Error)
 		})

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/registrytest"
 	v1 "odasync/internal/refregistry/v1"
+	"odasync/internal/testcheck"
 )
 
 // description is testdata/v1.json: the contract's operations and the fields of
@@ -29,9 +30,7 @@ const pageOperation = "GET /components-gui"
 func readJSON[T any](t *testing.T, path string) T {
 	t.Helper()
 	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var out T
 	if err := json.Unmarshal(raw, &out); err != nil {
 		t.Fatalf("%s: %v", path, err)

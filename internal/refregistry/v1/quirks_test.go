@@ -7,6 +7,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/registrytest"
 	v1 "odasync/internal/refregistry/v1"
+	"odasync/internal/testcheck"
 )
 
 func TestList_LimitDefaultsTo100(t *testing.T) {
@@ -100,9 +101,7 @@ func TestDelete_LabelLeavesDanglingReferences(t *testing.T) {
 	registrytest.Same(t, []string{"domain"}, registrytest.Names(got.Labels, func(l v1.LabelRow) string { return l.Key }))
 	// The dangling id cannot be set again, and is not assigned again.
 	c.Expect(400, "PUT", "/components/1", `{"label_ids":[1,2]}`)
-	if id := c.Label("team", "blue"); id != 3 {
-		t.Errorf("label created after the deletion has id %d, want 3", id)
-	}
+	testcheck.Equal(t, "id of a label created after the deletion", 3, c.Label("team", "blue"))
 	got = registrytest.Must[v1.ComponentView](c, 200, "GET", "/components/1", "")
 	registrytest.Same(t, 1, len(got.Labels))
 }

@@ -1,8 +1,11 @@
 package v1
 
 import (
+	"fmt"
 	"testing"
 	"time"
+
+	"odasync/internal/testcheck"
 )
 
 func TestTimestamp(t *testing.T) {
@@ -16,8 +19,6 @@ func TestTimestamp(t *testing.T) {
 		{time.Date(2026, 1, 2, 0, 30, 0, 1000, east), "2026-01-01T23:30:00.000001"},
 	}
 	for _, tt := range tests {
-		if got := timestamp(tt.in); got != tt.want {
-			t.Errorf("timestamp(%v) = %s, want %s", tt.in, got, tt.want)
-		}
+		testcheck.Equal(t, fmt.Sprintf("timestamp(%v)", tt.in), tt.want, timestamp(tt.in))
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,9 +59,7 @@ func (s says) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func load(t *testing.T, variables map[string]string) registry.Config {
 	t.Helper()
 	var cfg registry.Config
-	if err := config.Load(t.Context(), envconfig.MapLookuper(variables), &cfg); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, config.Load(t.Context(), envconfig.MapLookuper(variables), &cfg))
 	return cfg
 }
 
@@ -138,20 +137,11 @@ func TestRecognise_Refusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address := serve(t, test.service) + test.path
 			_, err := adapter.Recognise(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API_KEY": "pa55"}))
-			if err == nil {
-				t.Fatal("accepted")
-			}
-			for _, part := range append(test.want, address) {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("%q lacks %q", err, part)
-				}
-			}
+			testcheck.ErrorContains(t, err, append(test.want, address)...)
 			if strings.Contains(err.Error(), "pa55") {
 				t.Errorf("%q shows the key", err)
 			}
-			if class := target.ClassOf(err); class != target.ClassUnauthorized {
-				t.Errorf("class %s", class)
-			}
+			testcheck.Equal(t, "class", target.ClassUnauthorized, target.ClassOf(err))
 		})
 	}
 }
@@ -240,9 +230,7 @@ func TestLate(t *testing.T) {
 			if name == "Health" {
 				asked -= 2
 			}
-			if asked != 1 {
-				t.Errorf("recognised %d times, want once", asked)
-			}
+			testcheck.Equal(t, "times recognised", 1, asked)
 		})
 	}
 }
@@ -276,15 +264,11 @@ func TestOpen_Auto(t *testing.T) {
 			var out bytes.Buffer
 			address := serve(t, refregistry.New(test.service).Handler())
 			opened, err := open(t, map[string]string{"COMPONENT_REGISTRY_URL": address}, zerolog.New(&out))
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			if opened.API() != test.api || opened.Connections() != test.connections {
 				t.Errorf("API %s with %d connections, want %s with %d", opened.API(), opened.Connections(), test.api, test.connections)
 			}
-			if out.String() != test.logged+"\n" {
-				t.Errorf("logged %s, want %s", out.String(), test.logged)
-			}
+			testcheck.Equal(t, "log", test.logged+"\n", out.String())
 			if err := opened.Contract(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -299,9 +283,7 @@ func TestOpen_Explicit(t *testing.T) {
 		opened, err := open(t, map[string]string{
 			"COMPONENT_REGISTRY_URL": serve(t, service.Handler()), "COMPONENT_REGISTRY_API": api, "COMPONENT_REGISTRY_MAX_CONNECTIONS": "3",
 		}, zerolog.Nop())
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if opened.API() != api || opened.Connections() != 3 {
 			t.Errorf("API %s with %d connections, want %s with 3", opened.API(), opened.Connections(), api)
 		}
@@ -316,9 +298,7 @@ func TestOpen_NamesTheOtherAPI(t *testing.T) {
 	for set, service := range map[string]string{registry.APIV1: refregistry.TMF639, registry.APITMF639: refregistry.V1} {
 		address := serve(t, refregistry.New(refregistry.Config{API: service}).Handler())
 		opened, err := open(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_API": set}, zerolog.Nop())
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if err := opened.Contract(t.Context()); err == nil || !strings.Contains(err.Error(), "COMPONENT_REGISTRY_API") {
 			t.Errorf("%s: error %v", set, err)
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+
+	"odasync/internal/testcheck"
 )
 
 func TestClaims(t *testing.T) {
@@ -21,9 +23,7 @@ func TestClaims(t *testing.T) {
 		"when it holds no object":       {jwt(`[]`), "no JWT, its claims are unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := decode(test.token).String(); got != test.want {
-				t.Errorf("got  %s\nwant %s", got, test.want)
-			}
+			testcheck.Equal(t, "claims", test.want, decode(test.token).String())
 		})
 	}
 	if decode(jwt(`{}`)).Roles != nil || decode(jwt(`{"resource_access":{}}`)).Roles == nil {

@@ -21,6 +21,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -95,9 +96,7 @@ func newSource(t *testing.T, variables map[string]string) *Source {
 		all["OAUTH2_CLIENT_SECRET"] = secret
 	}
 	var cfg Config
-	if err := config.Load(t.Context(), envconfig.MapLookuper(all), &cfg); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, config.Load(t.Context(), envconfig.MapLookuper(all), &cfg))
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	s := New(cfg, transport)
 	t.Cleanup(s.Close)
@@ -113,9 +112,7 @@ func (e *endpoint) source(t *testing.T) *Source {
 func demand(t *testing.T, s *Source) *Token {
 	t.Helper()
 	token, err := s.Rejected(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return token
 }
 
@@ -134,9 +131,7 @@ func age(s *Source, by time.Duration) {
 func authorization(t *testing.T, s *Source) string {
 	t.Helper()
 	token, err := s.Token(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if token == nil {
 		return ""
 	}
@@ -150,13 +145,9 @@ func TestSource_IsAnonymousFirst(t *testing.T) {
 	if got := authorization(t, s); got != "" || e.issued.Load() != 0 {
 		t.Errorf("%q before the registry asked, %d tokens fetched", got, e.issued.Load())
 	}
-	if got := demand(t, s).Authorization(); got != "Bearer token-1" {
-		t.Errorf("after a 401: %q", got)
-	}
+	testcheck.Equal(t, "authorization after a 401", "Bearer token-1", demand(t, s).Authorization())
 	for range 3 {
-		if got := authorization(t, s); got != "Bearer token-1" {
-			t.Errorf("later: %q", got)
-		}
+		testcheck.Equal(t, "authorization later", "Bearer token-1", authorization(t, s))
 	}
 }
 
@@ -181,13 +172,9 @@ func TestSource_RenewsEarly(t *testing.T) {
 			s := e.source(t)
 			demand(t, s)
 			age(s, test.age)
-			if got := authorization(t, s); got != "Bearer "+test.now {
-				t.Errorf("sent %q, want %s", got, test.now)
-			}
+			testcheck.Equal(t, "authorization", "Bearer "+test.now, authorization(t, s))
 			<-s.flights.DoChan("", func() (any, error) { return nil, nil }) // waits for a renewal that is under way
-			if got := authorization(t, s); got != "Bearer "+test.then {
-				t.Errorf("later %q, want %s", got, test.then)
-			}
+			testcheck.Equal(t, "authorization later", "Bearer "+test.then, authorization(t, s))
 		})
 	}
 }
@@ -221,9 +208,7 @@ func TestSource_RenewsOnceForAll(t *testing.T) {
 			if err := group.Wait(); err != nil {
 				t.Error(err)
 			}
-			if issued := e.issued.Load() - before; issued != 1 {
-				t.Errorf("%d tokens fetched, want 1", issued)
-			}
+			testcheck.Equal(t, "tokens fetched", 1, e.issued.Load()-before)
 		})
 	}
 }
@@ -312,11 +297,7 @@ func TestSource_Failures(t *testing.T) {
 			if !errors.As(err, &failure) || failure.Class != test.class {
 				t.Fatalf("error %v, want class %s", err, test.class)
 			}
-			for _, part := range append(test.want, "OAUTH2_TOKEN_URL "+strings.TrimSuffix(e.URL, "?tenant=hidden")+":") {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("%q lacks %q", err, part)
-				}
-			}
+			testcheck.ErrorContains(t, err, append(test.want, "OAUTH2_TOKEN_URL "+strings.TrimSuffix(e.URL, "?tenant=hidden")+":")...)
 			for _, hidden := range []string{secret, "s3cr3t", "hidden"} {
 				if strings.Contains(err.Error(), hidden) {
 					t.Errorf("%q shows %q", err, hidden)
@@ -364,9 +345,7 @@ func TestSource_OutlastsTheEndpoint(t *testing.T) {
 	})
 	age(s, 280*time.Second)
 	for range 20 {
-		if got := authorization(t, s); got != "Bearer token-1" {
-			t.Errorf("sent %q", got)
-		}
+		testcheck.Equal(t, "authorization", "Bearer token-1", authorization(t, s))
 		<-s.flights.DoChan("", func() (any, error) { return nil, nil })
 	}
 	age(s, 30*time.Second)
@@ -382,18 +361,14 @@ func TestSource_OutlastsTheEndpoint(t *testing.T) {
 	s.mu.Lock()
 	s.failed = s.failed.Add(-failurePause)
 	s.mu.Unlock()
-	if got := authorization(t, s); got != "Bearer token-2" {
-		t.Errorf("after the endpoint returned: %q", got)
-	}
+	testcheck.Equal(t, "authorization after the endpoint returned", "Bearer token-2", authorization(t, s))
 }
 
 func TestSource_ReadsTheSecretAgain(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	write := func(text string) {
 		t.Helper()
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	}
 	e := newEndpoint(t, nil)
 	valid := "first"
@@ -410,12 +385,8 @@ func TestSource_ReadsTheSecretAgain(t *testing.T) {
 	valid = "second"
 	write("second\n")
 	age(s, time.Hour)
-	if got := authorization(t, s); got != "Bearer token-2" {
-		t.Errorf("sent %q", got)
-	}
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.Equal(t, "authorization", "Bearer token-2", authorization(t, s))
+	testcheck.NoError(t, os.Remove(file))
 	age(s, time.Hour)
 	if _, err := s.Token(t.Context()); target.ClassOf(err) != target.ClassUnauthorized || !strings.Contains(err.Error(), "OAUTH2_CLIENT_SECRET_FILE") {
 		t.Errorf("error %v", err)
@@ -430,9 +401,7 @@ func TestSource_Redact(t *testing.T) {
 	age(s, time.Hour)
 	authorization(t, s)
 	text := "you sent token-1, others send token-2, and " + secret
-	if got := string(s.Redact([]byte(text), used)); got != "you sent ***, others send ***, and ***" {
-		t.Errorf("redacted %q", got)
-	}
+	testcheck.Equal(t, "redacted", "you sent ***, others send ***, and ***", string(s.Redact([]byte(text), used)))
 }
 
 func loadConfig(t *testing.T, variables map[string]string) error {

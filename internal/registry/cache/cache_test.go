@@ -6,9 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/registry/cache"
+	"odasync/internal/testcheck"
 )
 
 func TestCache_RefreshSharesOneReadingAndStartsAnother(t *testing.T) {
@@ -42,17 +41,13 @@ func TestCache_RefreshSharesOneReadingAndStartsAnother(t *testing.T) {
 		t.Fatalf("reading %d", n)
 	}
 	for range 2 {
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, <-done)
 	}
 	wantID(reading, 1)
 	wantID(written, 7)
 	cached.Drop(key, 1)
 	proceed <- struct{}{}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, <-done)
 	wantID(reading, 2)
 	wantID(key, 2) // the dropped one was another
 	if _, kept := cached.Get(written); kept {
@@ -73,9 +68,7 @@ func TestCache_FailedReadingKeepsTheRows(t *testing.T) {
 	if err := read(nil, failure); !errors.Is(err, failure) {
 		t.Errorf("error = %v", err)
 	}
-	if diff := cmp.Diff(map[string]int64{"a": 1}, cached.All()); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "values after a failed read", map[string]int64{"a": 1}, cached.All())
 	cached.Clear(clock.Load() - 2)
 	if !cached.View(0, func(rows map[string]int64) { delete(rows, "a") }) {
 		t.Error("an older time has cleared the rows")

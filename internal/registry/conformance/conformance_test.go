@@ -24,6 +24,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/registry/conformance"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,9 +43,7 @@ func TestSuite_PassesAgainstTheReferenceRegistry(t *testing.T) {
 			seed(t, server, api)
 			before := content(server)
 			s := open(t, serveTLS(t, server, client))
-			if s.API() != api {
-				t.Errorf("API = %s, want it recognised", s.API())
-			}
+			testcheck.Equal(t, "API recognised", api, s.API())
 			for _, c := range conformance.Cases(api, false) {
 				t.Run(c.Name, func(t *testing.T) { pass(t, s, c) })
 			}
@@ -79,9 +78,7 @@ func TestSuite_PassesTheLargeCases(t *testing.T) {
 func pass(t *testing.T, s *conformance.Suite, c conformance.Case) {
 	t.Helper()
 	r, err := s.Run(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if r.Status != conformance.StatusOK {
 		t.Error(r.Detail)
 	}
@@ -175,9 +172,7 @@ func withDefaults(cfg registry.Config) registry.Config {
 func open(t *testing.T, cfg registry.Config) *conformance.Suite {
 	t.Helper()
 	s, err := conformance.Open(t.Context(), withDefaults(cfg))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return s
 }
 
@@ -203,16 +198,12 @@ func serveTLS(t *testing.T, served *refregistry.Server, client map[string]string
 	t.Cleanup(server.Close)
 	authority := filepath.Join(t.TempDir(), "ca.pem")
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(authority, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(authority, block, 0o600))
 	client["COMPONENT_REGISTRY_URL"], client["COMPONENT_REGISTRY_CA_FILE"] = server.URL, authority
 	if client["OAUTH2_CLIENT_ID"] != "" {
 		client["OAUTH2_TOKEN_URL"] = server.URL + auth.TokenPath
 	}
-	if err := config.Load(t.Context(), envconfig.MapLookuper(client), &cfg); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, config.Load(t.Context(), envconfig.MapLookuper(client), &cfg))
 	return cfg
 }
 

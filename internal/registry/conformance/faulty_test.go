@@ -12,6 +12,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/registry"
 	"odasync/internal/registry/conformance"
+	"odasync/internal/testcheck"
 )
 
 // TestSuite_FindsAFaultyRegistry runs cases against registries with one fault each. Every case has to fail for one of them.
@@ -103,9 +104,7 @@ func TestSuite_FindsAFaultyRegistry(t *testing.T) {
 func selected(t *testing.T, api string, names ...string) []conformance.Case {
 	t.Helper()
 	cases, err := conformance.Select(conformance.Cases(api, true), names...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return cases
 }
 

@@ -9,13 +9,13 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestApply_CreatesThenWritesNothing(t *testing.T) {
@@ -129,9 +129,7 @@ func TestApply_RepairsWhatOthersChanged(t *testing.T) {
 				previous.Ref = first.Ref
 				result := h.apply(a, c, previous)
 				h.wantDocuments(a, c)
-				if result.Overwritten != test.overwritten {
-					t.Errorf("%d documents overwritten, want %d", result.Overwritten, test.overwritten)
-				}
+				testcheck.Equal(t, "documents overwritten", test.overwritten, result.Overwritten)
 				if result.Ref != first.Ref {
 					t.Errorf("reference = %+v, want %+v", result.Ref, first.Ref)
 				}
@@ -218,9 +216,7 @@ func TestApply_TwoPrefixes(t *testing.T) {
 	h.wantNoWrite(h.adapter(), c, verifyOf(first))
 	h.delete(h.adapter(withPrefix("other")), c, target.Previous{Ref: second.Ref, InDoubt: true})
 	h.delete(b, c, target.Previous{InDoubt: true})
-	if diff := cmp.Diff(before, h.documents()); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "documents", before, h.documents())
 }
 
 func TestApply_ContinuesAfterRejectedAPI(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 const (
@@ -83,9 +84,7 @@ func TestDesire_EqualsTheCollectorsDocuments(t *testing.T) {
 			}
 		}
 	}
-	if len(found) != len(want) {
-		t.Errorf("%d documents compared of %d", len(found), len(want))
-	}
+	testcheck.Equal(t, "documents compared", len(want), len(found))
 }
 
 func with(c component.Component, apis ...component.ExposedAPI) component.Component {
@@ -125,16 +124,12 @@ func collectorsDocuments(t *testing.T) map[string]map[string]any {
 		"05-pending-component-and-api",
 	} {
 		body, err := os.ReadFile(filepath.Join(shared, "reference", "tmf639-documents", name+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		var file struct {
 			exchange
 			Exchanges []exchange `json:"exchanges"`
 		}
-		if err := json.Unmarshal(body, &file); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, json.Unmarshal(body, &file))
 		for _, e := range append(file.Exchanges, file.exchange) {
 			document := e.Request.Body
 			if document == nil {

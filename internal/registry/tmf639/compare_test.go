@@ -11,6 +11,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // compare requires that Actual and ActualOf agree.
@@ -103,9 +104,7 @@ func TestActual_Compare(t *testing.T) {
 			h, a, c, first := applied(t, "offers")
 			test.damage(h, c)
 			presence, differences := h.compare(a, c, first.Ref)
-			if presence != registry.Present {
-				t.Errorf("presence = %v", presence)
-			}
+			testcheck.Equal(t, "presence", registry.Present, presence)
 			var got []string
 			for _, d := range differences {
 				got = append(got, strings.Join([]string{d.Field, d.Want, d.Actual}, "|"))
@@ -158,17 +157,13 @@ func TestActual_Orphans(t *testing.T) {
 	h.post(collectedBy(sample("collected", "offers"))...)
 	orphans := func(a *Adapter, cluster string) []registry.Orphan {
 		all, err := a.Actual(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		found := all.Orphans(cluster, func(key component.Key) bool { return key == keyOf(c) })
 		slices.SortFunc(found, func(a, b registry.Orphan) int { return strings.Compare(a.Entry, b.Entry) })
 		return found
 	}
 	want := []registry.Orphan{{Key: keyOf(gone), Entry: "gone"}, {Key: keyOf(left), Entry: "left"}}
-	if diff := cmp.Diff(want, orphans(a, testCluster)); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "orphans", want, orphans(a, testCluster))
 	if got := orphans(a, "west"); len(got) > 0 {
 		t.Errorf("of another cluster: %v", got)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/testcheck"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -56,24 +57,18 @@ func TestDesire_Golden(t *testing.T) {
 	documents := desire(cfg, keyOf(full()), full())
 	var got bytes.Buffer
 	for _, d := range documents {
-		if err := json.Indent(&got, encode(d), "", " "); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, json.Indent(&got, encode(d), "", " "))
 		got.WriteByte('\n')
 	}
 	golden := filepath.Join("testdata", "documents.golden")
 	if *update {
-		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, os.WriteFile(golden, got.Bytes(), 0o600))
 	}
 	want, err := os.ReadFile(golden)
 	if err != nil {
 		t.Fatalf("%v: run the test with -update once", err)
 	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "resource", string(want), got.String())
 }
 
 func TestDesire_Names(t *testing.T) {
@@ -144,9 +139,7 @@ func TestDesire_Names(t *testing.T) {
 			for _, d := range desire(cfg.WithDefaults(defaults), key, c) {
 				got = append(got, d.ID)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
+			testcheck.Equal(t, "desired resource", test.want, got)
 		})
 	}
 }
@@ -196,9 +189,7 @@ func TestPortable(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := string(portable([]byte(test.raw))); got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
-			}
+			testcheck.Equal(t, "portable form", test.want, string(portable([]byte(test.raw))))
 		})
 	}
 }

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestInventory_HasTheRecordedReferences(t *testing.T) {
@@ -19,9 +18,7 @@ func TestInventory_HasTheRecordedReferences(t *testing.T) {
 		ref.Parts = ""
 		want = append(want, target.Entry{Key: keyOf(c), Ref: ref})
 	}
-	if diff := cmp.Diff(want, h.inventory(h.adapter(), testCluster)); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "inventory", want, h.inventory(h.adapter(), testCluster))
 	if got := h.inventory(a, "west"); len(got) != 6 || !got[0].Foreign || got[0].Key != (component.Key{}) {
 		t.Errorf("another cluster's: %+v", got)
 	}

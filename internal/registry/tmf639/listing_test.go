@@ -15,6 +15,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestListing_ForgetsItsRows(t *testing.T) {
@@ -88,9 +89,7 @@ func TestListing_FindsMovedDocument(t *testing.T) {
 	find := func(id string) stored {
 		t.Helper()
 		found, err := a.listing.find(t.Context(), a.client.NewSession(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		return found
 	}
 	for range 2 {
@@ -162,8 +161,6 @@ func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 				t.Errorf("delete with an ended context: %v", err)
 			}
 		}
-		if served.Load() != n {
-			t.Errorf("cancelled in request %d: %d were sent", n, served.Load())
-		}
+		testcheck.Equal(t, "requests sent until the cancelled one", n, served.Load())
 	}
 }

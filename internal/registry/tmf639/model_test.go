@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // Whatever happens between attempts, and wherever they are interrupted, comparing once more ends in the right documents.
@@ -86,9 +87,7 @@ func TestApply_AnyHistory(t *testing.T) {
 				h.reuse(a) // a reading of before would have expired
 			},
 		})
-		if err := attempt(true); err != nil {
-			rt.Fatal(err)
-		}
+		testcheck.NoError(rt, attempt(true))
 		want := map[string]string{}
 		if exists {
 			want = documentsOf(a.cfg, c)
@@ -103,9 +102,7 @@ func TestApply_AnyHistory(t *testing.T) {
 			rt.Fatalf("documents (-want +got):\n%s", diff)
 		}
 		h.server.ResetRequests()
-		if err := attempt(true); err != nil {
-			rt.Fatal(err)
-		}
+		testcheck.NoError(rt, attempt(true))
 		if _, writes := h.requests(); writes > 0 {
 			rt.Fatalf("the repeat writes %d times", writes)
 		}

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestApply_AdoptsTheCollectorsDocuments(t *testing.T) {
@@ -171,8 +172,6 @@ func FuzzParseParts(f *testing.F) {
 	f.Add("self:catalog AbCdEfGhI-_\nself:catalog-offers \n")
 	f.Fuzz(func(t *testing.T, text string) {
 		all := parseParts(text)
-		if diff := cmp.Diff(all, parseParts(all.String())); diff != "" {
-			t.Error(diff)
-		}
+		testcheck.Equal(t, "owner parts", all, parseParts(all.String()))
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestHealth_ReportsTheRegistry(t *testing.T) {
@@ -56,9 +57,7 @@ func TestWriteProbe_ShowsWhetherTheRegistryTakesWrites(t *testing.T) {
 			} else {
 				registrytest.WantFailure(t, err, test.class, test.want...)
 			}
-			if n := len(h.server.Resources()); n != 0 {
-				t.Errorf("the probe leaves %d documents", n)
-			}
+			testcheck.Equal(t, "documents that the probe leaves", 0, len(h.server.Resources()))
 		})
 	}
 }
@@ -97,19 +96,13 @@ func TestContract(t *testing.T) {
 				return
 			}
 			registrytest.WantFailure(t, err, target.ClassUnauthorized, test.want, h.URL)
-			if after := len(h.server.Resources()); after != before {
-				t.Errorf("%d documents, before %d", after, before)
-			}
+			testcheck.Equal(t, "documents after the probe", before, len(h.server.Resources()))
 		})
 	}
 }
 
 func TestAdapter_Connections(t *testing.T) {
 	h := newHarness(t)
-	if got := h.adapter().Connections(); got != 2 {
-		t.Errorf("%d connections", got)
-	}
-	if got := h.adapter(func(cfg *registry.Config) { cfg.MaxConnections = 7 }).Connections(); got != 7 {
-		t.Errorf("%d connections", got)
-	}
+	testcheck.Equal(t, "connections", 2, h.adapter().Connections())
+	testcheck.Equal(t, "connections", 7, h.adapter(func(cfg *registry.Config) { cfg.MaxConnections = 7 }).Connections())
 }

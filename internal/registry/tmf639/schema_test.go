@@ -13,6 +13,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // resourceSchemas are what a POST must satisfy: the project's excerpt and, where ODASYNC_SHARED names a folder, the
@@ -26,9 +27,7 @@ func resourceSchemas(t *testing.T) map[string]*openapi3.Schema {
 	schemas := map[string]*openapi3.Schema{}
 	for _, file := range files {
 		document, err := openapi3.NewLoader().LoadFromFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		schemas[file] = document.Components.Schemas["Resource_FVO"].Value
 	}
 	return schemas
@@ -116,13 +115,9 @@ func TestApply_StoresAnyComponent(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := drawComponent(rt)
 		result, err := a.Apply(t.Context(), keyOf(c), c, target.Previous{InDoubt: true})
-		if err != nil {
-			rt.Fatal(err)
-		}
+		testcheck.NoError(rt, err)
 		actual, err := a.ActualOf(t.Context(), keyOf(c), result.Ref)
-		if err != nil {
-			rt.Fatal(err)
-		}
+		testcheck.NoError(rt, err)
 		if presence, differences := actual.Compare(keyOf(c), c); presence != registry.Present || len(differences) > 0 {
 			rt.Errorf("presence %v, differences %+v", presence, differences)
 		}

@@ -19,6 +19,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/ops/opstest"
 	"odasync/internal/registry/transport"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,9 +43,7 @@ func (p pair) renew(t *testing.T) {
 func (p pair) load(t *testing.T) tls.Certificate {
 	t.Helper()
 	loaded, err := tls.LoadX509KeyPair(p.cert, p.key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return loaded
 }
 
@@ -64,9 +63,7 @@ func get(t *testing.T, through *transport.Transport, address string) error {
 	t.Helper()
 	defer through.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	response, err := through.RoundTrip(request)
 	if err != nil {
 		return err
@@ -76,22 +73,10 @@ func get(t *testing.T, through *transport.Transport, address string) error {
 	return err
 }
 
-func wantError(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatal("no error")
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%q lacks %q", err, part)
-		}
-	}
-}
-
 func TestTransport_TrustsTheAuthoritiesOfTheFile(t *testing.T) {
 	server := newPair(t)
 	address := serve(t, func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{server.load(t)}} })
-	wantError(t, get(t, transport.New(transport.Config{}, 2), address), "certificate signed by unknown authority")
+	testcheck.ErrorContains(t, get(t, transport.New(transport.Config{}, 2), address), "certificate signed by unknown authority")
 
 	trusting := transport.New(transport.Config{CAFile: server.cert}, 2)
 	for _, renewed := range []bool{false, true} { // the file is read again
@@ -102,13 +87,9 @@ func TestTransport_TrustsTheAuthoritiesOfTheFile(t *testing.T) {
 			t.Errorf("renewed %v: %v", renewed, err)
 		}
 	}
-	if err := os.WriteFile(server.cert+".broken", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(server.cert+".broken", nil, 0o600))
 	good, err := os.ReadFile(server.cert)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	loaded := server.load(t)
 	address = serve(t, func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{loaded}} })
 	for name, change := range map[string]func() error{
@@ -118,9 +99,7 @@ func TestTransport_TrustsTheAuthoritiesOfTheFile(t *testing.T) {
 		"when it has another one, too": func() error { return os.WriteFile(server.cert, append(good, good...), 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := change(); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, change())
 			if err := get(t, trusting, address); err != nil {
 				t.Error(err)
 			}
@@ -134,9 +113,7 @@ func TestTransport_NamesTheFileThatItCannotUse(t *testing.T) {
 		return &tls.Config{Certificates: []tls.Certificate{server.load(t)}, ClientAuth: tls.RequireAnyClientCert}
 	})
 	empty := filepath.Join(t.TempDir(), "empty")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(empty, nil, 0o600))
 	for name, test := range map[string]struct {
 		cfg  transport.Config
 		want []string
@@ -149,7 +126,7 @@ func TestTransport_NamesTheFileThatItCannotUse(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantError(t, get(t, transport.New(test.cfg, 2), address), test.want...)
+			testcheck.ErrorContains(t, get(t, transport.New(test.cfg, 2), address), test.want...)
 		})
 	}
 }
@@ -164,7 +141,7 @@ func TestTransport_PresentsTheClientCertificate(t *testing.T) {
 		}
 		return &tls.Config{Certificates: []tls.Certificate{server.load(t)}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: known}
 	})
-	wantError(t, get(t, transport.New(transport.Config{CAFile: server.cert}, 2), address), "certificate required")
+	testcheck.ErrorContains(t, get(t, transport.New(transport.Config{CAFile: server.cert}, 2), address), "certificate required")
 	presenting := transport.New(transport.Config{CAFile: server.cert, CertFile: client.cert, KeyFile: client.key}, 2)
 	for _, renewed := range []bool{false, true} {
 		if renewed {
@@ -218,20 +195,18 @@ func TestTransport_GoesThroughTheProxy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := served.Load()
 			through := transport.New(transport.Config{CAFile: server.cert, Proxy: config.Secret(withUser)}, 2)
-			if err := get(t, through, target); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, get(t, through, target))
 			if served.Load() != before+1 {
 				t.Error("the request went past the proxy")
 			}
 		})
 	}
 	t.Run("without its user", func(t *testing.T) {
-		wantError(t, get(t, transport.New(transport.Config{CAFile: server.cert, Proxy: config.Secret(address)}, 2), secure), "Proxy Authentication Required")
+		testcheck.ErrorContains(t, get(t, transport.New(transport.Config{CAFile: server.cert, Proxy: config.Secret(address)}, 2), secure), "Proxy Authentication Required")
 	})
 	t.Run("when it is down", func(t *testing.T) {
 		err := get(t, transport.New(transport.Config{Proxy: "http://ada:pa55word@127.0.0.1:1"}, 2), secure)
-		wantError(t, err, "proxyconnect", "refused")
+		testcheck.ErrorContains(t, err, "proxyconnect", "refused")
 		if strings.Contains(err.Error(), "pa55word") {
 			t.Errorf("%q shows the password", err)
 		}
@@ -257,7 +232,7 @@ func TestConfig_Validate(t *testing.T) {
 				}
 				return
 			}
-			wantError(t, err, test.want)
+			testcheck.ErrorContains(t, err, test.want)
 			if strings.Contains(err.Error(), "pa55") {
 				t.Errorf("%q shows the password", err)
 			}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/testcheck"
 )
 
 func TestPlanAPIs(t *testing.T) {
@@ -53,9 +55,7 @@ func TestPlanAPIs(t *testing.T) {
 			for _, c := range made.change {
 				got.change = append(got.change, c.actual.ID)
 			}
-			if diff := cmp.Diff(test.plan, got, cmp.AllowUnexported(plan{})); diff != "" {
-				t.Error(diff)
-			}
+			testcheck.Equal(t, "plan", test.plan, got, cmp.AllowUnexported(plan{}))
 		})
 	}
 }

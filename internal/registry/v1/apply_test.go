@@ -7,13 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestApply_CreatesThenWritesNothing(t *testing.T) {
@@ -118,12 +117,8 @@ func TestApply_WritesOnlyDifferences(t *testing.T) {
 					writes += n
 				}
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
-			if result.Writes != writes {
-				t.Errorf("reported %d writes of %d", result.Writes, writes)
-			}
+			testcheck.Equal(t, "writes", test.want, got)
+			testcheck.Equal(t, "writes reported", writes, result.Writes)
 			h.wantContent("catalog", test.content)
 			h.wantNoWrite(a, c, previousOf(result))
 		})
@@ -162,9 +157,7 @@ func TestApply_FindsRowsBeyondTheFirstPage(t *testing.T) {
 			if sent["POST /registries/"]+sent["POST /components/"]+sent["POST /exposed-apis/"] != 0 {
 				t.Errorf("created what was there: %v", sent)
 			}
-			if n := len(h.snapshot().Registries); n != test.count+1 {
-				t.Errorf("%d registries, want %d", n, test.count+1)
-			}
+			testcheck.Equal(t, "registries", test.count+1, len(h.snapshot().Registries))
 			h.wantDistinctLabels()
 		})
 	}
@@ -178,9 +171,7 @@ func TestApply_KeepsManyLabels(t *testing.T) {
 	}
 	h.apply(h.adapter(), c)
 	h.apply(h.adapter(), c) // has the ids from the list only
-	if got := len(h.snapshot().Components[0].Labels); got != 156 {
-		t.Errorf("%d labels, want 156", got)
-	}
+	testcheck.Equal(t, "labels", 156, len(h.snapshot().Components[0].Labels))
 }
 
 func TestApply_RemovesDuplicateAPIs(t *testing.T) {
@@ -190,9 +181,7 @@ func TestApply_RemovesDuplicateAPIs(t *testing.T) {
 	h.API("self", "catalog", "gone")
 	h.apply(a, c, previousOf(first))
 	h.wantEntry("catalog", "offers", "products")
-	if got := h.snapshot().APIs[1].ID; got != 1 {
-		t.Errorf("API %d of three stayed, want the one that was right, 1", got)
-	}
+	testcheck.Equal(t, "API that stayed, of three", 1, h.snapshot().APIs[1].ID)
 }
 
 func TestApply_ReusesLeftAPIs(t *testing.T) {
@@ -234,9 +223,7 @@ func TestApply_MovesToAnotherRegistryName(t *testing.T) {
 	h, _, c, before := applied(t, "products")
 	h.apply(h.adapter(func(cfg *registry.Config) { cfg.Name = "north" }), c, previousOf(before))
 	h.wantNoEntry("catalog")
-	if diff := cmp.Diff(sampleEntry("catalog", "products"), h.entryOf("north", "catalog")); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "entry", sampleEntry("catalog", "products"), h.entryOf("north", "catalog"))
 }
 
 func TestApply_LeavesAnOldNameToItsNewOwner(t *testing.T) {
@@ -345,9 +332,7 @@ func TestApply_CreatesTheRegistryEntry(t *testing.T) {
 	})
 	h.apply(a, sample("catalog"))
 	want := []refregistry.Registry{{ID: 1, Name: "self", Type: "self", URL: h.URL, Labels: map[string]string{}}}
-	if diff := cmp.Diff(want, h.snapshot().Registries); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "registries", want, h.snapshot().Registries)
 }
 
 func TestApply_RepairsWhatOthersChanged(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // When rows may be missing in the list of all APIs, a component's own are read before any is created.
@@ -16,14 +17,10 @@ func TestApply_ReadsAPIsAfterAnUnsteadyList(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	a := h.adapter()
 	h.apply(a, sample("warm-up"))
-	if err := a.content.apis.Refresh(t.Context(), a.content.clock.Load(), func() (map[fingerprint.Print]int64, bool, error) { return nil, false, nil }); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, a.content.apis.Refresh(t.Context(), a.content.clock.Load(), func() (map[fingerprint.Print]int64, bool, error) { return nil, false, nil }))
 	h.leaveAPIs("catalog", nil)
 	h.apply(a, sample("catalog", "api"))
-	if n := len(h.snapshot().APIs); n != 1 {
-		t.Errorf("%d APIs, want 1", n)
-	}
+	testcheck.Equal(t, "APIs", 1, len(h.snapshot().APIs))
 }
 
 // APIs created after the list was read, whose component is gone: only the doubt or the reference indicates them.
@@ -40,9 +37,7 @@ func TestApply_FindsLeftAPIsThatNoListHad(t *testing.T) {
 			gone := h.apply(h.adapter(), c)
 			h.send("DELETE", "/components/"+gone.Ref.ID, nil)
 			h.apply(a, c, previous)
-			if n := len(h.snapshot().APIs); n != 1 {
-				t.Errorf("%d APIs, want 1", n)
-			}
+			testcheck.Equal(t, "APIs", 1, len(h.snapshot().APIs))
 		})
 	}
 }
@@ -77,7 +72,5 @@ func TestApply_ReadsOnceForARegistryThatNoListHas(t *testing.T) {
 	for i := range 5 {
 		h.apply(a, sample(fmt.Sprint("c", i), "products"))
 	}
-	if n := h.server.Load().Requests()["GET /labels/"]; n != 2 {
-		t.Errorf("the labels were read %d times, want 2", n)
-	}
+	testcheck.Equal(t, "readings of the labels", 2, h.server.Load().Requests()["GET /labels/"])
 }

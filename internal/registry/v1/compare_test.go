@@ -13,6 +13,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // label returns the id of a label, which it creates where it is missing.
@@ -152,17 +153,13 @@ func TestActual_Orphans(t *testing.T) {
 	}
 	for format, want := range tests {
 		all, err := h.adapter(func(c *registry.Config) { c.NameFormat = format }).Actual(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		var got []string
 		for _, o := range all.Orphans(testCluster, func(k component.Key) bool { return k.Name == "kept" }) {
 			got = append(got, o.Key.Namespace+"/"+o.Key.Name+" as "+o.Entry)
 		}
 		slices.Sort(got)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", format, diff)
-		}
+		testcheck.Equal(t, format, want, got)
 	}
 }
 
@@ -175,9 +172,7 @@ func TestActual_ReadsPagesAndWritesNothing(t *testing.T) {
 	h.resetRequests()
 	a := h.adapter()
 	all, err := a.Actual(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if requests, writes := h.requests(); len(all.(*actual).entries) != 1100 || requests != 3 || writes != 0 {
 		t.Errorf("%d entries with %d requests, %d of which write; want 1100 with 3 that read", len(all.(*actual).entries), requests, writes)
 	}

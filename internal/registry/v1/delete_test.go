@@ -5,21 +5,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 	h := newHarness(t, refregistry.Config{RecordHistory: true})
 	a := h.adapter()
 	c := sample("catalog", "products", "offers")
-	if empty := h.delete(a, c, target.Previous{}); empty.Writes != 0 {
-		t.Errorf("a delete from an empty registry counts %d writes: the registry entry is not the component's", empty.Writes)
-	}
+	testcheck.Equal(t, "writes of a delete from an empty registry: its registry entry is not the component's", 0, h.delete(a, c, target.Previous{}).Writes)
 	first := h.apply(a, c)
 	h.apply(a, sample("other", "stays"))
 	result := h.delete(a, c, previousOf(first))
@@ -33,9 +30,7 @@ func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 		}
 	}
 	want := []string{"exposed-api catalog products", "exposed-api catalog offers", "component catalog"}
-	if diff := cmp.Diff(want, order); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "deletions in order", want, order)
 	h.wantEntry("other", "stays")
 
 	h.resetRequests()
@@ -98,9 +93,7 @@ func TestDelete_RemovesLeftAPIs(t *testing.T) {
 	for _, a := range h.snapshot().APIs {
 		left = append(left, a.Name)
 	}
-	if diff := cmp.Diff([]string{"unowned"}, left); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "APIs left", []string{"unowned"}, left)
 	// The next component of the name takes them over.
 	h.apply(a, c)
 	h.wantEntry("catalog", "products")
@@ -159,7 +152,5 @@ func TestDelete_OfManyGoneEntriesReadsOneList(t *testing.T) {
 	for i := range count {
 		h.delete(a, sample(fmt.Sprint("c", i)), previous[i])
 	}
-	if listings := h.server.Load().Requests()["GET /components/"]; listings != 1 {
-		t.Errorf("%d listings, want 1", listings)
-	}
+	testcheck.Equal(t, "listings", 1, h.server.Load().Requests()["GET /components/"])
 }

@@ -7,6 +7,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/testcheck"
 )
 
 var allowEntry = cmp.AllowUnexported(entry{}, name{}, api{})
@@ -126,9 +127,7 @@ func TestDesire(t *testing.T) {
 				cfg.Segments = []component.Segment{component.SegmentCore}
 			}
 			got, omitted := desire(cfg, key, &test.content)
-			if diff := cmp.Diff(test.want, got, allowEntry); diff != "" {
-				t.Error(diff)
-			}
+			testcheck.Equal(t, "desired entry", test.want, got, allowEntry)
 			if diff := cmp.Diff(test.omitted, omitted); diff != "" {
 				t.Errorf("omitted: %s", diff)
 			}

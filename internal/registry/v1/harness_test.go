@@ -23,6 +23,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -66,9 +67,7 @@ func newAdapter(t testing.TB, url string, changes ...func(*registry.Config)) *Ad
 	for _, change := range changes {
 		change(&cfg)
 	}
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, cfg.Validate())
 	a := New(cfg, NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	t.Cleanup(a.Close)
 	return a

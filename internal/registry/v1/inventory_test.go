@@ -14,6 +14,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // inventory returns the entries by name and id.
@@ -235,13 +236,9 @@ func TestInventory_ReportsEveryOwnerOfLeftAPIs(t *testing.T) {
 			got = append(got, e.Key.String())
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	slices.Sort(got)
-	if diff := cmp.Diff([]string{testCluster + "/one/gone", testCluster + "/two/gone"}, got); diff != "" {
-		t.Errorf("owners (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "owners", []string{testCluster + "/one/gone", testCluster + "/two/gone"}, got)
 }
 
 // A second entry of one name, which renaming creates, does not change the first.

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // fillByOthers fills a wiped registry so that every known id leads to another row.
@@ -136,7 +137,5 @@ func TestApply_FailsWhenTheContentKeepsChanging(t *testing.T) {
 	c := sample("catalog")
 	_, err := a.Apply(t.Context(), keyOf(c), c, target.Previous{})
 	registrytest.WantFailure(t, err, target.ClassConflict, "already exists")
-	if posts := h.server.Load().Requests()["POST /components/"]; posts != maxAttempts {
-		t.Errorf("%d attempts, want %d", posts, maxAttempts)
-	}
+	testcheck.Equal(t, "attempts", maxAttempts, h.server.Load().Requests()["POST /components/"])
 }

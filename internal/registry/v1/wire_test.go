@@ -5,15 +5,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"odasync/internal/testcheck"
 )
 
 func TestMetrics_FollowTheConventions(t *testing.T) {
 	gatherer := prometheus.NewRegistry()
 	NewMetrics(gatherer)
 	problems, err := testutil.GatherAndLint(gatherer)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}

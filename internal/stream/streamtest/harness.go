@@ -3,7 +3,6 @@ package streamtest
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -74,19 +73,6 @@ func Publish(t testing.TB, log *stream.Log, e event.Event, expected uint64) uint
 func JetStream(t testing.TB, s *Server) jetstream.JetStream {
 	t.Helper()
 	return Must(jetstream.New(s.NATS(t)))
-}
-
-// ErrorContains fails the test where the error misses one of the texts.
-func ErrorContains(t testing.TB, err error, texts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want one that contains %q", texts)
-	}
-	for _, text := range texts {
-		if !strings.Contains(err.Error(), text) {
-			t.Errorf("the error does not contain %q: %v", text, err)
-		}
-	}
 }
 
 // Must returns the value of a step of the set-up that cannot fail.

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/stream"
+	"odasync/internal/testcheck"
 )
 
 // startTimeout bounds the start of a server; it takes some ten milliseconds on an idle machine.
@@ -74,9 +75,7 @@ func freePort(t testing.TB) int {
 		if err != nil {
 			continue
 		}
-		if err := listener.Close(); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, listener.Close())
 		return port
 	}
 }
@@ -104,9 +103,7 @@ func connect(t testing.TB, change []func(*stream.Config)) *stream.Conn {
 		f(&cfg)
 	}
 	conn, err := stream.Connect(cfg, t.Name(), zerolog.Nop(), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	t.Cleanup(conn.Close)
 	return conn
 }
@@ -118,9 +115,7 @@ const reconnectWait = 20 * time.Millisecond
 func (s *Server) NATS(t testing.TB) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect(s.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	t.Cleanup(nc.Close)
 	return nc
 }

@@ -18,6 +18,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
+
+	"odasync/internal/testcheck"
 )
 
 // Span is a span as a collector sees it.
@@ -49,9 +51,7 @@ func Start(t testing.TB) *Collector {
 	server := httptest.NewServer(http.HandlerFunc(c.post))
 	t.Cleanup(server.Close)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	rpc := grpc.NewServer()
 	collector.RegisterTraceServiceServer(rpc, c)
 	ended := make(chan error, 1)

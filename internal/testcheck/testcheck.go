@@ -1,0 +1,51 @@
+// Package testcheck holds the checks that nearly every test makes, with one form of message for each.
+package testcheck
+
+import (
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// T is what the checks need of a [testing.TB]; that of rapid serves too.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// NoError fails the test at once on an error.
+func NoError(t T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Equal reports how a value differs from the wanted one. The test goes on.
+func Equal[V any](t T, what string, want, got V, options ...cmp.Option) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, options...); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// ErrorContains reports each of the parts that the error lacks. It fails the test at once without an error.
+func ErrorContains(t T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one that contains %q", parts)
+	}
+	Contains(t, err.Error(), parts...)
+}
+
+// Contains reports each of the parts that the text lacks. The test goes on.
+func Contains(t T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("lacks %q:\n%s", part, text)
+		}
+	}
+}

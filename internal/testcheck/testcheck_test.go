@@ -1,0 +1,50 @@
+package testcheck_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"odasync/internal/testcheck"
+)
+
+// recorder is a test that records its failures, and ends by a panic.
+type recorder struct{ failures []string }
+
+func (r *recorder) Helper() {}
+func (r *recorder) Errorf(format string, args ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); panic(r) }
+func (r *recorder) Fatal(args ...any)                 { r.Fatalf("%s", fmt.Sprint(args...)) }
+
+func TestChecks(t *testing.T) {
+	failed := errors.New("failed to read b")
+	tests := map[string]struct {
+		check    func(testcheck.T)
+		failures int
+		ends     bool
+	}{
+		"no error":                {func(t testcheck.T) { testcheck.NoError(t, nil) }, 0, false},
+		"error":                   {func(t testcheck.T) { testcheck.NoError(t, failed) }, 1, true},
+		"equal":                   {func(t testcheck.T) { testcheck.Equal(t, "a", 1, 1) }, 0, false},
+		"equal by option":         {func(t testcheck.T) { testcheck.Equal(t, "a", nil, []int{}, cmpopts.EquateEmpty()) }, 0, false},
+		"different":               {func(t testcheck.T) { testcheck.Equal(t, "a", nil, []int{}) }, 1, false},
+		"error contains all":      {func(t testcheck.T) { testcheck.ErrorContains(t, failed, "failed", "b") }, 0, false},
+		"error lacks two":         {func(t testcheck.T) { testcheck.ErrorContains(t, failed, "x", "read", "y") }, 2, false},
+		"no error where expected": {func(t testcheck.T) { testcheck.ErrorContains(t, nil, "x") }, 1, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := new(recorder)
+			defer func() {
+				if ends := recover() != nil; ends != test.ends || len(r.failures) != test.failures {
+					t.Errorf("%q, ends the test: %t, want %d failures and %t", r.failures, ends, test.failures, test.ends)
+				}
+			}()
+			test.check(r)
+		})
+	}
+}
