@@ -59,9 +59,7 @@ func TestEnvironmentRefusesAMalformedDotenv(t *testing.T) {
 			if strings.Contains(err.Error(), secret) {
 				t.Errorf("shows the secret: %v", err)
 			}
-			if !strings.Contains(err.Error(), ".env cannot be read: write one NAME=value a line") {
-				t.Errorf("does not say what to do: %v", err)
-			}
+			testcheck.ErrorContains(t, err, ".env cannot be read: write one NAME=value a line")
 		})
 	}
 }

@@ -202,7 +202,7 @@ func oneProblem(t *testing.T, env map[string]string, words ...string) {
 	if len(got) != 1 {
 		t.Fatalf("got %d problems, want one:\n%s", len(got), strings.Join(got, "\n"))
 	}
-	testcheck.Contains(t, got[0], words...)
+	testcheck.Contains(t, "the problem", got[0], words...)
 	for _, secret := range secrets {
 		if strings.Contains(got[0], secret) {
 			t.Errorf("%q shows a secret", got[0])

@@ -101,15 +101,9 @@ func TestTracing_FromTheClusterToTheRegistry(t *testing.T) {
 			if last.Attributes["odasync.attempt"] == "1" {
 				t.Error("the last delivery does not count its attempt")
 			}
-			if !strings.Contains(line, `"trace_id":"`+root.Trace+`"`) || !strings.Contains(line, `"span_id":"`+last.ID+`"`) {
-				t.Errorf("the log line lacks the span: %s", line)
-			}
-			if line := p.logged(t, `"message":"published"`); !strings.Contains(line, `"trace_id":"`+root.Trace+`","span_id":"`+root.ID+`"`) {
-				t.Errorf("the watcher's line lacks the span: %s", line)
-			}
-			if line := p.logged(t, `"message":"registry request"`, `"endpoint":"/components/"`, `"method":"POST"`); !strings.Contains(line, `"trace_id":"`+root.Trace+`"`) || !strings.Contains(line, `"component":"orders"`) {
-				t.Errorf("the line of a request lacks the span: %s", line)
-			}
+			testcheck.Contains(t, "the log line", line, `"trace_id":"`+root.Trace+`"`, `"span_id":"`+last.ID+`"`)
+			testcheck.Contains(t, "the watcher's line", p.logged(t, `"message":"published"`), `"trace_id":"`+root.Trace+`","span_id":"`+root.ID+`"`)
+			testcheck.Contains(t, "the line of a request", p.logged(t, `"message":"registry request"`, `"endpoint":"/components/"`, `"method":"POST"`), `"trace_id":"`+root.Trace+`"`, `"component":"orders"`)
 			expectSteps(t, spans, last)
 			expectRequests(t, p, spans, root.Trace)
 			for _, key := range collector.Keys() {

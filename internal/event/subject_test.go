@@ -115,9 +115,7 @@ func TestParseSubject_Errors(t *testing.T) {
 			if err == nil {
 				t.Fatalf("%q reads as %q", test.subject, key)
 			}
-			if !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), "subject") {
-				t.Errorf("the error %q does not say %q", err, test.says)
-			}
+			testcheck.ErrorContains(t, err, test.says, "subject")
 		})
 	}
 }

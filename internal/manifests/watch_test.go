@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"odasync/internal/manifests"
+	"odasync/internal/testcheck"
 )
 
 func TestSource_FollowsNotifications(t *testing.T) {
@@ -429,9 +430,7 @@ func TestSource_RefreshStartsAnotherResync(t *testing.T) {
 	f.noneAbsent(t)
 	f.write(t, map[string]string{"a.yaml": manifest("a", "2")})
 	f.wait(t, map[string]string{"default/a": "2", "default/b": "1"})
-	if err := f.source.State(); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, f.source.State())
 }
 
 // A broken file keeps its Components, also in a resync after a Refresh.

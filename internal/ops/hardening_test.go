@@ -162,16 +162,12 @@ func TestServe_TLS(t *testing.T) {
 	if _, err := status(tls.VersionTLS13); err == nil { // the client trusts nothing now; the server serves the earlier one
 		t.Error("a client without authorities was served")
 	}
-	if !strings.Contains(log.String(), "serving with the earlier one") {
-		t.Errorf("a broken certificate is not told:\n%s", log.String())
-	}
+	testcheck.Contains(t, "the log after a broken certificate", log.String(), "serving with the earlier one")
 	testcheck.NoError(t, os.WriteFile(cert, before, 0o600))
 	if got, err := status(tls.VersionTLS13); got != 200 || err != nil {
 		t.Errorf("after the repair: %d, %v", got, err)
 	}
-	if !strings.Contains(log.String(), "the certificate for metrics was read again") {
-		t.Errorf("the repair is not told:\n%s", log.String())
-	}
+	testcheck.Contains(t, "the log after the repair", log.String(), "the certificate for metrics was read again")
 }
 
 func TestServe_NamesTheVariablesOfACertificate(t *testing.T) {

@@ -54,9 +54,7 @@ func TestConfig_NamesEveryProblem(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, part := range test.want {
-				if err == nil || !strings.Contains(err.Error(), part) {
-					t.Errorf("error = %v, want one with %q", err, part)
-				}
+				testcheck.ErrorContains(t, err, part)
 			}
 		})
 	}
@@ -163,9 +161,7 @@ func TestLogLevelsAndFormats(t *testing.T) {
 	var out bytes.Buffer
 	console := ops.NewLogger(config(func(c *ops.Config) { c.LogFormat = "console" }), &out)
 	console.Info().Str("component", "catalog").Msg("registry updated")
-	if got := out.String(); !strings.Contains(got, "INF registry updated component=catalog") {
-		t.Errorf("console line %q", got)
-	}
+	testcheck.Contains(t, "the console", out.String(), "INF registry updated component=catalog")
 }
 
 func get(t *testing.T, url string) (int, string) {

@@ -90,7 +90,7 @@ func TestPending_IdentifiesTheComponents(t *testing.T) {
 
 func TestPendingDeletion_Error(t *testing.T) {
 	pending := prune.Pending("cluster east, namespaces all", keys(12), 20)
-	testcheck.Contains(t, pending.Error(), "cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl approve "+pending.ID+"`")
+	testcheck.ErrorContains(t, pending, "cluster east, namespaces all", "12 of 20 components", "east/ns/c000", "`ctl approve "+pending.ID+"`")
 	if pending.Gone != 12 || pending.All != 20 || len(pending.Components) != 10 || pending.Components[9] != "east/ns/c009" {
 		t.Errorf("pending %+v", pending)
 	}
@@ -116,7 +116,7 @@ func TestChanged_IdentifiesTheChange(t *testing.T) {
 			t.Errorf("%s has the same id", name)
 		}
 	}
-	testcheck.Contains(t, first.Error(), "cluster east", "it was uid-1 and is uid-2", "nothing is deleted (0 of 3", "CLUSTER_NAME", "`ctl approve "+first.ID+"`")
+	testcheck.ErrorContains(t, first, "cluster east", "it was uid-1 and is uid-2", "nothing is deleted (0 of 3", "CLUSTER_NAME", "`ctl approve "+first.ID+"`")
 }
 
 func TestConfig_Validate(t *testing.T) {

@@ -67,7 +67,7 @@ func TestReconcile_DeletionsAboveTheLimitWaitForAnApproval(t *testing.T) {
 	if countsOf(done) != (counts{Missing: 1, Repaired: 1, Orphans: 12}) || pending == nil || pending.Gone != 12 || pending.All != 31 || len(pending.Components) != 10 {
 		t.Fatalf("reconciliation %+v, pending %+v", done, pending)
 	}
-	testcheck.Contains(t, pending.Error(), "12 of 31", "ctl approve "+pending.ID, "target default", "east/odacompns-1/orphan-00")
+	testcheck.ErrorContains(t, pending, "12 of 31", "ctl approve "+pending.ID, "target default", "east/odacompns-1/orphan-00")
 	if now, keys, err := reconciler.PendingOrphans(t.Context(), "east"); err != nil || now == nil || now.ID != pending.ID || len(keys) != 12 {
 		t.Errorf("on request %+v is pending, of %v, %v", now, keys, err)
 	}

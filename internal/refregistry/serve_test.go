@@ -69,7 +69,7 @@ func TestServe_UntilTheContextEnds(t *testing.T) {
 	if _, err := c.Send(c.Request("GET", "/health", "")); err == nil {
 		t.Error("the listener is still open")
 	}
-	testcheck.Contains(t, log.String(), "component registry listening", strings.TrimPrefix(c.URL, "http://"), "component registry stopped")
+	testcheck.Contains(t, "the log", log.String(), "component registry listening", strings.TrimPrefix(c.URL, "http://"), "component registry stopped")
 }
 
 func TestServe_LetsRequestsFinish(t *testing.T) {

@@ -212,7 +212,5 @@ func TestClient_TrustsTheAuthorityForTokens(t *testing.T) {
 	h := newHarness(t, refregistry.Config{})
 	h.URL = server.URL
 	c := h.client(h.as("odasync"), func(cfg *Config) { cfg.Transport.CAFile = authorities })
-	if err := listResources(t, c); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, listResources(t, c))
 }

@@ -114,9 +114,7 @@ func TestClaims_RenewalWithALostAnswer(t *testing.T) {
 	eventually(t, "the claim is renewed after the renewal without an answer", func() bool {
 		return must(bucket.Get(within(t), claimName)).Revision() > unknown
 	})
-	if err := errors.Join(target.Held(held), release(within(t))); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, errors.Join(target.Held(held), release(within(t))))
 }
 
 // TestClaims_ContextEndsWithoutServer must see the end before the server, had it gone on, would give the claim to
@@ -151,9 +149,7 @@ func TestClaims_ContextEndsWithoutServer(t *testing.T) {
 		}
 		return err == nil
 	})
-	if err := release(within(t)); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, release(within(t)))
 }
 
 func TestClaims_SurviveAShortRestart(t *testing.T) {
@@ -169,7 +165,5 @@ func TestClaims_SurviveAShortRestart(t *testing.T) {
 	if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("after the restart: %v, want ErrClaimed", err)
 	}
-	if err := errors.Join(target.Held(held), release(within(t))); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, errors.Join(target.Held(held), release(within(t))))
 }

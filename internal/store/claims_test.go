@@ -142,9 +142,7 @@ func TestClaims_OneHolderAtATime(t *testing.T) {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, group.Wait())
 }
 
 func TestClaims_AreRenewed(t *testing.T) {
@@ -167,7 +165,5 @@ func TestClaims_AreRenewed(t *testing.T) {
 	if n := len(revisions); n < 3 || n > 14 { // every sixth of a life
 		t.Errorf("renewed %d times in two lives", n-1)
 	}
-	if err := errors.Join(target.Held(held), release(within(t))); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, errors.Join(target.Held(held), release(within(t))))
 }

@@ -135,9 +135,7 @@ func TestSession_OutlivesALostAnswer(t *testing.T) {
 	eventually(t, "the session is renewed after the renewal whose answer was lost", func() bool {
 		return must(bucket.Get(within(t), sessionKey(session))).Revision() > unknown
 	})
-	if err := target.Held(held); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, target.Held(held))
 }
 
 func TestSession_EndsWhileTheServerIsAway(t *testing.T) {

@@ -67,9 +67,7 @@ func TestCluster(t *testing.T) {
 		if _, _, err := claims.Acquire(within(t), "a"); !errors.Is(err, target.ErrClaimed) {
 			t.Errorf("claimed twice: %v", err)
 		}
-		if err := release(within(t)); err != nil {
-			t.Error(err)
-		}
+		testcheck.NoError(t, release(within(t)))
 	})
 	for _, what := range []string{stream.StreamName, "KV_" + store.ClaimsBucket} {
 		t.Run("loss of the leader of "+what, func(t *testing.T) {

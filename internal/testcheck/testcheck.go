@@ -37,15 +37,15 @@ func ErrorContains(t T, err error, parts ...string) {
 	if err == nil {
 		t.Fatalf("no error, want one that contains %q", parts)
 	}
-	Contains(t, err.Error(), parts...)
+	Contains(t, "the error", err.Error(), parts...)
 }
 
 // Contains reports each of the parts that the text lacks. The test goes on.
-func Contains(t T, text string, parts ...string) {
+func Contains(t T, what, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
-			t.Errorf("lacks %q:\n%s", part, text)
+			t.Errorf("%s lacks %q:\n%s", what, part, text)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func TestChecks(t *testing.T) {
 		"different":               {func(t testcheck.T) { testcheck.Equal(t, "a", nil, []int{}) }, 1, false},
 		"error contains all":      {func(t testcheck.T) { testcheck.ErrorContains(t, failed, "failed", "b") }, 0, false},
 		"error lacks two":         {func(t testcheck.T) { testcheck.ErrorContains(t, failed, "x", "read", "y") }, 2, false},
+		"text lacks one":          {func(t testcheck.T) { testcheck.Contains(t, "the log", "a b", "b", "c") }, 1, false},
 		"no error where expected": {func(t testcheck.T) { testcheck.ErrorContains(t, nil, "x") }, 1, true},
 	}
 	for name, test := range tests {

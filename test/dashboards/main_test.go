@@ -64,8 +64,6 @@ func TestDashboards_CoverEveryMetric(t *testing.T) {
 		all.Write(text)
 	}
 	for _, row := range rows {
-		if !strings.Contains(all.String(), row[1]) {
-			t.Errorf("no dashboard shows %s", row[1])
-		}
+		testcheck.Contains(t, "every dashboard", all.String(), row[1])
 	}
 }

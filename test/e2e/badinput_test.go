@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"odasync/internal/testcheck"
 	"odasync/test/testenv"
 )
 
@@ -122,9 +123,7 @@ func TestNameConflict_AcrossNamespaces(t *testing.T) {
 		"level": "error", "namespace": "e2e-twins-b", "component": "twin",
 		"error": `belongs to the component of namespace "e2e-twins-a"`,
 	})
-	if text := failure.Text("error"); !strings.Contains(text, "COMPONENT_NAME_FORMAT=namespace.name") {
-		t.Errorf("the error does not name the remedy: %s", text)
-	}
+	testcheck.Contains(t, "the error", failure.Text("error"), "COMPONENT_NAME_FORMAT=namespace.name")
 	env.AwaitAllAcked(testenv.Timeout)
 	env.Must(env.CheckInSync(kept))
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -31,9 +32,7 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 			entry := env.AwaitLog(two, "cannot publish yet", map[string]string{
 				"error": `cluster name "lab" is published by watcher`,
 			})
-			if !strings.Contains(entry.Text("error"), "give this one its own CLUSTER_NAME") {
-				t.Errorf("the error does not name the remedy: %s", entry.Text("error"))
-			}
+			testcheck.Contains(t, "the error", entry.Text("error"), "give this one its own CLUSTER_NAME")
 			if published := env.Metric(two, `odasync_events_published_total{type="upserted"}`); published != 0 {
 				t.Errorf("the second watcher published %v events", published)
 			}
@@ -62,9 +61,7 @@ func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 	entry := env.AwaitLog(wrong, "syncer is not running", map[string]string{
 		"error": "feeds the registry at " + env.Registry.URL() + ", not " + other.URL(),
 	})
-	if !strings.Contains(entry.Text("error"), "give this syncer another SYNC_TARGET") {
-		t.Errorf("the error does not name the remedy: %s", entry.Text("error"))
-	}
+	testcheck.Contains(t, "the error", entry.Text("error"), "give this syncer another SYNC_TARGET")
 	env.AwaitNotReady(wrong, "not registry: ")
 	if calls := other.Calls(); calls != 0 {
 		t.Errorf("the other registry got %d requests", calls)
@@ -102,9 +99,7 @@ func TestStream_RefusesForeignStream(t *testing.T) {
 			watcher, syncer := env.Start(env.WatcherSpec("watcher", nil)), env.Start(env.SyncerSpec("syncer", nil))
 			for p, message := range map[*procs.Process]string{watcher: "cannot publish yet", syncer: "syncer is not running"} {
 				entry := env.AwaitLog(p, message, map[string]string{"error": test.says})
-				if !strings.Contains(entry.Text("error"), "nats stream rm ODA_COMPONENTS") {
-					t.Errorf("the error does not name the remedy: %s", entry.Text("error"))
-				}
+				testcheck.Contains(t, "the error", entry.Text("error"), "nats stream rm ODA_COMPONENTS")
 				env.AwaitNotReady(p, "not ")
 			}
 			stream, err := js.Stream(env.Within(testenv.Timeout), "ODA_COMPONENTS")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -39,9 +40,7 @@ func TestNATS_StorageFull(t *testing.T) {
 	f.apply("late", "1")
 	f.AwaitNotReady(f.watchers[0], "publish to the stream: ")
 	reported := f.Readyz(f.watchers[0])
-	if !strings.Contains(reported, "insufficient resources") {
-		t.Errorf("/readyz does not report the full storage: %s", reported)
-	}
+	testcheck.Contains(t, "/readyz", reported, "insufficient resources")
 	t.Logf("/readyz: %s", reported)
 
 	f.Must(js.DeleteStream(f.Within(testenv.Timeout), filler))
@@ -64,9 +63,7 @@ func TestStream_Full(t *testing.T) {
 	}
 	f.AwaitNotReady(f.watchers[0], "publish to the stream: ")
 	reported := f.Readyz(f.watchers[0])
-	if !strings.Contains(reported, "maximum bytes exceeded") {
-		t.Errorf("/readyz does not report the full stream: %s", reported)
-	}
+	testcheck.Contains(t, "/readyz", reported, "maximum bytes exceeded")
 	t.Logf("/readyz: %s", reported)
 
 	js := f.JetStream()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/testcheck"
 	"odasync/test/testenv"
 )
 
@@ -47,9 +48,7 @@ func TestRejected_OneAmongMany(t *testing.T) {
 	})
 	t.Logf("%d components applied in %s beside one that is rejected", count-1, time.Since(began).Round(10*time.Millisecond))
 	f.expectDeadLetters(namespace + "/bad")
-	if list := f.MustCTL(0, "dlq list"); !strings.Contains(list, detail) || !strings.Contains(list, "422") {
-		t.Errorf("ctl dlq list lacks the detail of the registry:\n%s", list)
-	}
+	testcheck.Contains(t, "ctl dlq list", f.MustCTL(0, "dlq list"), detail, "422")
 
 	var slowest time.Duration
 	for version := 2; version < 12; version++ {

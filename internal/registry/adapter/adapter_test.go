@@ -269,9 +269,7 @@ func TestOpen_Auto(t *testing.T) {
 				t.Errorf("API %s with %d connections, want %s with %d", opened.API(), opened.Connections(), test.api, test.connections)
 			}
 			testcheck.Equal(t, "log", test.logged+"\n", out.String())
-			if err := opened.Contract(t.Context()); err != nil {
-				t.Error(err)
-			}
+			testcheck.NoError(t, opened.Contract(t.Context()))
 		})
 	}
 }
@@ -309,7 +307,5 @@ func TestOpen_NamesTheOtherAPI(t *testing.T) {
 func TestOpen_ChecksTheLimitsOfTheAPI(t *testing.T) {
 	address := serve(t, refregistry.New(refregistry.Config{API: refregistry.TMF639}).Handler())
 	_, err := open(t, map[string]string{"COMPONENT_REGISTRY_URL": address, "COMPONENT_REGISTRY_MAX_CONNECTIONS": "16"}, zerolog.Nop())
-	if err == nil || !strings.Contains(err.Error(), "COMPONENT_REGISTRY_MAX_CONNECTIONS is 16: 0 to 15") {
-		t.Errorf("error %v", err)
-	}
+	testcheck.ErrorContains(t, err, "COMPONENT_REGISTRY_MAX_CONNECTIONS is 16: 0 to 15")
 }

@@ -98,9 +98,7 @@ func TestFlights_End(t *testing.T) {
 			t.Errorf("error = %v", err)
 		}
 		close(proceed)
-		if err := <-first; err != nil {
-			t.Error(err)
-		}
+		testcheck.NoError(t, <-first)
 	})
 	t.Run("when the working caller's context ends", func(t *testing.T) {
 		var f cache.Flights

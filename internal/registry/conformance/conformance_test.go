@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -122,9 +121,7 @@ func TestSuite_SaysWhatIsLeftWhenItCannotCleanUp(t *testing.T) {
 		return nil
 	})
 	err := s.Close(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "HTTP 403") || !strings.Contains(err.Error(), "remove what begins with "+s.Name()) {
-		t.Errorf("error = %v, want one that says what to remove", err)
-	}
+	testcheck.ErrorContains(t, err, "HTTP 403", "remove what begins with "+s.Name())
 }
 
 func TestOpen_RefusesARegistryThatCannotBeUsed(t *testing.T) {
@@ -149,9 +146,7 @@ func TestOpen_RefusesARegistryThatCannotBeUsed(t *testing.T) {
 			server, client := registrytest.Start(t, refregistry.Config{APIKey: "right"})
 			server.SetFault(test.fault)
 			_, err := conformance.Open(t.Context(), withDefaults(registry.Config{URL: client.URL, API: registry.APIV1, APIKey: config.Fixed(test.key)}))
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error = %v, want %q in it", err, test.want)
-			}
+			testcheck.ErrorContains(t, err, test.want)
 			registrytest.Same(t, refregistry.Snapshot{}, server.Snapshot())
 		})
 	}
@@ -159,9 +154,7 @@ func TestOpen_RefusesARegistryThatCannotBeUsed(t *testing.T) {
 
 func TestSelect_NamesTheCasesForAnUnknownOne(t *testing.T) {
 	_, err := conformance.Select(conformance.Cases(registry.APIV1, false), "create", "nonsense")
-	if err == nil || !strings.Contains(err.Error(), `no case "nonsense"`) || !strings.Contains(err.Error(), "create, repeat") {
-		t.Errorf("error = %v", err)
-	}
+	testcheck.ErrorContains(t, err, `no case "nonsense"`, "create, repeat")
 }
 
 func withDefaults(cfg registry.Config) registry.Config {

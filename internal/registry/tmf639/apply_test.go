@@ -388,9 +388,7 @@ func TestApply_LogsASecondWriterOnce(t *testing.T) {
 		t.Errorf("logged %d times: %s", n, log.String())
 	}
 	h.inventory(a, testCluster)
-	if !strings.Contains(log.String(), "no document of another program is left") {
-		t.Errorf("the end is not logged: %s", log.String())
-	}
+	testcheck.Contains(t, "the log", log.String(), "no document of another program is left")
 }
 
 // reuse makes the adapter forget its listing, as after ten seconds.

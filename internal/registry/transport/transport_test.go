@@ -100,9 +100,7 @@ func TestTransport_TrustsTheAuthoritiesOfTheFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			testcheck.NoError(t, change())
-			if err := get(t, trusting, address); err != nil {
-				t.Error(err)
-			}
+			testcheck.NoError(t, get(t, trusting, address))
 		})
 	}
 }
