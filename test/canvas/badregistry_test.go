@@ -100,9 +100,7 @@ func TestWrongAPI(t *testing.T) {
 			env.AwaitNotReady(env.feed(settings), test.says)
 		})
 	}
-	if resources := env.tmf639.Resources(); len(resources) != 0 {
-		t.Errorf("%d documents were written", len(resources))
-	}
+	testcheck.Equal(t, "documents written", 0, len(env.tmf639.Resources()))
 }
 
 // TestRegistryStops holds all requests for a while, as a registry does that has 16 of them in flight. The syncer waits, and writes what

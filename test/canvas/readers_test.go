@@ -2,6 +2,7 @@ package canvas
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -63,9 +64,7 @@ func TestReaders(t *testing.T) {
 				"$[?(@.resourceCharacteristic[?(@.name=='specification' && @.value[?(@.url=='https://specs.example.org/productcatalogmanagement-v4.0.0.json')])])]": 1,
 			} {
 				found := list(t, env, filter)
-				if len(found) != count {
-					t.Errorf("filter %s: %d documents, want %d", filter, len(found), count)
-				}
+				testcheck.Equal(t, fmt.Sprintf("documents with filter %s", filter), count, len(found))
 				if count == 1 && found[0].Category == "API" && found[0].Relationships[0].Resource.ID != "self:productcatalog" {
 					t.Errorf("the API is related to %+v", found[0].Relationships)
 				}

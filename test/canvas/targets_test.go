@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/testcheck"
 	"odasync/test/testenv"
 )
 
@@ -37,9 +38,7 @@ func TestTwoTargets(t *testing.T) {
 	}
 	env.Must(env.CheckDocuments(env.tmf639))
 	printed := env.MustCTL(0, "list -n canvas-targets -o name --target tmf639")
-	if got := strings.Count(printed, "canvas-targets/"); got != count {
-		t.Errorf("ctl list prints %d components", got)
-	}
+	testcheck.Equal(t, "components printed by ctl list", count, strings.Count(printed, "canvas-targets/"))
 }
 
 // TestFirstSync_RequestCounts counts the requests of the first sync of 1000 Components with two APIs, and those of a reconcile.

@@ -126,9 +126,7 @@ func TestLinks_Resolve(t *testing.T) {
 	for _, p := range all {
 		for _, target := range p.links() {
 			count++
-			if problem := p.broken(target, all); problem != "" {
-				t.Errorf("%s: link to %s: %s", p.path, target, problem)
-			}
+			testcheck.Equal(t, fmt.Sprintf("%s: broken link to %s", p.path, target), "", p.broken(target, all))
 		}
 	}
 	if count < 50 {
@@ -149,9 +147,7 @@ func TestBroken(t *testing.T) {
 		"../README.md":   "",
 		"../README.md#x": "no such heading",
 	} {
-		if got := p.broken(target, all); got != want {
-			t.Errorf("%s: %q, want %q", target, got, want)
-		}
+		testcheck.Equal(t, target, want, p.broken(target, all))
 	}
 	if want := []string{"one-two-three", "same", "same-1", "here"}; !slices.Equal(p.anchors, want) {
 		t.Errorf("anchors %q, want %q", p.anchors, want)

@@ -46,9 +46,7 @@ func TestMalformedComponent(t *testing.T) {
 	env.AwaitLog(watcher, "component cannot be read", map[string]string{
 		"level": "warn", "namespace": namespace, "component": "bad", "field": "spec.coreFunction.exposedAPIs", "error": "must be a list, not text",
 	})
-	if count := env.Metric(watcher, "odasync_components_malformed_total"); count != 1 {
-		t.Errorf("malformed counted %v times, want once", count)
-	}
+	testcheck.Equal(t, "times that malformed is counted", 1, env.Metric(watcher, "odasync_components_malformed_total"))
 
 	// A Component that becomes malformed keeps its last valid state, and is not deleted.
 	malformed := testenv.Component(namespace, "good-2", "2", "first")
@@ -94,9 +92,7 @@ func TestRejectedComponent(t *testing.T) {
 			"level": "error", "namespace": namespace, "component": name, "error": detail,
 		})
 	}
-	if failed := env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 2 {
-		t.Errorf("%v failed, want 2", failed)
-	}
+	testcheck.Equal(t, "failed events", 2, env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`))
 	// The component whose API has no valid address is registered without that API.
 	env.awaitComponents("address", "good-1", "good-2")
 	env.AwaitReady(watcher, syncer) // one component does not affect readiness

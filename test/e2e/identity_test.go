@@ -33,9 +33,7 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 				"error": `cluster name "lab" is published by watcher`,
 			})
 			testcheck.Contains(t, "the error", entry.Text("error"), "give this one its own CLUSTER_NAME")
-			if published := env.Metric(two, `odasync_events_published_total{type="upserted"}`); published != 0 {
-				t.Errorf("the second watcher published %v events", published)
-			}
+			testcheck.Equal(t, "events published by the second watcher", 0, env.Metric(two, `odasync_events_published_total{type="upserted"}`))
 			env.AwaitReady(one)
 
 			// Once the first has stopped, the name is free.
@@ -63,9 +61,7 @@ func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 	})
 	testcheck.Contains(t, "the error", entry.Text("error"), "give this syncer another SYNC_TARGET")
 	env.AwaitNotReady(wrong, "not registry: ")
-	if calls := other.Calls(); calls != 0 {
-		t.Errorf("the other registry got %d requests", calls)
-	}
+	testcheck.Equal(t, "requests to the other registry", 0, other.Calls())
 
 	first := env.Registry
 	env.Registry = other

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -142,9 +143,7 @@ func TestPruneLimit_EmptiedFolder(t *testing.T) {
 		env.Must(run.Stop())
 		run = env.Start(spec)
 		env.AwaitReady(run)
-		if again := env.awaitPendingApproval(count-1, count-1); again != id {
-			t.Errorf("after a restart the approval id is %s, and was %s", again, id)
-		}
+		testcheck.Equal(t, "the approval id after a restart", id, env.awaitPendingApproval(count-1, count-1))
 		env.reconcile()
 		expectCount(count - 1)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -77,9 +78,7 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 		t.Fatalf("the resumed replay ended with %d:\n%s", code, second.Tail(10))
 	}
 	env.Must(env.CheckInSync(testenv.ContentOf(built.Snapshot())))
-	if have := created(built); have != count-gone {
-		t.Errorf("%d components were created, want each of %d once", have, count-gone)
-	}
+	testcheck.Equal(t, "components created, each once", count-gone, created(built))
 	// The resumed replay repeats what was in progress, and nothing that was done. A deletion leaves nothing in the new registry: the
 	// killed replay may have done any number of them.
 	line, err := second.Await(env.Within(testenv.Timeout), built.URL())
@@ -89,7 +88,5 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 	if rest := count - gone - killed; applied < rest || applied > rest+concurrency+gone {
 		t.Errorf("the resumed replay applied %d where %d were missing: %s", applied, rest, line)
 	}
-	if asked := env.Registry.Calls() - calls; asked != 0 {
-		t.Errorf("the live registry received %d requests", asked)
-	}
+	testcheck.Equal(t, "requests to the live registry", 0, env.Registry.Calls()-calls)
 }

@@ -60,9 +60,7 @@ func TestSamples(t *testing.T) {
 	} else {
 		t.Log("ODASYNC_SHARED is not set: only deploy/samples")
 	}
-	if malformed := env.Metric(watcher, "odasync_components_malformed_total"); malformed != 0 {
-		t.Errorf("%v samples are malformed", malformed)
-	}
+	testcheck.Equal(t, "malformed samples", 0, env.Metric(watcher, "odasync_components_malformed_total"))
 	env.Delete(all...)
 	env.AwaitInSync(testenv.Timeout)
 	env.awaitComponents()

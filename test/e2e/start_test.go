@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -109,9 +111,7 @@ func TestStart_WithoutRegistry(t *testing.T) {
 	env.AwaitNotReady(syncer, "not registry: ")
 	env.Must(procs.Pause(t.Context(), missingFor))
 	env.expectLoggedOnce(syncer, "syncer is not running", "connection refused")
-	if failed := env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`); failed != 0 {
-		t.Errorf("%v Components failed for good although only the registry is unavailable", failed)
-	}
+	testcheck.Equal(t, "Components that failed for good although only the registry is unavailable", 0, env.Metric(syncer, `odasync_events_handled_total{outcome="failed"}`))
 	env.Registry.Start()
 	env.AwaitReady(syncer)
 	env.AwaitInSync(testenv.Timeout)
@@ -133,9 +133,7 @@ func TestStart_InvalidConfiguration(t *testing.T) {
 		p := env.Start(test.spec)
 		code, err := p.Wait(env.Within(testenv.Timeout))
 		env.Must(err)
-		if code != 2 {
-			t.Errorf("%s: exit code %d, want 2", test.name, code)
-		}
+		testcheck.Equal(t, fmt.Sprintf("exit code of %s", test.name), 2, code)
 		env.ExpectText(p.Tail(20), test.says...)
 		if strings.Contains(p.Tail(20), "secret") {
 			t.Errorf("%s prints a password:\n%s", test.name, p.Tail(20))

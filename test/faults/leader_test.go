@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/stream"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -138,9 +139,7 @@ func TestLeader_Frozen(t *testing.T) {
 		t.Fatal(err)
 	default:
 	}
-	if leads := f.Metric(*leader, "odasync_leader"); leads != 0 {
-		t.Errorf("odasync_leader of the late leader is %v", leads)
-	}
+	testcheck.Equal(t, "odasync_leader of the late leader", 0, f.Metric(*leader, "odasync_leader"))
 	f.AwaitInSync(testenv.Timeout)
 	f.expectNoAnomalies()
 	f.ordered(total)

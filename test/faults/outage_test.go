@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -90,9 +91,7 @@ func TestRegistry_Outage(t *testing.T) {
 				f.Eventually(testenv.Timeout, "the breaker of "+s.Spec.Name+" closes", func() error { return f.breaker(s, "closed") })
 			}
 			f.AwaitReady(f.syncers...)
-			if count := f.deadLetters(); count != 0 {
-				t.Errorf("%d dead letters, want none", count)
-			}
+			testcheck.Equal(t, "dead letters", 0, f.deadLetters())
 			f.expectNoAnomalies()
 		})
 	}

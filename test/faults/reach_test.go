@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"odasync/internal/testcheck"
 	"odasync/internal/testproxy"
 	"odasync/test/procs"
 	"odasync/test/testenv"
@@ -34,14 +35,10 @@ func TestLeader_WithoutNATS(t *testing.T) {
 		if took > atMost {
 			t.Errorf("the other watcher published after %s, want at most %s", took, atMost)
 		}
-		if leads := f.Metric(other, "odasync_leader"); leads != 1 {
-			t.Errorf("odasync_leader of the other watcher is %v", leads)
-		}
+		testcheck.Equal(t, "odasync_leader of the other watcher", 1, f.Metric(other, "odasync_leader"))
 		proxy.SetCut(false)
 		f.AwaitReady(cutOff)
-		if leads := f.Metric(cutOff, "odasync_leader"); leads != 0 {
-			t.Errorf("odasync_leader of the disconnected watcher is %v once it is back", leads)
-		}
+		testcheck.Equal(t, "odasync_leader of the disconnected watcher once it is back", 0, f.Metric(cutOff, "odasync_leader"))
 		f.AwaitInSync(testenv.Timeout)
 	}
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -56,9 +57,7 @@ func TestSoak(t *testing.T) {
 		examine = f.expectNoAnomalies
 	}
 	found, deadLetters := examine(), f.deadLetters()
-	if deadLetters != 0 {
-		t.Errorf("%d dead letters, want none", deadLetters)
-	}
+	testcheck.Equal(t, "dead letters", 0, deadLetters)
 	if changes := workload.Created + workload.Changed + workload.Deleted; changes < int(5*worked.Seconds()) {
 		t.Errorf("only %d changes in %s: too few for a meaningful run", changes, worked)
 	}

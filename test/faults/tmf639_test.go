@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/testcheck"
 	"odasync/test/testenv"
 )
 
@@ -47,9 +48,7 @@ func TestSoak_TMF639(t *testing.T) {
 	if most := f.Registry.MaxInFlight(); most > maxInFlight {
 		t.Errorf("%d requests were in flight at once, want at most %d", most, maxInFlight)
 	}
-	if letters := f.deadLetters(); letters != 0 {
-		t.Errorf("%d dead letters, want none", letters)
-	}
+	testcheck.Equal(t, "dead letters", 0, f.deadLetters())
 	if changes := workload.Created + workload.Changed + workload.Deleted; changes < int(2*worked.Seconds()) {
 		t.Errorf("only %d changes in %s: too few for a meaningful run", changes, worked)
 	}

@@ -89,18 +89,14 @@ func TestSource_IdentityIsThatOfTheCRD(t *testing.T) {
 	want := string(readCRD(t, shared).GetUID())
 	s := watch(t, leastPrivilege())
 	s.awaitAgreement(t, "components")
-	if got := s.Identity(); got != want {
-		t.Errorf("Identity is %q, want %q", got, want)
-	}
+	testcheck.Equal(t, "Identity", want, s.Identity())
 	t.Run("may not be read", func(t *testing.T) {
 		manifest(t, "rbac.yaml", without("get", "customresourcedefinitions"))
 		client, _ := watcherClient(t, leastPrivilege())
 		expectDenied(t, client, []string{`get customresourcedefinitions.apiextensions.k8s.io "components.oda.tmforum.org" cluster-wide`})
 		s := watch(t, leastPrivilege("ODA_COMPONENT_VERSION", "v1"))
 		s.awaitAgreement(t, "components")
-		if got := s.Identity(); got != "" {
-			t.Errorf("Identity is %q, want none", got)
-		}
+		testcheck.Equal(t, "Identity", "", s.Identity())
 	})
 }
 

@@ -48,9 +48,7 @@ func TestSource_ReportsChangesAtOnce(t *testing.T) {
 	if took := time.Since(changed); took > time.Second {
 		t.Errorf("took %v", took)
 	}
-	if s.view.rounds() != 1 {
-		t.Errorf("%d rounds, want one", s.view.rounds())
-	}
+	testcheck.Equal(t, "rounds", 1, s.view.rounds())
 }
 
 func TestSource_EveryVersion(t *testing.T) {

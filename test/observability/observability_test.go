@@ -119,9 +119,7 @@ func testAlerts(t *testing.T, p *prometheus, names []string) {
 		"OdasyncComponentsNotPublished": "firing", "OdasyncDeadLetters": "pending", "OdasyncNoLeader": "inactive", "OdasyncTwoLeaders": "inactive",
 		"OdasyncNoSyncer": "inactive", "OdasyncRegistryAway": "inactive", "OdasyncDeletionsPendingApproval": "inactive", "OdasyncOrphansPendingApproval": "inactive",
 	} {
-		if states[name] != want {
-			t.Errorf("%s is %q, want %s", name, states[name], want)
-		}
+		testcheck.Equal(t, name, want, states[name])
 	}
 }
 

@@ -58,16 +58,12 @@ func TestProcess_OutputAndEnvironment(t *testing.T) {
 	testcheck.NoError(t, err)
 	line, err := p.Await(limited(t), "says hello")
 	testcheck.NoError(t, err)
-	if want := "says hello and '' in " + g.Dir; line != want {
-		t.Errorf("%q, want %q", line, want)
-	}
+	testcheck.Equal(t, "line", "says hello and '' in "+g.Dir, line)
 	logged := func(e Entry) bool { return e.Message() == "logged" && e.Text("field") == "x" }
 	if _, err := p.AwaitEntry(limited(t), logged); err != nil {
 		t.Fatal(err)
 	}
-	if entries := p.Logged(logged); len(entries) != 1 {
-		t.Errorf("%d entries, want 1", len(entries))
-	}
+	testcheck.Equal(t, "entries", 1, len(p.Logged(logged)))
 	p.Kill()
 	if text, err := os.ReadFile(p.LogFile()); err != nil || !strings.HasPrefix(string(text), line) {
 		t.Errorf("the log file holds %q (%v)", text, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -28,9 +29,7 @@ func TestCtl_NamesMissingPermission(t *testing.T) {
 	env.daemons(nil)
 	for _, command := range []string{"list", "status", "sync --all", "events --follow", "dlq list", "reconcile"} {
 		code, out := env.run("watcher", command)
-		if code != 2 {
-			t.Errorf("ctl %s ends with %d, want 2", command, code)
-		}
+		testcheck.Equal(t, fmt.Sprintf("exit code of ctl %s", command), 2, code)
 		env.ExpectText(out, `ctl: nats: the server does not let this user subscribe to "_INBOX_ctl.`, "give ctl the credential of its role")
 		if strings.Contains(out, "deadline") || strings.Contains(out, "canceled") {
 			t.Errorf("ctl %s reports a consequence:\n%s", command, out)
@@ -112,8 +111,6 @@ func TestMutualTLS(t *testing.T) {
 		env.Start(env.SyncerSpec("syncer", env.clientEnv(env.NATSURL, "syncer")).With(with("syncer"))),
 	)
 	code, out := env.run("ctl", "list") // without a certificate
-	if code != 2 {
-		t.Errorf("ctl without a certificate ends with %d", code)
-	}
+	testcheck.Equal(t, "exit code of ctl without a certificate", 2, code)
 	env.ExpectText(out, "connect to nats", "the NATS_TLS files")
 }
