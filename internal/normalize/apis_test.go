@@ -100,7 +100,7 @@ func TestComponent_GroupsAPIsByVersion(t *testing.T) {
 				api := &test.want[i]
 				api.Segment, api.Object = component.SegmentCore, objectName("demo", api.Entry, api.Version)
 			}
-			testcheck.Equal(t, "TODO", test.want, coreAPIs(t, test.entries, ""))
+			testcheck.Equal(t, "APIs", test.want, coreAPIs(t, test.entries, ""))
 		})
 	}
 }
@@ -120,7 +120,7 @@ status:
 		{Name: "a", Entry: "a", Segment: component.SegmentManagement, Object: "demo-a", URL: "https://apis.example.org/m"},
 		{Name: "a", Entry: "a", Segment: component.SegmentSecurity, Object: "demo-a", URL: "https://apis.example.org/s", Ready: true},
 	}
-	testcheck.Equal(t, "TODO", want, got.ExposedAPIs)
+	testcheck.Equal(t, "APIs", want, got.ExposedAPIs)
 }
 
 func TestComponent_InClusterURL(t *testing.T) {
