@@ -10,7 +10,7 @@
 // The content is in memory and ends with the process. odasync fills an empty
 // registry again from the stream.
 //
-// At / and /components-gui a page of package web shows the components.
+// At / and /components-gui pages of package web show components and APIs.
 //
 // For tests there are [Server.Snapshot] and [Server.Resources] (the whole
 // content of v1 and of TMF639), [Server.Requests] (how often each operation was

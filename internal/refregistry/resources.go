@@ -56,8 +56,11 @@ func (r resources) Content() web.Content {
 
 // resourceView is what the page needs of a document.
 type resourceView struct {
-	Category        string           `json:"category"`
-	Status          string           `json:"resourceStatus"`
+	Category      string `json:"category"`
+	Status        string `json:"resourceStatus"`
+	Specification struct {
+		Version string `json:"version"`
+	} `json:"resourceSpecification"`
 	Characteristics []characteristic `json:"resourceCharacteristic"`
 }
 
@@ -78,7 +81,7 @@ func (d resourceView) component(id int64, resource tmf639.Resource, labels label
 }
 
 func (d resourceView) api(id int64, resource tmf639.Resource, labels labels) web.API {
-	out := web.API{ID: id, Status: d.Status, Ready: d.Status == "available", Changed: resource.Changed}
+	out := web.API{ID: id, Status: d.Status, Ready: d.Status == "available", Version: d.Specification.Version, Changed: resource.Changed}
 	out.Registry, out.Name = split(resource.ID)
 	out.Component = "without a component"
 	if owner := ownerOf(resource); owner != "" {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -20,16 +21,22 @@ const maxSize = 300_000
 func TestScreenshots(t *testing.T) {
 	full, empty := newRegistry(t, ""), newRegistry(t, "")
 	full.fill(200)
+	resources := newResources(t, 200)
+	pages := resources.pages()
 	for name, at := range map[string]struct {
 		registry *registry
+		address  string
 		on       screen
 	}{
-		"registry-light":       {full, desktop},
-		"registry-dark":        {full, desktop.inTheDark()},
-		"registry-phone":       {full, phone},
-		"registry-empty-light": {empty, desktop},
-		"registry-empty-dark":  {empty, desktop.inTheDark()},
-		"registry-empty-phone": {empty, phone},
+		"registry-light":       {full, full.URL, desktop},
+		"registry-dark":        {full, full.URL, desktop.inTheDark()},
+		"registry-phone":       {full, full.URL, phone},
+		"registry-empty-light": {empty, empty.URL, desktop},
+		"registry-empty-dark":  {empty, empty.URL, desktop.inTheDark()},
+		"registry-empty-phone": {empty, empty.URL, phone},
+		"registry-apis-light":  {resources, pages["APIs"], desktop},
+		"registry-component":   {resources, pages["a component"], desktop.inTheDark()},
+		"registry-api":         {resources, pages["an API"], desktop},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// The empty page contains the address, which must be the same in each run.
@@ -39,7 +46,7 @@ func TestScreenshots(t *testing.T) {
 			}))
 			t.Cleanup(web.Close)
 			b := newTab(t, at.on)
-			b.visit(web.URL)
+			b.visit(strings.Replace(at.address, at.registry.URL, web.URL, 1))
 			screenshot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 			if err != nil {
 				t.Fatal(err)

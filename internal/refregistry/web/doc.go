@@ -1,14 +1,17 @@
-// Package web is the page on which a reference registry shows its components:
-// newest change first, with a search by component, API and label.
+// Package web is the pages on which a reference registry shows its content:
+// a list of components and one of APIs, with search, filters and order, and a
+// page for each component and each API under an address that lasts.
 //
 // # Guarantees
 //
-// The page has no script and loads nothing from elsewhere; its content policy
-// forbids both, whatever a component is called. Addresses are links only where
-// a browser may safely follow them. A search works on a copy of the content
-// and delays no writer.
+// Everything works without a script. The one script copies addresses to the
+// clipboard; the content policy allows it and the style sheet by their hashes,
+// and nothing else, whatever a component is called. Addresses are links only
+// where a browser may safely follow them, and characters that are not visible
+// are shown as escapes. Every page has a bounded size. A search works on a
+// copy of the content and delays no writer.
 //
-// The page reads the registry through [Registry].
+// The pages read the registry through [Registry].
 //
-// The tests here read the HTML; test/page looks at the page through Chromium.
+// The tests here read the HTML; test/page looks at the pages through Chromium.
 package web

@@ -4,15 +4,21 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
+
+	"odasync/internal/specification"
 )
 
-// overview finds what the page shows.
+const keyDescription = "description"
+
+// DeveloperUI is the label that holds the address of an API's page for developers.
+const DeveloperUI = "developerUI"
+
+// overview is the content of a registry, joined.
 type overview struct {
 	labels     map[int64]Label
 	registries []string
-	entries    []entry
-	apis       int
+	entries    []*entry
+	apis       []*exposed
 	ready      int
 }
 
@@ -20,8 +26,20 @@ type overview struct {
 // entry without an id: a client did not delete them.
 type entry struct {
 	Component
-	apis []API
+	facts
+	apis []*exposed
 }
+
+// exposed is an API of a component.
+type exposed struct {
+	API
+	facts         // those that it lacks are the component's
+	number string // of the specification, such as TMF620
+	major  string // version of the specification, such as v4
+}
+
+// facts are what well-known labels say. Unknown ones are empty.
+type facts struct{ Namespace, Block, Type, TMFC, Release, Description string }
 
 // owner names a component.
 type owner struct{ registry, component string }
@@ -29,9 +47,9 @@ type owner struct{ registry, component string }
 func (a API) owner() owner       { return owner{a.Registry, a.Component} }
 func (c Component) owner() owner { return owner{c.Registry, c.Name} }
 
-// newOverview joins the content; the entries come newest change first.
+// newOverview joins the content.
 func newOverview(content Content) *overview {
-	o := &overview{labels: content.Labels, apis: len(content.APIs)}
+	o := &overview{labels: content.Labels}
 	o.join(content.Components, content.APIs)
 	o.name(content.Registries)
 	return o
@@ -40,34 +58,77 @@ func newOverview(content Content) *overview {
 // join gives the APIs to their components. Two components of one name share
 // them, as they do in the API.
 func (o *overview) join(components []Component, apis []API) {
-	byOwner := make(map[owner][]API, len(components))
+	byOwner := make(map[owner][]*exposed, len(components))
 	for _, api := range apis {
-		byOwner[api.owner()] = append(byOwner[api.owner()], api)
+		a := o.expose(api)
+		o.apis = append(o.apis, a)
+		byOwner[api.owner()] = append(byOwner[api.owner()], a)
 		if api.Ready {
 			o.ready++
 		}
 	}
 	present := make(map[owner]bool, len(byOwner))
-	o.entries = make([]entry, 0, len(components))
+	o.entries = make([]*entry, 0, len(components))
 	for _, component := range components {
-		o.entries = append(o.entries, entry{component, byOwner[component.owner()]})
+		e := &entry{component, o.facts(component.LabelIDs), byOwner[component.owner()]}
+		for _, a := range e.apis {
+			a.Namespace, a.Block = cmp.Or(a.Namespace, e.Namespace), cmp.Or(a.Block, e.Block)
+		}
+		o.entries = append(o.entries, e)
 		present[component.owner()] = true
 	}
 	for gone, left := range byOwner {
-		if present[gone] {
-			continue
+		if !present[gone] {
+			o.entries = append(o.entries, leftover(gone, left))
 		}
-		e := entry{Component{Registry: gone.registry, Name: gone.component}, left}
-		for _, api := range left {
-			if api.Changed.After(e.Changed) {
-				e.Changed = api.Changed
-			}
-		}
-		o.entries = append(o.entries, e)
 	}
-	slices.SortFunc(o.entries, func(a, b entry) int {
-		return cmp.Or(b.Changed.Compare(a.Changed), cmp.Compare(b.ID, a.ID), cmp.Compare(a.Name, b.Name))
-	})
+}
+
+func (o *overview) expose(api API) *exposed {
+	document, address := head(api.Specification), head(api.URL)
+	return &exposed{
+		API: api, facts: o.facts(api.LabelIDs),
+		number: specification.Name(document, api.Name, address),
+		major:  cmp.Or(api.Version, specification.URLMajor(document), specification.URLMajor(address+"/")),
+	}
+}
+
+// leftover returns the entry of APIs whose component is gone.
+func leftover(gone owner, left []*exposed) *entry {
+	e := &entry{Component: Component{Registry: gone.registry, Name: gone.component}, apis: left}
+	e.Namespace, e.Block = left[0].Namespace, left[0].Block
+	for _, api := range left {
+		if api.Changed.After(e.Changed) {
+			e.Changed = api.Changed
+		}
+	}
+	return e
+}
+
+// facts reads the labels that odasync and the Canvas's collector write.
+func (o *overview) facts(ids []int64) facts {
+	var f facts
+	plain := ""
+	for _, id := range ids {
+		switch label := o.labels[id]; label.Key {
+		case "namespace":
+			f.Namespace = label.Value
+		case "functionalBlock":
+			f.Block = label.Value
+		case "apiType":
+			f.Type = label.Value
+		case "id":
+			f.TMFC = label.Value
+		case keyDescription:
+			f.Description = label.Value
+		case "component-version": // of v1, where version is a label of the resource
+			f.Release = label.Value
+		case "version":
+			plain = label.Value
+		}
+	}
+	f.Release = cmp.Or(f.Release, plain)
+	return f
 }
 
 // name lists the registries, including those that are gone and still have components.
@@ -90,58 +151,4 @@ func (o *overview) components() int {
 		}
 	}
 	return n
-}
-
-// find returns the entries of a registry, empty for all, in which each word is
-// part of the component's name, an API's name or a label written key=value.
-// Case is ignored.
-func (o *overview) find(registry, words string) []entry {
-	var terms []term
-	for _, word := range strings.Fields(strings.ToLower(words)) {
-		terms = append(terms, o.term(word))
-	}
-	var found []entry
-	for _, e := range o.entries {
-		if registry != "" && e.Registry != registry {
-			continue
-		}
-		if !slices.ContainsFunc(terms, func(t term) bool { return !t.in(e) }) {
-			found = append(found, e)
-		}
-	}
-	return found
-}
-
-// term is a word and the labels that have it.
-type term struct {
-	word   string
-	labels map[int64]bool
-}
-
-func (o *overview) term(word string) term {
-	t := term{word: word, labels: map[int64]bool{}}
-	for id, label := range o.labels {
-		if strings.Contains(strings.ToLower(label.Key+"="+label.Value), word) {
-			t.labels[id] = true
-		}
-	}
-	return t
-}
-
-func (t term) in(e entry) bool {
-	if t.named(e.Name) || t.labelled(e.LabelIDs) {
-		return true
-	}
-	for _, api := range e.apis {
-		if t.named(api.Name) || t.labelled(api.LabelIDs) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t term) named(name string) bool { return strings.Contains(strings.ToLower(name), t.word) }
-
-func (t term) labelled(ids []int64) bool {
-	return len(t.labels) > 0 && slices.ContainsFunc(ids, func(id int64) bool { return t.labels[id] })
 }

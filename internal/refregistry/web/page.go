@@ -3,7 +3,7 @@ package web
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"html/template"
 	"net/http"
@@ -14,7 +14,8 @@ import (
 	"odasync/internal/printable"
 )
 
-// Paths are where the page is served; the second is v1's own address of it.
+// Paths are where the page is served; the second is v1's own address of it. The
+// query says which page it is, so that no path of a contract is taken.
 var Paths = []string{"/", "/components-gui"}
 
 // Serves reports whether a path is the page's.
@@ -23,24 +24,30 @@ func Serves(path string) bool { return slices.Contains(Paths, path) }
 //go:embed template/style.css
 var style string
 
-//go:embed template/overview.html
-var overviewHTML string
+//go:embed template/script.js
+var script string
 
-//go:embed template/notice.html
-var noticeHTML string
+//go:embed template/*.html
+var files embed.FS
 
-var (
-	overviewTemplate = template.Must(template.New("overview").Funcs(template.FuncMap{"line": printable.Line}).Parse(overviewHTML))
-	noticeTemplate   = template.Must(template.New("notice").Parse(noticeHTML))
-)
+// templates are list.html, detail.html and notice.html, and what they share.
+var templates = template.Must(template.New("").
+	Funcs(template.FuncMap{"line": line, "summary": summary, "description": description, "text": printable.Lines, "count": count}).
+	ParseFS(files, "template/*.html"))
 
-// contentPolicy allows the page's own style sheet, icon and search form, and
-// nothing else: no script, whatever a component is called.
-var contentPolicy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src data:; " +
-		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}()
+func summary(text string) string     { return prose(text, maxSummary) }
+func description(text string) string { return prose(text, maxDescription) }
+
+// contentPolicy allows the page's own style sheet and script by their content,
+// the icon and the search form, and nothing else, whatever a component is
+// called. With 'self', answers of the API would be allowed as scripts too.
+var contentPolicy = "default-src 'none'; style-src " + sha(style) + "; script-src " + sha(script) + "; img-src data:; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+func sha(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
 
 // notice is a page with a message.
 type notice struct {
@@ -49,20 +56,30 @@ type notice struct {
 	Sentences []string
 }
 
-// Page serves the overview.
+// Page serves all pages of a registry.
 type Page struct {
 	registry Registry
 	access   Access
 	now      func() time.Time
 }
 
-// New returns the page of a registry.
+// New returns the pages of a registry.
 func New(registry Registry, access Access, now func() time.Time) *Page {
 	return &Page{registry: registry, access: access, now: now}
 }
 
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	write(w, http.StatusOK, overviewTemplate, p.view(newOverview(p.registry.Content()), r))
+	q, o := parseQuery(r.URL.Query()), newOverview(p.registry.Content())
+	if q.Component == "" {
+		write(w, http.StatusOK, "list.html", p.list(o, q, r))
+		return
+	}
+	page := p.detail(o, q, r)
+	status := http.StatusOK
+	if !page.known() {
+		status = http.StatusNotFound
+	}
+	write(w, status, "detail.html", page)
 }
 
 // RequireLogin answers with a 401 that makes a browser ask for the key, or for
@@ -85,13 +102,13 @@ func RequireLogin(w http.ResponseWriter, tokens bool) {
 		}
 	}
 	w.Header().Set("WWW-Authenticate", `Basic realm="Component Registry", charset="UTF-8"`)
-	write(w, http.StatusUnauthorized, noticeTemplate, page)
+	write(w, http.StatusUnauthorized, "notice.html", page)
 }
 
-func write(w http.ResponseWriter, status int, page *template.Template, data any) {
+func write(w http.ResponseWriter, status int, page string, data any) {
 	var buf bytes.Buffer
-	if err := page.Execute(&buf, data); err != nil {
-		panic("write page: " + err.Error()) // the template fits the package's own data
+	if err := templates.ExecuteTemplate(&buf, page, data); err != nil {
+		panic("write page: " + err.Error()) // the templates fit the package's own data
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

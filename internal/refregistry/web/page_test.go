@@ -42,6 +42,12 @@ func matches(body, expression string) []string {
 	return out
 }
 
+// options returns the choices of a filter, without that of everything.
+func options(body, filter string) []string {
+	choice := regexp.MustCompile(`(?s)<select id="` + filter + `".*?</select>`).FindString(body)
+	return matches(choice, `<option value="[^"]+"(?: selected)?>(.*?)</option>`)
+}
+
 func TestPage_Components(t *testing.T) {
 	for _, path := range web.Paths {
 		t.Run(path, func(t *testing.T) {
@@ -52,17 +58,17 @@ func TestPage_Components(t *testing.T) {
 				`{"status":"ready","oas_specification":"https://specs.example.org/620","label_ids":[1,2,%d,%d]}`, docs, c.Label("segment", "core")))
 			at.Advance(3 * time.Minute)
 			body := page(t, c, 200, path)
-			registrytest.Same(t, []string{"inventory", "catalog"}, matches(body, `<h2>(.*?)</h2>`))
-			registrytest.Same(t, []string{"tmf637", "metrics", "tmf620"}, matches(body, `<h3>(.*?)</h3>`))
+			registrytest.Same(t, []string{"inventory", "catalog"}, matches(body, nameIn))
+			registrytest.Same(t, []string{"tmf637", "metrics", "tmf620"}, matches(body, apiIn))
 			registrytest.Same(t, []string{"pending", "pending", "ready"}, matches(body, `<span class="state \w+">(\w+)</span>`))
 			registrytest.Same(t, []string{"3 min ago", "3 min ago"}, matches(body, `<time datetime="2026-05-04T12:00:00Z" title="4 May 2026, 12:00:00 UTC">(.*?)</time>`))
 			registrytest.Same(t, []string{"http://example.org/tmf637", "http://example.org/metrics", "http://example.org/tmf620"}, matches(body, `<a class="url" href="(.*?)"`))
-			registrytest.Same(t, []string{"https://specs.example.org/620"}, matches(body, `<a href="([^"]*)"[^>]*>specification`))
+			registrytest.Same(t, []string{"https://specs.example.org/620"}, matches(body, `<a class="spec" href="([^"]*)"`))
 			registrytest.Same(t, []string{"https://docs.example.org/tmf620"}, matches(body, `<a href="([^"]*)"[^>]*>developer UI`))
-			// An API has only the labels that its component lacks, without the developer UI, which is a link.
-			registrytest.Same(t, []string{"<span>segment=</span>core", "<span>domain=</span>product", "<span>team=</span>blue"}, matches(body, `<li><a href="\?q=[^"]*">(.*?)</a>`))
-			registrytest.Same(t, []string{"self", "up"}, matches(body, `<option value="[^"]+">(.*?)</option>`))
-			for _, text := range []string{"<b>2</b> components", "<b>3</b> APIs", "<b>1</b> ready", "<b>2</b> pending", "1–2 of 2, newest changes first"} {
+			registrytest.Same(t, []string{"2 labels"}, matches(body, `<summary>(.*?)</summary>`))
+			registrytest.Same(t, []string{"<span>domain=</span>product", "<span>team=</span>blue"}, matches(body, `<li><a href="\?q=[^"]*">(.*?)</a>`))
+			registrytest.Same(t, []string{"self", "up"}, options(body, "registry"))
+			for _, text := range []string{"Components <b>2</b>", "APIs <b>3</b>", "<b>1</b> ready", "<b>2</b> pending", "1–2 of 2, newest changes first"} {
 				if !strings.Contains(body, text) {
 					t.Errorf("the page lacks %q", text)
 				}
@@ -100,7 +106,7 @@ func TestPage_Paging(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.query, func(t *testing.T) {
 			body := page(t, c, 200, "/?"+tt.query)
-			registrytest.Same(t, want[tt.first:tt.last], matches(body, `<h2>(.*?)</h2>`))
+			registrytest.Same(t, want[tt.first:tt.last], matches(body, nameIn))
 			registrytest.Same(t, append([]string{}, tt.newer...), unescaped(matches(body, `rel="prev" href="(.*?)"`)))
 			registrytest.Same(t, append([]string{}, tt.older...), unescaped(matches(body, `rel="next" href="(.*?)"`)))
 			if !strings.Contains(body, fmt.Sprintf("%d–%d of 120", tt.first+1, tt.last)) {
@@ -139,8 +145,8 @@ func TestPage_EscapesContent(t *testing.T) {
 		`","url":"javascript:`+quoted+`","oas_specification":"`+quoted+`"}`)
 	for _, path := range []string{"/", "/?q=" + url.QueryEscape(code), "/?q=script&registry=" + url.QueryEscape(code), "/?q=nothing" + url.QueryEscape(code)} {
 		body := page(t, c, 200, path)
-		if strings.Contains(body, "<script") {
-			t.Errorf("%s has a script", path)
+		if strings.Count(body, "<script") != 1 {
+			t.Errorf("%s has a script that is not the page's own", path)
 		}
 		if strings.Contains(body, `href="javascript:`) || strings.Contains(body, "ZgotmplZ") {
 			t.Errorf("%s has a link with code", path)
@@ -159,16 +165,32 @@ func TestPage_ShowsHiddenCharacters(t *testing.T) {
 		`","url":"`+name+`","oas_specification":"`+name+`"}`)
 	body := page(t, c, 200, "/")
 	for _, expression := range []string{
-		`<h2>(.*?)</h2>`, `<h3>(.*?)</h3>`, `<span class="url plain">(.*?)</span>`,
-		`specification: (.*?)</span>`, `<li><a href="\?q=[^"]*"><span>(.*?)=</span>`, `=</span>(.*?)</a>`, `<p class="when">(.*?) ·`,
+		nameIn, apiIn, `<span class="url plain">(.*?)</span>`, `<li><a href="\?q=[^"]*"><span>(.*?)=</span>`, `=</span>(.*?)</a>`,
+		`<span class="registry"[^>]*>(.*?)</span>`,
 	} {
 		registrytest.Same(t, []string{shown}, matches(body, expression))
 	}
-	registrytest.Same(t, []string{"other", shown}, matches(body, `<option value="[^"]+">(.*?)</option>`))
-	if found := page(t, c, 200, "/?q="+url.QueryEscape(name)); !strings.Contains(found, "<title>"+shown+" – ") {
-		t.Error("the title of a search has hidden characters")
+	registrytest.Same(t, []string{"other", shown}, options(body, "registry"))
+	of := "registry=" + url.QueryEscape(name) + "&component=" + url.QueryEscape(name)
+	for _, query := range []string{
+		"q=" + url.QueryEscape(name), "q=" + url.QueryEscape(shown), "view=apis&q=" + url.QueryEscape(name),
+		of, of + "&api=" + url.QueryEscape(name), "view=apis", "namespace=" + url.QueryEscape(name),
+	} {
+		body := page(t, c, 200, "/?"+query)
+		if !strings.Contains(body, shown) || strings.Contains(attributes.ReplaceAllString(body, ""), "\u202e") {
+			t.Errorf("%s: the page has hidden characters: %s", query, body)
+		}
+		if query[0] == 'q' && !strings.Contains(body, "<title>"+shown+" – ") {
+			t.Errorf("%s: the title of the search is not %s", query, shown)
+		}
+		if strings.Contains(body, "data-copy=") {
+			t.Errorf("%s: an address with hidden characters can be copied", query)
+		}
 	}
 }
+
+// attributes matches those whose exact value the browser sends back, and never shows.
+var attributes = regexp.MustCompile(`(<option value|href)="[^"]*"`)
 
 func TestPage_WithoutComponents(t *testing.T) {
 	_, c := registrytest.Start(t, refregistry.Config{})
@@ -230,12 +252,12 @@ func TestPage_Headers(t *testing.T) {
 	_, c := registrytest.Start(t, refregistry.Config{})
 	got := c.Do("GET", "/", "")
 	policy := got.Header.Get("Content-Security-Policy")
-	for _, part := range []string{"default-src 'none'", "style-src 'sha256-", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
+	for _, part := range []string{"default-src 'none'", "style-src 'sha256-", "script-src 'sha256-", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
 		if !strings.Contains(policy, part) {
 			t.Errorf("the content policy lacks %q: %s", part, policy)
 		}
 	}
-	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
+	if strings.Contains(policy, "unsafe") || strings.Contains(strings.ReplaceAll(policy, "form-action 'self'", ""), "self") {
 		t.Errorf("the content policy allows too much: %s", policy)
 	}
 	registrytest.Same(t, []string{"nosniff", "no-referrer", "no-store"}, []string{

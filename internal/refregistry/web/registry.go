@@ -40,13 +40,13 @@ type Component struct {
 }
 
 // API belongs to a component, which may be gone. Specification is empty for
-// none.
+// none, and so is Version, its major version, unless the registry has it.
 type API struct {
-	ID                        int64
-	Registry, Component, Name string
-	URL, Specification        string
-	Status                    string
-	Ready                     bool
-	LabelIDs                  []int64
-	Changed                   time.Time
+	ID                          int64
+	Registry, Component, Name   string
+	URL, Specification, Version string
+	Status                      string
+	Ready                       bool
+	LabelIDs                    []int64
+	Changed                     time.Time
 }

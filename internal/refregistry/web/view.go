@@ -2,10 +2,8 @@ package web
 
 import (
 	"cmp"
-	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,190 +11,189 @@ import (
 )
 
 const (
-	perPage     = 50
-	maxSearch   = 320 // characters that are used of a search: the longest label has 301
-	maxText     = 200 // characters that are shown of a text
-	reloadEvery = 5   // seconds, of a page that follows the changes
+	maxListedAPIs = 10  // that a list shows of a component
+	maxLabels     = 100 // that are shown of a component or an API
+	maxOptions    = 300 // of a filter that is a list to choose from
+	reloadEvery   = 5   // seconds, of a page that follows the changes
 )
 
-// DeveloperUI is the label that holds the address of an API's page for developers.
-const DeveloperUI = "developerUI"
-
-// pageView is the data of the template.
-type pageView struct {
+// frame is what all pages have in common.
+type frame struct {
 	Style  template.CSS
+	Script template.JS
+	Title  string
 	Host   string // the registry's address as the browser knows it
 	Access Access
 
-	Search, Registry string
-	Registries       []string
-	Reload           int // seconds, 0 for never
-
-	Components, APIs, Ready, Pending int // in all
-	Found, First, Last, Page, Pages  int
-	Entries                          []entryView
-
-	Newer, Older, Toggle, All string // links, empty for none
+	Total                totals
+	Reload               int // seconds, 0 for never
+	Toggle               string
+	Tabs                 []tab
+	AllReady, AllPending string // links to all APIs of a state
 }
 
-type entryView struct {
-	Name, Registry  string
-	Gone            bool // only its APIs are left
-	Ago, At, AtText string
-	APIs            []pageAPI
-	Labels          []pageLabel
+// totals count the whole content.
+type totals struct{ Components, APIs, Ready, Pending int }
+
+// tab is a link to a view.
+type tab struct {
+	Text, Link string
+	Count      int
+	Current    bool
 }
 
-type pageAPI struct {
-	Name, Status                    string
-	Ready                           bool
-	URL, Specification, DeveloperUI pageLink
-	Labels                          []pageLabel // without those of the component
-}
-
-// pageLabel links to everything that has the label.
-type pageLabel struct{ Key, Value, Link string }
-
-// pageLink is a text, and an address where it can be followed.
-type pageLink struct{ Text, Href string }
-
-// view selects what the request asks for.
-func (p *Page) view(o *overview, r *http.Request) pageView {
-	query := r.URL.Query()
-	v := pageView{
-		Style: template.CSS(style), Host: "http://" + r.Host, Access: p.access,
-		Search: cut(strings.TrimSpace(query.Get("q")), maxSearch), Registry: query.Get("registry"),
-		Registries: o.registries, Components: o.components(), APIs: o.apis, Ready: o.ready, Pending: o.apis - o.ready,
+// frame describes a page. Searches stay when a reader changes the view of a
+// list.
+func (p *Page) frame(o *overview, q query, r *http.Request) frame {
+	f := frame{
+		Style: template.CSS(style), Script: template.JS(script), Title: "Component Registry",
+		Host: "http://" + r.Host, Access: p.access, Toggle: q.toggle().address(),
+		Total: totals{o.components(), len(o.apis), o.ready, len(o.apis) - o.ready},
 	}
 	if r.TLS != nil {
-		v.Host = "https://" + r.Host
+		f.Host = "https://" + r.Host
 	}
-	if query.Has("follow") {
-		v.Reload = reloadEvery
+	if q.Follow {
+		f.Reload = reloadEvery
 	}
-	found := o.find(v.Registry, v.Search)
-	v.Found = len(found)
-	v.Pages = max(1, (v.Found+perPage-1)/perPage)
-	v.Page, _ = strconv.Atoi(query.Get("page")) // what is no number is the first page
-	v.Page = min(max(v.Page, 1), v.Pages)
-	start := (v.Page - 1) * perPage
-	for _, e := range found[start:min(start+perPage, v.Found)] {
-		v.Entries = append(v.Entries, o.entryView(e, p.now()))
+	from := q
+	if q.Component != "" {
+		from = q.list(q.View)
 	}
-	v.First, v.Last = min(start+1, v.Found), start+len(v.Entries)
-	v.link()
-	return v
+	for _, t := range []tab{{Text: "Components", Link: viewComponents, Count: f.Total.Components}, {Text: "APIs", Link: viewAPIs, Count: f.Total.APIs}} {
+		t.Current = t.Link == q.View
+		t.Link = from.in(t.Link).address()
+		f.Tabs = append(f.Tabs, t)
+	}
+	state := q.list(viewAPIs)
+	state.State = stateReady
+	f.AllReady = state.address()
+	state.State = statePending
+	f.AllPending = state.address()
+	return f
 }
 
-func (p *pageView) link() {
-	if p.Page > 1 {
-		p.Newer = p.address(p.Page-1, p.Reload > 0)
-	}
-	if p.Page < p.Pages {
-		p.Older = p.address(p.Page+1, p.Reload > 0)
-	}
-	if p.Search != "" || p.Registry != "" {
-		p.All = (&pageView{Reload: p.Reload}).address(1, p.Reload > 0)
-	}
-	p.Toggle = p.address(p.Page, p.Reload == 0)
+// componentView is a component in a list, or on its own page.
+type componentView struct {
+	facts
+	Name, Registry, Link string
+	Gone                 bool // only its APIs are left
+	Changed              moment
+	APIs                 []apiView
+	More                 int // APIs that are not shown
+	Labels               labelsView
 }
 
-// address is relative, so that it works under any path.
-func (p *pageView) address(page int, follow bool) string {
-	query := url.Values{}
-	if p.Search != "" {
-		query.Set("q", p.Search)
-	}
-	if p.Registry != "" {
-		query.Set("registry", p.Registry)
-	}
-	if page > 1 {
-		query.Set("page", strconv.Itoa(page))
-	}
-	if follow {
-		query.Set("follow", "on")
-	}
-	return "?" + query.Encode()
+// apiView is an API in a list, or on its own page.
+type apiView struct {
+	facts
+	Name, Link, Status                  string
+	Component, ComponentLink, Registry  string
+	Summary                             string // of the specification, such as TMF620 v4
+	Ready                               bool
+	Changed                             moment
+	Address, Specification, DeveloperUI address
+	Document                            string // a specification that is no address
+	Labels                              labelsView
 }
 
-func (o *overview) entryView(e entry, now time.Time) entryView {
-	changed := e.Changed.UTC()
-	view := entryView{
-		Name: e.Name, Registry: e.Registry, Gone: e.ID == 0,
-		Ago: ago(now.Sub(changed), changed), At: changed.Format(time.RFC3339), AtText: changed.Format("2 January 2006, 15:04:05 UTC"),
-		Labels: o.pageLabels(e.LabelIDs, func(Label) bool { return true }),
+// labelsView are labels by key.
+type labelsView struct {
+	Shown []labelView
+	Count int
+}
+
+// labelView links to everything that has the label.
+type labelView struct{ Key, Value, Link string }
+
+// component describes an entry with a part of its APIs.
+func (o *overview) component(e *entry, apis []*exposed, now time.Time) componentView {
+	return componentView{
+		facts: e.facts, Name: e.Name, Registry: e.Registry, Link: componentQuery(e.owner()).address(), Gone: e.ID == 0,
+		Changed: newMoment(e.Changed, now), APIs: o.apiViews(apis, now), More: len(e.apis) - len(apis),
+		Labels: o.labelsView(viewComponents, e.LabelIDs),
 	}
-	has := map[int64]bool{}
-	for _, id := range e.LabelIDs {
-		has[id] = true
+}
+
+// sorted returns the APIs of a component by name.
+func (e *entry) sorted() []*exposed {
+	return slices.SortedFunc(slices.Values(e.apis), func(a, b *exposed) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+}
+
+func (o *overview) apiViews(apis []*exposed, now time.Time) []apiView {
+	var views []apiView
+	for _, a := range apis {
+		views = append(views, o.api(a, now))
 	}
-	apis := slices.Clone(e.apis)
-	slices.SortFunc(apis, func(a, b API) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	for _, api := range apis {
-		item := pageAPI{Name: api.Name, Status: api.Status, Ready: api.Ready, URL: newPageLink(api.URL), Specification: newPageLink(api.Specification)}
-		item.Labels = o.pageLabels(api.LabelIDs, func(label Label) bool {
-			if label.Key == DeveloperUI {
-				item.DeveloperUI = newPageLink(label.Value)
-				return false
-			}
-			return !has[label.ID] && !(label.Key == "api-name" && label.Value == api.Name)
-		})
-		view.APIs = append(view.APIs, item)
+	return views
+}
+
+func (o *overview) api(a *exposed, now time.Time) apiView {
+	view := apiView{
+		facts: a.facts, Name: a.Name, Status: a.Status, Ready: a.Ready, Component: a.Component, Registry: a.Registry,
+		Link: apiQuery(a.owner(), a.Name).address(), ComponentLink: componentQuery(a.owner()).address(),
+		Summary: strings.TrimSpace(a.number + " " + a.major), Changed: newMoment(a.Changed, now), Address: newAddress(a.URL),
+		Labels: o.labelsView(viewAPIs, a.LabelIDs),
+	}
+	if view.Specification = newAddress(a.Specification); view.Specification.Href == "" {
+		view.Document = cut(a.Specification, maxDescription)
+	}
+	for _, id := range a.LabelIDs {
+		if label := o.labels[id]; label.Key == DeveloperUI {
+			view.DeveloperUI = newAddress(label.Value)
+		}
 	}
 	return view
 }
 
-// pageLabels resolves ids, leaves dangling ones out, and sorts by key.
-func (o *overview) pageLabels(ids []int64, wanted func(Label) bool) []pageLabel {
-	var labels []pageLabel
+// labelsView resolves ids, leaves dangling ones out, and the description, which
+// has its own place, and sorts by key.
+func (o *overview) labelsView(view string, ids []int64) labelsView {
+	var labels []Label
 	for _, id := range ids {
-		label, ok := o.labels[id]
-		if !ok || !wanted(label) {
-			continue
+		if label, ok := o.labels[id]; ok && label.Key != keyDescription {
+			labels = append(labels, label)
 		}
-		labels = append(labels, pageLabel{
-			Key: label.Key, Value: label.Value, Link: (&pageView{Search: label.Key + "=" + label.Value}).address(1, false),
-		})
 	}
-	slices.SortFunc(labels, func(a, b pageLabel) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value)) })
-	return labels
+	slices.SortFunc(labels, func(a, b Label) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value)) })
+	out := labelsView{Count: len(labels)}
+	for _, label := range labels[:min(len(labels), maxLabels)] {
+		search := query{}.list(view)
+		search.Words = label.Key + "=" + label.Value
+		out.Shown = append(out.Shown, labelView{label.Key, label.Value, search.address()})
+	}
+	return out
 }
 
-// newPageLink makes a link of what a browser may safely follow, without http://
-// in its text; everything else is only text.
-func newPageLink(text string) pageLink {
-	var link pageLink
-	if u, err := url.Parse(text); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
-		link.Href = text
-		_, text, _ = strings.Cut(text, "://")
-	}
-	if link.Text = cut(text, maxText); link.Text != text {
-		link.Text += "…"
-	}
-	return link
+// part is a page of a longer list.
+type part struct {
+	Found, First, Last, Page, Pages int
+	Previous, Next                  string // links, empty for none
 }
 
-// cut limits a text to a number of characters.
-func cut(text string, limit int) string {
-	if runes := []rune(text); len(runes) > limit {
-		return string(runes[:limit])
+// newPart selects the page that the query asks for, or the last one before it.
+// The items are those from First-1 to Last.
+func newPart(q query, found int) part {
+	p := part{Found: found, Pages: max(1, (found+perPage-1)/perPage)}
+	p.Page = min(q.Page, p.Pages)
+	start := (p.Page - 1) * perPage
+	p.First, p.Last = min(start+1, found), min(start+perPage, found)
+	if p.Page > 1 {
+		p.Previous = q.turn(p.Page - 1).address()
 	}
-	return text
+	if p.Page < p.Pages {
+		p.Next = q.turn(p.Page + 1).address()
+	}
+	return p
 }
 
-// ago formats the age of a change; after a month it is the date.
-func ago(past time.Duration, at time.Time) string {
-	switch {
-	case past < 10*time.Second: // a clock put back since then included
-		return "just now"
-	case past < time.Minute:
-		return fmt.Sprintf("%d s ago", past/time.Second)
-	case past < time.Hour:
-		return fmt.Sprintf("%d min ago", past/time.Minute)
-	case past < 24*time.Hour:
-		return fmt.Sprintf("%d h ago", past/time.Hour)
-	case past < 30*24*time.Hour:
-		return fmt.Sprintf("%d d ago", past/(24*time.Hour))
+// items returns the slice that a part selects.
+func items[T any](p part, all []T) []T { return all[max(0, p.First-1):p.Last] }
+
+// count formats a number of things.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
 	}
-	return at.Format("2 January 2006")
+	return strconv.Itoa(n) + " " + what
 }

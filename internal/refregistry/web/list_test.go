@@ -11,13 +11,18 @@ import (
 	"odasync/internal/refregistry/registrytest"
 )
 
+const (
+	nameIn = `<h2><a href="[^"]*">(.*?)</a></h2>`
+	apiIn  = `<h3><a href="[^"]*">(.*?)</a>`
+)
+
 // entries returns the components of the page, each as "catalog 2" with the
 // number of its APIs, after its registry where there are several.
 func entries(body string) []string {
 	out := []string{}
 	for _, entry := range strings.Split(body, `<div class="who">`)[1:] {
-		name := matches(entry, `<h2>(.*?)</h2>`)[0]
-		if registry := matches(entry, `<p class="when">([^<]*?) · `); len(registry) > 0 {
+		name := matches(entry, nameIn)[0]
+		if registry := matches(entry, `<span class="registry"[^>]*>(.*?)</span>`); len(registry) > 0 {
 			name = registry[0] + "/" + name
 		}
 		out = append(out, fmt.Sprintf("%s %d", name, strings.Count(entry, "<h3>")))
@@ -111,8 +116,8 @@ func TestPage_Leftovers(t *testing.T) {
 	c.Expect(204, "DELETE", "/components/1", "")
 	c.Expect(204, "DELETE", "/registries/1", "")
 	body := page(t, c, 200, "/")
-	registrytest.Same(t, []string{"self", "up"}, matches(body, `<option value="[^"]+">(.*?)</option>`))
-	registrytest.Same(t, []string{"1", "3", "0", "3"}, matches(body, `<b>(\d+)</b>`))
+	registrytest.Same(t, []string{"self", "up"}, options(body, "registry"))
+	registrytest.Same(t, []string{"1", "3", "0", "3"}, matches(body, `<b>(\d+)</b>`)) // components, APIs, ready, pending
 	registrytest.Same(t, []string{"self/inventory 1", "self/catalog 2"}, entries(body))
 	registrytest.Same(t, []string{"", `class="gone"`}, matches(body, `<li( class="gone")?>\s*<div class="who">`))
 }
