@@ -11,6 +11,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/condition"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
 	"odasync/internal/target"
 )
 
@@ -62,7 +63,7 @@ var errSecondWriter = errors.New(target.SecondWriter)
 
 // Apply implements [target.Registry].
 func (a *Adapter) Apply(ctx context.Context, key component.Key, c *component.Component, previous target.Previous) (target.Result, error) {
-	op := a.begin(key, previous, desire(a.cfg, key, c))
+	op := a.begin(key, previous, document.Desire(a.cfg, key, c))
 	err := op.apply(ctx)
 	if op.adopted > 0 {
 		a.log.Info().Stringer("component", key).Int("documents", op.adopted).Msg("documents of the Canvas's own collector taken over")
@@ -88,15 +89,15 @@ func (a *Adapter) Delete(ctx context.Context, key component.Key, previous target
 	return op.Result(ref), err
 }
 
-func (a *Adapter) begin(key component.Key, previous target.Previous, want []document) *operation {
+func (a *Adapter) begin(key component.Key, previous target.Previous, want []document.Document) *operation {
 	recorded := parseParts(previous.Ref.Parts)
 	return &operation{
-		Adapter: a, Session: a.client.NewSession(), key: key, want: want, component: componentID(a.cfg, key),
+		Adapter: a, Session: a.client.NewSession(), key: key, want: want, component: document.ComponentID(a.cfg, key),
 		inDoubt: previous.InDoubt, verify: previous.Verify, recorded: recorded, have: maps.Clone(recorded), suspect: parts{},
 	}
 }
 
 // Place returns the reference of a component's entry, without its id.
 func (a *Adapter) Place(key component.Key) target.Ref {
-	return target.Ref{Registry: prefixOf(a.cfg, key.Cluster), Name: entryName(a.cfg, key)}
+	return target.Ref{Registry: document.Prefix(a.cfg, key.Cluster), Name: document.EntryName(a.cfg, key)}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
 	"odasync/internal/target"
 )
 
@@ -25,7 +26,7 @@ func (op *operation) apply(ctx context.Context) error {
 		return err
 	}
 	if version, listed := op.listed[op.component]; listed {
-		if _, marked := parseMark(version); !marked {
+		if _, marked := document.ParseMark(version); !marked {
 			return op.relink(ctx)
 		}
 	}
@@ -88,7 +89,7 @@ func (op *operation) putAPIs(ctx context.Context, all bool) error {
 	return rejection
 }
 
-func (op *operation) putAPI(ctx context.Context, d *document, always bool) error {
+func (op *operation) putAPI(ctx context.Context, d *document.Document, always bool) error {
 	if _, mine := op.have[d.ID]; mine {
 		if err := op.update(ctx, d, always); !isGone(err) {
 			return err
@@ -98,18 +99,18 @@ func (op *operation) putAPI(ctx context.Context, d *document, always bool) error
 }
 
 // update writes a document of the component's unless it is known to be right.
-func (op *operation) update(ctx context.Context, d *document, always bool) error {
+func (op *operation) update(ctx context.Context, d *document.Document, always bool) error {
 	switch {
 	case always:
-	case op.have[d.ID] == d.digest:
+	case op.have[d.ID] == d.Digest:
 		return nil
-	case op.suspect[d.ID] == d.digest:
+	case op.suspect[d.ID] == d.Digest:
 		actual, err := op.listing.find(ctx, op.Session, d.ID)
 		if err != nil {
 			return err
 		}
-		if m, marked := actual.mark(); marked && m.key == op.key && m.digest == d.digest && d.linked(actual) {
-			op.have[d.ID] = d.digest
+		if m, marked := actual.Mark(); marked && m.Key == op.key && m.Digest == d.Digest && d.Linked(actual) {
+			op.have[d.ID] = d.Digest
 			return nil
 		}
 	}
@@ -117,7 +118,7 @@ func (op *operation) update(ctx context.Context, d *document, always bool) error
 }
 
 // create posts a document. Where one of its id exists already, it is replaced if it is the component's.
-func (op *operation) create(ctx context.Context, d *document) error {
+func (op *operation) create(ctx context.Context, d *document.Document) error {
 	_, exists := op.listed[d.ID]
 	var err error
 	for range maxAttempts {
@@ -137,7 +138,7 @@ func (op *operation) create(ctx context.Context, d *document) error {
 	return err
 }
 
-func (op *operation) post(ctx context.Context, d *document) error {
+func (op *operation) post(ctx context.Context, d *document.Document) error {
 	err := op.Do(ctx, post(d), nil)
 	if err != nil {
 		return err
@@ -148,10 +149,10 @@ func (op *operation) post(ctx context.Context, d *document) error {
 }
 
 // patch replaces a document. The answer shows the link, which only a new document can have set right.
-func (op *operation) patch(ctx context.Context, d *document) error {
+func (op *operation) patch(ctx context.Context, d *document.Document) error {
 	op.have[d.ID] = ""
 	delete(op.suspect, d.ID)
-	var actual stored
+	var actual document.Stored
 	switch err := op.Do(ctx, patch(d), &actual); {
 	case isGone(err):
 		op.listing.removed(d.ID)
@@ -160,7 +161,7 @@ func (op *operation) patch(ctx context.Context, d *document) error {
 		return err
 	case err != nil:
 		return err
-	case d.linked(actual):
+	case d.Linked(actual):
 		op.wrote(d)
 		return nil
 	}
@@ -171,7 +172,7 @@ func (op *operation) patch(ctx context.Context, d *document) error {
 }
 
 // wrote notes that the registry has the document as it should be.
-func (op *operation) wrote(d *document) {
-	op.have[d.ID] = d.digest
+func (op *operation) wrote(d *document.Document) {
+	op.have[d.ID] = d.Digest
 	op.listing.wrote(d)
 }

@@ -14,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
 )
@@ -58,7 +59,7 @@ func TestApply_WritesOnlyDifferences(t *testing.T) {
 		"an API removed":       {func(c *component.Component) { c.ExposedAPIs = c.ExposedAPIs[1:] }, map[string]int{"DELETE /resource/{id}": 1}},
 		"an API added": {
 			func(c *component.Component) {
-				c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
+				c.ExposedAPIs = append(c.ExposedAPIs, documenttest.Sample("catalog", "prices").ExposedAPIs...)
 			},
 			map[string]int{"POST /resource": 1},
 		},
@@ -116,7 +117,7 @@ func TestApply_RepairsWhatOthersChanged(t *testing.T) {
 			h.send(200, "PATCH", "/resource/self:catalog-offers", map[string]any{})
 		}},
 		"a document of another state of the component": {damage: func(h *harness, c *component.Component) {
-			other := sample("catalog", "offers", "products")
+			other := documenttest.Sample("catalog", "offers", "products")
 			other.ExposedAPIs[0].URL = "http://elsewhere.example.org"
 			h.apply(h.adapter(), other, target.Previous{InDoubt: true})
 		}},
@@ -198,7 +199,7 @@ func TestApply_ReplacesAPIWithWrongLink(t *testing.T) {
 // The collector writes an API before it has seen its Component: without a link, and a PATCH would keep one as mere data.
 func TestApply_LinksAPIWithoutLink(t *testing.T) {
 	h := newHarness(t)
-	a, c := h.adapter(), sample("catalog", "offers")
+	a, c := h.adapter(), documenttest.Sample("catalog", "offers")
 	bodies := collectedBy(c)
 	bodies[1]["resourceRelationship"] = []any{}
 	h.post(bodies...)
@@ -209,21 +210,21 @@ func TestApply_LinksAPIWithoutLink(t *testing.T) {
 // Two targets can have the same components in one registry, each under its own prefix.
 func TestApply_TwoPrefixes(t *testing.T) {
 	h := newHarness(t)
-	a, b, c := h.adapter(), h.adapter(withPrefix("other")), sample("catalog", "offers")
+	a, b, c := h.adapter(), h.adapter(documenttest.WithPrefix("other")), documenttest.Sample("catalog", "offers")
 	first := h.apply(a, c, target.Previous{})
 	before := h.documents()
 	second := h.apply(b, c, target.Previous{InDoubt: true})
 	h.wantNoWrite(h.adapter(), c, verifyOf(first))
-	h.delete(h.adapter(withPrefix("other")), c, target.Previous{Ref: second.Ref, InDoubt: true})
+	h.delete(h.adapter(documenttest.WithPrefix("other")), c, target.Previous{Ref: second.Ref, InDoubt: true})
 	h.delete(b, c, target.Previous{InDoubt: true})
 	testcheck.Equal(t, "documents", before, h.documents())
 }
 
 func TestApply_ContinuesAfterRejectedAPI(t *testing.T) {
 	h := newHarness(t)
-	a, c := h.adapter(), sample("catalog", "offers", "products")
+	a, c := h.adapter(), documenttest.Sample("catalog", "offers", "products")
 	h.server.SetFault(nth(2, faults.Fault{Status: 400, Body: `{"detail":"Schema validation failed"}`}))
-	result, err := a.Apply(t.Context(), keyOf(c), c, target.Previous{})
+	result, err := a.Apply(t.Context(), documenttest.Key(c), c, target.Previous{})
 	registrytest.WantFailure(t, err, target.ClassInvalid, "API catalog-offers", "Schema validation failed")
 	if _, ok := h.documents()["self:catalog-products"]; !ok || result.Ref.Digest != "" || strings.Count(result.Ref.Parts, "\n") != 2 {
 		t.Errorf("documents %v, reference %+v", h.documents(), result.Ref)
@@ -235,7 +236,7 @@ func TestApply_ContinuesAfterRejectedAPI(t *testing.T) {
 func TestApply_MovesTheEntry(t *testing.T) {
 	for name, changes := range map[string]func(*Adapter){
 		"to another prefix": func(a *Adapter) { a.cfg.IDPrefix = "{cluster}" },
-		"to another format": func(a *Adapter) { withNamespace(&a.cfg) },
+		"to another format": func(a *Adapter) { documenttest.WithNamespace(&a.cfg) },
 	} {
 		for mode, previous := range map[string]target.Previous{"trusting": {}, "verifying": {Verify: true}, "in doubt": {InDoubt: true}} {
 			t.Run(name+", "+mode, func(t *testing.T) {
@@ -261,7 +262,7 @@ func TestApply_MovesTheEntry(t *testing.T) {
 func TestApply_InterruptedAnywhere(t *testing.T) {
 	change := func(c *component.Component) {
 		c.DeploymentStatus = "In-Progress-CompCon"
-		c.ExposedAPIs = append(c.ExposedAPIs[1:], sample("catalog", "prices").ExposedAPIs...)
+		c.ExposedAPIs = append(c.ExposedAPIs[1:], documenttest.Sample("catalog", "prices").ExposedAPIs...)
 		c.ExposedAPIs[0].Ready = false
 	}
 	scenarios := map[string]func(h *harness, a *Adapter, c *component.Component) target.Previous{
@@ -275,7 +276,7 @@ func TestApply_InterruptedAnywhere(t *testing.T) {
 			h.post(collectedBy(c)...)
 			c.DeploymentStatus = "In-Progress-CompCon"
 			c.ExposedAPIs[0].Ready = false
-			c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
+			c.ExposedAPIs = append(c.ExposedAPIs, documenttest.Sample("catalog", "prices").ExposedAPIs...)
 			return target.Previous{}
 		},
 		"adopt APIs with broken links": func(h *harness, _ *Adapter, c *component.Component) target.Previous {
@@ -308,7 +309,7 @@ func TestApply_InterruptedAnywhere(t *testing.T) {
 		},
 		"move": func(h *harness, a *Adapter, c *component.Component) target.Previous {
 			first := h.apply(a, c, target.Previous{})
-			withNamespace(&a.cfg)
+			documenttest.WithNamespace(&a.cfg)
 			return previousOf(first)
 		},
 	}
@@ -321,7 +322,7 @@ func TestApply_InterruptedAnywhere(t *testing.T) {
 				reached.Store(true)
 				for n := int32(1); reached.Load(); n++ {
 					h := newHarness(t)
-					a, c := h.adapter(), sample("catalog", "offers", "products")
+					a, c := h.adapter(), documenttest.Sample("catalog", "offers", "products")
 					previous := prepare(h, a, c)
 					interrupt := nth(n, fault)
 					reached.Store(false)
@@ -332,7 +333,7 @@ func TestApply_InterruptedAnywhere(t *testing.T) {
 						}
 						return found
 					})
-					result, err := a.Apply(t.Context(), keyOf(c), c, previous)
+					result, err := a.Apply(t.Context(), documenttest.Key(c), c, previous)
 					h.server.SetFault(nil)
 					again := target.Previous{Ref: previous.Ref, InDoubt: true}
 					if err == nil { // a read that gets no answer is repeated at once
@@ -359,12 +360,12 @@ func TestApply_InterruptedAnywhere(t *testing.T) {
 
 func TestApply_ConcurrentCreators(t *testing.T) {
 	h := newHarness(t)
-	c := sample("catalog", "offers", "products")
+	c := documenttest.Sample("catalog", "offers", "products")
 	var group sync.WaitGroup
 	for range 5 {
 		a := h.adapter()
 		group.Go(func() {
-			if _, err := a.Apply(t.Context(), keyOf(c), c, target.Previous{}); err != nil && !strings.Contains(err.Error(), "already exists") {
+			if _, err := a.Apply(t.Context(), documenttest.Key(c), c, target.Previous{}); err != nil && !strings.Contains(err.Error(), "already exists") {
 				t.Error(err)
 			}
 		})
@@ -378,7 +379,7 @@ func TestApply_ConcurrentCreators(t *testing.T) {
 func TestApply_LogsASecondWriterOnce(t *testing.T) {
 	h := newHarness(t)
 	var log bytes.Buffer
-	a, c := h.logging(zerolog.New(&log)), sample("catalog", "offers")
+	a, c := h.logging(zerolog.New(&log)), documenttest.Sample("catalog", "offers")
 	result := h.apply(a, c, target.Previous{})
 	for range 3 {
 		h.send(200, "PATCH", "/resource/self:catalog", collectedBy(c)[0])
@@ -387,7 +388,7 @@ func TestApply_LogsASecondWriterOnce(t *testing.T) {
 	if n := strings.Count(log.String(), "documents were written over"); n != 1 || !strings.Contains(log.String(), "canvasResourceInventory") {
 		t.Errorf("logged %d times: %s", n, log.String())
 	}
-	h.inventory(a, testCluster)
+	h.inventory(a, documenttest.Cluster)
 	testcheck.Contains(t, "the log", log.String(), "no document of another program is left")
 }
 
@@ -403,12 +404,12 @@ func TestApply_SharesOneListing(t *testing.T) {
 	a := h.adapter()
 	results := make([]target.Result, 50)
 	for i := range results {
-		results[i] = h.apply(a, sample(fmt.Sprint("c", i), "products"), target.Previous{})
+		results[i] = h.apply(a, documenttest.Sample(fmt.Sprint("c", i), "products"), target.Previous{})
 	}
 	h.server.ResetRequests()
 	inParallel(8, len(results), func(i int) {
-		c := sample(fmt.Sprint("c", i), "products")
-		if _, err := a.Apply(t.Context(), keyOf(c), c, verifyOf(results[i])); err != nil {
+		c := documenttest.Sample(fmt.Sprint("c", i), "products")
+		if _, err := a.Apply(t.Context(), documenttest.Key(c), c, verifyOf(results[i])); err != nil {
 			t.Error(err)
 		}
 	})

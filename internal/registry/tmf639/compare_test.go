@@ -10,6 +10,8 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
 )
@@ -21,12 +23,12 @@ func (h *harness) compare(a *Adapter, c *component.Component, ref target.Ref) (r
 	if err != nil {
 		h.Fatal(err)
 	}
-	one, err := a.ActualOf(h.Context(), keyOf(c), ref)
+	one, err := a.ActualOf(h.Context(), documenttest.Key(c), ref)
 	if err != nil {
 		h.Fatal(err)
 	}
-	presence, differences := all.Compare(keyOf(c), c)
-	onePresence, oneDifferences := one.Compare(keyOf(c), c)
+	presence, differences := all.Compare(documenttest.Key(c), c)
+	onePresence, oneDifferences := one.Compare(documenttest.Key(c), c)
 	if presence != onePresence || !cmp.Equal(differences, oneDifferences) {
 		h.Errorf("ActualOf: %v %+v, Actual: %v %+v", onePresence, oneDifferences, presence, differences)
 	}
@@ -60,7 +62,7 @@ func TestActual_Compare(t *testing.T) {
 		"another address, and a new API": {
 			damage: func(_ *harness, c *component.Component) {
 				c.ExposedAPIs[0].URL = ""
-				c.ExposedAPIs = append(c.ExposedAPIs, sample("catalog", "prices").ExposedAPIs...)
+				c.ExposedAPIs = append(c.ExposedAPIs, documenttest.Sample("catalog", "prices").ExposedAPIs...)
 			},
 			want: []string{"api catalog-offers url|no value|http://catalog.example.org/offers", "api catalog-prices|present|"},
 		},
@@ -77,7 +79,7 @@ func TestActual_Compare(t *testing.T) {
 		"a broken link": {
 			damage: func(h *harness, c *component.Component) {
 				h.send(204, "DELETE", "/resource/self:catalog", nil)
-				h.post(relabelled(collectedBy(c)[0], "resourceVersion", desire(testConfig("http://r").WithDefaults(defaults), keyOf(c), c)[0].ResourceVersion))
+				h.post(relabelled(collectedBy(c)[0], "resourceVersion", document.Desire(documenttest.Config("http://r").WithDefaults(defaults), documenttest.Key(c), c)[0].ResourceVersion))
 			},
 			want: []string{
 				"api catalog-offers exposedBy|self:catalog|", "api catalog-offers resourceVersion|a mark that fits the content|the mark of other content*",
@@ -86,8 +88,8 @@ func TestActual_Compare(t *testing.T) {
 		},
 		"content changed under its mark": {
 			damage: func(h *harness, c *component.Component) {
-				d := desire(testConfig("http://r").WithDefaults(defaults), keyOf(c), c)[0]
-				h.send(200, "PATCH", "/resource/self:catalog", relabelled(bodyOf(d), "usageState", "idle"))
+				d := document.Desire(documenttest.Config("http://r").WithDefaults(defaults), documenttest.Key(c), c)[0]
+				h.send(200, "PATCH", "/resource/self:catalog", relabelled(documenttest.Body(d), "usageState", "idle"))
 			},
 			want:      []string{"component resourceVersion|a mark that fits the content|the mark of other content*", "component usageState|active|idle"},
 			unnoticed: true,
@@ -130,7 +132,7 @@ func matches(pattern, text string) bool {
 
 func TestActual_Presence(t *testing.T) {
 	h := newHarness(t)
-	c := sample("catalog", "offers")
+	c := documenttest.Sample("catalog", "offers")
 	a := h.adapter()
 	if presence, _ := h.compare(a, c, target.Ref{}); presence != registry.Missing {
 		t.Errorf("without a document: %v", presence)
@@ -150,25 +152,25 @@ func TestActual_Presence(t *testing.T) {
 
 func TestActual_Orphans(t *testing.T) {
 	h, a, c, _ := applied(t, "offers")
-	gone, left := sample("gone", "offers"), sample("left", "offers")
+	gone, left := documenttest.Sample("gone", "offers"), documenttest.Sample("left", "offers")
 	h.apply(a, gone, target.Previous{})
 	h.apply(a, left, target.Previous{})
 	h.send(204, "DELETE", "/resource/self:left", nil)
-	h.post(collectedBy(sample("collected", "offers"))...)
+	h.post(collectedBy(documenttest.Sample("collected", "offers"))...)
 	orphans := func(a *Adapter, cluster string) []registry.Orphan {
 		all, err := a.Actual(t.Context())
 		testcheck.NoError(t, err)
-		found := all.Orphans(cluster, func(key component.Key) bool { return key == keyOf(c) })
+		found := all.Orphans(cluster, func(key component.Key) bool { return key == documenttest.Key(c) })
 		slices.SortFunc(found, func(a, b registry.Orphan) int { return strings.Compare(a.Entry, b.Entry) })
 		return found
 	}
-	want := []registry.Orphan{{Key: keyOf(gone), Entry: "gone"}, {Key: keyOf(left), Entry: "left"}}
-	testcheck.Equal(t, "orphans", want, orphans(a, testCluster))
+	want := []registry.Orphan{{Key: documenttest.Key(gone), Entry: "gone"}, {Key: documenttest.Key(left), Entry: "left"}}
+	testcheck.Equal(t, "orphans", want, orphans(a, documenttest.Cluster))
 	if got := orphans(a, "west"); len(got) > 0 {
 		t.Errorf("of another cluster: %v", got)
 	}
-	moved := h.adapter(withNamespace)
-	if got := orphans(moved, testCluster); len(got) != 4 || got[0].Entry != "catalog" {
+	moved := h.adapter(documenttest.WithNamespace)
+	if got := orphans(moved, documenttest.Cluster); len(got) != 4 || got[0].Entry != "catalog" {
 		t.Errorf("in another format: %v", got)
 	}
 }

@@ -7,12 +7,13 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
 )
 
 func TestDelete_RemovesAPIsThenComponent(t *testing.T) {
 	h, a, c, first := applied(t, "offers", "products")
-	other := sample("other", "theirs")
+	other := documenttest.Sample("other", "theirs")
 	h.apply(a, other, target.Previous{})
 	for name, previous := range map[string]target.Previous{
 		"with its reference": previousOf(first), "verifying": verifyOf(first), "in doubt": {Ref: first.Ref, InDoubt: true},
@@ -45,7 +46,7 @@ func TestDelete_InterruptedAnywhere(t *testing.T) {
 			for n := int32(1); n <= 3; n++ {
 				h, a, c, first := applied(t, "offers", "products")
 				h.server.SetFault(nth(n, fault))
-				result, err := a.Delete(t.Context(), keyOf(c), previousOf(first))
+				result, err := a.Delete(t.Context(), documenttest.Key(c), previousOf(first))
 				registrytest.WantFailure(t, err, target.ClassUnavailable, "DELETE /resource/{id}: HTTP 500")
 				if result.Ref.Parts == "" {
 					t.Errorf("request %d: reference = %+v", n, result.Ref)
@@ -64,7 +65,7 @@ func TestDelete_KeepsOtherOwners(t *testing.T) {
 	for _, id := range []string{"/resource/self:catalog-offers", "/resource/self:catalog"} {
 		h.send(204, "DELETE", id, nil)
 	}
-	other := component.Key{Cluster: "west", Namespace: testNamespace, Name: c.Name}
+	other := component.Key{Cluster: "west", Namespace: documenttest.Namespace, Name: c.Name}
 	if _, err := h.adapter().Apply(t.Context(), other, c, target.Previous{}); err != nil {
 		t.Fatal(err)
 	}

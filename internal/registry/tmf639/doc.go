@@ -1,7 +1,7 @@
 // Package tmf639 is the adapter to the Component Registry of today's Canvas, which speaks TMF639 Resource Inventory
-// Management. A component becomes one document, each of its APIs another one that is linked to it.
+// Management. A component becomes one document, each of its APIs another one that is linked to it; see [document.Desire].
 //
-// Every document carries its owner and the digest of its content in its resourceVersion, see mark. The registry lists the
+// Every document carries its owner and the digest of its content in its resourceVersion, see [document.Mark]. The registry lists the
 // resourceVersions of all documents cheaply; nothing else of a document is read to compare it. What an apply has written is
 // recorded in the sync state, so that a change of one API is one request.
 //

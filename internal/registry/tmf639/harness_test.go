@@ -22,6 +22,8 @@ import (
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
 )
 
@@ -50,7 +52,7 @@ func (h *harness) adapter(changes ...func(*registry.Config)) *Adapter {
 
 func (h *harness) logging(log zerolog.Logger, changes ...func(*registry.Config)) *Adapter {
 	h.Helper()
-	cfg := testConfig(h.URL)
+	cfg := documenttest.Config(h.URL)
 	for _, change := range changes {
 		change(&cfg)
 	}
@@ -62,55 +64,20 @@ func (h *harness) logging(log zerolog.Logger, changes ...func(*registry.Config))
 	return a
 }
 
-func testConfig(url string) registry.Config {
-	return registry.Config{
-		URL: url, API: registry.APITMF639, Name: "self", NameFormat: registry.FormatName, IDPrefix: "self", Adopt: true,
-	}
-}
-
-// Changes of the configuration.
-func withNamespace(cfg *registry.Config)   { cfg.NameFormat = registry.FormatNamespaceName }
 func withoutAdoption(cfg *registry.Config) { cfg.Adopt = false }
-func withPrefix(prefix string) func(*registry.Config) {
-	return func(cfg *registry.Config) { cfg.IDPrefix = prefix }
-}
-
-const (
-	testCluster   = "east"
-	testNamespace = "components"
-)
-
-func keyOf(c *component.Component) component.Key {
-	return component.Key{Cluster: testCluster, Namespace: c.Namespace, Name: c.Name}
-}
-
-// sample is a component that is up, with core APIs of the given names.
-func sample(name string, apis ...string) *component.Component {
-	c := &component.Component{
-		Namespace: testNamespace, Name: name, DeploymentStatus: deployed, Created: "2026-01-15T10:30:00Z",
-		Metadata: component.Metadata{ID: "TMFC001", Version: "1.0.0", FunctionalBlock: "CoreCommerce"},
-	}
-	for _, a := range apis {
-		c.ExposedAPIs = append(c.ExposedAPIs, component.ExposedAPI{
-			Name: a, Entry: a, Segment: component.SegmentCore, Object: name + "-" + a, Type: "openapi", Ready: true,
-			URL: "http://" + name + ".example.org/" + a, Specifications: []component.Specification{{URL: "http://specs.example.org/" + a + ".json"}},
-		})
-	}
-	return c
-}
 
 // applied applies a sample for the first time.
 func applied(t *testing.T, apis ...string) (h *harness, a *Adapter, c *component.Component, first target.Result) {
 	t.Helper()
 	h = newHarness(t)
-	a, c = h.adapter(), sample("catalog", apis...)
+	a, c = h.adapter(), documenttest.Sample("catalog", apis...)
 	return h, a, c, h.apply(a, c, target.Previous{})
 }
 
 // apply requires success.
 func (h *harness) apply(a *Adapter, c *component.Component, previous target.Previous) target.Result {
 	h.Helper()
-	result, err := a.Apply(h.Context(), keyOf(c), c, previous)
+	result, err := a.Apply(h.Context(), documenttest.Key(c), c, previous)
 	if err != nil {
 		h.Fatalf("apply %s: %v", c.Name, err)
 	}
@@ -120,7 +87,7 @@ func (h *harness) apply(a *Adapter, c *component.Component, previous target.Prev
 // delete requires success.
 func (h *harness) delete(a *Adapter, c *component.Component, previous target.Previous) {
 	h.Helper()
-	result, err := a.Delete(h.Context(), keyOf(c), previous)
+	result, err := a.Delete(h.Context(), documenttest.Key(c), previous)
 	if err != nil {
 		h.Fatalf("delete %s: %v", c.Name, err)
 	}
@@ -163,7 +130,7 @@ func (h *harness) wantRequests(want map[string]int) {
 func (h *harness) documents() map[string]string {
 	h.Helper()
 	all := map[string]string{}
-	for _, d := range registrytest.Must[[]map[string]any](h.Client, 200, "GET", pathResources+"?limit=-1", "") {
+	for _, d := range registrytest.Must[[]map[string]any](h.Client, 200, "GET", document.Path+"?limit=-1", "") {
 		var links []string
 		related, _ := d["resourceRelationship"].([]any)
 		for _, r := range related {
@@ -203,29 +170,22 @@ func (h *harness) wantDocuments(a *Adapter, components ...*component.Component) 
 // documentsOf returns the documents of a component in the form of documents.
 func documentsOf(cfg registry.Config, c *component.Component) map[string]string {
 	all := map[string]string{}
-	for _, d := range desire(cfg.WithDefaults(defaults), keyOf(c), c) {
+	for _, d := range document.Desire(cfg.WithDefaults(defaults), documenttest.Key(c), c) {
 		link := ""
 		for _, r := range d.Relationships {
-			link = exposedBy + " " + r.Resource.ID + " <nil> "
+			link = "exposedBy" + " " + r.Resource.ID + " <nil> "
 		}
-		all[d.ID] = link + contentOf(bodyOf(d))
+		all[d.ID] = link + contentOf(documenttest.Body(d))
 	}
 	return all
-}
-
-func bodyOf(d document) (body map[string]any) {
-	if err := json.Unmarshal(encode(d), &body); err != nil {
-		panic(err)
-	}
-	return body
 }
 
 // collectedBy returns the documents that the Canvas's own collector would have written for the component.
 func collectedBy(c *component.Component) []map[string]any {
 	var all []map[string]any
-	for i, d := range desire(testConfig("http://localhost:8080").WithDefaults(defaults), keyOf(c), c) {
+	for i, d := range document.Desire(documenttest.Config("http://localhost:8080").WithDefaults(defaults), documenttest.Key(c), c) {
 		d.ResourceVersion = fmt.Sprint(1000 + i)
-		all = append(all, bodyOf(d))
+		all = append(all, documenttest.Body(d))
 	}
 	return all
 }
@@ -234,7 +194,7 @@ func collectedBy(c *component.Component) []map[string]any {
 func (h *harness) post(bodies ...map[string]any) {
 	h.Helper()
 	for _, body := range bodies {
-		h.send(http.StatusCreated, "POST", pathResources, body)
+		h.send(http.StatusCreated, "POST", document.Path, body)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
 	"odasync/internal/target"
 )
 
@@ -15,7 +16,7 @@ import (
 // and one for each document of another owner. A document without a mark is an entry without a key: where the sync state
 // records its id, another program has written over it.
 func (a *Adapter) Inventory(ctx context.Context, cluster string, each func(target.Entry)) error {
-	prefix := prefixOf(a.cfg, cluster)
+	prefix := document.Prefix(a.cfg, cluster)
 	components := map[component.Key]*target.Entry{}
 	digests := map[component.Key]registry.Digest{}
 	var others []target.Entry
@@ -26,22 +27,22 @@ func (a *Adapter) Inventory(ctx context.Context, cluster string, each func(targe
 			if !ok {
 				continue
 			}
-			m, marked := parseMark(r.version)
-			if !marked || m.key.Cluster != cluster {
+			m, marked := document.ParseMark(r.version)
+			if !marked || m.Key.Cluster != cluster {
 				others = append(others, target.Entry{Ref: target.Ref{Registry: prefix, Name: name, ID: id}, Foreign: marked})
 				if !marked {
 					strangers++
 				}
 				continue
 			}
-			entry, known := components[m.key]
+			entry, known := components[m.Key]
 			if !known {
-				entry = &target.Entry{Key: m.key, Ref: a.Place(m.key)}
-				components[m.key], digests[m.key] = entry, configDigest(a.cfg)
+				entry = &target.Entry{Key: m.Key, Ref: a.Place(m.Key)}
+				components[m.Key], digests[m.Key] = entry, document.ConfigDigest(a.cfg)
 			}
-			digests[m.key] = digests[m.key].Plus(partDigest(id, m.digest))
+			digests[m.Key] = digests[m.Key].Plus(partDigest(id, m.Digest))
 			// While an entry moves there are two Components; the one that stays counts.
-			if isComponentID(name, m.key) && entry.Ref.ID != componentID(a.cfg, m.key) {
+			if document.IsComponentID(name, m.Key) && entry.Ref.ID != document.ComponentID(a.cfg, m.Key) {
 				entry.Ref.Name, entry.Ref.ID = name, id
 			}
 		}

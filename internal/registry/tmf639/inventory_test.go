@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"odasync/internal/component"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
 )
@@ -13,19 +14,19 @@ func TestInventory_HasTheRecordedReferences(t *testing.T) {
 	h := newHarness(t)
 	a := h.adapter()
 	var want []target.Entry
-	for _, c := range []*component.Component{sample("a", "offers"), sample("b"), sample("c.d", "x", "y")} {
+	for _, c := range []*component.Component{documenttest.Sample("a", "offers"), documenttest.Sample("b"), documenttest.Sample("c.d", "x", "y")} {
 		ref := h.apply(a, c, target.Previous{}).Ref
 		ref.Parts = ""
-		want = append(want, target.Entry{Key: keyOf(c), Ref: ref})
+		want = append(want, target.Entry{Key: documenttest.Key(c), Ref: ref})
 	}
-	testcheck.Equal(t, "inventory", want, h.inventory(h.adapter(), testCluster))
+	testcheck.Equal(t, "inventory", want, h.inventory(h.adapter(), documenttest.Cluster))
 	if got := h.inventory(a, "west"); len(got) != 6 || !got[0].Foreign || got[0].Key != (component.Key{}) {
 		t.Errorf("another cluster's: %+v", got)
 	}
-	if got := h.inventory(h.adapter(withPrefix("other")), testCluster); len(got) != 0 {
+	if got := h.inventory(h.adapter(documenttest.WithPrefix("other")), documenttest.Cluster); len(got) != 0 {
 		t.Errorf("under another prefix: %+v", got)
 	}
-	if got := h.inventory(h.adapter(withNamespace), testCluster); len(got) != 3 || got[0].Ref.ID != "self:a" || got[0].Ref.Name != "a" || got[0].Ref.Digest == want[0].Ref.Digest {
+	if got := h.inventory(h.adapter(documenttest.WithNamespace), documenttest.Cluster); len(got) != 3 || got[0].Ref.ID != "self:a" || got[0].Ref.Name != "a" || got[0].Ref.Digest == want[0].Ref.Digest {
 		t.Errorf("with another format: %+v", got)
 	}
 }
@@ -34,7 +35,7 @@ func TestInventory_ShowsChanges(t *testing.T) {
 	h, a, c, first := applied(t, "offers")
 	entries := func() map[string]target.Entry {
 		all := map[string]target.Entry{}
-		for _, e := range h.inventory(a, testCluster) {
+		for _, e := range h.inventory(a, documenttest.Cluster) {
 			all[e.Key.Name+" "+e.Ref.ID] = e
 		}
 		return all
@@ -49,7 +50,7 @@ func TestInventory_ShowsChanges(t *testing.T) {
 		t.Errorf("the Component is written over: %+v", all)
 	}
 	h.send(204, "DELETE", "/resource/self:catalog", nil)
-	if all := entries(); len(all) != 1 || all["catalog "].Ref != a.Place(keyOf(c)) {
+	if all := entries(); len(all) != 1 || all["catalog "].Ref != a.Place(documenttest.Key(c)) {
 		t.Errorf("only an API is left: %+v", all)
 	}
 }
@@ -60,8 +61,8 @@ func TestInventory_TenThousandDocumentsWithinBudget(t *testing.T) {
 	a := h.adapter()
 	refs := make([]target.Ref, components)
 	inParallel(4, components, func(i int) {
-		c := sample(fmt.Sprint("productcatalog-", i), "offers", "products", "metrics")
-		result, err := a.Apply(t.Context(), keyOf(c), c, target.Previous{})
+		c := documenttest.Sample(fmt.Sprint("productcatalog-", i), "offers", "products", "metrics")
+		result, err := a.Apply(t.Context(), documenttest.Key(c), c, target.Previous{})
 		if err != nil {
 			t.Error(err)
 		}
@@ -73,7 +74,7 @@ func TestInventory_TenThousandDocumentsWithinBudget(t *testing.T) {
 		recorded[ref.ID] = ref.Digest
 	}
 	inSync := 0
-	for _, e := range h.inventory(h.adapter(), testCluster) {
+	for _, e := range h.inventory(h.adapter(), documenttest.Cluster) {
 		if recorded[e.Ref.ID] == e.Ref.Digest {
 			inSync++
 		}
@@ -96,8 +97,8 @@ func TestApply_ThousandComponentsWithinBudget(t *testing.T) {
 		t.Helper()
 		h.server.ResetRequests()
 		inParallel(8, count, func(i int) {
-			c := sample(fmt.Sprint("component-", i), "products", "offers")
-			result, err := a.Apply(t.Context(), keyOf(c), c, previous(i))
+			c := documenttest.Sample(fmt.Sprint("component-", i), "products", "offers")
+			result, err := a.Apply(t.Context(), documenttest.Key(c), c, previous(i))
 			if err != nil {
 				t.Error(err)
 			}

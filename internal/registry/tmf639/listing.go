@@ -15,6 +15,7 @@ import (
 	"odasync/internal/fingerprint"
 	"odasync/internal/registry"
 	"odasync/internal/registry/cache"
+	"odasync/internal/registry/tmf639/document"
 )
 
 const (
@@ -86,7 +87,7 @@ func (l *listing) read(ctx context.Context, s *registry.Session) (rows map[strin
 	l.mu.Unlock()
 	steady, err = shortList.Read(ctx, s, registry.Rows[shortRow]{
 		Begin: func() { rows = map[string]row{} },
-		Row:   func(r *shortRow) { rows[r.ID] = row{textOf(r.Version), len(rows)} },
+		Row:   func(r *shortRow) { rows[r.ID] = row{document.TextOf(r.Version), len(rows)} },
 	})
 	if err != nil {
 		return nil, false, err
@@ -106,7 +107,7 @@ func (l *listing) expire(tick uint64) {
 }
 
 // wrote notes a document that was written.
-func (l *listing) wrote(d *document) { l.rows.Put(d.ID, row{d.ResourceVersion, unknown}) }
+func (l *listing) wrote(d *document.Document) { l.rows.Put(d.ID, row{d.ResourceVersion, unknown}) }
 
 // removed notes a document that was deleted.
 func (l *listing) removed(id string) { l.rows.Delete(id) }
@@ -127,19 +128,19 @@ type shortRow struct {
 
 var (
 	shortList = registry.Pages[shortRow]{
-		Path: pathResources, Query: url.Values{"fields": {"resourceVersion"}}, Offset: "offset", Limit: "limit", Size: shortPage,
+		Path: document.Path, Query: url.Values{"fields": {"resourceVersion"}}, Offset: "offset", Limit: "limit", Size: shortPage,
 		ID: func(r *shortRow) int64 { return hashOf(r.ID) },
 	}
-	fullList = registry.Pages[stored]{
-		Path: pathResources, Offset: "offset", Limit: "limit", Size: fullPage,
-		ID: func(d *stored) int64 { return hashOf(d.id()) },
+	fullList = registry.Pages[document.Stored]{
+		Path: document.Path, Offset: "offset", Limit: "limit", Size: fullPage,
+		ID: func(d *document.Stored) int64 { return hashOf(d.ID()) },
 	}
 )
 
 func hashOf(id string) int64 { return int64(fingerprint.Short(id)) }
 
 // find reads one document. The registry may not permit a GET of one, so it is read at its position in the list.
-func (l *listing) find(ctx context.Context, s *registry.Session, id string) (found stored, err error) {
+func (l *listing) find(ctx context.Context, s *registry.Session, id string) (found document.Stored, err error) {
 	for _, fresh := range []bool{false, true, true} {
 		var at row
 		var listed bool
@@ -154,15 +155,15 @@ func (l *listing) find(ctx context.Context, s *registry.Session, id string) (fou
 		}
 		found = nil
 		err := s.Do(ctx, registry.Request{
-			Method: http.MethodGet, Path: pathResources, Query: url.Values{"offset": {strconv.Itoa(at.position)}, "limit": {"1"}},
+			Method: http.MethodGet, Path: document.Path, Query: url.Values{"offset": {strconv.Itoa(at.position)}, "limit": {"1"}},
 			Row: func(decoder *jsontext.Decoder) error { return json.UnmarshalDecode(decoder, &found) },
 		}, nil)
 		if err != nil {
 			return nil, err
 		}
-		if found.id() == id {
+		if found.ID() == id {
 			return found, nil
 		}
 	}
-	return nil, registry.Conflict(http.MethodGet+" "+pathResources, "the documents change while "+id+" is read")
+	return nil, registry.Conflict(http.MethodGet+" "+document.Path, "the documents change while "+id+" is read")
 }

@@ -14,6 +14,8 @@ import (
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
 )
@@ -73,7 +75,7 @@ func TestListing_ReadsAgainWhenRowsMove(t *testing.T) {
 		}
 		return nil
 	})
-	entries := h.inventory(h.adapter(), testCluster)
+	entries := h.inventory(h.adapter(), documenttest.Cluster)
 	if len(entries) != shortPage+9 || pages.Load() != 2 {
 		t.Errorf("%d entries, want %d; %d pages before the change", len(entries), shortPage+9, pages.Load())
 	}
@@ -86,14 +88,14 @@ func TestListing_FindsMovedDocument(t *testing.T) {
 		h.post(map[string]any{"id": fmt.Sprint("self:", i), "@type": "LogicalResource", "name": strconv.Itoa(i)})
 	}
 	a := h.adapter()
-	find := func(id string) stored {
+	find := func(id string) document.Stored {
 		t.Helper()
 		found, err := a.listing.find(t.Context(), a.client.NewSession(), id)
 		testcheck.NoError(t, err)
 		return found
 	}
 	for range 2 {
-		if found := find("self:3"); found.text("name") != "3" {
+		if found := find("self:3"); found.Text("name") != "3" {
 			t.Errorf("found %s", found)
 		}
 		h.send(204, "DELETE", "/resource/self:0", nil)
@@ -123,7 +125,7 @@ func TestApply_AnyName(t *testing.T) {
 	for _, name := range []string{"ü-日本", "a b", "q?x=1#y", "100%", "%2F", "..", "a/b", `quo"te\`, "self:twice", "\u200b"} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
-			a, c := h.adapter(), sample(name, "of/fers", "größe")
+			a, c := h.adapter(), documenttest.Sample(name, "of/fers", "größe")
 			first := h.apply(a, c, target.Previous{})
 			h.wantDocuments(a, c)
 			c.DeploymentStatus = ""
@@ -131,7 +133,7 @@ func TestApply_AnyName(t *testing.T) {
 			second := h.apply(a, c, previousOf(first))
 			h.wantDocuments(a, c)
 			h.wantNoWrite(h.adapter(), c, verifyOf(second))
-			if entries := h.inventory(a, testCluster); len(entries) != 1 || entries[0].Key != keyOf(c) || entries[0].Ref.Digest != second.Ref.Digest {
+			if entries := h.inventory(a, documenttest.Cluster); len(entries) != 1 || entries[0].Key != documenttest.Key(c) || entries[0].Ref.Digest != second.Ref.Digest {
 				t.Errorf("inventory: %+v", entries)
 			}
 			h.delete(h.adapter(), c, previousOf(second))
@@ -143,7 +145,7 @@ func TestApply_AnyName(t *testing.T) {
 func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 	for n := int32(1); n < 3; n++ { // an apply takes 3 requests; the answer to the last may be there already
 		h := newHarness(t)
-		a, c := h.adapter(), sample("catalog", "offers", "products")
+		a, c := h.adapter(), documenttest.Sample("catalog", "offers", "products")
 		ctx, cancel := context.WithCancel(t.Context())
 		var served atomic.Int32
 		h.server.SetFault(func(*http.Request) *faults.Fault {
@@ -152,12 +154,12 @@ func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 			}
 			return nil
 		})
-		_, err := a.Apply(ctx, keyOf(c), c, target.Previous{})
+		_, err := a.Apply(ctx, documenttest.Key(c), c, target.Previous{})
 		if _, isFailure := registry.AsFailure(err); isFailure || !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled in request %d: error = %v, want the context's", n, err)
 		}
 		for _, previous := range []target.Previous{{InDoubt: true}, {Ref: target.Ref{Parts: "self:catalog \n"}}} {
-			if _, err := a.Delete(ctx, keyOf(c), previous); !errors.Is(err, context.Canceled) {
+			if _, err := a.Delete(ctx, documenttest.Key(c), previous); !errors.Is(err, context.Canceled) {
 				t.Errorf("delete with an ended context: %v", err)
 			}
 		}

@@ -9,6 +9,9 @@ import (
 	"pgregory.net/rapid"
 
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
 )
@@ -17,7 +20,7 @@ import (
 func TestApply_AnyHistory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newHarness(t)
-		a, c := h.adapter(), sample("catalog", "offers", "products")
+		a, c := h.adapter(), documenttest.Sample("catalog", "offers", "products")
 		exists, ref, inDoubt := true, target.Ref{}, false
 		// Another program that writes the Component anew is noticed by a comparison, not by an attempt that trusts its record.
 		compare := false
@@ -27,9 +30,9 @@ func TestApply_AnyHistory(t *testing.T) {
 			var result target.Result
 			var err error
 			if exists {
-				result, err = a.Apply(t.Context(), keyOf(c), c, previous)
+				result, err = a.Apply(t.Context(), documenttest.Key(c), c, previous)
 			} else {
-				result, err = a.Delete(t.Context(), keyOf(c), previous)
+				result, err = a.Delete(t.Context(), documenttest.Key(c), previous)
 			}
 			switch {
 			case err == nil:
@@ -43,11 +46,11 @@ func TestApply_AnyHistory(t *testing.T) {
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"change": func(rt *rapid.T) {
-				c.DeploymentStatus = rapid.SampledFrom([]string{deployed, "In-Progress-CompCon"}).Draw(rt, "status")
+				c.DeploymentStatus = rapid.SampledFrom([]string{"Complete", "In-Progress-CompCon"}).Draw(rt, "status")
 				c.ExposedAPIs = nil
 				for _, name := range []string{"offers", "products", "prices"} {
 					if rapid.Bool().Draw(rt, name) {
-						api := sample("catalog", name).ExposedAPIs[0]
+						api := documenttest.Sample("catalog", name).ExposedAPIs[0]
 						api.Ready = rapid.Bool().Draw(rt, "ready")
 						c.ExposedAPIs = append(c.ExposedAPIs, api)
 					}
@@ -93,8 +96,8 @@ func TestApply_AnyHistory(t *testing.T) {
 			want = documentsOf(a.cfg, c)
 		}
 		got := h.documents()
-		for id, document := range got {
-			if _, desired := want[id]; !desired && !strings.Contains(document, ownerMark(keyOf(c))) {
+		for id, content := range got {
+			if _, desired := want[id]; !desired && !strings.Contains(content, document.OwnerMark(documenttest.Key(c))) {
 				delete(got, id) // written over by another program while no record said whose it was
 			}
 		}
@@ -105,6 +108,28 @@ func TestApply_AnyHistory(t *testing.T) {
 		testcheck.NoError(rt, attempt(true))
 		if _, writes := h.requests(); writes > 0 {
 			rt.Fatalf("the repeat writes %d times", writes)
+		}
+	})
+}
+
+// A registry stores every document that can be desired, and what it returns does not differ from it.
+func TestApply_StoresAnyComponent(t *testing.T) {
+	h := newHarness(t)
+	a := h.adapter()
+	rapid.Check(t, func(rt *rapid.T) {
+		c := documenttest.Draw(rt)
+		result, err := a.Apply(t.Context(), documenttest.Key(c), c, target.Previous{InDoubt: true})
+		testcheck.NoError(rt, err)
+		actual, err := a.ActualOf(t.Context(), documenttest.Key(c), result.Ref)
+		testcheck.NoError(rt, err)
+		if presence, differences := actual.Compare(documenttest.Key(c), c); presence != registry.Present || len(differences) > 0 {
+			rt.Errorf("presence %v, differences %+v", presence, differences)
+		}
+		if _, err := a.Delete(t.Context(), documenttest.Key(c), target.Previous{Ref: result.Ref}); err != nil {
+			rt.Fatal(err)
+		}
+		if left := h.server.Resources(); len(left) > 0 {
+			rt.Errorf("%d documents are left", len(left))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
 	"odasync/internal/target"
 )
 
@@ -16,8 +17,8 @@ type operation struct {
 	*Adapter
 	*registry.Session
 	key       component.Key
-	want      []document // the Component, then its APIs; none for a deletion
-	component string     // the id of the Component's document
+	want      []document.Document // the Component, then its APIs; none for a deletion
+	component string              // the id of the Component's document
 	// inDoubt and verify are those of the target.Previous.
 	inDoubt, verify bool
 
@@ -36,7 +37,7 @@ type operation struct {
 
 // look compares what is recorded with the listing.
 func (op *operation) look(ctx context.Context) error {
-	prefix, owner := prefixOf(op.cfg, op.key.Cluster)+":", ownerMark(op.key)
+	prefix, owner := document.Prefix(op.cfg, op.key.Cluster)+":", document.OwnerMark(op.key)
 	err := op.listing.view(ctx, op.Session, op.inDoubt, func(rows map[string]row) {
 		op.listed = map[string]string{}
 		note := func(id string) {
@@ -61,17 +62,17 @@ func (op *operation) look(ctx context.Context) error {
 	}
 	op.have = parts{}
 	for id, version := range op.listed {
-		m, marked := parseMark(version)
+		m, marked := document.ParseMark(version)
 		digest, recorded := op.recorded[id]
-		trusted := recorded && digest == m.digest
+		trusted := recorded && digest == m.Digest
 		if op.inDoubt { // an API may have got its recorded mark again, and not yet the right link
 			trusted = id == op.component
 		}
 		switch {
-		case marked && m.key == op.key && trusted:
-			op.have[id] = m.digest
-		case marked && m.key == op.key:
-			op.have[id], op.suspect[id] = "", m.digest
+		case marked && m.Key == op.key && trusted:
+			op.have[id] = m.Digest
+		case marked && m.Key == op.key:
+			op.have[id], op.suspect[id] = "", m.Digest
 		case !marked && recorded:
 			op.have[id] = ""
 			if version != "" && digest != "" { // else it is a stub, or perhaps was never written
@@ -94,7 +95,7 @@ func (op *operation) removeSurplus(ctx context.Context) error {
 		_, name, _ := strings.Cut(id, ":")
 		switch {
 		case desired[id]:
-		case isComponentID(name, op.key):
+		case document.IsComponentID(name, op.key):
 			components = append(components, id)
 		default:
 			surplus = append(surplus, id)

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
 	"odasync/internal/target"
 )
 
@@ -27,16 +28,16 @@ const (
 
 // ownerOf derives the owner of a document from its content. The desired document of the same id tells what the Canvas's own
 // collector would have written.
-func ownerOf(key component.Key, want *document, actual stored) ownership {
-	m, marked := actual.mark()
+func ownerOf(key component.Key, want *document.Document, actual document.Stored) ownership {
+	m, marked := actual.Mark()
 	switch {
-	case marked && m.key == key:
+	case marked && m.Key == key:
 		return ours
 	case marked:
 		return foreign
-	case actual.isStub():
+	case actual.IsStub():
 		return unclaimed
-	case actual.text("category") == want.Category && actual.text("name") == want.Name && actual.characteristic("namespace") == key.Namespace:
+	case actual.Text("category") == want.Category && actual.Text("name") == want.Name && actual.Characteristic("namespace") == key.Namespace:
 		return collected
 	}
 	return foreign
@@ -44,17 +45,17 @@ func ownerOf(key component.Key, want *document, actual stored) ownership {
 
 // claim decides about a document that exists under the id of a desired one. It returns nil where it is the component's to
 // write, and a name conflict where it is not.
-func (op *operation) claim(ctx context.Context, want *document) error {
+func (op *operation) claim(ctx context.Context, want *document.Document) error {
 	var version string
 	err := op.listing.view(ctx, op.Session, false, func(rows map[string]row) { version = rows[want.ID].version })
 	if err != nil {
 		return err
 	}
-	if m, marked := parseMark(version); marked { // no need to read the document
-		if m.key == op.key {
+	if m, marked := document.ParseMark(version); marked { // no need to read the document
+		if m.Key == op.key {
 			return nil
 		}
-		return nameConflict(op.key, want, stored{"resourceVersion": text(version)})
+		return nameConflict(op.key, want, document.OfVersion(version))
 	}
 	actual, err := op.listing.find(ctx, op.Session, want.ID)
 	if err != nil || actual == nil { // it has vanished
@@ -70,15 +71,15 @@ func (op *operation) claim(ctx context.Context, want *document) error {
 }
 
 // nameConflict is the refusal to write over another owner's document.
-func nameConflict(key component.Key, want *document, holder stored) *target.Failure {
+func nameConflict(key component.Key, want *document.Document, holder document.Stored) *target.Failure {
 	f := &target.Failure{Class: target.ClassNameConflict, Request: http.MethodPatch + " " + pathResource}
-	m, marked := holder.mark()
-	namespace := holder.characteristic("namespace")
+	m, marked := holder.Mark()
+	namespace := holder.Characteristic("namespace")
 	switch {
 	case marked:
 		f.Detail = fmt.Sprintf("the document %q belongs to %s, so that of %s cannot be written: "+
 			"set COMPONENT_NAME_FORMAT=%s to keep namespaces apart, or another COMPONENT_REGISTRY_ID_PREFIX, such as {cluster}, for a second cluster",
-			want.ID, m.key, key, registry.FormatNamespaceName)
+			want.ID, m.Key, key, registry.FormatNamespaceName)
 	case ownerOf(key, want, holder) == collected:
 		f.Detail = fmt.Sprintf("the document %q of %s was written by the Canvas's own collector: "+
 			"set COMPONENT_REGISTRY_ADOPT=true to take it over, or another COMPONENT_REGISTRY_ID_PREFIX to write beside it", want.ID, key)
@@ -88,7 +89,7 @@ func nameConflict(key component.Key, want *document, holder stored) *target.Fail
 	default:
 		f.Detail = fmt.Sprintf("another program or a person wrote the document %q (category %q, name %q), so that of %s cannot be written: "+
 			"delete it, or set another COMPONENT_REGISTRY_ID_PREFIX",
-			want.ID, cmp.Or(holder.text("category"), "none"), cmp.Or(holder.text("name"), "none"), key)
+			want.ID, cmp.Or(holder.Text("category"), "none"), cmp.Or(holder.Text("name"), "none"), key)
 	}
 	f.Detail = registry.Clean(f.Detail)
 	return f

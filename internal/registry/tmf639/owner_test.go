@@ -12,6 +12,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
 )
@@ -21,7 +22,7 @@ func TestApply_AdoptsTheCollectorsDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)
 			var log bytes.Buffer
-			a, c := h.logging(zerolog.New(&log)), sample("catalog", "offers", "products")
+			a, c := h.logging(zerolog.New(&log)), documenttest.Sample("catalog", "offers", "products")
 			h.post(collectedBy(c)...)
 			result := h.apply(a, c, previous)
 			h.wantDocuments(a, c)
@@ -34,8 +35,8 @@ func TestApply_AdoptsTheCollectorsDocuments(t *testing.T) {
 }
 
 func TestApply_LeavesOtherOwnersAlone(t *testing.T) {
-	c := sample("catalog", "offers", "products")
-	elsewhere := sample("catalog", "offers")
+	c := documenttest.Sample("catalog", "offers", "products")
+	elsewhere := documenttest.Sample("catalog", "offers")
 	elsewhere.Namespace = "elsewhere"
 	person := func(id string, more map[string]any) map[string]any {
 		body := map[string]any{"id": id, "@type": "LogicalResource", "resourceVersion": "7"}
@@ -98,7 +99,7 @@ func TestApply_LeavesOtherOwnersAlone(t *testing.T) {
 				if test.change != nil {
 					a = h.adapter(test.change)
 				}
-				result, err := a.Apply(t.Context(), keyOf(c), c, previous)
+				result, err := a.Apply(t.Context(), documenttest.Key(c), c, previous)
 				registrytest.WantFailure(t, err, target.ClassNameConflict, test.want...)
 				after := h.documents()
 				for id := range before {
@@ -118,9 +119,9 @@ func TestApply_LeavesOtherOwnersAlone(t *testing.T) {
 // Two namespaces, two clusters: with the settings that a name conflict names, both have their documents.
 func TestApply_KeepsOwnersApart(t *testing.T) {
 	h := newHarness(t)
-	c, other := sample("catalog", "offers"), sample("catalog", "offers")
+	c, other := documenttest.Sample("catalog", "offers"), documenttest.Sample("catalog", "offers")
 	other.Namespace = "elsewhere"
-	a := h.adapter(withNamespace, withPrefix("{cluster}"))
+	a := h.adapter(documenttest.WithNamespace, documenttest.WithPrefix("{cluster}"))
 	h.apply(a, c, target.Previous{})
 	h.apply(a, other, target.Previous{})
 	h.wantDocuments(a, c, other)
@@ -129,43 +130,13 @@ func TestApply_KeepsOwnersApart(t *testing.T) {
 	if err != nil || result.Ref.ID != "we_st:components.catalog" || len(h.documents()) != 6 {
 		t.Errorf("reference = %+v, %v", result.Ref, err)
 	}
-	for _, cluster := range []string{testCluster, "we/st"} {
+	for _, cluster := range []string{documenttest.Cluster, "we/st"} {
 		for _, e := range h.inventory(a, cluster) {
 			if e.Key.Cluster != cluster || e.Foreign {
 				t.Errorf("cluster %s has the entry %+v", cluster, e)
 			}
 		}
 	}
-}
-
-func TestMark_RoundTrip(t *testing.T) {
-	for _, key := range []component.Key{
-		{Cluster: "east", Namespace: "components", Name: "catalog"}, {Cluster: "a/b", Namespace: "n", Name: "x.y"}, {Cluster: "/", Namespace: "a/b", Name: "c/%2F"},
-	} {
-		m := mark{key, "AbCdEfGhI-_"}
-		if got, ok := parseMark(m.String()); !ok || got != m {
-			t.Errorf("%s is read as %+v, %v", m, got, ok)
-		}
-	}
-	for _, foreign := range []string{
-		"", "1001", "odasync/", "odasync/east/components/catalog", "odasync/east/components/catalog/short",
-		"odasync/components/catalog/AbCdEfGhI-_", "odasync//n/c/AbCdEfGhI-_",
-	} {
-		if m, ok := parseMark(foreign); ok {
-			t.Errorf("%q is read as %+v", foreign, m)
-		}
-	}
-}
-
-func FuzzParseMark(f *testing.F) {
-	f.Add("odasync/east/components/catalog/AbCdEfGhI-_")
-	f.Fuzz(func(t *testing.T, version string) {
-		if m, ok := parseMark(version); ok {
-			if again, ok := parseMark(m.String()); !ok || again != m {
-				t.Errorf("%q is read as %+v, then as %+v", version, m, again)
-			}
-		}
-	})
 }
 
 func FuzzParseParts(f *testing.F) {

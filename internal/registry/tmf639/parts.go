@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
 )
 
 // parts are documents of one component, by their ids, with their digests. The digest is empty where the content is not known.
@@ -33,25 +34,12 @@ func (p parts) String() string {
 	return text.String()
 }
 
-// mappingVersion is part of every entry's digest. A version of odasync that maps components in another way increases it, so
-// that the next reconcile writes all of them.
-const mappingVersion = "1"
-
-// configDigest is the configuration's part of an entry's digest.
-func configDigest(cfg registry.Config) registry.Digest {
-	dependencies := ""
-	if cfg.Dependencies {
-		dependencies = "dependencies"
-	}
-	return cfg.Digest().Plus(registry.DigestOf("tmf639", mappingVersion, dependencies))
-}
-
 // partDigest is the part of one document in its entry's digest.
 func partDigest(id, digest string) registry.Digest { return registry.DigestOf(id, digest) }
 
 // digest is that of the entry as a whole.
 func (p parts) digest(cfg registry.Config) string {
-	total := configDigest(cfg)
+	total := document.ConfigDigest(cfg)
 	for id, digest := range p {
 		total = total.Plus(partDigest(id, digest))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
 	"odasync/internal/target"
 )
 
@@ -24,7 +25,7 @@ func (a *Adapter) Health(ctx context.Context) error {
 // checks the permission first, looks the document up in its database, and changes and announces nothing. There is no write
 // that leaves a document as it is: what was read may be changed by another process before it is written again.
 func (a *Adapter) WriteProbe(ctx context.Context) error {
-	id := prefixOf(a.cfg, "") + ":odasync-write-probe"
+	id := document.Prefix(a.cfg, "") + ":odasync-write-probe"
 	err := a.client.Do(ctx, registry.Request{Method: http.MethodPatch, Path: pathResource, ID: id, Body: struct{}{}}, nil)
 	failure, ok := registry.AsFailure(err)
 	if !ok || !isGone(err) {
@@ -43,13 +44,13 @@ func (a *Adapter) WriteProbe(ctx context.Context) error {
 func (a *Adapter) Contract(ctx context.Context) error {
 	for _, form := range []struct {
 		query url.Values
-		check func(stored) error
+		check func(document.Stored) error
 	}{{url.Values{"limit": {"1"}}, checkFull}, {url.Values{"limit": {"1"}, "fields": {"resourceVersion"}}, checkShort}} {
 		count := 0
 		err := a.client.Do(ctx, registry.Request{
-			Method: http.MethodGet, Path: pathResources, Query: form.query,
+			Method: http.MethodGet, Path: document.Path, Query: form.query,
 			Row: func(decoder *jsontext.Decoder) error {
-				var row stored
+				var row document.Stored
 				if err := json.UnmarshalDecode(decoder, &row); err != nil {
 					return err
 				}
@@ -69,17 +70,17 @@ func (a *Adapter) Contract(ctx context.Context) error {
 	return nil
 }
 
-func checkFull(row stored) error {
-	if row.id() == "" {
+func checkFull(row document.Stored) error {
+	if row.ID() == "" {
 		return errors.New("a resource has no id")
 	}
 	return nil
 }
 
 // checkShort requires the short form, without which every comparison would read whole documents.
-func checkShort(row stored) error {
+func checkShort(row document.Stored) error {
 	_, versioned := row["resourceVersion"]
-	if _, full := row["resourceCharacteristic"]; full || !versioned || row.id() == "" {
+	if _, full := row["resourceCharacteristic"]; full || !versioned || row.ID() == "" {
 		return errors.New("the parameter fields=resourceVersion is ignored")
 	}
 	return nil

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"odasync/internal/component"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
@@ -105,4 +108,10 @@ func TestAdapter_Connections(t *testing.T) {
 	h := newHarness(t)
 	testcheck.Equal(t, "connections", 2, h.adapter().Connections())
 	testcheck.Equal(t, "connections", 7, h.adapter(func(cfg *registry.Config) { cfg.MaxConnections = 7 }).Connections())
+}
+
+func TestAdapter_RegistersTheAPIsOfAllSegments(t *testing.T) {
+	if diff := cmp.Diff(component.Segments(), newHarness(t).adapter().cfg.Segments); diff != "" {
+		t.Errorf("segments (-want +got):\n%s", diff)
+	}
 }

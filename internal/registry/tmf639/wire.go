@@ -3,98 +3,34 @@ package tmf639
 import (
 	"net/http"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
 )
 
 // The paths of the API. The registry has no path prefix, and a trailing slash is answered with a redirect.
 const (
-	pathHealth    = "/health"
-	pathResources = "/resource"
-	pathResource  = "/resource/{id}"
+	pathHealth   = "/health"
+	pathResource = "/resource/{id}"
 )
 
 // NewMetrics registers the metrics of the requests that the adapter sends.
 func NewMetrics(registerer prometheus.Registerer) *registry.Metrics {
 	return registry.NewMetrics(registerer,
 		registry.Request{Method: http.MethodGet, Path: pathHealth},
-		registry.Request{Method: http.MethodGet, Path: pathResources},
-		registry.Request{Method: http.MethodPost, Path: pathResources},
+		registry.Request{Method: http.MethodGet, Path: document.Path},
+		registry.Request{Method: http.MethodPost, Path: document.Path},
 		registry.Request{Method: http.MethodPatch, Path: pathResource},
 		registry.Request{Method: http.MethodDelete, Path: pathResource},
 	)
 }
 
-// The categories of documents, which are the ids of their specifications too.
-const (
-	categoryComponent = "ODAComponent"
-	categoryAPI       = "API"
-)
-
-// The constants of documents.
-const (
-	typeResource       = "LogicalResource"
-	typeCharacteristic = "Characteristic"
-	typeStub           = "ResourceRef"
-	exposedBy          = "exposedBy"
-)
-
-// document is the desired state of one resource, with its fields in the order in which the Canvas's own collector writes
-// them. What is unknown is absent: the registry accepts no null.
-type document struct {
-	ID                  string           `json:"id"`
-	ResourceVersion     string           `json:"resourceVersion,omitzero"`
-	Type                string           `json:"@type"`
-	BaseType            string           `json:"@baseType"`
-	Name                string           `json:"name"`
-	Description         string           `json:"description"`
-	Category            string           `json:"category"`
-	Specification       specification    `json:"resourceSpecification"`
-	Characteristics     []characteristic `json:"resourceCharacteristic"`
-	ResourceStatus      string           `json:"resourceStatus"`
-	OperationalState    string           `json:"operationalState"`
-	AdministrativeState string           `json:"administrativeState"`
-	UsageState          string           `json:"usageState"`
-	StartDate           string           `json:"startDate,omitzero"`
-	// Relationships is the link of an API to its Component; a Component has none.
-	Relationships []relationship `json:"resourceRelationship,omitzero"`
-
-	digest string // of everything but the mark and the addresses; see seal
+func post(d *document.Document) registry.Request {
+	return registry.Request{Method: http.MethodPost, Path: document.Path, Body: d}
 }
 
-type specification struct {
-	Type    string `json:"@type"`
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Version string `json:"version,omitzero"`
-}
-
-type characteristic struct {
-	Type  string         `json:"@type"`
-	Name  string         `json:"name"`
-	Value jsontext.Value `json:"value,omitzero"`
-}
-
-type relationship struct {
-	Type             string      `json:"@type"`
-	RelationshipType string      `json:"relationshipType"`
-	ID               string      `json:"id"`
-	Resource         resourceRef `json:"resource"`
-}
-
-type resourceRef struct {
-	Type string `json:"@type"`
-	ID   string `json:"id"`
-	Href string `json:"href,omitzero"`
-}
-
-func post(d *document) registry.Request {
-	return registry.Request{Method: http.MethodPost, Path: pathResources, Body: d}
-}
-
-func patch(d *document) registry.Request {
+func patch(d *document.Document) registry.Request {
 	return registry.Request{Method: http.MethodPatch, Path: pathResource, ID: d.ID, Body: d}
 }
 

@@ -1,4 +1,4 @@
-package tmf639
+package document_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/component"
+	"odasync/internal/registry/tmf639/document"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/testcheck"
 )
 
@@ -23,7 +25,7 @@ const (
 // 1.2.5 loses of the specification.
 func TestDesire_EqualsTheCollectorsDocuments(t *testing.T) {
 	catalog := component.Component{
-		Namespace: "components", Name: "ctk-productcatalogmanagement", DeploymentStatus: deployed, Created: "2026-01-15T10:30:00Z",
+		Namespace: "components", Name: "ctk-productcatalogmanagement", DeploymentStatus: "Complete", Created: "2026-01-15T10:30:00Z",
 		Metadata: component.Metadata{
 			ID: "TMFC001", Name: "productcatalogmanagement", FunctionalBlock: "CoreCommerce", PublicationDate: "2024-09-17T00:00:00.000Z",
 			Status: "specified", Version: "0.0.1", Description: "Simple Product Catalog ODA-Component from Open-API reference implementation.",
@@ -61,18 +63,18 @@ func TestDesire_EqualsTheCollectorsDocuments(t *testing.T) {
 	want := collectorsDocuments(t)
 	found := map[string]bool{}
 	for _, c := range []component.Component{with(catalog, old, metrics), with(catalog, versioned), with(inventory, pending)} {
-		for _, d := range desire(testConfig("http://localhost:8080").WithDefaults(defaults), keyOf(&c), &c) {
+		for _, d := range document.Desire(documenttest.Config("http://localhost:8080").WithDefaults(allSegments), documenttest.Key(&c), &c) {
 			captured, ok := want[d.ID]
 			if !ok {
 				continue
 			}
 			found[d.ID] = true
 			captured = maps.Clone(captured)
-			got := bodyOf(d)
+			got := documenttest.Body(d)
 			delete(got, "resourceVersion")
 			delete(captured, "resourceVersion")
 			delete(captured, "href")
-			if d.Category == categoryAPI {
+			if d.Category == "API" {
 				delete(got, "startDate")
 				delete(captured, "startDate")
 			}

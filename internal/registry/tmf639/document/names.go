@@ -1,4 +1,4 @@
-package tmf639
+package document
 
 import (
 	"cmp"
@@ -15,22 +15,23 @@ var (
 	inName   = strings.NewReplacer("/", "_")
 )
 
-// prefixOf returns the prefix of the ids of a cluster's documents, without the colon.
-func prefixOf(cfg registry.Config, cluster string) string {
+// Prefix returns the prefix of the ids of a cluster's documents, without the colon.
+func Prefix(cfg registry.Config, cluster string) string {
 	return inPrefix.Replace(cfg.Prefix(cluster))
 }
 
-// entryName returns the name of a component's entry, which is the id of its Component document without the prefix.
-func entryName(cfg registry.Config, key component.Key) string {
+// EntryName returns the name of a component's entry, which is the id of its Component document without the prefix.
+func EntryName(cfg registry.Config, key component.Key) string {
 	return inName.Replace(cfg.EntryName(key))
 }
 
-func componentID(cfg registry.Config, key component.Key) string {
-	return prefixOf(cfg, key.Cluster) + ":" + entryName(cfg, key)
+// ComponentID returns the id of a component's document.
+func ComponentID(cfg registry.Config, key component.Key) string {
+	return Prefix(cfg, key.Cluster) + ":" + EntryName(cfg, key)
 }
 
-// isComponentID reports whether a name within the prefix is that of the component's document, in any COMPONENT_NAME_FORMAT.
-func isComponentID(name string, key component.Key) bool {
+// IsComponentID reports whether a name within the prefix is that of the component's document, in any COMPONENT_NAME_FORMAT.
+func IsComponentID(name string, key component.Key) bool {
 	return name == inName.Replace(key.Name) || name == inName.Replace(key.Namespace+"."+key.Name)
 }
 

@@ -1,4 +1,4 @@
-package tmf639
+package document
 
 import (
 	"bytes"
@@ -64,7 +64,7 @@ func storable(value jsontext.Value) bool {
 func encode(value any) jsontext.Value {
 	encoded, err := json.Marshal(value, jsontext.AllowInvalidUTF8(true))
 	if err != nil { // strings and bools always encode
-		panic("tmf639: encode a value: " + err.Error())
+		panic("document: encode a value: " + err.Error())
 	}
 	return encoded
 }

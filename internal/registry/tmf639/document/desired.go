@@ -1,4 +1,4 @@
-package tmf639
+package document
 
 import (
 	"cmp"
@@ -12,10 +12,10 @@ import (
 // deployed is the deployment status of a component that is up.
 const deployed = "Complete"
 
-// desire maps a component to its documents: the Component, then its APIs. The configuration has the defaults of the API.
-func desire(cfg registry.Config, key component.Key, c *component.Component) []document {
-	id := componentID(cfg, key)
-	documents := []document{desireComponent(cfg, key, c)}
+// Desire maps a component to its documents: the Component, then its APIs. The configuration has the defaults of the API.
+func Desire(cfg registry.Config, key component.Key, c *component.Component) []Document {
+	id := ComponentID(cfg, key)
+	documents := []Document{desireComponent(cfg, key, c)}
 	documents[0].ID = id
 	taken := map[string]bool{inName.Replace(key.Name): true}
 	for _, segment := range component.Segments() {
@@ -26,7 +26,7 @@ func desire(cfg registry.Config, key component.Key, c *component.Component) []do
 			if api := &c.ExposedAPIs[i]; api.Segment == segment {
 				d := desireAPI(key, c, api)
 				d.Name = uniqueName(key, api, taken)
-				d.ID = prefixOf(cfg, key.Cluster) + ":" + apiEntryName(cfg, key, d.Name)
+				d.ID = Prefix(cfg, key.Cluster) + ":" + apiEntryName(cfg, key, d.Name)
 				d.Relationships = []relationship{{
 					Type: "ResourceRelationship", RelationshipType: exposedBy, ID: "expby_" + key.Name, Resource: resourceRef{Type: typeStub, ID: id},
 				}}
@@ -42,10 +42,10 @@ func desire(cfg registry.Config, key component.Key, c *component.Component) []do
 
 // apiEntryName names an API as its component is named: with the namespace or without.
 func apiEntryName(cfg registry.Config, key component.Key, name string) string {
-	return entryName(cfg, component.Key{Cluster: key.Cluster, Namespace: key.Namespace, Name: name})
+	return EntryName(cfg, component.Key{Cluster: key.Cluster, Namespace: key.Namespace, Name: name})
 }
 
-func desireComponent(cfg registry.Config, key component.Key, c *component.Component) document {
+func desireComponent(cfg registry.Config, key component.Key, c *component.Component) Document {
 	d := newDocument(categoryComponent, "ODA Component", c.DeploymentStatus == deployed)
 	d.Name, d.Description, d.StartDate = key.Name, "ODA Component: "+key.Name, c.Created
 	d.set("namespace", text(key.Namespace))
@@ -59,7 +59,7 @@ func desireComponent(cfg registry.Config, key component.Key, c *component.Compon
 	return d
 }
 
-func desireAPI(key component.Key, c *component.Component, api *component.ExposedAPI) document {
+func desireAPI(key component.Key, c *component.Component, api *component.ExposedAPI) Document {
 	d := newDocument(categoryAPI, "API", api.Ready)
 	d.Description, d.StartDate = "Exposed API: "+api.Entry, c.Created
 	d.Specification.Version = api.Version
@@ -77,8 +77,8 @@ func desireAPI(key component.Key, c *component.Component, api *component.Exposed
 
 // newDocument returns a document with everything that documents of the category have in common. The last two states have
 // one value: nothing in a Canvas locks a component or leaves it idle.
-func newDocument(category, name string, up bool) document {
-	d := document{
+func newDocument(category, name string, up bool) Document {
+	d := Document{
 		Type: typeResource, BaseType: "Resource", Category: category,
 		Specification:  specification{Type: "ResourceSpecificationRef", ID: category, Name: name},
 		ResourceStatus: "standby", OperationalState: "disable", AdministrativeState: "unlocked", UsageState: "active",
@@ -90,7 +90,7 @@ func newDocument(category, name string, up bool) document {
 }
 
 // set adds a characteristic; an unknown value leaves it without one.
-func (d *document) set(name string, value []byte) {
+func (d *Document) set(name string, value []byte) {
 	d.Characteristics = append(d.Characteristics, characteristic{Type: typeCharacteristic, Name: name, Value: value})
 }
 

@@ -1,4 +1,4 @@
-package tmf639
+package document_test
 
 import (
 	"bytes"
@@ -13,14 +13,19 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/registry"
+	"odasync/internal/registry/tmf639/document"
+	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/testcheck"
 )
+
+// allSegments are the segments whose APIs the adapter registers by default.
+var allSegments = registry.Defaults{Segments: component.Segments()}
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // full is a component with everything that a document shows.
 func full() *component.Component {
-	c := sample("shop-stock", "stockmanagement")
+	c := documenttest.Sample("shop-stock", "stockmanagement")
 	c.Metadata.Name, c.Metadata.Description, c.Metadata.Status = "stock", "Stock <of> the shop", "specified"
 	c.Metadata.Owners = []component.Person{{Name: "Owner", Email: "owner@example.org"}}
 	c.Metadata.SID = []string{"Product", "Resource"}
@@ -52,12 +57,12 @@ func full() *component.Component {
 
 // The golden file shows the order of fields and characteristics.
 func TestDesire_Golden(t *testing.T) {
-	cfg := testConfig("http://registry.example.org").WithDefaults(defaults)
+	cfg := documenttest.Config("http://registry.example.org").WithDefaults(allSegments)
 	cfg.Dependencies = true
-	documents := desire(cfg, keyOf(full()), full())
+	documents := document.Desire(cfg, documenttest.Key(full()), full())
 	var got bytes.Buffer
 	for _, d := range documents {
-		testcheck.NoError(t, json.Indent(&got, encode(d), "", " "))
+		testcheck.NoError(t, json.Indent(&got, document.Encode(d), "", " "))
 		got.WriteByte('\n')
 	}
 	golden := filepath.Join("testdata", "documents.golden")
@@ -102,16 +107,16 @@ func TestDesire_Names(t *testing.T) {
 		"named as the component": {apis: []component.ExposedAPI{api(core, "shop", "")}, want: []string{"self:shop", "self:shop-core"}},
 		"with the namespace": {
 			apis:   []component.ExposedAPI{api(core, "shop-orders", "")},
-			change: withNamespace,
+			change: documenttest.WithNamespace,
 			want:   []string{"self:components.shop", "self:components.shop-orders"},
 		},
 		"with the cluster": {
 			apis:   []component.ExposedAPI{api(core, "shop-orders", "")},
-			change: withPrefix("canvas-{cluster}"),
+			change: documenttest.WithPrefix("canvas-{cluster}"),
 			want:   []string{"canvas-east:shop", "canvas-east:shop-orders"},
 		},
 		"with slashes": {
-			key: component.Key{Cluster: "a/b:c", Namespace: "n", Name: "x/y"}, apis: []component.ExposedAPI{api(core, "o/p", "")}, change: withPrefix("{cluster}"),
+			key: component.Key{Cluster: "a/b:c", Namespace: "n", Name: "x/y"}, apis: []component.ExposedAPI{api(core, "o/p", "")}, change: documenttest.WithPrefix("{cluster}"),
 			want: []string{"a_b_c:x_y", "a_b_c:o_p"},
 		},
 		"two that differ in a slash": {
@@ -125,18 +130,18 @@ func TestDesire_Names(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			cfg := testConfig("http://registry")
+			cfg := documenttest.Config("http://registry")
 			if test.change != nil {
 				test.change(&cfg)
 			}
-			c := sample("shop")
+			c := documenttest.Sample("shop")
 			c.ExposedAPIs = test.apis
 			key := test.key
 			if key == (component.Key{}) {
-				key = keyOf(c)
+				key = documenttest.Key(c)
 			}
 			var got []string
-			for _, d := range desire(cfg.WithDefaults(defaults), key, c) {
+			for _, d := range document.Desire(cfg.WithDefaults(allSegments), key, c) {
 				got = append(got, d.ID)
 			}
 			testcheck.Equal(t, "desired resource", test.want, got)
@@ -149,8 +154,8 @@ func TestDesire_Digest(t *testing.T) {
 	digests := func(url string, change func(c *component.Component)) (all []string) {
 		c := full()
 		change(c)
-		for _, d := range desire(testConfig(url).WithDefaults(defaults), keyOf(c), c) {
-			all = append(all, d.digest)
+		for _, d := range document.Desire(documenttest.Config(url).WithDefaults(allSegments), documenttest.Key(c), c) {
+			all = append(all, d.Digest)
 		}
 		return all
 	}
@@ -189,7 +194,7 @@ func TestPortable(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			testcheck.Equal(t, "portable form", test.want, string(portable([]byte(test.raw))))
+			testcheck.Equal(t, "portable form", test.want, string(document.Portable([]byte(test.raw))))
 		})
 	}
 }
