@@ -166,6 +166,12 @@ func similar(names []string, word string) string {
 	return found
 }
 
+// unreachable reports on stderr that a server cannot be reached or refuses odasync.
+func unreachable(c *cli.Context, reason error) error {
+	note(c, "ctl: %v", reason)
+	return errUnreachable
+}
+
 // negative reports a negative result on stderr.
 func negative(c *cli.Context, reason error) error {
 	note(c, "ctl: %v", reason)

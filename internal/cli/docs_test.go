@@ -28,7 +28,7 @@ NAME, with ` + "`-n NAMESPACE` where that is ambiguous, or as NAMESPACE/NAME, wh
 |---|---|
 | 0 | success |
 | 1 | a negative result, such as a failed check, a difference or a refusal by a running process; it is described on stderr or in the output |
-| 2 | wrong usage, or an error: in particular Kubernetes, NATS or the registry cannot be reached |
+| 2 | wrong usage, or an error: in particular Kubernetes, NATS or the registry cannot be reached or refuses the credentials, also where a running process reports it |
 | 130 | interrupted by SIGINT or SIGTERM before the command was done; ` + "`run`, `registry serve` and `events --follow`" + `, which run until then, end with 0 |
 
 These codes are the same for every command. The first SIGINT or SIGTERM stops a command in order, the second ends it at once.

@@ -84,18 +84,30 @@ func unclaimed[Result any](ctx context.Context, c *cli.Context, request func() (
 	}
 }
 
-// refused turns the refusal of a process, and the lack of a process, into a negative result.
+// refused turns the refusal of a process, and the lack of a process, into a negative result, or into that of a registry that
+// cannot be reached.
 func (s *session) refused(c *cli.Context, err error) error {
 	failure := new(control.RequestError)
 	switch {
+	case errors.As(err, &failure) && failure.Class.Registry():
+		return unreachable(c, s.about(c.Context, failure))
 	case errors.As(err, &failure):
 		return negative(c, failure)
 	case errors.Is(err, control.ErrNoResponders) && strings.Contains(err.Error(), control.ProcessWatcher):
 		return negative(c, fmt.Errorf(noWatcher, s.cluster))
 	case errors.Is(err, control.ErrNoResponders):
-		return negative(c, fmt.Errorf(noSyncer, s.target))
+		return s.noSyncer(c)
 	}
 	return err
+}
+
+// about adds the registry of the target to a failure that a syncer reports.
+func (s *session) about(ctx context.Context, failure *control.RequestError) error {
+	registries, err := s.log.Registries(ctx)
+	if address := registries[s.target]; err == nil && address != "" {
+		return fmt.Errorf("registry %s of target %q: %w", address, s.target, failure)
+	}
+	return failure
 }
 
 func printReconciliation(c *cli.Context, done target.Reconciliation) error {

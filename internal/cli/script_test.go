@@ -46,7 +46,7 @@ import (
 //	entries URL [NAME VERSION]...  wait until the registry has exactly these components
 //	deleteentry NAME               delete an entry from the registry, as another client
 //	writes / nowrites              count the writes to the registry / check that there were none since
-//	reject / unavailable / accept  let the registry reject components bad*, respond with 503 / accept everything
+//	reject / unavailable / unauthorized / accept    let the registry reject components bad*, respond with 503, 401 / accept everything
 //	get STATUS URL [KEY]           request a URL
 //	unused VARIABLE / listen VARIABLE    set the variable to an address without / with a listener
 //	target NAME URL                create another target in the stream
@@ -107,6 +107,11 @@ func TestScripts(t *testing.T) {
 		"unavailable": func(s *script, _ []string) {
 			s.p.registry.SetFault(func(*http.Request) *faults.Fault {
 				return &faults.Fault{Status: http.StatusServiceUnavailable, Body: `{"detail":"closed for repairs"}`}
+			})
+		},
+		"unauthorized": func(s *script, _ []string) {
+			s.p.registry.SetFault(func(*http.Request) *faults.Fault {
+				return &faults.Fault{Status: http.StatusUnauthorized, Body: `{"detail":"the key is wrong"}`}
 			})
 		},
 		"accept": func(s *script, _ []string) { s.p.registry.SetFault(nil) },

@@ -14,6 +14,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/control"
+	"odasync/internal/daemon"
 	"odasync/internal/target"
 )
 
@@ -29,6 +30,8 @@ type Synced struct {
 	Writes int `json:"writes"`
 	// Error is why the component is not in sync; empty if it is.
 	Error string `json:"error"`
+	// unreachable means that the registry cannot be used.
+	unreachable bool
 }
 
 // The values of Synced.Outcome.
@@ -75,14 +78,15 @@ func (s *session) compare(ctx context.Context, c *cli.Context, before target.Sta
 	result := Synced{Namespace: key.Namespace, Name: key.Name, Target: s.target, Outcome: outcomeInSync}
 	did, err := s.control().Compare(ctx, s.target, key)
 	if errors.Is(err, control.ErrNoResponders) {
-		return result, negative(c, errors.New(s.waiting(c.Context)))
+		return result, s.noSyncer(c)
 	}
 	after, stateErr := s.states.Load(c.Context, key)
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.Canceled): // interrupted, or another comparison has failed
 		return result, err
 	case err != nil:
-		result.Outcome, result.Error = outcomeFailed, s.notCompared(c, after, err)
+		result.Outcome = outcomeFailed
+		result.Error, result.unreachable = s.notCompared(c, after, err)
 	case did.Writes > 0:
 		result.Writes = did.Writes
 		result.Outcome = change(did.Deleted, did.Created)
@@ -105,20 +109,33 @@ func change(deleted, created bool) string {
 	return outcomeUpdated
 }
 
-// notCompared returns why a component is not in sync after a failed comparison. The sync state has the registry's words, also
-// where the time was over first.
-func (s *session) notCompared(c *cli.Context, after target.State, err error) string {
+// notCompared returns why a component is not in sync after a failed comparison, and whether the registry cannot be used. The
+// sync state has the registry's words, also where the time was over first.
+func (s *session) notCompared(c *cli.Context, after target.State, err error) (reason string, unreachable bool) {
 	refusal := new(control.RequestError)
-	state := statePending
 	switch {
 	case after.Outcome == target.OutcomeFailed && after.Intent == 0:
-		state = stateFailed
+		return s.problem(c, after.Key.Name, stateFailed, after.Error), false
 	case after.Error != "":
-		state = stateRetrying
+		return s.problem(c, after.Key.Name, stateRetrying, after.Error), after.Reason.Registry()
 	case errors.As(err, &refusal) && !strings.Contains(refusal.Reason, context.DeadlineExceeded.Error()):
-		return refusal.Reason
+		return refusal.Reason, refusal.Class.Registry()
 	}
-	return s.problem(c, after.Key.Name, state, after.Error)
+	waits, unreachable := s.waiting(c.Context)
+	return noOutcome(c, waits), unreachable
+}
+
+func noOutcome(c *cli.Context, waits string) string {
+	return fmt.Sprintf("no outcome after %s: %s", c.Duration("timeout"), waits)
+}
+
+// noSyncer reports that no syncer answers.
+func (s *session) noSyncer(c *cli.Context) error {
+	reason, down := s.waiting(c.Context)
+	if down {
+		return unreachable(c, errors.New(reason))
+	}
+	return negative(c, errors.New(reason))
 }
 
 // problem is why a component in that state is not in sync, with the remedy.
@@ -135,26 +152,28 @@ func (s *session) problem(c *cli.Context, name, state, reason string) string {
 	case stateRetrying:
 		return fmt.Sprintf("not in sync after %s, the syncer keeps retrying: %s", c.Duration("timeout"), reason)
 	}
-	return fmt.Sprintf("no outcome after %s: %s", c.Duration("timeout"), s.waiting(c.Context))
+	waits, _ := s.waiting(c.Context)
+	return noOutcome(c, waits)
 }
 
-// waiting returns why no syncer of the target has compared or applied something.
-func (s *session) waiting(ctx context.Context) string {
+// waiting returns why no syncer of the target has compared or applied something, and whether that is the registry.
+func (s *session) waiting(ctx context.Context) (reason string, unreachable bool) {
 	syncers, _ := s.control().Syncers(ctx) // without an answer none is running
 	found := false
 	for _, y := range syncers {
 		switch found = found || y.Target == s.target; {
 		case y.Target != s.target:
 		case len(y.Problems) > 0:
-			return fmt.Sprintf("a syncer of target %q is not ready: %s", s.target, strings.Join(y.Problems, "; "))
+			isRegistry := func(problem string) bool { return strings.HasPrefix(problem, daemon.CheckRegistry+": ") }
+			return fmt.Sprintf("a syncer of target %q is not ready: %s", s.target, strings.Join(y.Problems, "; ")), slices.ContainsFunc(y.Problems, isRegistry)
 		case y.BreakerReason != "" && y.Breaker != "closed":
-			return fmt.Sprintf("the registry of target %q is unavailable: %s", s.target, y.BreakerReason)
+			return fmt.Sprintf("the registry of target %q is unavailable: %s", s.target, y.BreakerReason), true
 		}
 	}
 	if found {
-		return fmt.Sprintf("the syncers of target %q are behind, `ctl status` shows them", s.target)
+		return fmt.Sprintf("the syncers of target %q are behind, `ctl status` shows them", s.target), false
 	}
-	return fmt.Sprintf(noSyncer, s.target)
+	return fmt.Sprintf(noSyncer, s.target), false
 }
 
 // printSynced prints what was done; a component that is not in sync is a negative result. Unless all are to be printed, those
@@ -173,7 +192,12 @@ func printSynced(c *cli.Context, done []Synced, all bool) error {
 		text := one.Outcome
 		switch {
 		case one.Outcome == outcomeFailed:
-			failed = negative(c, fmt.Errorf("%s/%s: %s", one.Namespace, one.Name, one.Error))
+			reason := fmt.Errorf("%s/%s: %s", one.Namespace, one.Name, one.Error)
+			if one.unreachable {
+				failed = unreachable(c, reason)
+			} else if other := negative(c, reason); failed == nil {
+				failed = other
+			}
 			continue
 		case one.Outcome == outcomeInSync:
 			inSync++

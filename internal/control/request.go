@@ -6,10 +6,11 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/prune"
+	"odasync/internal/target"
 )
 
 // version is the version of requests and responses, as the micro services announce it.
-const version = "1.2.0"
+const version = "1.3.0"
 
 // ReadRequest asks the leader of a cluster to read one component from its source now.
 type ReadRequest struct {
@@ -97,4 +98,6 @@ type response struct {
 	Result json.RawMessage `json:"result,omitempty"`
 	// Error is empty on success.
 	Error string `json:"error,omitempty"`
+	// Class is that of the RequestError.
+	Class target.Class `json:"class,omitempty"`
 }

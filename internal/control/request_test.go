@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,17 @@ func TestClient_Read(t *testing.T) {
 	result, err = read("edge.1")
 	if refused := new(control.RequestError); !errors.As(err, &refused) || refused.Reason != "not up to date" {
 		t.Errorf("refusal: %+v, %v", result, err)
+	}
+	for _, class := range []target.Class{target.ClassUnavailable, target.ClassInvalid} {
+		for _, refusal = range []error{
+			&control.RequestError{Reason: "HTTP 503", Class: class},
+			fmt.Errorf("wrapped: %w", &target.Failure{Class: class, Status: http.StatusServiceUnavailable}),
+		} {
+			_, err = read("edge.1")
+			if refused := new(control.RequestError); !errors.As(err, &refused) || refused.Class != class || refused.Reason != refusal.Error() {
+				t.Errorf("refusal %v: %+v, want the class %s", refusal, err, class)
+			}
+		}
 	}
 	marker, err := client.FullSync(within(t), "edge.1")
 	if err != nil || marker.ID != "full" {

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -133,6 +134,18 @@ func serve(ctx context.Context, nc *nats.Conn, cfg micro.Config, endpoints []end
 	return stop, nil
 }
 
+// classOf is the class that an error says, as a failure of the registry or as a RequestError; empty for another error.
+func classOf(err error) target.Class {
+	failure, refusal := new(target.Failure), new(RequestError)
+	switch {
+	case errors.As(err, &failure):
+		return failure.Class
+	case errors.As(err, &refusal):
+		return refusal.Class
+	}
+	return ""
+}
+
 // handler decodes a request, runs do and encodes the response.
 func handler[Request, Result any](do func(context.Context, Request) (Result, error)) func(context.Context, micro.Request) {
 	return func(ctx context.Context, r micro.Request) {
@@ -148,6 +161,7 @@ func handler[Request, Result any](do func(context.Context, Request) (Result, err
 		}
 		if err != nil {
 			answer.Error = err.Error()
+			answer.Class = classOf(err)
 		}
 		_ = r.RespondJSON(answer) // where it is lost, the client times out
 	}

@@ -32,12 +32,12 @@ type EnvConfig struct {
 // Sections lists the parts for config.Load.
 func (c *EnvConfig) Sections() []config.Section { return []config.Section{&c.Ops, &c.Tracing} }
 
-// The names of the readiness checks.
+// The names of the readiness checks. Those of CheckRegistry are about the registry and the way to it.
 const (
 	checkNATS       = "nats"
 	checkKubernetes = "kubernetes"
 	checkManifests  = "manifests"
-	checkRegistry   = "registry"
+	CheckRegistry   = "registry"
 )
 
 var (
@@ -46,7 +46,7 @@ var (
 	// FolderChecks are those of a watcher of manifests.
 	FolderChecks = []string{checkNATS, checkManifests}
 	// SyncerChecks are those of a syncer.
-	SyncerChecks = []string{checkNATS, checkRegistry}
+	SyncerChecks = []string{checkNATS, CheckRegistry}
 )
 
 // flushTimeout bounds how long a stopped process sends its last spans.

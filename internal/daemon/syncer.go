@@ -65,7 +65,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 	}
 	defer conn.Close()
 	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
-	env.Health.Ready(checkRegistry, running.check(func(s *syncer.Syncer) error { return s.Applier.Check() }))
+	env.Health.Ready(CheckRegistry, running.check(func(s *syncer.Syncer) error { return s.Applier.Check() }))
 
 	var sink adapter.Adapter // once it is open, for all pipelines
 	defer func() {

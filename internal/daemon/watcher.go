@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -240,10 +241,10 @@ func (l *leader) lead(ctx context.Context) error {
 // Read implements control.Leader. It returns an error while the leader is not up to date.
 func (l *leader) Read(ctx context.Context, namespace, component string) (control.ReadResult, error) {
 	if err := l.check(); err != nil {
-		return control.ReadResult{}, fmt.Errorf("the watcher is not up to date: %w", err)
+		return control.ReadResult{}, l.refusal(fmt.Errorf("the watcher is not up to date: %w", err))
 	}
 	published, err := l.watcher.Read(ctx, namespace, component)
-	return control.ReadResult(published), err
+	return control.ReadResult(published), l.refusal(err)
 }
 
 // FullSync implements control.Leader. It also compares where a namespace cannot be listed or the cluster is not accepted: a full
@@ -254,9 +255,18 @@ func (l *leader) FullSync(ctx context.Context) (event.Snapshot, error) {
 		err = l.source.State()
 	}
 	if err != nil {
-		return event.Snapshot{}, fmt.Errorf("the watcher is not up to date: %w", err)
+		return event.Snapshot{}, l.refusal(fmt.Errorf("the watcher is not up to date: %w", err))
 	}
-	return l.watcher.FullSync(ctx)
+	m, err := l.watcher.FullSync(ctx)
+	return m, l.refusal(err)
+}
+
+// refusal returns the error of a request, with its class if the cause is a source that cannot be read.
+func (l *leader) refusal(err error) error {
+	if err == nil || !errors.As(err, new(*url.Error)) && l.source.State() == nil {
+		return err
+	}
+	return &control.RequestError{Reason: err.Error(), Class: target.ClassUnavailable}
 }
 
 // Unpublished implements control.Leader.

@@ -62,6 +62,9 @@ func (c Class) Particular() bool {
 	return c.Permanent() || c == ClassConflict || c == ClassPoison
 }
 
+// Registry reports whether a failure says that the registry as a whole cannot be used; false for no failure.
+func (c Class) Registry() bool { return c != "" && !c.Particular() }
+
 // Failure is an answer of the registry, or the lack of one, that ended an apply.
 type Failure struct {
 	Class Class
