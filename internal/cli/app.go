@@ -72,6 +72,7 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
 			syncCommand(), reconcileCommand(), approveCommand(), replayCommand(), dlqCommand(), previewCommand(), registryCommand(), healthCommand(),
+			describeCommand(), apisCommand(), whyCommand(), traceCommand(), supportBundleCommand(),
 		},
 		Flags:          globalFlags(),
 		ExitErrHandler: func(*cli.Context, error) {}, // execute decides

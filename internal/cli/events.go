@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/target"
 )
 
 // Event is one event of a component as `ctl events` prints it. The shape is stable; see docs/api.md.
@@ -30,6 +31,9 @@ type Event struct {
 	Terminating bool `json:"terminating"`
 	// Changes describe the differences from the event before it.
 	Changes []string `json:"changes"`
+	// Outcome is what became of it in the target: applied, deleted, rejected, retrying or pending; empty where that is not known,
+	// as of an event that a newer one has followed.
+	Outcome string `json:"outcome"`
 }
 
 // The values of Event.Event.
@@ -38,12 +42,21 @@ const (
 	eventDeleted  = "deleted"
 )
 
+// The values of Event.Outcome beside those of target.Outcome.
+const (
+	eventRejected = "rejected"
+	eventRetrying = "retrying"
+	eventPending  = "pending"
+)
+
 func eventsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "events",
 		Usage:     "show a component's history in the stream, or follow new events",
 		ArgsUsage: "NAME | --follow [NAME]",
-		Description: "--follow ends with Ctrl-C, or after --timeout where it is given, with exit code 0.\n\n" +
+		Description: "Events that change nothing, as after an upgrade of the watcher, are left out without --all. OUTCOME is what became of the\n" +
+			"event in the target, where that is known.\n\n" +
+			"--follow ends with Ctrl-C, or after --timeout where it is given, with exit code 0.\n\n" +
 			"Exit code 1: NAME does not select one component, or an event cannot be decoded.\n\n" +
 			"Examples:\n" +
 			"  ctl events catalog -n shop --since 2h\n" +
@@ -51,6 +64,7 @@ func eventsCommand() *cli.Command {
 		Flags: []cli.Flag{
 			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "print new events, of all components without a NAME"},
+			&cli.BoolFlag{Name: "all", Usage: "also events that change nothing"},
 			sinceFlag("only events since `WHEN`: a time such as 2026-01-02T15:04:05Z, or a duration such as 15m, 2h or 7d"),
 			outputFlag("table", "wide", "json", "yaml"),
 			targetFlag(),
@@ -110,16 +124,63 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, sc
 			return negative(c, fmt.Errorf("no event of a component %q: `ctl list` shows the components", c.Args().First()))
 		}
 	}
-	comparer := &eventComparer{session: s}
-	events := []Event{}
-	for _, e := range found {
-		described, err := comparer.describe(ctx, e)
-		if err != nil {
-			return err
-		}
-		events = append(events, described)
+	events, err := s.describeEvents(ctx, found)
+	if err != nil {
+		return err
 	}
-	return errors.Join(printEvents(c, events), malformed)
+	total := len(events)
+	if !c.Bool("all") {
+		events = slices.DeleteFunc(events, Event.isIdle)
+	}
+	err = printEvents(c, events)
+	if hidden := total - len(events); hidden > 0 {
+		note(c, "%d %s that changed nothing: --all shows them", hidden, plural(hidden, "event"))
+	}
+	return errors.Join(err, malformed)
+}
+
+// isIdle reports whether the event changed nothing.
+func (e Event) isIdle() bool { return len(e.Changes) == 1 && e.Changes[0] == nothing }
+
+// describeEvents describes the events of one component, oldest first, with what became of them.
+func (s *session) describeEvents(ctx context.Context, found []event.Event) ([]Event, error) {
+	comparer, events := &eventComparer{session: s}, make([]Event, len(found))
+	for n, e := range found {
+		var err error
+		if events[n], err = comparer.describe(ctx, e); err != nil {
+			return nil, err
+		}
+	}
+	if len(found) == 0 {
+		return events, nil
+	}
+	state, err := s.state(ctx, found[0].Key)
+	if err != nil {
+		return nil, err
+	}
+	for n := len(events) - 1; n >= 0; n-- {
+		last := n == len(events)-1
+		events[n].Outcome = outcomeOf(found[n].Sequence, last, state)
+		if !last && events[n].Outcome == "" && events[n+1].isIdle() { // its content is the same
+			events[n].Outcome = events[n+1].Outcome
+		}
+	}
+	return events, nil
+}
+
+// outcomeOf is what became of the event with that sequence; empty where it is not known.
+func outcomeOf(sequence uint64, last bool, s target.State) string {
+	switch {
+	case sequence == s.Sequence && s.Outcome == target.OutcomeFailed:
+		return eventRejected
+	case sequence == s.Sequence:
+		return string(s.Outcome)
+	case !last || sequence < s.Sequence:
+		return ""
+	case sequence == s.Intent && s.Error != "":
+		return eventRetrying
+	}
+	return eventPending
 }
 
 // past reads events; one that cannot be decoded is a negative result.
@@ -151,7 +212,7 @@ func (s *session) follow(c *cli.Context, filter string, scope component.Scope, s
 			return nil
 		}
 		described, err := comparer.describe(ctx, e)
-		if err != nil {
+		if err != nil || described.isIdle() && !c.Bool("all") {
 			return err
 		}
 		return printer.print(described)

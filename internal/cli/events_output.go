@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,15 +21,15 @@ func printEvents(c *cli.Context, events []Event) error {
 		return err
 	}
 	if len(events) == 0 {
-		note(c, "no events since then")
+		note(c, "no events")
 		return nil
 	}
 	wide := format == "wide"
 	rows := make([][]string, len(events))
 	for n, e := range events {
-		rows[n] = e.row(wide)
+		rows[n] = withOutcome(e.row(wide), dash(e.Outcome))
 	}
-	return table(c, eventHeader(wide), rows)
+	return table(c, withOutcome(eventHeader(wide), "OUTCOME"), rows)
 }
 
 func eventHeader(wide bool) []string {
@@ -50,6 +51,11 @@ func (e *Event) row(wide bool) []string {
 		row = append(row, dash(e.UID))
 	}
 	return append(row, strings.Join(e.Changes, ", "))
+}
+
+// withOutcome returns the row with another cell before the changes, which may be long.
+func withOutcome(row []string, outcome string) []string {
+	return slices.Insert(row, len(row)-1, outcome)
 }
 
 // eventPrinter prints events one by one, in columns as wide as usual values.
@@ -105,6 +111,9 @@ func (p *eventPrinter) line(row []string) error {
 	return line(p.c.App.Writer, "%s", text.String()+cells[len(widths)])
 }
 
+// nothing is the description of an event without a change.
+const nothing = "nothing"
+
 // terminating is a component's field and the description of its change.
 const terminating = "terminating"
 
@@ -127,7 +136,7 @@ func describeChanges(before, after event.Event) []string {
 		}
 	}
 	if len(changes) == 0 {
-		changes = append(changes, "nothing")
+		changes = append(changes, nothing)
 	}
 	return changes
 }

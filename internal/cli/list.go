@@ -119,13 +119,18 @@ func (s *session) items(ctx context.Context, selects func(component.Key) bool, m
 	if err != nil {
 		return nil, err
 	}
+	return s.itemsOf(ctx, all, selects, malformed)
+}
+
+// itemsOf is items with a standing that was read before.
+func (s *session) itemsOf(ctx context.Context, all *standing, selects func(component.Key) bool, malformed func(error)) ([]Item, error) {
 	newest := map[component.Key]Item{}
 	for key := range all.problems { // some were never published
 		if selects(key) {
 			newest[key] = s.item(event.Event{Key: key}, nil, all)
 		}
 	}
-	err = s.log.NewestOfEach(ctx, event.ClusterSubjects(s.cluster), func(e event.Event, err error) {
+	err := s.log.NewestOfEach(ctx, event.ClusterSubjects(s.cluster), func(e event.Event, err error) {
 		if err != nil {
 			malformed(err)
 		}

@@ -70,6 +70,11 @@ func (s *session) noteScope(ctx context.Context, c *cli.Context, scope component
 	if found > 0 {
 		return nil
 	}
+	return s.warnEmpty(ctx, c, scope)
+}
+
+// warnEmpty says where there are components, for a command that found none.
+func (s *session) warnEmpty(ctx context.Context, c *cli.Context, scope component.Scope) error {
 	clusters, err := s.log.ComponentClusters(ctx)
 	if err != nil {
 		return err

@@ -42,7 +42,10 @@ type standing struct {
 	unled bool
 }
 
-type problem struct{ state, message string }
+type problem struct {
+	state, message string
+	orphan         string // the id of the approval that the deletion of an orphan waits for; empty for what the watcher cannot publish
+}
 
 // standing reads the sync state of every component and what stands against it.
 func (s *session) standing(ctx context.Context) (*standing, error) {
@@ -67,7 +70,10 @@ func (s *session) readProblems(ctx context.Context, all *standing) error {
 		all.orphans = last.PendingDeletion.Gone
 		for _, f := range last.Findings {
 			if key, ok := s.parseKey(f.Component); ok && f.Outcome == target.FindingPending {
-				all.problems[key] = problem{statePendingApproval, "it is only in the registry, and its deletion there waits for approval " + last.PendingDeletion.ID}
+				all.problems[key] = problem{
+					state: statePendingApproval, message: "it is only in the registry, and its deletion there waits for approval " + last.PendingDeletion.ID,
+					orphan: last.PendingDeletion.ID,
+				}
 				all.orphans--
 			}
 		}
@@ -77,7 +83,7 @@ func (s *session) readProblems(ctx context.Context, all *standing) error {
 		return err
 	}
 	for _, u := range unpublished {
-		all.problems[component.Key{Cluster: s.cluster, Namespace: u.Namespace, Name: u.Name}] = problem{string(u.Reason), u.Message}
+		all.problems[component.Key{Cluster: s.cluster, Namespace: u.Namespace, Name: u.Name}] = problem{state: string(u.Reason), message: u.Message}
 	}
 	return nil
 }

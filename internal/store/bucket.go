@@ -64,9 +64,14 @@ var ErrNotCreated = errors.New("does not exist yet")
 // ErrRemoved is returned where a bucket or stream that existed is gone.
 var ErrRemoved = errors.New("was removed from the nats server")
 
+// Streams lists the stream of dead letters and the streams of the buckets.
+func Streams() []string {
+	return []string{bucketPrefix + StatesBucket, bucketPrefix + ClaimsBucket, bucketPrefix + RecordsBucket, DeadLetterStream}
+}
+
 // CheckPresence returns [ErrRemoved] where a bucket or the stream of dead letters is gone. Any other error is transient.
 func CheckPresence(ctx context.Context, conn *stream.Conn) error {
-	for _, name := range []string{bucketPrefix + StatesBucket, bucketPrefix + ClaimsBucket, bucketPrefix + RecordsBucket, DeadLetterStream} {
+	for _, name := range Streams() {
 		_, err := conn.JetStream().Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
