@@ -161,7 +161,7 @@ func TestReconcile_LeavesWhatAnotherProgramOverwrites(t *testing.T) {
 	for round := range 3 {
 		e.Registry.Set(syncertest.Foreign, "a")
 		done := e.reconcile(reconciler)
-		if done.Overwritten != 1 || done.Repaired != 1 || done.Findings[0].Problem != "overwritten" {
+		if done.Overwritten != 1 || done.Repaired != 1 || done.Findings[0].Problem != "overwritten" || done.Drifted != round+1 {
 			t.Errorf("round %d: %+v", round, done)
 		}
 	}
@@ -174,6 +174,12 @@ func TestReconcile_LeavesWhatAnotherProgramOverwrites(t *testing.T) {
 	}
 	e.apply("newer", "a") // a change of the component is applied all the same
 	testcheck.Equal(t, "content after a change", "newer", e.Registry.Content("a"))
+	if done.Drifted != 4 {
+		t.Errorf("%d reconciles in a row found entries changed by others, want 4", done.Drifted)
+	}
+	if done := e.reconcile(reconciler); done.Drifted != 0 {
+		t.Errorf("%d after one that found none", done.Drifted)
+	}
 }
 
 // Components with pending messages are left to the consumer, and are no orphans.

@@ -12,6 +12,7 @@ type Metrics struct {
 	drift      *prometheus.CounterVec
 	reconciles *prometheus.CounterVec
 	duration   prometheus.Gauge
+	drifted    prometheus.Gauge
 	orphans    prometheus.Gauge
 	pending    prometheus.Gauge
 }
@@ -34,6 +35,9 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		}, []string{"result"}),
 		duration: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "odasync_reconcile_duration_seconds", Help: "Duration of the last reconcile of the target, whichever process did it; the longest of several clusters.",
+		}),
+		drifted: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "odasync_drift_reconciles", Help: "Reconciles of the target in a row that found entries missing or changed by another client, whichever process did them.",
 		}),
 		orphans: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "odasync_orphans", Help: "Entries that the last reconcile of the target found and the stream does not contain.",
@@ -66,14 +70,15 @@ func (m *Metrics) count(done target.Reconciliation) {
 
 // SetLast exposes the last results of the target, one a cluster, whichever process stored them.
 func (m *Metrics) SetLast(last []target.Reconciliation) {
-	duration, orphans, pending := 0.0, 0, 0
+	duration, drifted, orphans, pending := 0.0, 0, 0, 0
 	for _, r := range last {
-		duration, orphans = max(duration, r.Seconds), orphans+r.Orphans
+		duration, drifted, orphans = max(duration, r.Seconds), max(drifted, r.Drifted), orphans+r.Orphans
 		if r.PendingDeletion != nil {
 			pending += r.PendingDeletion.Gone
 		}
 	}
 	m.duration.Set(duration)
+	m.drifted.Set(float64(drifted))
 	m.orphans.Set(float64(orphans))
 	m.pending.Set(float64(pending))
 }

@@ -70,11 +70,24 @@ func (r *Reconciler) reconcile(ctx, held context.Context, cluster string, onDema
 	if dryRun {
 		return done, err
 	}
+	done.Drifted = r.drifted(ctx, done)
 	r.metrics.count(done)
 	if recordErr := r.deps.Records.Reconciled(ctx, done); err == nil {
 		err = recordErr
 	}
 	return done, err
+}
+
+// drifted counts the reconciles in a row that found entries changed by others. One that failed says nothing about them.
+func (r *Reconciler) drifted(ctx context.Context, done target.Reconciliation) int {
+	last, _, _ := r.deps.Records.LastReconcile(ctx, done.Target, done.Cluster) // 0 without it: the count begins again
+	switch {
+	case done.Missing+done.Different+done.Overwritten > 0:
+		return last.Drifted + 1
+	case done.Error != "":
+		return last.Drifted
+	}
+	return 0
 }
 
 // run compares, and carries out the plan.

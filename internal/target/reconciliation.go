@@ -33,6 +33,8 @@ type Reconciliation struct {
 	// Overwritten components had an entry that another program had written over. After a few repairs in a row they are left as
 	// they are for a while.
 	Overwritten int `json:"overwritten"`
+	// Drifted counts the reconciles in a row, with this one, that found missing, different or overwritten components.
+	Drifted int `json:"drifted"`
 	// Repaired and Deleted entries were changed; Unrepaired ones failed and will be tried again.
 	Repaired   int `json:"repaired"`
 	Deleted    int `json:"deleted"`
