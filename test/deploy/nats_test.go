@@ -35,8 +35,11 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 	}
 	env := map[string]string{}
 	for _, variable := range all.pod(t, id).Spec.Containers[0].Env {
-		if from := variable.ValueFrom.SecretKeyRef; from != nil {
-			env[variable.Name] = from.Name + "-" + from.Key
+		switch from := variable.ValueFrom; {
+		case from == nil: // with references to those before it
+			env[variable.Name] = os.Expand(strings.ReplaceAll(strings.ReplaceAll(variable.Value, "$(", "${"), ")", "}"), func(name string) string { return env[name] })
+		case from.SecretKeyRef != nil:
+			env[variable.Name] = from.SecretKeyRef.Name + "-" + from.SecretKeyRef.Key
 		}
 	}
 	routes := make([]int, count)
@@ -45,10 +48,15 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 		routes[number], err = procs.FreePort()
 		must(t, err)
 		if name := fmt.Sprintf("odasync-nats-%d.odasync-nats-headless.canvas.svc:6222", number); count > 1 {
-			if !strings.Contains(config, name) {
+			here := "127.0.0.1:" + strconv.Itoa(routes[number])
+			variable := fmt.Sprintf("ODASYNC_ROUTE_%d", number)
+			if !strings.Contains(config+env[variable], name) {
 				t.Fatalf("no route to %s in\n%s", name, config)
 			}
-			config = strings.ReplaceAll(config, name, "127.0.0.1:"+strconv.Itoa(routes[number]))
+			config = strings.ReplaceAll(config, name, here)
+			if env[variable] != "" {
+				env[variable] = strings.ReplaceAll(env[variable], name, here)
+			}
 		}
 	}
 	servers := make([]natsServer, count)
@@ -60,6 +68,7 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 			t.Fatalf("the data is not on the volume:\n%s", own)
 		}
 		own = strings.ReplaceAll(own, "store_dir: /data/", "store_dir: "+filepath.Join(data, name)+"/")
+		own = strings.ReplaceAll(own, "pid_file: /var/run/nats/nats.pid", "pid_file: "+filepath.Join(group.Dir, name+".pid"))
 		must(t, os.WriteFile(file, []byte(own), 0o600))
 		client, err := procs.FreePort()
 		must(t, err)

@@ -11,8 +11,17 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// elsewhere is a peer other than odasync's Pods: a Pod of another program, or an address outside the cluster.
-const elsewhere = "elsewhere"
+// Peers other than odasync's Pods.
+const (
+	elsewhere  = "elsewhere" // a Pod of another program, or an address outside the cluster
+	prometheus = "prometheus"
+	keda       = "keda-operator"
+)
+
+// foreign are the labels of these Pods.
+var foreign = map[string]map[string]string{
+	elsewhere: {"app": elsewhere}, prometheus: {"app.kubernetes.io/name": prometheus}, keda: {"app": keda},
+}
 
 // TestNetworkPolicies evaluates the policies: which Pods may connect to which at which port.
 func TestNetworkPolicies(t *testing.T) {
@@ -34,10 +43,20 @@ func TestNetworkPolicies(t *testing.T) {
 		"the syncer to DNS":                      {one, "syncer", elsewhere, 53, true},
 		"the syncer to NATS":                     {one, "syncer", "nats", 4222, true},
 		"the syncer to the API server":           {one, "syncer", elsewhere, 6443, false},
-		"a scrape of the watcher":                {one, elsewhere, "watcher", 8080, true},
-		"a scrape of the syncer":                 {one, elsewhere, "syncer", 8080, true},
-		"another port of the syncer":             {one, elsewhere, "syncer", 6060, false},
-		"KEDA to NATS' monitoring":               {one, elsewhere, "nats", 8222, true},
+		"any Pod to the metrics of the watcher":  {one, elsewhere, "watcher", 8080, false},
+		"any Pod to the metrics of the syncer":   {one, elsewhere, "syncer", 8080, false},
+		"Prometheus to the watcher":              {one, prometheus, "watcher", 8080, true},
+		"Prometheus to the syncer":               {one, prometheus, "syncer", 8080, true},
+		"Prometheus to another port":             {one, prometheus, "syncer", 6060, false},
+		"Prometheus to no exporter":              {one, prometheus, "nats", 7777, false},
+		"Prometheus to the exporter":             {set("nats.exporter.enabled=true"), prometheus, "nats", 7777, true},
+		"any Pod to the exporter":                {set("nats.exporter.enabled=true"), elsewhere, "nats", 7777, false},
+		"KEDA without its objects":               {one, keda, "syncer", 8080, false},
+		"KEDA to the syncer":                     {set("syncer.autoscaling.type=keda"), keda, "syncer", 8080, true},
+		"KEDA to the watcher":                    {set("syncer.autoscaling.type=keda"), keda, "watcher", 8080, false},
+		"any Pod to NATS' monitoring":            {one, elsewhere, "nats", 8222, false},
+		"Prometheus to NATS' monitoring":         {one, prometheus, "nats", 8222, false},
+		"a scrape that none is allowed":          {set("networkPolicy.monitoringFrom=null"), prometheus, "syncer", 8080, false},
 		"another client to NATS":                 {one, elsewhere, "nats", 4222, false},
 		"another client that is let in":          {set("networkPolicy.nats.clients[0].podSelector.matchLabels.app=" + elsewhere), elsewhere, "nats", 4222, true},
 		"one NATS server to DNS":                 {one, "nats", elsewhere, 53, false},
@@ -52,10 +71,10 @@ func TestNetworkPolicies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			all := render(t, chart(), test.values...)
 			out, in := true, true
-			if test.from != elsewhere {
+			if foreign[test.from] == nil {
 				out = allows(t, all, test.from, test.to, test.port, egress)
 			}
-			if test.to != elsewhere {
+			if foreign[test.to] == nil {
 				in = allows(t, all, test.to, test.from, test.port, ingress)
 			}
 			if got := out && in; got != test.want {
@@ -108,7 +127,9 @@ func allows(t *testing.T, all objects, process, peer string, port int32, directi
 				return p.Port.IntVal == port && (p.Protocol == nil || *p.Protocol == "TCP")
 			})
 			ofPeer := len(r.peers) == 0 || slices.ContainsFunc(r.peers, func(p networkingv1.NetworkPolicyPeer) bool {
-				return p.PodSelector != nil && p.NamespaceSelector == nil && selects(t, p.PodSelector, podLabels(t, all, peer))
+				// Prometheus and KEDA are in namespaces of their own, without labels; the others beside odasync.
+				there := p.NamespaceSelector == nil && peer != prometheus && peer != keda || p.NamespaceSelector != nil && selects(t, p.NamespaceSelector, nil)
+				return p.PodSelector != nil && there && selects(t, p.PodSelector, podLabels(t, all, peer))
 			})
 			allowed = allowed || atPort && ofPeer
 		}
@@ -129,10 +150,10 @@ func selects(t *testing.T, selector *metav1.LabelSelector, of map[string]string)
 // podLabels are the labels of a process's Pods, from its workload.
 func podLabels(t *testing.T, all objects, process string) map[string]string {
 	t.Helper()
-	switch process {
-	case elsewhere:
-		return map[string]string{"app": elsewhere}
-	case "nats":
+	if labels := foreign[process]; labels != nil {
+		return labels
+	}
+	if process == "nats" {
 		return maps.Clone(all.pod(t, "StatefulSet odasync-nats").Labels)
 	}
 	return maps.Clone(all.pod(t, "Deployment odasync-"+process).Labels)

@@ -67,11 +67,12 @@ func TestManifests_RunThePipeline(t *testing.T) {
 		t.Errorf("ctl list: %v, exit code %d: %s", err, code, list.Tail(5))
 	}
 
-	// KEDA finds the lag at the address of the ScaledObject.
+	// The syncer reports the metric that KEDA reads.
 	scaled := render(t, chart(), set("syncer.autoscaling.type=keda")...)
 	trigger := scaled.field(t, "ScaledObject odasync-syncer", "spec.triggers.0.metadata").(map[string]any)
-	testwait.NoErrorWithin(t, patience, "the consumer of the ScaledObject is monitored", func() error {
-		return servers[0].monitors(t, trigger["account"].(string), trigger["stream"].(string), trigger["consumer"].(string))
+	testwait.NoErrorWithin(t, patience, "the metric of the ScaledObject is reported", func() error {
+		_, err := syncer.Metric(within(t), trigger["valueLocation"].(string))
+		return err
 	})
 
 	// The take-over of the standby needs every permission on the Lease.

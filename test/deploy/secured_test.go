@@ -42,8 +42,8 @@ func TestValues_Secured(t *testing.T) {
 			variables(t, all, watcher, map[string]string{"NATS_URL": "nats://odasync-nats.canvas.svc:4222"})
 		}},
 		"passwords of one's own servers": {append(own, "nats.url=nats://nats:4222"), users},
-		"KEDA": {append(own, "syncer.autoscaling.type=keda"), func(t *testing.T, all objects) {
-			equal(t, all, "ScaledObject odasync-syncer", "spec.triggers.0.metadata.account", "ODASYNC")
+		"passwords of three servers": {append(own, "nats.replicas=3"), func(t *testing.T, all objects) {
+			contains(t, all.configuration(t, "nats.conf"), "user: route", "password: $ODASYNC_ROUTE_PASSWORD", "$ODASYNC_ROUTE_2")
 		}},
 		"TLS": {[]string{"nats.tls.serverSecret=nats-tls", "nats.tls.caSecret=ca"}, func(t *testing.T, all objects) {
 			variables(t, all, watcher, map[string]string{"NATS_URL": "tls://odasync-nats.canvas.svc:4222", "NATS_TLS_CA": "/etc/odasync/nats-ca/ca.crt"})

@@ -30,6 +30,11 @@ func TestSubchart(t *testing.T) {
 	}
 	equal(t, all, "Deployment odasync-watcher", "spec.template.spec.imagePullSecrets.0.name", "pull")
 	accepted(t, all)
+	variables(t, all, "Deployment odasync-syncer", map[string]string{"COMPONENT_REGISTRY_URL": "http://registry"})
+	// Without a URL it is that of the Canvas.
+	canvas := render(t, umbrella, "--set", "odasync.registry.url=")
+	variables(t, canvas, "Deployment odasync-syncer", map[string]string{"COMPONENT_REGISTRY_URL": "http://canvas-compreg.canvas.svc.cluster.local"})
+	equal(t, canvas, "NetworkPolicy odasync-syncer", "spec.egress.2.ports.0.port", 80)
 	if off := render(t, umbrella, "--set", "odasync.enabled=false"); len(off) != 0 {
 		t.Errorf("disabled, it still renders %v", off.ids())
 	}
@@ -62,6 +67,8 @@ func TestChart_Files(t *testing.T) {
 	if err := yaml.Unmarshal(text, &rules); err != nil {
 		t.Fatal(err)
 	}
+	groups := rules["groups"].([]any)
+	rules["groups"] = groups[:len(groups)-1] // without those of NATS, which need the exporter
 	same(t, "the PrometheusRule", all.field(t, "PrometheusRule odasync-alerts", "spec"), any(rules))
 	accepted(t, all)
 }

@@ -77,7 +77,7 @@ func TestValues(t *testing.T) {
 		},
 		"a pinned version": {
 			values: []string{"componentVersion=v1"},
-			not:    []string{"ClusterRole odasync-watcher-crd", "ClusterRoleBinding odasync-watcher-crd"},
+			has:    []string{"ClusterRole odasync-watcher-crd", "ClusterRoleBinding odasync-watcher-crd"}, // its uid identifies the cluster
 			check: func(t *testing.T, all objects) {
 				variables(t, all, watcher, map[string]string{"ODA_COMPONENT_VERSION": "v1"})
 			},
@@ -102,7 +102,7 @@ func TestValues(t *testing.T) {
 			not:    []string{nats, "ServiceAccount odasync-nats", "Service odasync-nats", "ConfigMap odasync-nats", "NetworkPolicy odasync-nats"},
 			check: func(t *testing.T, all objects) {
 				for _, process := range []string{"watcher", "syncer"} {
-					variables(t, all, "Deployment odasync-"+process, map[string]string{"NATS_URL": "nats://a.nats:4333,tls://b.nats", "STREAM_REPLICAS": "1"})
+					variables(t, all, "Deployment odasync-"+process, map[string]string{"NATS_URL": "nats://a.nats:4333,tls://b.nats", "STREAM_REPLICAS": "0"})
 					equal(t, all, "NetworkPolicy odasync-"+process, "spec.egress.1.ports.0.port", 4333)
 					equal(t, all, "NetworkPolicy odasync-"+process, "spec.egress.1.ports.1.port", 4222)
 				}
@@ -133,27 +133,27 @@ func TestValues(t *testing.T) {
 				variables(t, all, watcher, map[string]string{"SYNC_TARGET": "partner"}) // for ctl
 				variables(t, all, syncer, map[string]string{"SYNC_TARGET": "partner"})
 				metadata := "spec.triggers.0.metadata."
-				equal(t, all, scaled, metadata+"natsServerMonitoringEndpoint", "odasync-nats-headless.canvas.svc:8222")
-				equal(t, all, scaled, metadata+"stream", "ODA_COMPONENTS")
-				equal(t, all, scaled, metadata+"consumer", "syncer-partner")
-				equal(t, all, scaled, metadata+"account", "$G")
-				equal(t, all, scaled, metadata+"lagThreshold", "1000000")
+				equal(t, all, scaled, metadata+"url", "http://odasync-syncer-metrics.canvas.svc:8080/metrics")
+				equal(t, all, scaled, metadata+"targetValue", "1000000")
 				equal(t, all, scaled, "spec.minReplicaCount", 2)
+				equal(t, all, scaled, "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.stabilizationWindowSeconds", 300)
+				equal(t, all, scaled, "spec.cooldownPeriod", nil) // which is for a scale to zero
 			},
 		},
-		"KEDA with NATS of one's own": {
-			values: []string{"syncer.autoscaling.type=keda", "nats.url=nats://nats.nats:4222", "nats.monitoringEndpoint=nats-headless.nats.svc:8222"},
+		"KEDA with metrics over HTTPS": {
+			values: []string{"syncer.autoscaling.type=keda", "monitoring.tlsSecret=cert"},
 			check: func(t *testing.T, all objects) {
-				equal(t, all, scaled, "spec.triggers.0.metadata.natsServerMonitoringEndpoint", "nats-headless.nats.svc:8222")
+				equal(t, all, scaled, "spec.triggers.0.metadata.url", "https://odasync-syncer-metrics.canvas.svc:8080/metrics")
 			},
 		},
 		"HPA": {
-			values: []string{"syncer.autoscaling.type=hpa"},
+			values: []string{"syncer.autoscaling.type=hpa", "syncer.autoscaling.behavior.scaleDown.stabilizationWindowSeconds=60"},
 			has:    []string{"HorizontalPodAutoscaler odasync-syncer"},
 			not:    []string{scaled},
 			check: func(t *testing.T, all objects) {
 				equal(t, all, syncer, "spec.replicas", nil)
 				equal(t, all, "HorizontalPodAutoscaler odasync-syncer", "spec.scaleTargetRef.name", "odasync-syncer")
+				equal(t, all, "HorizontalPodAutoscaler odasync-syncer", "spec.behavior.scaleDown.stabilizationWindowSeconds", 60)
 			},
 		},
 		"secrets": {

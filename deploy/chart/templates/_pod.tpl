@@ -10,18 +10,15 @@ imagePullSecrets:
 priorityClassName: {{ . }}
 {{- end }}
 enableServiceLinks: false
+{{- with .root.Values.podSecurityContext }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  fsGroup: 65532
-  seccompProfile:
-    type: RuntimeDefault
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 topologySpreadConstraints:
   {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
   - topologyKey: {{ . }}
     maxSkew: 1
-    whenUnsatisfiable: ScheduleAnyway
+    whenUnsatisfiable: {{ ternary "DoNotSchedule" "ScheduleAnyway" (and (eq . "kubernetes.io/hostname") (eq "true" (toString $.spread))) }}
     labelSelector:
       matchLabels:
         {{- include "odasync.selector" $ | nindent 8 }}
@@ -40,26 +37,39 @@ affinity:
 {{- end }}
 {{- end -}}
 
-{{- define "odasync.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{- /* Labels of the Pods of a process. Takes the same as odasync.podCommon. */ -}}
+{{- define "odasync.podLabels" -}}
+{{- include "odasync.labels" (merge (dict "labels" .values.podLabels) .) -}}
+{{- end -}}
+
+{{- define "odasync.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "odasync.metadata" (merge (dict "name" (printf "%s-%s" (include "odasync.fullname" .root) .process) "annotations" .values.serviceAccount.annotations) .) | nindent 2 }}
+automountServiceAccountToken: false
+{{- end -}}
+
+{{- /* "true" if metrics and health are served over HTTPS. Takes the same as odasync.podCommon. */ -}}
+{{- define "odasync.monitoringTLS" -}}
+{{- $env := mergeOverwrite (deepCopy .root.Values.extraEnv) (.values.env | default dict | deepCopy) -}}
+{{- if or .root.Values.monitoring.tlsSecret (get $env "MONITORING_TLS_CERT") }}true{{ end -}}
 {{- end -}}
 
 {{- /* A standby watcher is ready. /readyz lists failing checks; a restart does not fix them, so only /livez is the liveness
-       probe. */ -}}
+       probe. The kubelet does not verify certificates. */ -}}
 {{- define "odasync.probes" -}}
+{{- $scheme := ternary ", scheme: HTTPS" "" (eq (include "odasync.monitoringTLS" .) "true") -}}
 startupProbe:
-  httpGet: {path: /livez, port: metrics}
+  httpGet: {path: /livez, port: metrics{{ $scheme }}}
   periodSeconds: 2
   failureThreshold: 30
 livenessProbe:
-  httpGet: {path: /livez, port: metrics}
+  httpGet: {path: /livez, port: metrics{{ $scheme }}}
   periodSeconds: 10
   timeoutSeconds: 5
 readinessProbe:
-  httpGet: {path: /readyz, port: metrics}
+  httpGet: {path: /readyz, port: metrics{{ $scheme }}}
   periodSeconds: 5
   timeoutSeconds: 5
 {{- end -}}
@@ -88,51 +98,94 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
-{{- /* GOMEMLIMIT in bytes: half of the memory limit, since the program (25 MB) and kernel memory count too. Empty without a limit,
-       or if the limit is not a whole number of a known unit. Takes a container's resources. */ -}}
+{{- /* GOMEMLIMIT in bytes: a percentage of the memory limit. Empty without a limit, or if the limit is not a whole number of a known
+       unit. Takes (dict "resources" those of a container "percent" 50). */ -}}
 {{- define "odasync.goMemoryLimit" -}}
 {{- $units := dict "" 1 "k" 1000 "Ki" 1024 "M" 1000000 "Mi" 1048576 "G" 1000000000 "Gi" 1073741824 -}}
-{{- with (.limits | default dict).memory -}}
+{{- with (.resources.limits | default dict).memory -}}
 {{- $limit := ternary (int64 . | toString) (toString .) (or (kindIs "float64" .) (kindIs "int64" .) (kindIs "int" .)) -}}
 {{- $unit := regexFind "[A-Za-z]*$" $limit -}}
 {{- if and (regexMatch "^[0-9]+[A-Za-z]*$" $limit) (hasKey $units $unit) -}}
-{{- div (mul (regexFind "^[0-9]+" $limit | int64) (get $units $unit | int64)) 2 -}}
+{{- div (mul (regexFind "^[0-9]+" $limit | int64) (get $units $unit | int64) $.percent) 100 -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{- /* Variables that watcher and syncer share. Takes (dict "root" $ "process" "watcher"). */ -}}
-{{- define "odasync.commonEnv" -}}
-{{- $v := .root.Values -}}
-LOG_LEVEL: {{ $v.log.level | quote }}
-LOG_FORMAT: {{ $v.log.format | quote }}
-{{- /* For ctl, which runs in the watcher's Pods. */}}
-SYNC_TARGET: {{ $v.target | quote }}
-MONITORING_PORT: {{ $v.monitoring.port | toString | quote }}
-{{- with include "odasync.goMemoryLimit" (get $v .process).resources }}
-GOMEMLIMIT: {{ . | quote }}
-{{- end }}
+{{- /* The connection to NATS of one role, as variables: watcher, syncer or ctl. Takes (dict "root" $ "process" "watcher"). */ -}}
+{{- define "odasync.natsEnv" -}}
+{{- $nats := .root.Values.nats -}}
 NATS_URL: {{ include "odasync.natsURL" .root | quote }}
-SYNC_INTERVAL: {{ $v.syncInterval | toString | quote }}
-STREAM_REPLICAS: {{ $v.stream.replicas | default (ternary $v.nats.replicas 1 (eq (include "odasync.natsBuiltIn" .root) "true")) | toString | quote }}
-STREAM_HISTORY: {{ $v.stream.history | int64 | toString | quote }}
-STREAM_MAX_BYTES: {{ $v.stream.maxBytes | int64 | toString | quote }}
-{{- if $v.nats.auth.secret }}
-{{- if $v.nats.creds.secret }}
+{{- if $nats.auth.secret }}
+{{- if $nats.creds.secret }}
 {{- fail "nats.auth.secret and nats.creds.secret are both set: set only one of them" }}
 {{- end }}
 NATS_USER: {{ .process }}
 NATS_PASSWORD_FILE: /etc/odasync/nats-password/password
 {{- end }}
-{{- if $v.nats.creds.secret }}
+{{- if $nats.creds.secret }}
 NATS_CREDS: /etc/odasync/nats-creds/nats.creds
 {{- end }}
-{{- if $v.nats.tls.caSecret }}
+{{- if $nats.tls.caSecret }}
 NATS_TLS_CA: /etc/odasync/nats-ca/ca.crt
 {{- end }}
-{{- if get $v.nats.tls (printf "%sSecret" .process) }}
+{{- if get $nats.tls (printf "%sSecret" .process) }}
 NATS_TLS_CERT: /etc/odasync/nats-tls/tls.crt
 NATS_TLS_KEY: /etc/odasync/nats-tls/tls.key
+{{- end }}
+{{- end -}}
+
+{{- /* Variables that watcher and syncer share. Takes (dict "root" $ "process" "watcher"). */ -}}
+{{- define "odasync.commonEnv" -}}
+{{- $v := .root.Values -}}
+LOG_LEVEL: {{ include "odasync.logLevel" .root | quote }}
+LOG_FORMAT: {{ $v.log.format | quote }}
+{{- /* For ctl, which runs in the watcher's Pods. */}}
+SYNC_TARGET: {{ $v.target | quote }}
+MONITORING_PORT: {{ $v.monitoring.port | toString | quote }}
+{{- if $v.monitoring.tlsSecret }}
+MONITORING_TLS_CERT: /etc/odasync/monitoring-tls/tls.crt
+MONITORING_TLS_KEY: /etc/odasync/monitoring-tls/tls.key
+{{- end }}
+{{- /* Half of the limit, since the program (25 MB) and kernel memory count too. */}}
+{{- with include "odasync.goMemoryLimit" (dict "resources" (get $v .process).resources "percent" 50) }}
+GOMEMLIMIT: {{ . | quote }}
+{{- end }}
+{{ include "odasync.natsEnv" . }}
+SYNC_INTERVAL: {{ $v.syncInterval | toString | quote }}
+STREAM_REPLICAS: {{ $v.stream.replicas | default (ternary $v.nats.replicas 0 (eq (include "odasync.natsBuiltIn" .root) "true")) | toString | quote }}
+STREAM_HISTORY: {{ $v.stream.history | int64 | toString | quote }}
+STREAM_MAX_BYTES: {{ $v.stream.maxBytes | int64 | toString | quote }}
+{{- end -}}
+
+{{- /* Variables with the address of the registry, its form and its credentials. */ -}}
+{{- define "odasync.registryEnv" -}}
+COMPONENT_REGISTRY_URL: {{ include "odasync.registryURL" . | quote }}
+COMPONENT_REGISTRY_API: {{ .Values.registry.api | quote }}
+COMPONENT_REGISTRY_NAME: {{ .Values.registry.name | quote }}
+COMPONENT_REGISTRY_ID_PREFIX: {{ .Values.registry.idPrefix | quote }}
+COMPONENT_REGISTRY_ADOPT: {{ .Values.registry.adopt | toString | quote }}
+COMPONENT_REGISTRY_MAX_CONNECTIONS: {{ .Values.registry.maxConnections | toString | quote }}
+COMPONENT_NAME_FORMAT: {{ .Values.registry.componentNameFormat | quote }}
+EXPOSED_API_SEGMENTS: {{ join "," .Values.registry.apiSegments | quote }}
+{{- $oauth2 := include "odasync.oauth2Secret" . }}
+{{- if and .Values.registry.apiKey.secret $oauth2 }}
+{{- fail "registry.apiKey.secret and registry.oauth2.secret are both set: set only one of them" }}
+{{- end }}
+{{- if .Values.registry.apiKey.secret }}
+COMPONENT_REGISTRY_API_KEY_FILE: /etc/odasync/registry/api-key
+{{- end }}
+{{- if $oauth2 }}
+OAUTH2_TOKEN_URL_FILE: /etc/odasync/registry-oauth2/token_url
+OAUTH2_CLIENT_ID_FILE: /etc/odasync/registry-oauth2/client_id
+OAUTH2_CLIENT_SECRET_FILE: /etc/odasync/registry-oauth2/client_secret
+OAUTH2_SCOPES: {{ join "," .Values.registry.oauth2.scopes | quote }}
+{{- end }}
+{{- if .Values.registry.tls.caSecret }}
+COMPONENT_REGISTRY_CA_FILE: /etc/odasync/registry-ca/ca.crt
+{{- end }}
+{{- if .Values.registry.tls.clientSecret }}
+COMPONENT_REGISTRY_CLIENT_CERT_FILE: /etc/odasync/registry-tls/tls.crt
+COMPONENT_REGISTRY_CLIENT_KEY_FILE: /etc/odasync/registry-tls/tls.key
 {{- end }}
 {{- end -}}
 
@@ -166,7 +219,16 @@ files:
       - {key: tls.crt, path: tls.crt}
       - {key: tls.key, path: tls.key}
 {{- end }}
-{{- if eq .process "syncer" }}
+{{- if has .process (list "watcher" "syncer") }}
+{{- with .root.Values.monitoring.tlsSecret }}
+  - name: monitoring-tls
+    secret: {{ . }}
+    items:
+      - {key: tls.crt, path: tls.crt}
+      - {key: tls.key, path: tls.key}
+{{- end }}
+{{- end }}
+{{- if ne .process "watcher" }}
 {{- $registry := .root.Values.registry }}
 {{- with $registry.apiKey.secret }}
   - name: registry
@@ -174,7 +236,7 @@ files:
     items:
       - {key: {{ $registry.apiKey.key | quote }}, path: api-key}
 {{- end }}
-{{- with $registry.oauth2.secret }}
+{{- with include "odasync.oauth2Secret" .root }}
   - name: registry-oauth2
     secret: {{ . }}
     items:
@@ -198,27 +260,35 @@ files:
 {{- end }}
 {{- end -}}
 
-{{- define "odasync.secretMounts" -}}
-{{- with (include "odasync.secretFiles" . | fromYaml).files }}
+{{- define "odasync.volumeMounts" -}}
+{{- $files := (include "odasync.secretFiles" . | fromYaml).files }}
+{{- if or $files .values.extraVolumeMounts }}
 volumeMounts:
-  {{- range . }}
+  {{- range $files }}
   - name: {{ .name }}
     mountPath: /etc/odasync/{{ .name }}
     readOnly: true
   {{- end }}
+  {{- with .values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end -}}
 
-{{- define "odasync.secretVolumes" -}}
-{{- with (include "odasync.secretFiles" . | fromYaml).files }}
+{{- define "odasync.volumes" -}}
+{{- $files := (include "odasync.secretFiles" . | fromYaml).files }}
+{{- if or $files .values.extraVolumes }}
 volumes:
-  {{- range . }}
+  {{- range $files }}
   - name: {{ .name }}
     secret:
       secretName: {{ .secret }}
       defaultMode: 0440
       items:
         {{- toYaml .items | nindent 8 }}
+  {{- end }}
+  {{- with .values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
 {{- end -}}
@@ -228,10 +298,7 @@ volumes:
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "odasync.fullname" .root }}-{{ .process }}-metrics
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- include "odasync.labels" . | nindent 4 }}
+  {{- include "odasync.metadata" (merge (dict "name" (printf "%s-%s-metrics" (include "odasync.fullname" .root) .process)) .) | nindent 2 }}
 spec:
   clusterIP: None
   publishNotReadyAddresses: true
@@ -245,17 +312,17 @@ spec:
 
 {{- /* Pods that are not ready may be evicted: they wait for NATS or the registry and would block the drain of a node. */ -}}
 {{- define "odasync.disruptionBudget" -}}
+{{- if .values.podDisruptionBudget.enabled -}}
+---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: {{ include "odasync.fullname" .root }}-{{ .process }}
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- include "odasync.labels" . | nindent 4 }}
+  {{- include "odasync.metadata" (merge (dict "name" (printf "%s-%s" (include "odasync.fullname" .root) .process)) .) | nindent 2 }}
 spec:
   maxUnavailable: 1
   unhealthyPodEvictionPolicy: {{ .unhealthy | default "AlwaysAllow" }}
   selector:
     matchLabels:
       {{- include "odasync.selector" . | nindent 6 }}
+{{- end -}}
 {{- end -}}
