@@ -38,8 +38,8 @@ func (p *Page) list(o *overview, q query, r *http.Request) listPage {
 	page := listPage{
 		frame: p.frame(o, q, r), Query: q, Filters: o.filters(q), Several: len(o.registries) > 1,
 	}
-	if q.Words != "" {
-		page.Title = line(q.Words) + " – " + page.Title
+	if q.Search != "" {
+		page.Title = line(q.Search) + " – " + page.Title
 	}
 	if q.narrowed() {
 		page.All = q.list(q.View).address()

@@ -30,7 +30,7 @@ const (
 // component, with API too that of an API.
 type query struct {
 	View           string
-	Words          string // without hidden characters
+	Search         string // without hidden characters
 	Registry       string
 	Namespace      string
 	Block          string
@@ -46,7 +46,7 @@ type query struct {
 func parseQuery(values url.Values) query {
 	q := query{
 		View:      viewComponents,
-		Words:     cut(printable.Line(strings.TrimSpace(values.Get("q"))), maxSearch),
+		Search:    cut(printable.Line(strings.TrimSpace(values.Get("q"))), maxSearch),
 		Registry:  values.Get("registry"),
 		Namespace: values.Get("namespace"),
 		Block:     values.Get("block"),
@@ -83,7 +83,7 @@ func (q query) address() string {
 	if q.API == "" {
 		set("view", q.View, viewComponents)
 	}
-	set("q", q.Words, "")
+	set("q", q.Search, "")
 	set("registry", q.Registry, "")
 	set("namespace", q.Namespace, "")
 	set("block", q.Block, "")

@@ -16,7 +16,7 @@ type search struct {
 
 func (o *overview) search(q query) search {
 	s := search{query: q}
-	for _, word := range strings.Fields(strings.ToLower(q.Words)) {
+	for _, word := range strings.Fields(strings.ToLower(q.Search)) {
 		s.terms = append(s.terms, o.term(word))
 	}
 	return s

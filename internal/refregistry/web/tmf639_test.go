@@ -57,6 +57,12 @@ func TestPage_ResourcesOfTMF639(t *testing.T) {
 	registrytest.Same(t, []string{"<span>namespace=</span>shop", "<span>version=</span>2", "<span>namespace=</span>shop"},
 		matches(body, `<li><a href="\?q=[^"]*">(.*?)</a>`))
 	registrytest.Same(t, []string{"self/catalog 2"}, entries(page(t, c, 200, "/?q=version%3D2")))
+	// The other three APIs have none.
+	for path, want := range map[string]int{"/": 3, "/?view=apis": 3, "/?component=catalog&registry=self": 1, "/?component=late&registry=other&api=early": 1} {
+		if got := strings.Count(page(t, c, 200, path), "no address yet"); got != want {
+			t.Errorf("%s has %d APIs without an address, want %d", path, got, want)
+		}
+	}
 }
 
 // states returns the class and the text of each API's state.

@@ -99,7 +99,7 @@ type apiView struct {
 
 // labelsView are labels by key.
 type labelsView struct {
-	Shown []labelView
+	Items []labelView
 	Count int
 }
 
@@ -159,8 +159,8 @@ func (o *overview) labelsView(view string, ids []int64) labelsView {
 	out := labelsView{Count: len(labels)}
 	for _, label := range labels[:min(len(labels), maxLabels)] {
 		search := query{}.list(view)
-		search.Words = label.Key + "=" + label.Value
-		out.Shown = append(out.Shown, labelView{label.Key, label.Value, search.address()})
+		search.Search = label.Key + "=" + label.Value
+		out.Items = append(out.Items, labelView{label.Key, label.Value, search.address()})
 	}
 	return out
 }
