@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 // pages are the addresses of the kinds of pages: the lists, and the pages of the first component and API that they have.
@@ -230,9 +231,7 @@ func TestPage_CopiesAddresses(t *testing.T) {
 		b.do(chromedp.Click("button.copy"))
 		b.await("document.querySelector('button.copy').textContent == 'copied'")
 		copied, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("navigator.clipboard.readText()", chromedp.EvalAwaitPromise))
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if copied != want || want == "" {
 			t.Errorf("%s: %q was copied, want %q", name, copied, want)
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"odasync/internal/testcheck"
 )
 
 var screenshots = flag.String("screenshots", "", "folder, from the module's root, that TestScreenshots writes to")
@@ -48,9 +50,7 @@ func TestScreenshots(t *testing.T) {
 			b := newTab(t, at.on)
 			b.visit(strings.Replace(at.address, at.registry.URL, web.URL, 1))
 			screenshot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			if len(screenshot) == 0 || len(screenshot) > maxSize {
 				t.Errorf("the screenshot has %d bytes, want up to %d", len(screenshot), maxSize)
 			}
@@ -58,12 +58,8 @@ func TestScreenshots(t *testing.T) {
 				return
 			}
 			path := filepath.Join("..", "..", *screenshots, name+".png")
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, screenshot, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			testcheck.NoError(t, os.WriteFile(path, screenshot, 0o644))
 		})
 	}
 }
