@@ -47,7 +47,7 @@ type problem struct {
 	orphan         string // the id of the approval that the deletion of an orphan waits for; empty for what the watcher cannot publish
 }
 
-// standing reads the sync state of every component and what stands against it.
+// standing reads the sync state of every component and the problems of each.
 func (s *session) standing(ctx context.Context) (*standing, error) {
 	all := &standing{states: map[component.Key]target.State{}}
 	if err := s.states.All(ctx, s.cluster, func(state target.State) { all.states[state.Key] = state }); err != nil {

@@ -35,7 +35,7 @@ func ServeLeader(ctx context.Context, nc *nats.Conn, cluster string, leader Lead
 	return serve(ctx, nc, micro.Config{
 		Name: "leader", Description: "Leads cluster " + cluster, Metadata: map[string]string{"cluster": cluster},
 		// Of a service that was stopped while the connection was down the server keeps the subscriptions. In a queue group they
-		// would get some of the requests, which nobody answers. There is only one leader, so each request may go to all.
+		// would get some of the requests, which then remain unanswered. There is only one leader, so each request may go to all.
 		QueueGroupDisabled: true,
 	}, []endpoint{
 		{"read", event.ControlSubject(cluster, "read"), handler(func(ctx context.Context, r ReadRequest) (ReadResult, error) {

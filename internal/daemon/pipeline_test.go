@@ -111,7 +111,7 @@ func (p *pipeline) run(t *testing.T, name string, variables map[string]string, s
 	t.Cleanup(once)
 }
 
-// stop ends both daemons in order, so that all they have to tell is told.
+// stop ends both daemons in order, so that all of their messages are logged.
 func (p *pipeline) stop() {
 	for _, stop := range p.stops {
 		stop()

@@ -50,7 +50,7 @@ func TestComponent_GroupsAPIsByVersion(t *testing.T) {
 			"{name: a, specification: [{url: u-v4.0.json, version: latest}]}",
 			[]component.ExposedAPI{{Name: "a", Entry: "a", Version: "v4", Specifications: spec("u-v4.0.json latest")}},
 		}, {
-			"the entry's version where a URL tells none",
+			"the entry's version where a URL has none",
 			"{name: a, version: v3.1, specification: [u.json, u-v4.0.json]}",
 			[]component.ExposedAPI{
 				{Name: "a-v3", Entry: "a", Version: "v3", Specifications: spec("u.json v3.1")},

@@ -50,7 +50,7 @@ type Config struct {
 	// Name is the registry entry that the components are registered under. It is created when missing.
 	Name       string `env:"COMPONENT_REGISTRY_NAME, default=self" help:"registry entry that the components are registered under, created when missing: 1 to 100 characters"`
 	NameFormat string `env:"COMPONENT_NAME_FORMAT, default=name" help:"name of a component in the registry: name, or namespace.name to keep namespaces apart"`
-	// IDPrefix stands before the name in the ids of a tmf639 registry; see [Config.Prefix].
+	// IDPrefix precedes the name in the ids of a tmf639 registry; see [Config.Prefix].
 	IDPrefix string `env:"COMPONENT_REGISTRY_ID_PREFIX, default=self" help:"prefix of the ids in a tmf639 registry: 1 to 100 printable characters without spaces, ':' and '/'; {cluster} is replaced by the name of the cluster"`
 	// Adopt lets odasync take over the documents that the Canvas's own collector wrote.
 	Adopt bool `env:"COMPONENT_REGISTRY_ADOPT, default=true" help:"take over the documents that the Canvas's own collector wrote to a tmf639 registry: true or false"`

@@ -86,8 +86,8 @@ func TestLog_History(t *testing.T) {
 		"since a message":    {event.ClusterSubjects("test"), times[3], []string{"components/a deleted@4", "components/c unreadable@5", "components/a again@6"}},
 		"since after it":     {event.ClusterSubjects("test"), times[3].Add(1), []string{"components/c unreadable@5", "components/a again@6"}},
 		"since the end":      {event.ClusterSubjects("test"), times[5].Add(1), nil},
-		"no match":           {event.Subjects("test", "", "nobody"), time.Time{}, nil},
-		"no match, since":    {event.Subjects("test", "", "nobody"), times[0], nil},
+		"no match":           {event.Subjects("test", "", "unknown"), time.Time{}, nil},
+		"no match, since":    {event.Subjects("test", "", "unknown"), times[0], nil},
 		"of another cluster": {event.ClusterSubjects("test2"), times[0], []string{"components/a elsewhere@7"}},
 	}
 	for name, test := range tests {

@@ -66,7 +66,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	next(w, r)
 }
 
-// Describe returns the path of a request and the parameters that tell requests apart.
+// Describe returns the path of a request and the parameters that distinguish requests.
 func Describe(r *http.Request) string {
 	query := r.URL.Query()
 	where := strings.TrimPrefix(r.URL.Path, "/apis/oda.tmforum.org/")

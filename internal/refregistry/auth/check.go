@@ -35,7 +35,7 @@ func (i *Issuer) Roles(r *http.Request) ([]string, error) {
 		jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodHS256.Alg()}),
 		jwt.WithExpirationRequired(), jwt.WithTimeFunc(i.cfg.Now))
 	if err != nil {
-		return nil, ErrUnauthenticated // nobody is told why
+		return nil, ErrUnauthenticated // without a reason: it would help to guess
 	}
 	if token.Method == jwt.SigningMethodHS256 {
 		return []string{"admin"}, nil

@@ -36,7 +36,7 @@ type Config struct {
 	// Lifetime is that of a client's token; 0 is Keycloak's 5 minutes.
 	Lifetime time.Duration
 	// User and Password are those of the local user, who has the role admin.
-	// Without a user nobody can log in.
+	// Without a user every login is refused.
 	User, Password string
 	// Now is the clock of issuer and check; nil is the system's.
 	Now func() time.Time

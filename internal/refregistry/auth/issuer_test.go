@@ -226,8 +226,8 @@ func TestIssuer_Login(t *testing.T) {
 			}
 		})
 	}
-	nobody := newEndpoint(t, auth.Config{})
-	testcheck.Equal(t, "status without a user", 401, nobody.post(nobody.issuer.ServeLogin, "", "", nil).Code)
+	none := newEndpoint(t, auth.Config{})
+	testcheck.Equal(t, "status without a user", 401, none.post(none.issuer.ServeLogin, "", "", nil).Code)
 }
 
 func TestIssuer_BasicRoles(t *testing.T) {

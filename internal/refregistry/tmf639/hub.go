@@ -181,7 +181,7 @@ func (s *Service) notify(ctx context.Context, eventType, id string, document []b
 func (h *hubs) post(ctx context.Context, callback string, body []byte) {
 	address, err := url.Parse(callback)
 	if err != nil {
-		return // nobody checked the callback, and nobody is told
+		return // the service checks no callback, and reports no failure
 	}
 	h.mu.Lock()
 	refused := h.refused[address.Host]

@@ -176,8 +176,8 @@ func TestRecognise_Unavailable(t *testing.T) {
 		address string
 		want    string
 	}{
-		"when nobody listens": {closed.URL, "connection refused"},
-		"when it fails":       {serve(t, says{"GET /health": "503 text/html <h1>Service Unavailable</h1>"}), "HTTP 503"},
+		"when nothing listens": {closed.URL, "connection refused"},
+		"when it fails":        {serve(t, says{"GET /health": "503 text/html <h1>Service Unavailable</h1>"}), "HTTP 503"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := adapter.Recognise(t.Context(), load(t, map[string]string{"COMPONENT_REGISTRY_URL": test.address}))

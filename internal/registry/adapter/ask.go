@@ -104,7 +104,7 @@ func (a *asker) get(ctx context.Context, to *url.URL, authorization string) (ans
 	return seen, nil
 }
 
-// content tells what kind of answer it is and how it begins.
+// content describes the kind of answer and how it begins.
 func (a answer) content() string {
 	text := ""
 	if a.contentType != "" {

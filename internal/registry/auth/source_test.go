@@ -308,7 +308,7 @@ func TestSource_Failures(t *testing.T) {
 			}
 		})
 	}
-	t.Run("when nobody listens", func(t *testing.T) {
+	t.Run("when nothing listens", func(t *testing.T) {
 		s := newSource(t, map[string]string{"OAUTH2_TOKEN_URL": "http://127.0.0.1:1/token"})
 		if _, err := s.Rejected(t.Context(), nil); target.ClassOf(err) != unavailable || !strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("error %v", err)

@@ -16,7 +16,7 @@ import (
 	"odasync/internal/registry/transport"
 )
 
-// proxy stands between an adapter and the registry, on the loopback interface, and breaks the connection of one request. The
+// proxy is a server between an adapter and the registry, on the loopback interface, and breaks the connection of one request. The
 // adapter then does not know whether the registry has carried the request out.
 type proxy struct {
 	address string

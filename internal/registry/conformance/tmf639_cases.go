@@ -9,7 +9,7 @@ import (
 // tmf639Cases are about links between documents, and documents of any kind.
 func tmf639Cases() []Case {
 	return []Case{
-		{Name: "stub", Shows: "a Component that the registry made for somebody's link is filled", api: registry.APITMF639, run: stub},
+		{Name: "stub", Shows: "a Component that the registry made for the link of another program is filled", api: registry.APITMF639, run: stub},
 		{Name: "foreign-document", Shows: "a document of another kind under a component's id is neither overwritten nor deleted", api: registry.APITMF639, run: foreignDocument},
 		{Name: "links-broken", Shows: "links that another program broke are repaired", api: registry.APITMF639, run: linksBroken},
 		{

@@ -124,7 +124,7 @@ func TestActual_Compare(t *testing.T) {
 	}
 }
 
-// matches compares a text with a pattern, of which * stands for any text.
+// matches compares a text with a pattern, of which * matches any text.
 func matches(pattern, text string) bool {
 	before, after, any := strings.Cut(pattern, "*")
 	return pattern == text || any && strings.HasPrefix(text, before) && strings.HasSuffix(text, after)

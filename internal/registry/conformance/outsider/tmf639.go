@@ -109,7 +109,7 @@ func (o *TMF639) Collected(key component.Key, category string) map[string]any {
 	}
 }
 
-// Linked is an API of somebody else that is exposed by a Component, which need not exist.
+// Linked is an API of another owner that is exposed by a Component, which need not exist.
 func (o *TMF639) Linked(id, component string) map[string]any {
 	return map[string]any{
 		"id": id, "@type": "LogicalResource", "name": id, "category": "API", "resourceVersion": "4711",

@@ -94,7 +94,7 @@ func (d *Document) set(name string, value []byte) {
 	d.Characteristics = append(d.Characteristics, characteristic{Type: typeCharacteristic, Name: name, Value: value})
 }
 
-// publicURL leaves out the address within the cluster that stands in for one that the Canvas has not assigned yet: readers of
+// publicURL leaves out the address within the cluster that replaces one that the Canvas has not assigned yet: readers of
 // the registry may be elsewhere.
 func publicURL(key component.Key, api *component.ExposedAPI) string {
 	if !api.Ready && strings.HasPrefix(api.URL, "http://"+api.Implementation+"."+key.Namespace+".svc") {

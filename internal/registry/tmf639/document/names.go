@@ -8,7 +8,7 @@ import (
 	"odasync/internal/registry"
 )
 
-// An id with a slash is stored by the registry, but can never be read, changed or deleted again. Readers take what stands
+// An id with a slash is stored by the registry, but can never be read, changed or deleted again. Readers take the text
 // before the first colon for the prefix.
 var (
 	inPrefix = strings.NewReplacer("/", "_", ":", "_")
