@@ -73,6 +73,7 @@ func newApp() *cli.App {
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
 			syncCommand(), reconcileCommand(), approveCommand(), replayCommand(), dlqCommand(), previewCommand(), registryCommand(), healthCommand(),
 			describeCommand(), apisCommand(), whyCommand(), traceCommand(), supportBundleCommand(),
+			versionCommand(), completionCommand(), helpCommand(), completeCommand(),
 		},
 		Flags:          globalFlags(),
 		ExitErrHandler: func(*cli.Context, error) {}, // execute decides
@@ -139,17 +140,22 @@ func groupAction(name string, help func(*cli.Context) error) cli.ActionFunc {
 		if c.Command != nil && len(c.Command.Subcommands) > 0 {
 			commands = c.Command.Subcommands
 		}
-		var names []string
-		for _, command := range commands {
-			if !command.Hidden {
-				names = append(names, command.Names()...)
-			}
-		}
-		if known := similar(names, unknown); known != "" {
-			return fmt.Errorf("unknown command %q: did you mean %q? See %s --help", unknown, known, name)
-		}
-		return fmt.Errorf("unknown command %q: see %s --help", unknown, name)
+		return unknownCommand(name, commands, unknown)
 	}
+}
+
+// unknownCommand is the error of a word that is none of the commands.
+func unknownCommand(parent string, commands []*cli.Command, word string) error {
+	var names []string
+	for _, command := range commands {
+		if !command.Hidden {
+			names = append(names, command.Names()...)
+		}
+	}
+	if known := similar(names, word); known != "" {
+		return fmt.Errorf("unknown command %q: did you mean %q? See %s --help", word, known, parent)
+	}
+	return fmt.Errorf("unknown command %q: see %s --help", word, parent)
 }
 
 // similar is the most similar of the names; empty where none is similar.

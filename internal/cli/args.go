@@ -22,6 +22,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 		if command == nil {
 			break
 		}
+		if command.SkipFlagParsing {
+			return args
+		}
 		path = append(path, args[at])
 		commands, flags, at = command.Subcommands, command.Flags, at+1
 	}

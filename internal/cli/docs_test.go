@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,7 +30,7 @@ NAME, with ` + "`-n NAMESPACE` where that is ambiguous, or as NAMESPACE/NAME, wh
 | 0 | success |
 | 1 | a negative result, such as a failed check, a difference or a refusal by a running process; it is described on stderr or in the output |
 | 2 | wrong usage, or an error: in particular Kubernetes, NATS or the registry cannot be reached or refuses the credentials, also where a running process reports it |
-| 130 | interrupted by SIGINT or SIGTERM before the command was done; ` + "`run`, `registry serve` and `events --follow`" + `, which run until then, end with 0 |
+| 130 | interrupted by SIGINT or SIGTERM before the command was done; ` + "`run`, `registry serve`, `events --follow` and `--watch`" + `, which run until then, end with 0 |
 
 These codes are the same for every command. The first SIGINT or SIGTERM stops a command in order, the second ends it at once.
 `
@@ -40,13 +41,14 @@ func TestGenerated_CLI(t *testing.T) {
 	page.WriteString(docsHead)
 	app := cli.NewApp()
 	page.WriteString("\n| command | purpose |\n|---|---|\n")
+	app.Commands = slices.DeleteFunc(app.Commands, func(c *urfave.Command) bool { return c.Hidden })
 	for _, command := range app.Commands {
 		fmt.Fprintf(&page, "| [`ctl %s`](#ctl-%s) | %s |\n", command.Name, command.Name, command.Usage)
 	}
 	page.WriteString("\nThese flags are common to the commands to which they apply, and may also precede the command:\n")
 	describeFlags(&page, app.Flags, func(urfave.Flag) bool { return true })
 	for _, command := range app.Commands {
-		describe(&page, "##", "ctl "+command.Name, command)
+		describe(t, &page, "##", "ctl "+command.Name, command)
 	}
 	path := filepath.Join(root, "docs", "cli.md")
 	if *update {
@@ -60,9 +62,12 @@ func TestGenerated_CLI(t *testing.T) {
 	}
 }
 
-func describe(page *strings.Builder, level, name string, command *urfave.Command) {
+func describe(t *testing.T, page *strings.Builder, level, name string, command *urfave.Command) {
 	fmt.Fprintf(page, "\n%s %s\n\n%s.\n", level, name, strings.ToUpper(command.Usage[:1])+command.Usage[1:])
 	if len(command.Subcommands) == 0 {
+		if !strings.Contains(command.Description, "Examples:\n  ctl ") && !strings.Contains(command.Description, "Examples:\n  source ") {
+			t.Errorf("%s has no examples", name)
+		}
 		fmt.Fprintf(page, "\n```\n%s\n```\n", strings.TrimSpace(name+" [flags] "+command.ArgsUsage))
 	}
 	for paragraph := range strings.SplitSeq(command.Description, "\n\n") {
@@ -77,7 +82,7 @@ func describe(page *strings.Builder, level, name string, command *urfave.Command
 		return !ok || categorized.GetCategory() == "" // the others are those of every command
 	})
 	for _, sub := range command.Subcommands {
-		describe(page, level+"#", name+" "+sub.Name, sub)
+		describe(t, page, level+"#", name+" "+sub.Name, sub)
 	}
 }
 

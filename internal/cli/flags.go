@@ -18,7 +18,7 @@ const commonCategory = "Common"
 // complete adds the flags that a command has because of its own: a command with a target has a cluster, one with a namespace can
 // select all, a table can do without its header. It is the one place that decides where they apply.
 func complete(command *cli.Command) {
-	if len(command.Subcommands) > 0 {
+	if len(command.Subcommands) > 0 || command.SkipFlagParsing {
 		return
 	}
 	add := func(flag cli.Flag) {
@@ -52,6 +52,7 @@ func hasTable(flags []cli.Flag) bool {
 // globalFlags may also precede the command. They are moved behind it, and count where the command has them.
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
+		cli.HelpFlag, // the library leaves it out where there is a command help
 		namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"), allNamespacesFlag(), selectorFlag(),
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "output `FORMAT`"}, noHeadersFlag(), watchFlag(),
 		targetFlag(), clusterFlag(), &cli.DurationFlag{Name: "timeout", Usage: "give up after this `DURATION`"}, colorFlag(),

@@ -30,7 +30,10 @@ func healthCommand() *cli.Command {
 		Name:  "health",
 		Usage: "check the health of a running watcher, syncer or registry",
 		Description: "Without --url, ctl requests /readyz of the watcher or syncer at MONITORING_HOST and MONITORING_PORT.\n\n" +
-			"Exit code 1: the status of the response is not 2xx. 2: there is no response.",
+			"Exit code 1: the status of the response is not 2xx. 2: there is no response.\n\n" +
+			"Examples:\n" +
+			"  ctl health\n" +
+			"  ctl health --url http://localhost:8000/health",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "url", Usage: "`URL` to request (default: /readyz at MONITORING_HOST and MONITORING_PORT)"},
 			timeoutFlag(5 * time.Second),

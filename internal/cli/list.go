@@ -69,47 +69,56 @@ func listCommand() *cli.Command {
 		Usage: "list the components and their state in the registry",
 		Description: "Examples:\n" +
 			"  ctl list -n shop -o wide\n" +
-			"  ctl list -l team=red -o name",
+			"  ctl list -l team=red -o name\n" +
+			"  ctl list --watch",
 		Flags: []cli.Flag{
 			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			selectorFlag(),
 			outputFlag("table", "wide", "json", "yaml", "name"),
+			watchFlag(),
 			targetFlag(),
 			timeoutFlag(10 * time.Second),
 		},
 		Action: func(c *cli.Context) error {
-			if err := noArgs(c); err != nil {
-				return err
-			}
-			scope, err := selectedNamespaces(c)
-			if err != nil {
-				return err
-			}
-			selector, err := selectedLabels(c)
-			if err != nil {
-				return err
-			}
-			ctx, s, end, err := begin(c)
-			if err != nil {
-				return err
-			}
-			defer end()
-			var malformed error
-			items, err := s.items(ctx, func(k component.Key) bool { return scope.Contains(k.Namespace) }, func(err error) {
-				malformed = negative(c, fmt.Errorf("%w: the watcher replaces it at its next start", err))
-			})
-			if err != nil {
-				return err
-			}
-			items = slices.DeleteFunc(items, func(i Item) bool {
-				return i.Registry.State == stateDeleted || !selector.Empty() && !has(selector, i.content)
-			})
-			if err := errors.Join(printItems(c, items), s.noteScope(ctx, c, scope, len(items)), s.noteTarget(ctx, c)); err != nil {
-				return err
-			}
-			return malformed
+			began := time.Now()
+			return whileWatched(c, true, func() error { return listComponents(c, began) })
 		},
 	}
+}
+
+// listComponents lists the components. What was deleted after the time is shown with --watch.
+func listComponents(c *cli.Context, began time.Time) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	scope, err := selectedNamespaces(c)
+	if err != nil {
+		return err
+	}
+	selector, err := selectedLabels(c)
+	if err != nil {
+		return err
+	}
+	ctx, s, end, err := begin(c)
+	if err != nil {
+		return err
+	}
+	defer end()
+	var malformed error
+	items, err := s.items(ctx, func(k component.Key) bool { return scope.Contains(k.Namespace) }, func(err error) {
+		malformed = negative(c, fmt.Errorf("%w: the watcher replaces it at its next start", err))
+	})
+	if err != nil {
+		return err
+	}
+	items = slices.DeleteFunc(items, func(i Item) bool {
+		gone := i.Registry.State == stateDeleted && !(c.Bool("watch") && i.Registry.Updated != nil && i.Registry.Updated.After(began))
+		return gone || !selector.Empty() && !has(selector, i.content)
+	})
+	if err := errors.Join(printItems(c, items), s.noteScope(ctx, c, scope, len(items)), s.noteTarget(ctx, c)); err != nil {
+		return err
+	}
+	return malformed
 }
 
 // items joins the newest event of each selected component with its standing, sorted by key. It also calls malformed with the

@@ -47,13 +47,18 @@ type flagVariablesKey struct{}
 
 // withFlagVariables returns the context of a command with the variables that its flags set.
 func withFlagVariables(c *cli.Context) context.Context {
-	set := map[string]string{}
+	return withVariables(c.Context, func(flag string) (string, bool) { return c.String(flag), c.IsSet(flag) })
+}
+
+// withVariables returns a context with the variables of the flags that were given.
+func withVariables(ctx context.Context, given func(flag string) (value string, set bool)) context.Context {
+	variables := map[string]string{}
 	for flag, variable := range map[string]string{"cluster": "CLUSTER_NAME", "target": "SYNC_TARGET"} {
-		if c.IsSet(flag) {
-			set[variable] = c.String(flag)
+		if value, set := given(flag); set {
+			variables[variable] = value
 		}
 	}
-	return context.WithValue(c.Context, flagVariablesKey{}, envconfig.MapLookuper(set))
+	return context.WithValue(ctx, flagVariablesKey{}, envconfig.MapLookuper(variables))
 }
 
 func flagVariables(ctx context.Context) envconfig.Lookuper {

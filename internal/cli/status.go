@@ -46,30 +46,38 @@ func statusCommand() *cli.Command {
 		Usage: "show the state of every process, and list problems",
 		Description: "Requests the status of every watcher and syncer and shows it with the target's backlog, the dead letters, and the last\n" +
 			"full sync and reconcile.\n\n" +
-			"Exit code 1: there is a problem.",
-		Flags: []cli.Flag{outputFlag("table", "json", "yaml"), targetFlag(), timeoutFlag(15 * time.Second)},
+			"Exit code 1: there is a problem.\n\n" +
+			"Examples:\n" +
+			"  ctl status\n" +
+			"  ctl status --watch\n" +
+			"  ctl status -o jsonpath='{.problems}'",
+		Flags: []cli.Flag{outputFlag("table", "json", "yaml"), watchFlag(), targetFlag(), timeoutFlag(15 * time.Second)},
 		Action: func(c *cli.Context) error {
-			if err := noArgs(c); err != nil {
-				return err
-			}
-			ctx, s, end, err := begin(c)
-			if err != nil {
-				return err
-			}
-			defer end()
-			status, err := s.status(ctx)
-			if err != nil {
-				return err
-			}
-			if err := printStatus(c, status); err != nil {
-				return err
-			}
-			if len(status.Problems) > 0 {
-				return errNegative
-			}
-			return nil
+			return whileWatched(c, false, func() error { return showStatus(c) })
 		},
 	}
+}
+
+func showStatus(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	ctx, s, end, err := begin(c)
+	if err != nil {
+		return err
+	}
+	defer end()
+	status, err := s.status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := printStatus(c, status); err != nil {
+		return err
+	}
+	if len(status.Problems) > 0 {
+		return errNegative
+	}
+	return nil
 }
 
 func (s *session) status(ctx context.Context) (Status, error) {

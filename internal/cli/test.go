@@ -62,7 +62,10 @@ func testCommand() *cli.Command {
 		Usage: "check the connections to Kubernetes, NATS and the registry",
 		Description: "Lists every check with its result: connections, permissions, the CRD, JetStream, the stream, and the registry's API\n" +
 			"and key. Prints a remedy for each failing check.\n\n" +
-			"Exit code 1: a check fails. 2: Kubernetes, NATS or the registry cannot be reached.",
+			"Exit code 1: a check fails. 2: Kubernetes, NATS or the registry cannot be reached.\n\n" +
+			"Examples:\n" +
+			"  ctl test\n" +
+			"  ctl test -o jsonpath='{.ok}'",
 		Flags: []cli.Flag{outputFlag("table", "json", "yaml"), timeoutFlag(10 * time.Second)},
 		Action: func(c *cli.Context) error {
 			if err := noArgs(c); err != nil {
