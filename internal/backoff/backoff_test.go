@@ -2,12 +2,12 @@ package backoff_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"odasync/internal/backoff"
+	"odasync/internal/testcheck"
 )
 
 func TestPolicy_Delay(t *testing.T) {
@@ -37,8 +37,6 @@ func TestPolicy_Sleep(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := policy.Sleep(ctx, 9); !errors.Is(err, context.Canceled) {
-			t.Errorf("after the end of the context: %v", err)
-		}
+		testcheck.ErrorIs(t, "after the end of the context", context.Canceled, policy.Sleep(ctx, 9))
 	})
 }

@@ -8,46 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"odasync/internal/coalesce"
 	"odasync/internal/testcheck"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-type taken struct {
-	Key   string
-	Value int
-}
-
-func add(t *testing.T, q *coalesce.Queue[string, int], key string, value int) (dropped int, was bool) {
-	t.Helper()
-	dropped, was, err := q.Add(t.Context(), key, value)
-	if err != nil {
-		t.Fatalf("add %s=%d: %v", key, value, err)
-	}
-	return dropped, was
-}
-
-// get fails the test if the queue is empty, instead of blocking.
-func get(t *testing.T, q *coalesce.Queue[string, int]) taken {
-	t.Helper()
-	synctest.Wait()
-	if q.Len() == 0 {
-		t.Fatal("nothing waits")
-	}
-	key, value, ok := q.Get()
-	if !ok {
-		t.Fatal("the queue is closed")
-	}
-	return taken{key, value}
-}
-
 func TestQueue_KeepsTheOrderOfFirstArrivals(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](4, nil)
-		defer q.Close()
+	withQueue(t, 4, func(t *testing.T, q *queue) {
 		add(t, q, "a", 1)
 		add(t, q, "b", 2)
 		add(t, q, "a", 3)
@@ -90,17 +56,10 @@ func TestQueue_NewerValueStays(t *testing.T) {
 }
 
 func TestQueue_AddBlocksWhileFull(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](2, nil)
-		defer q.Close()
+	withQueue(t, 2, func(t *testing.T, q *queue) {
 		add(t, q, "a", 1)
 		add(t, q, "b", 2)
-		done := make(chan error, 1)
-		go func() {
-			_, _, err := q.Add(t.Context(), "c", 3)
-			done <- err
-		}()
-		synctest.Wait()
+		done := adding(t, q, "c", 3)
 		select {
 		case err := <-done:
 			t.Fatalf("a third key found room for two: %v", err)
@@ -109,19 +68,14 @@ func TestQueue_AddBlocksWhileFull(t *testing.T) {
 		if dropped, was := add(t, q, "b", 4); !was || dropped != 2 { // blocks for ever if it waits too
 			t.Errorf("dropped %d (%t), want 2", dropped, was)
 		}
-		if got := get(t, q); got.Key != "a" {
-			t.Errorf("took %v, want a", got)
-		}
-		if err := <-done; err != nil { // a taken key leaves room, even before it is done
-			t.Error(err)
-		}
+		testcheck.Equal(t, "key taken", "a", get(t, q).Key)
+		testcheck.ErrorIs(t, "add", nil, <-done) // a taken key leaves room, even before it is done
 		testcheck.Equal(t, "number waiting, b and c", 2, q.Len())
 	})
 }
 
 func TestQueue_AddEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](1, nil)
+	withQueue(t, 1, func(t *testing.T, q *queue) {
 		add(t, q, "a", 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
@@ -133,9 +87,7 @@ func TestQueue_AddEndsWithItsContext(t *testing.T) {
 }
 
 func TestQueue_ValueAddedDuringWorkIsNext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](4, nil)
-		defer q.Close()
+	withQueue(t, 4, func(t *testing.T, q *queue) {
 		add(t, q, "a", 1)
 		get(t, q)
 		add(t, q, "a", 2)
@@ -158,9 +110,7 @@ func TestQueue_ValueAddedDuringWorkIsNext(t *testing.T) {
 }
 
 func TestQueue_Requeue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](1, nil)
-		defer q.Close()
+	withQueue(t, 1, func(t *testing.T, q *queue) {
 		add(t, q, "a", 1)
 		get(t, q)
 		add(t, q, "b", 2)
@@ -180,13 +130,13 @@ func TestQueue_Requeue(t *testing.T) {
 }
 
 func TestQueue_NewerValueDoesNotWaitForARequeuedOne(t *testing.T) {
-	tests := map[string]func(q *coalesce.Queue[string, int]) error{
-		"when it is added first": func(q *coalesce.Queue[string, int]) error {
+	tests := map[string]func(q *queue) error{
+		"when it is added first": func(q *queue) error {
 			_, _, err := q.Add(context.Background(), "a", 2)
 			q.Requeue("a", 1, time.Minute)
 			return err
 		},
-		"when it is requeued first": func(q *coalesce.Queue[string, int]) error {
+		"when it is requeued first": func(q *queue) error {
 			q.Requeue("a", 1, time.Minute)
 			_, _, err := q.Add(context.Background(), "a", 2)
 			return err
@@ -194,8 +144,7 @@ func TestQueue_NewerValueDoesNotWaitForARequeuedOne(t *testing.T) {
 	}
 	for name, both := range tests {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				q := coalesce.New[string, int](1, nil)
+			withQueue(t, 1, func(t *testing.T, q *queue) {
 				add(t, q, "a", 1)
 				get(t, q)
 				testcheck.NoError(t, both(q))
@@ -210,9 +159,7 @@ func TestQueue_NewerValueDoesNotWaitForARequeuedOne(t *testing.T) {
 				if !q.Idle("a") || q.Len() != 0 {
 					t.Error("the older value is still there")
 				}
-				if left := q.Close(); len(left) != 0 {
-					t.Errorf("left: %v", left)
-				}
+				testcheck.Equal(t, "left", map[string]int{}, q.Close())
 			})
 		})
 	}
@@ -232,9 +179,7 @@ func TestQueue_RequeueKeepsTheNewerValue(t *testing.T) {
 }
 
 func TestQueue_Idle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](2, nil)
-		defer q.Close()
+	withQueue(t, 2, func(t *testing.T, q *queue) {
 		steps := []struct {
 			name string
 			do   func()
@@ -257,8 +202,7 @@ func TestQueue_Idle(t *testing.T) {
 }
 
 func TestQueue_CloseWakesWorkersAndReturnsWaitingValues(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](4, nil)
+	withQueue(t, 4, func(t *testing.T, q *queue) {
 		add(t, q, "a", 1)
 		get(t, q)
 		add(t, q, "a", 2) // waits for the worker
@@ -285,32 +229,20 @@ func TestQueue_CloseWakesWorkersAndReturnsWaitingValues(t *testing.T) {
 }
 
 func TestQueue_CloseWakesAddAndDiscards(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](1, nil)
+	withQueue(t, 1, func(t *testing.T, q *queue) {
 		add(t, q, "a", 1)
-		done := make(chan error, 1)
-		go func() {
-			_, _, err := q.Add(t.Context(), "b", 2)
-			done <- err
-		}()
-		synctest.Wait()
+		done := adding(t, q, "b", 2)
 		testcheck.Equal(t, "left", map[string]int{"a": 1}, q.Close())
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "add", nil, <-done)
 		if _, was := add(t, q, "b", 3); was || q.Len() != 0 {
 			t.Error("a closed queue kept a value")
 		}
-		if left := q.Close(); len(left) != 0 {
-			t.Errorf("left by the second Close: %v", left)
-		}
+		testcheck.Equal(t, "left by the second Close", map[string]int{}, q.Close())
 	})
 }
 
 func TestQueue_ReservedValueWaitsUntilItIsTaken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := coalesce.New[string, int](4, nil)
-		defer q.Close()
+	withQueue(t, 4, func(t *testing.T, q *queue) {
 		add(t, q, "a", 1)
 		key, ok := q.Next()
 		if key != "a" || !ok {
@@ -336,8 +268,6 @@ func TestQueue_ReservedValueWaitsUntilItIsTaken(t *testing.T) {
 		}
 		add(t, q, "a", 4) // goes to the next worker
 		q.Done("a")
-		if got := get(t, q); got != (taken{"a", 4}) {
-			t.Errorf("took %v", got)
-		}
+		testcheck.Equal(t, "taken", taken{"a", 4}, get(t, q))
 	})
 }

@@ -2,7 +2,6 @@ package control_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -113,9 +112,7 @@ func TestClient_Watchers(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-began; cancel() }()
 		eventually(t, "an end", func() bool { _, err = client.Watchers(ctx); return err != nil })
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("ended with %v", err)
-		}
+		testcheck.ErrorIs(t, "end", context.Canceled, err)
 	})
 }
 

@@ -72,9 +72,7 @@ func breaking(t *testing.T, test func(t *testing.T, b *tested)) {
 		synctest.Wait()
 		select {
 		case err := <-ended:
-			if err != nil {
-				t.Errorf("run: %v", err)
-			}
+			testcheck.ErrorIs(t, "run", nil, err)
 		default:
 			t.Error("run goes on after its context has ended")
 		}
@@ -207,9 +205,7 @@ func TestBreaker_Closes(t *testing.T) {
 			b.answer(nil, nil)
 			soon, cancel := context.WithTimeout(t.Context(), 8*time.Second) // the longest pause between two probes
 			defer cancel()
-			if err := b.Await(soon); err != nil {
-				t.Errorf("no message flows: %v", err)
-			}
+			testcheck.ErrorIs(t, "no message flows", nil, b.Await(soon))
 		},
 	}
 	for name, test := range tests {
@@ -360,9 +356,7 @@ func TestBreaker_ProbesBackOff(t *testing.T) {
 
 func TestBreaker_Err(t *testing.T) {
 	breaking(t, func(t *testing.T, b *tested) {
-		if err := b.Err(); err != nil {
-			t.Errorf("closed: %v", err)
-		}
+		testcheck.ErrorIs(t, "closed", nil, b.Err())
 		since := time.Now().UTC().Format(time.RFC3339)
 		repairs := &target.Failure{Class: target.ClassUnavailable, Request: "GET /health", Status: 503, Detail: "closed for repairs"}
 		b.answer(repairs, repairs)
@@ -376,9 +370,7 @@ func TestBreaker_Err(t *testing.T) {
 		b.answer(nil, nil)
 		time.Sleep(moment)
 		synctest.Wait()
-		if err := b.Err(); err != nil {
-			t.Errorf("half open: %v", err)
-		}
+		testcheck.ErrorIs(t, "half open", nil, b.Err())
 	})
 }
 
@@ -398,19 +390,13 @@ func TestBreaker_AwaitAndWhile(t *testing.T) {
 		default:
 			t.Error("open: the channel is not closed")
 		}
-		if !errors.Is(context.Cause(before), ErrOpen) {
-			t.Errorf("open: the flow ended with %v", context.Cause(before))
-		}
+		testcheck.ErrorIs(t, "open: the end of the flow", ErrOpen, context.Cause(before))
 		during, forgetDuring := b.While(t.Context())
 		defer forgetDuring()
-		if !errors.Is(context.Cause(during), ErrOpen) {
-			t.Errorf("open: another flow ended with %v", context.Cause(during))
-		}
+		testcheck.ErrorIs(t, "open: the end of another flow", ErrOpen, context.Cause(during))
 		short, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := b.Await(short); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("open: await returned %v", err)
-		}
+		testcheck.ErrorIs(t, "open: await", context.DeadlineExceeded, b.Await(short))
 		b.answer(nil, nil)
 		if err := b.Await(t.Context()); err != nil { // the clock goes on while all wait
 			t.Fatal(err)

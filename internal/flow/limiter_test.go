@@ -240,9 +240,7 @@ func TestLimiter_AcquireWithAnEndedContext(t *testing.T) {
 	l := limiting(8, 8)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := l.Acquire(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("with room for eight: %v", err)
-	}
+	testcheck.ErrorIs(t, "with room for eight", context.Canceled, l.Acquire(ctx))
 	if _, inFlight := l.State(); inFlight != 0 {
 		t.Errorf("%d are inside", inFlight)
 	}

@@ -166,9 +166,7 @@ func (f *fixture) watch(t *testing.T) {
 		cancel()
 		select {
 		case err := <-ended:
-			if err != nil {
-				t.Errorf("Watch: %v", err)
-			}
+			testcheck.ErrorIs(t, "Watch", nil, err)
 		case <-time.After(testwait.Limit):
 			t.Error("Watch goes on after its context ended")
 		}
@@ -242,9 +240,7 @@ func (f *fixture) awaitUnreadable(t *testing.T, paths []string, texts ...string)
 		}
 		return slices.Equal(is, paths)
 	}, func() string { return fmt.Sprintf("Unreadable is %s, want %s with %q", got, paths, texts) })
-	if err := f.source.State(); err != nil {
-		t.Errorf("State: %v: want none for unreadable files", err)
-	}
+	testcheck.ErrorIs(t, "State, for unreadable files", nil, f.source.State())
 }
 
 // awaitState waits until State returns an error with the text.

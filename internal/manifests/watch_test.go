@@ -73,9 +73,7 @@ func TestSource_BrokenFileKeepsItsComponents(t *testing.T) {
 		f.write(t, map[string]string{"ab.yaml": broken})
 		f.sync(t)
 		f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1", "default/sync": f.version("sync")})
-		if err := f.source.State(); err != nil {
-			t.Errorf("State: %v: want none, since the components of the file are known", err)
-		}
+		testcheck.ErrorIs(t, "State, since the components of the file are known", nil, f.source.State())
 	}
 	if lines := f.logs.with(t, "manifest cannot be read", f.path("ab.yaml"), "components_kept:2"); len(lines) != 4 {
 		t.Errorf("logged %d times, want 4: %s", len(lines), lines)

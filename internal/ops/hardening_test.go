@@ -34,9 +34,7 @@ func served(t *testing.T, log *logtest.Buffer, change func(*ops.Config)) string 
 	go func() { ended <- run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("run: %v", err)
-		}
+		testcheck.ErrorIs(t, "run", nil, <-ended)
 	})
 	return regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(log.String())[1]
 }

@@ -115,9 +115,7 @@ func TestServe_UntilTheContextEnds(t *testing.T) {
 		t.Errorf("livez: %d", status)
 	}
 	stop()
-	if err := <-ended; err != nil {
-		t.Errorf("run: %v", err)
-	}
+	testcheck.ErrorIs(t, "run", nil, <-ended)
 }
 
 func TestServe_NamesTheVariableOfAPortInUse(t *testing.T) {

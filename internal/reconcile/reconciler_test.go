@@ -256,9 +256,7 @@ func TestReconcile_OneReplicaAtATime(t *testing.T) {
 	})
 	<-g.Inside
 	_, err := e.reconciler(two, options{}).Reconcile(t.Context(), cluster, false)
-	if !errors.Is(err, target.ErrClaimed) {
-		t.Errorf("the second: %v", err)
-	}
+	testcheck.ErrorIs(t, "the second", target.ErrClaimed, err)
 	if done, err := e.reconciler(two, options{}).Reconcile(t.Context(), "west", false); err != nil || countsOf(done) != (counts{}) {
 		t.Errorf("another cluster: %+v, %v", done, err)
 	}
@@ -301,9 +299,7 @@ func TestReconcile_EndsWhenItsClaimIsLost(t *testing.T) {
 	if taken != 1 {
 		t.Fatalf("%d claims on the reconcile", taken)
 	}
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
-	}
+	testcheck.ErrorIs(t, "end", context.Canceled, <-ended)
 	if got := e.callsSince(3); len(got) != 1 {
 		t.Errorf("calls %+v, want only the one in flight", got)
 	}

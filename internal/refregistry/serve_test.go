@@ -40,9 +40,7 @@ func serve(t *testing.T, s *refregistry.Server) (c *registrytest.Client, stop, e
 		t.Helper()
 		select {
 		case err := <-done:
-			if err != nil {
-				t.Errorf("Serve returned %v", err)
-			}
+			testcheck.ErrorIs(t, "Serve", nil, err)
 		case <-time.After(5 * time.Second):
 			t.Fatal("Serve did not return")
 		}

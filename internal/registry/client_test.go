@@ -59,9 +59,7 @@ func TestClient_Failures(t *testing.T) {
 			}
 			h.SetFault(nil)
 			c.timeout = 20 * time.Second
-			if err := getLabels(t, c); err != nil {
-				t.Errorf("afterwards: %v", err)
-			}
+			testcheck.ErrorIs(t, "afterwards", nil, getLabels(t, c))
 		})
 	}
 	t.Run("when no server listens", func(t *testing.T) {

@@ -26,9 +26,7 @@ func TestConfig_FromEnvironment(t *testing.T) {
 	}
 	got := readConfig(t, nil)
 	testcheck.Equal(t, "defaults", defaults, got)
-	if err := got.Validate(); err != nil {
-		t.Errorf("the defaults: %v", err)
-	}
+	testcheck.ErrorIs(t, "the defaults", nil, got.Validate())
 	set := Config{
 		URL: "https://registry.example.org/base/", APIKey: config.Fixed("k"), Timeout: config.Duration(1500 * time.Millisecond), Name: "north",
 		NameFormat: "namespace.name", Segments: []component.Segment{"core", "management", "security"},

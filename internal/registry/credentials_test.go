@@ -12,6 +12,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // TestClient_ReadsAChangedKey rotates the key in the registry and in its file: the next request fails only until both have
@@ -45,15 +46,11 @@ func TestClient_ReadsAChangedKey(t *testing.T) {
 		t.Errorf("sent %d requests, want one each while the key is the same", sent)
 	}
 	write("new-key\n")
-	if err := getLabels(t, c); err != nil {
-		t.Errorf("with the new key: %v", err)
-	}
+	testcheck.ErrorIs(t, "with the new key", nil, getLabels(t, c))
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if err := getLabels(t, c); err != nil {
-		t.Errorf("without the file, which nothing asks for: %v", err)
-	}
+	testcheck.ErrorIs(t, "without the file, which nothing asks for", nil, getLabels(t, c))
 	if strings.Contains(rejected.Error(), "old-key") {
 		t.Errorf("the error contains the key: %v", rejected)
 	}

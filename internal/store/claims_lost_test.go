@@ -42,8 +42,7 @@ func TestClaims_ExpireWithTheirOwner(t *testing.T) {
 	}
 	for name, die := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := streamtest.Start(t)
+			s := streamtest.StartParallel(t)
 			claims, conn := claimsConn(t, s, "dead")
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -70,9 +69,7 @@ func TestClaims_ExpireWithTheirOwner(t *testing.T) {
 			if err := release(within(t)); err == nil {
 				t.Error("the dead owner released the claim of another")
 			}
-			if err := next(within(t)); err != nil {
-				t.Errorf("the new owner's release: %v", err)
-			}
+			testcheck.ErrorIs(t, "the new owner's release", nil, next(within(t)))
 		})
 	}
 }
@@ -89,16 +86,11 @@ func TestClaims_ContextEndsWhenLost(t *testing.T) {
 	}
 	for name, lose := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := streamtest.Start(t)
+			s := streamtest.StartParallel(t)
 			held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
 			testcheck.NoError(t, lose(within(t), claimBucket(t, s)))
-			if cause := ends(t, held); !errors.Is(cause, target.ErrConflict) {
-				t.Errorf("the held context ends with %v, want ErrConflict", cause)
-			}
-			if err := release(within(t)); !errors.Is(err, target.ErrConflict) {
-				t.Errorf("release: %v, want ErrConflict", err)
-			}
+			testcheck.ErrorIs(t, "the end of the held context", target.ErrConflict, ends(t, held))
+			testcheck.ErrorIs(t, "release", target.ErrConflict, release(within(t)))
 		})
 	}
 }
@@ -106,8 +98,7 @@ func TestClaims_ContextEndsWhenLost(t *testing.T) {
 // TestClaims_RenewalWithALostAnswer writes the entry in the owner's name, which is what the server does when only the
 // answer is lost.
 func TestClaims_RenewalWithALostAnswer(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
 	bucket := claimBucket(t, s)
 	unknown := must(bucket.Put(within(t), claimName, must(bucket.Get(within(t), claimName)).Value()))
@@ -120,8 +111,7 @@ func TestClaims_RenewalWithALostAnswer(t *testing.T) {
 // TestClaims_ContextEndsWithoutServer must see the end before the server, had it gone on, would give the claim to
 // another.
 func TestClaims_ContextEndsWithoutServer(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	claims, conn := claimsConn(t, s, "one")
 	began := time.Now()
 	held, release := acquire(t, t.Context(), claims, "a")
@@ -131,9 +121,7 @@ func TestClaims_ContextEndsWithoutServer(t *testing.T) {
 		t.Errorf("the held context ended after %s, the claim's life is %s", took, ttl)
 	}
 	says(t, cause, claimName, "was not renewed for")
-	if !errors.Is(cause, target.ErrConflict) {
-		t.Errorf("the cause is %v, want ErrConflict", cause)
-	}
+	testcheck.ErrorIs(t, "the cause", target.ErrConflict, cause)
 	if err := release(within(t)); err == nil || errors.Is(err, target.ErrConflict) {
 		t.Errorf("release without a server: %v, want another error than ErrConflict", err)
 	}
@@ -153,8 +141,7 @@ func TestClaims_ContextEndsWithoutServer(t *testing.T) {
 }
 
 func TestClaims_SurviveAShortRestart(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	claims, err := store.EnsureClaimsFor(within(t), conn, "target-default", "one", 3*ttl)

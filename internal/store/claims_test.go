@@ -49,8 +49,7 @@ func acquire(t testing.TB, ctx context.Context, claims *store.Claims, name strin
 const claimName = "target-default.a"
 
 func TestClaims_AreExclusive(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	one, two := claimsOf(t, s, "one"), claimsOf(t, s, "two")
 	held, release := acquire(t, t.Context(), one, "a")
 	for name, claims := range map[string]*store.Claims{"another process": two, "the same process": one} {
@@ -59,24 +58,17 @@ func TestClaims_AreExclusive(t *testing.T) {
 		}
 	}
 	_, releaseB := acquire(t, t.Context(), two, "b")
-	if err := target.Held(held); err != nil {
-		t.Errorf("held: %v", err)
-	}
-	if err := release(within(t)); err != nil {
-		t.Errorf("release: %v", err)
-	}
+	testcheck.ErrorIs(t, "held", nil, target.Held(held))
+	testcheck.ErrorIs(t, "release", nil, release(within(t)))
 	if target.Held(held) == nil {
 		t.Error("the held context goes on after the release")
 	}
 	_, release = acquire(t, t.Context(), two, "a") // at once
-	if err := errors.Join(release(within(t)), releaseB(within(t))); err != nil {
-		t.Errorf("release: %v", err)
-	}
+	testcheck.ErrorIs(t, "release", nil, errors.Join(release(within(t)), releaseB(within(t))))
 }
 
 func TestClaims_ScopesAreSeparate(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	for _, scope := range []string{"target-a", "target-b", "target-a.b", "watchers"} {
@@ -92,8 +84,7 @@ func TestClaims_ScopesAreSeparate(t *testing.T) {
 }
 
 func TestClaims_Owner(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	claims := claimsOf(t, s, "watcher-1")
 	if owner, err := claims.Owner(within(t), "edge.1"); owner != "" || err != nil {
 		t.Errorf("owner of a free claim: %q, %v", owner, err)
@@ -116,8 +107,7 @@ func TestClaims_Owner(t *testing.T) {
 
 // TestClaims_OneHolderAtATime has many processes want one key all the time.
 func TestClaims_OneHolderAtATime(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	var holders, turns atomic.Int32
 	ctx := within(t)
 	var group errgroup.Group
@@ -146,8 +136,7 @@ func TestClaims_OneHolderAtATime(t *testing.T) {
 }
 
 func TestClaims_AreRenewed(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	held, release := acquire(t, t.Context(), claimsOf(t, s, "one"), "a")
 	bucket, other, began := claimBucket(t, s), claimsOf(t, s, "two"), time.Now()
 	revisions := make(map[uint64]bool)

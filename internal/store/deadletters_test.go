@@ -98,8 +98,7 @@ func TestDeadLetters_KeepEveryField(t *testing.T) {
 }
 
 func TestDeadLetters_ReplaceEachOther(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	letters := lettersOf(t, s.Conn(t), "default")
 	a, b := rejected("default", keyOf("a")), rejected("default", keyOf("a.b"))
 	put(t, letters, a)
@@ -124,8 +123,7 @@ func TestDeadLetters_ReplaceEachOther(t *testing.T) {
 }
 
 func TestDeadLetters_TargetsAreSeparate(t *testing.T) {
-	t.Parallel()
-	conn := streamtest.Start(t).Conn(t)
+	conn := streamtest.StartParallel(t).Conn(t)
 	targets := []string{"a", "a.b", "b", "*", ">"}
 	for _, target := range targets {
 		put(t, lettersOf(t, conn, target), rejected(target, keyOf("c")))
@@ -146,8 +144,7 @@ func TestDeadLetters_TargetsAreSeparate(t *testing.T) {
 }
 
 func TestDeadLetters_OmitALargeComponent(t *testing.T) {
-	t.Parallel()
-	letters := lettersOf(t, streamtest.Start(t, func(o *server.Options) { o.MaxPayload = 8192 }).Conn(t), "default")
+	letters := lettersOf(t, streamtest.StartParallel(t, func(o *server.Options) { o.MaxPayload = 8192 }).Conn(t), "default")
 	for size := 6000; size <= 9000; size += 100 { // over the limit, and near it on both sides
 		l := rejected("default", keyOf("large"))
 		l.Event.Component.DeploymentStatus = strings.Repeat("x", size)
@@ -164,8 +161,7 @@ func TestDeadLetters_OmitALargeComponent(t *testing.T) {
 }
 
 func TestDeadLetters_AllReportsMalformedOnes(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	letters := lettersOf(t, s.Conn(t), "default")
 	put(t, letters, rejected("default", keyOf("a")))
 	subject := event.DeadSubject("default", keyOf("junk"))
@@ -195,8 +191,7 @@ func TestDeadLetters_Open(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := streamtest.Start(t)
+			s := streamtest.StartParallel(t)
 			conn := s.Conn(t)
 			waitConnected(t, conn)
 			if test.there != nil {
@@ -213,8 +208,7 @@ func TestDeadLetters_Open(t *testing.T) {
 		})
 	}
 	t.Run("there", func(t *testing.T) {
-		t.Parallel()
-		s := streamtest.Start(t)
+		s := streamtest.StartParallel(t)
 		put(t, lettersOf(t, s.Conn(t), "default"), rejected("default", keyOf("a")))
 		opened, err := store.OpenDeadLetters(within(t), s.Conn(t), "default")
 		testcheck.NoError(t, err)
@@ -223,8 +217,7 @@ func TestDeadLetters_Open(t *testing.T) {
 }
 
 func TestDeadLetters_PutAtOnce(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	var group errgroup.Group
 	for range 4 {
 		letters := lettersOf(t, s.Conn(t), "default")
@@ -247,8 +240,7 @@ func TestDeadLetters_PutAtOnce(t *testing.T) {
 }
 
 func TestDeadLetters_SurviveARestart(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	letters := lettersOf(t, conn, "default")
 	put(t, letters, rejected("default", keyOf("a")))

@@ -15,6 +15,7 @@ var (
 	within        = streamtest.Within
 	eventually    = testwait.Until
 	waitConnected = streamtest.WaitConnected
+	startLog      = streamtest.StartLog
 	ensureLog     = streamtest.EnsureLog
 	keyOf         = streamtest.Key
 	upsert        = streamtest.Upsert

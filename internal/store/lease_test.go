@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // leaseOf returns a lease that nothing renews.
@@ -51,13 +52,9 @@ func TestLease_OverdueIsNoticedWithoutATimer(t *testing.T) {
 				c, release := l.hold(t.Context())
 				defer release()
 				time.Sleep(life * 2 / 3)
-				if err := target.Held(c); err != nil {
-					t.Errorf("while it may be relied on: %v", err)
-				}
+				testcheck.ErrorIs(t, "while it may be relied on", nil, target.Held(c))
 				time.Sleep(time.Nanosecond)
-				if err := ask(t, c); !errors.Is(err, context.Canceled) {
-					t.Errorf("overdue: %v", err)
-				}
+				testcheck.ErrorIs(t, "overdue", context.Canceled, ask(t, c))
 				cause := context.Cause(c)
 				if !errors.Is(cause, target.ErrConflict) || !strings.Contains(cause.Error(), "claim target-default.a was not renewed for 4s") {
 					t.Errorf("the cause is %v", cause)

@@ -26,8 +26,7 @@ func reconciled() target.Reconciliation {
 }
 
 func TestRecords(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	if _, err := store.OpenRecords(within(t), conn); err == nil {
@@ -57,9 +56,7 @@ func TestRecords(t *testing.T) {
 	approved("abc", true)
 	approved("abcd", false)
 	approved("a.b *", false) // as typed by hand
-	if err := opened.Approve(within(t), "a.b *"); err != nil {
-		t.Errorf("approve something odd: %v", err)
-	}
+	testcheck.ErrorIs(t, "approve something odd", nil, opened.Approve(within(t), "a.b *"))
 	approved("a.b *", true)
 	for i, want := range []bool{true, false} { // an approval is used once
 		if got, err := records.Consume(within(t), "a.b *"); got != want || err != nil {

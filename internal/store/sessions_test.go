@@ -34,29 +34,20 @@ func sessionsOf(t testing.TB, s *streamtest.Server) (*store.Sessions, *stream.Co
 func sessionKey(session target.Session) string { return "target-default.session." + session.Name() }
 
 func TestSession_IsSharedWhileItLives(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	sessions, _ := sessionsOf(t, s)
 	other, _ := sessionsOf(t, s)
 	first := must(sessions.Open(within(t)))
 	testcheck.Equal(t, "second session, beside the first", first.Name(), must(sessions.Open(within(t))).Name())
-	if err := sessions.End(within(t), first.Name()); err != nil {
-		t.Errorf("the own session: %v", err)
-	}
+	testcheck.ErrorIs(t, "the own session", nil, sessions.End(within(t), first.Name()))
 	began := time.Now()
 	eventually(t, "the session is older than two lives", func() bool { return time.Since(began) > 2*ttl })
-	if err := other.End(within(t), first.Name()); !errors.Is(err, target.ErrClaimed) {
-		t.Errorf("a session that lives: %v, want ErrClaimed", err)
-	}
+	testcheck.ErrorIs(t, "a session that lives", target.ErrClaimed, other.End(within(t), first.Name()))
 	held, release := first.Hold(t.Context())
-	if err := target.Held(held); err != nil {
-		t.Errorf("held: %v", err)
-	}
+	testcheck.ErrorIs(t, "held", nil, target.Held(held))
 	release()
 	testcheck.NoError(t, sessions.Close(within(t)))
-	if err := other.End(within(t), first.Name()); err != nil {
-		t.Errorf("a session that was closed: %v", err)
-	}
+	testcheck.ErrorIs(t, "a session that was closed", nil, other.End(within(t), first.Name()))
 	if next := must(sessions.Open(within(t))); next.Name() == first.Name() {
 		t.Error("a name was used again")
 	}
@@ -64,8 +55,7 @@ func TestSession_IsSharedWhileItLives(t *testing.T) {
 
 // A process that is cut off must see its session end before another one may take over, and can never renew it again.
 func TestSession_OfAProcessThatIsCutOff(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	sessions, conn := sessionsOf(t, s)
 	other, _ := sessionsOf(t, s)
 	session := must(sessions.Open(within(t)))
@@ -82,9 +72,7 @@ func TestSession_OfAProcessThatIsCutOff(t *testing.T) {
 		}
 		return err == nil
 	})
-	if cause := context.Cause(held); !errors.Is(cause, target.ErrConflict) {
-		t.Errorf("the held context ends with %v, want ErrConflict", cause)
-	}
+	testcheck.ErrorIs(t, "the end of the held context", target.ErrConflict, context.Cause(held))
 }
 
 func TestSession_IsLost(t *testing.T) {
@@ -102,30 +90,24 @@ func TestSession_IsLost(t *testing.T) {
 	}
 	for name, lose := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := streamtest.Start(t)
+			s := streamtest.StartParallel(t)
 			sessions, _ := sessionsOf(t, s)
 			other, _ := sessionsOf(t, s)
 			session := must(sessions.Open(within(t)))
 			held, release := session.Hold(t.Context())
 			defer release()
 			testcheck.NoError(t, lose(within(t), claimBucket(t, s), other, session))
-			if cause := ends(t, held); !errors.Is(cause, target.ErrConflict) {
-				t.Errorf("the held context ends with %v, want ErrConflict", cause)
-			}
+			testcheck.ErrorIs(t, "the end of the held context", target.ErrConflict, ends(t, held))
 			if next := must(sessions.Open(within(t))); next.Name() == session.Name() {
 				t.Error("a session that was lost is given out again")
 			}
-			if err := other.End(within(t), session.Name()); err != nil {
-				t.Errorf("it cannot be ended: %v", err)
-			}
+			testcheck.ErrorIs(t, "its end by another", nil, other.End(within(t), session.Name()))
 		})
 	}
 }
 
 func TestSession_OutlivesALostAnswer(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	sessions, _ := sessionsOf(t, s)
 	session := must(sessions.Open(within(t)))
 	held, release := session.Hold(t.Context())
@@ -139,8 +121,7 @@ func TestSession_OutlivesALostAnswer(t *testing.T) {
 }
 
 func TestSession_EndsWhileTheServerIsAway(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	sessions, conn := sessionsOf(t, s)
 	session := must(sessions.Open(within(t)))
 	held, release := session.Hold(t.Context())
@@ -164,8 +145,7 @@ func TestSession_EndsWhileTheServerIsAway(t *testing.T) {
 }
 
 func TestSession_RetiredIsKeptForWhatIsUnderWay(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	sessions, _ := sessionsOf(t, s)
 	other, _ := sessionsOf(t, s)
 	session := must(sessions.Open(within(t)))
@@ -183,9 +163,7 @@ func TestSession_RetiredIsKeptForWhatIsUnderWay(t *testing.T) {
 	eventually(t, "the session to be given up", func() bool {
 		return !strings.Contains(strings.Join(must(claimKeys(t, s)), " "), session.Name())
 	})
-	if err := other.End(within(t), session.Name()); err != nil {
-		t.Errorf("a retired session that nothing holds: %v", err)
-	}
+	testcheck.ErrorIs(t, "a retired session that nothing holds", nil, other.End(within(t), session.Name()))
 }
 
 func claimKeys(t *testing.T, s *streamtest.Server) (names []string, err error) {
@@ -202,8 +180,7 @@ func claimKeys(t *testing.T, s *streamtest.Server) (names []string, err error) {
 
 // The server must refuse to renew what it has expired, or a process that was away could come back to life.
 func TestSession_ExpiredIsNeverRenewed(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	sessionsOf(t, s) // makes the bucket
 	bucket := claimBucket(t, s)
 	revision := must(bucket.Create(within(t), "target-default.session.x", []byte("x")))
@@ -223,11 +200,7 @@ func TestSessions_OpenThoseOfASyncer(t *testing.T) {
 	syncers := must(store.EnsureSessions(within(t), conn, "lab"))
 	opened := must(store.OpenSessions(within(t), conn, "lab"))
 	session := must(syncers.Open(within(t)))
-	if err := opened.End(within(t), session.Name()); !errors.Is(err, target.ErrClaimed) {
-		t.Errorf("the session of a syncer: %v, want ErrClaimed", err)
-	}
+	testcheck.ErrorIs(t, "the session of a syncer", target.ErrClaimed, opened.End(within(t), session.Name()))
 	testcheck.NoError(t, syncers.Close(within(t)))
-	if err := opened.End(within(t), session.Name()); err != nil {
-		t.Errorf("a session that was closed: %v", err)
-	}
+	testcheck.ErrorIs(t, "a session that was closed", nil, opened.End(within(t), session.Name()))
 }

@@ -23,6 +23,13 @@ func statesOf(t testing.TB, log *stream.Log, target string) *store.States {
 	return states
 }
 
+// startStates runs a server for a test that is parallel to others, and returns the states of the default target.
+func startStates(t *testing.T) (*streamtest.Server, *store.States) {
+	t.Helper()
+	s, log := startLog(t)
+	return s, statesOf(t, log, "default")
+}
+
 func load(t *testing.T, states *store.States, key component.Key) target.State {
 	t.Helper()
 	state, err := states.Load(within(t), key)
@@ -40,14 +47,12 @@ func applied(key component.Key) target.State {
 }
 
 func TestStates_LoadNothing(t *testing.T) {
-	t.Parallel()
-	states := statesOf(t, ensureLog(t, streamtest.Start(t).Conn(t)), "default")
+	_, states := startStates(t)
 	testcheck.Equal(t, "state", target.State{Key: keyOf("a")}, load(t, states, keyOf("a")))
 }
 
 func TestStates_SaveIsACompareAndSet(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	one, two := statesOf(t, ensureLog(t, s.Conn(t)), "default"), statesOf(t, ensureLog(t, s.Conn(t)), "default")
 	want := applied(keyOf("a.b"))
 	revision, err := one.Save(within(t), want)
@@ -63,18 +68,14 @@ func TestStates_SaveIsACompareAndSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = one.Save(within(t), want)
-	if !errors.Is(err, target.ErrConflict) {
-		t.Errorf("saved over a newer revision: %v, want ErrConflict", err)
-	}
+	testcheck.ErrorIs(t, "saved over a newer revision", target.ErrConflict, err)
 	says(t, err, "test/components/a.b")
 	testcheck.Equal(t, "the newer revision", next, load(t, one, want.Key))
 	testcheck.Equal(t, "another component", target.State{Key: keyOf("b")}, load(t, one, keyOf("b")))
 }
 
 func TestStates_OneWriterWins(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	_, states := startStates(t)
 	revision := uint64(0)
 	for range 20 {
 		errs := make([]error, 4)
@@ -103,8 +104,7 @@ func TestStates_OneWriterWins(t *testing.T) {
 }
 
 func TestStates_TargetsAreSeparate(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	_, log := startLog(t)
 	targets := []string{"a", "a.b", "b", "*", "a.test"}
 	for i, name := range targets {
 		state := applied(keyOf("c"))
@@ -124,9 +124,7 @@ func TestStates_MalformedEntryIsInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{"no JSON": "{", "another type": `{"sequence":"x"}`, "null": "null", "empty": ""} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := streamtest.Start(t)
-			states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+			s, states := startStates(t)
 			bucket := must(js(t, s).KeyValue(within(t), store.StatesBucket))
 			revision := must(bucket.Put(within(t), "default.test.components.a", []byte(value)))
 			want := target.State{Key: keyOf("a"), Intent: 1, Revision: revision}
@@ -140,8 +138,7 @@ func TestStates_MalformedEntryIsInDoubt(t *testing.T) {
 }
 
 func TestStates_OfAnotherStream(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	log := ensureLog(t, conn)
 	saved := applied(keyOf("a"))
@@ -176,9 +173,7 @@ func TestStates_OfAnotherStream(t *testing.T) {
 }
 
 func TestStates_All(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	s, states := startStates(t)
 	want := make(map[component.Key]target.State)
 	collect := func() map[component.Key]target.State {
 		got := make(map[component.Key]target.State)
@@ -202,8 +197,7 @@ func TestStates_All(t *testing.T) {
 }
 
 func TestStates_WithoutServer(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	states := statesOf(t, ensureLog(t, conn), "default")
 	s.Shutdown()
@@ -222,9 +216,7 @@ func TestStates_WithoutServer(t *testing.T) {
 
 // A reconcile of one cluster reads that cluster's states only.
 func TestStates_AllReadsOneCluster(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	_, states := startStates(t)
 	for _, cluster := range []string{"east", "east.2", "west"} {
 		if _, err := states.Save(within(t), applied(component.Key{Cluster: cluster, Namespace: "ns", Name: "c"})); err != nil {
 			t.Fatal(err)
@@ -236,9 +228,7 @@ func TestStates_AllReadsOneCluster(t *testing.T) {
 }
 
 func TestStates_DeleteIsACompareAndSet(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	states := statesOf(t, ensureLog(t, s.Conn(t)), "default")
+	_, states := startStates(t)
 	state := applied(keyOf("a"))
 	var err error
 	if state.Revision, err = states.Save(within(t), state); err != nil {
@@ -248,9 +238,7 @@ func TestStates_DeleteIsACompareAndSet(t *testing.T) {
 	if state.Revision, err = states.Save(within(t), state); err != nil {
 		t.Fatal(err)
 	}
-	if err := states.Delete(within(t), older); !errors.Is(err, target.ErrConflict) {
-		t.Errorf("deleting a changed entry: %v", err)
-	}
+	testcheck.ErrorIs(t, "deleting a changed entry", target.ErrConflict, states.Delete(within(t), older))
 	testcheck.NoError(t, states.Delete(within(t), state))
 	if got := load(t, states, state.Key); got.Revision != 0 {
 		t.Errorf("it is still there: %+v", got)

@@ -16,8 +16,7 @@ import (
 )
 
 func TestBacklogMetrics(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	log, letters := ensureLog(t, conn), must(store.EnsureDeadLetters(within(t), conn, "default"))
 	registry := prometheus.NewPedanticRegistry()

@@ -106,8 +106,7 @@ func TestConnect_RejectsMissingFiles(t *testing.T) {
 }
 
 func TestConnect_WaitsForTheServer(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	s.Shutdown()
 	conn := s.Conn(t)
 	says(t, conn.Check(within(t)), "not connected to "+s.URL())
@@ -126,8 +125,7 @@ func TestConnect_WaitsForTheServer(t *testing.T) {
 }
 
 func TestConn_CheckWithoutJetStream(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t, func(o *server.Options) { o.JetStream = false })
+	s := streamtest.StartParallel(t, func(o *server.Options) { o.JetStream = false })
 	conn := s.Conn(t)
 	says(t, conn.Check(within(t)), "jetstream", "-js")
 	_, err := conn.EnsureLog(within(t))

@@ -39,9 +39,7 @@ func drained(t testing.TB, consumer *stream.Consumer) {
 }
 
 func TestConsumer_RedeliversMessagesOfADeadReplica(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	sequence := publish(t, log, upsert(keyOf("a"), "A"), 0)
 	conn := s.Conn(t)
 	dead := consumerOf(t, ensureLog(t, conn))
@@ -66,9 +64,7 @@ func impatient(t testing.TB, s *streamtest.Server, log *stream.Log) *stream.Cons
 }
 
 func TestDelivery_ProgressKeepsTheMessage(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	publish(t, log, upsert(keyOf("a"), "A"), 0)
 	consumer := impatient(t, s, log)
 	d := next(t, consumer)
@@ -98,8 +94,7 @@ func TestDelivery_ProgressKeepsTheMessage(t *testing.T) {
 }
 
 func TestDelivery_RetryIsDelayed(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	_, log := startLog(t)
 	sequence := publish(t, log, upsert(keyOf("a"), "A"), 0)
 	consumer := open(t, consumerOf(t, log), 4)
 	const delay = 700 * time.Millisecond
@@ -135,9 +130,7 @@ func TestDelivery_RetryIsDelayed(t *testing.T) {
 }
 
 func TestDelivery_DropEndsTheMessage(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	sequence := publish(t, log, upsert(keyOf("a"), "A"), 0)
 	nc := s.NATS(t)
 	advisories := must(nc.SubscribeSync("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"))
@@ -153,9 +146,7 @@ func TestDelivery_DropEndsTheMessage(t *testing.T) {
 }
 
 func TestConsumer_DeliversMalformedMessages(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	client := js(t, s)
 	consumer := open(t, consumerOf(t, log), 4)
 	tests := []struct {

@@ -55,8 +55,7 @@ func TestConsumer_CloseRequeues(t *testing.T) {
 }
 
 func TestConsumer_CloseWithoutServerOrUse(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	log := ensureLog(t, conn)
 	consumerOf(t, log).Close() // never opened
@@ -77,8 +76,7 @@ func TestConsumer_CloseWithoutServerOrUse(t *testing.T) {
 }
 
 func TestConsumer_NextEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	consumer := open(t, consumerOf(t, ensureLog(t, streamtest.Start(t).Conn(t))), 4)
+	consumer := open(t, consumerOf(t, ensureLog(t, streamtest.StartParallel(t).Conn(t))), 4)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := consumer.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -87,8 +85,7 @@ func TestConsumer_NextEndsWithItsContext(t *testing.T) {
 }
 
 func TestConsumer_NextContinuesAfterARestart(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	log := ensureLog(t, conn)
 	consumer := open(t, consumerOf(t, log), 4)
@@ -175,8 +172,7 @@ func TestConsumer_NextEndsWhenTheConsumerIsGone(t *testing.T) {
 
 // TestConsumer_NextToleratesMissingHeartbeats has a server that is away for longer than the heartbeats that are waited for.
 func TestConsumer_NextToleratesMissingHeartbeats(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	conn.SetTiming(time.Second, 500*time.Millisecond)
 	log := ensureLog(t, conn)

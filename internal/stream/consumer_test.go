@@ -3,7 +3,6 @@ package stream_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -45,8 +44,7 @@ func next(t testing.TB, consumer *stream.Consumer) event.Delivery {
 }
 
 func TestConsumer_StartsWithTheNewest(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	_, log := startLog(t)
 	want := make(map[component.Key]event.Event)
 	for _, key := range []component.Key{keyOf("a"), keyOf("b"), keyOf("c")} {
 		sequence := publish(t, log, upsert(key, "A"), 0)
@@ -123,11 +121,7 @@ func TestConsumer_ReplicasShareTheMessages(t *testing.T) {
 	const messages = 300
 	s := streamtest.Start(t)
 	log := ensureLog(t, s.Conn(t))
-	var events []event.Event
-	for i := range messages {
-		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
-	}
-	fill(t, log, events, nil)
+	fill(t, log, upserts(messages), nil)
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
 	var mu sync.Mutex
@@ -169,9 +163,7 @@ func TestConsumer_ReplicasShareTheMessages(t *testing.T) {
 }
 
 func TestConsumer_SkipsSnapshotMarkers(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	must(js(t, s).Publish(within(t), event.SnapshotSubject("test"), []byte("{}")))
 	sequence := publish(t, log, upsert(keyOf("a"), "A"), 0)
 	consumer := open(t, consumerOf(t, log), 4)

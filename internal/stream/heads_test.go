@@ -34,6 +34,14 @@ func heads(t *testing.T, log *stream.Log, cluster string) map[component.Key]even
 	return got
 }
 
+// upserts returns events of so many components, c0 and so on.
+func upserts(components int) (events []event.Event) {
+	for i := range components {
+		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
+	}
+	return events
+}
+
 // fill publishes events with many in flight and returns their heads.
 func fill(t testing.TB, log *stream.Log, events []event.Event, expected map[component.Key]event.Head) map[component.Key]event.Head {
 	t.Helper()
@@ -94,8 +102,7 @@ func TestLog_Heads(t *testing.T) {
 }
 
 func TestLog_HeadsOfAnEmptyStream(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	_, log := startLog(t)
 	if got := heads(t, log, "test"); len(got) != 0 {
 		t.Errorf("heads: %v", got)
 	}
@@ -106,9 +113,7 @@ func TestLog_HeadsOfAnEmptyStream(t *testing.T) {
 }
 
 func TestLog_NewestOfEach(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	want := make(map[component.Key]event.Event)
 	for _, e := range []event.Event{upsert(keyOf("a"), "A"), upsert(keyOf("b.c"), "B"), event.Tombstone(keyOf("d"), "u", "7", seen)} {
 		e.Sequence = publish(t, log, e, publish(t, log, upsert(e.Key, "before"), 0))

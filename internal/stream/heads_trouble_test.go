@@ -2,7 +2,6 @@ package stream_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -18,14 +17,9 @@ import (
 )
 
 func TestLog_HeadsBesidePublishes(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 1 })) // so that what is to come disappears
-	var events []event.Event
-	for i := range 1500 {
-		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
-	}
-	known := fill(t, log, events, nil)
+	known := fill(t, log, upserts(1500), nil)
 	changes := 0
 	got := make(map[component.Key]event.Head)
 	err := log.Heads(within(t), "test", func(h event.Head) {
@@ -42,16 +36,11 @@ func TestLog_HeadsBesidePublishes(t *testing.T) {
 
 // TestLog_HeadsPurgedMeanwhile takes away what the reader still waits for.
 func TestLog_HeadsPurgedMeanwhile(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	conn.SetTiming(time.Second, time.Second)
 	log := ensureLog(t, conn)
-	var events []event.Event
-	for i := range 2000 {
-		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
-	}
-	fill(t, log, events, nil)
+	fill(t, log, upserts(2000), nil)
 	client, purged := js(t, s), false
 	ctx := within(t)
 	err := log.Heads(ctx, "test", func(event.Head) {
@@ -72,32 +61,20 @@ func TestLog_HeadsPurgedMeanwhile(t *testing.T) {
 }
 
 func TestLog_HeadsEndWithTheirContext(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
-	var events []event.Event
-	for i := range 1200 {
-		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
-	}
-	fill(t, log, events, nil)
+	_, log := startLog(t)
+	fill(t, log, upserts(1200), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	err := log.Heads(ctx, "test", func(event.Head) { cancel() })
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("reading the heads ends with %v", err)
-	}
+	testcheck.ErrorIs(t, "the end of reading the heads", context.Canceled, err)
 }
 
 // TestLog_HeadsAcrossARestart loses the server in the middle: the reader ends, with all heads or an error.
 func TestLog_HeadsAcrossARestart(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	conn.SetTiming(3*time.Second, time.Second)
 	log := ensureLog(t, conn)
-	var events []event.Event
-	for i := range 2000 {
-		events = append(events, upsert(keyOf(fmt.Sprint("c", i)), "A"))
-	}
-	want := fill(t, log, events, nil)
+	want := fill(t, log, upserts(2000), nil)
 	got := make(map[component.Key]event.Head)
 	ctx, restarted := within(t), false
 	err := log.Heads(ctx, "test", func(h event.Head) {
@@ -118,9 +95,7 @@ func TestLog_HeadsAcrossARestart(t *testing.T) {
 }
 
 func TestLog_HeadsWithMalformedMessages(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	client, ctx := js(t, s), within(t)
 	must(client.Publish(ctx, "oda.components.v1.test.components.=zz", []byte("hello")))
 	must(client.Publish(ctx, "oda.components.v1.test.components", nil))

@@ -189,9 +189,7 @@ func TestLog_Follow(t *testing.T) {
 			t.Errorf("what was there before came, too: %v", fresh.said())
 		}
 	}
-	if err := errors.Join(endSince(), endFresh()); err != nil {
-		t.Errorf("ended with %v", err)
-	}
+	testcheck.ErrorIs(t, "end", nil, errors.Join(endSince(), endFresh()))
 }
 
 func TestLog_FollowEndsWithTheStream(t *testing.T) {
@@ -205,9 +203,7 @@ func TestLog_FollowEndsWithTheStream(t *testing.T) {
 	}()
 	got.expect(t, "components/a again@6")
 	testcheck.NoError(t, js(t, s).DeleteStream(ctx, stream.StreamName))
-	if err := <-ended; !errors.Is(err, stream.ErrLogMissing) {
-		t.Errorf("ended with %v", err)
-	}
+	testcheck.ErrorIs(t, "end", stream.ErrLogMissing, <-ended)
 }
 
 func TestLog_FollowEndsWithItsReader(t *testing.T) {

@@ -28,8 +28,7 @@ func superseded(t *testing.T, sequence uint64, err error) event.Head {
 }
 
 func TestLog_PublishFollowsTheExpectedMessage(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	_, log := startLog(t)
 	key := keyOf("a.b")
 	first := publish(t, log, upsert(key, "A"), 0)
 	second := publish(t, log, upsert(key, "B"), first)
@@ -59,8 +58,7 @@ func TestLog_PublishFollowsTheExpectedMessage(t *testing.T) {
 func secondOf[A, B any](_ A, b B) B { return b }
 
 func TestLog_PublishByTwoLeadersAtOnce(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	logs := [2]*stream.Log{ensureLog(t, s.Conn(t)), ensureLog(t, s.Conn(t))}
 	key, expected := keyOf("hot"), uint64(0)
 	for round := range 50 {
@@ -90,8 +88,7 @@ func TestLog_PublishByTwoLeadersAtOnce(t *testing.T) {
 
 // TestLog_PublishAgainAfterALostAnswer repeats publishes as a watcher does that never saw the answer.
 func TestLog_PublishAgainAfterALostAnswer(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	log := ensureLog(t, conn)
 	client, ctx := js(t, s), within(t)
@@ -127,8 +124,7 @@ func TestLog_PublishAgainAfterALostAnswer(t *testing.T) {
 }
 
 func TestLog_PublishEarlierContentAgain(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	_, log := startLog(t)
 	key, expected := keyOf("a"), uint64(0)
 	for _, status := range []string{"A", "B", "A", "B", "A"} {
 		sequence := publish(t, log, upsert(key, status), expected)
@@ -140,8 +136,7 @@ func TestLog_PublishEarlierContentAgain(t *testing.T) {
 }
 
 func TestLog_NewestOfNothing(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	_, log := startLog(t)
 	if e, found, err := log.Newest(within(t), keyOf("a")); found || err != nil {
 		t.Errorf("newest: %+v, %t, %v", e, found, err)
 	}
@@ -149,9 +144,7 @@ func TestLog_NewestOfNothing(t *testing.T) {
 
 // TestLog_NewestReadsFromTheLeader makes sure that no direct get is used, which a lagging replica might answer.
 func TestLog_NewestReadsFromTheLeader(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	publish(t, log, upsert(keyOf("a"), "A"), 0)
 	nc := s.NATS(t)
 	requests := must(nc.SubscribeSync("$JS.API.>"))
@@ -169,9 +162,7 @@ func TestLog_NewestReadsFromTheLeader(t *testing.T) {
 
 // The server remembers ids for a while, also of messages that were purged since.
 func TestLog_PublishAgainAfterAPurge(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	key := keyOf("purged")
 	plain := must(js(t, s).Stream(t.Context(), stream.StreamName))
 	first := publish(t, log, upsert(key, "A"), 0)

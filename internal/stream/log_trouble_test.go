@@ -26,9 +26,7 @@ func TestLog_PublishTooLarge(t *testing.T) {
 		checkTooLarge(t, log, large)
 	})
 	t.Run("for the stream", func(t *testing.T) {
-		t.Parallel()
-		s := streamtest.Start(t)
-		log := ensureLog(t, s.Conn(t))
+		s, log := startLog(t)
 		client, ctx := js(t, s), within(t)
 		config := must(client.Stream(ctx, stream.StreamName)).CachedInfo().Config
 		config.MaxMsgSize = 4096 // as an administrator might
@@ -40,9 +38,7 @@ func TestLog_PublishTooLarge(t *testing.T) {
 func checkTooLarge(t *testing.T, log *stream.Log, large string) {
 	t.Helper()
 	_, err := log.Publish(within(t), upsert(keyOf("large"), large), 0)
-	if !errors.Is(err, stream.ErrTooLarge) {
-		t.Errorf("publish: %v, want ErrTooLarge", err)
-	}
+	testcheck.ErrorIs(t, "publish", stream.ErrTooLarge, err)
 	says(t, err, "test/components/large", "max_payload", "bytes)")
 	first := publish(t, log, upsert(keyOf("small"), "A"), 0)
 	publish(t, log, upsert(keyOf("small"), "B"), first)
@@ -50,19 +46,14 @@ func checkTooLarge(t *testing.T, log *stream.Log, large string) {
 }
 
 func TestLog_CheckAfterDeletion(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	log := ensureLog(t, conn)
 	key, ctx := keyOf("a"), within(t)
 	first := publish(t, log, upsert(key, "A"), 0)
-	if err := log.Check(ctx); err != nil {
-		t.Errorf("check: %v", err)
-	}
+	testcheck.ErrorIs(t, "check", nil, log.Check(ctx))
 	testcheck.NoError(t, js(t, s).DeleteStream(ctx, stream.StreamName))
-	if err := log.Check(ctx); !errors.Is(err, stream.ErrLogMissing) {
-		t.Errorf("check: %v, want ErrLogMissing", err)
-	}
+	testcheck.ErrorIs(t, "check", stream.ErrLogMissing, log.Check(ctx))
 	if _, err := log.Publish(ctx, upsert(key, "B"), first); !errors.Is(err, stream.ErrLogMissing) {
 		t.Errorf("publish: %v, want ErrLogMissing", err)
 	}
@@ -80,9 +71,7 @@ func TestLog_CheckAfterDeletion(t *testing.T) {
 }
 
 func TestLog_HistoryIsBounded(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 3 }))
+	s, log := startLog(t, func(c *stream.Config) { c.History = 3 })
 	expected := uint64(0)
 	for round := range 8 {
 		expected = publish(t, log, upsert(keyOf("a"), fmt.Sprint(round)), expected)
@@ -98,9 +87,7 @@ func TestLog_HistoryIsBounded(t *testing.T) {
 }
 
 func TestLog_PublishToAFullStream(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.MaxBytes = 8 << 10 }))
+	s, log := startLog(t, func(c *stream.Config) { c.MaxBytes = 8 << 10 })
 	body := strings.Repeat("x", 1000)
 	var err error
 	var published int
@@ -129,8 +116,7 @@ func passing(t *testing.T, err error) {
 }
 
 func TestLog_PublishWithoutServer(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	log := ensureLog(t, conn)
 	first := publish(t, log, upsert(keyOf("a"), "A"), 0)
@@ -150,9 +136,7 @@ func TestLog_PublishWithoutServer(t *testing.T) {
 // TestLog_PublishAfterAMalformedMessage has a message on a component's subject that odasync cannot read: the component's
 // state is published over it.
 func TestLog_PublishAfterAMalformedMessage(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	key := keyOf("a")
 	first := publish(t, log, upsert(key, "A"), 0)
 	client := js(t, s)

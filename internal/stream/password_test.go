@@ -15,8 +15,7 @@ import (
 
 // TestConn_ReadsAChangedPassword changes the password on the server, which disconnects its clients, and in the file.
 func TestConn_ReadsAChangedPassword(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t, func(o *server.Options) { o.Username, o.Password = "watcher", "old" })
+	s := streamtest.StartParallel(t, func(o *server.Options) { o.Username, o.Password = "watcher", "old" })
 	file := filepath.Join(t.TempDir(), "password")
 	write := func(password string) {
 		t.Helper()

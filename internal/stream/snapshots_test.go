@@ -10,7 +10,6 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream"
-	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
 )
 
@@ -27,9 +26,7 @@ func mark(t testing.TB, log *stream.Log, markers ...event.Snapshot) {
 }
 
 func TestLog_PublishSnapshot(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	_, log := startLog(t)
 	if m, found, err := log.LastSnapshot(within(t), "edge.1"); found || err != nil || !cmp.Equal(m, event.Snapshot{}) {
 		t.Errorf("before the first: %+v, %t, %v", m, found, err)
 	}
@@ -48,9 +45,7 @@ func TestLog_PublishSnapshot(t *testing.T) {
 }
 
 func TestLog_LastSnapshotMalformed(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	s, log := startLog(t)
 	if _, err := js(t, s).Publish(t.Context(), event.SnapshotSubject("junk"), []byte("junk")); err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +55,7 @@ func TestLog_LastSnapshotMalformed(t *testing.T) {
 }
 
 func TestLog_PurgeUpToASequence(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
-	log := ensureLog(t, s.Conn(t))
+	_, log := startLog(t)
 	a, other := keyOf("a"), keyOf("a.b")
 	first := publish(t, log, upsert(a, "1"), 0)
 	publish(t, log, upsert(other, "1"), 0)
@@ -80,15 +73,12 @@ func TestLog_PurgeUpToASequence(t *testing.T) {
 	if _, found, err := log.Newest(within(t), a); err != nil || found || count() != 1 {
 		t.Errorf("left: %d messages, found %t, %v", count(), found, err)
 	}
-	if err := log.Purge(within(t), a, third); err != nil {
-		t.Errorf("a repeat: %v", err)
-	}
+	testcheck.ErrorIs(t, "a repeat", nil, log.Purge(within(t), a, third))
 	publish(t, log, upsert(a, "4"), 0)
 }
 
 func TestLog_ListsClusters(t *testing.T) {
-	t.Parallel()
-	log := ensureLog(t, streamtest.Start(t).Conn(t))
+	_, log := startLog(t)
 	testcheck.NoError(t, log.PublishSnapshot(within(t), event.Snapshot{ID: "1", Cluster: "marked.1", Time: time.Now()}))
 	for _, name := range []string{"a", "b"} {
 		if _, err := log.Publish(within(t), event.Tombstone(component.Key{Cluster: "published.1", Namespace: "ns", Name: name}, "", "", time.Now()), 0); err != nil {

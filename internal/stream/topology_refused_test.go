@@ -12,18 +12,16 @@ import (
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 func TestConn_EnsureLogReplicasNeedACluster(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	ensureLog(t, s.Conn(t))
 	_, err := s.Conn(t, func(c *stream.Config) { c.Replicas = 3 }).EnsureLog(within(t))
 	says(t, err, "update stream ODA_COMPONENTS", "replicas", "non-clustered")
 	_, err = s.Conn(t).OpenLog(within(t))
-	if err != nil {
-		t.Errorf("the stream was harmed: %v", err)
-	}
+	testcheck.ErrorIs(t, "opening the stream, unharmed", nil, err)
 }
 
 func TestConn_EnsureRejectsForeignStreams(t *testing.T) {
@@ -71,8 +69,7 @@ func TestConn_EnsureRejectsForeignStreams(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := streamtest.Start(t)
+			s := streamtest.StartParallel(t)
 			ctx := within(t)
 			client := js(t, s)
 			before := must(client.CreateStream(ctx, test.config)).CachedInfo().Config
@@ -102,8 +99,7 @@ func TestLog_EnsureConsumerRejectsForeignConsumers(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := streamtest.Start(t)
+			s := streamtest.StartParallel(t)
 			ctx := within(t)
 			log := ensureLog(t, s.Conn(t))
 			client := js(t, s)
@@ -121,8 +117,7 @@ func TestLog_EnsureConsumerRejectsForeignConsumers(t *testing.T) {
 
 // TestLog_EnsureConsumerOneRegistryWins starts syncers of one target and different registries at the same moment.
 func TestLog_EnsureConsumerOneRegistryWins(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	ctx := within(t)
 	first, second := ensureLog(t, s.Conn(t)), ensureLog(t, s.Conn(t))
 	for round := range 20 {
@@ -140,8 +135,7 @@ func TestLog_EnsureConsumerOneRegistryWins(t *testing.T) {
 }
 
 func TestConn_OpenLogBeforeTheWatcher(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	_, err := conn.OpenLog(within(t))

@@ -39,8 +39,7 @@ func own(c jetstream.StreamConfig) jetstream.StreamConfig {
 }
 
 func TestConn_EnsureByManyAtOnce(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	ctx := within(t)
 	var group errgroup.Group
 	for range 8 {
@@ -77,8 +76,7 @@ func TestConn_EnsureByManyAtOnce(t *testing.T) {
 }
 
 func TestConn_EnsureWithoutReplicas(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	unset := func(c *stream.Config) { c.Replicas = 0 }
 	ensureLog(t, s.Conn(t, unset))
 	ensureLog(t, s.Conn(t, unset)) // again, of what exists
@@ -88,8 +86,7 @@ func TestConn_EnsureWithoutReplicas(t *testing.T) {
 }
 
 func TestConn_EnsureUpdatesOnlyDifferences(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	ctx := within(t)
 	conn := s.Conn(t)
 	ensureLog(t, conn)
@@ -108,8 +105,7 @@ func TestConn_EnsureUpdatesOnlyDifferences(t *testing.T) {
 }
 
 func TestConn_EnsureKeepsAdditions(t *testing.T) {
-	t.Parallel()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	ctx := within(t)
 	ensureLog(t, s.Conn(t))
 	client := js(t, s)

@@ -2,6 +2,7 @@
 package testcheck
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,14 @@ func Equal[V any](t T, what string, want, got V, options ...cmp.Option) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, options...); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// ErrorIs reports an error that neither is nor wraps the wanted one, where nil wants no error. The test goes on.
+func ErrorIs(t T, what string, want, got error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }
 

@@ -158,9 +158,7 @@ func TestProvider_CloseIsBounded(t *testing.T) {
 	span.End()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := provider.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Close = %v", err)
-	}
+	testcheck.ErrorIs(t, "Close", context.DeadlineExceeded, provider.Close(ctx))
 	close(hanging)
 }
 

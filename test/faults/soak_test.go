@@ -45,9 +45,7 @@ func TestSoak(t *testing.T) {
 
 	took := f.AwaitInSync(2 * time.Minute)
 	f.AwaitAllAcked(time.Minute)
-	if err := f.CheckInSync(f.Mapping.Of(f.Objects())); err != nil {
-		t.Errorf("after the last message: %v", err)
-	}
+	testcheck.ErrorIs(t, "after the last message", nil, f.CheckInSync(f.Mapping.Of(f.Objects())))
 	f.AwaitReady(f.watchers...)
 	for _, p := range f.syncers { // a failure counts for 90 s if no other message reaches the replica
 		f.Must(p.AwaitReady(f.Within(2 * time.Minute)))

@@ -38,9 +38,7 @@ func TestSoak_TMF639(t *testing.T) {
 
 	f.AwaitDocuments(f.Registry, 3*time.Minute)
 	f.AwaitAllAcked(time.Minute)
-	if err := f.CheckDocuments(f.Registry); err != nil {
-		t.Errorf("after the last message: %v", err)
-	}
+	testcheck.ErrorIs(t, "after the last message", nil, f.CheckDocuments(f.Registry))
 	for _, p := range f.syncers {
 		f.Must(p.AwaitReady(f.Within(2 * time.Minute)))
 	}

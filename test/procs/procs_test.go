@@ -107,9 +107,7 @@ func TestProcess_Wait(t *testing.T) {
 	if err != nil || code != 7 {
 		t.Errorf("exit code %d (%v), want 7", code, err)
 	}
-	if err := p.Stop(); err != nil {
-		t.Errorf("an end that was waited for counts as a failure: %v", err)
-	}
+	testcheck.ErrorIs(t, "an end that was waited for, which is no failure", nil, p.Stop())
 	_, err = p.Await(limited(t), "never")
 	if err == nil || !strings.Contains(err.Error(), "it has ended") || !strings.Contains(err.Error(), "last output") {
 		t.Errorf("waiting for more than there is: %v", err)

@@ -3,6 +3,7 @@ package faults_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 // once injects a fault into the first request of a method.
@@ -75,9 +77,7 @@ func TestFault_Reset(t *testing.T) {
 			s, c := registrytest.Start(t, refregistry.Config{RecordHistory: true})
 			s.SetFault(once("POST", faults.Fault{Reset: true, After: tt.after}))
 			_, err := c.Send(c.Request("POST", "/labels/", registrytest.NewLabel))
-			if !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("error %v, want a reset connection", err)
-			}
+			testcheck.ErrorIs(t, "error", syscall.ECONNRESET, err)
 			registrytest.Same(t, tt.labels, len(s.Snapshot().Labels))
 			registrytest.Same(t, tt.labels, len(s.History()))
 			// The next request is served normally.
@@ -100,9 +100,7 @@ func TestFault_Hang(t *testing.T) {
 			cancel()
 		}()
 		_, err := c.Send(c.Request("POST", "/labels/", registrytest.NewLabel).WithContext(ctx))
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("after=%v: error %v, want that of the client's own context", after, err)
-		}
+		testcheck.ErrorIs(t, fmt.Sprintf("after=%v: the error of the client's own context", after), context.Canceled, err)
 		s.SetFault(nil)
 		// Without After the write never happens; with it, it happens once.
 		want := map[bool]int{false: 0, true: 1}[after]

@@ -65,9 +65,7 @@ func TestCache_FailedReadingKeepsTheRows(t *testing.T) {
 	if err := read(map[string]int64{"a": 1}, nil); err != nil {
 		t.Error(err)
 	}
-	if err := read(nil, failure); !errors.Is(err, failure) {
-		t.Errorf("error = %v", err)
-	}
+	testcheck.ErrorIs(t, "error of a failed read", failure, read(nil, failure))
 	testcheck.Equal(t, "values after a failed read", map[string]int64{"a": 1}, cached.All())
 	cached.Clear(clock.Load() - 2)
 	if !cached.View(0, func(rows map[string]int64) { delete(rows, "a") }) {
@@ -94,9 +92,7 @@ func TestFlights_End(t *testing.T) {
 		waiting := make(chan error, 1)
 		go func() { waiting <- f.Do(ctx, "k", func() error { t.Error("ran"); return nil }) }()
 		cancel()
-		if err := <-waiting; !errors.Is(err, context.Canceled) {
-			t.Errorf("error = %v", err)
-		}
+		testcheck.ErrorIs(t, "error of the one that waits", context.Canceled, <-waiting)
 		close(proceed)
 		testcheck.NoError(t, <-first)
 	})
@@ -112,8 +108,6 @@ func TestFlights_End(t *testing.T) {
 		if err := <-first; !errors.Is(err, context.Canceled) || !over {
 			t.Errorf("error = %v, the work had ended: %v", err, over)
 		}
-		if err := <-second; err != nil {
-			t.Errorf("the waiting caller: %v", err)
-		}
+		testcheck.ErrorIs(t, "the waiting caller", nil, <-second)
 	})
 }

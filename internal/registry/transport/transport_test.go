@@ -3,6 +3,7 @@ package transport_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -83,9 +84,7 @@ func TestTransport_TrustsTheAuthoritiesOfTheFile(t *testing.T) {
 		if renewed {
 			server.renew(t)
 		}
-		if err := get(t, trusting, address); err != nil {
-			t.Errorf("renewed %v: %v", renewed, err)
-		}
+		testcheck.ErrorIs(t, fmt.Sprintf("renewed %v", renewed), nil, get(t, trusting, address))
 	}
 	testcheck.NoError(t, os.WriteFile(server.cert+".broken", nil, 0o600))
 	good, err := os.ReadFile(server.cert)
@@ -145,9 +144,7 @@ func TestTransport_PresentsTheClientCertificate(t *testing.T) {
 		if renewed {
 			client.renew(t)
 		}
-		if err := get(t, presenting, address); err != nil {
-			t.Errorf("renewed %v: %v", renewed, err)
-		}
+		testcheck.ErrorIs(t, fmt.Sprintf("renewed %v", renewed), nil, get(t, presenting, address))
 	}
 }
 

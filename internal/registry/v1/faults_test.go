@@ -13,6 +13,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // A write whose answer is lost has happened. The next attempt, here by another replica, is in doubt and lacks the
@@ -142,10 +143,6 @@ func TestApply_TakesOverTheReadingOfACancelledCaller(t *testing.T) {
 	<-entered
 	second := apply(t.Context(), "second")
 	cancel()
-	if err := <-first; !errors.Is(err, context.Canceled) {
-		t.Errorf("first: %v", err)
-	}
-	if err := <-second; err != nil {
-		t.Errorf("second: %v", err)
-	}
+	testcheck.ErrorIs(t, "first", context.Canceled, <-first)
+	testcheck.ErrorIs(t, "second", nil, <-second)
 }

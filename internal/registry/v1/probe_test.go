@@ -2,7 +2,6 @@ package v1
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -20,6 +19,7 @@ import (
 	"odasync/internal/refregistry/registrytest"
 	"odasync/internal/registry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestWriteProbe_WritesAndChangesNothing(t *testing.T) {
@@ -28,9 +28,7 @@ func TestWriteProbe_WritesAndChangesNothing(t *testing.T) {
 	before := h.snapshot()
 	for name, a := range map[string]*Adapter{"an adapter that has just started": h.adapter(), "one that has written": a} {
 		h.resetRequests()
-		if err := a.WriteProbe(t.Context()); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		testcheck.ErrorIs(t, name, nil, a.WriteProbe(t.Context()))
 		if all, writes := h.requests(); writes != 1 || all > 3 {
 			t.Errorf("%s: %d requests, %d of them write, want one", name, all, writes)
 		}
@@ -94,9 +92,7 @@ func TestWriteProbe_ReportsFaults(t *testing.T) {
 				registrytest.WantFailure(t, err, test.class, "GET /health")
 			}
 			h.fault(nil)
-			if err := a.WriteProbe(t.Context()); err != nil {
-				t.Errorf("afterwards: %v", err)
-			}
+			testcheck.ErrorIs(t, "afterwards", nil, a.WriteProbe(t.Context()))
 			h.wantUnchanged(before)
 		})
 	}
@@ -139,9 +135,7 @@ func TestProbe_EndsWithItsContext(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- ask(ctx) }()
 		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", name, err)
-		}
+		testcheck.ErrorIs(t, name, context.Canceled, <-ended)
 	}
 }
 

@@ -59,6 +59,13 @@ func EnsureLog(t testing.TB, conn *stream.Conn) (log *stream.Log) {
 	return log
 }
 
+// StartLog runs a server for a test that is parallel to others, and creates the stream. change may alter the configuration.
+func StartLog(t *testing.T, change ...func(*stream.Config)) (*Server, *stream.Log) {
+	t.Helper()
+	s := StartParallel(t)
+	return s, EnsureLog(t, s.Conn(t, change...))
+}
+
 // Publish fails the test where the event is not accepted.
 func Publish(t testing.TB, log *stream.Log, e event.Event, expected uint64) uint64 {
 	t.Helper()

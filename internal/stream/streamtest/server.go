@@ -41,6 +41,13 @@ func Start(t testing.TB, change ...func(*server.Options)) *Server {
 	return s
 }
 
+// StartParallel is [Start] for a test that is parallel to others.
+func StartParallel(t *testing.T, change ...func(*server.Options)) *Server {
+	t.Helper()
+	t.Parallel()
+	return Start(t, change...)
+}
+
 // URL is the address for clients. It stays the same over restarts.
 func (s *Server) URL() string { return fmt.Sprintf("nats://%s:%d", s.options.Host, s.options.Port) }
 

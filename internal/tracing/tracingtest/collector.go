@@ -58,9 +58,7 @@ func Start(t testing.TB) *Collector {
 	go func() { ended <- rpc.Serve(listener) }()
 	t.Cleanup(func() {
 		rpc.Stop()
-		if err := <-ended; err != nil {
-			t.Errorf("collector: %v", err)
-		}
+		testcheck.ErrorIs(t, "collector", nil, <-ended)
 	})
 	c.HTTP, c.GRPC = server.URL, "http://"+listener.Addr().String()
 	return c
