@@ -1,20 +1,28 @@
 package specification
 
-import "testing"
+import (
+	"testing"
 
-func TestMajor(t *testing.T) {
-	for version, want := range map[string]string{
-		"v4.0.1": "v4", "4.0.1": "v4", "v4": "v4", "4": "v4", "V4.0": "v4", "12.1": "v12", "0.0.1": "v0",
-		"": "", "v": "", "v.4": "", "latest": "", "vv4": "", "v4beta": "", "4-1": "", "2024-09-17": "",
-	} {
-		if got := Major(version); got != want {
-			t.Errorf("%q: got %q, want %q", version, got, want)
-		}
+	"odasync/internal/testcheck"
+)
+
+// check compares what a function returns for texts.
+func check(t *testing.T, of func(string) string, want map[string]string) {
+	t.Helper()
+	for text, want := range want {
+		testcheck.Equal(t, "of "+text, want, of(text))
 	}
 }
 
+func TestMajor(t *testing.T) {
+	check(t, Major, map[string]string{
+		"v4.0.1": "v4", "4.0.1": "v4", "v4": "v4", "4": "v4", "V4.0": "v4", "12.1": "v12", "0.0.1": "v0",
+		"": "", "v": "", "v.4": "", "latest": "", "vv4": "", "v4beta": "", "4-1": "", "2024-09-17": "",
+	})
+}
+
 func TestURLMajor(t *testing.T) {
-	for url, want := range map[string]string{
+	check(t, URLMajor, map[string]string{
 		"https://h/TMF620-ProductCatalog-v4.0.0.swagger.json": "v4",
 		"https://h/TMF672_Role_v5.0.0.json":                   "v5",
 		"https://h/specs/v4/swagger.json":                     "v4",
@@ -32,15 +40,11 @@ func TestURLMajor(t *testing.T) {
 		"v4.0.0.json":                                         "",
 		"":                                                    "",
 		"_v4":                                                 "",
-	} {
-		if got := URLMajor(url); got != want {
-			t.Errorf("%q: got %q, want %q", url, got, want)
-		}
-	}
+	})
 }
 
 func TestName(t *testing.T) {
-	for text, want := range map[string]string{
+	check(t, func(text string) string { return Name(text) }, map[string]string{
 		"https://h/TMF620_ProductCatalog/master/TMF620-ProductCatalog-v4.0.0.swagger.json": "TMF620",
 		"https://h/specs/tmf639.json": "TMF639",
 		"inventory-tmf637":            "TMF637",
@@ -51,12 +55,6 @@ func TestName(t *testing.T) {
 		"TMF62":                       "",
 		"tmf":                         "",
 		"":                            "",
-	} {
-		if got := Name(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-	if got := Name("", "metrics", "tmf620", "tmf622"); got != "TMF620" {
-		t.Errorf("of several texts: got %q", got)
-	}
+	})
+	testcheck.Equal(t, "of several texts", "TMF620", Name("", "metrics", "tmf620", "tmf622"))
 }
