@@ -28,6 +28,7 @@ type cluster struct {
 	versions  []string // served; nil for no CRD
 	noReviews bool     // access reviews are forbidden
 	noCRD     bool     // to read the CRD is forbidden
+	namespace string   // the only one; empty where to read namespaces is forbidden
 }
 
 func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -58,6 +59,12 @@ func (c cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		requested := review.Spec.ResourceAttributes
 		respond(http.StatusCreated, fmt.Sprintf(`{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","spec":{},"status":{"allowed":%v}}`,
 			requested.Verb+" "+requested.Resource != c.denied))
+	case strings.HasPrefix(r.URL.Path, "/api/v1/namespaces") && c.namespace == "":
+		respond(http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"forbidden","code":403}`)
+	case r.URL.Path == "/api/v1/namespaces":
+		respond(http.StatusOK, fmt.Sprintf(`{"kind":"NamespaceList","apiVersion":"v1","items":[{"metadata":{"name":%q}}]}`, c.namespace))
+	case r.URL.Path == "/api/v1/namespaces/"+c.namespace:
+		respond(http.StatusOK, fmt.Sprintf(`{"kind":"Namespace","apiVersion":"v1","metadata":{"name":%q}}`, c.namespace))
 	case c.noReviews, c.noCRD:
 		respond(http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"forbidden","code":403}`)
 	default:
@@ -87,7 +94,7 @@ var (
 		`kubernetes permission: create leases.coordination.k8s.io in namespace "shop"`,
 		`kubernetes permission: update leases.coordination.k8s.io "odasync-watcher" in namespace "shop"`,
 	}
-	kubernetesChecks = append([]string{"kubernetes", "kubernetes crd", "kubernetes permissions"}, permissionChecks...)
+	kubernetesChecks = append([]string{"kubernetes", "kubernetes crd", "kubernetes namespaces", "kubernetes permissions"}, permissionChecks...)
 	otherChecks      = []string{"nats", "nats jetstream", "nats topology", "registry writers", "registry", "registry api", "registry auth", "registry contract"}
 )
 
@@ -137,7 +144,7 @@ func TestChecks(t *testing.T) {
 	for _, name := range permissionChecks {
 		noPermissions[name] = ""
 	}
-	unreachable := broken("kubernetes", "kubernetes crd", "kubernetes permissions")
+	unreachable := broken("kubernetes", "kubernetes crd", "kubernetes namespaces", "kubernetes permissions")
 	unreviewed := broken("kubernetes permissions")
 	for name, status := range noPermissions {
 		unreachable[name], unreviewed[name] = status, status
@@ -161,6 +168,9 @@ func TestChecks(t *testing.T) {
 			broken("kubernetes crd"), "serves only v1beta3, v1: set one of these", "follow the detail"},
 		"when the CRD may not be read": {api(cluster{versions: fine.versions, noCRD: true}), broken("kubernetes crd"),
 			"missing permission: get customresourcedefinitions", "follow the detail"},
+		"when the namespace exists": {change: api(cluster{versions: fine.versions, namespace: "default"})},
+		"when the namespace does not exist": {api(cluster{versions: fine.versions, namespace: "shop"}), broken("kubernetes namespaces"),
+			"KUBERNETES_NAMESPACE is default, and the cluster has no namespace default", "correct KUBERNETES_NAMESPACE"},
 		"when watch is not granted": {api(cluster{versions: fine.versions, denied: "watch components"}),
 			ungranted(permissionChecks[2]), "not granted", "grant"},
 		"when update of leases is not granted": {api(cluster{versions: fine.versions, denied: "update leases"}),
@@ -203,7 +213,8 @@ func TestChecks(t *testing.T) {
 			failed := len(test.different) > 0
 			code := 0
 			switch {
-			case test.different["kubernetes"] == "failed", test.different["nats"] == "failed", test.different["registry"] == "failed":
+			case test.different["kubernetes"] == "failed", test.different["nats"] == "failed", test.different["registry"] == "failed",
+				test.different["registry auth"] == "failed":
 				code = 2
 			case failed:
 				code = 1
@@ -252,4 +263,28 @@ func other(t *testing.T, status int) {
 		w.WriteHeader(status)
 		fmt.Fprint(w, "<html>hello</html>")
 	})))
+}
+
+func TestChecks_Namespaces(t *testing.T) {
+	for configured, missing := range map[string]string{
+		"shop": "", "sh*": "", "all": "", "shop,nosuchns": "nosuchns", "no*,sh*,gone": "gone, no*",
+	} {
+		t.Run(configured, func(t *testing.T) {
+			newPipeline(t)
+			kubeconfig(t, serve(t, cluster{versions: []string{"v1"}, namespace: "shop"}))
+			t.Setenv("KUBERNETES_NAMESPACE", configured)
+			var report cli.Report
+			ctl(t, "test", "-o", "json").decode(t, &report)
+			for _, check := range report.Checks {
+				if check.Name != "kubernetes namespaces" {
+					continue
+				}
+				if (check.Status == "failed") != (missing != "") || missing != "" && !strings.HasSuffix(check.Detail, "no namespace "+missing) {
+					t.Errorf("%s: %s, want missing %q", check.Status, check.Detail, missing)
+				}
+				return
+			}
+			t.Error("the check is not run")
+		})
+	}
 }

@@ -174,19 +174,29 @@ func withDeadLetters(c *cli.Context, do func(context.Context, *selection) error)
 		return err
 	}
 	reason := c.String("reason")
-	found := []store.DeadLetter{}
+	found, namespaces := []store.DeadLetter{}, map[string]bool{}
 	var malformed error
 	err = kept.All(ctx, func(d store.DeadLetter, err error) {
 		switch {
 		case err != nil:
 			malformed = negative(c, err)
-		case d.Cluster == s.cluster && (name == "" || d.Name == name) && scope.Contains(d.Namespace) &&
-			(reason == "" || string(d.Reason) == reason):
+		case d.Cluster != s.cluster:
+		case (name == "" || d.Name == name) && scope.Contains(d.Namespace) && (reason == "" || string(d.Reason) == reason):
 			found = append(found, d)
+			fallthrough
+		default:
+			namespaces[d.Namespace] = true
 		}
 	})
 	if err != nil {
 		return err
+	}
+	s.sayScope(c, scope, "target "+s.target)
+	warnElsewhere(c, "dead letter", scope, namespaces)
+	if len(found) == 0 {
+		if err := s.noteTarget(ctx, c); err != nil {
+			return err
+		}
 	}
 	if name != "" && len(found) == 0 {
 		return negative(c, fmt.Errorf("no dead letter of %q: `ctl dlq list` shows the dead letters", c.Args().First()))

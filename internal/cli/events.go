@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
@@ -96,6 +97,9 @@ func eventsAction(c *cli.Context) error {
 	defer end()
 	filter := event.Subjects(s.cluster, scope.Namespace(), name)
 	if c.Bool("follow") {
+		if err := s.noteFollowed(ctx, c, filter, scope); err != nil {
+			return err
+		}
 		return s.follow(c, filter, scope, since)
 	}
 	return s.history(ctx, c, filter, scope, since)
@@ -113,6 +117,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, sc
 		namespaces[e.Key.Namespace] = true
 	}
 	if len(namespaces) > 1 {
+		s.sayScope(c, scope, "target "+s.target)
 		return negative(c, fmt.Errorf(ambiguous, len(namespaces), c.Args().First()))
 	}
 	if len(found) == 0 && malformed == nil {
@@ -121,7 +126,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, sc
 			return err
 		}
 		if !known {
-			return negative(c, fmt.Errorf("no event of a component %q: `ctl list` shows the components", c.Args().First()))
+			return errors.Join(negative(c, fmt.Errorf("no event of a component %q: `ctl list` shows the components", c.Args().First())), s.noteScope(ctx, c, scope, 0))
 		}
 	}
 	events, err := s.describeEvents(ctx, found)
@@ -136,7 +141,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, sc
 	if hidden := total - len(events); hidden > 0 {
 		note(c, "%d %s that changed nothing: --all shows them", hidden, plural(hidden, "event"))
 	}
-	return errors.Join(err, malformed)
+	return errors.Join(err, s.noteScope(ctx, c, scope, 1), malformed)
 }
 
 // isIdle reports whether the event changed nothing.
@@ -193,6 +198,16 @@ func (s *session) past(ctx context.Context, c *cli.Context, filter string, since
 		found = append(found, e)
 	})
 	return found, malformed, err
+}
+
+// noteFollowed says what is followed, before the first event of it comes.
+func (s *session) noteFollowed(ctx context.Context, c *cli.Context, filter string, scope component.Scope) error {
+	_, found, err := s.conn.Last(ctx, stream.StreamName, filter) // with globs, of the whole cluster
+	known := 0
+	if found {
+		known = 1
+	}
+	return errors.Join(err, s.noteScope(ctx, c, scope, known))
 }
 
 // follow prints events until the command is interrupted, or --timeout is over.

@@ -37,7 +37,7 @@ func replayCommand() *cli.Command {
 			"  ctl replay --since 2h --dry-run\n" +
 			"  ctl replay --all --to http://registry.example:8000 --to-api-key-file key",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "namespace", Aliases: []string{"n"}, Usage: "only components of this `NAMESPACE`"},
+			namespaceFlag("only components of these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			&cli.BoolFlag{Name: "all", Usage: "all components of the cluster"},
 			&cli.StringFlag{Name: "since", Usage: "only components that changed since `WHEN`: a time such as 2026-01-02T15:04:05Z, or a duration such as 30m or 7d"},
 			&cli.Uint64Flag{Name: "from-seq", Usage: "only components that changed with message `N` of the stream or later"},
@@ -85,8 +85,13 @@ func replayAction(c *cli.Context) error {
 	}
 	plan, err := d.replay.Plan(c.Context, journal)
 	unselected := new(replay.SelectionError)
+	if err == nil || errors.As(err, &unselected) {
+		if err := d.noteChoice(c, chosen, plan); err != nil {
+			return err
+		}
+	}
 	switch {
-	case errors.As(err, &unselected):
+	case unselected.Name != "":
 		return negative(c, err)
 	case err != nil:
 		return err
@@ -120,6 +125,19 @@ func replayAction(c *cli.Context) error {
 		return journal.Remove()
 	}
 	return negative(c, fmt.Errorf("the registry rejected %d states: fix the reported causes and retry with\n  %s", result.Failed, chosen.command(true)))
+}
+
+// noteChoice says what is replayed; plan is nil if the name does not select one component.
+func (o *openedReplay) noteChoice(c *cli.Context, chosen replayFlags, plan *replay.Plan) error {
+	registry := "target " + o.target
+	if chosen.To != "" {
+		registry = "registry " + o.replay.Destination.Address
+	}
+	o.sayScope(c, chosen.scope, registry)
+	if plan != nil && plan.Components > 0 {
+		return nil
+	}
+	return o.warnEmpty(c.Context, c, chosen.scope)
 }
 
 // stateDir is the folder of the journals.
@@ -167,6 +185,7 @@ func printReplay(c *cli.Context, result replay.Result) error {
 // replayFlags are the flags of a replay that make up its command line.
 type replayFlags struct {
 	replay.Choice
+	scope       component.Scope
 	yes         bool
 	toKeyFile   string
 	concurrency int
@@ -179,12 +198,16 @@ func parseReplay(c *cli.Context) (replayFlags, error) {
 	if err != nil {
 		return replayFlags{}, err
 	}
+	namespaces, everywhere := scope.String(), c.Bool("all-namespaces") || c.IsSet("namespace")
+	if everywhere = everywhere && namespaces == component.AllNamespaces; namespaces == component.AllNamespaces {
+		namespaces = ""
+	}
 	x := replayFlags{
 		Choice: replay.Choice{
-			Name: name, Namespace: scope.Namespace(), All: c.Bool("all") || c.Bool("all-namespaces") && name == "", Since: c.String("since"),
+			Name: name, Namespace: namespaces, All: c.Bool("all") || everywhere && name == "", Since: c.String("since"),
 			FromSeq: c.Uint64("from-seq"), EveryEvent: c.Bool("every-event"), To: c.String("to"),
 		},
-		yes: c.Bool("yes"), toKeyFile: c.String("to-api-key-file"), concurrency: c.Int("concurrency"),
+		scope: scope, yes: c.Bool("yes"), toKeyFile: c.String("to-api-key-file"), concurrency: c.Int("concurrency"),
 	}
 	if c.IsSet("timeout") {
 		x.timeout = c.Duration("timeout").String()
@@ -197,8 +220,6 @@ func parseReplay(c *cli.Context) (replayFlags, error) {
 	switch {
 	case c.NArg() > 1:
 		return x, fmt.Errorf("unexpected argument %q: give one name, or select more with -n, --since, --from-seq or --all", c.Args().Get(1))
-	case x.Namespace == "" && scope.String() != component.AllNamespaces:
-		return x, fmt.Errorf("--namespace is %q: a replay takes one namespace, or all", scope)
 	case x.Name != "" && x.All:
 		return x, errors.New("give the name of a component, or --all")
 	case x.Name == "" && x.Namespace == "" && x.Since == "" && x.FromSeq == 0 && !x.All:

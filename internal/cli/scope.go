@@ -63,17 +63,22 @@ func selectedLabels(c *cli.Context) (labels.Selector, error) {
 // noteScope says on stderr, beside a table, what the command looked at. Where it found nothing, it says in every format where
 // there is something: an empty result is more often a wrong name than an empty cluster.
 func (s *session) noteScope(ctx context.Context, c *cli.Context, scope component.Scope, found int) error {
-	switch c.String("output") {
-	case "table", "wide":
-		note(c, "cluster %s, namespaces %s, target %s", s.cluster, scope, s.target)
-	}
+	s.sayScope(c, scope, "target "+s.target)
 	if found > 0 {
 		return nil
 	}
 	return s.warnEmpty(ctx, c, scope)
 }
 
-// warnEmpty says where there are components, for a command that found none.
+// sayScope says beside an output for people which cluster and namespaces the command works on, and on which registry.
+func (s *session) sayScope(c *cli.Context, scope component.Scope, registry string) {
+	switch c.String("output") {
+	case "table", "wide", "": // a command without formats
+		note(c, "cluster %s, namespaces %s, %s", s.cluster, scope, registry)
+	}
+}
+
+// warnEmpty says where there are components if there are none in the scope.
 func (s *session) warnEmpty(ctx context.Context, c *cli.Context, scope component.Scope) error {
 	clusters, err := s.log.ComponentClusters(ctx)
 	if err != nil {
@@ -91,11 +96,18 @@ func (s *session) warnEmpty(ctx context.Context, c *cli.Context, scope component
 			namespaces[head.Key.Namespace] = true
 		}
 	})
-	others := slices.DeleteFunc(slices.Sorted(maps.Keys(namespaces)), scope.Contains)
-	if err == nil && len(others) > 0 {
-		note(c, "warning: no component in namespaces %s; there are components in: %s", scope, shortList(others))
+	if err == nil {
+		warnElsewhere(c, "component", scope, namespaces)
 	}
 	return err
+}
+
+// warnElsewhere names the namespaces that have something, if none of them is in the scope.
+func warnElsewhere(c *cli.Context, noun string, scope component.Scope, namespaces map[string]bool) {
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(namespaces)), scope.Contains)
+	if len(others) > 0 && len(others) == len(namespaces) {
+		note(c, "warning: no %s in namespaces %s; there are %ss in: %s", noun, scope, noun, shortList(others))
+	}
 }
 
 // noteTarget warns of a target without a syncer while others have one.

@@ -62,6 +62,10 @@ func syncAction(c *cli.Context) error {
 		return err
 	}
 	defer end()
+	s.sayScope(c, scope, "target "+s.target)
+	if err := s.noteTarget(ctx, c); err != nil {
+		return err
+	}
 	switch {
 	case name != "":
 		err = s.syncOne(ctx, c, name, scope)
@@ -87,8 +91,10 @@ func (s *session) syncOne(ctx context.Context, c *cli.Context, name string, scop
 	switch {
 	case err == nil:
 		key = found.key()
-	case len(items) > 0 || key.Namespace == "":
+	case len(items) > 0:
 		return negative(c, err)
+	case key.Namespace == "":
+		return errors.Join(negative(c, err), s.warnEmpty(ctx, c, scope))
 	}
 	before, err := s.states.Load(ctx, key)
 	if err != nil {
@@ -130,7 +136,10 @@ func (s *session) syncNamespaces(ctx context.Context, c *cli.Context, scope comp
 	if err != nil {
 		return err
 	}
-	return printSynced(c, append(done, unpublished...), false)
+	if len(items) == 0 {
+		err = s.warnEmpty(ctx, c, scope)
+	}
+	return errors.Join(printSynced(c, append(done, unpublished...), false), err)
 }
 
 // SyncedAll is what `ctl sync --all` did. The shape is stable; see docs/api.md.

@@ -54,6 +54,9 @@ const (
 	checkKubernetes = "kubernetes"
 	checkNATS       = "nats"
 	checkRegistry   = "registry"
+	checkAuth       = "registry auth"
+
+	checkNamespaces = "kubernetes namespaces"
 )
 
 func testCommand() *cli.Command {
@@ -62,7 +65,7 @@ func testCommand() *cli.Command {
 		Usage: "check the connections to Kubernetes, NATS and the registry",
 		Description: "Lists every check with its result: connections, permissions, the CRD, JetStream, the stream, and the registry's API\n" +
 			"and key. Prints a remedy for each failing check.\n\n" +
-			"Exit code 1: a check fails. 2: Kubernetes, NATS or the registry cannot be reached.\n\n" +
+			"Exit code 1: a check fails. 2: Kubernetes, NATS or the registry cannot be reached, or refuses the credentials.\n\n" +
 			"Examples:\n" +
 			"  ctl test\n" +
 			"  ctl test -o jsonpath='{.ok}'",
@@ -133,7 +136,7 @@ func printReport(c *cli.Context, r Report) error {
 		return err
 	}
 	for _, check := range r.Checks {
-		if check.Status == checkFailed && slices.Contains([]string{checkKubernetes, checkNATS, checkRegistry}, check.Name) {
+		if check.Status == checkFailed && slices.Contains([]string{checkKubernetes, checkNATS, checkRegistry, checkAuth}, check.Name) {
 			return errUnreachable
 		}
 	}
@@ -170,13 +173,14 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 		return fmt.Sprintf("%s, version %s", client.Server(), version), err
 	})
 	if !ok {
-		e.skip("Kubernetes is not reachable", crd, permissions)
+		e.skip("Kubernetes is not reachable", crd, checkNamespaces, permissions)
 		return
 	}
 	e.check(ctx, crd, "follow the detail", func(ctx context.Context) (string, error) {
 		version, err := client.ServedVersion(ctx)
 		return "reading version " + version, err
 	})
+	e.examineNamespaces(ctx, client)
 	var granted []kube.Permission
 	e.check(ctx, permissions, "grant the user access to its own permissions (ClusterRole system:basic-user)", func(ctx context.Context) (string, error) {
 		var err error
@@ -275,7 +279,7 @@ func (e *examiner) examineManifests(ctx context.Context, conn *stream.Conn, clus
 }
 
 func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
-	const reachable, api, auth, contract = checkRegistry, "registry api", "registry auth", "registry contract"
+	const reachable, api, auth, contract = checkRegistry, "registry api", checkAuth, "registry contract"
 	var opened adapter.Adapter
 	defer func() {
 		if opened != nil {

@@ -61,9 +61,13 @@ func (s Scope) Split() []Scope {
 	if s.all || slices.ContainsFunc(s.patterns, isGlob) {
 		return []Scope{s}
 	}
-	parts := make([]Scope, len(s.patterns))
-	for i, name := range s.patterns {
-		parts[i] = Scope{patterns: []string{name}}
+	return s.Parts()
+}
+
+// Parts returns a scope for each name and glob; none where every namespace belongs to the scope.
+func (s Scope) Parts() (parts []Scope) {
+	for _, pattern := range s.patterns {
+		parts = append(parts, Scope{patterns: []string{pattern}})
 	}
 	return parts
 }

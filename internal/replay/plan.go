@@ -63,9 +63,13 @@ func (r *Replay) Plan(ctx context.Context, journal *Journal) (*Plan, error) {
 		}
 		plan.from = max(plan.from, first)
 	}
+	matches, err := r.Choice.matches()
+	if err != nil {
+		return nil, err
+	}
 	heads := map[component.Key]head{} // a key may come twice
-	err := r.Source.Heads(ctx, r.Cluster, func(h event.Head) {
-		if r.Choice.matches(h.Key) {
+	err = r.Source.Heads(ctx, r.Cluster, func(h event.Head) {
+		if matches(h.Key) {
 			heads[h.Key] = head{Head: h, done: journal.done[h.Key]}
 		}
 	})

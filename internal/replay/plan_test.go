@@ -34,6 +34,7 @@ func TestReplay_Plan(t *testing.T) {
 		"a deleted component":                {choice{Name: "gone"}, 0, 1, 1, 5, 5},
 		"a namespace":                        {choice{Namespace: "shop"}, 2, 1, 3, 3, 6},
 		"all of a namespace":                 {choice{All: true, Namespace: "other"}, 2, 0, 2, 2, 7},
+		"a list of globs":                    {choice{Namespace: "oth*,nowhere"}, 2, 0, 2, 2, 7},
 		"since an hour ago":                  {choice{SinceTime: now.Add(-time.Hour)}, 4, 1, 5, 2, 7},
 		"since a time":                       {choice{SinceTime: now}, 1, 0, 1, 7, 7},
 		"from a sequence":                    {choice{FromSeq: 5}, 2, 1, 3, 5, 7},

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -38,18 +39,23 @@ type Destination struct {
 // Choice selects components. The same choice and destination, in the same stream, is the same replay, which can be
 // resumed.
 type Choice struct {
-	Name, Namespace string // empty for any
-	All             bool
-	Since           string // as given on the command line
-	FromSeq         uint64
-	EveryEvent      bool   // every recorded state in order, instead of the newest
-	To              string // the registry's address as given on the command line; empty for the live one
+	Name       string // empty for any
+	Namespace  string // a component.Scope; empty for all
+	All        bool
+	Since      string // as given on the command line
+	FromSeq    uint64
+	EveryEvent bool   // every recorded state in order, instead of the newest
+	To         string // the registry's address as given on the command line; empty for the live one
 
 	SinceTime time.Time `json:"-"` // what Since means; zero for none
 }
 
-func (c *Choice) matches(key component.Key) bool {
-	return (c.Name == "" || key.Name == c.Name) && (c.Namespace == "" || key.Namespace == c.Namespace)
+// matches returns the function that selects by name and namespace.
+func (c *Choice) matches() (func(component.Key) bool, error) {
+	scope, err := component.ParseScope(cmp.Or(c.Namespace, component.AllNamespaces))
+	return func(key component.Key) bool {
+		return (c.Name == "" || key.Name == c.Name) && scope.Contains(key.Namespace)
+	}, err
 }
 
 // Replay is one choice of one stream for one destination.
