@@ -26,9 +26,9 @@ func supportBundleCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "support-bundle",
 		Usage: "write an archive with what a maintainer needs, without secrets",
-		Description: "Writes a tar.gz file with versions, the configuration of ctl, the status of every process, the components that are not in\n" +
-			"sync, the dead letters without their content, the streams, buckets and consumers on the NATS server, and the last full sync\n" +
-			"and reconcile. Values of secret variables, passwords in URLs and credentials in headers are replaced by ***. Names,\n" +
+		Description: "Writes a tar.gz file with versions, the configuration of ctl, the status of every process with the last full sync and\n" +
+			"reconcile, the components that are not in sync, the dead letters without their content, and the streams, buckets and\n" +
+			"consumers on the NATS server. Values of secret variables, passwords in URLs and credentials in headers are replaced by ***. Names,\n" +
 			"addresses and error messages are in it: read it before you publish it.\n\n" +
 			"Exit code 2: NATS cannot be reached; the archive is written all the same, with the configuration and the error.\n\n" +
 			"Examples:\n" +
@@ -121,7 +121,6 @@ func (s *session) collect(ctx context.Context, archive *support.Archive) error {
 		archive.Collect("targets.json", func() (any, error) { return s.log.Registries(ctx) }),
 		archive.Collect("not-in-sync.json", func() (any, error) { return s.notInSync(ctx) }),
 		archive.Collect("dead-letters.json", func() (any, error) { return s.deadLetterSummary(ctx) }),
-		archive.Collect("reconciles.json", func() (any, error) { return s.reconciles(ctx) }),
 		archive.Collect("streams.json", func() (any, error) { return s.streams(ctx) }),
 		archive.Collect("consumers.json", func() (any, error) { return s.consumers(ctx) }),
 	)
@@ -190,14 +189,6 @@ func (s *session) deadLetterSummary(ctx context.Context) ([]store.DeadLetter, er
 		}
 	})
 	return all, errors.Join(err, malformed)
-}
-
-func (s *session) reconciles(ctx context.Context) ([]target.Reconciliation, error) {
-	records, err := store.OpenRecords(ctx, s.conn)
-	if err != nil {
-		return nil, err
-	}
-	return records.Reconciles(ctx, s.target)
 }
 
 // streams describes the streams and buckets of odasync.

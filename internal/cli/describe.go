@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"k8s.io/apimachinery/pkg/util/duration"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
@@ -229,20 +228,4 @@ func yesNo(yes bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// when is a time in a table; - for none.
-func when(at *time.Time) string {
-	if at == nil {
-		return "-"
-	}
-	return at.Local().Format(time.DateTime)
-}
-
-// since is the time since then in a table; - for never.
-func since(then *time.Time) string {
-	if then == nil {
-		return "-"
-	}
-	return duration.HumanDuration(time.Since(*then)) + " ago"
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -14,6 +15,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/explain"
 )
 
 // Item is a component as `ctl list` and `ctl sync` print it. The shape is stable; see docs/api.md.
@@ -27,9 +29,11 @@ type Item struct {
 	Dependencies     []Dependency `json:"dependencies"`
 	DeploymentStatus string       `json:"deploymentStatus"`
 	// Terminating means that the resource is being deleted and waits for its finalizers.
-	Terminating bool       `json:"terminating"`
-	Sequence    uint64     `json:"sequence"`
-	Registry    InRegistry `json:"registry"`
+	Terminating bool `json:"terminating"`
+	// Created is when the resource was created, as its cluster has it; empty where it is unknown.
+	Created  string     `json:"created"`
+	Sequence uint64     `json:"sequence"`
+	Registry InRegistry `json:"registry"`
 
 	content *component.Component // nil where there is none
 }
@@ -65,15 +69,22 @@ type InRegistry struct {
 
 func listCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "list",
-		Usage: "list the components and their state in the registry",
-		Description: "Examples:\n" +
+		Name:      "list",
+		Usage:     "list the components and their state in the registry",
+		ArgsUsage: "[NAME]",
+		Description: "Exit code 1: there is no component of that NAME, or an event cannot be decoded.\n\n" +
+			"Examples:\n" +
 			"  ctl list -n shop -o wide\n" +
+			"  ctl list --state failed,retrying\n" +
 			"  ctl list -l team=red -o name\n" +
 			"  ctl list --watch",
 		Flags: []cli.Flag{
 			namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"),
 			selectorFlag(),
+			&cli.StringFlag{Name: "state", Usage: "only components in these `STATES`: " + strings.Join(explain.States(), ", "), Action: func(_ *cli.Context, text string) error {
+				_, err := parseStates(text)
+				return err
+			}},
 			outputFlag("table", "wide", "json", "yaml", "name"),
 			watchFlag(),
 			targetFlag(),
@@ -88,14 +99,18 @@ func listCommand() *cli.Command {
 
 // listComponents lists the components. What was deleted after the time is shown with --watch.
 func listComponents(c *cli.Context, began time.Time) error {
-	if err := noArgs(c); err != nil {
-		return err
+	if c.NArg() > 1 {
+		return fmt.Errorf("unexpected argument %q: give one name, or none for all", c.Args().Get(1))
 	}
-	scope, err := selectedNamespaces(c)
+	name, scope, err := selectedComponent(c)
 	if err != nil {
 		return err
 	}
 	selector, err := selectedLabels(c)
+	if err != nil {
+		return err
+	}
+	states, err := parseStates(c.String("state"))
 	if err != nil {
 		return err
 	}
@@ -105,20 +120,43 @@ func listComponents(c *cli.Context, began time.Time) error {
 	}
 	defer end()
 	var malformed error
-	items, err := s.items(ctx, func(k component.Key) bool { return scope.Contains(k.Namespace) }, func(err error) {
+	selects := func(k component.Key) bool { return scope.Contains(k.Namespace) && (name == "" || k.Name == name) }
+	items, err := s.items(ctx, selects, func(err error) {
 		malformed = negative(c, fmt.Errorf("%w: the watcher replaces it at its next start", err))
 	})
 	if err != nil {
 		return err
 	}
 	items = slices.DeleteFunc(items, func(i Item) bool {
-		gone := i.Registry.State == stateDeleted && !(c.Bool("watch") && i.Registry.Updated != nil && i.Registry.Updated.After(began))
-		return gone || !selector.Empty() && !has(selector, i.content)
+		return i.Registry.State == stateDeleted && !(c.Bool("watch") && i.Registry.Updated != nil && i.Registry.Updated.After(began))
 	})
-	if err := errors.Join(printItems(c, items), s.noteScope(ctx, c, scope, len(items)), s.noteTarget(ctx, c)); err != nil {
+	if name != "" && len(items) == 0 && !c.Bool("watch") {
+		return s.notFound(ctx, c, component.Key{Cluster: s.cluster, Namespace: scope.Namespace(), Name: name})
+	}
+	existing := len(items)
+	items = slices.DeleteFunc(items, func(i Item) bool {
+		return !selector.Empty() && !has(selector, i.content) || states != nil && !slices.Contains(states, i.Registry.State)
+	})
+	if err := errors.Join(printItems(c, items), s.noteScope(ctx, c, scope, existing), s.noteTarget(ctx, c)); err != nil {
 		return err
 	}
 	return malformed
+}
+
+// parseStates returns the states of a comma-separated list; nil for an empty text. A hyphen may stand for an underscore.
+func parseStates(text string) ([]string, error) {
+	var states []string
+	for part := range strings.SplitSeq(text, ",") {
+		state := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(part)), "-", "_")
+		switch {
+		case state == "":
+		case slices.Contains(explain.States(), state):
+			states = append(states, state)
+		default:
+			return nil, fmt.Errorf("--state is %q: %s", text, strings.Join(explain.States(), ", "))
+		}
+	}
+	return states, nil
 }
 
 // items joins the newest event of each selected component with its standing, sorted by key. It also calls malformed with the
@@ -185,7 +223,7 @@ func (s *session) item(e event.Event, malformed error, all *standing) Item {
 	}
 	i.content = e.Component
 	i.Version, i.DeploymentStatus = e.Component.Metadata.Version, e.Component.DeploymentStatus
-	i.Terminating = e.Component.Terminating
+	i.Terminating, i.Created = e.Component.Terminating, e.Component.Created
 	for _, api := range e.Component.ExposedAPIs {
 		i.APIs.Total++
 		if api.Ready {
@@ -202,28 +240,49 @@ func printItems(c *cli.Context, items []Item) error {
 	if done, err := printList(c, items, "no components", func(i Item) string { return i.Namespace + "/" + i.Name }); done {
 		return err
 	}
-	header := []string{"NAMESPACE", "NAME", "VERSION", "APIS", "STATUS", "REGISTRY"}
-	if c.String("output") == "wide" {
-		header = append(header, "UNRESOLVED", "SEQUENCE", "ID", "UPDATED", "VERIFIED", "ERROR")
+	wide := c.String("output") == "wide"
+	header := []string{"NAMESPACE", "NAME", "VERSION", "APIS", "STATUS", "REGISTRY", "AGE"}
+	if wide {
+		header = append(header, "UNRESOLVED", "SEQUENCE", "ID", "UPDATED", "VERIFIED")
 	}
 	rows := make([][]string, len(items))
 	for n, i := range items {
 		rows[n] = []string{
-			i.Namespace, i.Name, dash(i.Version), fmt.Sprintf("%d/%d", i.APIs.Ready, i.APIs.Total),
-			i.status(), i.Registry.State,
+			i.Namespace, i.Name, dash(i.Version), fmt.Sprintf("%d/%d", i.APIs.Ready, i.APIs.Total), i.status(), i.Registry.State, i.age(),
 		}
-		if c.String("output") == "wide" {
-			updated, verified := "-", "-"
-			if i.Registry.Updated != nil {
-				updated = i.Registry.Updated.Local().Format(time.DateTime)
-			}
-			if i.Registry.Verified != nil {
-				verified = duration.HumanDuration(time.Since(*i.Registry.Verified)) + " ago"
-			}
-			rows[n] = append(rows[n], i.unresolved(), strconv.FormatUint(i.Sequence, 10), dash(i.Registry.ID), updated, verified, dash(i.Registry.Error))
+		message := brief(explain.Failure(i.key(), i.Registry.Error))
+		if wide {
+			rows[n] = append(rows[n], i.unresolved(), strconv.FormatUint(i.Sequence, 10), dash(i.Registry.ID), when(i.Registry.Updated), since(i.Registry.Verified))
+			message = i.Registry.Error
 		}
+		rows[n] = append(rows[n], dash(message))
 	}
-	return table(c, header, rows)
+	return table(c, append(header, "MESSAGE"), rows)
+}
+
+// age is the AGE column: the time since the resource was created.
+func (i *Item) age() string {
+	created, err := time.Parse(time.RFC3339, i.Created)
+	if err != nil {
+		return "-"
+	}
+	return duration.HumanDuration(time.Since(created))
+}
+
+// when is a time in a table; - for none.
+func when(at *time.Time) string {
+	if at == nil {
+		return "-"
+	}
+	return at.Local().Format(time.DateTime)
+}
+
+// since is the time since then in a table; - for never.
+func since(then *time.Time) string {
+	if then == nil {
+		return "-"
+	}
+	return duration.HumanDuration(time.Since(*then)) + " ago"
 }
 
 // unresolved is the UNRESOLVED column: how many of the dependencies are not resolved.

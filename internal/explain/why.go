@@ -114,6 +114,19 @@ func Why(f *Facts) Answer {
 
 func (f *Facts) age(then time.Time) string { return duration.HumanDuration(f.Now.Sub(then)) }
 
+// failure is the failure of the last attempt; empty for none.
+func (f *Facts) failure() string { return Failure(f.Key, f.Sync.Error) }
+
+// Failure returns the failure of an attempt without the component, for a text that names it anyway.
+func Failure(key component.Key, text string) string {
+	for _, verb := range []string{"apply", "delete"} {
+		if rest, found := strings.CutPrefix(text, verb+" "+key.String()+": "); found {
+			return rest
+		}
+	}
+	return text
+}
+
 // leader is the watcher that leads the cluster; nil for none.
 func (f *Facts) leader() *control.WatcherStatus {
 	at := slices.IndexFunc(f.Watchers, func(w control.WatcherStatus) bool { return w.Leader && w.Cluster == f.Key.Cluster })
@@ -210,7 +223,7 @@ func malformed(f *Facts) (Answer, bool) {
 	if StateOf(f.Head, f.Sync) != Malformed {
 		return Answer{}, false
 	}
-	reason := cmp.Or(f.Undecodable, f.Sync.Error, "it has no hash")
+	reason := cmp.Or(f.Undecodable, f.failure(), "it has no hash")
 	return Answer{
 		Malformed, false, CauseMalformed, fmt.Sprintf("its newest event (sequence %d) cannot be decoded: %s", f.Head.Sequence, reason),
 		"`ctl sync --all` has the watcher publish it again",
@@ -225,19 +238,19 @@ func failed(f *Facts) (Answer, bool) {
 	}
 	name := f.Key.Namespace + "/" + f.Key.Name
 	retry := fmt.Sprintf("run `ctl sync %s -n %s`", f.Key.Name, f.Key.Namespace)
-	reason := fmt.Sprintf("the registry rejects it: %s", f.Sync.Error)
+	reason := fmt.Sprintf("the registry rejects it: %s", f.failure())
 	a := Answer{state, false, CauseRejected, reason, "correct the component, or fix the registry and " + retry}
 	switch {
 	case state == Dismissed:
 		a.Cause, a.Reason = CauseDismissed, reason+"; its dead letter was dropped"
 	case f.Sync.Reason == target.ClassNameConflict:
-		a.Cause, a.Reason = CauseNameTaken, "another owner has its name in the registry: "+f.Sync.Error
+		a.Cause, a.Reason = CauseNameTaken, "another owner has its name in the registry: "+f.failure()
 		a.Remedy = "remove or rename the other entry, or give odasync's another COMPONENT_REGISTRY_NAME, and " + retry
 	case f.Sync.Reason == target.ClassPoison:
-		a.Reason = "the registry fails for this component and takes others: " + f.Sync.Error
+		a.Reason = "the registry fails for this component and takes others: " + f.failure()
 		a.Remedy = "look into the registry's log for " + name + ", and " + retry
 	case f.Sync.Reason == target.ClassConflict:
-		a.Reason = "its entry kept changing while it was written: " + f.Sync.Error
+		a.Reason = "its entry kept changing while it was written: " + f.failure()
 		a.Remedy = "stop the other writer, and " + retry
 	}
 	return a, true
@@ -280,7 +293,7 @@ func waiting(f *Facts) (Answer, bool) {
 		}, true
 	case state == Retrying:
 		return Answer{
-			state, false, CauseRetrying, fmt.Sprintf("attempt %d to apply its newest event (sequence %d) failed: %s", f.Sync.Attempts, f.Head.Sequence, f.Sync.Error),
+			state, false, CauseRetrying, fmt.Sprintf("attempt %d to apply its newest event (sequence %d) failed: %s", f.Sync.Attempts, f.Head.Sequence, f.failure()),
 			"the syncer keeps retrying; correct what the registry reports if it persists",
 		}, true
 	}

@@ -44,7 +44,7 @@ func pending(f *explain.Facts) { f.Sync.Sequence, f.Sync.Hash = 3, "older" }
 
 func rejected(reason target.Class) func(f *explain.Facts) {
 	return func(f *explain.Facts) {
-		f.Sync.Outcome, f.Sync.Reason, f.Sync.Error = target.OutcomeFailed, reason, "POST /components/: HTTP 422: name too long"
+		f.Sync.Outcome, f.Sync.Reason, f.Sync.Error = target.OutcomeFailed, reason, "apply default/shop/catalog: POST /components/: HTTP 422: name too long"
 	}
 }
 

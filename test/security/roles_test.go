@@ -2,6 +2,7 @@ package security
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -113,6 +114,11 @@ func (env *environment) everyCommand() {
 	env.MustCTL(0, "test")
 	env.MustCTL(0, "list")
 	env.MustCTL(0, "events part-13")
+	env.MustCTL(0, "describe part-13")
+	env.MustCTL(0, "apis")
+	env.MustCTL(0, "why part-13")
+	env.MustCTL(0, "trace part-13")
+	env.MustCTL(0, "support-bundle -f "+filepath.Join(env.TempDir(), "support.tar.gz"))
 	env.MustCTL(1, "status")
 	env.MustCTL(1, "diff")
 	env.MustCTL(0, "sync part-01")
