@@ -73,7 +73,7 @@ func newApp() *cli.App {
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
 			syncCommand(), reconcileCommand(), approveCommand(), replayCommand(), dlqCommand(), previewCommand(), registryCommand(), healthCommand(),
 			describeCommand(), apisCommand(), whyCommand(), traceCommand(), supportBundleCommand(),
-			versionCommand(), completionCommand(), helpCommand(), completeCommand(),
+			contextCommand(), versionCommand(), completionCommand(), helpCommand(), completeCommand(),
 		},
 		Flags:          globalFlags(),
 		ExitErrHandler: func(*cli.Context, error) {}, // execute decides
@@ -103,7 +103,7 @@ func prepare(parent string, commands []*cli.Command) {
 // configured has the flags of a command configure it.
 func configured(action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		c.Context = withFlagVariables(c)
+		c.Context = withOverrides(c.Context, overridesOf(c))
 		return action(c)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/cli/completion"
+	"odasync/internal/contexts"
 	"odasync/internal/event"
 	"odasync/internal/ops"
 	"odasync/internal/printable"
@@ -163,6 +164,8 @@ func (l *commandLine) values(ctx context.Context, flag cli.Flag) []candidate {
 		return plain(strings.Split(strings.ReplaceAll(formats, "jsonpath=TEMPLATE", "jsonpath="), ", ")...)
 	case "reason":
 		return plain(reasons()...)
+	case "context":
+		return contextCandidates()
 	case "namespace", "cluster", "target":
 		return l.stored(ctx, name)
 	}
@@ -184,6 +187,8 @@ func (l *commandLine) arguments(ctx context.Context, app *cli.App, word string) 
 	switch {
 	case l.command.Name == "completion":
 		return plain(completion.Shells()...)
+	case l.command.ArgsUsage == contextUsage || l.command.ArgsUsage == optionalContextUsage:
+		return contextCandidates()
 	case l.command.Name == "help":
 		return candidates(ctx, app, []string{word})
 	case namesAComponent.MatchString(l.command.ArgsUsage):
@@ -192,9 +197,18 @@ func (l *commandLine) arguments(ctx context.Context, app *cli.App, word string) 
 	return nil
 }
 
+func contextCandidates() []candidate {
+	f, err := contexts.Load(contexts.Path())
+	if err != nil {
+		return nil
+	}
+	return plain(f.Names()...)
+}
+
 // stored returns what the stream has of a kind; nothing if it cannot be read.
 func (l *commandLine) stored(ctx context.Context, kind string) []candidate {
-	s, err := openStream(withVariables(ctx, func(flag string) (string, bool) { value, set := l.given[flag]; return value, set }))
+	given := func(flag string) (string, bool) { value, set := l.given[flag]; return value, set }
+	s, err := openStream(withOverrides(ctx, overrides{given: given, contexts: true}))
 	if err != nil {
 		return nil
 	}

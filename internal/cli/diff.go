@@ -65,7 +65,7 @@ func diffAction(c *cli.Context) error {
 	defer end()
 	d := &comparison{session: s, name: name, selected: scope, labels: selector, found: []Difference{}}
 	if !c.Bool("no-cluster") {
-		if err := d.readCluster(ctx, watched); err != nil {
+		if err := d.readCluster(ctx, c, watched); err != nil {
 			return fmt.Errorf("%w; --no-cluster compares without the cluster", err)
 		}
 	}
@@ -108,7 +108,7 @@ func (d *comparison) conclude(ctx context.Context, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.cluster != nil && len(d.cluster) == 0 && existing > 0 {
+	if d.cluster != nil && d.folder == "" && len(d.cluster) == 0 && existing > 0 {
 		note(c, "warning: the cluster has no Component in namespaces %s, the stream has: check KUBERNETES_NAMESPACE and the kubeconfig", d.scope)
 	}
 	if len(differ) > 0 {
@@ -120,6 +120,9 @@ func (d *comparison) conclude(ctx context.Context, c *cli.Context) error {
 func (d *comparison) sides() string {
 	if d.cluster == nil {
 		return "stream and registry"
+	}
+	if d.folder != "" {
+		return "manifests, stream and registry"
 	}
 	return "cluster, stream and registry"
 }

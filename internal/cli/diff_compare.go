@@ -3,15 +3,19 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"odasync/internal/component"
+	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/kube"
 	"odasync/internal/kube/listwatch"
+	"odasync/internal/manifests"
 	"odasync/internal/ops"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
@@ -25,6 +29,7 @@ type comparison struct {
 	labels   labels.Selector // of the components to compare
 
 	scope     component.Scope // the namespaces read in the cluster
+	folder    string          // of the manifests that the watcher reads instead of a cluster; empty for a cluster
 	cluster   map[component.Key]component.Observation
 	stream    map[component.Key]event.Event
 	malformed map[component.Key]error // newest events that cannot be decoded
@@ -32,8 +37,15 @@ type comparison struct {
 	compared  map[component.Key]bool // every component that exists, or existed
 }
 
-// readCluster reads the selected namespace, or those of the watched ones that are selected.
-func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
+// readCluster reads the selected namespace, or those of the watched ones that are selected, from what the leading watcher reads.
+func (d *comparison) readCluster(ctx context.Context, c *cli.Context, cfg kube.Config) error {
+	leader, err := d.leader(ctx)
+	if err != nil {
+		return err
+	}
+	if leader != nil && leader.Manifests != "" {
+		cfg.Namespaces, d.folder = leader.Namespaces, leader.Manifests
+	}
 	scope, err := component.ParseScope(cfg.Namespaces)
 	if err != nil {
 		return err
@@ -44,22 +56,52 @@ func (d *comparison) readCluster(ctx context.Context, cfg kube.Config) error {
 		}
 		scope = d.selected
 	}
-	client, err := kube.NewClient(cfg, ops.Version(), zerolog.Nop())
-	if err != nil {
-		return err
+	read := d.readAPI
+	if d.folder != "" {
+		read = d.readFolder
 	}
-	all, err := listwatch.Components(ctx, client, scope, d.name)
+	all, err := read(ctx, c, cfg, scope)
 	if err != nil {
 		return err
 	}
 	d.scope, d.cluster = scope, map[component.Key]component.Observation{}
 	for _, seen := range all {
-		if !d.selected.Contains(seen.Namespace) {
-			continue
+		key := component.Key{Cluster: d.session.cluster, Namespace: seen.Namespace, Name: seen.Name}
+		if _, twice := d.cluster[key]; !twice && d.selected.Contains(seen.Namespace) {
+			d.cluster[key] = seen
 		}
-		d.cluster[component.Key{Cluster: d.session.cluster, Namespace: seen.Namespace, Name: seen.Name}] = seen
 	}
 	return nil
+}
+
+// leader is the status of the leading watcher; nil where none leads.
+func (s *session) leader(ctx context.Context) (*control.WatcherStatus, error) {
+	watchers, err := s.control().Watchers(ctx)
+	for n := range watchers {
+		if w := &watchers[n]; w.Cluster == s.cluster && w.Leader {
+			return w, nil
+		}
+	}
+	return nil, err
+}
+
+func (d *comparison) readAPI(ctx context.Context, _ *cli.Context, cfg kube.Config, scope component.Scope) ([]component.Observation, error) {
+	client, err := kube.NewClient(cfg, ops.Version(), zerolog.Nop())
+	if err != nil {
+		return nil, err
+	}
+	return listwatch.Components(ctx, client, scope, d.name)
+}
+
+// readFolder reads the manifests that the watcher reads. As there, the first of two documents of one Component counts.
+func (d *comparison) readFolder(_ context.Context, c *cli.Context, cfg kube.Config, scope component.Scope) ([]component.Observation, error) {
+	if err := manifests.Check(d.folder); err != nil {
+		return nil, fmt.Errorf("the watcher reads manifests, which are not on this machine: %w", err)
+	}
+	all, _, err := readManifests(c, cfg.Group, []string{d.folder}) // it reports files that cannot be read
+	return slices.DeleteFunc(all, func(seen component.Observation) bool {
+		return !scope.Contains(seen.Namespace) || d.name != "" && d.name != seen.Name
+	}), err
 }
 
 func (d *comparison) readStream(ctx context.Context) error {

@@ -35,6 +35,9 @@ func complete(command *cli.Command) {
 	if hasTable(command.Flags) {
 		add(noHeadersFlag())
 	}
+	if hasFlag(command.Flags, "timeout") { // it connects to something
+		add(contextFlag())
+	}
 	add(colorFlag())
 }
 
@@ -55,7 +58,8 @@ func globalFlags() []cli.Flag {
 		cli.HelpFlag, // the library leaves it out where there is a command help
 		namespaceFlag("only these `NAMESPACES`: a name, a list, globs such as oda*, or all"), allNamespacesFlag(), selectorFlag(),
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "output `FORMAT`"}, noHeadersFlag(), watchFlag(),
-		targetFlag(), clusterFlag(), &cli.DurationFlag{Name: "timeout", Usage: "give up after this `DURATION`"}, colorFlag(),
+		targetFlag(), clusterFlag(), &cli.DurationFlag{Name: "timeout", Usage: "give up after this `DURATION`"},
+		contextFlag(), colorFlag(),
 	}
 }
 
@@ -100,6 +104,14 @@ func targetFlag() cli.Flag {
 // clusterFlag selects the cluster. It takes precedence over CLUSTER_NAME.
 func clusterFlag() cli.Flag {
 	return &cli.StringFlag{Name: "cluster", Usage: "the `CLUSTER` of the components (default: CLUSTER_NAME)", Category: commonCategory}
+}
+
+// contextFlag selects a context. It takes precedence over ODASYNC_CONTEXT.
+func contextFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "context", Category: commonCategory,
+		Usage: "the `CONTEXT` behind the environment, empty for none (default: ODASYNC_CONTEXT, or that of ctl context use)",
+	}
 }
 
 func namespaceFlag(usage string) cli.Flag {

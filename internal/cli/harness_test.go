@@ -133,6 +133,9 @@ func environment(t *testing.T, env map[string]string) {
 	}
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "no-kubeconfig"))
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Setenv("ODASYNC_CONTEXT", "") // restores the value afterwards
+	must(t, os.Unsetenv("ODASYNC_CONTEXT"))
 	for name, value := range env {
 		t.Setenv(name, value)
 	}

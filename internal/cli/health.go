@@ -76,7 +76,7 @@ func healthURL(c *cli.Context) (address string, trust *tls.Config, err error) {
 				return "", nil, err
 			}
 		}
-		return readyz(daemon), trust, nil
+		return monitoringURL(daemon, "/readyz"), trust, nil
 	}
 	address = c.String("url")
 	if u, err := url.Parse(address); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
@@ -108,8 +108,8 @@ func pinned(path string) (*tls.Config, error) {
 	}, nil
 }
 
-// readyz is the readiness endpoint of a daemon with this configuration: on loopback where it listens on every address.
-func readyz(daemon ops.Config) string {
+// monitoringURL is the address of a path of a daemon with this configuration: on loopback where it listens on every address.
+func monitoringURL(daemon ops.Config, path string) string {
 	host := daemon.Host
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "localhost"
@@ -118,7 +118,7 @@ func readyz(daemon ops.Config) string {
 	if daemon.TLSCert != "" {
 		scheme = "https"
 	}
-	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(daemon.Port)) + "/readyz"
+	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(daemon.Port)) + path
 }
 
 // requestHealth copies the response to out. It returns its status where that is not 2xx, and an error where there is none.

@@ -24,18 +24,17 @@ func readyDaemon(t *testing.T, check func() error) string {
 }
 
 func TestHealth_Daemon(t *testing.T) {
-	var missing error
-	port := readyDaemon(t, func() error { return missing })
+	readyPort := readyDaemon(t, func() error { return nil })
+	unreadyPort := readyDaemon(t, func() error { return errors.New("not connected") })
 	for _, host := range []string{"", "127.0.0.1", "0.0.0.0", "::"} {
 		t.Run("host "+host, func(t *testing.T) {
-			environment(t, map[string]string{"MONITORING_HOST": host, "MONITORING_PORT": port})
-			missing = nil
+			environment(t, map[string]string{"MONITORING_HOST": host, "MONITORING_PORT": readyPort})
 			ready := ctl(t, "health")
 			ready.expect(t, 0)
 			if ready.stdout != "ok  nats\nready\n" {
 				t.Errorf("printed %q", ready.stdout)
 			}
-			missing = errors.New("not connected")
+			t.Setenv("MONITORING_PORT", unreadyPort)
 			unready := ctl(t, "health")
 			unready.expect(t, 1, "/readyz responds with 503 Service Unavailable")
 			if !strings.Contains(unready.stdout, "not nats: not connected") {

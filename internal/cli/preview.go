@@ -66,6 +66,9 @@ func previewAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(seen) == 0 && !failed {
+		return fmt.Errorf("no Component of %s in %s", cluster.Group, strings.Join(files, ", "))
+	}
 	previews, err := previewAll(c.Context, cfg, watched.ClusterName, seen)
 	if err != nil {
 		return err
@@ -125,9 +128,6 @@ func readManifests(c *cli.Context, group string, names []string) (seen []compone
 			}
 			seen = append(seen, all...)
 		}
-	}
-	if len(seen) == 0 && !failed {
-		return nil, false, fmt.Errorf("no Component of %s in %s", group, strings.Join(names, ", "))
 	}
 	return seen, failed, nil
 }

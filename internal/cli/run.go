@@ -8,15 +8,17 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
-	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
+	"github.com/rs/zerolog"
+	"github.com/sethvargo/go-envconfig"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/daemon"
+	"odasync/internal/embeddednats"
+	"odasync/internal/kube"
 	"odasync/internal/manifests"
+	"odasync/internal/ops"
 	"odasync/internal/refregistry"
 	"odasync/internal/registry"
 )
@@ -25,9 +27,11 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "run",
 		Usage: "run watcher and syncer in one process",
-		Description: "Without NATS_URL, ctl embeds a NATS server with JetStream and keeps its data in the data directory. Without\n" +
+		Description: "Without NATS_URL, ctl embeds a NATS server with JetStream and keeps its data in the data directory, and its port from\n" +
+			"start to start as long as no other program has it. Without\n" +
 			"COMPONENT_REGISTRY_URL, it embeds the reference registry, in memory: after a restart the syncer fills it again from the\n" +
-			"stream. The environment variables of watcher and syncer configure everything else.\n\n" +
+			"stream. The environment variables of watcher and syncer configure everything else; contexts do not.\n\n" +
+			"The context " + localContext + " is written and selected, so that ctl in another shell finds what runs here.\n\n" +
 			"Examples:\n" +
 			"  ctl run\n" +
 			"  ctl run --manifests deploy/samples",
@@ -38,6 +42,8 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "registry-listen", Value: "127.0.0.1:8000", Usage: "`ADDRESS` of the embedded registry"},
 			&cli.StringFlag{Name: "registry-api", Usage: "`API` of the embedded registry: v1 or tmf639 (default: COMPONENT_REGISTRY_API, or else v1)"},
 			&cli.StringFlag{Name: "manifests", Usage: "read Components from the YAML and JSON files in `DIR` instead of a cluster"},
+			&cli.BoolFlag{Name: "no-context", Usage: "do not write and select the context " + localContext},
+			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what happens; without it only warnings and errors, or as LOG_LEVEL says"},
 		},
 		Action: run,
 	}
@@ -54,63 +60,89 @@ func defaultDataDir() string {
 	return filepath.Join(home, ".local", "share", "odasync")
 }
 
+// running is `ctl run`: what it is configured with, and what it embeds.
+type running struct {
+	watcher   daemon.WatcherConfig
+	syncer    daemon.SyncerConfig
+	common    daemon.EnvConfig
+	variables envconfig.Lookuper
+	manifests string // absolute; empty for a cluster
+	data      string // folder of the embedded NATS server; empty without one
+	registry  string // API of the embedded registry; empty without one
+}
+
 // run starts the embedded servers, then both daemons, and stops them in reverse.
 func run(c *cli.Context) (err error) {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	var (
-		watcher daemon.WatcherConfig
-		syncer  daemon.SyncerConfig
-		common  daemon.EnvConfig
-	)
-	variables, err := load(c.Context, slices.Concat(watcher.Sections(), syncer.Sections(), common.Sections())...)
+	r, err := configureRun(c)
 	if err != nil {
 		return err
 	}
-	api, err := embeddedAPI(c, syncer.Registry)
+	api, err := embeddedAPI(c, r.syncer.Registry)
 	if err != nil {
 		return err
 	}
 	checks := daemon.WatcherChecks
-	if c.IsSet("manifests") {
+	if r.manifests != "" {
 		checks = daemon.FolderChecks
-		if err := manifests.Check(c.String("manifests")); err != nil {
-			return err
-		}
 	}
-	env, serve, err := daemon.NewEnv(common, "odasync", c.App.ErrWriter, slices.Concat(checks, daemon.SyncerChecks)...)
+	env, serve, err := daemon.NewEnv(r.common, "odasync", c.App.ErrWriter, slices.Concat(checks, daemon.SyncerChecks)...)
 	if err != nil {
 		return err
 	}
-	if _, set := variables.Lookup("NATS_URL"); !set {
-		server, err := startNATS(c.String("data-dir"))
+	if _, set := r.variables.Lookup("NATS_URL"); !set {
+		r.data = c.String("data-dir")
+		server, err := embeddednats.Start(r.data, r.previousPort(c))
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, server.stop()) }()
-		watcher.Stream.URL, syncer.Stream.URL = server.url(), server.url()
-		note(c, "embedded NATS JetStream at %s, data in %s", server.url(), c.String("data-dir"))
-		note(c, "to use ctl in another shell: export NATS_URL=%s", server.url())
+		defer func() { err = errors.Join(err, server.Stop()) }()
+		r.watcher.Stream.URL, r.syncer.Stream.URL = server.URL(), server.URL()
 	}
 	embedded, stopEmbedded := context.WithCancel(context.WithoutCancel(c.Context))
 	defer stopEmbedded()
 	background, embedded := errgroup.WithContext(embedded)
 	background.Go(func() error { return serve(embedded) })
-	if _, set := variables.Lookup("COMPONENT_REGISTRY_URL"); !set {
+	if _, set := r.variables.Lookup("COMPONENT_REGISTRY_URL"); !set {
 		listener, err := net.Listen("tcp", c.String("registry-listen"))
 		if err != nil {
 			return fmt.Errorf("embed the registry: %w: choose another --registry-listen, or set COMPONENT_REGISTRY_URL to use the registry that runs there", err)
 		}
-		syncer.Registry.API = api
-		embeddedRegistry := refregistry.New(refregistry.Config{API: api, APIKey: syncer.Registry.APIKey.Reveal()})
+		r.registry, r.syncer.Registry.API = api, api
+		embeddedRegistry := refregistry.New(refregistry.Config{API: api, APIKey: r.syncer.Registry.APIKey.Reveal()})
 		background.Go(func() error { return refregistry.Serve(embedded, listener, embeddedRegistry, env.Log) })
-		syncer.Registry.URL, syncer.Reconcile.StartsEmpty = "http://"+listener.Addr().String(), true
-		note(c, "embedded reference registry at %s (%s), content in memory", syncer.Registry.URL, api)
+		r.syncer.Registry.URL, r.syncer.Reconcile.StartsEmpty = "http://"+listener.Addr().String(), true
 	}
-	err = runDaemons(c, embedded, &watcher, &syncer, env)
+	r.summarize(c, !c.Bool("no-context") && r.writeContext(c))
+	err = r.runDaemons(c, embedded, env)
 	stopEmbedded()
 	return errors.Join(err, background.Wait())
+}
+
+// configureRun reads flags and environment, and warns where there is nothing to read Components from.
+func configureRun(c *cli.Context) (*running, error) {
+	if err := noArgs(c); err != nil {
+		return nil, err
+	}
+	r := new(running)
+	var err error
+	sections := slices.Concat(r.watcher.Sections(), r.syncer.Sections(), r.common.Sections())
+	if r.variables, err = load(c.Context, sections...); err != nil {
+		return nil, err
+	}
+	if _, set := r.variables.Lookup("LOG_LEVEL"); !set && !c.Bool("verbose") {
+		r.common.Ops.LogLevel = "WARNING"
+	}
+	if c.IsSet("manifests") {
+		if err := manifests.Check(c.String("manifests")); err != nil {
+			return nil, err
+		}
+		r.manifests, err = filepath.Abs(c.String("manifests"))
+		return r, err
+	}
+	if _, err := kube.NewClient(r.watcher.Kube, ops.Version(), zerolog.Nop()); err != nil {
+		note(c, "warning: there is no cluster and no --manifests, nothing will be registered: %v; or give --manifests DIR", err)
+	}
+	return r, nil
 }
 
 // embeddedAPI is the API of the embedded registry.
@@ -125,7 +157,7 @@ func embeddedAPI(c *cli.Context, fed registry.Config) (string, error) {
 }
 
 // runDaemons runs both daemons until one fails, an embedded server fails, or the command is stopped.
-func runDaemons(c *cli.Context, embedded context.Context, watcher *daemon.WatcherConfig, syncer *daemon.SyncerConfig, env daemon.Env) error {
+func (r *running) runDaemons(c *cli.Context, embedded context.Context, env daemon.Env) error {
 	daemons, ctx := errgroup.WithContext(c.Context)
 	daemons.Go(func() error {
 		select {
@@ -136,62 +168,14 @@ func runDaemons(c *cli.Context, embedded context.Context, watcher *daemon.Watche
 		}
 	})
 	daemons.Go(func() error {
-		if c.IsSet("manifests") {
-			return daemon.WatchFolder(ctx, watcher, c.String("manifests"), env)
+		if r.manifests != "" {
+			return daemon.WatchFolder(ctx, &r.watcher, r.manifests, env)
 		}
-		return daemon.Watch(ctx, watcher, env)
+		return daemon.Watch(ctx, &r.watcher, env)
 	})
-	daemons.Go(func() error { return daemon.Sync(ctx, syncer, env) })
+	daemons.Go(func() error { return daemon.Sync(ctx, &r.syncer, env) })
 	if err := daemons.Wait(); c.Context.Err() == nil {
 		return err
 	}
 	return nil // a regular stop
-}
-
-// embeddedNATS is a NATS server in this process, on a free loopback port that other tools can use.
-type embeddedNATS struct {
-	server *server.Server
-	lock   *os.File
-}
-
-// startNATS starts the server with its data under dir, which one process at a time can use.
-func startNATS(dir string) (*embeddedNATS, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("embed NATS: %w: choose another --data-dir", err)
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("embed NATS: %w: choose another --data-dir", err)
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = lock.Close() // nothing was written
-		return nil, fmt.Errorf("embed NATS: another process uses %s: stop it or choose another --data-dir", dir)
-	}
-	s, err := server.NewServer(&server.Options{
-		ServerName: "odasync", Host: "127.0.0.1", Port: server.RANDOM_PORT,
-		JetStream: true, StoreDir: filepath.Join(dir, "nats"), NoSigs: true,
-	})
-	if err != nil {
-		_ = lock.Close() // nothing was written
-		return nil, fmt.Errorf("embed NATS: %w", err)
-	}
-	e := &embeddedNATS{server: s, lock: lock}
-	s.Start()
-	if !s.ReadyForConnections(20 * time.Second) {
-		_ = e.stop() // the error below is the cause
-		return nil, fmt.Errorf("embed NATS: the server did not start: check the files in %s", dir)
-	}
-	return e, nil
-}
-
-func (e *embeddedNATS) url() string { return e.server.ClientURL() }
-
-// stop ends the server when everything it accepted is on disk.
-func (e *embeddedNATS) stop() error {
-	e.server.Shutdown()
-	e.server.WaitForShutdown()
-	if err := e.lock.Close(); err != nil {
-		return fmt.Errorf("release the data directory: %w", err)
-	}
-	return nil
 }

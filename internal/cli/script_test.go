@@ -144,6 +144,7 @@ func TestScripts(t *testing.T) {
 			t := env.T().(scriptT).T
 			environment(t, nil)
 			env.Setenv("XDG_STATE_HOME", os.Getenv("XDG_STATE_HOME"))
+			env.Setenv("XDG_CONFIG_HOME", os.Getenv("XDG_CONFIG_HOME"))
 			env.Setenv("KUBECONFIG", os.Getenv("KUBECONFIG"))
 			env.Values["script"] = &script{t: t}
 			return nil
@@ -186,7 +187,7 @@ type script struct {
 // environ makes the script's environment and working directory those of the process.
 func (s *script) environ() {
 	must(s.t, os.Chdir(s.MkAbs(".")))
-	for _, name := range append(variables(), "KUBECONFIG", "XDG_STATE_HOME") {
+	for _, name := range append(variables(), "KUBECONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "ODASYNC_CONTEXT") {
 		if value := s.Getenv(name); value != "" {
 			must(s.t, os.Setenv(name, value))
 		} else {

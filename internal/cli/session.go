@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
-	"github.com/sethvargo/go-envconfig"
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/config"
@@ -27,46 +25,6 @@ type session struct {
 
 // ctlName is the name of ctl's connections to NATS.
 const ctlName = "odasync-ctl"
-
-// load fills the sections from the flags --cluster and --target, the environment, and .env, in this order, and returns the
-// variables.
-func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, error) {
-	variables, err := config.Environment()
-	if err != nil {
-		return nil, err
-	}
-	variables = envconfig.MultiLookuper(flagVariables(ctx), variables)
-	if err := config.Load(ctx, variables, sections...); err != nil {
-		return nil, fmt.Errorf("invalid configuration:\n%w", err)
-	}
-	return variables, nil
-}
-
-// flagVariablesKey is the key of the variables that flags set.
-type flagVariablesKey struct{}
-
-// withFlagVariables returns the context of a command with the variables that its flags set.
-func withFlagVariables(c *cli.Context) context.Context {
-	return withVariables(c.Context, func(flag string) (string, bool) { return c.String(flag), c.IsSet(flag) })
-}
-
-// withVariables returns a context with the variables of the flags that were given.
-func withVariables(ctx context.Context, given func(flag string) (value string, set bool)) context.Context {
-	variables := map[string]string{}
-	for flag, variable := range map[string]string{"cluster": "CLUSTER_NAME", "target": "SYNC_TARGET"} {
-		if value, set := given(flag); set {
-			variables[variable] = value
-		}
-	}
-	return context.WithValue(ctx, flagVariablesKey{}, envconfig.MapLookuper(variables))
-}
-
-func flagVariables(ctx context.Context) envconfig.Lookuper {
-	if set, ok := ctx.Value(flagVariablesKey{}).(envconfig.Lookuper); ok {
-		return set
-	}
-	return envconfig.MapLookuper(nil)
-}
 
 // begin opens the session of a command, within its --timeout. The caller calls end when it is done.
 func begin(c *cli.Context, more ...config.Section) (ctx context.Context, s *session, end func(), err error) {

@@ -101,6 +101,9 @@ func load(cfg Config) (*rest.Config, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("read %s: %w: set KUBECONFIG to a readable kubeconfig file", source, err)
 	}
+	if raw.CurrentContext == "" {
+		return nil, "", fmt.Errorf("use %s: it has no current-context: choose one with kubectl config use-context, or set KUBECONFIG to another file", source)
+	}
 	chosen := clientcmd.NewNonInteractiveClientConfig(*raw, raw.CurrentContext, nil, rules)
 	settings, err := chosen.ClientConfig()
 	if err != nil {

@@ -69,3 +69,6 @@ func (c Config) password() string {
 	}
 	return c.Password.Reveal()
 }
+
+// Address returns the servers' URLs without users and passwords, fit for messages.
+func (c Config) Address() string { return redacted(c.URL) }

@@ -39,7 +39,7 @@ func TestRunEmbedded(t *testing.T) {
 	env.change(namespace, "1", 10)
 	run := env.Start(procs.Run("run", data, embedded, settings))
 	env.AwaitReady(run)
-	for _, line := range []string{"embedded NATS JetStream at nats://127.0.0.1:", "embedded reference registry at http://" + embedded} {
+	for _, line := range []string{"NATS     nats://127.0.0.1:", "page     http://" + embedded} {
 		_, err := run.Await(env.Within(testenv.Timeout), line)
 		env.Must(err)
 	}

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sethvargo/go-envconfig"
+	"github.com/urfave/cli/v2"
+
+	"odasync/internal/config"
+	"odasync/internal/contexts"
+	"odasync/internal/stream"
+)
+
+// contextVariable selects a context in the environment.
+const contextVariable = "ODASYNC_CONTEXT"
+
+// overrides are what the command line says about the configuration.
+type overrides struct {
+	given    func(flag string) (value string, set bool)
+	contexts bool // the command uses contexts
+}
+
+type overridesKey struct{}
+
+func withOverrides(ctx context.Context, o overrides) context.Context {
+	return context.WithValue(ctx, overridesKey{}, o)
+}
+
+// overridesOf returns those of a command. A command without --context serves something, and its environment is complete.
+func overridesOf(c *cli.Context) overrides {
+	return overrides{
+		given:    func(flag string) (string, bool) { return c.String(flag), c.IsSet(flag) },
+		contexts: hasFlag(c.Command.Flags, "context"),
+	}
+}
+
+// load fills the sections from the flags --cluster and --target, the environment, .env, and the selected context, in this
+// order, and returns the variables.
+func load(ctx context.Context, sections ...config.Section) (envconfig.Lookuper, error) {
+	variables, err := config.Environment()
+	if err != nil {
+		return nil, err
+	}
+	if o, ok := ctx.Value(overridesKey{}).(overrides); ok {
+		if o.contexts {
+			if variables, err = o.behind(variables, sections); err != nil {
+				return nil, err
+			}
+		}
+		variables = envconfig.MultiLookuper(o.variables(), variables)
+	}
+	if err := config.Load(ctx, variables, sections...); err != nil {
+		return nil, fmt.Errorf("invalid configuration:\n%w", err)
+	}
+	return variables, nil
+}
+
+// variables are those that flags set.
+func (o overrides) variables() envconfig.Lookuper {
+	set := map[string]string{}
+	for flag, variable := range map[string]string{"cluster": "CLUSTER_NAME", "target": "SYNC_TARGET"} {
+		if value, given := o.given(flag); given {
+			set[variable] = value
+		}
+	}
+	return envconfig.MapLookuper(set)
+}
+
+// behind returns the environment with the selected context behind it.
+func (o overrides) behind(environment envconfig.Lookuper, sections []config.Section) (envconfig.Lookuper, error) {
+	name, selected, err := o.context(environment)
+	if err != nil || name == "" {
+		return environment, err
+	}
+	variables := selected.Behind(environment)
+	if _, set := variables.Lookup("NATS_URL"); !set && slices.ContainsFunc(sections, needsNATS) {
+		return nil, fmt.Errorf("context %q has no NATS_URL: add it with `ctl context set %s NATS_URL=nats://HOST:PORT`", name, name)
+	}
+	return variables, nil
+}
+
+func needsNATS(section config.Section) bool {
+	_, ok := section.(*stream.Config)
+	return ok
+}
+
+// context returns the context that --context, ODASYNC_CONTEXT or the file selects, in this order; an empty name for none.
+func (o overrides) context(environment envconfig.Lookuper) (name string, selected contexts.Context, err error) {
+	file, err := contexts.Load(contexts.Path())
+	if err != nil {
+		return "", nil, err
+	}
+	name, set := o.given("context")
+	from := "--context"
+	if !set {
+		name, set = environment.Lookup(contextVariable)
+		from = contextVariable
+	}
+	if !set {
+		name, from = file.Current, "the file of contexts"
+	}
+	if name == "" {
+		return "", nil, nil
+	}
+	if selected, err = file.Context(name); err != nil {
+		return "", nil, fmt.Errorf("%s selects %w", from, err)
+	}
+	return name, selected, nil
+}
