@@ -18,7 +18,8 @@ done
 everything=(--set nats.replicas=3 --set syncer.autoscaling.type=keda --set monitoring.serviceMonitor.enabled=true
   --set monitoring.prometheusRule.enabled=true --set monitoring.dashboards.enabled=true --set 'namespaces={all}'
   --set registry.apiKey.secret=key --set nats.auth.secret=passwords --set nats.tls.caSecret=ca
-  --set nats.tls.serverSecret=nats-tls --set nats.tls.verifyClients=true)
+  --set nats.tls.serverSecret=nats-tls --set nats.tls.verifyClients=true --set nats.exporter.enabled=true
+  --set nats.reloader.enabled=true --set monitoring.tlsSecret=monitoring-tls --set toolbox.enabled=true)
 "$tools/helm" lint --strict --quiet deploy/chart
 "$tools/helm" lint --strict --quiet deploy/chart --values deploy/manifests-values.yaml "${everything[@]}"
 for scaling in hpa keda; do

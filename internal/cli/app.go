@@ -73,7 +73,7 @@ func newApp() *cli.App {
 			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
 			syncCommand(), reconcileCommand(), approveCommand(), replayCommand(), dlqCommand(), previewCommand(), registryCommand(), healthCommand(),
 			describeCommand(), apisCommand(), whyCommand(), traceCommand(), supportBundleCommand(),
-			contextCommand(), versionCommand(), completionCommand(), helpCommand(), completeCommand(),
+			contextCommand(), versionCommand(), completionCommand(), helpCommand(), completeCommand(), idleCommand(),
 		},
 		Flags:          globalFlags(),
 		ExitErrHandler: func(*cli.Context, error) {}, // execute decides

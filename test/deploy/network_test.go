@@ -25,7 +25,7 @@ var foreign = map[string]map[string]string{
 
 // TestNetworkPolicies evaluates the policies: which Pods may connect to which at which port.
 func TestNetworkPolicies(t *testing.T) {
-	one, three := set(), set("nats.replicas=3")
+	one, three, tools := set(), set("nats.replicas=3"), set("toolbox.enabled=true")
 	for name, test := range map[string]struct {
 		values   []string
 		from, to string
@@ -56,6 +56,11 @@ func TestNetworkPolicies(t *testing.T) {
 		"KEDA to the watcher":                    {set("syncer.autoscaling.type=keda"), keda, "watcher", 8080, false},
 		"any Pod to NATS' monitoring":            {one, elsewhere, "nats", 8222, false},
 		"Prometheus to NATS' monitoring":         {one, prometheus, "nats", 8222, false},
+		"the toolbox to NATS":                    {tools, "toolbox", "nats", 4222, true},
+		"the toolbox to the registry":            {tools, "toolbox", elsewhere, 8000, true},
+		"the toolbox to the API server":          {tools, "toolbox", elsewhere, 6443, true},
+		"the toolbox to another port":            {tools, "toolbox", elsewhere, 5432, false},
+		"any Pod to the toolbox":                 {tools, elsewhere, "toolbox", 8080, false},
 		"a scrape that none is allowed":          {set("networkPolicy.monitoringFrom=null"), prometheus, "syncer", 8080, false},
 		"another client to NATS":                 {one, elsewhere, "nats", 4222, false},
 		"another client that is let in":          {set("networkPolicy.nats.clients[0].podSelector.matchLabels.app=" + elsewhere), elsewhere, "nats", 4222, true},

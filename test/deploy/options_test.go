@@ -123,6 +123,26 @@ func TestValues_Options(t *testing.T) {
 				equal(t, all, syncer, "spec.template.spec.topologySpreadConstraints.0.whenUnsatisfiable", "ScheduleAnyway")
 			},
 		},
+		"a toolbox": {
+			[]string{"toolbox.enabled=true", "nats.creds.secret=creds", "nats.tls.caSecret=ca", "nats.tls.ctlSecret=cert", "registry.apiKey.secret=key", "registry.tls.caSecret=registry-ca",
+				"toolbox.env.COMPONENT_REGISTRY_TIMEOUT=5"},
+			func(t *testing.T, all objects) {
+				expectEnvironment(t, all, "Deployment odasync-toolbox", "creds ctl.creds as /etc/odasync/nats-creds/nats.creds", "ca ca.crt as /etc/odasync/nats-ca/ca.crt",
+					"cert tls.crt as /etc/odasync/nats-tls/tls.crt", "cert tls.key as /etc/odasync/nats-tls/tls.key", "key api-key as /etc/odasync/registry/api-key",
+					"registry-ca ca.crt as /etc/odasync/registry-ca/ca.crt")
+				variables(t, all, "Deployment odasync-toolbox", map[string]string{"COMPONENT_REGISTRY_TIMEOUT": "5", "KUBERNETES_NAMESPACE": "components", "SYNC_TARGET": "default"})
+				equal(t, all, "Deployment odasync-toolbox", "spec.template.spec.serviceAccountName", "odasync-watcher")
+				equal(t, all, "Pod odasync-toolbox-test", "spec.containers.0.args.0", "test")
+				equal(t, all, "Pod odasync-toolbox-test", "spec.restartPolicy", "Never")
+			},
+		},
+		"a toolbox of a release without watchers": {
+			[]string{"toolbox.enabled=true", "watcher.enabled=false"},
+			func(t *testing.T, all objects) {
+				equal(t, all, "Deployment odasync-toolbox", "spec.template.spec.automountServiceAccountToken", false)
+				equal(t, all, "Deployment odasync-toolbox", "spec.template.spec.serviceAccountName", nil)
+			},
+		},
 		"alerts of a release without syncers": {
 			[]string{"monitoring.prometheusRule.enabled=true", "syncer.enabled=false"},
 			func(t *testing.T, all objects) {

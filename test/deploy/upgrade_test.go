@@ -100,6 +100,7 @@ func TestNotes(t *testing.T) {
 		"with passwords":   {[]string{secured}, []string{"NATS_URL=nats://localhost:4222 NATS_USER=ctl"}, []string{warning, "NATS_TLS_CA"}},
 		"with passwords and TLS": {[]string{secured, "nats.tls.serverSecret=cert", "nats.tls.caSecret=authority"},
 			[]string{"get secret authority", "NATS_URL=tls://localhost:4222 NATS_TLS_CA=ca.crt"}, []string{warning}},
+		"with a toolbox":          {[]string{secured, "toolbox.enabled=true"}, []string{"helm test odasync --namespace canvas", "exec deployment/odasync-toolbox -- ctl list"}, []string{"port-forward service/odasync-nats"}},
 		"with NATS of one's own":  {[]string{"nats.url=nats://nats:4222"}, nil, []string{warning}},
 		"with metrics over HTTPS": {[]string{"monitoring.tlsSecret=cert"}, []string{"curl --insecure https://localhost:8080/readyz"}, nil},
 		"of the Canvas":           {[]string{`monitoredNamespaces=a\,odacompns-*`}, []string{"the Components of a, odacompns-* to http://registry.example:8000/path"}, nil},

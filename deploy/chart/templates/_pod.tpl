@@ -111,15 +111,22 @@ readinessProbe:
 {{- end -}}
 {{- end -}}
 
-{{- /* The connection to NATS of one role, as variables: watcher, syncer or ctl. Takes (dict "root" $ "process" "watcher"). */ -}}
-{{- define "odasync.natsEnv" -}}
-{{- $nats := .root.Values.nats -}}
+{{- /* The role of a process on NATS: its own name, or ctl. */ -}}
+{{- define "odasync.role" -}}
+{{- ternary "ctl" .process (eq .process "toolbox") -}}
+{{- end -}}
+
+{{- /* The connection to NATS and the settings of the stream. Takes (dict "root" $ "process" "watcher"). */ -}}
+{{- define "odasync.streamEnv" -}}
+{{- $v := .root.Values -}}
+{{- $nats := $v.nats -}}
+{{- $role := include "odasync.role" . -}}
 NATS_URL: {{ include "odasync.natsURL" .root | quote }}
 {{- if $nats.auth.secret }}
 {{- if $nats.creds.secret }}
 {{- fail "nats.auth.secret and nats.creds.secret are both set: set only one of them" }}
 {{- end }}
-NATS_USER: {{ .process }}
+NATS_USER: {{ $role }}
 NATS_PASSWORD_FILE: /etc/odasync/nats-password/password
 {{- end }}
 {{- if $nats.creds.secret }}
@@ -128,10 +135,15 @@ NATS_CREDS: /etc/odasync/nats-creds/nats.creds
 {{- if $nats.tls.caSecret }}
 NATS_TLS_CA: /etc/odasync/nats-ca/ca.crt
 {{- end }}
-{{- if get $nats.tls (printf "%sSecret" .process) }}
+{{- if get $nats.tls (printf "%sSecret" $role) }}
 NATS_TLS_CERT: /etc/odasync/nats-tls/tls.crt
 NATS_TLS_KEY: /etc/odasync/nats-tls/tls.key
 {{- end }}
+SYNC_TARGET: {{ $v.target | quote }}
+SYNC_INTERVAL: {{ $v.syncInterval | toString | quote }}
+STREAM_REPLICAS: {{ $v.stream.replicas | default (ternary $v.nats.replicas 0 (eq (include "odasync.natsBuiltIn" .root) "true")) | toString | quote }}
+STREAM_HISTORY: {{ $v.stream.history | int64 | toString | quote }}
+STREAM_MAX_BYTES: {{ $v.stream.maxBytes | int64 | toString | quote }}
 {{- end -}}
 
 {{- /* Variables that watcher and syncer share. Takes (dict "root" $ "process" "watcher"). */ -}}
@@ -139,8 +151,6 @@ NATS_TLS_KEY: /etc/odasync/nats-tls/tls.key
 {{- $v := .root.Values -}}
 LOG_LEVEL: {{ include "odasync.logLevel" .root | quote }}
 LOG_FORMAT: {{ $v.log.format | quote }}
-{{- /* For ctl, which runs in the watcher's Pods. */}}
-SYNC_TARGET: {{ $v.target | quote }}
 MONITORING_PORT: {{ $v.monitoring.port | toString | quote }}
 {{- if $v.monitoring.tlsSecret }}
 MONITORING_TLS_CERT: /etc/odasync/monitoring-tls/tls.crt
@@ -150,11 +160,7 @@ MONITORING_TLS_KEY: /etc/odasync/monitoring-tls/tls.key
 {{- with include "odasync.goMemoryLimit" (dict "resources" (get $v .process).resources "percent" 50) }}
 GOMEMLIMIT: {{ . | quote }}
 {{- end }}
-{{ include "odasync.natsEnv" . }}
-SYNC_INTERVAL: {{ $v.syncInterval | toString | quote }}
-STREAM_REPLICAS: {{ $v.stream.replicas | default (ternary $v.nats.replicas 0 (eq (include "odasync.natsBuiltIn" .root) "true")) | toString | quote }}
-STREAM_HISTORY: {{ $v.stream.history | int64 | toString | quote }}
-STREAM_MAX_BYTES: {{ $v.stream.maxBytes | int64 | toString | quote }}
+{{ include "odasync.streamEnv" . }}
 {{- end -}}
 
 {{- /* Variables with the address of the registry, its form and its credentials. */ -}}
@@ -193,18 +199,19 @@ COMPONENT_REGISTRY_CLIENT_KEY_FILE: /etc/odasync/registry-tls/tls.key
        Secret. */ -}}
 {{- define "odasync.secretFiles" -}}
 {{- $nats := .root.Values.nats -}}
+{{- $role := include "odasync.role" . -}}
 files:
 {{- if $nats.auth.secret }}
   - name: nats-password
     secret: {{ $nats.auth.secret }}
     items:
-      - {key: {{ get $nats.auth (printf "%sKey" .process) | quote }}, path: password}
+      - {key: {{ get $nats.auth (printf "%sKey" $role) | quote }}, path: password}
 {{- end }}
 {{- if $nats.creds.secret }}
   - name: nats-creds
     secret: {{ $nats.creds.secret }}
     items:
-      - {key: {{ get $nats.creds (printf "%sKey" .process) | quote }}, path: nats.creds}
+      - {key: {{ get $nats.creds (printf "%sKey" $role) | quote }}, path: nats.creds}
 {{- end }}
 {{- if $nats.tls.caSecret }}
   - name: nats-ca
@@ -212,7 +219,7 @@ files:
     items:
       - {key: {{ $nats.tls.caKey | quote }}, path: ca.crt}
 {{- end }}
-{{- with get $nats.tls (printf "%sSecret" .process) }}
+{{- with get $nats.tls (printf "%sSecret" $role) }}
   - name: nats-tls
     secret: {{ . }}
     items:
