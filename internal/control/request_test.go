@@ -276,9 +276,7 @@ func TestClient_Compare(t *testing.T) {
 	if diff := cmp.Diff(control.CompareResult{Created: true, Deleted: true, Writes: 2}, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if received != key {
-		t.Errorf("compared %s, want %s", received, key)
-	}
+	testcheck.Equal(t, "key compared", key, received)
 	if limited <= 0 || limited > 10*time.Minute {
 		t.Errorf("the syncer tries for %s, want at most ten minutes", limited)
 	}

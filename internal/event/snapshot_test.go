@@ -106,9 +106,7 @@ func TestDecodeSnapshot_ToleratesNewerWriters(t *testing.T) {
 func FuzzDecodeSnapshot(f *testing.F) {
 	for _, marker := range []event.Snapshot{snapshot(), {ID: "x", Cluster: "c", Time: seen}} {
 		m, err := event.EncodeSnapshot(marker)
-		if err != nil {
-			f.Fatal(err)
-		}
+		testcheck.NoError(f, err)
 		f.Add(m.Subject, header(m, event.HeaderType), m.Data)
 	}
 	f.Add("oda.snapshots.v1.=", event.TypeSnapshot, []byte(`{"id":"x","pendingDeletion":{"clusterChange":{}}}`))

@@ -148,9 +148,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	scope, err := component.ParseScope("all")
-	if err != nil {
-		f.Fatal(err)
-	}
+	testcheck.NoError(f, err)
 	source := manifests.New("none", group, scope, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	f.Fuzz(func(t *testing.T, content []byte) {
 		seen, err := manifests.ParseFile(source, "a.yaml", content)

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 // drawList returns a list of n items.
@@ -197,13 +198,9 @@ func FuzzComponent(f *testing.F) {
 	}
 	for _, path := range manifests {
 		document, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
+		testcheck.NoError(f, err)
 		body, err := yaml.YAMLToJSON(document)
-		if err != nil {
-			f.Fatal(err)
-		}
+		testcheck.NoError(f, err)
 		f.Add(body)
 	}
 	for _, body := range []string{

@@ -2,6 +2,7 @@ package ops_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"odasync/internal/ops"
+	"odasync/internal/testcheck"
 )
 
 // TestReadyz_RunsChecksOnceASecond sends many requests at a time: the check, which asks another server, runs once.
@@ -42,9 +44,7 @@ func TestReadyz_RunsChecksOnceASecond(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if got := runs.Load(); got != second+1 {
-				t.Errorf("the check ran %d times after %d s", got, second)
-			}
+			testcheck.Equal(t, fmt.Sprintf("runs of the check after %d s", second), second+1, runs.Load())
 			time.Sleep(time.Second)
 		}
 	})

@@ -138,16 +138,12 @@ func TestReconcile_RepairsDifferences(t *testing.T) {
 			test.damage(e)
 			reconciler := e.reconciler(r, options{})
 			done := e.reconcile(reconciler)
-			if diff := cmp.Diff(test.want, countsOf(done)); diff != "" {
-				t.Errorf("counts (-want +got):\n%s\nfindings %+v", diff, done.Findings)
-			}
+			wantCounts(t, "reconciliation", test.want, done)
 			syncertest.Equal(t, "calls", test.calls, e.callsSince(3), cmpopts.EquateEmpty())
 			if done.ID != "first" || done.Cluster != cluster || done.Target != syncertest.Target || done.Error != "" || done.DryRun {
 				t.Errorf("reconciliation %+v", done)
 			}
-			if got := countsOf(e.reconcile(reconciler)); got != test.again {
-				t.Errorf("the next reconcile: %+v, want %+v", got, test.again)
-			}
+			wantCounts(t, "the next reconcile", test.again, e.reconcile(reconciler))
 		})
 	}
 }
@@ -174,12 +170,8 @@ func TestReconcile_LeavesWhatAnotherProgramOverwrites(t *testing.T) {
 	}
 	e.apply("newer", "a") // a change of the component is applied all the same
 	testcheck.Equal(t, "content after a change", "newer", e.Registry.Content("a"))
-	if done.Drifted != 4 {
-		t.Errorf("%d reconciles in a row found entries changed by others, want 4", done.Drifted)
-	}
-	if done := e.reconcile(reconciler); done.Drifted != 0 {
-		t.Errorf("%d after one that found none", done.Drifted)
-	}
+	testcheck.Equal(t, "reconciles in a row that found entries changed by others", 4, done.Drifted)
+	testcheck.Equal(t, "the same after one that found none", 0, e.reconcile(reconciler).Drifted)
 }
 
 // Components with pending messages are left to the consumer, and are no orphans.
@@ -201,9 +193,7 @@ func TestReconcile_LeavesPendingMessages(t *testing.T) {
 	}
 	calls := len(e.Registry.Calls())
 	done := e.reconcile(e.reconciler(r, options{}))
-	if diff := cmp.Diff(counts{Pending: 32}, countsOf(done)); diff != "" {
-		t.Errorf("counts (-want +got):\n%s\nfindings %+v", diff, done.Findings)
-	}
+	wantCounts(t, "reconciliation", counts{Pending: 32}, done)
 	if got := len(e.Registry.Calls()); got != calls {
 		t.Errorf("%d calls of the registry", got-calls)
 	}
@@ -227,9 +217,7 @@ func TestReconciler_LeavesTheBacklogToTheConsumer(t *testing.T) {
 		last, found, err := e.records.LastReconcile(t.Context(), syncertest.Target, cluster)
 		return err == nil && found && countsOf(last) == counts{Pending: 1, Unacknowledged: 1, Repaired: 1}
 	})
-	if done := e.reconcile(e.reconciler(r, options{interval: time.Minute})); countsOf(done) != (counts{Unacknowledged: 1, Repaired: 1}) {
-		t.Errorf("when asked: %+v", done)
-	}
+	wantCounts(t, "when asked", counts{Unacknowledged: 1, Repaired: 1}, e.reconcile(e.reconciler(r, options{interval: time.Minute})))
 }
 
 // Outcomes that were lost with the sync state are recovered by a comparison, whatever waits in the stream.
@@ -264,9 +252,7 @@ func TestReconcile_FindsLostOutcomes(t *testing.T) {
 			other := e.startWithoutMessages() // not blocked by those that wait
 			done := e.reconcile(e.reconciler(other, options{}))
 			want := counts{Unacknowledged: 4, Pending: waiting, Repaired: 1, Deleted: 1}
-			if diff := cmp.Diff(want, countsOf(done)); diff != "" {
-				t.Errorf("counts (-want +got):\n%s\nfindings %+v", diff, done.Findings)
-			}
+			wantCounts(t, "reconciliation", want, done)
 			if b, deleted := e.Registry.Content("b"), e.Registry.Content("deleted"); b != "1" || deleted != "" {
 				t.Errorf("the registry shows %q and %q", b, deleted)
 			}
@@ -284,9 +270,7 @@ func TestReconcile_LeavesNewMessagesWithoutAnOutcome(t *testing.T) {
 	e.PutAt("old", "1", longAgo)
 	e.done()
 	e.loseStates()
-	if done := e.reconcile(e.reconciler(r, options{})); countsOf(done) != (counts{Pending: 1, Unacknowledged: 1}) {
-		t.Errorf("reconciliation %+v", done)
-	}
+	wantCounts(t, "reconciliation", counts{Pending: 1, Unacknowledged: 1}, e.reconcile(e.reconciler(r, options{})))
 }
 
 // The stream was restored to an older state than the sync state: its messages count, although their sequences were used
@@ -440,9 +424,7 @@ func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
 func (e *env) known() []string {
 	e.t.Helper()
 	var names []string
-	if err := e.States.All(context.Background(), cluster, func(s target.State) { names = append(names, s.Key.Name) }); err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, e.States.All(context.Background(), cluster, func(s target.State) { names = append(names, s.Key.Name) }))
 	slices.Sort(names)
 	return names
 }
@@ -517,15 +499,11 @@ func TestReconcile_DeadLetters(t *testing.T) {
 	e.done()
 	reconciler := e.reconciler(r, options{})
 	for range 2 {
-		if done := e.reconcile(reconciler); countsOf(done) != (counts{Failed: 2}) {
-			t.Errorf("while the name is taken: %+v", done)
-		}
+		wantCounts(t, "while the name is taken", counts{Failed: 2}, e.reconcile(reconciler))
 	}
 	testcheck.Equal(t, "calls, one for each", 2, len(e.Registry.Calls()))
 	free.Store(true)
-	if done := e.reconcile(reconciler); countsOf(done) != (counts{Failed: 2, Repaired: 1}) {
-		t.Errorf("once the name is free: %+v", done)
-	}
+	wantCounts(t, "once the name is free", counts{Failed: 2, Repaired: 1}, e.reconcile(reconciler))
 	testcheck.Equal(t, "content in the registry", "1", e.Registry.Content("taken"))
 	if letters := e.DeadLetters(syncertest.Target); len(letters) != 1 || letters[0].Event.Key != syncertest.Key("bad") {
 		t.Errorf("dead letters %+v", letters)
@@ -546,9 +524,7 @@ func TestReconcile_FindsOrphansByTheSyncState(t *testing.T) {
 		return all
 	})
 	testcheck.NoError(t, e.Log.Purge(t.Context(), syncertest.Key("a"), last.Sequence))
-	if done := e.reconcile(e.reconciler(r, options{})); countsOf(done) != (counts{Orphans: 1, Deleted: 1}) {
-		t.Errorf("reconciliation %+v", done)
-	}
+	wantCounts(t, "reconciliation", counts{Orphans: 1, Deleted: 1}, e.reconcile(e.reconciler(r, options{})))
 }
 
 // A new stream contains nothing yet, which is not absence.
@@ -566,7 +542,5 @@ func TestReconcile_KeepsOrphansBeforeTheFirstFullSync(t *testing.T) {
 		t.Errorf("before: %+v", done)
 	}
 	e.mark("filled")
-	if done := e.reconcile(reconciler); countsOf(done) != (counts{Orphans: 5, Deleted: 5}) {
-		t.Errorf("afterwards: %+v", done)
-	}
+	wantCounts(t, "afterwards", counts{Orphans: 5, Deleted: 5}, e.reconcile(reconciler))
 }

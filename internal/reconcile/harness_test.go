@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
@@ -160,9 +161,7 @@ func (e *env) addOrphans(count int) {
 // mark publishes a marker; unlisted are namespaces that could not be listed.
 func (e *env) mark(id string, unlisted ...string) {
 	e.t.Helper()
-	if err := e.Log.PublishSnapshot(context.Background(), event.Snapshot{ID: id, Cluster: cluster, Time: time.Now(), Unlisted: unlisted}); err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, e.Log.PublishSnapshot(context.Background(), event.Snapshot{ID: id, Cluster: cluster, Time: time.Now(), Unlisted: unlisted}))
 }
 
 // unmark removes the markers from the stream.
@@ -172,9 +171,7 @@ func (e *env) unmark() {
 	if err == nil {
 		err = components.Purge(context.Background(), jetstream.WithPurgeSubject("oda.snapshots.>"))
 	}
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 }
 
 // loseStates deletes all sync states.
@@ -184,9 +181,7 @@ func (e *env) loseStates() {
 	if err == nil {
 		err = kv.Purge(context.Background())
 	}
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 }
 
 // done waits until every component's message is acknowledged. Idle would also wait for markers, which are not delivered.
@@ -195,9 +190,7 @@ func (e *env) done() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*syncertest.Patience)
 	defer cancel()
 	components, err := e.JS.Stream(ctx, stream.StreamName)
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	syncertest.Eventually(e.t, "every component to be done", func() bool {
 		last, err := components.GetLastMsgForSubject(ctx, event.ComponentPrefix+".>")
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -220,9 +213,7 @@ type options struct {
 func (e *env) reconciler(r *replica, o options) *reconcile.Reconciler {
 	e.t.Helper()
 	claims, err := store.EnsureClaims(context.Background(), e.Conn, store.TargetScope(syncertest.Target), "reconciler")
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	deps := reconcile.Dependencies{
 		Repairer: r.Syncer.Applier, Inventory: e.inventory, Snapshot: e.Log, States: e.States, Records: e.records, Claims: claims,
 		Clusters: e.Log.Clusters, Available: r.Syncer.Applier.Available,
@@ -254,9 +245,7 @@ func (e *env) run(reconcilers ...*reconcile.Reconciler) (stop func()) {
 func (e *env) reconcile(r *reconcile.Reconciler) target.Reconciliation {
 	e.t.Helper()
 	done, err := r.Reconcile(context.Background(), cluster, false)
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	return done
 }
 
@@ -275,6 +264,14 @@ type counts struct{ Missing, Different, Unacknowledged, Orphans, Pending, Failed
 
 func countsOf(r target.Reconciliation) counts {
 	return counts{r.Missing, r.Different, r.Unacknowledged, r.Orphans, r.Pending, r.Failed, r.Repaired, r.Deleted, r.Unrepaired}
+}
+
+// wantCounts reports how the counts of a reconciliation differ, and the reconciliation.
+func wantCounts(t *testing.T, what string, want counts, done target.Reconciliation) {
+	t.Helper()
+	if diff := gocmp.Diff(want, countsOf(done)); diff != "" {
+		t.Errorf("%s: counts (-want +got):\n%s\n%+v", what, diff, done)
+	}
 }
 
 // outcomesOf returns the outcomes of the findings by component.

@@ -178,9 +178,7 @@ func TestReconcile_FailedListingChangesNothing(t *testing.T) {
 	}
 	testcheck.Equal(t, "failed reconciles counted", 1, r.Counter("odasync_reconciles_total", "error"))
 	e.inventory.fail(nil)
-	if done := e.reconcile(reconciler); countsOf(done) != (counts{Orphans: 1, Deleted: 1}) {
-		t.Errorf("afterwards %+v", done)
-	}
+	wantCounts(t, "afterwards", counts{Orphans: 1, Deleted: 1}, e.reconcile(reconciler))
 }
 
 // A failed repair is reported and does not affect the others.
@@ -196,9 +194,7 @@ func TestReconcile_ReportsFailedRepairs(t *testing.T) {
 		return nil
 	})
 	done := e.reconcile(e.reconciler(r, options{}))
-	if countsOf(done) != (counts{Missing: 2, Repaired: 1, Unrepaired: 1}) {
-		t.Errorf("reconciliation %+v", done)
-	}
+	wantCounts(t, "reconciliation", counts{Missing: 2, Repaired: 1, Unrepaired: 1}, done)
 	outcomes := outcomesOf(done)
 	if a := outcomes[syncertest.Key("a").String()]; !strings.Contains(a, syncertest.ErrRejected.Detail) || outcomes[syncertest.Key("b").String()] != "repaired" {
 		t.Errorf("findings %+v", done.Findings)
@@ -215,9 +211,7 @@ func TestReconcile_KeepsAnOrphanThatIsCreatedMeanwhile(t *testing.T) {
 	done := e.reconcile(e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) {
 		p.Snapshot = &after{p.Snapshot, func() { e.Put("orphan-00", "again") }}
 	}}))
-	if countsOf(done) != (counts{Orphans: 1, Repaired: 1, Pending: 1}) {
-		t.Errorf("reconciliation %+v", done)
-	}
+	wantCounts(t, "reconciliation", counts{Orphans: 1, Repaired: 1, Pending: 1}, done)
 	syncertest.Equal(t, "calls", []syncertest.Call{{"orphan-00", "again", true}}, e.callsSince(0))
 }
 

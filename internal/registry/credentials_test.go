@@ -22,15 +22,11 @@ func TestClient_ReadsAChangedKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "api-key")
 	write := func(key string) {
 		t.Helper()
-		if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, os.WriteFile(file, []byte(key), 0o600))
 	}
 	write("old-key\n")
 	var loaded Config
-	if err := config.Load(t.Context(), envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY_FILE": file}), &loaded); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, config.Load(t.Context(), envconfig.MapLookuper(map[string]string{"COMPONENT_REGISTRY_API_KEY_FILE": file}), &loaded))
 	c := h.client(func(cfg *Config) { cfg.APIKey = loaded.APIKey })
 	rejected := getLabels(t, c)
 	registrytest.WantFailure(t, rejected, target.ClassUnauthorized, "HTTP 401")
@@ -42,14 +38,10 @@ func TestClient_ReadsAChangedKey(t *testing.T) {
 	for _, count := range h.Requests() {
 		sent += count
 	}
-	if sent != 4 {
-		t.Errorf("sent %d requests, want one each while the key is the same", sent)
-	}
+	testcheck.Equal(t, "requests, one each while the key is the same", 4, sent)
 	write("new-key\n")
 	testcheck.ErrorIs(t, "with the new key", nil, getLabels(t, c))
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.Remove(file))
 	testcheck.ErrorIs(t, "without the file, which nothing asks for", nil, getLabels(t, c))
 	if strings.Contains(rejected.Error(), "old-key") {
 		t.Errorf("the error contains the key: %v", rejected)

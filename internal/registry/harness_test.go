@@ -14,6 +14,7 @@ import (
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,9 +49,7 @@ func (h *harness) clientWith(registerer prometheus.Registerer, log zerolog.Logge
 	for _, change := range changes {
 		change(&cfg)
 	}
-	if err := cfg.Validate(); err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, cfg.Validate())
 	c := NewClient(cfg, "v1", NewMetrics(registerer), log)
 	h.Cleanup(c.Close)
 	return c

@@ -45,9 +45,7 @@ func (h *harness) as(id string) func(*Config) {
 	return func(cfg *Config) {
 		cfg.API, cfg.MaxConnections = APITMF639, 8
 		cfg.OAuth2.TokenURL, cfg.OAuth2.ClientID = config.Secret(h.URL+issuer.TokenPath), config.Secret(id)
-		if err := cfg.OAuth2.ClientSecret.UnmarshalText([]byte(clientSecret)); err != nil {
-			h.Fatal(err)
-		}
+		testcheck.NoError(h, cfg.OAuth2.ClientSecret.UnmarshalText([]byte(clientSecret)))
 	}
 }
 

@@ -37,9 +37,7 @@ func TestCluster(t *testing.T) {
 	}
 	for asked, want := range map[int]int{0: 3, 1: 1} { // 0 keeps them; fewer have to be asked for
 		ensureLog(t, cluster.Conn(t, func(c *stream.Config) { c.Replicas = asked }))
-		if replicas := must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas; replicas != want {
-			t.Errorf("%d replicas after STREAM_REPLICAS=%d, want %d", replicas, asked, want)
-		}
+		testcheck.Equal(t, fmt.Sprintf("replicas after STREAM_REPLICAS=%d", asked), want, must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas)
 		log = ensureLog(t, conn)
 	}
 	// The new replicas have to catch up before a server may be lost.

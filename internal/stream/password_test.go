@@ -11,6 +11,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // TestConn_ReadsAChangedPassword changes the password on the server, which disconnects its clients, and in the file.
@@ -19,16 +20,12 @@ func TestConn_ReadsAChangedPassword(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "password")
 	write := func(password string) {
 		t.Helper()
-		if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, os.WriteFile(file, []byte(password+"\n"), 0o600))
 	}
 	write("old")
 	conn := s.Conn(t, func(c *stream.Config) {
 		variables := envconfig.MapLookuper(map[string]string{"NATS_URL": c.URL, "NATS_USER": "watcher", "NATS_PASSWORD_FILE": file})
-		if err := config.Load(t.Context(), variables, c); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, config.Load(t.Context(), variables, c))
 	})
 	waitConnected(t, conn)
 

@@ -80,9 +80,7 @@ func TestConn_EnsureWithoutReplicas(t *testing.T) {
 	unset := func(c *stream.Config) { c.Replicas = 0 }
 	ensureLog(t, s.Conn(t, unset))
 	ensureLog(t, s.Conn(t, unset)) // again, of what exists
-	if replicas := must(js(t, s).Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas; replicas != 1 {
-		t.Errorf("%d replicas, want 1", replicas)
-	}
+	testcheck.Equal(t, "replicas", 1, must(js(t, s).Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas)
 }
 
 func TestConn_EnsureUpdatesOnlyDifferences(t *testing.T) {

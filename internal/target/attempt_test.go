@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestState_Tried(t *testing.T) {
@@ -30,16 +31,12 @@ func TestState_Tried(t *testing.T) {
 	for n := range 5 {
 		tried(7, n+1)
 	}
-	if diff := cmp.Diff([]int{1, 4, 5}, requests()); diff != "" {
-		t.Errorf("the first and the last attempts (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "the first and the last attempts", []int{1, 4, 5}, requests())
 	if last := s.Recent[2]; last.Seconds < 1.5 || time.Since(last.Time) < 1500*time.Millisecond {
 		t.Errorf("attempt %+v, want its start and duration", last)
 	}
 	tried(8, 9)
-	if diff := cmp.Diff([]int{9}, requests()); diff != "" {
-		t.Errorf("attempts of a newer event (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "attempts of a newer event", []int{9}, requests())
 }
 
 // TestState_RecentIsSmall bounds what a component costs in the bucket.

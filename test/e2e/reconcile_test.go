@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -62,9 +63,7 @@ func (env *environment) addForeignEntries(count int) (check func()) {
 	before := read()
 	return func() {
 		env.Helper()
-		if after := read(); after != before {
-			env.Errorf("foreign entries changed from\n%s\nto\n%s", before, after)
-		}
+		testcheck.Equal(env, "foreign entries", before, read())
 	}
 }
 

@@ -71,9 +71,7 @@ func (f *fleet) handOver(version string) time.Duration {
 	f.Must((*leader).Signal(syscall.SIGTERM))
 	code, err := (*leader).Wait(f.Within(testenv.Timeout))
 	f.Must(err)
-	if code != 0 {
-		f.Errorf("%s ended with exit code %d", (*leader).Spec.Name, code)
-	}
+	testcheck.Equal(f, fmt.Sprintf("exit code of %s", (*leader).Spec.Name), 0, code)
 	f.apply("baton", version)
 	f.Eventually(testenv.Timeout, "the standby publishes", func() error { return f.expectVersion("baton", version) })
 	took := time.Since(began)
@@ -185,7 +183,5 @@ func (f *fleet) ordered(newest int) {
 		read++
 	}
 	f.Logf("%d messages in the stream, in order", read)
-	if last != newest {
-		f.Errorf("the newest version in the stream is %d, want %d", last, newest)
-	}
+	testcheck.Equal(f, "the newest version in the stream", newest, last)
 }

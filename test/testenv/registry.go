@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/refregistry"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 )
 
@@ -99,27 +100,19 @@ func (r *Registry) Writes() int {
 func (r *Registry) Send(method, path string, body any) (id int64) {
 	r.t.Helper()
 	text, err := json.Marshal(body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	testcheck.NoError(r.t, err)
 	request, err := http.NewRequestWithContext(r.t.Context(), method, r.URL()+path, bytes.NewReader(text))
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	testcheck.NoError(r.t, err)
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	testcheck.NoError(r.t, err)
 	defer answer.Body.Close()
 	if answer.StatusCode >= 300 {
 		r.t.Fatalf("%s %s: %s", method, path, answer.Status)
 	}
 	var created struct{ ID int64 }
 	if answer.StatusCode != http.StatusNoContent {
-		if err := json.NewDecoder(answer.Body).Decode(&created); err != nil {
-			r.t.Fatal(err)
-		}
+		testcheck.NoError(r.t, json.NewDecoder(answer.Body).Decode(&created))
 	}
 	return created.ID
 }

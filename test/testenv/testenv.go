@@ -91,9 +91,7 @@ func (env *Env) Within(limit time.Duration) context.Context {
 // Must fails the test at once on an error.
 func (env *Env) Must(err error) {
 	env.Helper()
-	if err != nil {
-		env.Fatal(err)
-	}
+	testcheck.NoError(env, err)
 }
 
 // WatcherSpec describes a watcher of the environment's namespaces, with additional variables.

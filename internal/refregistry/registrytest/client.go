@@ -62,9 +62,7 @@ func (c *Clock) Advance(d time.Duration) { c.Time = c.Time.Add(d) }
 func (c *Client) Request(method, path, body string) *http.Request {
 	c.Helper()
 	req, err := http.NewRequestWithContext(c.Context(), method, c.URL+path, strings.NewReader(body))
-	if err != nil {
-		c.Fatal(err)
-	}
+	testcheck.NoError(c, err)
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -1,12 +1,14 @@
 package tmf639_test
 
 import (
+	"fmt"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,8 +55,6 @@ func call(c *registrytest.Client, method, path, body string) registrytest.Respon
 func want(c *registrytest.Client, method, path, body string, status int, answer string) {
 	c.Helper()
 	got := call(c, method, path, body)
-	if got.Status != status {
-		c.Errorf("%s %s: status %d, want %d", method, path, got.Status, status)
-	}
+	testcheck.Equal(c, fmt.Sprintf("%s %s: status", method, path), status, got.Status)
 	registrytest.Same(c, answer, got.Body)
 }

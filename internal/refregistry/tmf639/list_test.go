@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/registrytest"
+	"odasync/internal/testcheck"
 )
 
 // fill creates r0 to r9, of which the even ones are Components and the others APIs.
@@ -29,9 +30,7 @@ func listed(c *registrytest.Client, query url.Values) (names []string, result, t
 		c.Fatalf("%v: status %d: %s", query, res.Status, res.Body)
 	}
 	var items []any
-	if err := json.Unmarshal([]byte(res.Body), &items); err != nil {
-		c.Fatal(err)
-	}
+	testcheck.NoError(c, json.Unmarshal([]byte(res.Body), &items))
 	names = []string{}
 	for _, item := range items {
 		if o, ok := item.(map[string]any); ok {

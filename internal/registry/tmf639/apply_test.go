@@ -131,9 +131,7 @@ func TestApply_RepairsWhatOthersChanged(t *testing.T) {
 				result := h.apply(a, c, previous)
 				h.wantDocuments(a, c)
 				testcheck.Equal(t, "documents overwritten", test.overwritten, result.Overwritten)
-				if result.Ref != first.Ref {
-					t.Errorf("reference = %+v, want %+v", result.Ref, first.Ref)
-				}
+				testcheck.Equal(t, "reference", first.Ref, result.Ref)
 				h.wantNoWrite(h.adapter(), c, verifyOf(result))
 			})
 		}

@@ -20,13 +20,9 @@ import (
 func (h *harness) compare(a *Adapter, c *component.Component, ref target.Ref) (registry.Presence, []registry.Difference) {
 	h.Helper()
 	all, err := a.Actual(h.Context())
-	if err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, err)
 	one, err := a.ActualOf(h.Context(), documenttest.Key(c), ref)
-	if err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, err)
 	presence, differences := all.Compare(documenttest.Key(c), c)
 	onePresence, oneDifferences := one.Compare(documenttest.Key(c), c)
 	if presence != onePresence || !cmp.Equal(differences, oneDifferences) {

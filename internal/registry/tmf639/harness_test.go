@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -25,6 +24,7 @@ import (
 	"odasync/internal/registry/tmf639/document"
 	"odasync/internal/registry/tmf639/document/documenttest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,9 +56,7 @@ func (h *harness) logging(log zerolog.Logger, changes ...func(*registry.Config))
 	for _, change := range changes {
 		change(&cfg)
 	}
-	if err := cfg.Validate(); err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, cfg.Validate())
 	a := New(cfg, NewMetrics(prometheus.NewRegistry()), log)
 	h.Cleanup(a.Close)
 	return a
@@ -91,9 +89,7 @@ func (h *harness) delete(a *Adapter, c *component.Component, previous target.Pre
 	if err != nil {
 		h.Fatalf("delete %s: %v", c.Name, err)
 	}
-	if result.Ref != (target.Ref{}) {
-		h.Errorf("delete %s leaves %+v", c.Name, result.Ref)
-	}
+	testcheck.Equal(h, fmt.Sprintf("what the deletion of %s leaves", c.Name), target.Ref{}, result.Ref)
 }
 
 // wantNoWrite requires that a repeated apply writes nothing.
@@ -121,9 +117,7 @@ func (h *harness) requests() (all, writes int) {
 // wantRequests requires the requests since the last reset.
 func (h *harness) wantRequests(want map[string]int) {
 	h.Helper()
-	if diff := cmp.Diff(want, h.server.Requests()); diff != "" {
-		h.Errorf("requests (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(h, "requests", want, h.server.Requests())
 }
 
 // documents returns what readers of the registry see: the content of all documents by their ids, and the links.
@@ -162,9 +156,7 @@ func (h *harness) wantDocuments(a *Adapter, components ...*component.Component) 
 	for _, c := range components {
 		maps.Copy(want, documentsOf(a.cfg, c))
 	}
-	if diff := cmp.Diff(want, h.documents()); diff != "" {
-		h.Errorf("documents (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(h, "documents", want, h.documents())
 }
 
 // documentsOf returns the documents of a component in the form of documents.
@@ -202,9 +194,7 @@ func (h *harness) post(bodies ...map[string]any) {
 func (h *harness) send(status int, method, path string, body any) {
 	h.Helper()
 	encoded, err := json.Marshal(body)
-	if err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, err)
 	if r := h.Do(method, path, string(encoded)); r.Status != status {
 		h.Fatalf("%s %s: HTTP %d, want %d: %s", method, path, r.Status, status, r.Body)
 	}
@@ -214,9 +204,7 @@ func (h *harness) send(status int, method, path string, body any) {
 func (h *harness) inventory(a *Adapter, cluster string) []target.Entry {
 	h.Helper()
 	var all []target.Entry
-	if err := a.Inventory(h.Context(), cluster, func(e target.Entry) { all = append(all, e) }); err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, a.Inventory(h.Context(), cluster, func(e target.Entry) { all = append(all, e) }))
 	slices.SortFunc(all, func(a, b target.Entry) int { return strings.Compare(a.Ref.ID+a.Key.Name, b.Ref.ID+b.Key.Name) })
 	return all
 }

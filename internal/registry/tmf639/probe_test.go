@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
@@ -111,7 +109,5 @@ func TestAdapter_Connections(t *testing.T) {
 }
 
 func TestAdapter_RegistersTheAPIsOfAllSegments(t *testing.T) {
-	if diff := cmp.Diff(component.Segments(), newHarness(t).adapter().cfg.Segments); diff != "" {
-		t.Errorf("segments (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "segments", component.Segments(), newHarness(t).adapter().cfg.Segments)
 }

@@ -31,13 +31,9 @@ func (h *harness) label(key, value string) int64 {
 func (h *harness) compare(a *Adapter, c *component.Component, ref target.Ref) (registry.Presence, []registry.Difference) {
 	h.Helper()
 	all, err := a.Actual(h.Context())
-	if err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, err)
 	one, err := a.ActualOf(h.Context(), keyOf(c), ref)
-	if err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, err)
 	presence, differences := all.Compare(keyOf(c), c)
 	presenceOfOne, same := one.Compare(keyOf(c), c)
 	if diff := cmp.Diff(differences, same); diff != "" || presence != presenceOfOne {

@@ -20,9 +20,7 @@ func TestDelete_RemovesTheAPIsFirst(t *testing.T) {
 	first := h.apply(a, c)
 	h.apply(a, sample("other", "stays"))
 	result := h.delete(a, c, previousOf(first))
-	if want := (target.Result{Requests: 5, Writes: 3}); result != want {
-		t.Errorf("result = %+v, want %+v", result, want)
-	}
+	testcheck.Equal(t, "result", (target.Result{Requests: 5, Writes: 3}), result)
 	var order []string
 	for _, w := range h.server.Load().History() {
 		if w.Method == "DELETE" {
@@ -72,9 +70,7 @@ func TestDelete_RemovesOnlyItsOwn(t *testing.T) {
 				previous.Ref = target.Ref{}
 			}
 			before := h.snapshot()
-			if result := h.delete(h.adapter(), c, previous); result.Ref != (target.Ref{}) {
-				t.Errorf("reference = %+v, want none", result.Ref)
-			}
+			testcheck.Equal(t, "reference", target.Ref{}, h.delete(h.adapter(), c, previous).Ref)
 			if !test.wantKept {
 				h.wantNoEntry("catalog")
 			} else {

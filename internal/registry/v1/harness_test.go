@@ -80,9 +80,7 @@ func withNamespace(cfg *registry.Config) { cfg.NameFormat = registry.FormatNames
 func (h *harness) send(method, path string, body any) {
 	h.Helper()
 	encoded, err := json.Marshal(body)
-	if err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, err)
 	if r := h.Do(method, path, string(encoded)); r.Status >= 300 {
 		h.Fatalf("%s %s: HTTP %d: %s", method, path, r.Status, r.Body)
 	}
@@ -150,16 +148,12 @@ func (h *harness) entryOf(registry, name string) string {
 // wantEntry requires the entry of the sample with these APIs, in the order of the names.
 func (h *harness) wantEntry(name string, apis ...string) {
 	h.Helper()
-	if diff := cmp.Diff(sampleEntry(name, apis...), h.entryOf("self", name)); diff != "" {
-		h.Errorf("entry %s (-want +got):\n%s", name, diff)
-	}
+	testcheck.Equal(h, fmt.Sprintf("entry %s", name), sampleEntry(name, apis...), h.entryOf("self", name))
 }
 
 func (h *harness) wantNoEntry(name string) {
 	h.Helper()
-	if found := h.entryOf("self", name); found != "" {
-		h.Errorf("still registered:\n%s", found)
-	}
+	testcheck.Equal(h, "entry", "", h.entryOf("self", name))
 }
 
 // wantContent requires that the entry's description contains all the parts.

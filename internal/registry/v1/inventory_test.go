@@ -22,9 +22,7 @@ func (h *harness) inventory(a *Adapter, cluster string) map[string]target.Entry 
 	h.Helper()
 	entries := map[string]target.Entry{}
 	err := a.Inventory(h.Context(), cluster, func(e target.Entry) { entries[e.Ref.Name+" "+e.Ref.ID] = e })
-	if err != nil {
-		h.Fatal(err)
-	}
+	testcheck.NoError(h, err)
 	return entries
 }
 
@@ -169,9 +167,7 @@ func TestInventory_DigestChangesWithTheConfiguration(t *testing.T) {
 		}
 	}
 	same := h.adapter(func(c *registry.Config) { c.Timeout++ })
-	if got := h.entry(same, 1); got.Ref != result.Ref {
-		t.Errorf("another time limit changes the reference: %+v, want %+v", got.Ref, result.Ref)
-	}
+	testcheck.Equal(t, "reference after another time limit", result.Ref, h.entry(same, 1).Ref)
 }
 
 func TestInventory_Owners(t *testing.T) {

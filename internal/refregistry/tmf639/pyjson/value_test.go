@@ -5,9 +5,8 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/refregistry/tmf639/pyjson"
+	"odasync/internal/testcheck"
 )
 
 func TestAppend(t *testing.T) {
@@ -25,15 +24,9 @@ func TestAppend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			value, err := pyjson.Decode([]byte(test.text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.written, string(pyjson.Append(nil, value))); diff != "" {
-				t.Errorf("written (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.quoted, pyjson.Repr(value)); diff != "" {
-				t.Errorf("quoted (-want +got):\n%s", diff)
-			}
+			testcheck.NoError(t, err)
+			testcheck.Equal(t, "written", test.written, string(pyjson.Append(nil, value)))
+			testcheck.Equal(t, "quoted", test.quoted, pyjson.Repr(value))
 		})
 	}
 }
@@ -56,9 +49,7 @@ func TestObject(t *testing.T) {
 	if size, found := object.Get("size"); size != 1 || !found {
 		t.Errorf("size %v, %t", size, found)
 	}
-	if diff := cmp.Diff(pyjson.Object{{Name: "size", Value: 1}}, object.Without("id", "href")); diff != "" {
-		t.Errorf("without id and href (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "without id and href", pyjson.Object{{Name: "size", Value: 1}}, object.Without("id", "href"))
 }
 
 func TestSyntaxError(t *testing.T) {
