@@ -18,6 +18,7 @@ import (
 	"odasync/internal/kube"
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 )
 
 // guarded is an API server that takes one token, and the kubeconfig that leads there.
@@ -65,9 +66,7 @@ func (g *guarded) write(t *testing.T, token string) {
 	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "test",
 "clusters": [{"name": "test", "cluster": {"server": %q, "certificate-authority-data": %q}}], "users": [{"name": "test", "user": {"token": %q}}],
 "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]}`, g.URL, authority, token)
-	if err := os.WriteFile(g.path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, os.WriteFile(g.path, []byte(text), 0o600))
 }
 
 // list is a request for Components; Permissions are others by another of the clients.
@@ -91,9 +90,7 @@ func TestClient_ReadsInlineCredentialsAgain(t *testing.T) {
 					t.Fatal("a request with a rejected token succeeds")
 				}
 			}
-			if g.log.String() != "" {
-				t.Errorf("logged although nothing was new: %s", g.log)
-			}
+			testcheck.Equal(t, "log while nothing is new", "", g.log.String())
 			g.write(t, "new-secret")
 			g.accept("new-secret")
 			tries := 0
@@ -102,9 +99,7 @@ func TestClient_ReadsInlineCredentialsAgain(t *testing.T) {
 					t.Fatal("the new token is not used after three more answers")
 				}
 			}
-			if err := g.list(t); err != nil {
-				t.Errorf("another client than the one that was rejected: %v", err)
-			}
+			testcheck.ErrorIs(t, "with another client than the one that was rejected", nil, g.list(t))
 			if _, err := g.client.Permissions(t.Context()); err != nil {
 				t.Errorf("another client than the one that was rejected: %v", err)
 			}
@@ -127,13 +122,9 @@ func TestClient_KeepsCredentialsThatWork(t *testing.T) {
 			}
 		}
 		g.accept("old")
-		if err := g.list(t); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, g.list(t))
 	}
-	if g.log.String() != "" {
-		t.Errorf("logged: %s", g.log)
-	}
+	testcheck.Equal(t, "log", "", g.log.String())
 }
 
 func TestClient_KeepsCredentialsWhileTheKubeconfigIsBroken(t *testing.T) {
@@ -150,7 +141,5 @@ func TestClient_KeepsCredentialsWhileTheKubeconfigIsBroken(t *testing.T) {
 		t.Errorf("the log, of which one line is wanted:\n%s", logged)
 	}
 	g.accept("old") // the one of before still works
-	if err := g.list(t); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, g.list(t))
 }

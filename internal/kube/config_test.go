@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/config"
 	"odasync/internal/kube"
 	"odasync/internal/kube/kubetest"
+	"odasync/internal/testcheck"
 )
 
 func TestConfig_Defaults(t *testing.T) {
@@ -23,12 +23,8 @@ func TestConfig_Defaults(t *testing.T) {
 		Namespaces: "default", WatchTimeout: config.Duration(5 * time.Minute), Group: "oda.tmforum.org", Plural: "components",
 		LeaderElection: true, LeaseName: "odasync-watcher", LeaseDuration: config.Duration(15 * time.Second),
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	if err := got.Validate(); err != nil {
-		t.Error(err)
-	}
+	testcheck.Equal(t, "configuration", want, got)
+	testcheck.NoError(t, got.Validate())
 }
 
 func TestConfig_ReportsEveryProblem(t *testing.T) {
@@ -74,9 +70,7 @@ func TestNewClient_Kubeconfigs(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
 	const clusters = `clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
@@ -109,12 +103,8 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 				}
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if client.Server() != "https://127.0.0.1:1" {
-				t.Errorf("server %s", client.Server())
-			}
+			testcheck.NoError(t, err)
+			testcheck.Equal(t, "server", "https://127.0.0.1:1", client.Server())
 		})
 	}
 }
@@ -133,7 +123,5 @@ func TestClient_UsesTheProxyAndTheUserAgent(t *testing.T) {
 	if version, err := kubetest.NewClient(t, cfg).ServedVersion(t.Context()); version != "v1" || err != nil {
 		t.Errorf("version %q, %v", version, err)
 	}
-	if got := <-agent; got != "odasync-watcher/test to kubernetes.invalid" {
-		t.Errorf("the proxy saw %q", got)
-	}
+	testcheck.Equal(t, "what the proxy saw", "odasync-watcher/test to kubernetes.invalid", <-agent)
 }

@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/kube/kubetest"
+	"odasync/internal/testcheck"
 )
 
 func TestClient_ServedVersion(t *testing.T) {
@@ -44,9 +43,7 @@ func TestClient_ServedVersion(t *testing.T) {
 			} else if err != nil {
 				t.Error(err)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
+			testcheck.Equal(t, "resources", test.want, got)
 		})
 	}
 }

@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"odasync/internal/kube/kubetest"
+	"odasync/internal/testcheck"
 )
 
 // The timeout limits the silence of the server, not the time of a large page over a slow line.
 func TestClient_WaitsForASlowPage(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 	items, err := json.Marshal(map[string]any{"items": []any{kubetest.Object("shop", "a", "1")}, "metadata": map[string]any{"resourceVersion": "7"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	for name, test := range map[string]struct {
 		answer kubetest.Answer
 		want   int

@@ -12,6 +12,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // ignored are the fields of a state that tests cannot predict.
@@ -47,9 +48,7 @@ func TestApply_CommitsAndAcknowledges(t *testing.T) {
 	if applied, deleted := r.Outcome("applied"), r.Outcome("deleted"); applied != 3 || deleted != 1 {
 		t.Errorf("%d applied, %d deleted", applied, deleted)
 	}
-	if err := r.Syncer.Applier.Check(); err != nil {
-		t.Errorf("check: %v", err)
-	}
+	testcheck.ErrorIs(t, "check", nil, r.Syncer.Applier.Check())
 }
 
 func TestApply_SameContentChangesNothing(t *testing.T) {
@@ -67,9 +66,7 @@ func TestApply_SameContentChangesNothing(t *testing.T) {
 	if got := len(b.Registry.Calls()); got != calls {
 		t.Errorf("%d calls for what the registry already has", got-calls)
 	}
-	if got := r.Outcome("unchanged"); got != 2 {
-		t.Errorf("%d unchanged", got)
-	}
+	testcheck.Equal(t, "unchanged", 2, r.Outcome("unchanged"))
 	if a, d := b.State("a").Sequence, b.State("d").Sequence; a != e.Sequence || d != tombstone.Sequence {
 		t.Errorf("sequences %d and %d, want %d and %d", a, d, e.Sequence, tombstone.Sequence)
 	}
@@ -89,9 +86,7 @@ func TestApply_RestartRepeatsNothing(t *testing.T) {
 	b.Put("c", "C")
 	b.Idle()
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}}, syncertest.Sorted(b.Registry.Calls()))
-	if got := r.Outcome("superseded") + r.Outcome("unchanged"); got != 0 {
-		t.Errorf("%d messages were redelivered", got)
-	}
+	testcheck.Equal(t, "redelivered messages", 0, r.Outcome("superseded")+r.Outcome("unchanged"))
 }
 
 // A new consumer begins from the start of the stream.
@@ -103,16 +98,12 @@ func TestApply_NewConsumerRepeatsNothing(t *testing.T) {
 	b.Put("b", "B")
 	b.Idle()
 	_ = r.End()
-	if err := b.JS.DeleteConsumer(t.Context(), stream.StreamName, "syncer-"+syncertest.Target); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, b.JS.DeleteConsumer(t.Context(), stream.StreamName, "syncer-"+syncertest.Target))
 	b.Open()
 	r = b.Start(syncertest.Setup{})
 	syncertest.Eventually(t, "both messages to be recognized", func() bool { return r.Outcome("superseded") == 2 })
 	b.Idle()
-	if got := len(b.Registry.Calls()); got != 2 {
-		t.Errorf("%d calls, want 2", got)
-	}
+	testcheck.Equal(t, "calls", 2, len(b.Registry.Calls()))
 }
 
 // The sequences of a new stream are not those of the old one.
@@ -128,9 +119,7 @@ func TestApply_NewStreamIsApplied(t *testing.T) {
 	b.Remove("b")
 	b.Idle()
 	calls := len(b.Registry.Calls())
-	if err := b.JS.DeleteStream(t.Context(), stream.StreamName); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, b.JS.DeleteStream(t.Context(), stream.StreamName))
 	if err := r.Ended(); err == nil || strings.Contains(err.Error(), "context") {
 		t.Errorf("Run returned %v after the stream was deleted", err)
 	}
@@ -163,9 +152,7 @@ func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	junk, err := b.JS.Publish(t.Context(), event.Subject(syncertest.Key("a")), []byte("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	syncertest.Eventually(t, "both to fail", func() bool { return r.Outcome("failed") == 2 })
 	if err := r.Syncer.Applier.Check(); err == nil {
 		t.Error("a message that was not sent to the registry resets its failure")

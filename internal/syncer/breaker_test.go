@@ -14,6 +14,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/flow"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // registryProbe is a probe of a registry that is available once the test says so.
@@ -50,13 +51,9 @@ func TestApplier_RejectionClosesTheBreaker(t *testing.T) {
 			t.Fatalf("after a good probe it is %s", got)
 		}
 		_ = a.assess(t.Context(), nil, rejected, a.breaker.Opened())
-		if got := a.Flow().Breaker.State; got != flow.Closed {
-			t.Errorf("after a rejection it is %s", got)
-		}
+		testcheck.Equal(t, "breaker after a rejection", flow.Closed, a.Flow().Breaker.State)
 		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		testcheck.NoError(t, <-ended)
 	})
 }
 
@@ -71,8 +68,6 @@ func TestApplier_FailuresExpire(t *testing.T) {
 			t.Error("failures expire too early")
 		}
 		time.Sleep(time.Nanosecond)
-		if err := a.Check(); err != nil {
-			t.Error(err)
-		}
+		testcheck.NoError(t, a.Check())
 	})
 }

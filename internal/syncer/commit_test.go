@@ -9,6 +9,7 @@ import (
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestApply_LostAnswerToASave(t *testing.T) {
@@ -72,7 +73,5 @@ func TestConflict_CommitOfAnotherReplica(t *testing.T) {
 	if got := b.State("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 		t.Errorf("state %+v", got)
 	}
-	if got := r.Conflicts(); got != 1 {
-		t.Errorf("%d conflicts counted", got)
-	}
+	testcheck.Equal(t, "conflicts counted", 1, r.Conflicts())
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 )
 
@@ -45,17 +45,11 @@ func TestRegistryCondition_LogsChangesOnly(t *testing.T) {
 			var got []string
 			for line := range bytes.Lines(out.Bytes()) {
 				var entry struct{ Level, Message string }
-				if err := json.Unmarshal(line, &entry); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, json.Unmarshal(line, &entry))
 				got = append(got, entry.Level+" "+entry.Message)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("log (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.check, s.Err()); diff != "" {
-				t.Errorf("check (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "log", test.want, got)
+			testcheck.Equal(t, "check", test.check, s.Err())
 		})
 	}
 }

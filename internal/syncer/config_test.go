@@ -7,6 +7,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/syncer"
+	"odasync/internal/testcheck"
 )
 
 func TestConfig_Validate(t *testing.T) {
@@ -32,11 +33,7 @@ func TestConfig_Validate(t *testing.T) {
 			if (err == nil) != (test.want == nil) {
 				t.Fatalf("got %v", err)
 			}
-			for _, variable := range test.want {
-				if !strings.Contains(err.Error(), variable) {
-					t.Errorf("%v does not name %s", err, variable)
-				}
-			}
+			testcheck.ErrorContains(t, err, test.want...)
 		})
 	}
 }

@@ -9,12 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 	"odasync/internal/testproxy"
 )
 
@@ -66,9 +65,7 @@ func TestReplicas_OnHotKeys(t *testing.T) {
 		if r.Outcome("applied") == 0 {
 			t.Errorf("replica %d applied nothing", i)
 		}
-		if got := r.Conflicts(); got != 0 {
-			t.Errorf("replica %d recorded %d conflicts", i, got)
-		}
+		testcheck.Equal(t, fmt.Sprintf("conflicts of replica %d", i), 0, r.Conflicts())
 	}
 }
 
@@ -128,16 +125,10 @@ func TestConflict_LateWriteOfAFrozenReplica(t *testing.T) {
 	b.Idle()
 	for name, test := range tests {
 		calls := b.Registry.Calls(name)
-		if diff := cmp.Diff([]syncertest.Call{{name, "1", false}, {name, test.want, true}}, calls[before[name]:]); diff != "" {
-			t.Errorf("%s: calls of the frozen replica (-want +got):\n%s", name, diff)
-		}
-		if got := b.Registry.Content(name); got != test.want {
-			t.Errorf("%s: the registry has %q", name, got)
-		}
+		testcheck.Equal(t, fmt.Sprintf("%s: calls of the frozen replica", name), []syncertest.Call{{name, "1", false}, {name, test.want, true}}, calls[before[name]:])
+		testcheck.Equal(t, fmt.Sprintf("%s: content of the registry", name), test.want, b.Registry.Content(name))
 		newest, _, err := b.Log.Newest(t.Context(), syncertest.Key(name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if state := b.State(name); state.Sequence != newest.Sequence || state.Intent != 0 {
 			t.Errorf("%s: state %+v, the newest message is %d", name, state, newest.Sequence)
 		}

@@ -10,6 +10,7 @@ import (
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // deadDeliveries sends no more answers to the broker once the process is dead.
@@ -95,9 +96,7 @@ func TestCrash_IsResumed(t *testing.T) {
 				syncertest.Eventually(t, "the outcome to be stored", func() bool { return dying.Outcome("applied") == 1 })
 				_ = dying.End()
 			}
-			if err := deliveries.expire(); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, deliveries.expire())
 			r := b.Start(syncertest.Setup{})
 			b.Idle()
 			syncertest.Equal(t, "calls", test.want, b.Registry.Calls())

@@ -3,7 +3,6 @@ package syncer_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestDeadLetter_Content(t *testing.T) {
@@ -32,9 +32,7 @@ func TestDeadLetter_Content(t *testing.T) {
 	if got.First.Before(began) || got.Last.Before(got.First) || got.Last.After(time.Now()) {
 		t.Errorf("failed first at %s, last at %s; the test began at %s", got.First, got.Last, began)
 	}
-	if n := r.Counter("odasync_dead_letters_total", "invalid"); n != 1 {
-		t.Errorf("the metric counts %d", n)
-	}
+	testcheck.Equal(t, "dead letters counted", 1, r.Counter("odasync_dead_letters_total", "invalid"))
 
 	worse := b.Put("a", "bad, again")
 	b.Idle()
@@ -72,9 +70,7 @@ func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 			b.SetState(dismissed)
 			resolve(b)
 			b.Idle()
-			if got := onlyDeadLetter(t, b, syncertest.Target); got.Event.Key != syncertest.Key("b") {
-				t.Errorf("the dead letter of %s is left", got.Event.Key)
-			}
+			testcheck.Equal(t, "component of the dead letter that is left", syncertest.Key("b"), onlyDeadLetter(t, b, syncertest.Target).Event.Key)
 			if state := b.State("a"); state.DeadLetter || state.Dismissed || !state.FailedSince.IsZero() || state.Outcome == target.OutcomeFailed {
 				t.Errorf("state %+v", state)
 			}
@@ -122,9 +118,7 @@ func TestDeadLetter_IsStoredBeforeTheMessageEnds(t *testing.T) {
 	if failed, retried := r.Outcome("failed"), r.Outcome("retried"); failed != 1 || retried != 2 {
 		t.Errorf("%d failed, %d retried", failed, retried)
 	}
-	if err := r.Syncer.Applier.Check(); err != nil {
-		t.Errorf("check afterwards: %v", err)
-	}
+	testcheck.ErrorIs(t, "check afterwards", nil, r.Syncer.Applier.Check())
 }
 
 // If the dead letter was stored and the state was not, the next success removes the dead letter all the same.
@@ -170,18 +164,14 @@ func TestDeadLetter_OfAMalformedMessage(t *testing.T) {
 	b := syncertest.New(t)
 	b.Start(syncertest.Setup{})
 	junk, err := b.JS.Publish(t.Context(), event.Subject(syncertest.Key("a.b")), []byte("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	b.Idle()
 	got := onlyDeadLetter(t, b, syncertest.Target)
 	want := target.DeadLetter{
 		Event: event.Event{Key: syncertest.Key("a.b"), Sequence: junk.Sequence}, Target: syncertest.Target, Reason: target.ClassMalformed, Request: "decode", Attempts: 1,
 	}
 	syncertest.Equal(t, "dead letter", want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last", "Detail"))
-	if !strings.Contains(got.Detail, "is not a component event") {
-		t.Errorf("detail %q", got.Detail)
-	}
+	testcheck.Contains(t, "the detail", got.Detail, "is not a component event")
 	if _, err := b.Log.Publish(t.Context(), syncertest.Upserted("a.b", "A"), junk.Sequence); err != nil {
 		t.Fatal(err)
 	}
@@ -212,9 +202,7 @@ func TestDeadLetter_OneATarget(t *testing.T) {
 	b.Put("a", "good")
 	b.Idle()
 	syncertest.Eventually(t, "the other's dead letter", func() bool { return len(b.DeadLetters("other")) == 1 })
-	if got := onlyDeadLetter(t, b, "other"); got.Target != "other" {
-		t.Errorf("its dead letter has the target %q", got.Target)
-	}
+	testcheck.Equal(t, "target of its dead letter", "other", onlyDeadLetter(t, b, "other").Target)
 	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
 		t.Errorf("this target's dead letters: %+v", letters)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/stream"
 	"odasync/internal/syncer/syncertest"
+	"odasync/internal/testcheck"
 )
 
 func TestStop_FinishesAppliesAndRequeuesTheRest(t *testing.T) {
@@ -44,9 +45,7 @@ func TestStop_FinishesAppliesAndRequeuesTheRest(t *testing.T) {
 		t.Errorf("Run returned %v", err)
 	}
 	b.Idle()
-	if got := stopping.Outcome("applied"); got != 1 {
-		t.Errorf("the stopped replica applied %d", got)
-	}
+	testcheck.Equal(t, "applied by the stopped replica", 1, stopping.Outcome("applied"))
 	syncertest.Equal(t, "calls", []syncertest.Call{{"running", "A", false}}, b.Registry.Calls("running"))
 }
 
@@ -69,9 +68,7 @@ func TestStop_CancelsAppliesAfterTheGracePeriod(t *testing.T) {
 	if got := b.State("a"); got.Intent != e.Sequence {
 		t.Errorf("state %+v, want the intent", got)
 	}
-	if err := stuck.Syncer.Applier.Check(); err != nil {
-		t.Errorf("a canceled request counts as a failure of the registry: %v", err)
-	}
+	testcheck.ErrorIs(t, "check: a canceled request is no failure of the registry", nil, stuck.Syncer.Applier.Check())
 	b.Registry.During(func(context.Context, syncertest.Call) error { return nil })
 	b.Start(syncertest.Setup{})
 	b.Idle()
@@ -142,9 +139,7 @@ func TestSyncer_HeartbeatKeepsTheMessage(t *testing.T) {
 	deadline := time.Now().Add(stream.AckWait + stream.AckWait/3)
 	syncertest.Eventually(t, "the acknowledgement wait to be over", func() bool { return time.Now().After(deadline) })
 	consumer, err := b.JS.Consumer(t.Context(), stream.StreamName, "syncer-"+syncertest.Target)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if info := consumer.CachedInfo(); info.NumRedelivered != 0 || info.NumAckPending != 2 {
 		t.Errorf("%d messages in hand, %d of them redelivered", info.NumAckPending, info.NumRedelivered)
 	}

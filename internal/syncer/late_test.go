@@ -7,6 +7,7 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/syncer/syncertest"
+	"odasync/internal/testcheck"
 )
 
 // A late message is skipped for a newer one, also if no two versions wait in the replica.
@@ -26,9 +27,7 @@ func TestApply_SkipsLateMessages(t *testing.T) {
 		syncertest.Eventually(t, "the message to be done", func() bool { return h.answers()[number] == "ack" })
 	}
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", fmt.Sprint(versions - 1), false}}, b.Registry.Calls("a"))
-	if got := r.Outcome("superseded"); got != versions-1 {
-		t.Errorf("%d superseded, want %d", got, versions-1)
-	}
+	testcheck.Equal(t, "superseded", versions-1, r.Outcome("superseded"))
 	if got := b.State("a"); got.Sequence != events[versions-1].Sequence || got.Intent != 0 {
 		t.Errorf("state %+v", got)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // Each attempt is measured under its outcome. The latency of an event is measured once: a later comparison says nothing about
@@ -42,7 +43,5 @@ func TestMetrics_ApplyDurations(t *testing.T) {
 	// Two versions and a deletion, which the comparison found to be as it should be.
 	want := map[string]int{"applied": 2, "deleted": 2, "failed": 1, "retried": 1, "end to end": 3}
 	syncertest.Equal(t, "observations", want, got)
-	if r.ClaimsLost() != 0 {
-		t.Errorf("%d claims lost", r.ClaimsLost())
-	}
+	testcheck.Equal(t, "claims lost", 0, r.ClaimsLost())
 }

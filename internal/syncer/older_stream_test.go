@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 const followsOlderStream = "stream is older than the sync state, following the stream"
@@ -68,14 +70,10 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 			b.Registry.Reject()
 			e := b.Put("a", content)
 			letters, err := store.EnsureDeadLetters(t.Context(), b.Conn, syncertest.Target)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			lost := e
 			lost.Sequence = 1000
-			if err := letters.Put(t.Context(), target.DeadLetter{Event: lost, Target: syncertest.Target, Reason: target.ClassInvalid}); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, letters.Put(t.Context(), target.DeadLetter{Event: lost, Target: syncertest.Target, Reason: target.ClassInvalid}))
 			s := target.State{Key: e.Key, Sequence: lost.Sequence, Outcome: target.OutcomeFailed, Reason: target.ClassInvalid, DeadLetter: true}
 			b.SetState(s)
 			r := b.Start(syncertest.Setup{})
@@ -84,9 +82,7 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 			if len(got) != left || left == 1 && got[0].Event.Sequence != e.Sequence {
 				t.Errorf("dead letters %+v", got)
 			}
-			if r.Conflicts() != 0 {
-				t.Errorf("%d conflicts", r.Conflicts())
-			}
+			testcheck.Equal(t, "conflicts", 0, r.Conflicts())
 		})
 	}
 }
@@ -134,9 +130,7 @@ func TestApplier_ReconcileRejectsAnOlderAnswer(t *testing.T) {
 	if _, err := r.Syncer.Applier.Reconcile(t.Context(), syncertest.Key("a"), target.Listed{}); err == nil || !strings.Contains(err.Error(), "the newest message of east/odacompns-1/a is 1, but message 2 was applied") {
 		t.Errorf("compare with an older answer: %v", err)
 	}
-	if got := b.Registry.Content("a"); got != "2" {
-		t.Errorf("the registry has %q", got)
-	}
+	testcheck.Equal(t, "content of the registry", "2", b.Registry.Content("a"))
 }
 
 // A key without messages is unknown until a snapshot marker from after the start proves that it does not exist.
@@ -146,25 +140,19 @@ func TestApplier_ReconcileKeyWithoutMessages(t *testing.T) {
 	mark := func(unlisted ...string) {
 		t.Helper()
 		m := event.Snapshot{ID: time.Now().String(), Cluster: syncertest.Key("a").Cluster, Time: time.Now(), Unlisted: unlisted}
-		if err := b.Log.PublishSnapshot(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, b.Log.PublishSnapshot(t.Context(), m))
 	}
 	e := b.Put("a", "1")
 	mark() // older than the replica
 	r := b.Start(syncertest.Setup{})
 	syncertest.Eventually(t, "the component to be applied", func() bool { return b.State("a").Outcome == target.OutcomeApplied })
-	if err := b.Log.Purge(t.Context(), e.Key, e.Sequence); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, b.Log.Purge(t.Context(), e.Key, e.Sequence))
 	unknown := func(when string) {
 		t.Helper()
 		if _, err := r.Syncer.Applier.Reconcile(t.Context(), e.Key, target.Listed{}); err == nil || !strings.Contains(err.Error(), "the stream has no message of") {
 			t.Errorf("%s: %v", when, err)
 		}
-		if got := b.Registry.Content("a"); got != "1" {
-			t.Errorf("%s: the registry has %q", when, got)
-		}
+		testcheck.Equal(t, fmt.Sprintf("%s: content of the registry", when), "1", b.Registry.Content("a"))
 	}
 	unknown("with an older marker")
 	mark(syncertest.Key("a").Namespace)
@@ -213,9 +201,7 @@ func TestBreaker_LongPause(t *testing.T) {
 	awaitQuiet(t, b, r)
 	syncertest.Eventually(t, "everything to be requeued", func() bool { return r.Outcome("requeued")+r.Outcome("retried") >= 4 })
 	calls := len(b.Registry.Calls())
-	if err := r.Syncer.Applier.Check(); err == nil || !strings.Contains(err.Error(), "asks for a pause of 1m0s") {
-		t.Errorf("check: %v", err)
-	}
+	testcheck.ErrorContains(t, r.Syncer.Applier.Check(), "asks for a pause of 1m0s")
 	if calls > 2 || b.Registry.Probes() != 0 {
 		t.Errorf("%d calls and %d probes of a registry that asked for a pause", calls, b.Registry.Probes())
 	}

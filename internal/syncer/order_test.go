@@ -12,6 +12,7 @@ import (
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestOrder_WaitingMessageIsReplaced(t *testing.T) {
@@ -30,9 +31,7 @@ func TestOrder_WaitingMessageIsReplaced(t *testing.T) {
 	g.Open()
 	b.Idle()
 	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "3", false}}, b.Registry.Calls("a"))
-	if got := b.State("a").Sequence; got != last.Sequence {
-		t.Errorf("sequence %d, want %d", got, last.Sequence)
-	}
+	testcheck.Equal(t, "sequence", last.Sequence, b.State("a").Sequence)
 }
 
 // manualDeliveries delivers messages in the order of the test, also one that is rare with a server.
@@ -106,9 +105,7 @@ func TestOrder_OlderRedeliveryNeverReplaces(t *testing.T) {
 	h.give(2, second)
 	h.give(3, first) // redelivered while the newer one waits
 	syncertest.Eventually(t, "the older one to be acknowledged", func() bool { return h.answers()[3] == "ack" })
-	if got := h.answers()[2]; got != "" {
-		t.Errorf("the newer one was answered with %q", got)
-	}
+	testcheck.Equal(t, "answer to the newer one", "", h.answers()[2])
 	g.Open()
 	syncertest.Eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
 	h.give(4, first) // and once more after it was applied
@@ -157,9 +154,7 @@ func TestOrder_OlderMessageResumesAConflict(t *testing.T) {
 	if got := b.State("a"); got.Intent != 0 || got.Sequence != second.Sequence {
 		t.Errorf("state %+v", got)
 	}
-	if got := r.Conflicts(); got != 0 {
-		t.Errorf("%d conflicts counted: the other replica has counted it", got)
-	}
+	testcheck.Equal(t, "conflicts counted, beside that of the other replica", 0, r.Conflicts())
 }
 
 // An older message may be skipped while the apply of a newer one is unfinished: that one is redelivered.

@@ -3,13 +3,13 @@ package syncer_test
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"odasync/internal/flow"
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
+	"odasync/internal/testcheck"
 )
 
 // awaitQuiet waits until the replica's breaker is open, no messages are requested and nothing is being applied.
@@ -53,13 +53,9 @@ func TestOutage_FetchesNothing(t *testing.T) {
 	if got := len(b.Registry.Calls()); got != calls {
 		t.Errorf("the registry got %d calls besides probes", got-calls)
 	}
-	if got := r.Syncer.Applier.Flow().Breaker.State; got != flow.Open {
-		t.Errorf("the circuit breaker is %s", got)
-	}
+	testcheck.Equal(t, "the circuit breaker", flow.Open, r.Syncer.Applier.Flow().Breaker.State)
 	err := r.Syncer.Applier.Check()
-	if err == nil || !strings.Contains(err.Error(), "circuit breaker open since ") || !strings.Contains(err.Error(), "HTTP 503: no database") {
-		t.Errorf("check: %v", err)
-	}
+	testcheck.ErrorContains(t, err, "circuit breaker open since ", "HTTP 503: no database")
 
 	b.Registry.Recover()
 	b.Idle()
@@ -69,13 +65,9 @@ func TestOutage_FetchesNothing(t *testing.T) {
 		if i >= before {
 			name = fmt.Sprintf("m%d", i-before)
 		}
-		if got := b.Registry.Content(name); got != "A" {
-			t.Errorf("the registry has %q for %s", got, name)
-		}
+		testcheck.Equal(t, fmt.Sprintf("content for %s", name), "A", b.Registry.Content(name))
 	}
-	if err := r.Syncer.Applier.Check(); err != nil {
-		t.Errorf("check afterwards: %v", err)
-	}
+	testcheck.ErrorIs(t, "check afterwards", nil, r.Syncer.Applier.Check())
 	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
 		t.Errorf("dead letters: %+v", letters)
 	}
@@ -104,9 +96,7 @@ func TestOutage_HealthyRegistryThatTakesNothing(t *testing.T) {
 	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
 		t.Errorf("dead letters: %+v", letters)
 	}
-	if got := len(b.Registry.Contents()); got != 20 {
-		t.Errorf("the registry has %d of 20", got)
-	}
+	testcheck.Equal(t, "components in the registry", 20, len(b.Registry.Contents()))
 }
 
 func TestOutage_Stop(t *testing.T) {
@@ -139,9 +129,7 @@ func TestOutage_Stop(t *testing.T) {
 	b.Registry.Recover()
 	b.Start(syncertest.Setup{Concurrency: 4})
 	b.Idle()
-	if got := b.Registry.Content("a"); got != "A" {
-		t.Errorf("the registry has %q", got)
-	}
+	testcheck.Equal(t, "content of the registry", "A", b.Registry.Content("a"))
 }
 
 // One replica cannot reach the registry; another one can, and gets what the first requeues.
@@ -163,18 +151,12 @@ func TestOutage_OfOneReplica(t *testing.T) {
 		b.Put(fmt.Sprintf("d%d", i), "A")
 	}
 	b.Idle()
-	if got := well.Outcome("applied"); got != count {
-		t.Errorf("the other replica applied %d of %d", got, count)
-	}
+	testcheck.Equal(t, "applied by the other replica", count, well.Outcome("applied"))
 	if got := well.Syncer.Applier.Flow().Breaker; got.State != flow.Closed || got.Reason != nil {
 		t.Errorf("its circuit breaker is %s, it had opened for: %v", got.State, got.Reason)
 	}
-	if err := well.Syncer.Applier.Check(); err != nil {
-		t.Errorf("its check: %v", err)
-	}
-	if got := cut.Syncer.Applier.Flow().Breaker.State; got != flow.Open {
-		t.Errorf("the other's circuit breaker is %s", got)
-	}
+	testcheck.ErrorIs(t, "its check", nil, well.Syncer.Applier.Check())
+	testcheck.Equal(t, "the other's circuit breaker", flow.Open, cut.Syncer.Applier.Flow().Breaker.State)
 	if wrong := b.Registry.Wrong(); len(wrong) != 0 {
 		t.Errorf("the registry saw: %q", wrong)
 	}

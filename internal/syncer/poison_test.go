@@ -10,6 +10,7 @@ import (
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // A component that fails while the registry takes others is parked in the end, and blocks no other one.
@@ -55,15 +56,11 @@ func TestPoison_IsParked(t *testing.T) {
 			if state := b.State("bad"); state.Outcome != target.OutcomeFailed || state.ConsecutiveFailures != 5 || !state.DeadLetter || state.Intent != 0 {
 				t.Errorf("state %+v", state)
 			}
-			if got := len(b.Registry.Calls("bad")); got != 5 {
-				t.Errorf("%d calls, want 5", got)
-			}
+			testcheck.Equal(t, "calls", 5, len(b.Registry.Calls("bad")))
 			if got := r.Syncer.Applier.Flow().Breaker; got.State != flow.Closed || got.Reason != nil {
 				t.Errorf("the circuit breaker is %s, it had opened for: %v", got.State, got.Reason)
 			}
-			if got := r.Counter("odasync_dead_letters_total", string(test.reason)); got != 1 {
-				t.Errorf("the metric counts %d dead letters", got)
-			}
+			testcheck.Equal(t, "dead letters counted", 1, r.Counter("odasync_dead_letters_total", string(test.reason)))
 
 			b.Put("bad", "good")
 			b.Idle()
@@ -138,9 +135,7 @@ func TestPoison_KeepsTheReplicaReady(t *testing.T) {
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "bad")
 	b.Idle()
-	if err := r.Syncer.Applier.Check(); err != nil {
-		t.Errorf("check with one dead letter and a registry that takes writes: %v", err)
-	}
+	testcheck.ErrorIs(t, "check with one dead letter and a registry that takes writes", nil, r.Syncer.Applier.Check())
 }
 
 // Another replica finished the work after an outage; the probes of the first one succeed.
@@ -158,9 +153,7 @@ func TestOutage_ResolvedByAnotherReplica(t *testing.T) {
 	b.Idle()
 	away.Recover()
 	cut.AwaitBreaker(flow.Closed)
-	if err := cut.Syncer.Applier.Check(); err != nil {
-		t.Errorf("check with a closed breaker and nothing to do: %v", err)
-	}
+	testcheck.ErrorIs(t, "check with a closed breaker and nothing to do", nil, cut.Syncer.Applier.Check())
 }
 
 // The registry takes components but no write probes.

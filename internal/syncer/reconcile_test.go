@@ -12,6 +12,7 @@ import (
 	"odasync/internal/syncer"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // persist runs Persist for a component that no syncer feeds, against what the registry does.
@@ -59,9 +60,7 @@ func TestApplier_ReconcileUntilDoneEndsWithAnOutcome(t *testing.T) {
 		t.Run(string(class), func(t *testing.T) {
 			t.Parallel()
 			registry, _, err := persist(t, func(int) error { return &target.Failure{Class: class, Detail: "no"} })
-			if target.ClassOf(err) != class {
-				t.Errorf("ended with %v", err)
-			}
+			testcheck.Equal(t, "class", class, target.ClassOf(err))
 			syncertest.Equal(t, "tries", want, len(registry.Calls("catalog")))
 		})
 	}
@@ -109,9 +108,7 @@ func TestInMemory_StatesAreComparedAndSet(t *testing.T) {
 		t.Fatalf("%+v, %v", first, err)
 	}
 	revision, err := states.Save(t.Context(), first)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	if _, err := states.Save(t.Context(), first); !errors.Is(err, target.ErrConflict) {
 		t.Errorf("an old revision: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestWrite_RetriesAtOnce(t *testing.T) {
@@ -60,9 +61,7 @@ func TestWrite_RetriesAtOnce(t *testing.T) {
 			b.Put("a", "A")
 			b.Idle()
 			syncertest.Equal(t, "calls", test.want, b.Registry.Calls())
-			if got := b.State("a").Attempts; got != test.attempts {
-				t.Errorf("%d deliveries, want %d", got, test.attempts)
-			}
+			testcheck.Equal(t, "deliveries", test.attempts, b.State("a").Attempts)
 			if second := b.Registry.Refs()[1]; second.ID != "id-a" {
 				t.Errorf("the second call got the ref %+v", second)
 			}
@@ -84,13 +83,9 @@ func TestWrite_StopEndsThePause(t *testing.T) {
 	if err := r.End(); err != context.Canceled {
 		t.Errorf("Run returned %v", err)
 	}
-	if got := len(b.Registry.Calls()); got != 1 {
-		t.Errorf("%d calls", got)
-	}
+	testcheck.Equal(t, "calls", 1, len(b.Registry.Calls()))
 	b.Registry.During(func(context.Context, syncertest.Call) error { return nil })
 	b.Start(syncertest.Setup{})
 	b.Idle()
-	if got := b.Registry.Content("a"); got != "A" {
-		t.Errorf("the registry has %q", got)
-	}
+	testcheck.Equal(t, "content of the registry", "A", b.Registry.Content("a"))
 }

@@ -14,6 +14,7 @@ import (
 	"odasync/internal/store"
 	"odasync/internal/syncer/syncertest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestRejection_BlocksNoOther(t *testing.T) {
@@ -115,9 +116,7 @@ func TestRetry_AfterAFailure(t *testing.T) {
 			if state.Intent != e.Sequence || state.Sequence != 0 || state.Outcome != "" || state.Error != test.message {
 				t.Errorf("state between two attempts: %+v", state)
 			}
-			if err := r.Syncer.Applier.Check(); err == nil || !strings.Contains(err.Error(), test.failure.Error()) {
-				t.Errorf("check: %v", err)
-			}
+			testcheck.ErrorContains(t, r.Syncer.Applier.Check(), test.failure.Error())
 			second.Open()
 			b.Idle()
 			syncertest.Equal(t, "calls", test.want, b.Registry.Calls("a"))
@@ -128,12 +127,8 @@ func TestRetry_AfterAFailure(t *testing.T) {
 			if tried := state.Recent; len(tried) != 3 || tried[1].Class == "" || tried[2].Class != "" || tried[2].Requests == 0 {
 				t.Errorf("attempts: %+v", tried)
 			}
-			if err := r.Syncer.Applier.Check(); err != nil {
-				t.Errorf("check afterwards: %v", err)
-			}
-			if got := r.Outcome("retried"); got != 2 {
-				t.Errorf("%d retried", got)
-			}
+			testcheck.ErrorIs(t, "check afterwards", nil, r.Syncer.Applier.Check())
+			testcheck.Equal(t, "retried", 2, r.Outcome("retried"))
 			warnings := slices.DeleteFunc(r.Messages(zerolog.WarnLevel), func(line string) bool {
 				return strings.HasPrefix(line, "circuit breaker")
 			})
@@ -188,13 +183,9 @@ func TestRetry_KeyOfALiveReplica(t *testing.T) {
 	t.Parallel()
 	b := syncertest.New(t)
 	sessions, err := store.EnsureSessions(t.Context(), b.Conn, syncertest.Target)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	other, err := sessions.Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	b.SetState(target.State{Key: syncertest.Key("a"), Intent: 1, Owner: other.Name()})
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "A")
@@ -205,9 +196,7 @@ func TestRetry_KeyOfALiveReplica(t *testing.T) {
 		t.Errorf("calls although another replica owns the key: %v", got)
 	}
 	released := time.Now()
-	if err := sessions.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, sessions.Close(t.Context()))
 	b.Idle()
 	if took := time.Since(released); took > 5*time.Second { // before the session would have expired by itself
 		t.Errorf("applied %s after the release", took)

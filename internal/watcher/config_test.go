@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"odasync/internal/config"
+	"odasync/internal/testcheck"
 )
 
 func TestConfig_Validate(t *testing.T) {
@@ -29,11 +30,7 @@ func TestConfig_Validate(t *testing.T) {
 			if (err == nil) != (test.want == nil) {
 				t.Fatalf("got %v", err)
 			}
-			for _, variable := range test.want {
-				if !strings.Contains(err.Error(), variable) {
-					t.Errorf("%v does not name %s", err, variable)
-				}
-			}
+			testcheck.ErrorContains(t, err, test.want...)
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -37,14 +38,8 @@ func TestDecision_EmptyListWaitsForApproval(t *testing.T) {
 			if waits.Gone != count || waits.All != count || waits.Place != "cluster east" || len(waits.Components) != min(count, 10) {
 				t.Fatalf("pending %+v", waits)
 			}
-			if got := b.pendingMetric(); got != count {
-				t.Errorf("the metric shows %d", got)
-			}
-			for _, word := range []string{pendingMessage, `"approval":"` + waits.ID + `"`, fmt.Sprintf(`"components":%d,"of":%d`, count, count), "ctl approve " + waits.ID, `"level":"error"`} {
-				if !strings.Contains(log.String(), word) {
-					t.Errorf("the log lacks %s:\n%s", word, &log)
-				}
-			}
+			testcheck.Equal(t, "components in the metric", count, b.pendingMetric())
+			testcheck.Contains(t, "the log", log.String(), pendingMessage, `"approval":"`+waits.ID+`"`, fmt.Sprintf(`"components":%d,"of":%d`, count, count), "ctl approve "+waits.ID, `"level":"error"`)
 			m := l.fullSync()
 			if diff := cmp.Diff(waits, m.PendingDeletion); diff != "" {
 				t.Errorf("in the marker (-PendingDeletion() +marker):\n%s", diff)
@@ -198,9 +193,7 @@ func TestDecision_ApprovalCountsOnce(t *testing.T) {
 	if got := b.tombstones(t); got != 19 || b.pendingMetric() != 0 {
 		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
 	}
-	if !strings.Contains(log.String(), `"approval used"`) {
-		t.Errorf("the log lacks the approval:\n%s", &log)
-	}
+	testcheck.Contains(t, "the log", log.String(), `"approval used"`)
 	l.resync(all, many(ns, 0, 30)...) // all exist again, and the same ones are deleted
 	l.awaitIdle()
 	l.fullSync(many(ns, 0, 11)...)
@@ -222,9 +215,7 @@ func TestDecision_FailedApprovalReadDeletesNothing(t *testing.T) {
 	b.server.Restart(t)
 	l.awaitIdle()
 	testwait.Until(t, "the connection", func() bool { return b.conn.Check(t.Context()) == nil })
-	if got := b.tombstones(t); got != 0 {
-		t.Errorf("%d tombstones", got)
-	}
+	testcheck.Equal(t, "tombstones", 0, b.tombstones(t))
 }
 
 func TestDecision_ReportedDeletionsNeedNoApproval(t *testing.T) {
@@ -240,16 +231,12 @@ func TestDecision_ReportedDeletionsNeedNoApproval(t *testing.T) {
 		l.observe(deletedNow(o.Name))
 	}
 	l.awaitIdle()
-	if got := b.tombstones(t); got != 15 {
-		t.Errorf("%d tombstones, want the 15 that the source reported", got)
-	}
+	testcheck.Equal(t, "tombstones that the source reported", 15, b.tombstones(t))
 	if waits := b.pendingDeletion(t); waits.ID == first.ID || waits.Gone != 5 || waits.All != 5 || b.pendingMetric() != 5 {
 		t.Errorf("pending %+v, want the other five", waits)
 	}
 	l.fullSync()
-	if got := b.tombstones(t); got != 15 {
-		t.Errorf("%d tombstones: the five that are left are everything", got)
-	}
+	testcheck.Equal(t, "tombstones: the five that are left are everything", 15, b.tombstones(t))
 	l.observe(many(ns, 0, 1)...) // so that they are not
 	l.awaitIdle()
 	l.fullSync(many(ns, 0, 1)...)
@@ -373,9 +360,7 @@ func TestDecision_LeavesOutAScopeThatCannotBeListed(t *testing.T) {
 	if m := l.awaitSnapshot(answer); !slices.Equal(m.Unlisted, []string{"two"}) || m.Count != 57 || m.PendingDeletion != nil {
 		t.Errorf("marker %+v", m)
 	}
-	if diff := cmp.Diff([]string{"two"}, b.watcher.Unlisted()); diff != "" {
-		t.Error(diff)
-	}
+	testcheck.Equal(t, "unlisted namespaces", []string{"two"}, b.watcher.Unlisted())
 
 	l.resync(two) // it can be listed again, and shows nothing
 	l.awaitRefresh()
@@ -421,9 +406,7 @@ func TestDecision_WaitsForASlowScope(t *testing.T) {
 			if decided := l.to.decisionMade.Load(); decided == ends {
 				t.Fatalf("decided: %t", decided)
 			}
-			if err := l.to.End(l.ctx, slow, two, component.Resync{}); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, l.to.End(l.ctx, slow, two, component.Resync{}))
 			testwait.Until(t, "a decision", l.to.decisionMade.Load)
 		})
 	}
@@ -443,9 +426,7 @@ func TestDecision_EarlierDeletionsDoNotCount(t *testing.T) {
 			t.Fatalf("%d pending with %d left", got, left)
 		}
 	}
-	if got := b.tombstones(t); got != 72 {
-		t.Errorf("%d tombstones, want 72", got)
-	}
+	testcheck.Equal(t, "tombstones", 72, b.tombstones(t))
 }
 
 // Components that were never published need no deletion and no approval.

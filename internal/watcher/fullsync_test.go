@@ -19,6 +19,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -43,9 +44,7 @@ func TestFullSync_FirstResyncsCountWhenDue(t *testing.T) {
 			var want []string
 			if test.last > 0 {
 				earlier := event.Snapshot{ID: "earlier", Cluster: cluster, Time: time.Now().Add(-test.last)}
-				if err := b.log.PublishSnapshot(t.Context(), earlier); err != nil {
-					t.Fatal(err)
-				}
+				testcheck.NoError(t, b.log.PublishSnapshot(t.Context(), earlier))
 				want = append(want, "earlier")
 			}
 			one, two := scope(t, "one"), scope(t, "two")
@@ -53,9 +52,7 @@ func TestFullSync_FirstResyncsCountWhenDue(t *testing.T) {
 			l := b.lead(t, b.log)
 			l.resync(one, seenIn("one", "a", "A"))
 			l.resync(one, seenIn("one", "a", "A"))
-			if got := len(b.snapshots(t)); got != len(want) {
-				t.Errorf("%d markers with one scope of two compared", got)
-			}
+			testcheck.Equal(t, "markers with one scope of two compared", len(want), len(b.snapshots(t)))
 			l.resync(two, seenIn("two", "b", "A"))
 			if test.due {
 				testwait.Until(t, "the marker", func() bool { return len(b.snapshots(t)) == len(want)+1 })
@@ -71,9 +68,7 @@ func TestFullSync_FirstResyncsCountWhenDue(t *testing.T) {
 			for _, m := range b.snapshots(t) {
 				got = append(got, m.ID)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("markers (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "markers", want, got)
 		})
 	}
 }
@@ -92,13 +87,9 @@ func TestFullSync_NewLeaderDoesNotRepeatIt(t *testing.T) {
 	l = b.lead(t, b.log)
 	l.resync(all, seen("a", "A"))
 	testwait.Until(t, "the age of the full sync", func() bool { return b.metrics.lastSync.Load() != 0 })
-	if want := b.snapshots(t)[0].Time.UnixNano(); b.metrics.lastSync.Load() != want {
-		t.Errorf("the last full sync is said to be of %d, not %d", b.metrics.lastSync.Load(), want)
-	}
+	testcheck.Equal(t, "time of the last full sync", b.snapshots(t)[0].Time.UnixNano(), b.metrics.lastSync.Load())
 	l.fullSync(seen("a", "A"))
-	if got := len(b.snapshots(t)); got != 2 {
-		t.Errorf("%d markers, want the first leader's and the one that was asked for", got)
-	}
+	testcheck.Equal(t, "markers, the first leader's and the one that was asked for", 2, len(b.snapshots(t)))
 }
 
 func TestFullSync_RunsAtTheInterval(t *testing.T) {
@@ -124,9 +115,7 @@ func TestFullSync_MarkerFromTheFutureDelaysNothing(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t)
 	b.watcher.interval = 50 * time.Millisecond
-	if err := b.log.PublishSnapshot(t.Context(), event.Snapshot{ID: "ahead", Cluster: cluster, Time: time.Now().Add(time.Hour)}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, b.log.PublishSnapshot(t.Context(), event.Snapshot{ID: "ahead", Cluster: cluster, Time: time.Now().Add(time.Hour)}))
 	l := b.lead(t, b.log)
 	l.resync(scope(t, "all"))
 	l.awaitRefresh()
@@ -146,9 +135,7 @@ func TestFullSync_OnDemand(t *testing.T) {
 	first := l.requestFullSync()
 	l.awaitRefresh()
 	l.report(began, seen("a", "A"), seen("b", "A"))
-	if err := l.to.End(l.ctx, began, all, component.Resync{ResourceVersion: "10"}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.to.End(l.ctx, began, all, component.Resync{ResourceVersion: "10"}))
 	second := l.requestFullSync() // while the first is under way
 	third := l.requestFullSync()
 	select {
@@ -158,9 +145,7 @@ func TestFullSync_OnDemand(t *testing.T) {
 	}
 	began = l.to.Begin(all)
 	l.report(began, seen("a", "B"))
-	if err := l.to.End(l.ctx, began, all, component.Resync{ResourceVersion: "11"}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.to.End(l.ctx, began, all, component.Resync{ResourceVersion: "11"}))
 	got := l.awaitSnapshot(first)
 	if got.Published != 1 || got.Tombstoned != 1 || got.Count != 1 || got.ResourceVersion != "11" {
 		t.Errorf("the first answer: %+v", got)
@@ -216,9 +201,7 @@ func TestFullSync_EndsWithTheTerm(t *testing.T) {
 	for range 2 {
 		select {
 		case err := <-answers:
-			if !errors.Is(err, ErrNotSynced) {
-				t.Errorf("answered %v", err)
-			}
+			testcheck.ErrorIs(t, "the answer", ErrNotSynced, err)
 		case <-time.After(testwait.Limit):
 			t.Fatal("a request outlives the term")
 		}
@@ -237,9 +220,7 @@ func TestFullSync_MarkerFollowsTheCorrections(t *testing.T) {
 	l.awaitRefresh()
 	generation := l.to.Begin(all)
 	l.report(generation, seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
-	if err := l.to.End(l.ctx, generation, all, component.Resync{ResourceVersion: "4711"}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.to.End(l.ctx, generation, all, component.Resync{ResourceVersion: "4711"}))
 	testwait.Until(t, "the other corrections", func() bool { return len(b.history(t)) == 6 })
 	testwait.Until(t, "one correction to be held up", func() bool { return log.blocked() == 1 })
 	if got := b.snapshots(t); len(got) != 0 {
@@ -260,9 +241,7 @@ func TestFullSync_MarkerFollowsTheCorrections(t *testing.T) {
 		ID: m.ID, Cluster: cluster, Time: m.Time, Count: 4, Digest: m.Digest, ResourceVersion: "4711", Sequence: newest,
 		Published: 3, Tombstoned: 1, Seconds: m.Seconds,
 	}
-	if diff := cmp.Diff(want, m); diff != "" {
-		t.Errorf("marker (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "marker", want, m)
 	if m.Seconds <= 0 || time.Since(m.Time) > testwait.Limit || len(m.Digest) != 64 || m.ID == "" {
 		t.Errorf("marker %+v", m)
 	}
@@ -279,9 +258,7 @@ func TestFullSync_Digest(t *testing.T) {
 	}
 	a, b, c := seen("a", "A"), seen("b", "A"), seenIn("elsewhere", "a", "A")
 	first := digest(a, b, c)
-	if got := digest(c, b, a); got != first {
-		t.Errorf("another order gives %s, not %s", got, first)
-	}
+	testcheck.Equal(t, "digest of another order", first, digest(c, b, a))
 	for name, other := range map[string]string{
 		"other content": digest(a, seen("b", "B"), c), "one less": digest(a, b), "another name": digest(a, seen("bb", "A"), c),
 		"another namespace": digest(a, b, seenIn("somewhere", "a", "A")), "none": digest(),
@@ -307,9 +284,7 @@ func TestFullSync_CorrectsTheStream(t *testing.T) {
 		"a component that does not exist": {func(t *testing.T, b *harness) { b.publishAsOther(t, seen("ghost", "X")) }, 0, 1},
 		"messages purged by hand":         {func(t *testing.T, b *harness) { b.purge(t, "a"); b.purge(t, "c") }, 2, 0},
 		"all of it purged": {func(t *testing.T, b *harness) {
-			if err := b.stream(t).Purge(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, b.stream(t).Purge(t.Context()))
 		}, 3, 0},
 		"purged and written anew": {func(t *testing.T, b *harness) { b.purge(t, "a"); b.publishAsOther(t, seen("a", "X")) }, 1, 0},
 		"no event at all": {func(t *testing.T, b *harness) {
@@ -317,9 +292,7 @@ func TestFullSync_CorrectsTheStream(t *testing.T) {
 			if err == nil {
 				_, err = js.Publish(t.Context(), event.Subject(component.Key{Cluster: cluster, Namespace: ns, Name: "a"}), []byte("junk"))
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 		}, 1, 0},
 	}
 	for name, test := range tests {
@@ -342,12 +315,8 @@ func TestFullSync_CorrectsTheStream(t *testing.T) {
 			if got := l.fullSync(shows...); got.Published+got.Tombstoned != 0 || got.Digest != m.Digest {
 				t.Errorf("the next full sync found more: %+v", got)
 			}
-			if got := count(b.metrics.corrections.WithLabelValues("upserted")); got != test.published {
-				t.Errorf("%d upserts counted as corrections, want %d", got, test.published)
-			}
-			if got := count(b.metrics.corrections.WithLabelValues("deleted")); got != test.tombstoned {
-				t.Errorf("%d deletions counted as corrections, want %d", got, test.tombstoned)
-			}
+			testcheck.Equal(t, "upserts counted as corrections", test.published, count(b.metrics.corrections.WithLabelValues("upserted")))
+			testcheck.Equal(t, "deletions counted as corrections", test.tombstoned, count(b.metrics.corrections.WithLabelValues("deleted")))
 		})
 	}
 }
@@ -498,17 +467,13 @@ func TestFullSync_Metrics(t *testing.T) {
 	l := b.lead(t, b.log)
 	l.resync(scope(t, "all"), seen("a", "A"))
 	l.awaitIdle()
-	if got := value("odasync_full_sync_age_seconds"); got != 0 {
-		t.Errorf("age %v before the first one", got)
-	}
+	testcheck.Equal(t, "age before the first one", 0, value("odasync_full_sync_age_seconds"))
 	m := l.fullSync(seen("a", "B"))
 	testwait.Until(t, "the age to grow", func() bool { return value("odasync_full_sync_age_seconds") > 0 })
 	if got := value("odasync_full_sync_age_seconds"); got > testwait.Limit.Seconds() {
 		t.Errorf("age %v", got)
 	}
-	if got := value("odasync_full_sync_duration_seconds"); got != m.Seconds {
-		t.Errorf("took %v, the marker says %v", got, m.Seconds)
-	}
+	testcheck.Equal(t, "seconds, as in the marker", m.Seconds, value("odasync_full_sync_duration_seconds"))
 	want := `# HELP odasync_full_sync_corrections_total Differences between the cluster and the stream that full syncs found.
 # TYPE odasync_full_sync_corrections_total counter
 odasync_full_sync_corrections_total{type="deleted"} 0
@@ -518,9 +483,7 @@ odasync_full_sync_corrections_total{type="upserted"} 1
 		t.Error(err)
 	}
 	_ = l.end()
-	if got := value("odasync_full_sync_age_seconds"); got != 0 {
-		t.Errorf("age %v while another leads", got)
-	}
+	testcheck.Equal(t, "age while another leads", 0, value("odasync_full_sync_age_seconds"))
 }
 
 // ours leaves out the names that the collector gave.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -25,6 +24,7 @@ import (
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -261,17 +261,13 @@ func (b *harness) publishAsOther(t testing.TB, o component.Observation) uint64 {
 	t.Helper()
 	key := component.Key{Cluster: b.watcher.cluster, Namespace: o.Namespace, Name: o.Name}
 	newest, _, err := b.log.Newest(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	e := event.Tombstone(key, o.UID, o.ResourceVersion, o.Seen)
 	if !o.Deleted {
 		e = event.Upserted(key, o)
 	}
 	sequence, err := b.log.Publish(t.Context(), e, newest.Sequence)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return sequence
 }
 
@@ -284,9 +280,7 @@ const ns = "odacompns-1"
 func scope(t testing.TB, text string) component.Scope {
 	t.Helper()
 	s, err := component.ParseScope(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return s
 }
 
@@ -350,25 +344,19 @@ func (b *harness) events(t testing.TB) []event.Event {
 	t.Helper()
 	s := b.stream(t)
 	info, err := s.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var all []event.Event
 	for sequence := max(info.State.FirstSeq, 1); sequence <= info.State.LastSeq; sequence++ {
 		m, err := s.GetMsg(t.Context(), sequence)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if strings.HasPrefix(m.Subject, event.SnapshotPrefix+".") {
 			continue
 		}
 		e, err := event.Decode(event.Message{Subject: m.Subject, Header: m.Header, Data: m.Data}, sequence)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		if e.Key.Cluster == b.watcher.cluster {
 			all = append(all, e)
 		}
@@ -392,14 +380,10 @@ func (b *harness) heads(t testing.TB) map[string]string {
 	t.Helper()
 	newest := make(map[string]string)
 	err := b.log.NewestOfEach(context.Background(), event.ClusterSubjects(b.watcher.cluster), func(e event.Event, err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		newest[e.Key.Name] = short(e).Content
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return newest
 }
 
@@ -489,22 +473,16 @@ func (b *harness) snapshots(t testing.TB) []storedSnapshot {
 	t.Helper()
 	s := b.stream(t)
 	info, err := s.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var all []storedSnapshot
 	for sequence := max(info.State.FirstSeq, 1); sequence <= info.State.LastSeq; sequence++ {
 		m, err := s.GetMsg(t.Context(), sequence)
 		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Subject != event.SnapshotSubject(b.watcher.cluster) {
 			continue
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		marker, err := event.DecodeSnapshot(event.Message{Subject: m.Subject, Header: m.Header, Data: m.Data})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 		all = append(all, storedSnapshot{marker, sequence})
 	}
 	return all
@@ -513,13 +491,9 @@ func (b *harness) snapshots(t testing.TB) []storedSnapshot {
 func (b *harness) stream(t testing.TB) jetstream.Stream {
 	t.Helper()
 	js, err := jetstream.New(b.server.NATS(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	s, err := js.Stream(t.Context(), stream.StreamName)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	return s
 }
 
@@ -527,9 +501,7 @@ func (b *harness) stream(t testing.TB) jetstream.Stream {
 func (b *harness) purge(t testing.TB, name string) {
 	t.Helper()
 	key := component.Key{Cluster: b.watcher.cluster, Namespace: ns, Name: name}
-	if err := b.stream(t).Purge(t.Context(), jetstream.WithPurgeSubject(event.Subject(key))); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, b.stream(t).Purge(t.Context(), jetstream.WithPurgeSubject(event.Subject(key))))
 }
 
 // requestFullSync requests a full sync.
@@ -691,9 +663,7 @@ func (b *harness) pendingDeletion(t testing.TB) *prune.PendingDeletion {
 
 func (b *harness) approve(t testing.TB, id string) {
 	t.Helper()
-	if err := b.approvals.Approve(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, b.approvals.Approve(t.Context(), id))
 }
 
 const pendingMessage = `"deletion pending approval"`
@@ -741,21 +711,15 @@ func newInterceptedTerm(t testing.TB) (*harness, *interceptor, *term) {
 
 func (b *harness) expectHeads(t testing.TB, want map[string]string) {
 	t.Helper()
-	if diff := cmp.Diff(want, b.heads(t)); diff != "" {
-		t.Errorf("heads (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "heads", want, b.heads(t))
 }
 
 func (b *harness) expectHistory(t testing.TB, want []message) {
 	t.Helper()
-	if diff := cmp.Diff(want, b.history(t)); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "messages", want, b.history(t))
 }
 
 func (b *harness) expectContents(t testing.TB, name string, want []string) {
 	t.Helper()
-	if diff := cmp.Diff(want, contentsOf(name, b.history(t))); diff != "" {
-		t.Errorf("messages of %s (-want +got):\n%s", name, diff)
-	}
+	testcheck.Equal(t, fmt.Sprintf("messages of %s", name), want, contentsOf(name, b.history(t)))
 }

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -52,11 +53,7 @@ func TestClusterChange_WaitsForApproval(t *testing.T) {
 	if got := strings.Count(log.String(), `"another cluster under this name, deletions pending approval"`); got != 1 {
 		t.Errorf("logged %d times:\n%s", got, &log)
 	}
-	for _, word := range []string{`"was":"uid-1"`, `"is":"uid-2"`, `"approval":"` + waits.ID + `"`, "ctl approve " + waits.ID} {
-		if !strings.Contains(log.String(), word) {
-			t.Errorf("the log lacks %s:\n%s", word, &log)
-		}
-	}
+	testcheck.Contains(t, "the log", log.String(), `"was":"uid-1"`, `"is":"uid-2"`, `"approval":"`+waits.ID+`"`, "ctl approve "+waits.ID)
 	_ = l.end()
 
 	b.approve(t, waits.ID)
@@ -96,9 +93,7 @@ func TestClusterChange_EmptyClusterNeedsAnotherApproval(t *testing.T) {
 	}
 	b.approve(t, b.pendingDeletion(t).ID)
 	l.fullSync()
-	if got := b.tombstones(t); got != 3 {
-		t.Errorf("%d tombstones", got)
-	}
+	testcheck.Equal(t, "tombstones", 3, b.tombstones(t))
 }
 
 func TestClusterChange_UnknownIdentityIsNoChange(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -25,9 +26,7 @@ func TestPublisher_SkipsOnlyTooLargeEvents(t *testing.T) {
 	l.observe(seen("grows", huge), seen("other", "one"))
 	l.awaitIdle()
 	b.expectHeads(t, map[string]string{"small": "one", "grows": "one", "other": "one"})
-	if got := count(b.metrics.tooLarge); got != 2 {
-		t.Errorf("%d counted as too large, want 2", got)
-	}
+	testcheck.Equal(t, "counted as too large", 2, count(b.metrics.tooLarge))
 	l.observe(seen("huge", "shrunk"), seen("grows", "shrunk"))
 	l.awaitIdle()
 	l.observe(deleted("grows"))
@@ -86,14 +85,10 @@ func TestPublisher_SuppressedEventIsNoRecovery(t *testing.T) {
 	b.publishAsOther(t, seen("a", "B")) // the stream has the state that was to be published
 	log.set(func() { delete(log.fail, "a") })
 	l.awaitIdle()
-	if err := b.watcher.Check(); err != nil {
-		t.Errorf("nothing waits, and yet: %v", err)
-	}
+	testcheck.ErrorIs(t, "check while nothing waits", nil, b.watcher.Check())
 	l.observe(seen("a", "C"))
 	l.awaitIdle()
-	if !strings.Contains(lines.String(), "publish recovered") {
-		t.Errorf("the log lacks the recovery:\n%s", &lines)
-	}
+	testcheck.Contains(t, "the log", lines.String(), "publish recovered")
 }
 
 // The inventory has an entry for each component, which determines the memory for a large cluster.
@@ -145,13 +140,9 @@ func TestPublisher_FullQueueBlocksTheSource(t *testing.T) {
 		t.Fatalf("a fourth component was let in: %v", err)
 	default:
 	}
-	if got := l.to.queue.Len(); got != 3 {
-		t.Errorf("%d wait, want 3", got)
-	}
+	testcheck.Equal(t, "waiting components", 3, l.to.queue.Len())
 	release()
-	if err := <-held; err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, <-held)
 	l.awaitIdle()
 	heads := b.heads(t)
 	if len(heads) != publishers+4 || heads["waits-1"] != "B" || heads["more"] != "A" {
@@ -181,9 +172,7 @@ func TestPublisher_EndOfTheTermUnblocksTheSource(t *testing.T) {
 		t.Fatal("Observe did not return")
 	}
 	release()
-	if err := l.end(); err != nil {
-		t.Errorf("Lead returned %v after a stop", err)
-	}
+	testcheck.ErrorIs(t, "Lead after a stop", nil, l.end())
 }
 func TestPublisher_ServerOutage(t *testing.T) {
 	t.Parallel()
@@ -206,9 +195,7 @@ func TestPublisher_ServerOutage(t *testing.T) {
 	}
 	generation := l.to.Begin(all) // the source continues during the outage
 	l.observe(seen("a", "last"), seen("new", "last"), seen("d", "0"))
-	if err := l.to.End(l.ctx, generation, all, component.Resync{}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.to.End(l.ctx, generation, all, component.Resync{}))
 	b.server.Restart(t)
 
 	l.awaitIdle()

@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/prune"
+	"odasync/internal/testcheck"
 )
 
 // An alert compares the age of the last full sync with the interval.
@@ -26,7 +27,5 @@ odasync_full_sync_interval_seconds 90
 # TYPE odasync_watcher_info gauge
 odasync_watcher_info{cluster_name="north"} 1
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "odasync_full_sync_interval_seconds", "odasync_watcher_info"); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(want), "odasync_full_sync_interval_seconds", "odasync_watcher_info"))
 }

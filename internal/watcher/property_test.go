@@ -15,6 +15,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
+	"odasync/internal/testcheck"
 )
 
 // After any order of changes, resyncs, terms and faults, the heads are the last state of the cluster, and there are no more
@@ -26,9 +27,7 @@ func TestWatcher_HeadsFollowTheClusterInEveryOrder(t *testing.T) {
 	})
 	conn := server.Conn(t)
 	js, err := jetstream.New(server.NATS(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	var cases atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
 		b := newHarnessOn(t, server, conn, fmt.Sprintf("cluster-%d", cases.Add(1)))
@@ -56,9 +55,7 @@ func TestWatcher_HeadsFollowTheClusterInEveryOrder(t *testing.T) {
 		m.unblock()
 		m.resync(rt)
 		m.term.awaitIdle()
-		if err := m.term.end(); err != nil {
-			rt.Errorf("Lead returned %v after a stop", err)
-		}
+		testcheck.ErrorIs(rt, "Lead after a stop", nil, m.term.end())
 		m.check(rt, js)
 	})
 }
@@ -153,9 +150,7 @@ func (m *model) resync(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "with a change in between") {
 		m.reporting(rapid.SampledFrom([]func(*rapid.T) (component.Observation, bool){m.change, m.breakOne, m.remove}).Draw(rt, "which"))(rt)
 	}
-	if err := m.term.to.End(m.term.ctx, generation, m.all, component.Resync{}); err != nil {
-		m.t.Fatal(err)
-	}
+	testcheck.NoError(m.t, m.term.to.End(m.term.ctx, generation, m.all, component.Resync{}))
 	for name := range m.reported {
 		if _, exists := m.cluster[name]; !exists {
 			m.record(name, gone)
@@ -247,9 +242,7 @@ func (m *model) check(rt *rapid.T, js jetstream.JetStream) {
 			heads[e.Key.Name] = e.Component.Metadata.Description + " of " + e.UID
 		}
 	})
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	testcheck.NoError(m.t, err)
 	for name := range m.possible {
 		o, exists := m.cluster[name]
 		if heads[name] == "" {
@@ -272,13 +265,9 @@ func (m *model) check(rt *rapid.T, js jetstream.JetStream) {
 	}
 
 	s, err := js.Stream(m.t.Context(), stream.StreamName)
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	testcheck.NoError(m.t, err)
 	info, err := s.Info(m.t.Context(), jetstream.WithSubjectFilter(event.ClusterSubjects(m.b.watcher.cluster)))
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	testcheck.NoError(m.t, err)
 	messages := 0
 	for _, n := range info.State.Subjects {
 		messages += int(n)

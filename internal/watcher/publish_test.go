@@ -6,10 +6,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -53,12 +52,8 @@ func TestPublisher_PublishesDifferencesOnly(t *testing.T) {
 				testwait.Until(t, "an unknown component's deletion to be looked at", func() bool { return l.to.queue.Idle(nameOf(o)) })
 			}
 			b.expectHistory(t, test.want)
-			if got := count(b.metrics.suppressed); got != test.suppressed {
-				t.Errorf("%d suppressed, want %d", got, test.suppressed)
-			}
-			if err := l.end(); err != nil {
-				t.Errorf("Lead returned %v after a stop", err)
-			}
+			testcheck.Equal(t, "suppressed", test.suppressed, count(b.metrics.suppressed))
+			testcheck.ErrorIs(t, "Lead after a stop", nil, l.end())
 		})
 	}
 }
@@ -77,15 +72,9 @@ func TestPublisher_EventHasTheObservation(t *testing.T) {
 	upserted, tombstone := event.Upserted(key, first), event.Tombstone(key, second.UID, second.ResourceVersion, second.Seen)
 	upserted.Sequence, tombstone.Sequence = 1, 2
 	upserted.Time, tombstone.Time = upserted.Time.UTC(), tombstone.Time.UTC()
-	if diff := cmp.Diff([]event.Event{upserted, tombstone}, b.events(t)); diff != "" {
-		t.Errorf("events (-want +got):\n%s", diff)
-	}
-	if got := count(b.metrics.published.WithLabelValues("upserted")); got != 1 {
-		t.Errorf("%d upserts counted", got)
-	}
-	if got := count(b.metrics.published.WithLabelValues("deleted")); got != 1 {
-		t.Errorf("%d deletions counted", got)
-	}
+	testcheck.Equal(t, "events", []event.Event{upserted, tombstone}, b.events(t))
+	testcheck.Equal(t, "upserts counted", 1, count(b.metrics.published.WithLabelValues("upserted")))
+	testcheck.Equal(t, "deletions counted", 1, count(b.metrics.published.WithLabelValues("deleted")))
 }
 
 // An observation is compared with the queue and the publish under way.
@@ -117,9 +106,7 @@ func TestPublisher_NewestWinsWhilePublishing(t *testing.T) {
 			l.observe(test.during[0])
 			testwait.Until(t, "the first publish to be under way", func() bool { return log.blocked() == 1 })
 			l.observe(test.during[1:]...)
-			if got := log.blocked(); got != 1 {
-				t.Errorf("%d publishes of one component at a time", got)
-			}
+			testcheck.Equal(t, "publishes of one component at a time", 1, log.blocked())
 			release()
 			l.awaitIdle()
 			b.expectContents(t, "a", test.want)

@@ -9,6 +9,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/prune"
+	"odasync/internal/testcheck"
 )
 
 // exists makes the source's reads find the components.
@@ -111,13 +112,9 @@ func TestRead_Errors(t *testing.T) {
 		_, err := b.watcher.Read(t.Context(), namespace, name)
 		return err
 	}
-	if err := read(ns, "a"); !errors.Is(err, ErrNotSynced) {
-		t.Errorf("before the term: %v", err)
-	}
+	testcheck.ErrorIs(t, "before the term", ErrNotSynced, read(ns, "a"))
 	l := b.lead(t, b.log)
-	if err := read(ns, "a"); !errors.Is(err, ErrNotSynced) {
-		t.Errorf("before the first resync: %v", err)
-	}
+	testcheck.ErrorIs(t, "before the first resync", ErrNotSynced, read(ns, "a"))
 	huge := large(2 << 20)
 	l.resync(scope(t, ns), seen("a", "A"), seen("huge", huge))
 	l.awaitIdle()
@@ -155,9 +152,7 @@ func TestRead_Errors(t *testing.T) {
 		t.Errorf("pending %+v of %v", waits, keys)
 	}
 	_ = l.end()
-	if err := read(ns, "a"); !errors.Is(err, ErrNotSynced) {
-		t.Errorf("after the term: %v", err)
-	}
+	testcheck.ErrorIs(t, "after the term", ErrNotSynced, read(ns, "a"))
 	if waits, keys := b.watcher.Pending(); waits != nil || keys != nil {
 		t.Errorf("pending after the term: %+v of %v", waits, keys)
 	}

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -18,9 +18,7 @@ func TestResync_DeletesWhatVanishedBetweenTerms(t *testing.T) {
 	all := scope(t, "all")
 	l.resync(all, seen("stays", "A"), seen("goes", "A"), seen("changes", "A"), seen("breaks", "A"), seen("reborn", "A"))
 	l.awaitIdle()
-	if err := l.end(); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.end())
 
 	l = b.lead(t, b.log)
 	l.resync(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
@@ -32,9 +30,7 @@ func TestResync_DeletesWhatVanishedBetweenTerms(t *testing.T) {
 	for _, m := range b.history(t) {
 		got[m.Name] = append(got[m.Name], m.Content)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "messages", want, got)
 	before := len(b.history(t))
 	l.resync(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
 	l.awaitIdle()
@@ -64,9 +60,7 @@ func TestResync_DeletesOnlyInItsScope(t *testing.T) {
 	other.expectHeads(t, map[string]string{"a": "west"})
 	l.resync(inside) // components outside do not count
 	testwait.Until(t, "a decision", func() bool { return b.pendingMetric() == 1 })
-	if got := b.heads(t)["stays"]; got != "A" {
-		t.Errorf("the last one inside is %q", got)
-	}
+	testcheck.Equal(t, "the last one inside", "A", b.heads(t)["stays"])
 }
 
 func TestResync_UnfinishedDeletesNothing(t *testing.T) {
@@ -132,15 +126,11 @@ func TestResync_DeletesWhatVanishedBeforeItsPublish(t *testing.T) {
 				l.resync(all, stays)
 				release()
 				l.awaitIdle()
-				if got := b.heads(t)["a"]; got != gone {
-					t.Errorf("the newest message is %q", got)
-				}
+				testcheck.Equal(t, "the newest message", gone, b.heads(t)["a"])
 				before := b.history(t)
 				l.resync(all, stays)
 				l.awaitIdle()
-				if diff := cmp.Diff(before, b.history(t)); diff != "" {
-					t.Errorf("another empty resync published (-want +got):\n%s", diff)
-				}
+				testcheck.Equal(t, "another empty resync published", before, b.history(t))
 			})
 		}
 	}
@@ -166,9 +156,7 @@ func TestWatcher_SyncedAfterEveryScope(t *testing.T) {
 	b := newHarness(t)
 	expect := func(want bool, when string) {
 		t.Helper()
-		if got := b.watcher.Synced(); got != want {
-			t.Errorf("%s: synced is %v", when, got)
-		}
+		testcheck.Equal(t, fmt.Sprintf("%s: synced", when), want, b.watcher.Synced())
 	}
 	one, two := scope(t, "one"), scope(t, "two")
 	b.source.scopes = []component.Scope{one, two}
@@ -177,14 +165,10 @@ func TestWatcher_SyncedAfterEveryScope(t *testing.T) {
 	expect(false, "at the start of the term")
 	first := l.to.Begin(one)
 	l.to.Begin(two) // fails
-	if err := l.to.End(l.ctx, first, one, component.Resync{}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.to.End(l.ctx, first, one, component.Resync{}))
 	expect(false, "with one scope of two")
 	second := l.to.Begin(two)
-	if err := l.to.End(l.ctx, second, two, component.Resync{}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.to.End(l.ctx, second, two, component.Resync{}))
 	expect(true, "with both scopes")
 	l.to.Begin(one)
 	expect(true, "while a scope is read again")
@@ -199,9 +183,7 @@ func TestMetrics_CurrentComponents(t *testing.T) {
 		t.Helper()
 		text := fmt.Sprintf("# HELP %[1]s Components of the cluster that are published; 0 while another watcher leads.\n# TYPE %[1]s gauge\n%[1]s %[2]d\n",
 			"oda_collector_components_current", want)
-		if err := testutil.GatherAndCompare(b.gauges, strings.NewReader(text), "oda_collector_components_current"); err != nil {
-			t.Errorf("%s: %v", when, err)
-		}
+		testcheck.ErrorIs(t, when, nil, testutil.GatherAndCompare(b.gauges, strings.NewReader(text), "oda_collector_components_current"))
 	}
 	expect(0, "before the term")
 	l := b.lead(t, b.log)

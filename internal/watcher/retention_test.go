@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -61,13 +61,9 @@ func TestRetention_PurgesOldTombstonesWithTheirHistory(t *testing.T) {
 	for _, m := range b.history(t) {
 		got[m.Name] = append(got[m.Name], m.Content)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "messages", want, got)
 	other.expectHeads(t, map[string]string{"old": "west"})
-	if got := count(b.metrics.purged); got != 1 {
-		t.Errorf("%d purged", got)
-	}
+	testcheck.Equal(t, "purged", 1, count(b.metrics.purged))
 	for _, n := range l.to.inventory.names() {
 		if n.name == "old" {
 			t.Error("the inventory has a purged component")
@@ -121,9 +117,7 @@ func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 		}
 		l.observe(seen("a", "later"))
 		l.awaitIdle()
-		if got := b.heads(t)["a"]; got != "later" {
-			t.Errorf("the next change gives %q", got)
-		}
+		testcheck.Equal(t, "the next change", "later", b.heads(t)["a"])
 	}
 	t.Run("in the resync", func(t *testing.T) {
 		t.Parallel()
@@ -147,9 +141,7 @@ func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 		l.awaitSnapshot(answer)
 		release()
 		l.awaitIdle()
-		if got := b.heads(t)["a"]; got != "A" {
-			t.Errorf("the newest message is %q", got)
-		}
+		testcheck.Equal(t, "the newest message", "A", b.heads(t)["a"])
 	})
 	t.Run("right before the purge, published", func(t *testing.T) {
 		t.Parallel()
@@ -246,9 +238,7 @@ func TestRescan_DetectsARestoredStream(t *testing.T) {
 	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"))
 	l.awaitIdle()
 	var old []event.Head
-	if err := b.log.Heads(t.Context(), cluster, func(h event.Head) { old = append(old, h) }); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, b.log.Heads(t.Context(), cluster, func(h event.Head) { old = append(old, h) }))
 	l.observe(seen("a", "B"), deletedNow("b"))
 	l.awaitIdle()
 	answer := l.requestFullSync()

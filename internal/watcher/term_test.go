@@ -11,6 +11,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -64,9 +65,7 @@ func TestTerm_LateLeader(t *testing.T) {
 			want := b.history(t)
 			b.setStale()
 			release()
-			if err := l.awaitEnd(); !errors.Is(err, errNotLeading) {
-				t.Errorf("the term ended with %v", err)
-			}
+			testcheck.ErrorIs(t, "the end of the term", errNotLeading, l.awaitEnd())
 			b.expectHistory(t, want)
 		})
 	}
@@ -80,9 +79,7 @@ func TestTerm_StaleLeasePublishesNothing(t *testing.T) {
 	b.setStale()
 	l.observe(seen("a", "A")) // changes nothing, so it may go on
 	l.observe(seen("a", "B"))
-	if err := l.awaitEnd(); !errors.Is(err, errNotLeading) {
-		t.Errorf("the term ended with %v", err)
-	}
+	testcheck.ErrorIs(t, "the end of the term", errNotLeading, l.awaitEnd())
 	b.expectHistory(t, []message{{"a", "A"}})
 }
 
@@ -93,16 +90,10 @@ func TestTerm_EndsWithTheStreamAndTheNextFillsIt(t *testing.T) {
 	l.resync(all, seen("a", "A"), seen("b", "A"))
 	l.awaitIdle()
 	js, err := jetstream.New(b.server.NATS(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := js.DeleteStream(t.Context(), stream.StreamName); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
+	testcheck.NoError(t, js.DeleteStream(t.Context(), stream.StreamName))
 	l.observe(seen("a", "B"))
-	if err := l.awaitEnd(); !errors.Is(err, stream.ErrLogMissing) {
-		t.Errorf("the term ended with %v", err)
-	}
+	testcheck.ErrorIs(t, "the end of the term", stream.ErrLogMissing, l.awaitEnd())
 	if b.log, err = b.conn.EnsureLog(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,9 +109,7 @@ func TestTerm_PublishesAfterAPurge(t *testing.T) {
 	b, l := newTerm(t)
 	l.observe(seen("a", "A"), seen("b", "A"))
 	l.awaitIdle()
-	if err := b.stream(t).Purge(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, b.stream(t).Purge(t.Context()))
 	l.observe(seen("a", "B"), deleted("b"))
 	l.awaitIdle()
 	b.expectHistory(t, []message{{"a", "B"}})
@@ -132,9 +121,7 @@ func TestTerm_ReplacesForeignMessages(t *testing.T) {
 	b := newHarness(t)
 	nc := b.server.NATS(t)
 	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	junk := func(name string) {
 		t.Helper()
 		subject := event.Subject(component.Key{Cluster: cluster, Namespace: ns, Name: name})
@@ -169,9 +156,7 @@ func TestTerm_CompletesPublishesUnderWay(t *testing.T) {
 	default:
 	}
 	release()
-	if err := l.end(); err != nil {
-		t.Errorf("Lead returned %v after a stop", err)
-	}
+	testcheck.ErrorIs(t, "Lead after a stop", nil, l.end())
 	b.expectHeads(t, map[string]string{"a": "A", "b": "A"})
 }
 
@@ -183,9 +168,7 @@ func TestTerm_ReturnsWhyItEnded(t *testing.T) {
 	t.Run("the source cannot go on", func(t *testing.T) {
 		l := b.lead(t, b.log)
 		b.source.fail <- broken
-		if err := l.awaitEnd(); !errors.Is(err, broken) {
-			t.Errorf("Lead returned %v", err)
-		}
+		testcheck.ErrorIs(t, "Lead", broken, l.awaitEnd())
 	})
 	t.Run("the source ends without a reason", func(t *testing.T) {
 		l := b.lead(t, b.log)
@@ -200,9 +183,7 @@ func TestTerm_ReturnsWhyItEnded(t *testing.T) {
 		go func() { done <- b.watcher.Lead(ctx, b.log, b.approvals) }()
 		<-b.source.began
 		cancel(lost)
-		if err := <-done; !errors.Is(err, lost) {
-			t.Errorf("Lead returned %v", err)
-		}
+		testcheck.ErrorIs(t, "Lead", lost, <-done)
 	})
 	t.Run("the log cannot be read", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -221,13 +202,7 @@ func TestTerm_EndsWithTheStreamWithoutChanges(t *testing.T) {
 	l.resync(scope(t, "all"), seen("a", "A"))
 	l.awaitIdle()
 	js, err := jetstream.New(b.server.NATS(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := js.DeleteStream(t.Context(), stream.StreamName); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.awaitEnd(); !errors.Is(err, stream.ErrLogMissing) {
-		t.Errorf("the term ended with %v", err)
-	}
+	testcheck.NoError(t, err)
+	testcheck.NoError(t, js.DeleteStream(t.Context(), stream.StreamName))
+	testcheck.ErrorIs(t, "the end of the term", stream.ErrLogMissing, l.awaitEnd())
 }

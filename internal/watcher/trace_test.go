@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/event"
 	"odasync/internal/stream"
+	"odasync/internal/testcheck"
 	"odasync/internal/tracing"
 	"odasync/internal/tracing/tracingtest"
 )
@@ -32,21 +33,15 @@ func (f *flakyLog) Publish(ctx context.Context, e event.Event, expected uint64) 
 func TestTrace_EachAttemptIsASpan(t *testing.T) {
 	collector, b := tracingtest.Start(t), newHarness(t)
 	provider, err := tracing.New(t.Context(), tracing.Config{Endpoint: collector.HTTP}, tracing.Service{Name: "watcher"}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	b.watcher.tracer = provider.Tracer()
 	l := b.lead(t, &flakyLog{Log: b.log})
 	change := seen("a", "one")
 	l.observe(change)
 	l.awaitIdle()
 	published := b.events(t)
-	if err := l.end(); err != nil {
-		t.Fatal(err)
-	}
-	if err := provider.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.end())
+	testcheck.NoError(t, provider.Close(t.Context()))
 	spans := collector.Spans()
 	slices.SortFunc(spans, func(a, b tracingtest.Span) int { return int(a.StartNanos) - int(b.StartNanos) })
 	if len(spans) != 2 || len(published) != 1 {
@@ -59,7 +54,5 @@ func TestTrace_EachAttemptIsASpan(t *testing.T) {
 	if second.Failed || second.Parent != first.ID || second.Trace != first.Trace || second.Attributes["odasync.attempt"] != "2" || second.Attributes["odasync.seq"] != "1" {
 		t.Errorf("the second attempt: %+v, after %+v", second, first)
 	}
-	if want := (event.Trace{Parent: "00-" + second.Trace + "-" + second.ID + "-01"}); published[0].Trace != want {
-		t.Errorf("the message carries %+v, want %+v", published[0].Trace, want)
-	}
+	testcheck.Equal(t, "trace of the message", (event.Trace{Parent: "00-" + second.Trace + "-" + second.ID + "-01"}), published[0].Trace)
 }

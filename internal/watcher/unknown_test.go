@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -21,9 +22,7 @@ func TestResync_UnknownIsNotAbsent(t *testing.T) {
 		t.Helper()
 		generation := l.to.Begin(all)
 		l.report(generation, seen("a", "A"))
-		if err := l.to.End(l.ctx, generation, all, component.Resync{Unknown: unknown}); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, l.to.End(l.ctx, generation, all, component.Resync{Unknown: unknown}))
 	}
 	unlisted := func(want ...string) {
 		t.Helper()
@@ -35,9 +34,7 @@ func TestResync_UnknownIsNotAbsent(t *testing.T) {
 	end(func(_, name string) bool { return name == "b" })
 	unlisted(all.String())
 	l.awaitIdle()
-	if exists := [2]bool{l.to.inventory.get(name{ns, "b"}).exists, l.to.inventory.get(name{ns, "c"}).exists}; exists != [2]bool{true, false} {
-		t.Errorf("b and c exist in the stream: %v, want b alone, which is unknown", exists)
-	}
+	testcheck.Equal(t, "whether b, which is unknown, and c exist in the stream", [2]bool{true, false}, [2]bool{l.to.inventory.get(name{ns, "b"}).exists, l.to.inventory.get(name{ns, "c"}).exists})
 	end(nil)
 	unlisted()
 	l.awaitIdle()
@@ -56,8 +53,6 @@ func TestResync_UnknownWithdrawsAPendingDeletion(t *testing.T) {
 	l.resync(all) // everything is gone
 	testwait.Until(t, "a pending deletion", func() bool { return l.to.pendingDeletion() != nil })
 	generation := l.to.Begin(all)
-	if err := l.to.End(l.ctx, generation, all, component.Resync{Unknown: func(string, string) bool { return true }}); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, l.to.End(l.ctx, generation, all, component.Resync{Unknown: func(string, string) bool { return true }}))
 	testwait.Until(t, "no pending deletion", func() bool { return l.to.pendingDeletion() == nil })
 }

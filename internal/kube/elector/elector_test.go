@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/kube/elector"
 	"odasync/internal/kube/kubetest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -119,9 +120,7 @@ func TestElector_LeavesTheLeaseOfASuccessor(t *testing.T) {
 		t.Fatal("still leading")
 	}
 	c.logs(t, "campaigning again")
-	if holder := server.holder(); holder != "other" {
-		t.Errorf("the Lease of the other is now held by %q", holder)
-	}
+	testcheck.Equal(t, "holder of the Lease", "other", server.holder())
 	c.leading(t) // the other never renews
 }
 
@@ -158,9 +157,7 @@ func TestElector_StoppedAfterTheLeaseWasLost(t *testing.T) {
 	c.leading(t)
 	server.steal("other")
 	c.stop()
-	if holder := server.holder(); holder != "other" {
-		t.Errorf("the Lease of the other is now held by %q", holder)
-	}
+	testcheck.Equal(t, "holder of the Lease", "other", server.holder())
 }
 
 func TestElector_CampaignsAgainAfterAnError(t *testing.T) {
@@ -170,9 +167,7 @@ func TestElector_CampaignsAgainAfterAnError(t *testing.T) {
 	lead := c.leading(t)
 	c.end <- errors.New("out of paper")
 	c.logs(t, "out of paper")
-	if holder := server.holder(); holder != "" {
-		t.Errorf("held by %q although the work has ended", holder)
-	}
+	testcheck.Equal(t, "holder after the work has ended", "", server.holder())
 	if lead.Err() == nil {
 		t.Error("the context of a lead that ended is alive")
 	}

@@ -21,6 +21,7 @@ import (
 	"odasync/internal/kube/elector"
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -147,9 +148,7 @@ func campaign(t *testing.T, server, leaseDuration string, slow chan struct{}) *c
 	go func() { ended <- c.Run(ctx, c.lead) }()
 	c.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run ended with %v, want nil when its context ends", err)
-		}
+		testcheck.ErrorIs(t, "the end of Run when its context ends", nil, <-ended)
 	})
 	t.Cleanup(c.stop)
 	return c

@@ -2,12 +2,10 @@ package listwatch_test
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 
 	"odasync/internal/kube/kubetest"
-
-	"github.com/google/go-cmp/cmp"
+	"odasync/internal/testcheck"
 )
 
 func TestComponents(t *testing.T) {
@@ -54,15 +52,9 @@ func TestComponents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := kubetest.NewServer(t, test.answers...)
 			got, err := list(t, s, test.scope, test.name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("Components (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(test.requests, s.Requests()); diff != "" {
-				t.Errorf("requests (-want +got):\n%s", diff)
-			}
+			testcheck.NoError(t, err)
+			testcheck.Equal(t, "Components", test.want, got)
+			testcheck.Equal(t, "requests", test.requests, s.Requests())
 		})
 	}
 }
@@ -93,11 +85,7 @@ func TestComponents_ReportsWhatItCannotRead(t *testing.T) {
 			if err == nil || len(got) != 0 {
 				t.Fatalf("read %v, %v", got, err)
 			}
-			for _, message := range test.messages {
-				if !strings.Contains(err.Error(), message) {
-					t.Errorf("the error lacks %q: %v", message, err)
-				}
-			}
+			testcheck.ErrorContains(t, err, test.messages...)
 		})
 	}
 }

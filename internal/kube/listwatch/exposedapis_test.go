@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/kube/listwatch"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -122,12 +121,8 @@ func TestSource_FoldsInExposedAPIs(t *testing.T) {
 				where + "exposedapis watch initial", where + "components watch initial",
 				"v1/namespaces/a/components/x list", "v1/namespaces/a/components/absent list", "v1/namespaces/a/components/x list",
 			}
-			if diff := cmp.Diff(want, server.Requests()); diff != "" {
-				t.Errorf("requests (-want +got):\n%s", diff)
-			}
-			if err := r.State(); err != nil {
-				t.Error(err)
-			}
+			testcheck.Equal(t, "requests", want, server.Requests())
+			testcheck.NoError(t, r.State())
 		})
 	}
 }
@@ -218,9 +213,7 @@ func TestComponents_WithExposedAPIs(t *testing.T) {
 			server := kubetest.NewServer(t, twoResources([]kubetest.Answer{apis}, []kubetest.Answer{kubetest.Pages("7", "", withAPI("a", "x", "3"))}, []kubetest.Answer{kubetest.Body(withAPI("a", "x", "3"))}))
 			client := kubetest.NewClient(t, kubetest.Configure(t, server.URL, map[string]string{"WATCH_EXPOSED_APIS": "true"}))
 			got, err := listwatch.Components(t.Context(), client, kubetest.Scope(t, "a"), test.component)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			for _, seen := range got {
 				if api := seen.Component.ExposedAPIs[0]; api.URL != "http://1" || !api.Ready {
 					t.Errorf("the API is %+v", api)
@@ -229,9 +222,7 @@ func TestComponents_WithExposedAPIs(t *testing.T) {
 			if len(got) == 0 && name != "none" {
 				t.Error("no Component")
 			}
-			if diff := cmp.Diff(test.want, strings.Join(server.Requests(), ", ")); diff != "" {
-				t.Errorf("requests (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "requests", test.want, strings.Join(server.Requests(), ", "))
 		})
 	}
 	t.Run("forbidden", func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/kube/listwatch"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -99,9 +100,7 @@ func TestSource_ExplainsFailuresOnce(t *testing.T) {
 
 func TestSource_ReportsAMissingServer(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	address := listener.Addr().String()
 	listener.Close()
 	r := watchServer(t, "http://"+address, nil)
@@ -191,9 +190,7 @@ func TestSource_LogsMalformedComponentsOnce(t *testing.T) {
 		}
 		return ""
 	})
-	if got := counter(t, r, "odasync_components_malformed_total", "", ""); got != 3 {
-		t.Errorf("counted %v, want 3", got)
-	}
+	testcheck.Equal(t, "counted", 3, counter(t, r, "odasync_components_malformed_total", "", ""))
 	for _, part := range []string{`"namespace":"a"`, `"component":"odd"`, `"field":"spec"`} {
 		if wrong := kubetest.Missing(r.log.String(), part); wrong != "" {
 			t.Error(wrong)

@@ -21,6 +21,7 @@ import (
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/kube/listwatch"
 	"odasync/internal/logtest"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -155,9 +156,7 @@ func watchServer(t *testing.T, server string, env map[string]string, tune ...fun
 	client := kubetest.NewClient(t, cfg)
 	var err error
 	r.Source, err = listwatch.NewSource(cfg, client, listwatch.NewMetrics(r.registry), zerolog.New(r.log))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	r.Tuning = listwatch.Tuning{
 		InitialIdle: 200 * time.Millisecond,
 		SilentAfter: 300 * time.Millisecond,
@@ -173,9 +172,7 @@ func watchServer(t *testing.T, server string, env map[string]string, tune ...fun
 	go func() { ended <- r.Watch(ctx, r.recorder) }()
 	r.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Watch ended with %v, want nil when its context ends", err)
-		}
+		testcheck.ErrorIs(t, "the end of Watch when its context ends", nil, <-ended)
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	})
 	t.Cleanup(r.stop)
@@ -261,9 +258,7 @@ func byVerb(watch, list kubetest.Answer) kubetest.Answer {
 func counter(t *testing.T, r *running, name, label, value string) float64 {
 	t.Helper()
 	families, err := r.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	for _, family := range families {
 		if family.GetName() != name {
 			continue

@@ -1,13 +1,14 @@
 package listwatch_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/kube/listwatch"
+	"odasync/internal/testcheck"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -20,9 +21,7 @@ func TestNewMetrics(t *testing.T) {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
 	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcheck.NoError(t, err)
 	got := map[string][]string{}
 	for _, family := range families {
 		got[family.GetName()] = []string{}
@@ -30,9 +29,7 @@ func TestNewMetrics(t *testing.T) {
 			for _, label := range metric.GetLabel() {
 				got[family.GetName()] = append(got[family.GetName()], label.GetName()+"="+label.GetValue())
 			}
-			if value := metric.GetCounter().GetValue() + metric.GetGauge().GetValue(); value != 0 {
-				t.Errorf("%s starts at %v", family.GetName(), value)
-			}
+			testcheck.Equal(t, fmt.Sprintf("%s starts at", family.GetName()), 0, metric.GetCounter().GetValue()+metric.GetGauge().GetValue())
 		}
 		slices.Sort(got[family.GetName()])
 	}
@@ -43,9 +40,7 @@ func TestNewMetrics(t *testing.T) {
 		"odasync_watch_age_seconds":          {},
 		"odasync_components_malformed_total": {},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("metrics (-want +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "metrics", want, got)
 }
 
 func TestSource_CountsEvents(t *testing.T) {
@@ -54,8 +49,6 @@ func TestSource_CountsEvents(t *testing.T) {
 	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"})
 	expect(t, "requests", []string{"v1/namespaces/a/components watch initial", "v1/namespaces/a/components watch from 6"}, server.Requests)
 	for kind, want := range map[string]float64{"ADDED": 1, "MODIFIED": 2, "DELETED": 1, "BOOKMARK": 2, "ERROR": 1} {
-		if got := counter(t, r, "oda_collector_kubernetes_events_total", "event_type", kind); got != want {
-			t.Errorf("%s: %v, want %v", kind, got, want)
-		}
+		testcheck.Equal(t, kind, want, counter(t, r, "oda_collector_kubernetes_events_total", "event_type", kind))
 	}
 }

@@ -6,8 +6,8 @@ import (
 
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/kube/listwatch"
+	"odasync/internal/testcheck"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
@@ -31,9 +31,7 @@ func TestSource_Read(t *testing.T) {
 			s := kubetest.NewServer(t, test.answer)
 			cfg := kubetest.Configure(t, s.URL, nil)
 			source, err := listwatch.NewSource(cfg, kubetest.NewClient(t, cfg), listwatch.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
-			if err != nil {
-				t.Fatal(err)
-			}
+			testcheck.NoError(t, err)
 			seen, found, err := source.Read(t.Context(), "shop", "x")
 			got := seen.ResourceVersion
 			if seen.Err != nil {
@@ -45,9 +43,7 @@ func TestSource_Read(t *testing.T) {
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error %v, want one with %q", err, test.err)
 			}
-			if diff := cmp.Diff([]string{"v1/namespaces/shop/components/x list"}, s.Requests()); diff != "" {
-				t.Errorf("requests (-want +got):\n%s", diff)
-			}
+			testcheck.Equal(t, "requests", []string{"v1/namespaces/shop/components/x list"}, s.Requests())
 		})
 	}
 	if _, _, err := new(listwatch.Source).Read(t.Context(), "no such/namespace", "x"); err == nil {

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/kube/listwatch"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -41,9 +40,7 @@ func TestSource_RefreshStartsAnotherResyncAfterTheCurrentOne(t *testing.T) {
 		}
 		return ""
 	})
-	if err := r.State(); err != nil {
-		t.Error(err)
-	}
+	testcheck.NoError(t, r.State())
 }
 
 func TestSource_IdentityIsKnownBeforeTheFirstResync(t *testing.T) {
@@ -66,9 +63,7 @@ func TestSource_IdentityIsKnownBeforeTheFirstResync(t *testing.T) {
 				tuning.SilentAfter = testwait.Limit
 			})
 			started <- r
-			if got := <-known; got != test.want {
-				t.Errorf("Identity is %q when the first list is asked for, want %q", got, test.want)
-			}
+			testcheck.Equal(t, "Identity when the first list is asked for", test.want, <-known)
 			expect(t, "reports", []string{"begin 1 a", "end 1 a"}, r.recorder.said)
 		})
 	}
@@ -130,12 +125,8 @@ func TestSource_RefreshFollowsTheServedVersions(t *testing.T) {
 			r.settled(t, 2)
 			requests := server.Requests()[2:]
 			slices.Sort(requests)
-			if diff := cmp.Diff(both(test.want), requests); diff != "" {
-				t.Errorf("requests after the refresh (-want +got):\n%s", diff)
-			}
-			if got := server.Lookups(); got != test.lookups {
-				t.Errorf("%d requests for the CRD, want %d", got, test.lookups)
-			}
+			testcheck.Equal(t, "requests after the refresh", both(test.want), requests)
+			testcheck.Equal(t, "requests for the CRD", test.lookups, server.Lookups())
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 // Patience is the longest wait of a test: longer than a claim or a message needs to expire.
@@ -126,9 +127,7 @@ func (e *Env) Remove(name string) event.Event {
 func (e *Env) State(name string) target.State {
 	e.t.Helper()
 	state, err := e.States.Load(context.Background(), Key(name))
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	return state
 }
 
@@ -144,9 +143,7 @@ func (e *Env) SetState(s target.State) {
 func (e *Env) DeadLetters(of string) []target.DeadLetter {
 	e.t.Helper()
 	letters, err := store.OpenDeadLetters(context.Background(), e.Conn, of)
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	var all []target.DeadLetter
 	err = letters.All(context.Background(), func(l store.DeadLetter, err error) {
 		if err != nil {
@@ -154,9 +151,7 @@ func (e *Env) DeadLetters(of string) []target.DeadLetter {
 		}
 		all = append(all, storetest.DeadLetter(l))
 	})
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	return all
 }
 
@@ -164,9 +159,7 @@ func (e *Env) DeadLetters(of string) []target.DeadLetter {
 func (e *Env) ConsumerInfo() *jetstream.ConsumerInfo {
 	e.t.Helper()
 	consumer, err := e.JS.Consumer(context.Background(), stream.StreamName, "syncer-"+Target)
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	return consumer.CachedInfo()
 }
 
@@ -177,13 +170,9 @@ func (e *Env) Idle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*Patience)
 	defer cancel()
 	components, err := e.JS.Stream(ctx, stream.StreamName)
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	consumer, err := components.Consumer(ctx, "syncer-"+Target)
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	Eventually(e.t, "every message to be done", func() bool {
 		stored, err := components.Info(ctx)
 		if err != nil {
@@ -200,16 +189,12 @@ func (e *Env) Backlog() stream.Backlog {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	backlog, err := e.consumer.Backlog(ctx)
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	testcheck.NoError(e.t, err)
 	return backlog
 }
 
 // Equal fails the test if got differs from want.
 func Equal(t testing.TB, what string, want, got any, options ...cmp.Option) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, options...); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
+	testcheck.Equal(t, what, want, got, options...)
 }

@@ -18,6 +18,7 @@ import (
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
+	"odasync/internal/testcheck"
 )
 
 // Setup configures a replica.
@@ -54,9 +55,7 @@ func (e *Env) Start(s Setup) *Replica {
 	of := cmp.Or(s.Target, Target)
 	must := func(err error) {
 		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+		testcheck.NoError(t, err)
 	}
 	conn, err := stream.Connect(stream.Config{URL: cmp.Or(s.URL, e.Server.URL()), Replicas: 1, History: 32}, "replica", zerolog.Nop(),
 		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
@@ -156,9 +155,7 @@ func (r *Replica) Observed(name, label string) int {
 func (r *Replica) series(name, label string) (counter, observed int) {
 	r.t.Helper()
 	families, err := r.Metrics.Gather()
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	testcheck.NoError(r.t, err)
 	for _, family := range families {
 		if family.GetName() != name {
 			continue
@@ -179,9 +176,7 @@ func (r *Replica) Messages(level zerolog.Level) []string {
 	var all []string
 	for line := range strings.Lines(r.logs.String()) {
 		var entry struct{ Level, Message string }
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			r.t.Fatal(err)
-		}
+		testcheck.NoError(r.t, json.Unmarshal([]byte(line), &entry))
 		if entry.Level == level.String() {
 			all = append(all, entry.Message)
 		}
