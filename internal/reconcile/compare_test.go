@@ -139,7 +139,7 @@ func TestReconcile_RepairsDifferences(t *testing.T) {
 			reconciler := e.reconciler(r, options{})
 			done := e.reconcile(reconciler)
 			wantCounts(t, "reconciliation", test.want, done)
-			syncertest.Equal(t, "calls", test.calls, e.callsSince(3), cmpopts.EquateEmpty())
+			testcheck.Equal(t, "calls", test.calls, e.callsSince(3), cmpopts.EquateEmpty())
 			if done.ID != "first" || done.Cluster != cluster || done.Target != syncertest.Target || done.Error != "" || done.DryRun {
 				t.Errorf("reconciliation %+v", done)
 			}
@@ -181,9 +181,8 @@ func TestReconcile_LeavesPendingMessages(t *testing.T) {
 	e.Put("stays", "1")
 	e.Put("goes", "1")
 	e.done()
-	g := syncertest.NewGate()
+	g := e.Registry.Gate()
 	defer g.Open()
-	e.Registry.During(g.Pass)
 	e.PutAt("new", "1", justNow())
 	<-g.Inside
 	e.Publish(event.Tombstone(syncertest.Key("goes"), "", "", justNow()))
@@ -237,12 +236,7 @@ func TestReconcile_FindsLostOutcomes(t *testing.T) {
 			e.Registry.Set("came back", "deleted")
 			g := syncertest.NewGate()
 			defer g.Open()
-			e.Registry.During(func(ctx context.Context, c syncertest.Call) error {
-				if c.Content == "held" {
-					return g.Pass(ctx, c)
-				}
-				return nil
-			})
+			e.Registry.When(func(c syncertest.Call) bool { return c.Content == "held" }, g.Pass)
 			for i := range waiting {
 				e.PutAt(fmt.Sprint("held-", i), "held", justNow())
 			}
@@ -382,10 +376,10 @@ func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
 		t.Errorf("reconciliation %+v", done)
 	}
 	want := map[string]string{"east/forbidden/x": "kept until its namespace can be listed again", syncertest.Key("orphan-00").String(): "deleted"}
-	syncertest.Equal(t, "findings", want, outcomesOf(done))
+	testcheck.Equal(t, "findings", want, outcomesOf(done))
 	e.mark("all")
 	e.reconcile(e.reconciler(r, options{}))
-	syncertest.Equal(t, "calls", []syncertest.Call{{"orphan-00", "", true}, {"x", "", true}}, e.callsSince(1))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"orphan-00", "", true}, {"x", "", true}}, e.callsSince(1))
 }
 
 // States of components whose tombstones were purged are deleted once a full sync shows that the components do not exist.

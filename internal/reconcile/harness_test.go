@@ -101,8 +101,7 @@ type env struct {
 
 func newEnv(t *testing.T) *env {
 	t.Helper()
-	t.Parallel()
-	e := syncertest.New(t)
+	e := syncertest.NewParallel(t)
 	records, err := store.EnsureRecords(t.Context(), e.Conn)
 	testcheck.NoError(t, err)
 	return &env{Env: e, t: t, inventory: &inventory{Registry: e.Registry}, records: records}

@@ -187,12 +187,7 @@ func TestReconcile_ReportsFailedRepairs(t *testing.T) {
 	r := e.start(syncertest.Setup{Concurrency: 2})
 	e.apply("1", "a", "b")
 	e.Registry.Set("", "a", "b")
-	e.Registry.During(func(_ context.Context, c syncertest.Call) error {
-		if c.Name == "a" {
-			return syncertest.ErrRejected
-		}
-		return nil
-	})
+	e.Registry.When(func(c syncertest.Call) bool { return c.Name == "a" }, syncertest.Failing(syncertest.ErrRejected))
 	done := e.reconcile(e.reconciler(r, options{}))
 	wantCounts(t, "reconciliation", counts{Missing: 2, Repaired: 1, Unrepaired: 1}, done)
 	outcomes := outcomesOf(done)
@@ -212,7 +207,7 @@ func TestReconcile_KeepsAnOrphanThatIsCreatedMeanwhile(t *testing.T) {
 		p.Snapshot = &after{p.Snapshot, func() { e.Put("orphan-00", "again") }}
 	}}))
 	wantCounts(t, "reconciliation", counts{Orphans: 1, Repaired: 1, Pending: 1}, done)
-	syncertest.Equal(t, "calls", []syncertest.Call{{"orphan-00", "again", true}}, e.callsSince(0))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"orphan-00", "again", true}}, e.callsSince(0))
 }
 
 // after does something once the heads were read.
@@ -235,12 +230,7 @@ func TestReconcile_OneReplicaAtATime(t *testing.T) {
 	e.Registry.Set("", "a")
 	g := syncertest.NewGate()
 	defer g.Open()
-	e.Registry.During(func(ctx context.Context, c syncertest.Call) error {
-		if c.Name == "a" {
-			return g.Pass(ctx, c)
-		}
-		return nil
-	})
+	e.Registry.When(func(c syncertest.Call) bool { return c.Name == "a" }, g.Pass)
 	var first sync.WaitGroup
 	defer first.Wait()
 	first.Go(func() {
@@ -268,9 +258,8 @@ func TestReconcile_EndsWhenItsClaimIsLost(t *testing.T) {
 	}
 	e.done()
 	e.Registry.Set("", "c-0", "c-1", "c-2")
-	g := syncertest.NewGate()
+	g := e.Registry.Gate()
 	defer g.Open()
-	e.Registry.During(g.Pass)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := e.reconciler(r, options{parallel: 1}).Reconcile(context.Background(), cluster, false)

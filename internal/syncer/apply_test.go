@@ -19,8 +19,7 @@ import (
 var ignored = cmpopts.IgnoreFields(target.State{}, "Revision", "Updated", "Attempts", "FailedSince", "Recent")
 
 func TestApply_CommitsAndAcknowledges(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Put("before", "A") // waits for the syncer
 	r := b.Start(syncertest.Setup{Concurrency: 4})
 	first := b.Put("a", "A")
@@ -29,19 +28,19 @@ func TestApply_CommitsAndAcknowledges(t *testing.T) {
 		Key: syncertest.Key("a"), Sequence: first.Sequence, Outcome: target.OutcomeApplied, Hash: first.Hash,
 		Ref: target.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"},
 	}
-	syncertest.Equal(t, "state after the upsert", want, b.State("a"), ignored)
+	testcheck.Equal(t, "state after the upsert", want, b.State("a"), ignored)
 	last := b.Remove("a")
 	b.Idle()
 	want = target.State{Key: syncertest.Key("a"), Sequence: last.Sequence, Outcome: target.OutcomeDeleted}
-	syncertest.Equal(t, "state after the deletion", want, b.State("a"), ignored)
+	testcheck.Equal(t, "state after the deletion", want, b.State("a"), ignored)
 	again := b.Put("a", "A")
 	b.Idle()
 	if got := b.State("a"); got.Sequence != again.Sequence || got.Outcome != target.OutcomeApplied {
 		t.Errorf("state after the component was created again: %+v", got)
 	}
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"a", "", false}, {"a", "A", false}}, b.Registry.Calls("a"))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"a", "", false}, {"a", "A", false}}, b.Registry.Calls("a"))
 	none, known := target.Ref{}, target.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"}
-	syncertest.Equal(t, "refs given to the calls", []target.Ref{none, none, known, none}, b.Registry.Refs())
+	testcheck.Equal(t, "refs given to the calls", []target.Ref{none, none, known, none}, b.Registry.Refs())
 	if b.Registry.Content("before") != "A" || b.Registry.Content("a") != "A" {
 		t.Errorf("the registry has %v", b.Registry.Contents())
 	}
@@ -52,8 +51,7 @@ func TestApply_CommitsAndAcknowledges(t *testing.T) {
 }
 
 func TestApply_SameContentChangesNothing(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "A")
 	b.Put("d", "A")
@@ -73,8 +71,7 @@ func TestApply_SameContentChangesNothing(t *testing.T) {
 }
 
 func TestApply_RestartRepeatsNothing(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "A")
 	b.Put("b", "B")
@@ -85,14 +82,13 @@ func TestApply_RestartRepeatsNothing(t *testing.T) {
 	r = b.Start(syncertest.Setup{})
 	b.Put("c", "C")
 	b.Idle()
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}}, syncertest.Sorted(b.Registry.Calls()))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}}, syncertest.Sorted(b.Registry.Calls()))
 	testcheck.Equal(t, "redelivered messages", 0, r.Outcome("superseded")+r.Outcome("unchanged"))
 }
 
 // A new consumer begins from the start of the stream.
 func TestApply_NewConsumerRepeatsNothing(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "A")
 	b.Put("b", "B")
@@ -108,8 +104,7 @@ func TestApply_NewConsumerRepeatsNothing(t *testing.T) {
 
 // The sequences of a new stream are not those of the old one.
 func TestApply_NewStreamIsApplied(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	r := b.Start(syncertest.Setup{})
 	for range 3 {
 		b.Put("a", "A")
@@ -129,23 +124,17 @@ func TestApply_NewStreamIsApplied(t *testing.T) {
 	b.Put("new", "A")
 	b.Start(syncertest.Setup{})
 	b.Idle()
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", true}, {"b", "", true}, {"new", "A", false}}, syncertest.Sorted(b.Registry.Calls()[calls:]))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "A", true}, {"b", "", true}, {"new", "A", false}}, syncertest.Sorted(b.Registry.Calls()[calls:]))
 	if got := b.State("a"); got.Sequence != first.Sequence || got.Intent != 0 {
 		t.Errorf("state %+v, want sequence %d", got, first.Sequence)
 	}
 }
 
 func TestApply_MalformedMessageFailsAlone(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Put("b", "B")
 	r := b.Start(syncertest.Setup{})
-	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
-		if c.Name == "b" {
-			return &target.Failure{Class: target.ClassUnavailable, Request: "GET /components"}
-		}
-		return nil
-	})
+	b.Registry.When(func(c syncertest.Call) bool { return c.Name == "b" }, syncertest.Failing(&target.Failure{Class: target.ClassUnavailable, Request: "GET /components"}))
 	b.Put("b", "B2")
 	syncertest.Eventually(t, "the registry to be unavailable", func() bool { return r.Syncer.Applier.Check() != nil })
 	if _, err := b.JS.Publish(t.Context(), event.ComponentPrefix+".foreign", []byte("{}")); err != nil {
@@ -165,7 +154,7 @@ func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 	if got := b.Registry.Calls("a"); len(got) != 0 {
 		t.Errorf("calls %v", got)
 	}
-	b.Registry.During(func(context.Context, syncertest.Call) error { return nil })
+	b.Registry.During(syncertest.Failing(nil))
 	if _, err := b.Log.Publish(t.Context(), syncertest.Upserted("a", "A"), junk.Sequence); err != nil {
 		t.Fatal(err)
 	}

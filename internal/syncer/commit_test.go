@@ -23,8 +23,7 @@ func TestApply_LostAnswerToASave(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
+			b := syncertest.NewParallel(t)
 			var once sync.Once
 			r := b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
 				p.States = &modifiedStates{States: p.States, after: func(s target.State) (err error) {
@@ -36,7 +35,7 @@ func TestApply_LostAnswerToASave(t *testing.T) {
 			}})
 			e := b.Put("a", "A")
 			b.Idle()
-			syncertest.Equal(t, "calls", test.want, b.Registry.Calls())
+			testcheck.Equal(t, "calls", test.want, b.Registry.Calls())
 			if got := b.State("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 				t.Errorf("state %+v", got)
 			}
@@ -49,8 +48,7 @@ func TestApply_LostAnswerToASave(t *testing.T) {
 
 // Another replica wrote the state under a lost claim.
 func TestConflict_CommitOfAnotherReplica(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	var once sync.Once
 	r := b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
 		p.States = &modifiedStates{States: p.States, before: func(state target.State) error {
@@ -69,7 +67,7 @@ func TestConflict_CommitOfAnotherReplica(t *testing.T) {
 	}})
 	e := b.Put("a", "1")
 	b.Idle()
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "1", false}, {"a", "1", true}}, b.Registry.Calls())
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "1", false}, {"a", "1", true}}, b.Registry.Calls())
 	if got := b.State("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 		t.Errorf("state %+v", got)
 	}

@@ -29,11 +29,7 @@ func TestConfig_Validate(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := test.cfg.Validate()
-			if (err == nil) != (test.want == nil) {
-				t.Fatalf("got %v", err)
-			}
-			testcheck.ErrorContains(t, err, test.want...)
+			testcheck.ErrorOrNil(t, test.cfg.Validate(), test.want...)
 		})
 	}
 }

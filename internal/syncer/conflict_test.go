@@ -60,7 +60,7 @@ func TestReplicas_OnHotKeys(t *testing.T) {
 	if wrong := b.Registry.Wrong(); len(wrong) > 0 {
 		t.Errorf("the registry saw: %q", wrong)
 	}
-	syncertest.Equal(t, "the registry's contents", want, b.Registry.Contents())
+	testcheck.Equal(t, "the registry's contents", want, b.Registry.Contents())
 	for i, r := range replicas {
 		if r.Outcome("applied") == 0 {
 			t.Errorf("replica %d applied nothing", i)

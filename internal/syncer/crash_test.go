@@ -61,8 +61,7 @@ func TestCrash_IsResumed(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
+			b := syncertest.NewParallel(t)
 			var mu sync.Mutex
 			dead := !test.dies
 			isDead := func() bool {
@@ -99,7 +98,7 @@ func TestCrash_IsResumed(t *testing.T) {
 			testcheck.NoError(t, deliveries.expire())
 			r := b.Start(syncertest.Setup{})
 			b.Idle()
-			syncertest.Equal(t, "calls", test.want, b.Registry.Calls())
+			testcheck.Equal(t, "calls", test.want, b.Registry.Calls())
 			if got := b.State("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 				t.Errorf("state %+v", got)
 			}

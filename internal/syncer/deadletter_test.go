@@ -17,8 +17,7 @@ import (
 )
 
 func TestDeadLetter_Content(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Registry.Reject()
 	r := b.Start(syncertest.Setup{})
 	began := time.Now()
@@ -28,7 +27,7 @@ func TestDeadLetter_Content(t *testing.T) {
 		Event: bad, Target: syncertest.Target, Reason: target.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: too long", Attempts: 1,
 	}
 	got := onlyDeadLetter(t, b, syncertest.Target)
-	syncertest.Equal(t, "dead letter", want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last"), cmpopts.EquateApproxTime(0))
+	testcheck.Equal(t, "dead letter", want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last"), cmpopts.EquateApproxTime(0))
 	if got.First.Before(began) || got.Last.Before(got.First) || got.Last.After(time.Now()) {
 		t.Errorf("failed first at %s, last at %s; the test began at %s", got.First, got.Last, began)
 	}
@@ -55,8 +54,7 @@ func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 	}
 	for name, resolve := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
+			b := syncertest.NewParallel(t)
 			b.Registry.Reject()
 			b.Start(syncertest.Setup{})
 			b.Put("a", "bad")
@@ -94,8 +92,7 @@ func (s *fullDeadLetters) Put(ctx context.Context, l target.DeadLetter) error {
 }
 
 func TestDeadLetter_IsStoredBeforeTheMessageEnds(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Registry.Reject()
 	var store *fullDeadLetters
 	r := b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
@@ -131,8 +128,7 @@ func TestDeadLetter_IsRemovedAfterALostState(t *testing.T) {
 	}
 	for name, next := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
+			b := syncertest.NewParallel(t)
 			b.Registry.Reject()
 			var lost atomic.Bool
 			b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
@@ -160,8 +156,7 @@ func TestDeadLetter_IsRemovedAfterALostState(t *testing.T) {
 }
 
 func TestDeadLetter_OfAMalformedMessage(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Start(syncertest.Setup{})
 	junk, err := b.JS.Publish(t.Context(), event.Subject(syncertest.Key("a.b")), []byte("{}"))
 	testcheck.NoError(t, err)
@@ -170,7 +165,7 @@ func TestDeadLetter_OfAMalformedMessage(t *testing.T) {
 	want := target.DeadLetter{
 		Event: event.Event{Key: syncertest.Key("a.b"), Sequence: junk.Sequence}, Target: syncertest.Target, Reason: target.ClassMalformed, Request: "decode", Attempts: 1,
 	}
-	syncertest.Equal(t, "dead letter", want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last", "Detail"))
+	testcheck.Equal(t, "dead letter", want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last", "Detail"))
 	testcheck.Contains(t, "the detail", got.Detail, "is not a component event")
 	if _, err := b.Log.Publish(t.Context(), syncertest.Upserted("a.b", "A"), junk.Sequence); err != nil {
 		t.Fatal(err)
@@ -183,8 +178,7 @@ func TestDeadLetter_OfAMalformedMessage(t *testing.T) {
 
 // Another target takes what this one rejects.
 func TestDeadLetter_OneATarget(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Registry.Reject()
 	b.Start(syncertest.Setup{})
 	other := syncertest.NewRegistry()
@@ -198,7 +192,7 @@ func TestDeadLetter_OneATarget(t *testing.T) {
 		t.Errorf("the other target's dead letters: %+v", letters)
 	}
 	onlyDeadLetter(t, b, syncertest.Target)
-	other.During(func(context.Context, syncertest.Call) error { return syncertest.ErrRejected })
+	other.During(syncertest.Failing(syncertest.ErrRejected))
 	b.Put("a", "good")
 	b.Idle()
 	syncertest.Eventually(t, "the other's dead letter", func() bool { return len(b.DeadLetters("other")) == 1 })

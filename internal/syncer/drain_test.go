@@ -12,16 +12,10 @@ import (
 )
 
 func TestStop_FinishesAppliesAndRequeuesTheRest(t *testing.T) {
-	t.Parallel()
 	const waiting = 20 // more than the queue holds: some wait on the server
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	g := syncertest.NewGate()
-	b.Registry.During(func(ctx context.Context, c syncertest.Call) error {
-		if c.Name == "running" {
-			return g.Pass(ctx, c)
-		}
-		return nil
-	})
+	b.Registry.When(func(c syncertest.Call) bool { return c.Name == "running" }, g.Pass)
 	stopping := b.Start(syncertest.Setup{Concurrency: 1})
 	b.Put("running", "A")
 	<-g.Inside
@@ -46,15 +40,13 @@ func TestStop_FinishesAppliesAndRequeuesTheRest(t *testing.T) {
 	}
 	b.Idle()
 	testcheck.Equal(t, "applied by the stopped replica", 1, stopping.Outcome("applied"))
-	syncertest.Equal(t, "calls", []syncertest.Call{{"running", "A", false}}, b.Registry.Calls("running"))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"running", "A", false}}, b.Registry.Calls("running"))
 }
 
 func TestStop_CancelsAppliesAfterTheGracePeriod(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	g := syncertest.NewGate()
+	b := syncertest.NewParallel(t)
+	g := b.Registry.Gate()
 	defer g.Open()
-	b.Registry.During(g.Pass)
 	stuck := b.Start(syncertest.Setup{Grace: 50 * time.Millisecond})
 	e := b.Put("a", "A")
 	<-g.Inside
@@ -69,21 +61,19 @@ func TestStop_CancelsAppliesAfterTheGracePeriod(t *testing.T) {
 		t.Errorf("state %+v, want the intent", got)
 	}
 	testcheck.ErrorIs(t, "check: a canceled request is no failure of the registry", nil, stuck.Syncer.Applier.Check())
-	b.Registry.During(func(context.Context, syncertest.Call) error { return nil })
+	b.Registry.During(syncertest.Failing(nil))
 	b.Start(syncertest.Setup{})
 	b.Idle()
 	if took := time.Since(began); took > stream.AckWait {
 		t.Errorf("the message was redelivered after %s", took)
 	}
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"a", "A", true}}, b.Registry.Calls())
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"a", "A", true}}, b.Registry.Calls())
 }
 
 func TestStop_WhileTheServerIsDown(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	g := syncertest.NewGate()
+	b := syncertest.NewParallel(t)
+	g := b.Registry.Gate()
 	defer g.Open()
-	b.Registry.During(g.Pass)
 	r := b.Start(syncertest.Setup{Grace: 50 * time.Millisecond})
 	b.Put("a", "A")
 	<-g.Inside
@@ -97,15 +87,9 @@ func TestStop_WhileTheServerIsDown(t *testing.T) {
 }
 
 func TestSyncer_SurvivesAServerOutage(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	g := syncertest.NewGate()
-	b.Registry.During(func(ctx context.Context, c syncertest.Call) error {
-		if c.Content == "2" {
-			return g.Pass(ctx, c)
-		}
-		return nil
-	})
+	b.Registry.When(func(c syncertest.Call) bool { return c.Content == "2" }, g.Pass)
 	r := b.Start(syncertest.Setup{Concurrency: 4})
 	b.Put("a", "1")
 	b.Idle()
@@ -128,10 +112,8 @@ func TestSyncer_SurvivesAServerOutage(t *testing.T) {
 
 // A message that is in hand for longer than the acknowledgement wait is not redelivered.
 func TestSyncer_HeartbeatKeepsTheMessage(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	g := syncertest.NewGate()
-	b.Registry.During(g.Pass)
+	b := syncertest.NewParallel(t)
+	g := b.Registry.Gate()
 	b.Start(syncertest.Setup{Concurrency: 1})
 	b.Put("runs", "A")
 	<-g.Inside

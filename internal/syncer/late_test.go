@@ -12,9 +12,8 @@ import (
 
 // A late message is skipped for a newer one, also if no two versions wait in the replica.
 func TestApply_SkipsLateMessages(t *testing.T) {
-	t.Parallel()
 	const versions = 20
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	h := newManualDeliveries()
 	r := b.Start(byHand(h))
 	long := time.Now().Add(-time.Minute)
@@ -26,7 +25,7 @@ func TestApply_SkipsLateMessages(t *testing.T) {
 		h.give(number, e)
 		syncertest.Eventually(t, "the message to be done", func() bool { return h.answers()[number] == "ack" })
 	}
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", fmt.Sprint(versions - 1), false}}, b.Registry.Calls("a"))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", fmt.Sprint(versions - 1), false}}, b.Registry.Calls("a"))
 	testcheck.Equal(t, "superseded", versions-1, r.Outcome("superseded"))
 	if got := b.State("a"); got.Sequence != events[versions-1].Sequence || got.Intent != 0 {
 		t.Errorf("state %+v", got)

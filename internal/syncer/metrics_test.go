@@ -12,8 +12,7 @@ import (
 // Each attempt is measured under its outcome. The latency of an event is measured once: a later comparison says nothing about
 // it.
 func TestMetrics_ApplyDurations(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	away := true
 	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
 		switch {
@@ -42,6 +41,6 @@ func TestMetrics_ApplyDurations(t *testing.T) {
 	}
 	// Two versions and a deletion, which the comparison found to be as it should be.
 	want := map[string]int{"applied": 2, "deleted": 2, "failed": 1, "retried": 1, "end to end": 3}
-	syncertest.Equal(t, "observations", want, got)
+	testcheck.Equal(t, "observations", want, got)
 	testcheck.Equal(t, "claims lost", 0, r.ClaimsLost())
 }

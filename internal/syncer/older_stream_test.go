@@ -44,18 +44,17 @@ func TestApply_StreamOlderThanTheSyncState(t *testing.T) {
 	}
 	for name, state := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
+			b := syncertest.NewParallel(t)
 			e := b.Put("a", "1")
 			b.Put("b", "1")
 			b.SetState(state(e))
 			r := b.Start(syncertest.Setup{})
 			b.Idle()
-			syncertest.Equal(t, "calls", []syncertest.Call{{"a", "1", true}}, b.Registry.Calls("a"))
+			testcheck.Equal(t, "calls", []syncertest.Call{{"a", "1", true}}, b.Registry.Calls("a"))
 			if got := b.State("a"); got.Sequence != e.Sequence || got.Hash != e.Hash || got.Intent != 0 {
 				t.Errorf("state %+v", got)
 			}
-			syncertest.Equal(t, "warnings", []string{followsOlderStream}, r.Messages(zerolog.WarnLevel))
+			testcheck.Equal(t, "warnings", []string{followsOlderStream}, r.Messages(zerolog.WarnLevel))
 		})
 	}
 }
@@ -65,8 +64,7 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 	t.Parallel()
 	for content, left := range map[string]int{"bad": 1, "good": 0} {
 		t.Run(content, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
+			b := syncertest.NewParallel(t)
 			b.Registry.Reject()
 			e := b.Put("a", content)
 			letters, err := store.EnsureDeadLetters(t.Context(), b.Conn, syncertest.Target)
@@ -89,8 +87,7 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 
 // A message with the sequence of a rejected one is not taken for that one.
 func TestApply_RejectedSequenceOfAnotherMessage(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Registry.Reject()
 	b.Start(syncertest.Setup{})
 	b.Put("rejected", "bad")
@@ -117,8 +114,7 @@ func (l *laggingHeads) Newest(context.Context, component.Key) (event.Event, bool
 
 // An answer that is older than the sync state proves nothing.
 func TestApplier_ReconcileRejectsAnOlderAnswer(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	first := b.Put("a", "1")
 	heads := &laggingHeads{newest: func() event.Event { return first }}
 	r := b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
@@ -135,8 +131,7 @@ func TestApplier_ReconcileRejectsAnOlderAnswer(t *testing.T) {
 
 // A key without messages is unknown until a snapshot marker from after the start proves that it does not exist.
 func TestApplier_ReconcileKeyWithoutMessages(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	mark := func(unlisted ...string) {
 		t.Helper()
 		m := event.Snapshot{ID: time.Now().String(), Cluster: syncertest.Key("a").Cluster, Time: time.Now(), Unlisted: unlisted}
@@ -180,8 +175,7 @@ func (c *counting) Next(ctx context.Context) (event.Delivery, error) {
 
 // Messages that wait while the registry asks for a long pause are requeued, and Check returns why.
 func TestBreaker_LongPause(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	busy := &target.Failure{Class: target.ClassRateLimited, Request: "POST /components/", Status: 429, RetryAfter: time.Minute}
 	g := syncertest.NewGate()
 	defer g.Open()
@@ -209,15 +203,9 @@ func TestBreaker_LongPause(t *testing.T) {
 
 // A component that is never answered in time is parked, and with one worker the others are still applied.
 func TestPoison_TimeOut(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	silent := &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Err: context.DeadlineExceeded}
-	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
-		if c.Content == "bad" {
-			return silent
-		}
-		return nil
-	})
+	b.Registry.When(func(c syncertest.Call) bool { return c.Content == "bad" }, syncertest.Failing(silent))
 	r := b.Start(syncertest.Setup{Tries: 3, Pause: time.Hour})
 	b.Put("bad", "bad")
 	syncertest.Eventually(t, "a first attempt", func() bool { return b.State("bad").ConsecutiveFailures >= 1 })
@@ -234,8 +222,7 @@ func TestPoison_TimeOut(t *testing.T) {
 
 // A replica that is stopped after a conflict leaves it recorded in the sync state.
 func TestConflict_IsRecordedBeforeItIsRepaired(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	crossed := false
 	b.Start(syncertest.Setup{Grace: time.Nanosecond, Wrap: func(p *syncer.Dependencies) {
 		p.States = &modifiedStates{States: p.States, before: func(state target.State) error {

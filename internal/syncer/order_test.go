@@ -16,10 +16,8 @@ import (
 )
 
 func TestOrder_WaitingMessageIsReplaced(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	g := syncertest.NewGate()
-	b.Registry.During(g.Pass)
+	b := syncertest.NewParallel(t)
+	g := b.Registry.Gate()
 	r := b.Start(syncertest.Setup{Concurrency: 1})
 	b.Put("busy", "A")
 	<-g.Inside // the only worker is busy
@@ -30,7 +28,7 @@ func TestOrder_WaitingMessageIsReplaced(t *testing.T) {
 	syncertest.Eventually(t, "them to be acknowledged", func() bool { return b.Backlog().AckPending == 2 })
 	g.Open()
 	b.Idle()
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "3", false}}, b.Registry.Calls("a"))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "3", false}}, b.Registry.Calls("a"))
 	testcheck.Equal(t, "sequence", last.Sequence, b.State("a").Sequence)
 }
 
@@ -93,10 +91,8 @@ func byHand(h *manualDeliveries) syncertest.Setup {
 }
 
 func TestOrder_OlderRedeliveryNeverReplaces(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	g := syncertest.NewGate()
-	b.Registry.During(g.Pass)
+	b := syncertest.NewParallel(t)
+	g := b.Registry.Gate()
 	h := newManualDeliveries()
 	b.Start(byHand(h))
 	busy, first, second := b.Put("busy", "A"), b.Put("a", "1"), b.Put("a", "2")
@@ -110,16 +106,14 @@ func TestOrder_OlderRedeliveryNeverReplaces(t *testing.T) {
 	syncertest.Eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
 	h.give(4, first) // and once more after it was applied
 	syncertest.Eventually(t, "it to be acknowledged", func() bool { return h.answers()[4] == "ack" })
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "2", false}}, b.Registry.Calls("a"))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "2", false}}, b.Registry.Calls("a"))
 }
 
 // A message is delivered twice while it waits, as after a late heartbeat. The first acknowledgement ends both deliveries, so
 // there must be none before the outcome is stored.
 func TestOrder_DuplicateIsAcknowledgedOnce(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	g := syncertest.NewGate()
-	b.Registry.During(g.Pass)
+	b := syncertest.NewParallel(t)
+	g := b.Registry.Gate()
 	h := newManualDeliveries()
 	b.Start(byHand(h))
 	busy, a, other := b.Put("busy", "A"), b.Put("a", "1"), b.Put("b", "1")
@@ -128,18 +122,17 @@ func TestOrder_DuplicateIsAcknowledgedOnce(t *testing.T) {
 	h.give(2, a)
 	h.give(3, a)
 	h.give(4, other) // once this one is taken, the third has been looked at
-	syncertest.Equal(t, "answers before anything was applied", map[int]string{}, h.answers())
+	testcheck.Equal(t, "answers before anything was applied", map[int]string{}, h.answers())
 	g.Open()
 	syncertest.Eventually(t, "all to be done", func() bool { return len(h.answers()) == 3 })
-	syncertest.Equal(t, "answers", map[int]string{1: "ack", 3: "ack", 4: "ack"}, h.answers())
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "1", false}}, b.Registry.Calls("a"))
+	testcheck.Equal(t, "answers", map[int]string{1: "ack", 3: "ack", 4: "ack"}, h.answers())
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "1", false}}, b.Registry.Calls("a"))
 }
 
 // A replica ended while it repeated an apply after a conflict. Its message is older than the state, and yet the only one
 // that leads back to the key.
 func TestOrder_OlderMessageResumesAConflict(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	h := newManualDeliveries()
 	r := b.Start(byHand(h))
 	first, second := b.Put("a", "1"), b.Put("a", "2")
@@ -150,7 +143,7 @@ func TestOrder_OlderMessageResumesAConflict(t *testing.T) {
 	b.SetState(state)
 	h.give(2, first)
 	syncertest.Eventually(t, "the message to be done", func() bool { return h.answers()[2] == "ack" })
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "2", false}, {"a", "2", true}}, b.Registry.Calls("a"))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "2", false}, {"a", "2", true}}, b.Registry.Calls("a"))
 	if got := b.State("a"); got.Intent != 0 || got.Sequence != second.Sequence {
 		t.Errorf("state %+v", got)
 	}
@@ -159,8 +152,7 @@ func TestOrder_OlderMessageResumesAConflict(t *testing.T) {
 
 // An older message may be skipped while the apply of a newer one is unfinished: that one is redelivered.
 func TestOrder_OlderThanAnIntentIsSkipped(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	h := newManualDeliveries()
 	b.Start(byHand(h))
 	first, second := b.Put("a", "1"), b.Put("a", "2")
@@ -172,16 +164,14 @@ func TestOrder_OlderThanAnIntentIsSkipped(t *testing.T) {
 	}
 	h.give(2, second)
 	syncertest.Eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "2", true}}, b.Registry.Calls())
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "2", true}}, b.Registry.Calls())
 }
 
 // Workers without a slot leave messages in the queue, where newer ones replace them.
 func TestOrder_WorkersWithoutASlotTakeNothing(t *testing.T) {
-	t.Parallel()
 	const slots = 4 // the initial limit
-	b := syncertest.New(t)
-	g := syncertest.NewGate()
-	b.Registry.During(g.Pass)
+	b := syncertest.NewParallel(t)
+	g := b.Registry.Gate()
 	r := b.Start(syncertest.Setup{Concurrency: 4 * slots})
 	for i := range slots {
 		b.Put(fmt.Sprint("busy-", i), "A")

@@ -22,9 +22,8 @@ func awaitQuiet(t *testing.T, b *syncertest.Env, r *syncertest.Replica) {
 }
 
 func TestOutage_FetchesNothing(t *testing.T) {
-	t.Parallel()
 	const before, meanwhile = 30, 10
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	g := syncertest.NewGate()
 	defer g.Open()
 	b.Registry.Fail()
@@ -81,8 +80,7 @@ func TestOutage_FetchesNothing(t *testing.T) {
 
 // A registry that answers probes and takes nothing gets a few messages again and again, and none is lost.
 func TestOutage_HealthyRegistryThatTakesNothing(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Registry.Fail()
 	b.Registry.Answer(func(string) error { return nil })
 	r := b.Start(syncertest.Setup{Concurrency: 4})
@@ -100,8 +98,7 @@ func TestOutage_HealthyRegistryThatTakesNothing(t *testing.T) {
 }
 
 func TestOutage_Stop(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Registry.Fail()
 	r := b.Start(syncertest.Setup{Concurrency: 4, Tries: 3, Pause: time.Minute})
 	b.Put("a", "A")
@@ -134,9 +131,8 @@ func TestOutage_Stop(t *testing.T) {
 
 // One replica cannot reach the registry; another one can, and gets what the first requeues.
 func TestOutage_OfOneReplica(t *testing.T) {
-	t.Parallel()
 	const count = 40
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	away := syncertest.NewRegistry()
 	away.Fail()
 	cut := b.Start(syncertest.Setup{Concurrency: 4, Wrap: func(p *syncer.Dependencies) {

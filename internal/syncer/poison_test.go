@@ -25,14 +25,8 @@ func TestPoison_IsParked(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
-			b.Registry.During(func(_ context.Context, c syncertest.Call) error {
-				if c.Content == "bad" {
-					return &test.failure
-				}
-				return nil
-			})
+			b := syncertest.NewParallel(t)
+			b.Registry.When(func(c syncertest.Call) bool { return c.Content == "bad" }, syncertest.Failing(&test.failure))
 			r := b.Start(syncertest.Setup{Concurrency: 4})
 			bad := b.Put("bad", "bad")
 			syncertest.Eventually(t, "two failures", func() bool { return b.State("bad").ConsecutiveFailures >= 2 })
@@ -76,10 +70,9 @@ func TestPoison_IsParked(t *testing.T) {
 
 // The registry fails for every write, also for a write probe: no component is the cause.
 func TestPoison_RegistryFailureParksNothing(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	internal := &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
-	b.Registry.During(func(context.Context, syncertest.Call) error { return internal })
+	b.Registry.During(syncertest.Failing(internal))
 	var mu sync.Mutex
 	healthy := false // the last probe: those of the breaker succeed, so that the next attempt comes
 	b.Registry.Answer(func(question string) error {
@@ -110,11 +103,8 @@ func TestPoison_RegistryFailureParksNothing(t *testing.T) {
 
 // A registry that answers every component with 500 and takes write probes is unavailable: no component is parked.
 func TestPoison_ManyFailuresAreTheRegistrys(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	b.Registry.During(func(context.Context, syncertest.Call) error {
-		return &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
-	})
+	b := syncertest.NewParallel(t)
+	b.Registry.During(syncertest.Failing(&target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}))
 	r := b.Start(syncertest.Setup{Concurrency: 8})
 	for i := range 20 {
 		b.Put(fmt.Sprintf("c%d", i), "A")
@@ -127,11 +117,8 @@ func TestPoison_ManyFailuresAreTheRegistrys(t *testing.T) {
 
 // One failing component does not make the replica unready.
 func TestPoison_KeepsTheReplicaReady(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	b.Registry.During(func(context.Context, syncertest.Call) error {
-		return &target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}
-	})
+	b := syncertest.NewParallel(t)
+	b.Registry.During(syncertest.Failing(&target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}))
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "bad")
 	b.Idle()
@@ -140,8 +127,7 @@ func TestPoison_KeepsTheReplicaReady(t *testing.T) {
 
 // Another replica finished the work after an outage; the probes of the first one succeed.
 func TestOutage_ResolvedByAnotherReplica(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	away := syncertest.NewRegistry()
 	away.Fail()
 	cut := b.Start(syncertest.Setup{Wrap: func(p *syncer.Dependencies) {
@@ -158,8 +144,7 @@ func TestOutage_ResolvedByAnotherReplica(t *testing.T) {
 
 // The registry takes components but no write probes.
 func TestOutage_ForbiddenWriteProbe(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	b.Registry.Answer(func(question string) error {
 		if question == "write" {
 			return &target.Failure{Class: target.ClassUnauthorized, Request: "PUT /registries/{id}", Status: 403}
@@ -185,14 +170,8 @@ func TestOutage_ForbiddenWriteProbe(t *testing.T) {
 
 // One component is answered with 403, as by a filter in front of the registry; others are applied.
 func TestPoison_ForbiddenComponent(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
-		if c.Content == "bad" {
-			return &target.Failure{Class: target.ClassUnauthorized, Request: "POST /components/", Status: 403}
-		}
-		return nil
-	})
+	b := syncertest.NewParallel(t)
+	b.Registry.When(func(c syncertest.Call) bool { return c.Content == "bad" }, syncertest.Failing(&target.Failure{Class: target.ClassUnauthorized, Request: "POST /components/", Status: 403}))
 	r := b.Start(syncertest.Setup{Concurrency: 4})
 	b.Put("bad", "bad")
 	syncertest.Eventually(t, "two attempts", func() bool { return len(b.Registry.Calls("bad")) >= 2 })

@@ -61,15 +61,14 @@ func TestApplier_ReconcileUntilDoneEndsWithAnOutcome(t *testing.T) {
 			t.Parallel()
 			registry, _, err := persist(t, func(int) error { return &target.Failure{Class: class, Detail: "no"} })
 			testcheck.Equal(t, "class", class, target.ClassOf(err))
-			syncertest.Equal(t, "tries", want, len(registry.Calls("catalog")))
+			testcheck.Equal(t, "tries", want, len(registry.Calls("catalog")))
 		})
 	}
 }
 
 // A person who asks wants to know what the registry has now, and what was done about it.
 func TestApplier_CompareReadsTheEntryNow(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	applier := b.Start(syncertest.Setup{}).Syncer.Applier
 	b.Put("catalog", "A")
 	b.Idle()
@@ -97,7 +96,7 @@ func TestApplier_CompareReadsTheEntryNow(t *testing.T) {
 		if all := b.Registry.Calls(); len(all) != calls+1 || !all[calls].InDoubt {
 			t.Errorf("%s: calls %+v, want one that reads first", test.name, all[calls:])
 		}
-		syncertest.Equal(t, test.name+": backlog", backlog, b.Backlog())
+		testcheck.Equal(t, test.name+": backlog", backlog, b.Backlog())
 	}
 }
 

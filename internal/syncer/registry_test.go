@@ -43,8 +43,7 @@ func TestWrite_RetriesAtOnce(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
+			b := syncertest.NewParallel(t)
 			var mu sync.Mutex
 			left := test.failures
 			b.Registry.During(func(context.Context, syncertest.Call) error {
@@ -60,7 +59,7 @@ func TestWrite_RetriesAtOnce(t *testing.T) {
 			b.Start(syncertest.Setup{Tries: 3, Pause: time.Millisecond})
 			b.Put("a", "A")
 			b.Idle()
-			syncertest.Equal(t, "calls", test.want, b.Registry.Calls())
+			testcheck.Equal(t, "calls", test.want, b.Registry.Calls())
 			testcheck.Equal(t, "deliveries", test.attempts, b.State("a").Attempts)
 			if second := b.Registry.Refs()[1]; second.ID != "id-a" {
 				t.Errorf("the second call got the ref %+v", second)
@@ -70,8 +69,7 @@ func TestWrite_RetriesAtOnce(t *testing.T) {
 }
 
 func TestWrite_StopEndsThePause(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	called := make(chan struct{}, 10)
 	b.Registry.During(func(context.Context, syncertest.Call) error {
 		called <- struct{}{}
@@ -84,7 +82,7 @@ func TestWrite_StopEndsThePause(t *testing.T) {
 		t.Errorf("Run returned %v", err)
 	}
 	testcheck.Equal(t, "calls", 1, len(b.Registry.Calls()))
-	b.Registry.During(func(context.Context, syncertest.Call) error { return nil })
+	b.Registry.During(syncertest.Failing(nil))
 	b.Start(syncertest.Setup{})
 	b.Idle()
 	testcheck.Equal(t, "content of the registry", "A", b.Registry.Content("a"))

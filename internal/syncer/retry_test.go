@@ -18,14 +18,8 @@ import (
 )
 
 func TestRejection_BlocksNoOther(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
-	b.Registry.During(func(_ context.Context, c syncertest.Call) error {
-		if strings.HasPrefix(c.Content, "bad") {
-			return &target.Failure{Class: target.ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}
-		}
-		return nil
-	})
+	b := syncertest.NewParallel(t)
+	b.Registry.When(func(c syncertest.Call) bool { return strings.HasPrefix(c.Content, "bad") }, syncertest.Failing(&target.Failure{Class: target.ClassInvalid, Request: "POST /components", Status: 422, Detail: "name too long"}))
 	r := b.Start(syncertest.Setup{})
 	bad := b.Put("a", "bad")
 	b.Put("b", "B")
@@ -36,7 +30,7 @@ func TestRejection_BlocksNoOther(t *testing.T) {
 		Error:  "apply east/odacompns-1/a: POST /components: HTTP 422: name too long",
 		Reason: target.ClassInvalid, ConsecutiveFailures: 1, DeadLetter: true,
 	}
-	syncertest.Equal(t, "state", want, b.State("a"), ignored)
+	testcheck.Equal(t, "state", want, b.State("a"), ignored)
 	if err := r.Syncer.Applier.Check(); err != nil || b.Registry.Content("b") != "B" {
 		t.Errorf("check %v; the registry has %v", err, b.Registry.Contents())
 	}
@@ -49,7 +43,7 @@ func TestRejection_BlocksNoOther(t *testing.T) {
 		t.Errorf("state after the next version: %+v", got)
 	}
 	// What a rejected apply has written is not known: the next one reads first.
-	syncertest.Equal(t, "calls", []syncertest.Call{{"a", "bad", false}, {"a", "good", true}}, b.Registry.Calls("a"))
+	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "bad", false}, {"a", "good", true}}, b.Registry.Calls("a"))
 }
 
 func TestRetry_AfterAFailure(t *testing.T) {
@@ -81,8 +75,7 @@ func TestRetry_AfterAFailure(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := syncertest.New(t)
+			b := syncertest.NewParallel(t)
 			var mu sync.Mutex
 			left := 2
 			second := syncertest.NewGate() // holds the second failure, to read the state before it
@@ -119,7 +112,7 @@ func TestRetry_AfterAFailure(t *testing.T) {
 			testcheck.ErrorContains(t, r.Syncer.Applier.Check(), test.failure.Error())
 			second.Open()
 			b.Idle()
-			syncertest.Equal(t, "calls", test.want, b.Registry.Calls("a"))
+			testcheck.Equal(t, "calls", test.want, b.Registry.Calls("a"))
 			state = b.State("a")
 			if state.Intent != 0 || state.Sequence != e.Sequence || state.Error != "" || state.Attempts != 3 {
 				t.Errorf("state afterwards: %+v", state)
@@ -141,8 +134,7 @@ func TestRetry_AfterAFailure(t *testing.T) {
 
 // The ref of an unfinished apply is given to the next one.
 func TestRetry_KeepsTheRefOfAFailedApply(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	var once sync.Once
 	b.Registry.During(func(context.Context, syncertest.Call) (err error) {
 		once.Do(func() { err = &target.Failure{Class: target.ClassUnavailable, Request: "POST /apis"} })
@@ -152,13 +144,12 @@ func TestRetry_KeepsTheRefOfAFailedApply(t *testing.T) {
 	b.Put("a", "A")
 	b.Idle()
 	want := []target.Ref{{}, {Registry: "self", Name: "a", ID: "id-a"}}
-	syncertest.Equal(t, "refs given to the calls", want, b.Registry.Refs())
+	testcheck.Equal(t, "refs given to the calls", want, b.Registry.Refs())
 }
 
 func TestRetry_HonoursRetryAfter(t *testing.T) {
-	t.Parallel()
 	const pause = 1500 * time.Millisecond
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	var mu sync.Mutex
 	var calls []time.Time
 	b.Registry.During(func(context.Context, syncertest.Call) error {
@@ -180,8 +171,7 @@ func TestRetry_HonoursRetryAfter(t *testing.T) {
 }
 
 func TestRetry_KeyOfALiveReplica(t *testing.T) {
-	t.Parallel()
-	b := syncertest.New(t)
+	b := syncertest.NewParallel(t)
 	sessions, err := store.EnsureSessions(t.Context(), b.Conn, syncertest.Target)
 	testcheck.NoError(t, err)
 	other, err := sessions.Open(t.Context())

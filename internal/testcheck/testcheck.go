@@ -49,6 +49,16 @@ func ErrorContains(t T, err error, parts ...string) {
 	Contains(t, "the error", err.Error(), parts...)
 }
 
+// ErrorOrNil is [ErrorContains], which without parts wants no error.
+func ErrorOrNil(t T, err error, parts ...string) {
+	t.Helper()
+	if len(parts) > 0 {
+		ErrorContains(t, err, parts...)
+	} else {
+		NoError(t, err)
+	}
+}
+
 // Contains reports each of the parts that the text lacks. The test goes on.
 func Contains(t T, what, text string, parts ...string) {
 	t.Helper()

@@ -37,6 +37,8 @@ func TestChecks(t *testing.T) {
 		"another error":           {func(t testcheck.T) { testcheck.ErrorIs(t, "a", nil, failed) }, 1, false},
 		"error contains all":      {func(t testcheck.T) { testcheck.ErrorContains(t, failed, "failed", "b") }, 0, false},
 		"error lacks two":         {func(t testcheck.T) { testcheck.ErrorContains(t, failed, "x", "read", "y") }, 2, false},
+		"unexpected error":        {func(t testcheck.T) { testcheck.ErrorOrNil(t, failed) }, 1, true},
+		"expected error":          {func(t testcheck.T) { testcheck.ErrorOrNil(t, failed, "read b") }, 0, false},
 		"text lacks one":          {func(t testcheck.T) { testcheck.Contains(t, "the log", "a b", "b", "c") }, 1, false},
 		"no error where expected": {func(t testcheck.T) { testcheck.ErrorContains(t, nil, "x") }, 1, true},
 	}

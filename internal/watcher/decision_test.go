@@ -8,10 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
-	"odasync/internal/logtest"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
@@ -21,26 +19,21 @@ func TestDecision_EmptyListWaitsForApproval(t *testing.T) {
 	t.Parallel()
 	for _, count := range []int{1, 3, 20, 100} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
-			t.Parallel()
-			b := newHarness(t)
-			all := scope(t, "all")
+			b := newParallel(t)
 			l := b.lead(t, b.log)
-			l.resync(all, many(ns, 0, count)...)
-			l.awaitIdle()
+			l.resynced(all, many(ns, 0, count)...)
 			_ = l.end()
 
-			var log logtest.Buffer
-			b.watcher.log = zerolog.New(&log)
+			log := b.captureLog()
 			l = b.lead(t, b.log)
-			l.resync(all)
-			l.awaitIdle()
+			l.resynced(all)
 			waits := b.pendingDeletion(t)
 			if waits.Gone != count || waits.All != count || waits.Place != "cluster east" || len(waits.Components) != min(count, 10) {
 				t.Fatalf("pending %+v", waits)
 			}
 			testcheck.Equal(t, "components in the metric", count, b.pendingMetric())
+			m := l.fullSync() // by then the decision is logged
 			testcheck.Contains(t, "the log", log.String(), pendingMessage, `"approval":"`+waits.ID+`"`, fmt.Sprintf(`"components":%d,"of":%d`, count, count), "ctl approve "+waits.ID, `"level":"error"`)
-			m := l.fullSync()
 			if diff := cmp.Diff(waits, m.PendingDeletion); diff != "" {
 				t.Errorf("in the marker (-PendingDeletion() +marker):\n%s", diff)
 			}
@@ -48,11 +41,10 @@ func TestDecision_EmptyListWaitsForApproval(t *testing.T) {
 				t.Errorf("marker %+v", m)
 			}
 			if got := strings.Count(log.String(), pendingMessage); got != 1 {
-				t.Errorf("the same is logged %d times:\n%s", got, &log)
+				t.Errorf("the same is logged %d times:\n%s", got, log)
 			}
 
-			l.resync(all, many(ns, 0, max(count-1, 1))...) // the mistake was noticed
-			l.awaitIdle()
+			l.resynced(all, many(ns, 0, max(count-1, 1))...) // the mistake was noticed
 			if waits := b.watcher.PendingDeletion(); waits != nil || b.pendingMetric() != 0 {
 				t.Errorf("still pending: %+v, %d", waits, b.pendingMetric())
 			}
@@ -72,8 +64,7 @@ func TestDecision_EmptyNamespacesWaitThroughTerms(t *testing.T) {
 	b.namespaces(t, scopes)
 	b.watcher.resyncLimits.silence = 20 * time.Millisecond
 	l := b.lead(t, b.log)
-	l.resyncAll(each)
-	l.awaitIdle()
+	l.resyncedAll(each)
 	_ = l.end()
 	id := ""
 	for term := range 8 {
@@ -102,8 +93,7 @@ func TestDecision_EmptyNamespacesWaitThroughTerms(t *testing.T) {
 	}
 	b.approve(t, id)
 	l = b.lead(t, b.log)
-	l.resyncAll(0)
-	l.awaitIdle()
+	l.resyncedAll(0)
 	if got := b.tombstones(t); got != scopes*each || b.watcher.PendingDeletion() != nil {
 		t.Errorf("%d tombstones, pending %+v", got, b.watcher.PendingDeletion())
 	}
@@ -111,17 +101,14 @@ func TestDecision_EmptyNamespacesWaitThroughTerms(t *testing.T) {
 
 // A resync of one namespace is followed by resyncs of all others before a decision.
 func TestDecision_CoversAllScopes(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.namespaces(t, 20)
 	l := b.lead(t, b.log)
-	l.resyncAll(5)
-	l.awaitIdle()
+	l.resyncedAll(5)
 	for range 4 {
 		l.resync(b.source.scopes[0])
 		l.awaitRefresh()
-		l.resyncAll(0)
-		l.awaitIdle()
+		l.resyncedAll(0)
 		if got := b.tombstones(t); got != 0 || b.pendingMetric() != 100 {
 			t.Fatalf("%d tombstones, %d pending", got, b.pendingMetric())
 		}
@@ -136,14 +123,10 @@ func TestDecision_CoversAllScopes(t *testing.T) {
 
 // The next leader knows the pending deletion, and its time, before its first resync.
 func TestDecision_NextLeaderKnowsThePendingDeletion(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	all := scope(t, "all")
+	b := newParallel(t)
 	l := b.lead(t, b.log)
-	l.resync(all, many(ns, 0, 20)...)
-	l.awaitIdle()
-	l.resync(all)
-	l.awaitIdle()
+	l.resynced(all, many(ns, 0, 20)...)
+	l.resynced(all)
 	waits := b.pendingDeletion(t)
 	testwait.Until(t, "the marker", func() bool { return len(b.snapshots(t)) == 1 })
 	_ = l.end()
@@ -156,27 +139,20 @@ func TestDecision_NextLeaderKnowsThePendingDeletion(t *testing.T) {
 	if diff := cmp.Diff(waits, other.pendingDeletion(t)); diff != "" {
 		t.Errorf("before the first resync (-before +now):\n%s", diff)
 	}
-	l.resync(all)
-	l.awaitIdle()
+	l.resynced(all)
 	if diff := cmp.Diff(waits, other.pendingDeletion(t)); diff != "" {
 		t.Errorf("after the first resync (-before +now):\n%s", diff)
 	}
 }
 
 func TestDecision_ApprovalCountsOnce(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	var log logtest.Buffer
-	b.watcher.log = zerolog.New(&log)
+	b := newParallel(t)
+	log := b.captureLog()
 	l := b.lead(t, b.log)
-	all := scope(t, "all")
-	l.resync(all, many(ns, 0, 30)...)
-	l.awaitIdle()
-	l.resync(all, many(ns, 0, 10)...)
-	l.awaitIdle()
+	l.resynced(all, many(ns, 0, 30)...)
+	l.resynced(all, many(ns, 0, 10)...)
 	first := b.pendingDeletion(t)
-	l.resync(all, many(ns, 0, 11)...) // one is back: another set
-	l.awaitIdle()
+	l.resynced(all, many(ns, 0, 11)...) // one is back: another set
 	second := b.pendingDeletion(t)
 	if second.ID == first.ID || second.Gone != 19 {
 		t.Fatalf("pending %+v", second)
@@ -194,8 +170,7 @@ func TestDecision_ApprovalCountsOnce(t *testing.T) {
 		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
 	}
 	testcheck.Contains(t, "the log", log.String(), `"approval used"`)
-	l.resync(all, many(ns, 0, 30)...) // all exist again, and the same ones are deleted
-	l.awaitIdle()
+	l.resynced(all, many(ns, 0, 30)...) // all exist again, and the same ones are deleted
 	l.fullSync(many(ns, 0, 11)...)
 	if waits := b.pendingDeletion(t); waits.ID != second.ID || b.tombstones(t) != 0 {
 		t.Errorf("the approval counts twice: %+v, %d tombstones", waits, b.tombstones(t))
@@ -204,11 +179,8 @@ func TestDecision_ApprovalCountsOnce(t *testing.T) {
 
 // Approvals cannot be read while NATS is unavailable: nothing is deleted.
 func TestDecision_FailedApprovalReadDeletesNothing(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, many(ns, 0, 10)...)
-	l.awaitIdle()
+	l.resynced(all, many(ns, 0, 10)...)
 	b.server.Shutdown()
 	l.resync(all)
 	testwait.Until(t, "a decision", func() bool { return b.pendingMetric() == 10 })
@@ -219,13 +191,9 @@ func TestDecision_FailedApprovalReadDeletesNothing(t *testing.T) {
 }
 
 func TestDecision_ReportedDeletionsNeedNoApproval(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, many(ns, 0, 20)...)
-	l.awaitIdle()
-	l.resync(all)
-	l.awaitIdle()
+	l.resynced(all, many(ns, 0, 20)...)
+	l.resynced(all)
 	first := b.pendingDeletion(t)
 	for _, o := range many(ns, 0, 15) {
 		l.observe(deletedNow(o.Name))
@@ -237,8 +205,7 @@ func TestDecision_ReportedDeletionsNeedNoApproval(t *testing.T) {
 	}
 	l.fullSync()
 	testcheck.Equal(t, "tombstones: the five that are left are everything", 15, b.tombstones(t))
-	l.observe(many(ns, 0, 1)...) // so that they are not
-	l.awaitIdle()
+	l.observed(many(ns, 0, 1)...) // so that they are not
 	l.fullSync(many(ns, 0, 1)...)
 	if got := b.tombstones(t); got != 19 || b.pendingMetric() != 0 {
 		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
@@ -247,12 +214,9 @@ func TestDecision_ReportedDeletionsNeedNoApproval(t *testing.T) {
 
 // The next term publishes deletions that were reported while publishes failed, without limit.
 func TestDecision_ReportedDeletionsOutliveTheTerm(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	all := scope(t, "all")
+	b := newParallel(t)
 	l := b.lead(t, b.log)
-	l.resync(all, many(ns, 0, 20)...)
-	l.awaitIdle()
+	l.resynced(all, many(ns, 0, 20)...)
 	_ = l.end()
 	log := intercept(b.log)
 	l = b.lead(t, log)
@@ -270,8 +234,7 @@ func TestDecision_ReportedDeletionsOutliveTheTerm(t *testing.T) {
 	back := withUID(many(ns, 0, 1)[0], "second") // created again in the meantime, as published by another leader
 	b.publishAsOther(t, back)
 	l = b.lead(t, b.log)
-	l.resync(all, many(ns, 1, 1)...) // this one exists again
-	l.awaitIdle()
+	l.resynced(all, many(ns, 1, 1)...) // this one exists again
 	heads := b.heads(t)
 	if got := b.tombstones(t); got != 19 || heads["odacompns-1-c1"] != "A" {
 		t.Errorf("%d tombstones, want 18 that were reported and one that is absent: %v", got, heads)
@@ -281,8 +244,7 @@ func TestDecision_ReportedDeletionsOutliveTheTerm(t *testing.T) {
 	}
 	_ = l.end()
 	l = b.lead(t, b.log)
-	l.resync(all) // the last one is absent, but not reported as deleted
-	l.awaitIdle()
+	l.resynced(all) // the last one is absent, but not reported as deleted
 	if got := b.tombstones(t); got != 19 || b.pendingMetric() != 1 {
 		t.Errorf("%d tombstones, %d pending", got, b.pendingMetric())
 	}
@@ -306,15 +268,11 @@ func TestDecision_Limit(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newHarness(t)
+			b := newParallel(t)
 			b.watcher.limit.MaxPercent = test.percent
 			l := b.lead(t, b.log)
-			all := scope(t, "all")
-			l.resync(all, many(ns, 0, test.before)...)
-			l.awaitIdle()
-			l.resync(all, many(ns, 0, test.after)...)
-			l.awaitIdle()
+			l.resynced(all, many(ns, 0, test.before)...)
+			l.resynced(all, many(ns, 0, test.after)...)
 			want := 0
 			if test.through {
 				want = test.before - test.after
@@ -329,14 +287,12 @@ func TestDecision_Limit(t *testing.T) {
 // A scope that cannot be listed deletes nothing. The decision about the others waits for it for a limited time, the next
 // full sync hardly at all.
 func TestDecision_LeavesOutAScopeThatCannotBeListed(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	one, two := scope(t, "one"), scope(t, "two")
 	b.source.scopes = []component.Scope{one, two}
 	l := b.lead(t, b.log)
 	l.resync(one, many("one", 0, 30)...)
-	l.resync(two, many("two", 0, 30)...)
-	l.awaitIdle()
+	l.resynced(two, many("two", 0, 30)...)
 	_ = l.end()
 
 	b.watcher.resyncLimits = resyncLimits{silence: 300 * time.Millisecond, unlisted: time.Millisecond, total: testwait.Limit}
@@ -365,8 +321,7 @@ func TestDecision_LeavesOutAScopeThatCannotBeListed(t *testing.T) {
 	l.resync(two) // it can be listed again, and shows nothing
 	l.awaitRefresh()
 	l.resync(one, many("one", 0, 27)...)
-	l.resync(two)
-	l.awaitIdle()
+	l.resynced(two)
 	if waits := b.pendingDeletion(t); waits.Gone != 30 || waits.All != 57 || b.tombstones(t) != 3 {
 		t.Errorf("pending %+v, %d tombstones", waits, b.tombstones(t))
 	}
@@ -389,8 +344,7 @@ func TestDecision_WaitsForASlowScope(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]bool{"it ends": true, "it never ends": false} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newHarness(t)
+			b := newParallel(t)
 			one, two := scope(t, "one"), scope(t, "two")
 			b.source.scopes = []component.Scope{one, two}
 			b.watcher.resyncLimits = resyncLimits{silence: 500 * time.Millisecond, unlisted: time.Millisecond, total: testwait.Limit}
@@ -414,8 +368,7 @@ func TestDecision_WaitsForASlowScope(t *testing.T) {
 
 // The limit applies to each decision: earlier deletions do not count.
 func TestDecision_EarlierDeletionsDoNotCount(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.namespaces(t, 2)
 	l := b.lead(t, b.log)
 	l.resyncAll(40)
@@ -431,17 +384,13 @@ func TestDecision_EarlierDeletionsDoNotCount(t *testing.T) {
 
 // Components that were never published need no deletion and no approval.
 func TestDecision_UnpublishedComponentsDoNotCount(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
 	shows := many(ns, 0, 5)
 	for i := range 20 {
 		shows = append(shows, malformed(fmt.Sprintf("broken-%d", i)))
 	}
-	l.resync(all, shows...)
-	l.awaitIdle()
-	l.resync(all, many(ns, 0, 4)...)
-	l.awaitIdle()
+	l.resynced(all, shows...)
+	l.resynced(all, many(ns, 0, 4)...)
 	if got := b.tombstones(t); got != 1 || b.pendingMetric() != 0 {
 		t.Errorf("%d tombstones, %d pending, want 1 and none", got, b.pendingMetric())
 	}
@@ -449,14 +398,11 @@ func TestDecision_UnpublishedComponentsDoNotCount(t *testing.T) {
 
 // Components that are seen again during or after the decision are not deleted.
 func TestDecision_KeepsComponentsSeenAgain(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	all := scope(t, "all")
+	b := newParallel(t)
 	l := b.lead(t, b.log)
 	const count = 200
 	shows := many(ns, 0, count)
-	l.resync(all, shows...)
-	l.awaitIdle()
+	l.resynced(all, shows...)
 	b.watcher.limit.MaxPercent = 100
 	for n := range 20 {
 		l.resync(all, shows[:1]...) // all others are absent, and the decision begins

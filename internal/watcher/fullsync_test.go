@@ -14,11 +14,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-	"github.com/rs/zerolog"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/logtest"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
@@ -38,8 +36,7 @@ func TestFullSync_FirstResyncsCountWhenDue(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newHarness(t)
+			b := newParallel(t)
 			b.watcher.interval = test.interval
 			var want []string
 			if test.last > 0 {
@@ -74,10 +71,8 @@ func TestFullSync_FirstResyncsCountWhenDue(t *testing.T) {
 }
 
 func TestFullSync_NewLeaderDoesNotRepeatIt(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.watcher.interval = time.Hour
-	all := scope(t, "all")
 	l := b.lead(t, b.log)
 	l.resync(all, seen("a", "A"))
 	testwait.Until(t, "the marker", func() bool { return len(b.snapshots(t)) == 1 })
@@ -93,11 +88,9 @@ func TestFullSync_NewLeaderDoesNotRepeatIt(t *testing.T) {
 }
 
 func TestFullSync_RunsAtTheInterval(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.watcher.interval = 20 * time.Millisecond
 	l := b.lead(t, b.log)
-	all := scope(t, "all")
 	l.resync(all, seen("a", "0"))
 	for n := 1; n <= 3; n++ {
 		l.awaitRefresh()
@@ -112,24 +105,20 @@ func TestFullSync_RunsAtTheInterval(t *testing.T) {
 
 // A watcher whose clock is ahead does not delay the full syncs of others.
 func TestFullSync_MarkerFromTheFutureDelaysNothing(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.watcher.interval = 50 * time.Millisecond
 	testcheck.NoError(t, b.log.PublishSnapshot(t.Context(), event.Snapshot{ID: "ahead", Cluster: cluster, Time: time.Now().Add(time.Hour)}))
 	l := b.lead(t, b.log)
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	l.awaitRefresh()
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	testwait.Until(t, "a marker", func() bool { return len(b.snapshots(t)) == 2 })
 }
 
 // The full sync of a request begins after the request.
 func TestFullSync_OnDemand(t *testing.T) {
-	t.Parallel()
 	_, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("a", "A"), seen("b", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"))
 
 	began := l.to.Begin(all) // a resync that is under way does not count
 	first := l.requestFullSync()
@@ -168,8 +157,7 @@ func TestFullSync_OnDemand(t *testing.T) {
 }
 
 func TestFullSync_FailsWhileNotLeading(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	refused := func(when string) {
 		t.Helper()
 		if m, err := b.watcher.FullSync(t.Context()); !errors.Is(err, ErrNotSynced) {
@@ -179,16 +167,15 @@ func TestFullSync_FailsWhileNotLeading(t *testing.T) {
 	refused("before the term")
 	l := b.lead(t, b.log)
 	refused("before the first resync")
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	l.fullSync()
 	_ = l.end()
 	refused("after the term")
 }
 
 func TestFullSync_EndsWithTheTerm(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	answers := make(chan error, 2)
 	for range 2 { // one is under way, one waits for its turn
 		go func() {
@@ -209,11 +196,8 @@ func TestFullSync_EndsWithTheTerm(t *testing.T) {
 }
 
 func TestFullSync_MarkerFollowsTheCorrections(t *testing.T) {
-	t.Parallel()
 	b, log, l := newInterceptedTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
 	release := log.block("b")
 	defer release()
 	answer := l.requestFullSync()
@@ -251,9 +235,9 @@ func TestFullSync_MarkerFollowsTheCorrections(t *testing.T) {
 func TestFullSync_Digest(t *testing.T) {
 	t.Parallel()
 	digest := func(shows ...component.Observation) string {
-		_, l := newTerm(t)
-		l.resync(scope(t, "all"), seen("once", "A"), seen("b", "before"))
-		l.awaitIdle()
+		b := newHarness(t)
+		l := b.lead(t, b.log)
+		l.resynced(all, seen("once", "A"), seen("b", "before"))
 		return l.fullSync(shows...).Digest
 	}
 	a, b, c := seen("a", "A"), seen("b", "A"), seenIn("elsewhere", "a", "A")
@@ -297,10 +281,8 @@ func TestFullSync_CorrectsTheStream(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			b, l := newTerm(t)
-			l.resync(scope(t, "all"), shows...)
-			l.awaitIdle()
+			l.resynced(all, shows...)
 			test.damage(t, b)
 			m := l.fullSync(shows...)
 			if m.Published != test.published || m.Tombstoned != test.tombstoned || m.Count != 3 {
@@ -323,10 +305,8 @@ func TestFullSync_CorrectsTheStream(t *testing.T) {
 
 // A full sync finds the changes and deletions that the watch missed.
 func TestFullSync_FindsMissedChanges(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"), seen("c", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
 	m := l.fullSync(seen("a", "B"), seen("c", "A"), seen("d", "A"))
 	if m.Published != 2 || m.Tombstoned != 1 || m.Count != 3 {
 		t.Errorf("%d published, %d tombstoned, %d exist; want 2, 1, 3", m.Published, m.Tombstoned, m.Count)
@@ -338,15 +318,12 @@ func TestFullSync_RetriesAfterLogFailures(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"heads", "mark", "last mark"} {
 		t.Run(method, func(t *testing.T) {
-			t.Parallel()
-			b := newHarness(t)
+			b := newParallel(t)
 			b.watcher.interval = 20 * time.Millisecond
-			var log logtest.Buffer
-			b.watcher.log = zerolog.New(&log)
+			log := b.captureLog()
 			bad := newFailingLog(b.log)
 			bad.set("last mark", map[string]int{"last mark": 3}[method]) // which is read before anything else
 			l := b.lead(t, bad)
-			all := scope(t, "all")
 			bad.set(method, map[string]int{"heads": 3, "mark": 3}[method])
 			l.resync(all, seen("a", "A"))
 			stop := make(chan struct{})
@@ -380,11 +357,10 @@ func TestFullSync_RetriesAfterLogFailures(t *testing.T) {
 }
 
 func TestFullSync_ReturnsItsError(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	bad := newFailingLog(b.log)
 	l := b.lead(t, bad)
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	bad.set("heads", 1)
 	if _, err := b.watcher.FullSync(l.ctx); err == nil || !strings.Contains(err.Error(), "heads does not work for now") {
 		t.Errorf("the request returned %v", err)
@@ -392,7 +368,7 @@ func TestFullSync_ReturnsItsError(t *testing.T) {
 	bad.set("mark", 1)
 	answer := l.requestFullSync()
 	l.awaitRefresh()
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	if r := <-answer; r.err == nil || !strings.Contains(r.err.Error(), "mark does not work for now") {
 		t.Errorf("the request returned %v", r.err)
 	}
@@ -402,33 +378,27 @@ func TestFullSync_ReturnsItsError(t *testing.T) {
 }
 
 func TestFullSync_StopIsNoFailure(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	var log logtest.Buffer
-	b.watcher.log = zerolog.New(&log)
+	b := newParallel(t)
+	log := b.captureLog()
 	l := b.lead(t, b.log)
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	l.requestFullSync()
 	l.awaitRefresh()
 	if err := l.end(); err != nil {
 		t.Error(err)
 	}
 	if strings.Contains(log.String(), "full sync failed") {
-		t.Errorf("a stop is logged as a failure:\n%s", &log)
+		t.Errorf("a stop is logged as a failure:\n%s", log)
 	}
 }
 
 // Changes during a full sync are no corrections.
 func TestFullSync_CountsOnlyCorrections(t *testing.T) {
-	t.Parallel()
 	b, log, l := newInterceptedTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("a", "A"), seen("b", "A"), seen("c", "A"), seen("d", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"), seen("c", "A"), seen("d", "A"))
 	answer := l.requestFullSync()
 	l.awaitRefresh()
-	l.observe(seen("a", "live"), deleted("d"))
-	l.awaitIdle()
+	l.observed(seen("a", "live"), deleted("d"))
 	release := log.block("b") // so that the marker waits
 	defer release()
 	l.resync(all, seen("a", "live"), seen("b", "found"))
@@ -442,13 +412,12 @@ func TestFullSync_CountsOnlyCorrections(t *testing.T) {
 }
 
 func TestFullSync_StaleLeasePublishesNoMarker(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	answer := l.requestFullSync()
 	l.awaitRefresh()
 	b.setStale()
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	if r := <-answer; !errors.Is(r.err, errNotLeading) {
 		t.Errorf("answered %+v", r)
 	}
@@ -458,15 +427,13 @@ func TestFullSync_StaleLeasePublishesNoMarker(t *testing.T) {
 }
 
 func TestFullSync_Metrics(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	value := func(name string) float64 { return gaugeOf(b.gauges, name) }
 	if problems, err := testutil.GatherAndLint(b.gauges); err != nil || len(ours(problems)) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
 	l := b.lead(t, b.log)
-	l.resync(scope(t, "all"), seen("a", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"))
 	testcheck.Equal(t, "age before the first one", 0, value("odasync_full_sync_age_seconds"))
 	m := l.fullSync(seen("a", "B"))
 	testwait.Until(t, "the age to grow", func() bool { return value("odasync_full_sync_age_seconds") > 0 })

@@ -20,6 +20,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/config"
 	"odasync/internal/event"
+	"odasync/internal/logtest"
 	"odasync/internal/prune"
 	"odasync/internal/store"
 	"odasync/internal/stream"
@@ -54,6 +55,13 @@ func newHarness(t testing.TB) *harness {
 	return newHarnessOn(t, server, server.Conn(t), cluster)
 }
 
+// newParallel returns a harness of a test that is parallel to others.
+func newParallel(t *testing.T) *harness {
+	t.Helper()
+	t.Parallel()
+	return newHarness(t)
+}
+
 func newHarnessOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, cluster string) *harness {
 	t.Helper()
 	gauges := prometheus.NewRegistry()
@@ -77,6 +85,13 @@ func (b *harness) fresh() bool {
 	return !b.stale
 }
 
+// captureLog returns what the watcher logs from now on.
+func (b *harness) captureLog() *logtest.Buffer {
+	log := new(logtest.Buffer)
+	b.watcher.log = zerolog.New(log)
+	return log
+}
+
 func (b *harness) setStale() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,10 +111,6 @@ type fakeSource struct {
 }
 
 func newFakeSource() *fakeSource {
-	all, err := component.ParseScope(component.AllNamespaces)
-	if err != nil {
-		panic(err) // "all" is valid
-	}
 	return &fakeSource{began: make(chan component.Observer), fail: make(chan error), refreshes: make(chan struct{}, 100), scopes: []component.Scope{all}}
 }
 
@@ -191,6 +202,13 @@ func (l *term) observe(seen ...component.Observation) {
 	l.report(0, seen...)
 }
 
+// observed is observe, and waits until every change is published.
+func (l *term) observed(seen ...component.Observation) {
+	l.t.Helper()
+	l.observe(seen...)
+	l.awaitIdle()
+}
+
 // report reports components within a resync.
 func (l *term) report(generation uint64, seen ...component.Observation) {
 	l.t.Helper()
@@ -209,6 +227,13 @@ func (l *term) resync(scope component.Scope, seen ...component.Observation) {
 	if err := l.to.End(l.ctx, generation, scope, component.Resync{}); err != nil {
 		l.t.Fatalf("end the resync: %v", err)
 	}
+}
+
+// resynced is resync, and waits until every decision is made and every change is published.
+func (l *term) resynced(scope component.Scope, seen ...component.Observation) {
+	l.t.Helper()
+	l.resync(scope, seen...)
+	l.awaitIdle()
 }
 
 // awaitIdle waits until every decision is made and every change is published.
@@ -274,8 +299,11 @@ func (b *harness) publishAsOther(t testing.TB, o component.Observation) uint64 {
 // count reads a counter.
 func count(c prometheus.Collector) int { return int(testutil.ToFloat64(c)) }
 
-// ns is the namespace of most tests; scopes of it.
+// ns is the namespace of most tests.
 const ns = "odacompns-1"
+
+// all is the scope of all namespaces.
+var all = streamtest.Must(component.ParseScope(component.AllNamespaces))
 
 func scope(t testing.TB, text string) component.Scope {
 	t.Helper()
@@ -685,6 +713,13 @@ func (l *term) resyncAll(each int) {
 	}
 }
 
+// resyncedAll is resyncAll, and waits until every decision is made and every change is published.
+func (l *term) resyncedAll(each int) {
+	l.t.Helper()
+	l.resyncAll(each)
+	l.awaitIdle()
+}
+
 // fullSyncOf is a fullSync in which each scope has that many components.
 func (l *term) fullSyncOf(each int) {
 	l.t.Helper()
@@ -694,17 +729,17 @@ func (l *term) fullSyncOf(each int) {
 	l.awaitSnapshot(answer)
 }
 
-// newTerm returns a harness with a term.
-func newTerm(t testing.TB) (*harness, *term) {
+// newTerm returns a harness with a term, of a test that is parallel to others.
+func newTerm(t *testing.T) (*harness, *term) {
 	t.Helper()
-	b := newHarness(t)
+	b := newParallel(t)
 	return b, b.lead(t, b.log)
 }
 
-// newInterceptedTerm returns a harness with a term whose publishes can be blocked.
-func newInterceptedTerm(t testing.TB) (*harness, *interceptor, *term) {
+// newInterceptedTerm is newTerm with publishes that can be blocked.
+func newInterceptedTerm(t *testing.T) (*harness, *interceptor, *term) {
 	t.Helper()
-	b := newHarness(t)
+	b := newParallel(t)
 	log := intercept(b.log)
 	return b, log, b.lead(t, log)
 }

@@ -4,10 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rs/zerolog"
-
 	"odasync/internal/component"
-	"odasync/internal/logtest"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
@@ -17,9 +14,7 @@ func (s *fakeSource) shows(identity string) { s.identity.Store(&identity) }
 
 // A watcher that finds another cluster under its name publishes no deletion, reported or not, until the cluster is accepted.
 func TestClusterChange_WaitsForApproval(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	all := scope(t, "all")
+	b := newParallel(t)
 	b.source.shows("uid-1")
 	l := b.lead(t, b.log)
 	l.resync(all, many(ns, 0, 20)...)
@@ -28,8 +23,7 @@ func TestClusterChange_WaitsForApproval(t *testing.T) {
 	}
 	_ = l.end()
 
-	var log logtest.Buffer
-	b.watcher.log = zerolog.New(&log)
+	log := b.captureLog()
 	b.source.shows("uid-2")
 	l = b.lead(t, b.log)
 	here := append(many(ns, 0, 18), seen("new", "A"))
@@ -51,7 +45,7 @@ func TestClusterChange_WaitsForApproval(t *testing.T) {
 		t.Fatalf("pending %+v, accepted: %v", waits, b.watcher.Accepted())
 	}
 	if got := strings.Count(log.String(), `"another cluster under this name, deletions pending approval"`); got != 1 {
-		t.Errorf("logged %d times:\n%s", got, &log)
+		t.Errorf("logged %d times:\n%s", got, log)
 	}
 	testcheck.Contains(t, "the log", log.String(), `"was":"uid-1"`, `"is":"uid-2"`, `"approval":"`+waits.ID+`"`, "ctl approve "+waits.ID)
 	_ = l.end()
@@ -61,8 +55,7 @@ func TestClusterChange_WaitsForApproval(t *testing.T) {
 	if got := b.pendingDeletion(t); got.ID != waits.ID {
 		t.Errorf("the next leader has %+v", got)
 	}
-	l.resync(all, here...)
-	l.awaitIdle()
+	l.resynced(all, here...)
 	if got := b.tombstones(t); got != 3 || b.watcher.PendingDeletion() != nil || b.watcher.Accepted() != nil {
 		t.Errorf("accepted: %d tombstones, pending %+v", got, b.watcher.PendingDeletion())
 	}
@@ -73,9 +66,7 @@ func TestClusterChange_WaitsForApproval(t *testing.T) {
 
 // The deletion of everything in an accepted cluster needs another approval.
 func TestClusterChange_EmptyClusterNeedsAnotherApproval(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	all := scope(t, "all")
+	b := newParallel(t)
 	b.source.shows("uid-1")
 	l := b.lead(t, b.log)
 	l.resync(all, many(ns, 0, 3)...)
@@ -105,14 +96,12 @@ func TestClusterChange_UnknownIdentityIsNoChange(t *testing.T) {
 		"still the one": {"uid-1", "uid-1", "uid-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newHarness(t)
-			all := []component.Scope{scope(t, "all")}
+			b := newParallel(t)
+			all := []component.Scope{all}
 			for i, id := range ids[:2] {
 				b.source.shows(id)
 				l := b.lead(t, b.log)
-				l.resync(all[0], many(ns, 0, 3-i)...)
-				l.awaitIdle()
+				l.resynced(all[0], many(ns, 0, 3-i)...)
 				m := l.fullSync(many(ns, 0, 3-i)...)
 				if m.PendingDeletion != nil || b.tombstones(t) != i || i == 1 && m.ClusterUID != ids[2] {
 					t.Errorf("term %d: marker %+v, %d tombstones", i, m, b.tombstones(t))

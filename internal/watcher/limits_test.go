@@ -8,40 +8,30 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/logtest"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
 func TestPublisher_SkipsOnlyTooLargeEvents(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
 	huge := large(2 << 20)
-	l.observe(seen("small", "one"), seen("huge", huge), seen("grows", "one"))
-	l.awaitIdle()
-	l.observe(seen("grows", huge), seen("other", "one"))
-	l.awaitIdle()
+	l.observed(seen("small", "one"), seen("huge", huge), seen("grows", "one"))
+	l.observed(seen("grows", huge), seen("other", "one"))
 	b.expectHeads(t, map[string]string{"small": "one", "grows": "one", "other": "one"})
 	testcheck.Equal(t, "counted as too large", 2, count(b.metrics.tooLarge))
-	l.observe(seen("huge", "shrunk"), seen("grows", "shrunk"))
-	l.awaitIdle()
-	l.observe(deleted("grows"))
-	l.awaitIdle()
+	l.observed(seen("huge", "shrunk"), seen("grows", "shrunk"))
+	l.observed(deleted("grows"))
 	b.expectHeads(t, map[string]string{"small": "one", "huge": "shrunk", "grows": gone, "other": "one"})
 }
 
 // Each resync finds it unpublished, but it is logged once.
 func TestPublisher_LogsTooLargeEventsOnce(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	var log logtest.Buffer
-	b.watcher.log = zerolog.New(&log)
+	b := newParallel(t)
+	log := b.captureLog()
 	l := b.lead(t, b.log)
-	all, huge := scope(t, "all"), large(2<<20)
+	all, huge := all, large(2<<20)
 	logged := func(want int) {
 		t.Helper()
 		if got := strings.Count(log.String(), "component too large to publish"); got != want || count(b.metrics.tooLarge) != want {
@@ -49,30 +39,23 @@ func TestPublisher_LogsTooLargeEventsOnce(t *testing.T) {
 		}
 	}
 	for range 3 {
-		l.resync(all, seen("huge", huge))
-		l.awaitIdle()
+		l.resynced(all, seen("huge", huge))
 	}
 	logged(1)
-	l.resync(all, seen("huge", huge+"x"))
-	l.awaitIdle()
+	l.resynced(all, seen("huge", huge+"x"))
 	logged(2)
-	l.resync(all, seen("huge", "fits"))
-	l.awaitIdle()
-	l.resync(all, seen("huge", huge+"x"))
-	l.awaitIdle()
+	l.resynced(all, seen("huge", "fits"))
+	l.resynced(all, seen("huge", huge+"x"))
 	logged(3)
 }
 
 // A suppressed event is not published, and is no sign that publishes succeed.
 func TestPublisher_SuppressedEventIsNoRecovery(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	var lines logtest.Buffer
-	b.watcher.log = zerolog.New(&lines)
+	b := newParallel(t)
+	lines := b.captureLog()
 	log := intercept(b.log)
 	l := b.lead(t, log)
-	l.resync(scope(t, "all"), seen("a", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"))
 	log.set(func() { log.fail["a"] = errors.New("no space left") })
 	l.observe(seen("a", "B"))
 	testwait.Until(t, "the failure to be known", func() bool { return b.watcher.Check() != nil })
@@ -80,14 +63,13 @@ func TestPublisher_SuppressedEventIsNoRecovery(t *testing.T) {
 	l.observe(deleted("unknown"))
 	testwait.Until(t, "the event to be suppressed", func() bool { return count(b.metrics.suppressed) > before })
 	if strings.Contains(lines.String(), "publish recovered") || b.watcher.Check() == nil {
-		t.Errorf("%v; the recovery is logged too early:\n%s", b.watcher.Check(), &lines)
+		t.Errorf("%v; the recovery is logged too early:\n%s", b.watcher.Check(), lines)
 	}
 	b.publishAsOther(t, seen("a", "B")) // the stream has the state that was to be published
 	log.set(func() { delete(log.fail, "a") })
 	l.awaitIdle()
 	testcheck.ErrorIs(t, "check while nothing waits", nil, b.watcher.Check())
-	l.observe(seen("a", "C"))
-	l.awaitIdle()
+	l.observed(seen("a", "C"))
 	testcheck.Contains(t, "the log", lines.String(), "publish recovered")
 }
 
@@ -117,8 +99,7 @@ func TestInventory_Memory(t *testing.T) {
 }
 
 func TestPublisher_FullQueueBlocksTheSource(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.watcher.maxWaiting = 3
 	log := intercept(b.log)
 	release := log.block()
@@ -151,8 +132,7 @@ func TestPublisher_FullQueueBlocksTheSource(t *testing.T) {
 }
 
 func TestPublisher_EndOfTheTermUnblocksTheSource(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.watcher.maxWaiting = 1
 	log := intercept(b.log)
 	release := log.block()
@@ -175,11 +155,8 @@ func TestPublisher_EndOfTheTermUnblocksTheSource(t *testing.T) {
 	testcheck.ErrorIs(t, "Lead after a stop", nil, l.end())
 }
 func TestPublisher_ServerOutage(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("a", "0"), seen("b", "0"), seen("c", "0"), seen("d", "0"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "0"), seen("b", "0"), seen("c", "0"), seen("d", "0"))
 
 	b.server.Shutdown()
 	for i := range 50 {

@@ -32,7 +32,7 @@ func TestWatcher_HeadsFollowTheClusterInEveryOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		b := newHarnessOn(t, server, conn, fmt.Sprintf("cluster-%d", cases.Add(1)))
 		m := &model{
-			t: t, b: b, log: intercept(b.log), release: func() {}, all: scope(t, "all"),
+			t: t, b: b, log: intercept(b.log), release: func() {}, all: all,
 			cluster:  map[string]component.Observation{"stays": seen("stays", "A")}, // never everything is absent, which would need an approval
 			reported: make(map[string]string), certain: make(map[string]bool),
 			possible: make(map[string][]string), inferred: make(map[string]bool),

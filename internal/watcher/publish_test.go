@@ -44,11 +44,9 @@ func TestPublisher_PublishesDifferencesOnly(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			b, l := newTerm(t)
 			for _, o := range test.see {
-				l.observe(o)
-				l.awaitIdle()
+				l.observed(o)
 				testwait.Until(t, "an unknown component's deletion to be looked at", func() bool { return l.to.queue.Idle(nameOf(o)) })
 			}
 			b.expectHistory(t, test.want)
@@ -61,13 +59,10 @@ func TestPublisher_PublishesDifferencesOnly(t *testing.T) {
 func nameOf(o component.Observation) name { return name{o.Namespace, o.Name} }
 
 func TestPublisher_EventHasTheObservation(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
 	first, second := seen("a", "one"), deleted("a")
-	l.observe(first)
-	l.awaitIdle()
-	l.observe(second)
-	l.awaitIdle()
+	l.observed(first)
+	l.observed(second)
 	key := component.Key{Cluster: cluster, Namespace: ns, Name: "a"}
 	upserted, tombstone := event.Upserted(key, first), event.Tombstone(key, second.UID, second.ResourceVersion, second.Seen)
 	upserted.Sequence, tombstone.Sequence = 1, 2
@@ -98,10 +93,8 @@ func TestPublisher_NewestWinsWhilePublishing(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			b, log, l := newInterceptedTerm(t)
-			l.observe(test.before...)
-			l.awaitIdle()
+			l.observed(test.before...)
 			release := log.block()
 			l.observe(test.during[0])
 			testwait.Until(t, "the first publish to be under way", func() bool { return log.blocked() == 1 })
@@ -129,10 +122,8 @@ func TestPublisher_LostAnswerDoublesNothing(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			b, log, l := newInterceptedTerm(t)
-			l.observe(test.before...)
-			l.awaitIdle()
+			l.observed(test.before...)
 			release := log.block()
 			log.set(func() { log.loseAck["a"] = 1 })
 			l.observe(test.first...)
@@ -146,8 +137,7 @@ func TestPublisher_LostAnswerDoublesNothing(t *testing.T) {
 }
 
 func TestPublisher_RetriesTransientFailures(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	log := intercept(b.log)
 	log.fail["a"] = fmt.Errorf("out of space for now")
 	l := b.lead(t, log)
@@ -163,12 +153,11 @@ func TestPublisher_RetriesTransientFailures(t *testing.T) {
 // Observe asks whether a key is idle and then reads its entry, while workers change entries and become idle. Each
 // goroutine is the source of one scope and toggles between few contents, so that most sights meet a publish.
 func TestPublisher_ObserveDuringPublish(t *testing.T) {
-	t.Parallel()
 	const scopes, names, sights = 4, 3, 400
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	b, l := newTerm(t)
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	want := make(map[string]string)
 	var mu sync.Mutex
 	var sources sync.WaitGroup

@@ -65,17 +65,14 @@ func TestRead_PublishesOnlyWhatChanged(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newHarness(t)
+			b := newParallel(t)
 			b.watcher.readLimits.patience = time.Hour
 			if test.resync != nil {
 				b.watcher.readLimits.patience = time.Millisecond
 			}
 			l := b.lead(t, b.log)
-			l.observe(seen("a", "A"))
-			l.awaitIdle()
-			l.resync(scope(t, "all"), seen("a", "A"), seen("b", "B"))
-			l.awaitIdle()
+			l.observed(seen("a", "A"))
+			l.resynced(all, seen("a", "A"), seen("b", "B"))
 			b.source.exists(test.exists...)
 			if test.during != nil {
 				read := b.source.read
@@ -104,8 +101,7 @@ func TestRead_PublishesOnlyWhatChanged(t *testing.T) {
 }
 
 func TestRead_Errors(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.source.scopes = []component.Scope{scope(t, ns)}
 	b.watcher.readLimits = readLimits{patience: time.Millisecond, total: 50 * time.Millisecond, poll: time.Millisecond}
 	read := func(namespace, name string) error {
@@ -116,8 +112,7 @@ func TestRead_Errors(t *testing.T) {
 	l := b.lead(t, b.log)
 	testcheck.ErrorIs(t, "before the first resync", ErrNotSynced, read(ns, "a"))
 	huge := large(2 << 20)
-	l.resync(scope(t, ns), seen("a", "A"), seen("huge", huge))
-	l.awaitIdle()
+	l.resynced(scope(t, ns), seen("a", "A"), seen("huge", huge))
 	b.source.exists(seen("a", "other"), seen("huge", huge), malformed("broken"))
 	for name, test := range map[string]struct{ namespace, name, want string }{
 		"an unknown component":              {ns, "b", ErrUnknown.Error()},

@@ -13,16 +13,12 @@ import (
 )
 
 func TestResync_DeletesWhatVanishedBetweenTerms(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("stays", "A"), seen("goes", "A"), seen("changes", "A"), seen("breaks", "A"), seen("reborn", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("stays", "A"), seen("goes", "A"), seen("changes", "A"), seen("breaks", "A"), seen("reborn", "A"))
 	testcheck.NoError(t, l.end())
 
 	l = b.lead(t, b.log)
-	l.resync(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
 	want := map[string][]string{
 		"stays": {"A"}, "goes": {"A", gone}, "changes": {"A", "B"}, "breaks": {"A"}, "reborn": {"A", "A"}, "new": {"A"},
 	}
@@ -32,30 +28,26 @@ func TestResync_DeletesWhatVanishedBetweenTerms(t *testing.T) {
 	}
 	testcheck.Equal(t, "messages", want, got)
 	before := len(b.history(t))
-	l.resync(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("stays", "A"), seen("changes", "B"), malformed("breaks"), withUID(seen("reborn", "A"), "second"), seen("new", "A"))
 	if after := len(b.history(t)); after != before {
 		t.Errorf("a resync without changes published %d messages", after-before)
 	}
 }
 
 func TestResync_DeletesOnlyInItsScope(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	other := newHarnessOn(t, b.server, b.conn, "west")
 	l := b.lead(t, b.log)
-	l.resync(scope(t, "all"), seenIn("inside-1", "a", "A"), seenIn("inside-2", "b", "A"), seenIn("inside-2", "stays", "A"), seenIn("outside", "c", "A"))
-	l.awaitIdle()
+	l.resynced(all, seenIn("inside-1", "a", "A"), seenIn("inside-2", "b", "A"), seenIn("inside-2", "stays", "A"), seenIn("outside", "c", "A"))
 	_ = l.end()
 	west := other.lead(t, other.log)
-	west.resync(scope(t, "all"), seenIn("inside-1", "a", "west"))
+	west.resync(all, seenIn("inside-1", "a", "west"))
 	west.awaitIdle()
 
 	inside := scope(t, "inside-*")
 	b.source.scopes = []component.Scope{inside}
 	l = b.lead(t, b.log)
-	l.resync(inside, seenIn("inside-2", "stays", "A"))
-	l.awaitIdle()
+	l.resynced(inside, seenIn("inside-2", "stays", "A"))
 	b.expectHeads(t, map[string]string{"a": gone, "b": gone, "stays": "A", "c": "A"})
 	other.expectHeads(t, map[string]string{"a": "west"})
 	l.resync(inside) // components outside do not count
@@ -64,14 +56,12 @@ func TestResync_DeletesOnlyInItsScope(t *testing.T) {
 }
 
 func TestResync_UnfinishedDeletesNothing(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	one, two := scope(t, "one"), scope(t, "two")
 	b.source.scopes = []component.Scope{one, two}
 	l := b.lead(t, b.log)
 	l.resync(one, seenIn("one", "a", "A"), seenIn("one", "b", "A"))
-	l.resync(two, seenIn("two", "c", "A"), seenIn("two", "d", "A"))
-	l.awaitIdle()
+	l.resynced(two, seenIn("two", "c", "A"), seenIn("two", "d", "A"))
 
 	l.report(l.to.Begin(one), seenIn("one", "a", "B")) // fails after its first component
 	l.resync(two, seenIn("two", "c", "A"))             // another scope is complete
@@ -80,8 +70,7 @@ func TestResync_UnfinishedDeletesNothing(t *testing.T) {
 	l.to.Begin(one)
 	testwait.Until(t, "the change to be published", func() bool { return b.heads(t)["a"] == "B" })
 	b.expectHeads(t, map[string]string{"a": "B", "b": "A", "c": "A", "d": "A"})
-	l.resync(one, seenIn("one", "b", "A")) // the next try shows the rest
-	l.awaitIdle()
+	l.resynced(one, seenIn("one", "b", "A")) // the next try shows the rest
 	b.expectHeads(t, map[string]string{"a": gone, "b": "A", "c": "A", "d": gone})
 }
 
@@ -107,14 +96,12 @@ func TestResync_DeletesWhatVanishedBeforeItsPublish(t *testing.T) {
 			"answer lost": func(log *interceptor) { log.set(func() { log.loseAck["a"] = 1 }) },
 		} {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				t.Parallel()
 				b, log, l := newInterceptedTerm(t)
-				all, stays := scope(t, "all"), seen("stays", "A")
+				all, stays := all, seen("stays", "A")
 				l.resync(all, stays)
 				l.awaitIdle() // so that the deletion is not one of everything
 				for _, o := range test.before {
-					l.observe(o)
-					l.awaitIdle()
+					l.observed(o)
 				}
 				release := log.block("a")
 				defer release()
@@ -128,8 +115,7 @@ func TestResync_DeletesWhatVanishedBeforeItsPublish(t *testing.T) {
 				l.awaitIdle()
 				testcheck.Equal(t, "the newest message", gone, b.heads(t)["a"])
 				before := b.history(t)
-				l.resync(all, stays)
-				l.awaitIdle()
+				l.resynced(all, stays)
 				testcheck.Equal(t, "another empty resync published", before, b.history(t))
 			})
 		}
@@ -137,23 +123,17 @@ func TestResync_DeletesWhatVanishedBeforeItsPublish(t *testing.T) {
 }
 
 func TestResync_MalformedIsNeitherPublishedNorAbsent(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, malformed("never"), seen("was", "A"), seen("z", "A"))
-	l.awaitIdle()
+	l.resynced(all, malformed("never"), seen("was", "A"), seen("z", "A"))
 	l.resync(all, malformed("never"), malformed("was"), seen("z", "A"))
-	l.resync(all, malformed("was"), seen("z", "A"))
-	l.awaitIdle()
+	l.resynced(all, malformed("was"), seen("z", "A"))
 	b.expectContents(t, "was", []string{"A"})
-	l.resync(all, seen("z", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("z", "A"))
 	b.expectContents(t, "was", []string{"A", gone})
 }
 
 func TestWatcher_SyncedAfterEveryScope(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	expect := func(want bool, when string) {
 		t.Helper()
 		testcheck.Equal(t, fmt.Sprintf("%s: synced", when), want, b.watcher.Synced())
@@ -177,8 +157,7 @@ func TestWatcher_SyncedAfterEveryScope(t *testing.T) {
 }
 
 func TestMetrics_CurrentComponents(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	expect := func(want int, when string) {
 		t.Helper()
 		text := fmt.Sprintf("# HELP %[1]s Components of the cluster that are published; 0 while another watcher leads.\n# TYPE %[1]s gauge\n%[1]s %[2]d\n",
@@ -187,11 +166,9 @@ func TestMetrics_CurrentComponents(t *testing.T) {
 	}
 	expect(0, "before the term")
 	l := b.lead(t, b.log)
-	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"), malformed("c"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"), malformed("c"))
 	expect(2, "after a resync")
-	l.observe(deleted("a"))
-	l.awaitIdle()
+	l.observed(deleted("a"))
 	expect(1, "after a deletion")
 	_ = l.end()
 	expect(0, "after the term")

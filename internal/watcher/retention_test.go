@@ -7,11 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"odasync/internal/component"
 	"odasync/internal/event"
-	"odasync/internal/logtest"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
@@ -35,22 +32,16 @@ func deletedNow(name string) component.Observation {
 }
 
 func TestRetention_PurgesOldTombstonesWithTheirHistory(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	other := newHarnessOn(t, b.server, b.conn, "west")
-	all := scope(t, "all")
 	west := other.lead(t, other.log)
 	west.resync(all, seen("old", "west"))
 	west.awaitIdle()
 	l := b.lead(t, b.log)
-	l.resync(all, seen("stays", "A"), seen("old", "A"), seen("young", "A"), seen("reborn", "A"))
-	l.awaitIdle()
-	l.observe(seen("old", "B"))
-	l.awaitIdle()
-	l.observe(deleted("old"), deletedNow("young"), deleted("reborn"))
-	l.awaitIdle()
-	l.observe(withUID(seen("reborn", "A"), "second"))
-	l.awaitIdle()
+	l.resynced(all, seen("stays", "A"), seen("old", "A"), seen("young", "A"), seen("reborn", "A"))
+	l.observed(seen("old", "B"))
+	l.observed(deleted("old"), deletedNow("young"), deleted("reborn"))
+	l.observed(withUID(seen("reborn", "A"), "second"))
 
 	m := l.fullSync(seen("stays", "A"), withUID(seen("reborn", "A"), "second"))
 	if m.Published+m.Tombstoned != 0 || m.Count != 2 {
@@ -71,22 +62,19 @@ func TestRetention_PurgesOldTombstonesWithTheirHistory(t *testing.T) {
 	}
 
 	// The next message of the name is its first: it expects none before it.
-	l.observe(seen("old", "A"))
-	l.awaitIdle()
+	l.observed(seen("old", "A"))
 	if got := b.heads(t)["old"]; got != "A" || count(b.metrics.conflicts) != 0 {
 		t.Errorf("created again: %q, %d conflicts", got, count(b.metrics.conflicts))
 	}
 }
 
 func TestRetention_NextTermPurges(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	l.resync(scope(t, "all"), seen("a", "A"))
-	l.observe(deleted("a"))
-	l.awaitIdle()
+	l.resync(all, seen("a", "A"))
+	l.observed(deleted("a"))
 	_ = l.end()
 	l = b.lead(t, b.log)
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	l.fullSync()
 	if got := b.history(t); len(got) != 0 || len(l.to.inventory.names()) != 0 {
 		t.Errorf("messages %v, inventory %v", got, l.to.inventory.names())
@@ -102,10 +90,8 @@ func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 		log := intercept(b.log)
 		gate := &purging{log, func() {}}
 		l := b.lead(t, gate)
-		l.resync(scope(t, "all"), seen("a", "A"))
-		l.awaitIdle()
-		l.observe(deleted("a"))
-		l.awaitIdle()
+		l.resynced(all, seen("a", "A"))
+		l.observed(deleted("a"))
 		return b, log, gate, l
 	}
 	check := func(t *testing.T, b *harness, l *term, messages []string) {
@@ -115,8 +101,7 @@ func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 		if m := l.fullSync(again); m.Count != 1 || m.Published+m.Tombstoned != 0 {
 			t.Errorf("the next full sync: %+v", m)
 		}
-		l.observe(seen("a", "later"))
-		l.awaitIdle()
+		l.observed(seen("a", "later"))
 		testcheck.Equal(t, "the next change", "later", b.heads(t)["a"])
 	}
 	t.Run("in the resync", func(t *testing.T) {
@@ -132,7 +117,7 @@ func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 		other := log.block("other")
 		answer := l.requestFullSync()
 		l.awaitRefresh()
-		l.resync(scope(t, "all"), seen("other", "A"))
+		l.resync(all, seen("other", "A"))
 		testwait.Until(t, "the marker to wait", func() bool { return log.blocked() == 1 })
 		other()
 		release := log.block("a")
@@ -147,8 +132,7 @@ func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 		t.Parallel()
 		b, _, gate, l := begin(t)
 		gate.before = sync.OnceFunc(func() {
-			l.observe(again)
-			l.awaitIdle()
+			l.observed(again)
 		})
 		l.fullSync()
 		check(t, b, l, []string{"A"})
@@ -169,20 +153,16 @@ func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 }
 
 func TestRetention_RetriesAFailedPurge(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
-	var log logtest.Buffer
-	b.watcher.log = zerolog.New(&log)
+	b := newParallel(t)
+	log := b.captureLog()
 	bad := newFailingLog(b.log)
 	l := b.lead(t, bad)
-	l.resync(scope(t, "all"), seen("a", "A"))
-	l.awaitIdle()
-	l.observe(deleted("a"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"))
+	l.observed(deleted("a"))
 	bad.set("purge", 1)
 	answer := l.requestFullSync()
 	l.awaitRefresh()
-	l.resync(scope(t, "all"))
+	l.resync(all)
 	if r := <-answer; r.err == nil || len(b.history(t)) != 2 || len(b.snapshots(t)) != 1 {
 		t.Errorf("answered %+v", r)
 	}
@@ -231,19 +211,16 @@ func (l *restoredLog) Heads(ctx context.Context, cluster string, each func(event
 }
 
 func TestRescan_DetectsARestoredStream(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	log := &restoredLog{Log: b.log}
 	l := b.lead(t, log)
-	l.resync(scope(t, "all"), seen("a", "A"), seen("b", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"))
 	var old []event.Head
 	testcheck.NoError(t, b.log.Heads(t.Context(), cluster, func(h event.Head) { old = append(old, h) }))
-	l.observe(seen("a", "B"), deletedNow("b"))
-	l.awaitIdle()
+	l.observed(seen("a", "B"), deletedNow("b"))
 	answer := l.requestFullSync()
 	l.awaitRefresh()
-	l.resync(scope(t, "all"), seen("a", "B"))
+	l.resync(all, seen("a", "B"))
 	l.awaitSnapshot(answer)
 
 	log.mu.Lock()

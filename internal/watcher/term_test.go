@@ -33,15 +33,12 @@ func TestTerm_LateLeader(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			b, l := newTerm(t)
-			l.observe(test.before...)
-			l.awaitIdle()
+			l.observed(test.before...)
 			for _, o := range test.others {
 				b.publishAsOther(t, o)
 			}
-			l.observe(test.next)
-			l.awaitIdle()
+			l.observed(test.next)
 			b.expectContents(t, "a", test.want)
 			if got := count(b.metrics.conflicts) == 0; got != test.same {
 				t.Errorf("%d conflicts counted", count(b.metrics.conflicts))
@@ -51,10 +48,8 @@ func TestTerm_LateLeader(t *testing.T) {
 			continue
 		}
 		t.Run(name+", the lease is old", func(t *testing.T) {
-			t.Parallel()
 			b, log, l := newInterceptedTerm(t)
-			l.observe(test.before...)
-			l.awaitIdle()
+			l.observed(test.before...)
 			release := log.block() // the lease becomes stale after the check
 			defer release()
 			l.observe(test.next)
@@ -72,10 +67,8 @@ func TestTerm_LateLeader(t *testing.T) {
 }
 
 func TestTerm_StaleLeasePublishesNothing(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	l.observe(seen("a", "A"))
-	l.awaitIdle()
+	l.observed(seen("a", "A"))
 	b.setStale()
 	l.observe(seen("a", "A")) // changes nothing, so it may go on
 	l.observe(seen("a", "B"))
@@ -84,11 +77,8 @@ func TestTerm_StaleLeasePublishesNothing(t *testing.T) {
 }
 
 func TestTerm_EndsWithTheStreamAndTheNextFillsIt(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("a", "A"), seen("b", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"))
 	js, err := jetstream.New(b.server.NATS(t))
 	testcheck.NoError(t, err)
 	testcheck.NoError(t, js.DeleteStream(t.Context(), stream.StreamName))
@@ -98,27 +88,22 @@ func TestTerm_EndsWithTheStreamAndTheNextFillsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	l = b.lead(t, b.log)
-	l.resync(all, seen("a", "B"), seen("b", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "B"), seen("b", "A"))
 	b.expectHeads(t, map[string]string{"a": "B", "b": "A"})
 }
 
 // A purge takes the message that the next publish expects.
 func TestTerm_PublishesAfterAPurge(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	l.observe(seen("a", "A"), seen("b", "A"))
-	l.awaitIdle()
+	l.observed(seen("a", "A"), seen("b", "A"))
 	testcheck.NoError(t, b.stream(t).Purge(t.Context()))
-	l.observe(seen("a", "B"), deleted("b"))
-	l.awaitIdle()
+	l.observed(seen("a", "B"), deleted("b"))
 	b.expectHistory(t, []message{{"a", "B"}})
 }
 
 // Another program has published to the subjects of components.
 func TestTerm_ReplacesForeignMessages(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	nc := b.server.NATS(t)
 	js, err := jetstream.New(nc)
 	testcheck.NoError(t, err)
@@ -132,16 +117,13 @@ func TestTerm_ReplacesForeignMessages(t *testing.T) {
 	junk("exists")
 	junk("unknown")
 	l := b.lead(t, b.log)
-	l.resync(scope(t, "all"), seen("exists", "A"), seen("later", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("exists", "A"), seen("later", "A"))
 	junk("later")
-	l.observe(seen("later", "B"))
-	l.awaitIdle()
+	l.observed(seen("later", "B"))
 	b.expectHeads(t, map[string]string{"exists": "A", "unknown": gone, "later": "B"})
 }
 
 func TestTerm_CompletesPublishesUnderWay(t *testing.T) {
-	t.Parallel()
 	b, log, l := newInterceptedTerm(t)
 	release := log.block()
 	defer release()
@@ -195,12 +177,10 @@ func TestTerm_ReturnsWhyItEnded(t *testing.T) {
 }
 
 func TestTerm_EndsWithTheStreamWithoutChanges(t *testing.T) {
-	t.Parallel()
-	b := newHarness(t)
+	b := newParallel(t)
 	b.watcher.checkInterval = 10 * time.Millisecond
 	l := b.lead(t, b.log)
-	l.resync(scope(t, "all"), seen("a", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"))
 	js, err := jetstream.New(b.server.NATS(t))
 	testcheck.NoError(t, err)
 	testcheck.NoError(t, js.DeleteStream(t.Context(), stream.StreamName))

@@ -12,11 +12,8 @@ import (
 
 // What the source does not know is not absent, and the snapshot marker says that the scope is incomplete.
 func TestResync_UnknownIsNotAbsent(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
 
 	end := func(unknown func(namespace, name string) bool) {
 		t.Helper()
@@ -45,11 +42,8 @@ func TestResync_UnknownIsNotAbsent(t *testing.T) {
 
 // A deletion that waits for an approval is withdrawn while the component may exist.
 func TestResync_UnknownWithdrawsAPendingDeletion(t *testing.T) {
-	t.Parallel()
 	_, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("a", "A"), seen("b", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"))
 	l.resync(all) // everything is gone
 	testwait.Until(t, "a pending deletion", func() bool { return l.to.pendingDeletion() != nil })
 	generation := l.to.Begin(all)

@@ -26,7 +26,7 @@ func (b *harness) expectUnpublished(t testing.TB, want ...string) {
 
 func TestWatcher_Unpublished(t *testing.T) {
 	t.Parallel()
-	all, huge := scope(t, "all"), large(2<<20)
+	all, huge := all, large(2<<20)
 	tests := map[string]func(l *term) (remaining []string){
 		"when nothing changes": func(l *term) []string {
 			l.resync(all, seen("good", "A"), seen("huge", huge), malformed("odd"), malformed("was-good"))
@@ -37,8 +37,7 @@ func TestWatcher_Unpublished(t *testing.T) {
 			return nil
 		},
 		"when a published one is too large and then as before": func(l *term) []string {
-			l.observe(seen("good", huge))
-			l.awaitIdle()
+			l.observed(seen("good", huge))
 			l.b.expectUnpublished(l.t, "good too_large", "huge too_large", "odd malformed", "was-good malformed")
 			l.observe(seen("good", "A"))
 			return []string{"huge too_large", "odd malformed", "was-good malformed"}
@@ -58,7 +57,6 @@ func TestWatcher_Unpublished(t *testing.T) {
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			b, l := newTerm(t)
 			l.resync(all, seen("good", "A"), seen("huge", huge), malformed("odd"), seen("was-good", "A"))
 			l.observe(malformed("was-good"))
@@ -70,11 +68,8 @@ func TestWatcher_Unpublished(t *testing.T) {
 }
 
 func TestWatcher_Unpublished_PendingApproval(t *testing.T) {
-	t.Parallel()
 	b, l := newTerm(t)
-	all := scope(t, "all")
-	l.resync(all, seen("a", "A"), seen("b", "A"))
-	l.awaitIdle()
+	l.resynced(all, seen("a", "A"), seen("b", "A"))
 	l.resync(all)
 	b.expectUnpublished(t, "a pending_approval", "b pending_approval")
 	page, more := b.watcher.Unpublished(component.Key{}, 1)

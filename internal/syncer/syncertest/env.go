@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/component"
@@ -16,20 +15,14 @@ import (
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
+	"odasync/internal/testwait"
 )
 
 // Patience is the longest wait of a test: longer than a claim or a message needs to expire.
 const Patience = 25 * time.Second
 
 // Eventually polls until the condition holds.
-func Eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(3 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for: %s", Patience, what)
-		}
-	}
-}
+var Eventually = testwait.Until
 
 // Target is the name of the target unless a test sets another.
 const Target = "default"
@@ -72,6 +65,13 @@ func New(t testing.TB) *Env {
 	}
 	e.Open()
 	return e
+}
+
+// NewParallel is [New] for a test that is parallel to others.
+func NewParallel(t *testing.T) *Env {
+	t.Helper()
+	t.Parallel()
+	return New(t)
 }
 
 // Open creates the stream, the sync state and the consumer.
@@ -134,9 +134,8 @@ func (e *Env) State(name string) target.State {
 // SetState stores a sync state.
 func (e *Env) SetState(s target.State) {
 	e.t.Helper()
-	if _, err := e.States.Save(context.Background(), s); err != nil {
-		e.t.Fatal(err)
-	}
+	_, err := e.States.Save(context.Background(), s)
+	testcheck.NoError(e.t, err)
 }
 
 // DeadLetters returns all dead letters of the target.
@@ -191,10 +190,4 @@ func (e *Env) Backlog() stream.Backlog {
 	backlog, err := e.consumer.Backlog(ctx)
 	testcheck.NoError(e.t, err)
 	return backlog
-}
-
-// Equal fails the test if got differs from want.
-func Equal(t testing.TB, what string, want, got any, options ...cmp.Option) {
-	t.Helper()
-	testcheck.Equal(t, what, want, got, options...)
 }

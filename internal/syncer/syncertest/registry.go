@@ -55,6 +55,28 @@ func (r *Registry) During(during func(ctx context.Context, c Call) error) {
 	r.during = during
 }
 
+// When sets what happens during the calls that match from now on. The others succeed.
+func (r *Registry) When(matches func(c Call) bool, during func(ctx context.Context, c Call) error) {
+	r.During(func(ctx context.Context, c Call) error {
+		if matches(c) {
+			return during(ctx, c)
+		}
+		return nil
+	})
+}
+
+// Failing returns what happens during calls that fail.
+func Failing(err error) func(context.Context, Call) error {
+	return func(context.Context, Call) error { return err }
+}
+
+// Gate holds every call from now on until the gate is opened.
+func (r *Registry) Gate() *Gate {
+	g := NewGate()
+	r.During(g.Pass)
+	return g
+}
+
 // Answer sets how the probes "health" and "write" are answered from now on.
 func (r *Registry) Answer(answer func(probe string) error) {
 	r.mu.Lock()
@@ -64,23 +86,18 @@ func (r *Registry) Answer(answer func(probe string) error) {
 
 // Reject makes the registry reject contents that begin with "bad".
 func (r *Registry) Reject() {
-	r.During(func(_ context.Context, c Call) error {
-		if strings.HasPrefix(c.Content, "bad") {
-			return ErrRejected
-		}
-		return nil
-	})
+	r.When(func(c Call) bool { return strings.HasPrefix(c.Content, "bad") }, Failing(ErrRejected))
 }
 
 // Fail makes every call and probe fail.
 func (r *Registry) Fail() {
 	r.Answer(func(string) error { return ErrDown })
-	r.During(func(context.Context, Call) error { return ErrDown })
+	r.During(Failing(ErrDown))
 }
 
 // Recover makes every call and probe succeed.
 func (r *Registry) Recover() {
-	r.During(func(context.Context, Call) error { return nil })
+	r.During(Failing(nil))
 	r.Answer(func(string) error { return nil })
 }
 
