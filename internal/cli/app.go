@@ -37,6 +37,7 @@ func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal has its default effect
+	keepPipes()
 	return execute(ctx, args, os.Stdout, os.Stderr)
 }
 
@@ -49,6 +50,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := abortCause(running, app.RunContext(running, flagsFirst(app, args)))
 	switch {
 	case err == nil:
+		return exitOK
+	case isClosed(stdout, err):
 		return exitOK
 	case errors.Is(err, errNegative):
 		return exitNegative

@@ -90,7 +90,11 @@ func (d *comparison) readAPI(ctx context.Context, _ *cli.Context, cfg kube.Confi
 	if err != nil {
 		return nil, err
 	}
-	return listwatch.Components(ctx, client, scope, d.name)
+	all, err := listwatch.Components(ctx, client, scope, d.name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", clusterError(client, err), remedyCluster)
+	}
+	return all, nil
 }
 
 // readFolder reads the manifests that the watcher reads. As there, the first of two documents of one Component counts.
@@ -193,7 +197,7 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 	if d.name == "" || len(d.compared) == 0 { // an entry that only the registry has is found by reading all
 		all, err := target.Actual(ctx)
 		if err != nil {
-			return fmt.Errorf("read the registry at %s: %w", cfg.Address(), err)
+			return fmt.Errorf("read the %w", registryError(cfg.Address(), err))
 		}
 		for key := range d.stream {
 			d.compareEntry(key, all)
@@ -208,7 +212,7 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 		}
 		one, err := target.ActualOf(ctx, key, state.Ref)
 		if err != nil {
-			return fmt.Errorf("read %s in the registry at %s: %w", key, cfg.Address(), err)
+			return fmt.Errorf("read %s in the %w", key, registryError(cfg.Address(), err))
 		}
 		d.compareEntry(key, one)
 		d.addOrphans(one)

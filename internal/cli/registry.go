@@ -48,6 +48,7 @@ func registryCommand() *cli.Command {
 }
 
 func serveRegistry(c *cli.Context) error {
+	breakPipes()
 	if err := noArgs(c); err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func replayAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	opening, cancel := context.WithTimeout(c.Context, openTimeout)
+	opening, cancel := context.WithTimeout(c.Context, min(openTimeout, c.Duration("timeout")))
 	defer cancel()
 	d, err := openReplay(opening, c, chosen)
 	if err != nil {

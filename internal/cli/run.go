@@ -73,6 +73,7 @@ type running struct {
 
 // run starts the embedded servers, then both daemons, and stops them in reverse.
 func run(c *cli.Context) (err error) {
+	breakPipes()
 	r, err := configureRun(c)
 	if err != nil {
 		return err

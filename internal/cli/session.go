@@ -63,7 +63,7 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	if _, err := load(ctx, append([]config.Section{&broker, &watched, &fed}, more...)...); err != nil {
 		return nil, err
 	}
-	conn, err := stream.Dial(broker, ctlName, abort(ctx))
+	conn, err := stream.Dial(ctx, broker, ctlName, abort(ctx))
 	if err != nil {
 		return nil, err
 	}

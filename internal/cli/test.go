@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -164,13 +163,16 @@ func (e *examiner) examine(ctx context.Context) error {
 func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 	const reachable, crd, permissions = checkKubernetes, "kubernetes crd", "kubernetes permissions"
 	var client *kube.Client
-	ok := e.check(ctx, reachable, "check KUBECONFIG or KUBERNETES_IN_CLUSTER, and the server's address, certificate and token", func(ctx context.Context) (string, error) {
+	ok := e.check(ctx, reachable, remedyCluster, func(ctx context.Context) (string, error) {
 		var err error
 		if client, err = kube.NewClient(cfg, ops.Version(), zerolog.Nop()); err != nil {
 			return "", err
 		}
 		version, err := client.ServerVersion(ctx)
-		return fmt.Sprintf("%s, version %s", client.Server(), version), err
+		if err != nil {
+			return "", clusterError(client, err)
+		}
+		return fmt.Sprintf("%s, version %s", client.Server(), version), nil
 	})
 	if !ok {
 		e.skip("Kubernetes is not reachable", crd, checkNamespaces, permissions)
@@ -214,9 +216,9 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config, cluster, 
 	ctx, cancel := withAbort(ctx) // ends the checks of NATS alone
 	defer cancel()
 	var conn *stream.Conn
-	ok := e.check(ctx, reachable, "check NATS_URL, NATS_USER, NATS_PASSWORD, NATS_CREDS and the NATS_TLS_* files, and that the server is running", func(context.Context) (string, error) {
+	ok := e.check(ctx, reachable, "check NATS_URL, NATS_USER, NATS_PASSWORD, NATS_CREDS and the NATS_TLS_* files, and that the server is running", func(ctx context.Context) (string, error) {
 		var err error
-		if conn, err = stream.Dial(cfg, ctlName, abort(ctx)); err != nil {
+		if conn, err = stream.Dial(ctx, cfg, ctlName, abort(ctx)); err != nil {
 			return "", err
 		}
 		return conn.Server(), nil
@@ -286,12 +288,15 @@ func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 			opened.Close()
 		}
 	}()
-	if !e.check(ctx, reachable, "check COMPONENT_REGISTRY_URL, and that the registry is running", func(ctx context.Context) (string, error) {
+	if !e.check(ctx, reachable, remedyRegistry, func(ctx context.Context) (string, error) {
 		var err error
 		if opened, err = adapter.Open(ctx, cfg, prometheus.NewRegistry(), zerolog.Nop()); err != nil {
 			return "", err
 		}
-		return cfg.Address(), opened.Health(ctx)
+		if err := opened.Health(ctx); err != nil {
+			return "", fmt.Errorf("%s: %w", cfg.Address(), err)
+		}
+		return cfg.Address(), nil
 	}) {
 		e.skip("the registry is not reachable", api, auth, contract)
 		return
@@ -303,10 +308,9 @@ func (e *examiner) examineRegistry(ctx context.Context, cfg registry.Config) {
 		return
 	}
 	err := errors.New("not checked")
-	accepted := e.check(ctx, auth, "set COMPONENT_REGISTRY_API_KEY (or COMPONENT_REGISTRY_API_KEY_FILE) to the registry's key, or OAUTH2_TOKEN_URL, OAUTH2_CLIENT_ID and OAUTH2_CLIENT_SECRET", func(ctx context.Context) (string, error) {
+	accepted := e.check(ctx, auth, remedyRegistryKey, func(ctx context.Context) (string, error) {
 		err = opened.Contract(ctx)
-		var failure *target.Failure
-		if errors.As(err, &failure) && (failure.Status == http.StatusUnauthorized || failure.Status == http.StatusForbidden) {
+		if rejectsCredentials(err) {
 			return "", err
 		}
 		return "accepted", nil

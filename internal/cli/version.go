@@ -75,7 +75,7 @@ func (v *Versions) ask(ctx context.Context) error {
 	if _, err := load(ctx, &broker); err != nil {
 		return err
 	}
-	conn, err := stream.Dial(broker, ctlName, abort(ctx))
+	conn, err := stream.Dial(ctx, broker, ctlName, abort(ctx))
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 	}
 	nc, err := nats.Connect(cfg.URL, append(options, opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to nats: %w: check NATS_URL, %s and the NATS_TLS files", err, credentials)
+		return nil, fmt.Errorf("connect to nats at %s: %w: check NATS_URL, %s and the NATS_TLS files", redacted(cfg.URL), err, credentials)
 	}
 	if c.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(requestTimeout)); err != nil {
 		nc.Close()
@@ -116,11 +116,21 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 	return c, nil
 }
 
-// Dial is [Connect] for a command: it fails where the server cannot be reached now, and logs nothing. It calls refused with a
-// [*PermissionError] as soon as the server reports one; the request that caused it only times out.
-func Dial(cfg Config, name string, refused func(error)) (*Conn, error) {
+// Dial is [Connect] for a command: it fails where no server can be reached before the context ends, and logs nothing. It calls
+// refused with a [*PermissionError] as soon as the server reports one; the request that caused it only times out.
+func Dial(ctx context.Context, cfg Config, name string, refused func(error)) (*Conn, error) {
 	return connect(cfg, name, zerolog.Nop(), func(err *PermissionError) { refused(err) },
-		nats.RetryOnFailedConnect(false), nats.Timeout(requestTimeout))
+		nats.RetryOnFailedConnect(false), nats.Timeout(dialTimeout(ctx, cfg.URL)))
+}
+
+// dialTimeout is the time for one of the servers in the addresses. The client library tries one after the other.
+func dialTimeout(ctx context.Context, urls string) time.Duration {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		return requestTimeout
+	}
+	left := time.Until(deadline) / time.Duration(1+strings.Count(urls, ","))
+	return max(time.Millisecond, min(requestTimeout, left))
 }
 
 // Close flushes and closes the connection.

@@ -29,7 +29,7 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 	} {
 		t.Run(user, func(t *testing.T) {
 			reported := make(chan error, 100)
-			conn, err := stream.Dial(stream.Config{URL: s.URL(), User: user, Password: config.Fixed("pa55"), Replicas: 1, History: 32},
+			conn, err := stream.Dial(t.Context(), stream.Config{URL: s.URL(), User: user, Password: config.Fixed("pa55"), Replicas: 1, History: 32},
 				"odasync-ctl", func(err error) { reported <- err })
 			testcheck.NoError(t, err)
 			defer conn.Close()
@@ -46,6 +46,6 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 			}
 		})
 	}
-	_, err := stream.Dial(stream.Config{URL: s.URL(), User: "mute", Password: config.Fixed("wr0ng")}, "odasync-ctl", func(error) {})
+	_, err := stream.Dial(t.Context(), stream.Config{URL: s.URL(), User: "mute", Password: config.Fixed("wr0ng")}, "odasync-ctl", func(error) {})
 	says(t, err, "connect to nats", "Authorization Violation", "NATS_USER, NATS_PASSWORD")
 }

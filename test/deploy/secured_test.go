@@ -90,7 +90,7 @@ func TestNATS_PasswordsOfTheChart(t *testing.T) {
 	all := render(t, chart(), set("nats.auth.secret=passwords", "nats.replicas=3")...)
 	servers := startNATS(t, procs.ForTest(t), t.TempDir(), all)
 	cfg := stream.Config{URL: servers[0].url, User: "watcher", Password: config.Fixed("passwords-watcher"), Replicas: 3, History: 32}
-	conn, err := stream.Dial(cfg, "odasync-watcher", func(err error) { t.Error(err) })
+	conn, err := stream.Dial(t.Context(), cfg, "odasync-watcher", func(err error) { t.Error(err) })
 	must(t, err)
 	defer conn.Close()
 	testwait.NoErrorWithin(t, patience, "the cluster makes the stream", func() error {

@@ -118,7 +118,7 @@ func (env *environment) changeByHand() {
 // as connects as a role's program does.
 func (env *environment) as(ctx context.Context, role string) (*stream.Log, *stream.Conn) {
 	env.Helper()
-	conn, err := stream.Dial(env.clientConfig(env.NATSURL, role), "odasync-"+role, func(err error) { env.Error(err) })
+	conn, err := stream.Dial(ctx, env.clientConfig(env.NATSURL, role), "odasync-"+role, func(err error) { env.Error(err) })
 	env.Must(err)
 	env.Cleanup(conn.Close)
 	log, err := conn.OpenLog(ctx)
@@ -177,7 +177,7 @@ func (env *environment) syncerFirst(t *testing.T) *procs.Process {
 	t.Helper()
 	fresh := &environment{Env: testenv.NewWithoutNATS(t, shared, env.namespace), authority: env.authority, namespace: env.namespace}
 	fresh.start(fresh.Env)
-	conn, err := stream.Dial(fresh.clientConfig(fresh.NATSURL, "watcher"), "odasync-watcher", func(err error) { t.Error(err) })
+	conn, err := stream.Dial(t.Context(), fresh.clientConfig(fresh.NATSURL, "watcher"), "odasync-watcher", func(err error) { t.Error(err) })
 	testcheck.NoError(t, err)
 	defer conn.Close()
 	_, err = conn.EnsureLog(fresh.Within(testenv.Timeout))
