@@ -194,10 +194,10 @@ func (s *Status) problems() []string {
 
 // troubles are the states that need attention. What waits for an approval is a problem of its own.
 var troubles = []struct{ state, problem string }{
-	{stateFailed, "failed: the registry lacks this state; `ctl list -o wide` shows why"},
-	{stateDismissed, "dismissed: the registry lacks this state; `ctl list -o wide` shows why, `ctl sync NAME` tries again"},
-	{stateMalformed, "cannot be read: the registry keeps the last readable state; `ctl list -o wide` shows why"},
-	{stateTooLarge, "too large for the stream: the registry keeps the last state that fit; `ctl list -o wide` shows them"},
+	{stateFailed, "failed: the registry lacks this state; `ctl list --state failed` shows why"},
+	{stateDismissed, "dismissed: the registry lacks this state; `ctl list --state dismissed` shows why, `ctl sync NAME` tries again"},
+	{stateMalformed, "cannot be read: the registry keeps the last readable state; `ctl list --state malformed` shows why"},
+	{stateTooLarge, "too large for the stream: the registry keeps the last state that fit; `ctl list --state too_large` shows them"},
 }
 
 func plural(count int, noun string) string {

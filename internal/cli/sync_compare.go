@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
@@ -15,6 +16,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/daemon"
+	"odasync/internal/explain"
 	"odasync/internal/target"
 )
 
@@ -159,21 +161,15 @@ func (s *session) problem(c *cli.Context, name, state, reason string) string {
 // waiting returns why no syncer of the target has compared or applied something, and whether that is the registry.
 func (s *session) waiting(ctx context.Context) (reason string, unreachable bool) {
 	syncers, _ := s.control().Syncers(ctx) // without an answer none is running
-	found := false
-	for _, y := range syncers {
-		switch found = found || y.Target == s.target; {
-		case y.Target != s.target:
-		case len(y.Problems) > 0:
-			isRegistry := func(problem string) bool { return strings.HasPrefix(problem, daemon.CheckRegistry+": ") }
-			return fmt.Sprintf("a syncer of target %q is not ready: %s", s.target, strings.Join(y.Problems, "; ")), slices.ContainsFunc(y.Problems, isRegistry)
-		case y.BreakerReason != "" && y.Breaker != "closed":
-			return fmt.Sprintf("the registry of target %q is unavailable: %s", s.target, y.BreakerReason), true
-		}
-	}
-	if found {
+	a, stopped := explain.Stopped(s.target, syncers, time.Now())
+	if !stopped {
 		return fmt.Sprintf("the syncers of target %q are behind, `ctl status` shows them", s.target), false
 	}
-	return fmt.Sprintf(noSyncer, s.target), false
+	isRegistry := func(problem string) bool { return strings.HasPrefix(problem, daemon.CheckRegistry+": ") }
+	unreachable = a.Cause == explain.CauseRegistryDown || slices.ContainsFunc(syncers, func(y control.SyncerStatus) bool {
+		return y.Target == s.target && slices.ContainsFunc(y.Problems, isRegistry)
+	})
+	return a.Reason + ": " + a.Remedy, unreachable
 }
 
 // printSynced prints what was done; a component that is not in sync is a negative result. Unless all are to be printed, those

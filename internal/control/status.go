@@ -71,10 +71,12 @@ const (
 	ProcessSyncer  = "syncer"
 )
 
-// firstTimeout bounds the wait for the first status, nextTimeout the wait for each one after it.
+// firstTimeout bounds the wait for the first status. The wait for each one after it is ten times as long as the slowest one has
+// taken, within limits: on a machine that answers at once a command must not wait for answers that do not come.
 const (
-	firstTimeout = 5 * time.Second
-	nextTimeout  = 400 * time.Millisecond
+	firstTimeout   = 5 * time.Second
+	minNextTimeout = 100 * time.Millisecond
+	maxNextTimeout = 400 * time.Millisecond
 )
 
 // ServeStatus serves the status of this process until stop is called.
@@ -121,8 +123,8 @@ func statuses[T any](ctx context.Context, nc *nats.Conn, process string) ([]T, e
 	if err := nc.PublishRequest(event.StatusSubject(process), responses.Subject, nil); err != nil {
 		return nil, fail(err)
 	}
-	all := []T{}
-	for timeout := firstTimeout; ; timeout = nextTimeout {
+	all, began := []T{}, time.Now()
+	for timeout := firstTimeout; ; timeout = min(max(10*time.Since(began), minNextTimeout), maxNextTimeout) {
 		msg, err := next(ctx, responses, timeout)
 		switch {
 		case errors.Is(err, nats.ErrNoResponders), errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:

@@ -262,28 +262,16 @@ func waiting(f *Facts) (Answer, bool) {
 	if state != Pending && state != Retrying {
 		return Answer{}, false
 	}
-	var syncers []control.SyncerStatus
-	for _, y := range f.Syncers {
-		if y.Target == f.Target {
-			syncers = append(syncers, y)
-		}
-	}
 	what := fmt.Sprintf("its newest event (sequence %d%s) is not applied yet", f.Head.Sequence, f.since(f.Head.Time))
-	if len(syncers) == 0 {
-		return Answer{state, false, CauseNoSyncer, what + ", and no syncer of the target is running", "start a syncer, or select another target with --target"}, true
-	}
-	for _, y := range syncers {
+	if a, found := Stopped(f.Target, f.Syncers, f.Now); found {
+		a.State = state
 		switch {
-		case y.Breaker != "" && y.Breaker != "closed":
-			a := Answer{state, false, CauseRegistryDown, fmt.Sprintf("the registry at %s is unavailable%s: %s", y.Registry, f.since(y.BreakerSince), y.BreakerReason), "bring the registry back; the syncer then continues by itself"}
-			if f.Sync.Reason == target.ClassUnauthorized {
-				a.Cause, a.Reason = CauseUnauthorized, fmt.Sprintf("the registry at %s refuses odasync's credentials: %s", y.Registry, y.BreakerReason)
-				a.Remedy = "correct the credentials of the syncer; `ctl test` checks them"
-			}
-			return a, true
-		case len(y.Problems) > 0:
-			return Answer{state, false, CauseSyncerNotReady, fmt.Sprintf("syncer %s is not ready: %s", y.ID, strings.Join(y.Problems, "; ")), "`ctl test` checks what it needs"}, true
+		case a.Cause == CauseNoSyncer:
+			a.Reason = what + ", and " + a.Reason
+		case a.Cause == CauseRegistryDown && f.Sync.Reason == target.ClassUnauthorized:
+			a.Cause, a.Remedy = CauseUnauthorized, "correct the credentials of the syncer; `ctl test` checks them"
 		}
+		return a, true
 	}
 	switch {
 	case Outdated(f.Head, f.Sync):
@@ -300,12 +288,38 @@ func waiting(f *Facts) (Answer, bool) {
 	return Answer{state, false, CausePending, fmt.Sprintf("%s; the syncers have %d messages to do", what, f.Backlog), "wait, or see `ctl status`"}, true
 }
 
-// since is how long something has lasted, in parentheses or behind a comma; empty for the zero time.
-func (f *Facts) since(then time.Time) string {
+// Stopped explains why no syncer of the target applies anything; false if nothing is known to stop it.
+func Stopped(name string, syncers []control.SyncerStatus, now time.Time) (Answer, bool) {
+	running := false
+	for _, y := range syncers {
+		if y.Target != name {
+			continue
+		}
+		running = true
+		switch {
+		case y.Breaker != "" && y.Breaker != breakerClosed:
+			return Answer{
+				"", false, CauseRegistryDown, fmt.Sprintf("the registry of target %q, %s, is unavailable%s: %s", name, y.Registry, lasting(y.BreakerSince, now), y.BreakerReason),
+				"bring the registry back; the syncer then continues by itself",
+			}, true
+		case len(y.Problems) > 0:
+			return Answer{"", false, CauseSyncerNotReady, fmt.Sprintf("a syncer of target %q is not ready: %s", name, strings.Join(y.Problems, "; ")), "`ctl test` checks what it needs"}, true
+		}
+	}
+	return Answer{"", false, CauseNoSyncer, fmt.Sprintf("no syncer of target %q is running", name), "start one, or select another target with --target"}, !running
+}
+
+// breakerClosed is the state of a circuit breaker that lets everything pass.
+const breakerClosed = "closed"
+
+func (f *Facts) since(then time.Time) string { return lasting(then, f.Now) }
+
+// lasting is how long something has lasted, behind a comma; empty for the zero time.
+func lasting(then, now time.Time) string {
 	if then.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf(", for %s", f.age(then))
+	return ", for " + duration.HumanDuration(now.Sub(then))
 }
 
 // contested explains an entry that another program writes too.

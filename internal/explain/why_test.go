@@ -69,15 +69,15 @@ func TestWhy(t *testing.T) {
 		"when the breaker is open": {func(f *explain.Facts) {
 			pending(f)
 			f.Syncers[1].Breaker, f.Syncers[1].BreakerSince, f.Syncers[1].BreakerReason = "open", now.Add(-30*time.Second), "GET /health: connection refused"
-		}, explain.Pending, explain.CauseRegistryDown, false, "http://registry:8000 is unavailable, for 30s|connection refused|by itself"},
+		}, explain.Pending, explain.CauseRegistryDown, false, "http://registry:8000, is unavailable, for 30s|connection refused|by itself"},
 		"when the registry is half open": {func(f *explain.Facts) { pending(f); f.Syncers[1].Breaker = "half_open" }, explain.Pending, explain.CauseRegistryDown, false, "unavailable"},
 		"when the credentials are wrong": {func(f *explain.Facts) {
 			pending(f)
 			f.Sync.Intent, f.Sync.Error, f.Sync.Reason = 7, "HTTP 401", target.ClassUnauthorized
 			f.Syncers[1].Breaker, f.Syncers[1].BreakerReason = "open", "HTTP 401"
-		}, explain.Retrying, explain.CauseUnauthorized, false, "refuses odasync's credentials: HTTP 401|correct the credentials"},
-		"when no syncer runs":              {func(f *explain.Facts) { pending(f); f.Syncers = f.Syncers[:1] }, explain.Pending, explain.CauseNoSyncer, false, "no syncer of the target|start a syncer"},
-		"when a syncer is not ready":       {func(f *explain.Facts) { pending(f); f.Syncers[1].Problems = []string{"broker: no"} }, explain.Pending, explain.CauseSyncerNotReady, false, "s1 is not ready: broker: no"},
+		}, explain.Retrying, explain.CauseUnauthorized, false, "is unavailable: HTTP 401|correct the credentials"},
+		"when no syncer runs":              {func(f *explain.Facts) { pending(f); f.Syncers = f.Syncers[:1] }, explain.Pending, explain.CauseNoSyncer, false, "not applied yet, and no syncer of target \"default\" is running; start one"},
+		"when a syncer is not ready":       {func(f *explain.Facts) { pending(f); f.Syncers[1].Problems = []string{"broker: no"} }, explain.Pending, explain.CauseSyncerNotReady, false, "a syncer of target \"default\" is not ready: broker: no"},
 		"when it is rejected":              {rejected(target.ClassInvalid), explain.Failed, explain.CauseRejected, false, "rejects it: POST /components/: HTTP 422: name too long; correct|ctl sync catalog -n shop"},
 		"when its name is taken":           {rejected(target.ClassNameConflict), explain.Failed, explain.CauseNameTaken, false, "another owner|COMPONENT_REGISTRY_NAME"},
 		"when it is poison":                {rejected(target.ClassPoison), explain.Failed, explain.CauseRejected, false, "fails for this component and takes others"},
