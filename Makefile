@@ -113,6 +113,10 @@ scale: build servers ## memory and idle cost of watcher and syncer at COMPONENTS
 bench: build bin/nats-server ## a syncer's speed against a plain client (ROUNDS, COMPONENTS; BASELINE: programs of another version)
 	go run ./test/bench -rounds $${ROUNDS:-3} -components $${COMPONENTS:-8000} -baseline "$${BASELINE:-}"
 
+.PHONY: bench-ctl
+bench-ctl: build bin/nats-server ## how long ctl's commands take with COMPONENTS (2000) components (ROUNDS: 10)
+	go run ./test/benchctl -rounds $${ROUNDS:-10} -components $${COMPONENTS:-2000}
+
 ##@ Generate
 .PHONY: generate
 generate: manifests dashboards licenses ## write everything that is generated: reference docs, manifests, dashboards, licenses
