@@ -15,9 +15,9 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"odasync/internal/cli"
+	"odasync/internal/natsconn"
 	"odasync/internal/refregistry"
 	"odasync/internal/store"
-	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 )
@@ -116,7 +116,7 @@ func checks(names []string, different map[string]string) map[string]string {
 // reconciled records the result of a reconcile.
 func reconciled(t *testing.T, done target.Reconciliation) {
 	t.Helper()
-	conn, err := stream.Dial(t.Context(), stream.Config{URL: os.Getenv("NATS_URL"), Replicas: 1}, "test", func(error) {})
+	conn, err := natsconn.Dial(t.Context(), natsconn.Config{URL: os.Getenv("NATS_URL"), Replicas: 1}, "test", func(error) {})
 	must(t, err)
 	defer conn.Close()
 	records, err := store.EnsureRecords(t.Context(), conn)

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/control"
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
@@ -16,7 +17,7 @@ import (
 
 // session is a connection to NATS with the configured cluster and target.
 type session struct {
-	conn    *stream.Conn
+	conn    *natsconn.Conn
 	log     *stream.Log
 	states  *store.States
 	cluster string
@@ -56,19 +57,19 @@ func (s *session) control() *control.Client { return control.NewClient(s.conn.NA
 // openStream is openSession without the sync state, which only a syncer creates.
 func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	var (
-		broker  stream.Config
+		broker  natsconn.Config
 		watched watcher.Config
 		fed     syncer.Config
 	)
 	if _, err := load(ctx, append([]config.Section{&broker, &watched, &fed}, more...)...); err != nil {
 		return nil, err
 	}
-	conn, err := stream.Dial(ctx, broker, ctlName, abort(ctx))
+	conn, err := natsconn.Dial(ctx, broker, ctlName, abort(ctx))
 	if err != nil {
 		return nil, err
 	}
 	s := &session{conn: conn, cluster: watched.ClusterName, target: fed.Target}
-	if s.log, err = conn.OpenLog(ctx); err != nil {
+	if s.log, err = stream.OpenLog(ctx, conn); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func abort(ctx context.Context) func(error) {
 
 // abortCause returns the error that ended the command, or else the given one.
 func abortCause(ctx context.Context, err error) error {
-	var denied *stream.PermissionError
+	var denied *natsconn.PermissionError
 	if errors.As(context.Cause(ctx), &denied) {
 		return denied
 	}

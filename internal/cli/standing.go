@@ -10,8 +10,8 @@ import (
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/explain"
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
-	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
@@ -93,7 +93,7 @@ func (s *session) lastReconcile(ctx context.Context) (*target.Reconciliation, er
 	return lastReconcile(ctx, s.conn, s.target, s.cluster)
 }
 
-func lastReconcile(ctx context.Context, conn *stream.Conn, fed, cluster string) (*target.Reconciliation, error) {
+func lastReconcile(ctx context.Context, conn *natsconn.Conn, fed, cluster string) (*target.Reconciliation, error) {
 	records, err := store.OpenRecords(ctx, conn)
 	if errors.Is(err, store.ErrNotCreated) {
 		return nil, nil

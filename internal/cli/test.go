@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/control"
 	"odasync/internal/kube"
+	"odasync/internal/natsconn"
 	"odasync/internal/ops"
 	"odasync/internal/registry"
 	"odasync/internal/registry/adapter"
@@ -146,7 +147,7 @@ func printReport(c *cli.Context, r Report) error {
 func (e *examiner) examine(ctx context.Context) error {
 	var (
 		cluster kube.Config
-		broker  stream.Config
+		broker  natsconn.Config
 		target  registry.Config
 		watched watcher.Config
 		fed     syncer.Config
@@ -211,14 +212,14 @@ func (e *examiner) examineKubernetes(ctx context.Context, cfg kube.Config) {
 	}
 }
 
-func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config, cluster, fed string) {
+func (e *examiner) examineNATS(ctx context.Context, cfg natsconn.Config, cluster, fed string) {
 	const reachable, jetstream, topology, writers = checkNATS, "nats jetstream", "nats topology", "registry writers"
 	ctx, cancel := withAbort(ctx) // ends the checks of NATS alone
 	defer cancel()
-	var conn *stream.Conn
+	var conn *natsconn.Conn
 	ok := e.check(ctx, reachable, "check NATS_URL, NATS_USER, NATS_PASSWORD, NATS_CREDS and the NATS_TLS_* files, and that the server is running", func(ctx context.Context) (string, error) {
 		var err error
-		if conn, err = stream.Dial(ctx, cfg, ctlName, abort(ctx)); err != nil {
+		if conn, err = natsconn.Dial(ctx, cfg, ctlName, abort(ctx)); err != nil {
 			return "", err
 		}
 		return conn.Server(), nil
@@ -235,7 +236,7 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config, cluster, 
 		return
 	}
 	created := e.check(ctx, topology, "start the watcher, which creates the stream, or follow the detail", func(ctx context.Context) (string, error) {
-		log, err := conn.OpenLog(ctx)
+		log, err := stream.OpenLog(ctx, conn)
 		if err != nil {
 			return "", abortCause(ctx, err)
 		}
@@ -262,7 +263,7 @@ func (e *examiner) examineNATS(ctx context.Context, cfg stream.Config, cluster, 
 }
 
 // examineManifests has a check for each folder that a watcher of the cluster reads instead of a cluster.
-func (e *examiner) examineManifests(ctx context.Context, conn *stream.Conn, cluster string) {
+func (e *examiner) examineManifests(ctx context.Context, conn *natsconn.Conn, cluster string) {
 	watchers, err := control.NewClient(conn.NATS()).Watchers(ctx)
 	if err != nil {
 		return // ctl status reports it

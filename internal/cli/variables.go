@@ -10,7 +10,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/contexts"
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 )
 
 // contextVariable selects a context in the environment.
@@ -82,7 +82,7 @@ func (o overrides) behind(environment envconfig.Lookuper, sections []config.Sect
 }
 
 func needsNATS(section config.Section) bool {
-	_, ok := section.(*stream.Config)
+	_, ok := section.(*natsconn.Config)
 	return ok
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/control"
+	"odasync/internal/natsconn"
 	"odasync/internal/ops"
-	"odasync/internal/stream"
 )
 
 // Versions is what `ctl version` prints. The shape is stable; see docs/api.md.
@@ -71,11 +71,11 @@ func firstOf(errs ...error) error {
 
 // ask fills in the versions of the server and of the processes.
 func (v *Versions) ask(ctx context.Context) error {
-	var broker stream.Config
+	var broker natsconn.Config
 	if _, err := load(ctx, &broker); err != nil {
 		return err
 	}
-	conn, err := stream.Dial(ctx, broker, ctlName, abort(ctx))
+	conn, err := natsconn.Dial(ctx, broker, ctlName, abort(ctx))
 	if err != nil {
 		return err
 	}

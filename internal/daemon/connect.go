@@ -9,15 +9,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"odasync/internal/control"
+	"odasync/internal/natsconn"
 	"odasync/internal/ops"
-	"odasync/internal/stream"
 )
 
 // connect returns the connection and the log of a process. It waits only for local files, such as credentials.
-func connect(ctx context.Context, cfg stream.Config, process string, env Env) (conn *stream.Conn, log zerolog.Logger, err error) {
+func connect(ctx context.Context, cfg natsconn.Config, process string, env Env) (conn *natsconn.Conn, log zerolog.Logger, err error) {
 	log = env.Log.With().Str("process", process).Logger()
 	err = retry(ctx, log, "cannot connect to nats", func(context.Context) error {
-		conn, err = stream.Connect(cfg, "odasync-"+process, log)
+		conn, err = natsconn.Connect(cfg, "odasync-"+process, log)
 		return err
 	})
 	if err == nil {

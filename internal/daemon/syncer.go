@@ -18,6 +18,7 @@ import (
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/flow"
+	"odasync/internal/natsconn"
 	"odasync/internal/prune"
 	"odasync/internal/reconcile"
 	"odasync/internal/registry"
@@ -30,7 +31,7 @@ import (
 
 // SyncerConfig is the configuration of a syncer process.
 type SyncerConfig struct {
-	Stream    stream.Config
+	Stream    natsconn.Config
 	Syncer    syncer.Config
 	Reconcile reconcile.Config
 	Guard     prune.Config
@@ -176,7 +177,7 @@ func (r *requests) takes(cluster string) error {
 
 // pipeline is the broker's side of a syncer.
 type pipeline struct {
-	conn        *stream.Conn
+	conn        *natsconn.Conn
 	log         *stream.Log
 	consumer    *stream.Consumer
 	clusters    *clusters
@@ -187,9 +188,9 @@ type pipeline struct {
 	records     *store.Records
 }
 
-func openPipeline(ctx context.Context, conn *stream.Conn, cfg *SyncerConfig, owner string) (p pipeline, err error) {
+func openPipeline(ctx context.Context, conn *natsconn.Conn, cfg *SyncerConfig, owner string) (p pipeline, err error) {
 	p.conn = conn
-	if p.log, err = conn.OpenLog(ctx); err != nil {
+	if p.log, err = stream.OpenLog(ctx, conn); err != nil {
 		return p, err
 	}
 	if p.consumer, err = p.log.EnsureConsumer(ctx, cfg.Syncer.Target, cfg.Registry.Address(), cfg.Syncer.Clusters...); err != nil {

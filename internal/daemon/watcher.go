@@ -20,6 +20,7 @@ import (
 	"odasync/internal/kube/elector"
 	"odasync/internal/kube/listwatch"
 	"odasync/internal/manifests"
+	"odasync/internal/natsconn"
 	"odasync/internal/ops"
 	"odasync/internal/prune"
 	"odasync/internal/store"
@@ -31,7 +32,7 @@ import (
 // WatcherConfig is the configuration of a watcher process.
 type WatcherConfig struct {
 	Kube    kube.Config
-	Stream  stream.Config
+	Stream  natsconn.Config
 	Watcher watcher.Config
 	Prune   prune.Config
 }
@@ -146,7 +147,7 @@ type election interface {
 
 // leader runs the watcher while it leads.
 type leader struct {
-	conn     *stream.Conn
+	conn     *natsconn.Conn
 	watcher  *watcher.Watcher
 	source   source
 	election election
@@ -160,7 +161,7 @@ type leader struct {
 	describe func(*control.WatcherStatus)
 }
 
-func newLeader(cfg *WatcherConfig, conn *stream.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
+func newLeader(cfg *WatcherConfig, conn *natsconn.Conn, from source, election election, env Env, log zerolog.Logger) *leader {
 	publishErrors := watcher.PublishErrors{Superseded: stream.Superseded, TooLarge: stream.ErrTooLarge, LogMissing: stream.ErrLogMissing}
 	w := watcher.New(cfg.Watcher, cfg.Prune, from, publishErrors, election.Fresh, watcher.NewMetrics(env.Metrics), env.Tracer, log)
 	env.Health.Live("lead", func(context.Context) error {
@@ -201,7 +202,7 @@ func (l *leader) lead(ctx context.Context) error {
 	defer l.waiting.Store(nil)
 	err := retry(ctx, l.log, "cannot publish yet", func(ctx context.Context) (err error) {
 		defer func() { l.waiting.Store(&err) }()
-		log, err := l.conn.EnsureLog(ctx)
+		log, err := stream.EnsureLog(ctx, l.conn)
 		if err != nil {
 			return err
 		}

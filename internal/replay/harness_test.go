@@ -22,6 +22,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/daemon"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/ops"
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) { streamtest.VerifyTestMain(m) }
 // harness is a stream, and a registry to replay it to.
 type harness struct {
 	nats      *streamtest.Server
-	conn      *stream.Conn
+	conn      *natsconn.Conn
 	log       *stream.Log
 	registry  *refregistry.Server
 	url       string // of the registry

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/backoff"
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 )
 
 // Names on the server.
@@ -22,7 +22,7 @@ const (
 
 // ensureBucket creates or updates a KV bucket with one value a key. It is read from the leader of its stream, since a
 // lagging replica could return an older applied sequence. ttl 0 keeps values for ever.
-func ensureBucket(ctx context.Context, conn *stream.Conn, bucket, purpose string, ttl time.Duration) (jetstream.KeyValue, error) {
+func ensureBucket(ctx context.Context, conn *natsconn.Conn, bucket, purpose string, ttl time.Duration) (jetstream.KeyValue, error) {
 	duplicates := 2 * time.Minute
 	if ttl > 0 && ttl < duplicates {
 		duplicates = ttl
@@ -47,7 +47,7 @@ func ensureBucket(ctx context.Context, conn *stream.Conn, bucket, purpose string
 const bucketPrefix = "KV_"
 
 // openBucket returns a bucket, which the creator must have created.
-func openBucket(ctx context.Context, conn *stream.Conn, bucket, creator string) (jetstream.KeyValue, error) {
+func openBucket(ctx context.Context, conn *natsconn.Conn, bucket, creator string) (jetstream.KeyValue, error) {
 	kv, err := conn.JetStream().KeyValue(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil, fmt.Errorf("bucket %s %w: start a %s, which creates it", bucket, ErrNotCreated, creator)
@@ -70,7 +70,7 @@ func Streams() []string {
 }
 
 // CheckPresence returns [ErrRemoved] where a bucket or the stream of dead letters is gone. Any other error is transient.
-func CheckPresence(ctx context.Context, conn *stream.Conn) error {
+func CheckPresence(ctx context.Context, conn *natsconn.Conn) error {
 	for _, name := range Streams() {
 		_, err := conn.JetStream().Stream(ctx, name)
 		switch {
@@ -85,7 +85,7 @@ func CheckPresence(ctx context.Context, conn *stream.Conn) error {
 
 // isConflict reports whether a compare-and-set found another revision.
 func isConflict(err error) bool {
-	return stream.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequence)
+	return natsconn.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequence)
 }
 
 // compareAndSet repeats a compare-and-set that a replicated stream refuses without a verdict: under load it answers code
@@ -93,7 +93,7 @@ func isConflict(err error) bool {
 func compareAndSet[T any](ctx context.Context, set func() (T, error)) (T, error) {
 	for failures := 1; ; failures++ {
 		result, err := set()
-		if !stream.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) || conflicts.Sleep(ctx, failures) != nil {
+		if !natsconn.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant) || conflicts.Sleep(ctx, failures) != nil {
 			return result, err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"odasync/internal/event"
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 )
 
 // Claims are names that one process at a time holds.
@@ -30,11 +30,11 @@ func TargetScope(target string) string { return "target-" + target }
 
 // EnsureClaims returns the claims of a scope (a target, or the watchers) for one process and creates their bucket where it
 // is missing. owner names the process in the values, for people.
-func EnsureClaims(ctx context.Context, conn *stream.Conn, scope, owner string) (*Claims, error) {
+func EnsureClaims(ctx context.Context, conn *natsconn.Conn, scope, owner string) (*Claims, error) {
 	return ensureClaims(ctx, conn, scope, owner, claimTTL)
 }
 
-func ensureClaims(ctx context.Context, conn *stream.Conn, scope, owner string, ttl time.Duration) (*Claims, error) {
+func ensureClaims(ctx context.Context, conn *natsconn.Conn, scope, owner string, ttl time.Duration) (*Claims, error) {
 	kv, err := ensureBucket(ctx, conn, ClaimsBucket, "claims", ttl)
 	if err != nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
-	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
@@ -36,9 +36,9 @@ func claimBucket(t *testing.T, s *streamtest.Server) jetstream.KeyValue {
 // TestClaims_ExpireWithTheirOwner has owners that neither renew nor release.
 func TestClaims_ExpireWithTheirOwner(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(claims *store.Claims, conn *stream.Conn){
-		"the work was cut off":     func(*store.Claims, *stream.Conn) {},
-		"the connection is closed": func(_ *store.Claims, conn *stream.Conn) { conn.Close() },
+	tests := map[string]func(claims *store.Claims, conn *natsconn.Conn){
+		"the work was cut off":     func(*store.Claims, *natsconn.Conn) {},
+		"the connection is closed": func(_ *store.Claims, conn *natsconn.Conn) { conn.Close() },
 	}
 	for name, die := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
-	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
@@ -27,7 +27,7 @@ func claimsOf(t testing.TB, s *streamtest.Server, owner string) *store.Claims {
 	return claims
 }
 
-func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*store.Claims, *stream.Conn) {
+func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*store.Claims, *natsconn.Conn) {
 	t.Helper()
 	conn := s.Conn(t)
 	waitConnected(t, conn)

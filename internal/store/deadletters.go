@@ -12,13 +12,14 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
 // DeadLetters are the dead letters of a target: the newest one of each component.
 type DeadLetters struct {
-	conn   *stream.Conn
+	conn   *natsconn.Conn
 	stream jetstream.Stream
 	target string
 }
@@ -61,7 +62,7 @@ type DeadEvent struct {
 const deadLetterPurpose = "dead letters"
 
 // EnsureDeadLetters returns the dead letters of a target and creates their stream where it is missing. The syncer does.
-func EnsureDeadLetters(ctx context.Context, conn *stream.Conn, target string) (*DeadLetters, error) {
+func EnsureDeadLetters(ctx context.Context, conn *natsconn.Conn, target string) (*DeadLetters, error) {
 	s, err := conn.EnsureStream(ctx, jetstream.StreamConfig{
 		Name:              DeadLetterStream,
 		Description:       "Components that a registry does not take, the newest failure of each",
@@ -78,7 +79,7 @@ func EnsureDeadLetters(ctx context.Context, conn *stream.Conn, target string) (*
 }
 
 // OpenDeadLetters is [EnsureDeadLetters] on the stream that a syncer created.
-func OpenDeadLetters(ctx context.Context, conn *stream.Conn, target string) (*DeadLetters, error) {
+func OpenDeadLetters(ctx context.Context, conn *natsconn.Conn, target string) (*DeadLetters, error) {
 	s, err := conn.OpenStream(ctx, DeadLetterStream, deadLetterPurpose, "a syncer")
 	if err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (l *DeadLetters) Put(ctx context.Context, letter target.DeadLetter) error {
 		}
 	}
 	err = l.publish(ctx, letter, data, sequence)
-	if stream.HasCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum) && stored.Event.Component != nil { // an administrator's limit
+	if natsconn.HasCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum) && stored.Event.Component != nil { // an administrator's limit
 		stored.Event.Component = nil
 		if data, err = json.Marshal(stored); err == nil {
 			err = l.publish(ctx, letter, data, sequence)

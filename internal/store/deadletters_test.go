@@ -16,15 +16,15 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/store/storetest"
-	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
 )
 
-func lettersOf(t testing.TB, conn *stream.Conn, target string) *store.DeadLetters {
+func lettersOf(t testing.TB, conn *natsconn.Conn, target string) *store.DeadLetters {
 	t.Helper()
 	waitConnected(t, conn)
 	letters, err := store.EnsureDeadLetters(within(t), conn, target)

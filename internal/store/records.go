@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 	"odasync/internal/target"
 )
 
@@ -21,7 +21,7 @@ type Records struct{ kv jetstream.KeyValue }
 const recordsAge = 24 * time.Hour
 
 // EnsureRecords returns the records and creates their bucket where it is missing.
-func EnsureRecords(ctx context.Context, conn *stream.Conn) (*Records, error) {
+func EnsureRecords(ctx context.Context, conn *natsconn.Conn) (*Records, error) {
 	kv, err := ensureBucket(ctx, conn, RecordsBucket, "records", recordsAge)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func EnsureRecords(ctx context.Context, conn *stream.Conn) (*Records, error) {
 }
 
 // OpenRecords is [EnsureRecords] on the bucket that a watcher or a syncer created.
-func OpenRecords(ctx context.Context, conn *stream.Conn) (*Records, error) {
+func OpenRecords(ctx context.Context, conn *natsconn.Conn) (*Records, error) {
 	kv, err := openBucket(ctx, conn, RecordsBucket, "watcher or a syncer")
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"odasync/internal/event"
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 	"odasync/internal/target"
 )
 
@@ -33,11 +33,11 @@ type Sessions struct {
 const sessionOver = "over"
 
 // EnsureSessions returns the sessions of one process that works for a target and creates their bucket where it is missing.
-func EnsureSessions(ctx context.Context, conn *stream.Conn, target string) (*Sessions, error) {
+func EnsureSessions(ctx context.Context, conn *natsconn.Conn, target string) (*Sessions, error) {
 	return ensureSessions(ctx, conn, target, claimTTL)
 }
 
-func ensureSessions(ctx context.Context, conn *stream.Conn, target string, ttl time.Duration) (*Sessions, error) {
+func ensureSessions(ctx context.Context, conn *natsconn.Conn, target string, ttl time.Duration) (*Sessions, error) {
 	kv, err := ensureBucket(ctx, conn, ClaimsBucket, "claims", ttl)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func ensureSessions(ctx context.Context, conn *stream.Conn, target string, ttl t
 
 // OpenSessions is [EnsureSessions] on the bucket that a syncer created. The replicas of a target and the processes that
 // work beside them share one scope.
-func OpenSessions(ctx context.Context, conn *stream.Conn, target string) (*Sessions, error) {
+func OpenSessions(ctx context.Context, conn *natsconn.Conn, target string) (*Sessions, error) {
 	kv, err := openBucket(ctx, conn, ClaimsBucket, "syncer")
 	if err != nil {
 		return nil, err

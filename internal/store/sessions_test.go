@@ -9,15 +9,15 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
-	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
 )
 
 // sessionsOf returns the sessions of a process with its own connection.
-func sessionsOf(t testing.TB, s *streamtest.Server) (*store.Sessions, *stream.Conn) {
+func sessionsOf(t testing.TB, s *streamtest.Server) (*store.Sessions, *natsconn.Conn) {
 	t.Helper()
 	conn := s.Conn(t)
 	waitConnected(t, conn)

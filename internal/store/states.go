@@ -12,13 +12,14 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/target"
 )
 
 // States is the sync state of one target, one entry a component.
 type States struct {
-	conn   *stream.Conn
+	conn   *natsconn.Conn
 	kv     jetstream.KeyValue
 	bucket jetstream.Stream // the stream of the bucket
 	prefix string

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odasync/internal/component"
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
@@ -151,7 +152,7 @@ func TestStates_OfAnotherStream(t *testing.T) {
 	if got := load(t, statesOf(t, ensureLog(t, conn), "default"), saved.Key); got.Sequence != 41 || got.Intent != 0 {
 		t.Errorf("after a restart: %+v", got)
 	}
-	changed := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 3 })) // the same stream
+	changed := ensureLog(t, s.Conn(t, func(c *natsconn.Config) { c.History = 3 })) // the same stream
 	if got := load(t, statesOf(t, changed, "default"), saved.Key); got.Sequence != 41 || got.Intent != 0 {
 		t.Errorf("after a change of settings: %+v", got)
 	}

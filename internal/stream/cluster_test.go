@@ -13,6 +13,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
@@ -26,9 +27,9 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	cluster := streamtest.StartCluster(t, 3)
 	conn := cluster.Conn(t)
-	conn.SetTiming(3*time.Second, time.Second)
+	conn.Timing = natsconn.Timing{Idle: 3 * time.Second, Heartbeat: time.Second}
 
-	one := cluster.Conn(t, func(c *stream.Config) { c.Replicas = 1 })
+	one := cluster.Conn(t, func(c *natsconn.Config) { c.Replicas = 1 })
 	first := publish(t, ensureLog(t, one), upsert(keyOf("a"), "A"), 0)
 	log := ensureLog(t, conn)
 	client := js(t, cluster[0])
@@ -36,7 +37,7 @@ func TestCluster(t *testing.T) {
 		t.Fatalf("%d replicas, want the one to become three", replicas)
 	}
 	for asked, want := range map[int]int{0: 3, 1: 1} { // 0 keeps them; fewer have to be asked for
-		ensureLog(t, cluster.Conn(t, func(c *stream.Config) { c.Replicas = asked }))
+		ensureLog(t, cluster.Conn(t, func(c *natsconn.Config) { c.Replicas = asked }))
 		testcheck.Equal(t, fmt.Sprintf("replicas after STREAM_REPLICAS=%d", asked), want, must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas)
 		log = ensureLog(t, conn)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 )
 
 // AckWait is how long the server waits for an acknowledgement or progress before it redelivers a message.
@@ -26,7 +27,7 @@ const recheckWait = 200 * time.Millisecond
 
 // Consumer is the durable pull consumer that the replicas of a target share.
 type Consumer struct {
-	conn     *Conn
+	conn     *natsconn.Conn
 	consumer jetstream.Consumer
 	created  time.Time
 	messages jetstream.MessagesContext
@@ -48,13 +49,13 @@ func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string, cl
 		MaxDeliver:     -1,
 		MaxAckPending:  maxAckPending,
 		FilterSubjects: filters(event.ComponentPrefix+".>", clusters, event.ClusterSubjects),
-		Metadata:       map[string]string{metaPurpose: "syncer", metaLayout: Layout, metaTarget: registryURL},
+		Metadata:       map[string]string{natsconn.MetaPurpose: "syncer", natsconn.MetaLayout: natsconn.Layout, metaTarget: registryURL},
 	}
 	existing, err := l.stream.Consumer(ctx, name)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		created, createErr := l.stream.CreateConsumer(ctx, want)
 		if createErr == nil {
-			l.conn.log.Info().Str("consumer", name).Msg("created consumer")
+			l.conn.Logger().Info().Str("consumer", name).Msg("created consumer")
 			return l.consumer(created), nil
 		}
 		if err = createErr; errors.Is(err, jetstream.ErrConsumerExists) { // another process created it with other settings
@@ -76,7 +77,7 @@ func (l *Log) EnsureConsumer(ctx context.Context, target, registryURL string, cl
 
 func (l *Log) consumer(c jetstream.Consumer) *Consumer {
 	return &Consumer{
-		conn: l.conn, consumer: c, created: c.CachedInfo().Created, reconnects: l.conn.nc.Stats().Reconnects,
+		conn: l.conn, consumer: c, created: c.CachedInfo().Created, reconnects: l.conn.NATS().Stats().Reconnects,
 	}
 }
 
@@ -86,7 +87,7 @@ func (c *Consumer) Open(ctx context.Context, buffer int) error {
 		return fmt.Errorf("pull from consumer: %w", err)
 	}
 	messages, err := c.consumer.Messages(jetstream.PullMaxMessages(max(buffer, 2)),
-		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(c.conn.timing.heartbeat))
+		jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(c.conn.Timing.Heartbeat))
 	if err != nil {
 		return fmt.Errorf("pull from consumer: %w", err)
 	}
@@ -139,7 +140,7 @@ var errReplaced = errors.New("the consumer was removed or created anew")
 // sequences are not those of the sync state.
 func (c *Consumer) recheck(ctx context.Context) error {
 	for {
-		reconnects := c.conn.nc.Stats().Reconnects
+		reconnects := c.conn.NATS().Stats().Reconnects
 		if reconnects == c.reconnects {
 			return nil
 		}
@@ -161,7 +162,7 @@ func (c *Consumer) recheck(ctx context.Context) error {
 
 // verify returns errReplaced where the consumer is not the one that was opened.
 func (c *Consumer) verify(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, natsconn.RequestTimeout)
 	defer cancel()
 	info, err := c.consumer.Info(ctx)
 	switch {
@@ -181,7 +182,7 @@ func (c *Consumer) Close() {
 		return
 	}
 	defer c.messages.Stop()
-	if !c.conn.nc.IsConnected() {
+	if !c.conn.NATS().IsConnected() {
 		return // the messages are redelivered after AckWait
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -219,9 +220,7 @@ func (c *Consumer) age(ctx context.Context, now *jetstream.ConsumerInfo) (time.D
 	if now.NumPending == 0 && now.NumAckPending == 0 {
 		return 0, nil
 	}
-	m, found, err := c.conn.get(ctx, StreamName, "the oldest unacknowledged message", query{
-		Sequence: now.AckFloor.Stream + 1, Next: event.ComponentPrefix + ".>",
-	})
+	m, found, err := c.conn.From(ctx, StreamName, event.ComponentPrefix+".>", now.AckFloor.Stream+1, "the oldest unacknowledged message")
 	if err != nil || !found {
 		return 0, err
 	}

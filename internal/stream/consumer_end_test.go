@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
@@ -114,17 +115,17 @@ func TestConsumer_NextEndsWhenTheConsumerIsGone(t *testing.T) {
 	deleteStream := func(t *testing.T, s *streamtest.Server) {
 		testcheck.NoError(t, js(t, s).DeleteStream(within(t), stream.StreamName))
 	}
-	tests := map[string]func(t *testing.T, s *streamtest.Server, conn *stream.Conn, directory string){
-		"stream deleted": func(t *testing.T, s *streamtest.Server, _ *stream.Conn, _ string) { deleteStream(t, s) },
-		"consumer deleted": func(t *testing.T, s *streamtest.Server, _ *stream.Conn, _ string) {
+	tests := map[string]func(t *testing.T, s *streamtest.Server, conn *natsconn.Conn, directory string){
+		"stream deleted": func(t *testing.T, s *streamtest.Server, _ *natsconn.Conn, _ string) { deleteStream(t, s) },
+		"consumer deleted": func(t *testing.T, s *streamtest.Server, _ *natsconn.Conn, _ string) {
 			testcheck.NoError(t, js(t, s).DeleteConsumer(within(t), stream.StreamName, "syncer-default"))
 		},
-		"server came back empty": func(t *testing.T, s *streamtest.Server, _ *stream.Conn, directory string) {
+		"server came back empty": func(t *testing.T, s *streamtest.Server, _ *natsconn.Conn, directory string) {
 			s.Shutdown()
 			testcheck.NoError(t, os.RemoveAll(directory))
 			s.Restart(t)
 		},
-		"server came back empty and was filled by others": func(t *testing.T, s *streamtest.Server, conn *stream.Conn, directory string) {
+		"server came back empty and was filled by others": func(t *testing.T, s *streamtest.Server, conn *natsconn.Conn, directory string) {
 			s.Shutdown()
 			testcheck.NoError(t, os.RemoveAll(directory))
 			s.Restart(t)
@@ -139,7 +140,7 @@ func TestConsumer_NextEndsWhenTheConsumerIsGone(t *testing.T) {
 			directory := t.TempDir()
 			s := streamtest.Start(t, func(o *server.Options) { o.StoreDir = directory })
 			conn := s.Conn(t)
-			conn.SetTiming(time.Second, 500*time.Millisecond)
+			conn.Timing = natsconn.Timing{Idle: time.Second, Heartbeat: 500 * time.Millisecond}
 			consumer := open(t, consumerOf(t, ensureLog(t, conn)), 4)
 			ctx := within(t)
 			ended := make(chan error, 1)
@@ -174,7 +175,7 @@ func TestConsumer_NextEndsWhenTheConsumerIsGone(t *testing.T) {
 func TestConsumer_NextToleratesMissingHeartbeats(t *testing.T) {
 	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
-	conn.SetTiming(time.Second, 500*time.Millisecond)
+	conn.Timing = natsconn.Timing{Idle: time.Second, Heartbeat: 500 * time.Millisecond}
 	log := ensureLog(t, conn)
 	consumer := open(t, consumerOf(t, log), 4)
 	got, failed := make(chan event.Delivery, 1), make(chan error, 1)

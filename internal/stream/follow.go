@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 )
 
 // followPause is how long [Log.Follow] waits before it opens a lost consumer again.
@@ -61,7 +62,7 @@ func (f *follower) take(e event.Event, err error) {
 // Only the first must succeed at once.
 func (f *follower) run(ctx context.Context) error {
 	for opened := false; ; opened = true {
-		messages, err := f.log.conn.messages(ctx, f.log.stream, f.filter, jetstream.OrderedConsumerConfig{
+		messages, err := f.log.conn.Messages(ctx, f.log.stream, f.filter, jetstream.OrderedConsumerConfig{
 			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.done + 1,
 		})
 		if err != nil && !opened {
@@ -85,8 +86,8 @@ func (f *follower) run(ctx context.Context) error {
 // read delivers until an error. A consumer that is silent for long may be one of a stream that was removed.
 func (f *follower) read(ctx context.Context, messages jetstream.MessagesContext) error {
 	for {
-		msg, err := next(ctx, messages, f.log.conn.timing.idle)
-		if errors.Is(err, errQuiet) {
+		msg, err := f.log.conn.Next(ctx, messages)
+		if errors.Is(err, natsconn.ErrQuiet) {
 			if err := f.log.Check(ctx); errors.Is(err, ErrLogMissing) {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
@@ -18,7 +19,7 @@ import (
 
 func TestLog_HeadsBesidePublishes(t *testing.T) {
 	s := streamtest.StartParallel(t)
-	log := ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History = 1 })) // so that what is to come disappears
+	log := ensureLog(t, s.Conn(t, func(c *natsconn.Config) { c.History = 1 })) // so that what is to come disappears
 	known := fill(t, log, upserts(1500), nil)
 	changes := 0
 	got := make(map[component.Key]event.Head)
@@ -38,7 +39,7 @@ func TestLog_HeadsBesidePublishes(t *testing.T) {
 func TestLog_HeadsPurgedMeanwhile(t *testing.T) {
 	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
-	conn.SetTiming(time.Second, time.Second)
+	conn.Timing = natsconn.Timing{Idle: time.Second, Heartbeat: time.Second}
 	log := ensureLog(t, conn)
 	fill(t, log, upserts(2000), nil)
 	client, purged := js(t, s), false
@@ -72,7 +73,7 @@ func TestLog_HeadsEndWithTheirContext(t *testing.T) {
 func TestLog_HeadsAcrossARestart(t *testing.T) {
 	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
-	conn.SetTiming(3*time.Second, time.Second)
+	conn.Timing = natsconn.Timing{Idle: 3 * time.Second, Heartbeat: time.Second}
 	log := ensureLog(t, conn)
 	want := fill(t, log, upserts(2000), nil)
 	got := make(map[component.Key]event.Head)

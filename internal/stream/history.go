@@ -20,7 +20,7 @@ func (l *Log) History(ctx context.Context, filter string, since time.Time, each 
 	if !since.IsZero() {
 		what.DeliverPolicy, what.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
 	}
-	return l.conn.read(ctx, l.stream, filter, what, func(m event.Message, sequence uint64) {
+	return l.conn.Read(ctx, l.stream, filter, what, func(m event.Message, sequence uint64) {
 		each(decode(m, sequence))
 	})
 }
@@ -100,7 +100,7 @@ func (l *Log) FirstSince(ctx context.Context, since time.Time) (uint64, error) {
 		return fail(err)
 	}
 	defer messages.Stop()
-	msg, err := next(ctx, messages, l.conn.timing.idle)
+	msg, err := l.conn.Next(ctx, messages)
 	if err != nil {
 		return fail(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
@@ -53,7 +54,7 @@ func past(t *testing.T) (*streamtest.Server, *stream.Log, []time.Time) {
 	t.Helper()
 	s := streamtest.Start(t)
 	conn := s.Conn(t)
-	conn.SetTiming(time.Second, time.Second)
+	conn.Timing = natsconn.Timing{Idle: time.Second, Heartbeat: time.Second}
 	log := ensureLog(t, conn)
 	a, b := keyOf("a"), component.Key{Cluster: "test", Namespace: "other", Name: "a"}
 	publish(t, log, upsert(a, "A"), 0)

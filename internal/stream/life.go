@@ -111,7 +111,7 @@ func (l *Log) floor(ctx context.Context) (uint64, error) {
 	l.life.mu.Lock()
 	defer l.life.mu.Unlock()
 	for {
-		reconnects := l.conn.nc.Stats().Reconnects
+		reconnects := l.conn.NATS().Stats().Reconnects
 		if l.life.reconnects == reconnects {
 			return l.life.floor, nil
 		}

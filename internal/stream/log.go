@@ -10,21 +10,22 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 )
 
 // Log is the stream of component events.
 type Log struct {
-	conn    *Conn
+	conn    *natsconn.Conn
 	stream  jetstream.Stream
 	created time.Time
 	life    life
 }
 
 // Conn returns the connection of the log.
-func (l *Log) Conn() *Conn { return l.conn }
+func (l *Log) Conn() *natsconn.Conn { return l.conn }
 
 // newLog takes the number of reconnects from before the stream was looked up.
-func newLog(c *Conn, s jetstream.Stream, reconnects uint64) *Log {
+func newLog(c *natsconn.Conn, s jetstream.Stream, reconnects uint64) *Log {
 	info := s.CachedInfo()
 	return &Log{conn: c, stream: s, created: info.Created, life: life{reconnects: reconnects, floor: info.State.LastSeq}}
 }
@@ -32,7 +33,7 @@ func newLog(c *Conn, s jetstream.Stream, reconnects uint64) *Log {
 // Check returns [ErrLogMissing] where the stream was removed, also where it has been created anew. Any other error is
 // transient.
 func (l *Log) Check(ctx context.Context) error {
-	now, err := l.conn.js.Stream(ctx, StreamName)
+	now, err := l.conn.JetStream().Stream(ctx, StreamName)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return ErrLogMissing
@@ -45,7 +46,7 @@ func (l *Log) Check(ctx context.Context) error {
 }
 
 // ErrLogMissing is returned where the stream no longer exists.
-var ErrLogMissing = fmt.Errorf("stream %s does not exist any more", StreamName)
+var ErrLogMissing error = natsconn.StreamMissingError(StreamName)
 
 // head decodes the head of a message. A malformed message gives a head without hash, which equals nothing, so that the watcher
 // overwrites it; false where its subject is not that of a component.
@@ -54,7 +55,7 @@ func (l *Log) head(m event.Message, sequence uint64) (event.Head, bool) {
 	if err == nil {
 		return head, true
 	}
-	l.conn.log.Warn().Err(err).Msg("malformed message in the stream")
+	l.conn.Logger().Warn().Err(err).Msg("malformed message in the stream")
 	key, err := event.ParseSubject(m.Subject)
 	return event.Head{Key: key, Sequence: sequence}, err == nil
 }
@@ -98,12 +99,6 @@ func (l *Log) Messages(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("read stream %s: %w", StreamName, err)
 	}
 	return info.State.Msgs, nil
-}
-
-// HasCode reports whether the error is an answer of JetStream with the code.
-func HasCode(err error, code jetstream.ErrorCode) bool {
-	var apiErr *jetstream.APIError
-	return errors.As(err, &apiErr) && apiErr.ErrorCode == code
 }
 
 // Created is when the stream was created. Sequences of streams that were created at different times are not comparable.

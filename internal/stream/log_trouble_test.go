@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
@@ -71,7 +72,7 @@ func TestLog_CheckAfterDeletion(t *testing.T) {
 }
 
 func TestLog_HistoryIsBounded(t *testing.T) {
-	s, log := startLog(t, func(c *stream.Config) { c.History = 3 })
+	s, log := startLog(t, func(c *natsconn.Config) { c.History = 3 })
 	expected := uint64(0)
 	for round := range 8 {
 		expected = publish(t, log, upsert(keyOf("a"), fmt.Sprint(round)), expected)
@@ -87,7 +88,7 @@ func TestLog_HistoryIsBounded(t *testing.T) {
 }
 
 func TestLog_PublishToAFullStream(t *testing.T) {
-	s, log := startLog(t, func(c *stream.Config) { c.MaxBytes = 8 << 10 })
+	s, log := startLog(t, func(c *natsconn.Config) { c.MaxBytes = 8 << 10 })
 	body := strings.Repeat("x", 1000)
 	var err error
 	var published int
@@ -102,7 +103,7 @@ func TestLog_PublishToAFullStream(t *testing.T) {
 	last := upsert(keyOf(fmt.Sprint(published-1)), body)
 	_, err = log.Publish(within(t), last, 0)
 	passing(t, err)
-	ensureLog(t, s.Conn(t, func(c *stream.Config) { c.MaxBytes = 1 << 20 }))
+	ensureLog(t, s.Conn(t, func(c *natsconn.Config) { c.MaxBytes = 1 << 20 }))
 	publish(t, log, last, 0)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 )
 
 // ErrTooLarge is returned where an event exceeds the server's max_payload. Another version of the component may fit.
@@ -48,19 +49,19 @@ func (l *Log) Publish(ctx context.Context, e event.Event, expected uint64) (uint
 // append is one attempt to publish.
 func (l *Log) append(ctx context.Context, key component.Key, m event.Message, expected uint64) (uint64, error) {
 	msg := &nats.Msg{Subject: m.Subject, Header: nats.Header(m.Header), Data: m.Data}
-	ack, err := l.conn.js.PublishMsg(ctx, msg,
+	ack, err := l.conn.JetStream().PublishMsg(ctx, msg,
 		jetstream.WithExpectLastSequencePerSubject(expected), jetstream.WithExpectStream(StreamName))
 	switch {
 	case err == nil && ack.Duplicate:
 		return l.repeated(ctx, key, m.MessageID())
 	case err == nil:
 		return ack.Sequence, nil
-	case errors.Is(err, nats.ErrMaxPayload), HasCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum):
+	case errors.Is(err, nats.ErrMaxPayload), natsconn.HasCode(err, jetstream.JSErrCodeStreamMessageExceedsMaximum):
 		return 0, fmt.Errorf("publish %s (%d bytes): %w", key, len(m.Data), ErrTooLarge)
-	case HasCode(err, jetstream.JSErrCodeStreamWrongLastSequence), HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
+	case natsconn.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequence), natsconn.HasCode(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
 		return l.resolve(ctx, key, m.MessageID(), expected, err)
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		if _, infoErr := l.conn.js.Stream(ctx, StreamName); errors.Is(infoErr, jetstream.ErrStreamNotFound) {
+		if _, infoErr := l.conn.JetStream().Stream(ctx, StreamName); errors.Is(infoErr, jetstream.ErrStreamNotFound) {
 			return 0, ErrLogMissing
 		}
 	}

@@ -11,13 +11,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 )
 
 // checkRegistry returns an error for a consumer of another layout or another registry.
 func checkRegistry(have jetstream.ConsumerConfig, target, registryURL string) error {
-	if have.Metadata[metaPurpose] != "syncer" || have.Metadata[metaLayout] != Layout {
+	if have.Metadata[natsconn.MetaPurpose] != "syncer" || have.Metadata[natsconn.MetaLayout] != natsconn.Layout {
 		return fmt.Errorf("consumer %s of stream %s is not this version's (layout %q): remove it with `nats consumer rm %s %s`",
-			have.Durable, StreamName, have.Metadata[metaLayout], StreamName, have.Durable)
+			have.Durable, StreamName, have.Metadata[natsconn.MetaLayout], StreamName, have.Durable)
 	}
 	if recorded := have.Metadata[metaTarget]; !SameRegistry(recorded, registryURL) {
 		return fmt.Errorf("target %q feeds the registry at %s, not %s: give this syncer another SYNC_TARGET "+
@@ -63,7 +64,7 @@ func (l *Log) Registries(ctx context.Context) (map[string]string, error) {
 	registries := map[string]string{}
 	for info := range consumers.Info() {
 		token, ok := strings.CutPrefix(info.Name, consumerPrefix)
-		if !ok || info.Config.Metadata[metaPurpose] != "syncer" {
+		if !ok || info.Config.Metadata[natsconn.MetaPurpose] != "syncer" {
 			continue
 		}
 		if target, err := event.ParseToken(token); err == nil {

@@ -20,7 +20,7 @@ func (l *Log) PublishSnapshot(ctx context.Context, marker event.Snapshot) error 
 		return err
 	}
 	msg := &nats.Msg{Subject: m.Subject, Header: nats.Header(m.Header), Data: m.Data}
-	if _, err := l.conn.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(StreamName)); err != nil {
+	if _, err := l.conn.JetStream().PublishMsg(ctx, msg, jetstream.WithExpectStream(StreamName)); err != nil {
 		return fmt.Errorf("publish the snapshot marker of cluster %s: %w", marker.Cluster, err)
 	}
 	return nil

@@ -1,60 +1,54 @@
 package stream
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"maps"
-	"reflect"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 )
 
 // StreamName is the name of the stream of component events.
 const StreamName = "ODA_COMPONENTS"
 
-// Layout is the version of the layout of streams, buckets and consumers. Another one is an error.
-const Layout = "1"
-
-// Metadata keys of streams and consumers of odasync.
-const (
-	metaPurpose = "odasync.purpose"
-	metaLayout  = "odasync.layout"
-	metaTarget  = "odasync.registry"
-)
+// metaTarget is the metadata key of a consumer for the address of its registry.
+const metaTarget = "odasync.registry"
 
 // logPurpose is the purpose of the stream of component events.
 const logPurpose = "components"
 
 // EnsureLog creates or updates the stream of component events. The watcher does.
-func (c *Conn) EnsureLog(ctx context.Context) (*Log, error) {
-	reconnects := c.nc.Stats().Reconnects
+func EnsureLog(ctx context.Context, c *natsconn.Conn) (*Log, error) {
+	reconnects := c.NATS().Stats().Reconnects
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
-	s, err := c.EnsureStream(ctx, jetstream.StreamConfig{
-		Name:              StreamName,
-		Description:       "Desired state of ODA Components, newest message per subject",
-		Subjects:          []string{event.ComponentPrefix + ".>", event.SnapshotPrefix + ".>"},
-		MaxMsgsPerSubject: c.cfg.History,
-		MaxBytes:          unlimited(c.cfg.MaxBytes),
-		AllowDirect:       true,
-		DenyDelete:        true,
-		Duplicates:        2 * time.Minute,
-	}, logPurpose)
+	s, err := c.EnsureStream(ctx, settings(c.Config()), logPurpose)
 	if err != nil {
 		return nil, err
 	}
 	return newLog(c, s, reconnects), nil
 }
 
+// settings are those of the stream of component events.
+func settings(cfg natsconn.Config) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              StreamName,
+		Description:       "Desired state of ODA Components, newest message per subject",
+		Subjects:          []string{event.ComponentPrefix + ".>", event.SnapshotPrefix + ".>"},
+		MaxMsgsPerSubject: cfg.History,
+		MaxBytes:          unlimited(cfg.MaxBytes),
+		AllowDirect:       true,
+		DenyDelete:        true,
+		Duplicates:        2 * time.Minute,
+	}
+}
+
 // OpenLog returns the stream that the watcher created.
-func (c *Conn) OpenLog(ctx context.Context) (*Log, error) {
-	reconnects := c.nc.Stats().Reconnects
+func OpenLog(ctx context.Context, c *natsconn.Conn) (*Log, error) {
+	reconnects := c.NATS().Stats().Reconnects
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
@@ -63,87 +57,6 @@ func (c *Conn) OpenLog(ctx context.Context) (*Log, error) {
 		return nil, err
 	}
 	return newLog(c, s, reconnects), nil
-}
-
-// EnsureStream creates the stream for a purpose, or updates the settings that odasync owns where they differ. It sets what
-// all streams of odasync have in common: file storage, the replicas, the layout. A stream of another purpose or layout is an
-// error and stays as it is.
-func (c *Conn) EnsureStream(ctx context.Context, want jetstream.StreamConfig, purpose string) (jetstream.Stream, error) {
-	want.Storage, want.Discard, want.Replicas = jetstream.FileStorage, jetstream.DiscardNew, c.cfg.Replicas
-	want.Metadata = map[string]string{metaPurpose: purpose, metaLayout: Layout}
-	s, err := c.js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = c.js.CreateStream(ctx, created(want))
-		if err == nil {
-			c.log.Info().Str("stream", want.Name).Msg("created stream")
-			return s, nil
-		}
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process created it with other settings
-			s, err = c.js.Stream(ctx, want.Name)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("ensure stream %s: %w", want.Name, err)
-	}
-	have := s.CachedInfo().Config
-	if err := checkPurpose(have, purpose); err != nil {
-		return nil, err
-	}
-	next := merge(have, want)
-	if reflect.DeepEqual(have, next) {
-		return s, nil
-	}
-	if s, err = c.js.UpdateStream(ctx, next); err != nil {
-		return nil, fmt.Errorf("update stream %s: %w", want.Name, err)
-	}
-	c.log.Info().Str("stream", want.Name).Msg("updated stream settings")
-	return s, nil
-}
-
-// OpenStream returns the stream for a purpose, which the creator must have created.
-func (c *Conn) OpenStream(ctx context.Context, name, purpose, creator string) (jetstream.Stream, error) {
-	s, err := c.js.Stream(ctx, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("stream %s does not exist yet: start %s, which creates it", name, creator)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", name, err)
-	}
-	if err := checkPurpose(s.CachedInfo().Config, purpose); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// created returns want for a stream that does not exist: 0 replicas, which keep those of an existing one, are 1.
-func created(want jetstream.StreamConfig) jetstream.StreamConfig {
-	want.Replicas = max(want.Replicas, 1)
-	return want
-}
-
-// merge returns have with the settings that odasync owns; settings that an administrator added stay.
-func merge(have, want jetstream.StreamConfig) jetstream.StreamConfig {
-	next := have
-	next.Description, next.Subjects = want.Description, want.Subjects
-	next.Discard, next.MaxMsgsPerSubject, next.MaxBytes = want.Discard, want.MaxMsgsPerSubject, want.MaxBytes
-	next.MaxAge, next.Replicas, next.Duplicates = want.MaxAge, cmp.Or(want.Replicas, have.Replicas), want.Duplicates
-	next.AllowDirect, next.AllowRollup = want.AllowDirect, want.AllowRollup
-	next.Metadata = maps.Clone(have.Metadata)
-	maps.Copy(next.Metadata, want.Metadata)
-	return next
-}
-
-// checkPurpose returns an error for a stream of another purpose or layout.
-func checkPurpose(have jetstream.StreamConfig, purpose string) error {
-	if got := have.Metadata[metaPurpose]; got != purpose {
-		return fmt.Errorf("stream %s exists but is not odasync's (subjects %v, purpose %q): "+
-			"use another NATS account, or remove it with `nats stream rm %s`", have.Name, have.Subjects, got, have.Name)
-	}
-	if got := have.Metadata[metaLayout]; got != Layout {
-		return fmt.Errorf("stream %s has layout %q and this program layout %q: run the version of odasync that wrote it, "+
-			"or remove it with `nats stream rm %s` and let the watcher fill it again from the cluster", have.Name, got, Layout, have.Name)
-	}
-	return nil
 }
 
 func unlimited(bytes int64) int64 {

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
@@ -18,9 +19,9 @@ import (
 func TestConn_EnsureLogReplicasNeedACluster(t *testing.T) {
 	s := streamtest.StartParallel(t)
 	ensureLog(t, s.Conn(t))
-	_, err := s.Conn(t, func(c *stream.Config) { c.Replicas = 3 }).EnsureLog(within(t))
+	_, err := stream.EnsureLog(within(t), s.Conn(t, func(c *natsconn.Config) { c.Replicas = 3 }))
 	says(t, err, "update stream ODA_COMPONENTS", "replicas", "non-clustered")
-	_, err = s.Conn(t).OpenLog(within(t))
+	_, err = stream.OpenLog(within(t), s.Conn(t))
 	testcheck.ErrorIs(t, "opening the stream, unharmed", nil, err)
 }
 
@@ -29,14 +30,17 @@ func TestConn_EnsureRejectsForeignStreams(t *testing.T) {
 	ours := func(purpose, layout string) map[string]string {
 		return map[string]string{"odasync.purpose": purpose, "odasync.layout": layout}
 	}
-	openStream := func(ctx context.Context, c *stream.Conn) error { _, err := c.OpenLog(ctx); return err }
-	ensureStream := func(ctx context.Context, c *stream.Conn) error { _, err := c.EnsureLog(ctx); return err }
-	claims := func(ctx context.Context, c *stream.Conn) error {
+	openStream := func(ctx context.Context, c *natsconn.Conn) error {
+		_, err := stream.OpenLog(ctx, c)
+		return err
+	}
+	ensureStream := func(ctx context.Context, c *natsconn.Conn) error { _, err := stream.EnsureLog(ctx, c); return err }
+	claims := func(ctx context.Context, c *natsconn.Conn) error {
 		_, err := store.EnsureClaims(ctx, c, "x", "y")
 		return err
 	}
-	states := func(ctx context.Context, c *stream.Conn) error {
-		log, err := c.EnsureLog(ctx)
+	states := func(ctx context.Context, c *natsconn.Conn) error {
+		log, err := stream.EnsureLog(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -45,7 +49,7 @@ func TestConn_EnsureRejectsForeignStreams(t *testing.T) {
 	}
 	tests := map[string]struct {
 		config jetstream.StreamConfig
-		try    func(context.Context, *stream.Conn) error
+		try    func(context.Context, *natsconn.Conn) error
 		words  []string
 	}{
 		"stream of another program": {jetstream.StreamConfig{Name: stream.StreamName, Subjects: []string{"orders.>"}}, ensureStream,
@@ -138,10 +142,10 @@ func TestConn_OpenLogBeforeTheWatcher(t *testing.T) {
 	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	waitConnected(t, conn)
-	_, err := conn.OpenLog(within(t))
+	_, err := stream.OpenLog(within(t), conn)
 	says(t, err, "ODA_COMPONENTS does not exist yet", "start the watcher")
 	ensureLog(t, conn)
-	if _, err := conn.OpenLog(within(t)); err != nil {
+	if _, err := stream.OpenLog(within(t), conn); err != nil {
 		t.Error(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
@@ -18,8 +19,8 @@ import (
 )
 
 // ensureAll creates or opens all that watcher and syncer need.
-func ensureAll(ctx context.Context, conn *stream.Conn) error {
-	log, err := conn.EnsureLog(ctx)
+func ensureAll(ctx context.Context, conn *natsconn.Conn) error {
+	log, err := stream.EnsureLog(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func TestConn_EnsureByManyAtOnce(t *testing.T) {
 	for _, config := range want {
 		got := must(client.Stream(ctx, config.Name)).CachedInfo().Config
 		testcheck.Equal(t, config.Name, config, own(got))
-		if got.Metadata["odasync.layout"] != stream.Layout {
+		if got.Metadata["odasync.layout"] != natsconn.Layout {
 			t.Errorf("%s does not carry its layout: %v", config.Name, got.Metadata)
 		}
 	}
@@ -77,7 +78,7 @@ func TestConn_EnsureByManyAtOnce(t *testing.T) {
 
 func TestConn_EnsureWithoutReplicas(t *testing.T) {
 	s := streamtest.StartParallel(t)
-	unset := func(c *stream.Config) { c.Replicas = 0 }
+	unset := func(c *natsconn.Config) { c.Replicas = 0 }
 	ensureLog(t, s.Conn(t, unset))
 	ensureLog(t, s.Conn(t, unset)) // again, of what exists
 	testcheck.Equal(t, "replicas", 1, must(js(t, s).Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas)
@@ -93,7 +94,7 @@ func TestConn_EnsureUpdatesOnlyDifferences(t *testing.T) {
 	updates := must(nc.SubscribeSync("$JS.API.STREAM.UPDATE.>"))
 	testcheck.NoError(t, errors.Join(nc.Flush(), ensureAll(ctx, conn)))
 	// The update that does change something comes last, so that none before it can hide.
-	other := s.Conn(t, func(c *stream.Config) { c.History = 7 })
+	other := s.Conn(t, func(c *natsconn.Config) { c.History = 7 })
 	ensureLog(t, other)
 	first := must(updates.NextMsgWithContext(ctx))
 	var asked jetstream.StreamConfig
@@ -114,7 +115,7 @@ func TestConn_EnsureKeepsAdditions(t *testing.T) {
 	config.Metadata["team"] = "catalog"
 	must(client.UpdateStream(ctx, config))
 
-	ensureLog(t, s.Conn(t, func(c *stream.Config) { c.History, c.MaxBytes = 5, 1<<20 }))
+	ensureLog(t, s.Conn(t, func(c *natsconn.Config) { c.History, c.MaxBytes = 5, 1<<20 }))
 	got := must(client.Stream(ctx, stream.StreamName)).CachedInfo().Config
 	config.MaxMsgsPerSubject, config.MaxBytes = 5, 1<<20
 	testcheck.Equal(t, "settings", config, got)

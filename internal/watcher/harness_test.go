@@ -21,6 +21,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/event"
 	"odasync/internal/logtest"
+	"odasync/internal/natsconn"
 	"odasync/internal/prune"
 	"odasync/internal/store"
 	"odasync/internal/stream"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // harness is a watcher between a source that the test controls and a log on a real server.
 type harness struct {
 	server  *streamtest.Server
-	conn    *stream.Conn
+	conn    *natsconn.Conn
 	log     *stream.Log
 	gauges  *prometheus.Registry
 	metrics *Metrics
@@ -62,12 +63,12 @@ func newParallel(t *testing.T) *harness {
 	return newHarness(t)
 }
 
-func newHarnessOn(t testing.TB, server *streamtest.Server, conn *stream.Conn, cluster string) *harness {
+func newHarnessOn(t testing.TB, server *streamtest.Server, conn *natsconn.Conn, cluster string) *harness {
 	t.Helper()
 	gauges := prometheus.NewRegistry()
 	b := &harness{server: server, conn: conn, gauges: gauges, metrics: NewMetrics(gauges), source: newFakeSource()}
 	var err error
-	if b.log, err = conn.EnsureLog(context.Background()); err != nil {
+	if b.log, err = stream.EnsureLog(context.Background(), conn); err != nil {
 		t.Fatal(err)
 	}
 	if b.approvals, err = store.EnsureRecords(context.Background(), conn); err != nil {

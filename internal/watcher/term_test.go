@@ -84,7 +84,7 @@ func TestTerm_EndsWithTheStreamAndTheNextFillsIt(t *testing.T) {
 	testcheck.NoError(t, js.DeleteStream(t.Context(), stream.StreamName))
 	l.observe(seen("a", "B"))
 	testcheck.ErrorIs(t, "the end of the term", stream.ErrLogMissing, l.awaitEnd())
-	if b.log, err = b.conn.EnsureLog(t.Context()); err != nil {
+	if b.log, err = stream.EnsureLog(t.Context(), b.conn); err != nil {
 		t.Fatal(err)
 	}
 	l = b.lead(t, b.log)

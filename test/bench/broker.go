@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/test/procs"
 )
@@ -40,14 +41,14 @@ func startBroker(ctx context.Context, group *procs.Group, replicas int, o option
 	if err != nil {
 		return nil, err
 	}
-	conn, err := stream.Connect(stream.Config{URL: b.url, Replicas: replicas, History: 32}, "odasync-bench", zerolog.Nop())
+	conn, err := natsconn.Connect(natsconn.Config{URL: b.url, Replicas: replicas, History: 32}, "odasync-bench", zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	var log *stream.Log
 	for {
-		if log, err = conn.EnsureLog(ctx); err == nil {
+		if log, err = stream.EnsureLog(ctx, conn); err == nil {
 			break
 		}
 		if procs.Pause(ctx, 100*time.Millisecond) != nil { // the servers have not found each other yet

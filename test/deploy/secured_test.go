@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"odasync/internal/config"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/testwait"
 	"odasync/test/procs"
@@ -89,12 +90,12 @@ func contains(t *testing.T, text string, parts ...string) {
 func TestNATS_PasswordsOfTheChart(t *testing.T) {
 	all := render(t, chart(), set("nats.auth.secret=passwords", "nats.replicas=3")...)
 	servers := startNATS(t, procs.ForTest(t), t.TempDir(), all)
-	cfg := stream.Config{URL: servers[0].url, User: "watcher", Password: config.Fixed("passwords-watcher"), Replicas: 3, History: 32}
-	conn, err := stream.Dial(t.Context(), cfg, "odasync-watcher", func(err error) { t.Error(err) })
+	cfg := natsconn.Config{URL: servers[0].url, User: "watcher", Password: config.Fixed("passwords-watcher"), Replicas: 3, History: 32}
+	conn, err := natsconn.Dial(t.Context(), cfg, "odasync-watcher", func(err error) { t.Error(err) })
 	must(t, err)
 	defer conn.Close()
 	testwait.NoErrorWithin(t, patience, "the cluster makes the stream", func() error {
-		_, err := conn.EnsureLog(within(t))
+		_, err := stream.EnsureLog(within(t), conn)
 		return err
 	})
 	for _, server := range servers {

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"odasync/internal/control"
+	"odasync/internal/natsconn"
 	"odasync/internal/refregistry/faults"
-	"odasync/internal/stream"
 	"odasync/internal/target"
 	"odasync/test/testenv"
 )
@@ -27,7 +27,7 @@ func TestReconcile_DuringConstantChanges(t *testing.T) {
 	watcher, one := env.StartPair()
 	two := env.Start(env.SyncerSpec("syncer-2", nil))
 	env.AwaitReady(two)
-	conn, err := stream.Dial(t.Context(), stream.Config{URL: env.NATSURL, Replicas: 1, History: 32}, "odasync-test", func(err error) { t.Error(err) })
+	conn, err := natsconn.Dial(t.Context(), natsconn.Config{URL: env.NATSURL, Replicas: 1, History: 32}, "odasync-test", func(err error) { t.Error(err) })
 	env.Must(err)
 	t.Cleanup(conn.Close)
 

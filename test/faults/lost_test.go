@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/refregistry"
 	"odasync/internal/stream"
 	"odasync/test/procs"
@@ -97,11 +98,11 @@ func (f *fleet) loseNATS() {
 // emptyStream creates the stream again, as a watcher does before it publishes.
 func (f *fleet) emptyStream() {
 	f.Helper()
-	conn, err := stream.Connect(stream.Config{URL: f.NATSURL, Replicas: 1, History: 32}, "odasync-watcher", zerolog.Nop())
+	conn, err := natsconn.Connect(natsconn.Config{URL: f.NATSURL, Replicas: 1, History: 32}, "odasync-watcher", zerolog.Nop())
 	f.Must(err)
 	defer conn.Close()
 	f.Eventually(testenv.Timeout, "the stream is created again", func() error {
-		_, err := conn.EnsureLog(f.Within(testenv.Timeout))
+		_, err := stream.EnsureLog(f.Within(testenv.Timeout), conn)
 		return err
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/target"
@@ -116,12 +117,12 @@ func (env *environment) changeByHand() {
 }
 
 // as connects as a role's program does.
-func (env *environment) as(ctx context.Context, role string) (*stream.Log, *stream.Conn) {
+func (env *environment) as(ctx context.Context, role string) (*stream.Log, *natsconn.Conn) {
 	env.Helper()
-	conn, err := stream.Dial(ctx, env.clientConfig(env.NATSURL, role), "odasync-"+role, func(err error) { env.Error(err) })
+	conn, err := natsconn.Dial(ctx, env.clientConfig(env.NATSURL, role), "odasync-"+role, func(err error) { env.Error(err) })
 	env.Must(err)
 	env.Cleanup(conn.Close)
-	log, err := conn.OpenLog(ctx)
+	log, err := stream.OpenLog(ctx, conn)
 	env.Must(err)
 	return log, conn
 }
@@ -177,10 +178,10 @@ func (env *environment) syncerFirst(t *testing.T) *procs.Process {
 	t.Helper()
 	fresh := &environment{Env: testenv.NewWithoutNATS(t, shared, env.namespace), authority: env.authority, namespace: env.namespace}
 	fresh.start(fresh.Env)
-	conn, err := stream.Dial(t.Context(), fresh.clientConfig(fresh.NATSURL, "watcher"), "odasync-watcher", func(err error) { t.Error(err) })
+	conn, err := natsconn.Dial(t.Context(), fresh.clientConfig(fresh.NATSURL, "watcher"), "odasync-watcher", func(err error) { t.Error(err) })
 	testcheck.NoError(t, err)
 	defer conn.Close()
-	_, err = conn.EnsureLog(fresh.Within(testenv.Timeout))
+	_, err = stream.EnsureLog(fresh.Within(testenv.Timeout), conn)
 	testcheck.NoError(t, err)
 	fresh.AwaitReady(fresh.Start(fresh.SyncerSpec("first", fresh.clientEnv(fresh.NATSURL, "syncer"))))
 	return fresh.NATS[0]

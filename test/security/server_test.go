@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"odasync/internal/config"
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
@@ -100,8 +100,8 @@ func (a *authority) clientEnv(url, role string) map[string]string {
 }
 
 // clientConfig is the same for a connection of the test itself.
-func (a *authority) clientConfig(url, role string) stream.Config {
-	return stream.Config{
+func (a *authority) clientConfig(url, role string) natsconn.Config {
+	return natsconn.Config{
 		URL: url, User: role, Password: config.Fixed(config.Secret(password(role))), TLSCA: a.file("ca.crt"), Replicas: 1, History: 32,
 	}
 }

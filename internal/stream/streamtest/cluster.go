@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
+	"odasync/internal/natsconn"
 
-	"odasync/internal/stream"
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // Cluster is a set of servers that replicate their streams.
@@ -61,13 +61,13 @@ func (c Cluster) Leader(name string) *Server {
 }
 
 // Conn returns a connection of the product that knows every server, with three replicas, and ends with the test.
-func (c Cluster) Conn(t testing.TB, change ...func(*stream.Config)) *stream.Conn {
+func (c Cluster) Conn(t testing.TB, change ...func(*natsconn.Config)) *natsconn.Conn {
 	t.Helper()
 	urls := make([]string, len(c))
 	for i, s := range c {
 		urls[i] = s.URL()
 	}
-	return connect(t, append([]func(*stream.Config){func(cfg *stream.Config) {
+	return connect(t, append([]func(*natsconn.Config){func(cfg *natsconn.Config) {
 		cfg.URL, cfg.Replicas = strings.Join(urls, ","), len(c)
 	}}, change...))
 }

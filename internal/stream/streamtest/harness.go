@@ -10,6 +10,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/testwait"
 )
@@ -42,25 +43,25 @@ func Within(t testing.TB) context.Context {
 }
 
 // WaitConnected waits until the connection can be used.
-func WaitConnected(t testing.TB, conn *stream.Conn) {
+func WaitConnected(t testing.TB, conn *natsconn.Conn) {
 	t.Helper()
 	testwait.NoError(t, "connect", func() error { return conn.Check(Within(t)) })
 }
 
 // EnsureLog creates the stream. It tries again, as the watcher does: a server that has just deleted a stream may need a
 // moment before it can create it anew.
-func EnsureLog(t testing.TB, conn *stream.Conn) (log *stream.Log) {
+func EnsureLog(t testing.TB, conn *natsconn.Conn) (log *stream.Log) {
 	t.Helper()
 	WaitConnected(t, conn)
 	testwait.NoError(t, "create the stream", func() (err error) {
-		log, err = conn.EnsureLog(Within(t))
+		log, err = stream.EnsureLog(Within(t), conn)
 		return err
 	})
 	return log
 }
 
 // StartLog runs a server for a test that is parallel to others, and creates the stream. change may alter the configuration.
-func StartLog(t *testing.T, change ...func(*stream.Config)) (*Server, *stream.Log) {
+func StartLog(t *testing.T, change ...func(*natsconn.Config)) (*Server, *stream.Log) {
 	t.Helper()
 	s := StartParallel(t)
 	return s, EnsureLog(t, s.Conn(t, change...))

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 	"odasync/internal/testcheck"
 )
 
@@ -98,18 +98,18 @@ func (s *Server) Shutdown() {
 }
 
 // Conn returns a connection of the product, which ends with the test. change may alter its configuration before.
-func (s *Server) Conn(t testing.TB, change ...func(*stream.Config)) *stream.Conn {
+func (s *Server) Conn(t testing.TB, change ...func(*natsconn.Config)) *natsconn.Conn {
 	t.Helper()
-	return connect(t, append([]func(*stream.Config){func(cfg *stream.Config) { cfg.URL = s.URL() }}, change...))
+	return connect(t, append([]func(*natsconn.Config){func(cfg *natsconn.Config) { cfg.URL = s.URL() }}, change...))
 }
 
-func connect(t testing.TB, change []func(*stream.Config)) *stream.Conn {
+func connect(t testing.TB, change []func(*natsconn.Config)) *natsconn.Conn {
 	t.Helper()
-	cfg := stream.Config{Replicas: 1, History: 32}
+	cfg := natsconn.Config{Replicas: 1, History: 32}
 	for _, f := range change {
 		f(&cfg)
 	}
-	conn, err := stream.Connect(cfg, t.Name(), zerolog.Nop(), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0))
+	conn, err := natsconn.Connect(cfg, t.Name(), zerolog.Nop(), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0))
 	testcheck.NoError(t, err)
 	t.Cleanup(conn.Close)
 	return conn

@@ -9,6 +9,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/store/storetest"
 	"odasync/internal/stream"
@@ -44,7 +45,7 @@ func Upserted(name, content string) event.Event {
 // Env is a stream on a NATS server and a registry in memory.
 type Env struct {
 	Server   *streamtest.Server
-	Conn     *stream.Conn
+	Conn     *natsconn.Conn
 	JS       jetstream.JetStream
 	Log      *stream.Log
 	States   *store.States
@@ -78,7 +79,7 @@ func NewParallel(t *testing.T) *Env {
 func (e *Env) Open() {
 	e.t.Helper()
 	var err error
-	if e.Log, err = e.Conn.EnsureLog(context.Background()); err != nil {
+	if e.Log, err = stream.EnsureLog(context.Background(), e.Conn); err != nil {
 		e.t.Fatal(err)
 	}
 	if e.States, err = store.EnsureStates(context.Background(), e.Log, Target); err != nil {

@@ -15,6 +15,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/flow"
 	"odasync/internal/logtest"
+	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/stream"
 	"odasync/internal/syncer"
@@ -57,13 +58,13 @@ func (e *Env) Start(s Setup) *Replica {
 		t.Helper()
 		testcheck.NoError(t, err)
 	}
-	conn, err := stream.Connect(stream.Config{URL: cmp.Or(s.URL, e.Server.URL()), Replicas: 1, History: 32}, "replica", zerolog.Nop(),
+	conn, err := natsconn.Connect(natsconn.Config{URL: cmp.Or(s.URL, e.Server.URL()), Replicas: 1, History: 32}, "replica", zerolog.Nop(),
 		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
 	must(err)
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Replica{t: t, Metrics: prometheus.NewRegistry(), Stop: stop, Done: make(chan struct{})}
 	r.Logger = zerolog.New(&r.logs)
-	log, err := conn.OpenLog(ctx)
+	log, err := stream.OpenLog(ctx, conn)
 	must(err)
 	consumer, err := log.EnsureConsumer(ctx, of, "http://registry")
 	must(err)

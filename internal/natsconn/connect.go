@@ -1,4 +1,4 @@
-package stream
+package natsconn
 
 import (
 	"context"
@@ -20,30 +20,31 @@ import (
 // credentials are the variables with the credentials of a process.
 const credentials = "NATS_USER, NATS_PASSWORD, NATS_CREDS"
 
-// requestTimeout bounds one request to the server.
-const requestTimeout = 5 * time.Second
+// RequestTimeout bounds one request to the server.
+const RequestTimeout = 5 * time.Second
 
 // Conn is a connection to a NATS server with JetStream.
 type Conn struct {
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	cfg    Config
-	timing timing
-	log    zerolog.Logger
+	Timing Timing // may be changed before the connection is used
+
+	nc  *nats.Conn
+	js  jetstream.JetStream
+	cfg Config
+	log zerolog.Logger
 
 	refused atomic.Pointer[PermissionError] // the last one since the connection was made
 }
 
-// timing holds durations that tests shorten.
-type timing struct {
-	// idle bounds the wait for the next message of a read.
-	idle time.Duration
-	// heartbeat is the interval of the server's idle heartbeats. After two missing ones the consumer checks that it still
-	// exists. It must be below half of pullExpiry.
-	heartbeat time.Duration
+// Timing holds durations that only tests change.
+type Timing struct {
+	// Idle bounds the wait for the next message of a read.
+	Idle time.Duration
+	// Heartbeat is the interval of the server's idle heartbeats. After two missing ones the consumer checks that it still
+	// exists. It must be below half of the expiry of a pull.
+	Heartbeat time.Duration
 }
 
-var standard = timing{idle: 10 * time.Second, heartbeat: time.Second}
+var standard = Timing{Idle: 10 * time.Second, Heartbeat: time.Second}
 
 // Connect returns a connection that is made as soon as the server can be reached, and made again whenever it is lost. name is
 // odasync- and the role; it is the name of the connection on the server and part of the inbox subjects. opts are added, such
@@ -54,7 +55,7 @@ func Connect(cfg Config, name string, log zerolog.Logger, opts ...nats.Option) (
 
 func connect(cfg Config, name string, log zerolog.Logger, refused func(*PermissionError), opts ...nats.Option) (*Conn, error) {
 	role := strings.TrimPrefix(name, "odasync-")
-	c := &Conn{cfg: cfg, timing: standard, log: log}
+	c := &Conn{cfg: cfg, Timing: standard, log: log}
 	reachable := condition.New(log, "nats is not reachable, trying again", "nats is reachable again", nil)
 	options := []nats.Option{
 		nats.Name(name),
@@ -108,7 +109,7 @@ func connect(cfg Config, name string, log zerolog.Logger, refused func(*Permissi
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats at %s: %w: check NATS_URL, %s and the NATS_TLS files", redacted(cfg.URL), err, credentials)
 	}
-	if c.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(requestTimeout)); err != nil {
+	if c.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(RequestTimeout)); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
@@ -127,10 +128,10 @@ func Dial(ctx context.Context, cfg Config, name string, refused func(error)) (*C
 func dialTimeout(ctx context.Context, urls string) time.Duration {
 	deadline, limited := ctx.Deadline()
 	if !limited {
-		return requestTimeout
+		return RequestTimeout
 	}
 	left := time.Until(deadline) / time.Duration(1+strings.Count(urls, ","))
-	return max(time.Millisecond, min(requestTimeout, left))
+	return max(time.Millisecond, min(RequestTimeout, left))
 }
 
 // Close flushes and closes the connection.
@@ -138,6 +139,12 @@ func (c *Conn) Close() {
 	_ = c.nc.FlushTimeout(time.Second) // every message is acknowledged or requeued by now
 	c.nc.Close()
 }
+
+// Config returns the configuration.
+func (c *Conn) Config() Config { return c.cfg }
+
+// Logger returns the logger of the connection.
+func (c *Conn) Logger() *zerolog.Logger { return &c.log }
 
 // NATS returns the underlying connection.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
@@ -161,7 +168,7 @@ func (c *Conn) Check(ctx context.Context) error {
 	if err := checkVersion(c.nc.ConnectedServerVersion()); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
 	if _, err := c.js.AccountInfo(ctx); err != nil {
 		if refused := c.refused.Load(); refused != nil {

@@ -1,4 +1,4 @@
-package stream_test
+package natsconn_test
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"odasync/internal/config"
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
 )
@@ -23,7 +23,7 @@ func TestConn_ReadsAChangedPassword(t *testing.T) {
 		testcheck.NoError(t, os.WriteFile(file, []byte(password+"\n"), 0o600))
 	}
 	write("old")
-	conn := s.Conn(t, func(c *stream.Config) {
+	conn := s.Conn(t, func(c *natsconn.Config) {
 		variables := envconfig.MapLookuper(map[string]string{"NATS_URL": c.URL, "NATS_USER": "watcher", "NATS_PASSWORD_FILE": file})
 		testcheck.NoError(t, config.Load(t.Context(), variables, c))
 	})

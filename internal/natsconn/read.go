@@ -1,4 +1,4 @@
-package stream
+package natsconn
 
 import (
 	"context"
@@ -37,11 +37,23 @@ func (c *Conn) At(ctx context.Context, stream string, sequence uint64) (Message,
 	return c.get(ctx, stream, fmt.Sprintf("message %d of stream %s", sequence, stream), query{Sequence: sequence})
 }
 
+// From reads the first message of a subject from a sequence on, from the stream's leader; false where there is none. The subject
+// may have wildcards, what is the name for errors.
+func (c *Conn) From(ctx context.Context, stream, subject string, sequence uint64, what string) (Message, bool, error) {
+	return c.get(ctx, stream, what, query{Sequence: sequence, Next: subject})
+}
+
+// StreamMissingError is returned where a stream does not exist any more. It is the stream's name.
+type StreamMissingError string
+
+// Error names the stream.
+func (e StreamMissingError) Error() string { return "stream " + string(e) + " does not exist any more" }
+
 // get asks the leader for one message: the client library would use direct get, which a lagging replica may answer.
 // what is the name for errors.
 func (c *Conn) get(ctx context.Context, stream, what string, q query) (Message, bool, error) {
 	fail := func(err error) (Message, bool, error) { return Message{}, false, fmt.Errorf("read %s: %w", what, err) }
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
 	request, err := json.Marshal(q)
 	if err != nil {
@@ -67,8 +79,8 @@ func (c *Conn) get(ctx context.Context, stream, what string, q query) (Message, 
 	switch {
 	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
 		return Message{}, false, nil
-	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound && stream == StreamName:
-		return fail(ErrLogMissing)
+	case response.Error != nil && response.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound:
+		return fail(StreamMissingError(stream))
 	case response.Error != nil:
 		return fail(response.Error)
 	case response.Message == nil:
@@ -91,28 +103,28 @@ func (c *Conn) get(ctx context.Context, stream, what string, q query) (Message, 
 // Scan calls each with the last message of every subject that the filter matches, oldest first, without bodies where only
 // headers are needed.
 func (c *Conn) Scan(ctx context.Context, s jetstream.Stream, filter string, headersOnly bool, each func(m event.Message, sequence uint64)) error {
-	return c.read(ctx, s, filter, jetstream.OrderedConsumerConfig{
+	return c.Read(ctx, s, filter, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: headersOnly,
 	}, each)
 }
 
-// read calls each with the messages that the filter matches, up to the last one. The consumer may be placed on a lagging
-// replica, so the leader is asked for the last message first, and read does not end before that one or a newer one has come.
+// Read calls each with the messages that the filter matches, up to the last one. The consumer may be placed on a lagging
+// replica, so the leader is asked for the last message first, and Read does not end before that one or a newer one has come.
 // It does not wait for ever: the caller starts over after any error.
-func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig, each func(m event.Message, sequence uint64)) error {
+func (c *Conn) Read(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig, each func(m event.Message, sequence uint64)) error {
 	name := s.CachedInfo().Config.Name
 	newest, found, err := c.Last(ctx, name, filter)
 	if err != nil || !found || what.OptStartTime != nil && newest.Time.Before(*what.OptStartTime) {
 		return err
 	}
 	fail := func(err error) error { return fmt.Errorf("read %s: %w", filter, err) }
-	messages, err := c.messages(ctx, s, filter, what)
+	messages, err := c.Messages(ctx, s, filter, what)
 	if err != nil {
 		return fail(err)
 	}
 	defer messages.Stop()
 	for seen := uint64(0); ; {
-		msg, err := next(ctx, messages, c.timing.idle)
+		msg, err := c.Next(ctx, messages)
 		if err != nil {
 			if now, _, lastErr := c.Last(ctx, name, filter); lastErr == nil && now.Sequence <= seen {
 				return nil // the awaited message has been purged meanwhile
@@ -136,10 +148,10 @@ func (c *Conn) read(ctx context.Context, s jetstream.Stream, filter string, what
 	}
 }
 
-// messages opens an ordered consumer of the messages that the filter matches.
-func (c *Conn) messages(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig) (jetstream.MessagesContext, error) {
+// Messages opens an ordered consumer of the messages that the filter matches.
+func (c *Conn) Messages(ctx context.Context, s jetstream.Stream, filter string, what jetstream.OrderedConsumerConfig) (jetstream.MessagesContext, error) {
 	what.FilterSubjects = []string{filter}
-	what.InactiveThreshold = 6 * c.timing.idle
+	what.InactiveThreshold = 6 * c.Timing.Idle
 	what.MaxResetAttempts = 2 // the client's own retries take no context
 	consumer, err := s.OrderedConsumer(ctx, what)
 	if err != nil {
@@ -148,15 +160,16 @@ func (c *Conn) messages(ctx context.Context, s jetstream.Stream, filter string, 
 	return consumer.Messages()
 }
 
-var errQuiet = errors.New("no message came")
+// ErrQuiet is returned where no message comes for [Timing.Idle].
+var ErrQuiet = errors.New("no message came")
 
-// next returns the next message, or errQuiet where none comes for so long.
-func next(ctx context.Context, messages jetstream.MessagesContext, idle time.Duration) (jetstream.Msg, error) {
-	wait, cancel := context.WithTimeout(ctx, idle)
+// Next returns the next message of [Conn.Messages], or [ErrQuiet].
+func (c *Conn) Next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	wait, cancel := context.WithTimeout(ctx, c.Timing.Idle)
 	defer cancel()
 	msg, err := messages.Next(jetstream.NextContext(wait))
 	if err != nil && wait.Err() != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("%w for %s", errQuiet, idle)
+		return nil, fmt.Errorf("%w for %s", ErrQuiet, c.Timing.Idle)
 	}
 	return msg, err
 }

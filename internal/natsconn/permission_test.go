@@ -1,4 +1,4 @@
-package stream_test
+package natsconn_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"odasync/internal/config"
-	"odasync/internal/stream"
+	"odasync/internal/natsconn"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
 )
@@ -23,13 +23,13 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 			{Username: "mute", Password: "pa55", Permissions: &server.Permissions{Publish: allow("oda.>"), Subscribe: allow("_INBOX_ctl.>")}},
 		}
 	})
-	for user, want := range map[string]stream.PermissionError{
+	for user, want := range map[string]natsconn.PermissionError{
 		"deaf": {Role: "ctl", Action: "subscribe to", Subject: "_INBOX_ctl."},
 		"mute": {Role: "ctl", Action: "publish to", Subject: "$JS.API.INFO"},
 	} {
 		t.Run(user, func(t *testing.T) {
 			reported := make(chan error, 100)
-			conn, err := stream.Dial(t.Context(), stream.Config{URL: s.URL(), User: user, Password: config.Fixed("pa55"), Replicas: 1, History: 32},
+			conn, err := natsconn.Dial(t.Context(), natsconn.Config{URL: s.URL(), User: user, Password: config.Fixed("pa55"), Replicas: 1, History: 32},
 				"odasync-ctl", func(err error) { reported <- err })
 			testcheck.NoError(t, err)
 			defer conn.Close()
@@ -37,7 +37,7 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 			says(t, err, "the server does not let this user "+want.Action+` "`+want.Subject, "give ctl the credential of its role", "docs/nats-security.md")
 			select {
 			case err := <-reported:
-				var refused *stream.PermissionError
+				var refused *natsconn.PermissionError
 				if !errors.As(err, &refused) || refused.Role != want.Role || refused.Action != want.Action {
 					t.Errorf("reported %v", err)
 				}
@@ -46,6 +46,6 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 			}
 		})
 	}
-	_, err := stream.Dial(t.Context(), stream.Config{URL: s.URL(), User: "mute", Password: config.Fixed("wr0ng")}, "odasync-ctl", func(error) {})
+	_, err := natsconn.Dial(t.Context(), natsconn.Config{URL: s.URL(), User: "mute", Password: config.Fixed("wr0ng")}, "odasync-ctl", func(error) {})
 	says(t, err, "connect to nats", "Authorization Violation", "NATS_USER, NATS_PASSWORD")
 }

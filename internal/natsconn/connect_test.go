@@ -1,4 +1,4 @@
-package stream_test
+package natsconn_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
@@ -23,7 +24,7 @@ func TestConn_CheckVersion(t *testing.T) {
 	}
 	for version, good := range tests {
 		t.Run(version, func(t *testing.T) {
-			err := stream.CheckVersion(version)
+			err := natsconn.CheckVersion(version)
 			if (err == nil) != good {
 				t.Errorf("version %q: %v", version, err)
 			}
@@ -35,25 +36,25 @@ func TestConn_CheckVersion(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	good := stream.Config{URL: "nats://localhost:4222", Replicas: 1, History: 32}
+	good := natsconn.Config{URL: "nats://localhost:4222", Replicas: 1, History: 32}
 	tests := map[string]struct {
-		change func(*stream.Config)
+		change func(*natsconn.Config)
 		words  []string // none: valid
 	}{
-		"good":              {func(*stream.Config) {}, nil},
-		"several servers":   {func(c *stream.Config) { c.URL = "nats://a:4222, tls://b:4222,ws://c,wss://d" }, nil},
-		"credentials":       {func(c *stream.Config) { c.URL = "nats://user:pass@localhost:4222" }, nil},
-		"three replicas":    {func(c *stream.Config) { c.Replicas = 3 }, nil},
-		"no scheme":         {func(c *stream.Config) { c.URL = "localhost:4222" }, []string{"NATS_URL", "localhost:4222", "nats://host:port"}},
-		"other scheme":      {func(c *stream.Config) { c.URL = "http://localhost:4222" }, []string{"NATS_URL", "http://localhost:4222"}},
-		"no URL":            {func(c *stream.Config) { c.URL = "" }, []string{"NATS_URL"}},
-		"not a URL":         {func(c *stream.Config) { c.URL = "nats://user:s3cret@host:port" }, []string{"NATS_URL", "not a URL"}},
-		"password in a bad": {func(c *stream.Config) { c.URL = "http://user:s3cret@host" }, []string{"NATS_URL", "http://host"}},
-		"token in a bad":    {func(c *stream.Config) { c.URL = "http://s3cret@host" }, []string{"NATS_URL", "http://host"}},
-		"one bad of two":    {func(c *stream.Config) { c.URL = "nats://a,ftp://b" }, []string{"NATS_URL", "ftp://b"}},
-		"certificate alone": {func(c *stream.Config) { c.TLSCert = "cert.pem" }, []string{"NATS_TLS_CERT and NATS_TLS_KEY", "both"}},
-		"two replicas":      {func(c *stream.Config) { c.Replicas = 2 }, []string{"STREAM_REPLICAS is 2", "0, 1, 3 or 5"}},
-		"all wrong": {func(c *stream.Config) { *c = stream.Config{URL: "x", Replicas: 7, History: 0, MaxBytes: -1} },
+		"good":              {func(*natsconn.Config) {}, nil},
+		"several servers":   {func(c *natsconn.Config) { c.URL = "nats://a:4222, tls://b:4222,ws://c,wss://d" }, nil},
+		"credentials":       {func(c *natsconn.Config) { c.URL = "nats://user:pass@localhost:4222" }, nil},
+		"three replicas":    {func(c *natsconn.Config) { c.Replicas = 3 }, nil},
+		"no scheme":         {func(c *natsconn.Config) { c.URL = "localhost:4222" }, []string{"NATS_URL", "localhost:4222", "nats://host:port"}},
+		"other scheme":      {func(c *natsconn.Config) { c.URL = "http://localhost:4222" }, []string{"NATS_URL", "http://localhost:4222"}},
+		"no URL":            {func(c *natsconn.Config) { c.URL = "" }, []string{"NATS_URL"}},
+		"not a URL":         {func(c *natsconn.Config) { c.URL = "nats://user:s3cret@host:port" }, []string{"NATS_URL", "not a URL"}},
+		"password in a bad": {func(c *natsconn.Config) { c.URL = "http://user:s3cret@host" }, []string{"NATS_URL", "http://host"}},
+		"token in a bad":    {func(c *natsconn.Config) { c.URL = "http://s3cret@host" }, []string{"NATS_URL", "http://host"}},
+		"one bad of two":    {func(c *natsconn.Config) { c.URL = "nats://a,ftp://b" }, []string{"NATS_URL", "ftp://b"}},
+		"certificate alone": {func(c *natsconn.Config) { c.TLSCert = "cert.pem" }, []string{"NATS_TLS_CERT and NATS_TLS_KEY", "both"}},
+		"two replicas":      {func(c *natsconn.Config) { c.Replicas = 2 }, []string{"STREAM_REPLICAS is 2", "0, 1, 3 or 5"}},
+		"all wrong": {func(c *natsconn.Config) { *c = natsconn.Config{URL: "x", Replicas: 7, History: 0, MaxBytes: -1} },
 			[]string{"NATS_URL", "STREAM_REPLICAS", "STREAM_HISTORY", "STREAM_MAX_BYTES"}},
 	}
 	for name, test := range tests {
@@ -85,18 +86,18 @@ func TestRedacted(t *testing.T) {
 		"nats://a:1, nats://u:s3cret@b:2": "nats://a:1, nats://b:2",
 	}
 	for urls, want := range tests {
-		testcheck.Equal(t, urls, want, stream.Redacted(urls))
+		testcheck.Equal(t, urls, want, natsconn.Redacted(urls))
 	}
 }
 
 func TestConnect_RejectsMissingFiles(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing.pem")
-	for name, cfg := range map[string]stream.Config{
+	for name, cfg := range map[string]natsconn.Config{
 		"authority":   {URL: "nats://127.0.0.1:1", TLSCA: missing},
 		"certificate": {URL: "nats://127.0.0.1:1", TLSCert: missing, TLSKey: missing},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := stream.Connect(cfg, "test", zerolog.Nop())
+			conn, err := natsconn.Connect(cfg, "test", zerolog.Nop())
 			if err == nil {
 				conn.Close()
 			}
@@ -110,7 +111,7 @@ func TestConnect_WaitsForTheServer(t *testing.T) {
 	s.Shutdown()
 	conn := s.Conn(t)
 	says(t, conn.Check(within(t)), "not connected to "+s.URL())
-	_, err := conn.EnsureLog(within(t))
+	_, err := stream.EnsureLog(within(t), conn)
 	says(t, err, "not connected")
 	s.Restart(t)
 	waitConnected(t, conn)
@@ -128,8 +129,8 @@ func TestConn_CheckWithoutJetStream(t *testing.T) {
 	s := streamtest.StartParallel(t, func(o *server.Options) { o.JetStream = false })
 	conn := s.Conn(t)
 	says(t, conn.Check(within(t)), "jetstream", "-js")
-	_, err := conn.EnsureLog(within(t))
+	_, err := stream.EnsureLog(within(t), conn)
 	says(t, err, "jetstream", "-js")
-	_, err = conn.OpenLog(within(t))
+	_, err = stream.OpenLog(within(t), conn)
 	says(t, err, "jetstream", "-js")
 }

@@ -1,0 +1,7 @@
+package natsconn
+
+// What the tests in natsconn_test see of the inside.
+var (
+	CheckVersion = checkVersion
+	Redacted     = redacted
+)
