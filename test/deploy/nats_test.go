@@ -19,6 +19,7 @@ import (
 // natsServer is one server of the StatefulSet, on loopback.
 type natsServer struct {
 	name, url, monitoring string
+	process               *procs.Process
 }
 
 // startNATS runs the StatefulSet's servers with the ConfigMap's configuration. Only the ports, the data folder
@@ -76,8 +77,8 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 		must(t, err)
 		spec := procs.Spec{Name: name, Program: "nats-server", Env: env,
 			Args: []string{"-c", file, "-a", "127.0.0.1", "-p", strconv.Itoa(client), "-m", strconv.Itoa(monitor)}}
-		start(t, group, spec.With(map[string]string{"POD_NAME": name}))
-		servers[number] = natsServer{name: name, url: fmt.Sprintf("nats://127.0.0.1:%d", client), monitoring: fmt.Sprintf("http://127.0.0.1:%d", monitor)}
+		process := start(t, group, spec.With(map[string]string{"POD_NAME": name}))
+		servers[number] = natsServer{process: process, name: name, url: fmt.Sprintf("nats://127.0.0.1:%d", client), monitoring: fmt.Sprintf("http://127.0.0.1:%d", monitor)}
 	}
 	for _, server := range servers {
 		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
@@ -132,8 +133,8 @@ func (s natsServer) monitors(t *testing.T, account, stream, consumer string) err
 	return fmt.Errorf("no stream %s with consumer %q in %s", stream, consumer, text)
 }
 
-// TestNATS_FromOneServerToThree changes nats.replicas on the volume of one server: the cluster starts without streams, and the
-// watcher fills a new one, as docs/install-kubernetes.md describes.
+// TestNATS_FromOneServerToThree changes nats.replicas as docs/install-kubernetes.md describes: the volume of the one server is deleted,
+// the cluster starts without streams, and the watcher fills a new one. Nothing of the old data takes space.
 func TestNATS_FromOneServerToThree(t *testing.T) {
 	component := cluster.Component("components", "moved", "1")
 	must(t, shared.Apply(t.Context(), component))
@@ -168,5 +169,75 @@ func TestNATS_FromOneServerToThree(t *testing.T) {
 			})
 		}
 		must(t, group.Stop())
+		if stage.copies == "1" {
+			must(t, os.RemoveAll(filepath.Join(data, "odasync-nats-0"))) // kubectl delete pvc data-odasync-nats-0
+		}
+	}
+	if old, err := filepath.Glob(filepath.Join(data, "*", "servers-1")); err != nil || len(old) > 0 {
+		t.Errorf("data of the one server is still there: %v %v", old, err)
+	}
+}
+
+// TestNATS_RestoreOfAVolume takes a snapshot of the server's volume while changes are published, loses the server with its data, and
+// continues on the snapshot, as docs/install-kubernetes.md describes. The history of the snapshot is kept, and what the snapshot
+// does not have is read from the cluster.
+func TestNATS_RestoreOfAVolume(t *testing.T) {
+	group, lasting := procs.ForTest(t), procs.ForTest(t)
+	all := render(t, chart(), set()...)
+	before, snapshot := t.TempDir(), t.TempDir()
+	_, registryURL, err := lasting.Registry(within(t), "registry", 0)
+	must(t, err)
+	pipeline := func(t *testing.T, group *procs.Group, data string) (natsServer, func(arguments ...string) (int, string)) {
+		t.Helper()
+		server := startNATS(t, group, data, all)[0]
+		here := map[string]string{"NATS_URL": server.url, "COMPONENT_REGISTRY_URL": registryURL, "MONITORING_HOST": "127.0.0.1", "MONITORING_PORT": "0",
+			"KUBERNETES_IN_CLUSTER": "false", "KUBECONFIG": shared.Kubeconfig}
+		env := environment(t, all, "Deployment odasync-watcher", here)
+		maps.Copy(env, environment(t, all, "Deployment odasync-syncer", here)) // for ctl
+		for _, process := range []string{"watcher", "syncer"} {
+			start(t, group, procs.Spec{Name: process, Program: process, Env: environment(t, all, "Deployment odasync-"+process, here)})
+		}
+		return server, func(arguments ...string) (int, string) {
+			p := start(t, group, procs.Spec{Name: "ctl", Program: "ctl", Args: arguments, Env: env})
+			code, err := p.Wait(within(t))
+			must(t, err)
+			return code, p.Tail(100)
+		}
+	}
+	inSync := func(t *testing.T, ctl func(...string) (int, string)) {
+		t.Helper()
+		testwait.NoErrorWithin(t, patience, "cluster, stream and registry are equal", func() error {
+			if code, output := ctl("diff"); code != 0 {
+				return fmt.Errorf("ctl diff: exit code %d: %s", code, output)
+			}
+			return nil
+		})
+	}
+	change := func(name, version string) {
+		t.Helper()
+		must(t, shared.Apply(t.Context(), cluster.Component("components", name, version)))
+	}
+	for _, name := range []string{"kept", "late"} {
+		t.Cleanup(func() {
+			if err := shared.Delete(context.Background(), cluster.Component("components", name, "1")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	server, ctl := pipeline(t, group, before)
+	change("kept", "1")
+	inSync(t, ctl)
+	must(t, server.process.Freeze(within(t)))
+	must(t, os.CopyFS(snapshot, os.DirFS(before)))
+	must(t, server.process.Thaw())
+	change("kept", "2")
+	change("late", "1")
+	inSync(t, ctl)
+
+	must(t, group.Stop())
+	_, ctl = pipeline(t, procs.ForTest(t), snapshot)
+	inSync(t, ctl)
+	if code, output := ctl("events", "kept"); code != 0 || strings.Count(output, "upserted") < 2 {
+		t.Errorf("the history of before the snapshot is lost: exit code %d: %s", code, output)
 	}
 }
