@@ -31,10 +31,22 @@ func TestSubchart(t *testing.T) {
 	equal(t, all, "Deployment odasync-watcher", "spec.template.spec.imagePullSecrets.0.name", "pull")
 	accepted(t, all)
 	variables(t, all, "Deployment odasync-syncer", map[string]string{"COMPONENT_REGISTRY_URL": "http://registry"})
-	// Without a URL it is that of the Canvas.
-	canvas := render(t, umbrella, "--set", "odasync.registry.url=")
+	// The values that docs/canvas.md prints, in which the URL is missing.
+	page, err := os.ReadFile(filepath.Join(root, "docs", "canvas.md"))
+	must(t, err)
+	_, rest, _ := strings.Cut(string(page), "\n```yaml\nodasync:\n")
+	values, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("docs/canvas.md has no values")
+	}
+	must(t, os.WriteFile(filepath.Join(umbrella, "values.yaml"), []byte("odasync:\n"+values), 0o600))
+	canvas := render(t, umbrella)
+	accepted(t, canvas)
 	variables(t, canvas, "Deployment odasync-syncer", map[string]string{"COMPONENT_REGISTRY_URL": "http://canvas-compreg.canvas.svc.cluster.local"})
+	variables(t, canvas, "Deployment odasync-watcher", map[string]string{"KUBERNETES_NAMESPACE": "components,odacompns-*", "LOG_LEVEL": "INFO"})
 	equal(t, canvas, "NetworkPolicy odasync-syncer", "spec.egress.2.ports.0.port", 80)
+	equal(t, canvas, "StatefulSet odasync-nats", "spec.volumeClaimTemplates.0.spec.resources.requests.storage", "2Gi")
+	canvas.find(t, "Deployment odasync-toolbox")
 	if off := render(t, umbrella, "--set", "odasync.enabled=false"); len(off) != 0 {
 		t.Errorf("disabled, it still renders %v", off.ids())
 	}

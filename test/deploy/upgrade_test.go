@@ -102,8 +102,9 @@ func TestNotes(t *testing.T) {
 			[]string{"get secret authority", "NATS_URL=tls://localhost:4222 NATS_TLS_CA=ca.crt"}, []string{warning}},
 		"with a toolbox":          {[]string{secured, "toolbox.enabled=true"}, []string{"helm test odasync --namespace canvas", "exec deployment/odasync-toolbox -- ctl list"}, []string{"port-forward service/odasync-nats"}},
 		"with NATS of one's own":  {[]string{"nats.url=nats://nats:4222"}, nil, []string{warning}},
+		"without syncers":         {[]string{"syncer.enabled=false", "registry.url="}, []string{"the Components of components."}, []string{"odasync writes"}},
 		"with metrics over HTTPS": {[]string{"monitoring.tlsSecret=cert"}, []string{"curl --insecure https://localhost:8080/readyz"}, nil},
-		"of the Canvas":           {[]string{`monitoredNamespaces=a\,odacompns-*`}, []string{"the Components of a, odacompns-* to http://registry.example:8000/path"}, nil},
+		"of the Canvas":           {[]string{`monitoredNamespaces=a\,odacompns-*`}, []string{"the Components of a, odacompns-*.", "to http://registry.example:8000/path."}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := exec.CommandContext(within(t), helm(), append([]string{"install", "odasync", chart(), "--namespace", namespace, "--dry-run=server"}, set(test.values...)...)...)
