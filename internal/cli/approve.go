@@ -64,14 +64,14 @@ func approveAction(c *cli.Context) error {
 	}
 	defer end()
 	id := c.Args().First()
-	all, complete, err := s.pendingApprovals(ctx, c, id)
+	all, incomplete, err := s.pendingApprovals(ctx, c, id)
 	switch {
 	case err != nil:
 		return err
 	case id != "" && len(all) == 0:
 		return negative(c, fmt.Errorf("no approval is pending with ID %q: `ctl approve` shows the current ID, which changes with the set of components", id))
-	case !complete && len(all) == 0:
-		return errNegative
+	case len(all) == 0 && incomplete != nil:
+		return incomplete
 	}
 	if err := showApprovals(c, all); err != nil {
 		return err
@@ -79,7 +79,11 @@ func approveAction(c *cli.Context) error {
 	var result error
 	for n := range all {
 		a := &all[n]
-		if !confirmed(c, a) {
+		yes, err := confirmed(c, a)
+		if err != nil {
+			return err
+		}
+		if !yes {
 			result = negative(c, fmt.Errorf("%s was not approved: run `ctl approve %s --yes`", a.ID, a.ID))
 			continue
 		}
@@ -94,12 +98,12 @@ func approveAction(c *cli.Context) error {
 }
 
 // pendingApprovals asks the leading watcher and a syncer of the target what waits for an approval, with the id if one is given.
-// While one of them cannot answer, what the other one has is complete for itself; complete is false then.
-func (s *session) pendingApprovals(ctx context.Context, c *cli.Context, id string) (all []Approval, complete bool, err error) {
-	all, complete = []Approval{}, true
+// While one of them cannot answer, what the other one has is complete for itself; incomplete is the reported reason then.
+func (s *session) pendingApprovals(ctx context.Context, c *cli.Context, id string) (all []Approval, incomplete, err error) {
+	all = []Approval{}
 	add := func(pending control.Pending, err error, inCluster bool) error {
-		if err = s.refused(c, err); errors.Is(err, errNegative) {
-			complete = false
+		if err = s.refused(c, err); errors.Is(err, errNegative) || errors.Is(err, errUnreachable) {
+			incomplete = err
 			return nil
 		}
 		if err == nil && pending.PendingDeletion != nil && (id == "" || pending.ID == id) {
@@ -109,11 +113,11 @@ func (s *session) pendingApprovals(ctx context.Context, c *cli.Context, id strin
 	}
 	pending, err := s.control().PendingInCluster(ctx, s.cluster)
 	if err := add(pending, err, true); err != nil || id != "" && len(all) > 0 {
-		return all, complete, err
+		return all, incomplete, err
 	}
 	pending, err = unclaimed(ctx, c, func() (control.Pending, error) { return s.control().PendingInTarget(ctx, s.target, s.cluster) })
 	err = add(pending, err, false)
-	return all, complete, err
+	return all, incomplete, err
 }
 
 // showApprovals prints every component of the approvals for people.
@@ -140,8 +144,11 @@ func showApprovals(c *cli.Context, all []Approval) error {
 }
 
 // confirmed reports whether to go on: with --yes, or after the answer yes on a terminal.
-func confirmed(c *cli.Context, a *Approval) bool {
-	return c.Bool("yes") || interactive(c) && ask(c, "Delete these %d components (%s)?", a.Gone, a.Place)
+func confirmed(c *cli.Context, a *Approval) (bool, error) {
+	if c.Bool("yes") || !interactive(c) {
+		return c.Bool("yes"), nil
+	}
+	return ask(c, "Delete these %d components (%s)?", a.Gone, a.Place)
 }
 
 // approve records the approval, has it carried out, and waits until the target has deleted the components.

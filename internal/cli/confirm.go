@@ -24,20 +24,35 @@ func confirm(c *cli.Context, question string, args ...any) error {
 		return nil
 	case !interactive(c):
 		return errUnconfirmed
-	case !ask(c, question, args...):
-		return negative(c, errors.New("nothing was changed"))
 	}
-	return nil
+	yes, err := ask(c, question, args...)
+	if err == nil && !yes {
+		return negative(c, errUnchanged)
+	}
+	return err
 }
+
+// errUnchanged means that a command has not begun to change anything.
+var errUnchanged = errors.New("nothing was changed")
 
 // interactive reports whether there is a person to ask.
 func interactive(c *cli.Context) bool {
 	return ops.IsTerminal(c.App.Reader) && ops.IsTerminal(c.App.ErrWriter)
 }
 
-// ask asks a question on the terminal, and reports whether the answer is yes.
-func ask(c *cli.Context, question string, args ...any) bool {
+// ask asks a question on the terminal, and reports whether the answer is yes. It returns errUnchanged after Ctrl-C.
+func ask(c *cli.Context, question string, args ...any) (yes bool, err error) {
 	fmt.Fprint(c.App.ErrWriter, printable.Line(fmt.Sprintf(question, args...)), " [y/N] ")
-	answer, _ := bufio.NewReader(c.App.Reader).ReadString('\n') // the end of the input is no
-	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
+	answers := make(chan string, 1)
+	go func() { // it waits for a line even after Ctrl-C, until the process ends
+		answer, _ := bufio.NewReader(c.App.Reader).ReadString('\n') // the end of the input is no
+		answers <- answer
+	}()
+	select {
+	case answer := <-answers:
+		return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))), nil
+	case <-c.Context.Done():
+		fmt.Fprintln(c.App.ErrWriter)
+		return false, errUnchanged
+	}
 }

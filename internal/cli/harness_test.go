@@ -35,7 +35,12 @@ import (
 	"odasync/internal/testwait"
 )
 
-func TestMain(m *testing.M) { streamtest.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asCtl) != "" { // the test of a terminal runs this program
+		os.Exit(cli.Main(os.Args))
+	}
+	streamtest.VerifyTestMain(m)
+}
 
 // result is the outcome of a command.
 type result struct {
