@@ -19,6 +19,7 @@ import (
 // natsServer is one server of the StatefulSet, on loopback.
 type natsServer struct {
 	name, url, monitoring string
+	route                 string // host:port of its routes
 	process               *procs.Process
 }
 
@@ -69,6 +70,7 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 			t.Fatalf("the data is not on the volume:\n%s", own)
 		}
 		own = strings.ReplaceAll(own, "store_dir: /data/", "store_dir: "+filepath.Join(data, name)+"/")
+		own = strings.ReplaceAll(own, "/etc/nats-tls/", filepath.Join(group.Dir, "nats-tls")+"/")
 		own = strings.ReplaceAll(own, "pid_file: /var/run/nats/nats.pid", "pid_file: "+filepath.Join(group.Dir, name+".pid"))
 		must(t, os.WriteFile(file, []byte(own), 0o600))
 		client, err := procs.FreePort()
@@ -78,7 +80,7 @@ func startNATS(t *testing.T, group *procs.Group, data string, all objects) []nat
 		spec := procs.Spec{Name: name, Program: "nats-server", Env: env,
 			Args: []string{"-c", file, "-a", "127.0.0.1", "-p", strconv.Itoa(client), "-m", strconv.Itoa(monitor)}}
 		process := start(t, group, spec.With(map[string]string{"POD_NAME": name}))
-		servers[number] = natsServer{process: process, name: name, url: fmt.Sprintf("nats://127.0.0.1:%d", client), monitoring: fmt.Sprintf("http://127.0.0.1:%d", monitor)}
+		servers[number] = natsServer{process: process, name: name, route: "127.0.0.1:" + strconv.Itoa(routes[number]), url: fmt.Sprintf("nats://127.0.0.1:%d", client), monitoring: fmt.Sprintf("http://127.0.0.1:%d", monitor)}
 	}
 	for _, server := range servers {
 		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"odasync/internal/config"
 	"odasync/internal/natsconn"
+	"odasync/internal/ops/opstest"
 	"odasync/internal/stream"
 	"odasync/internal/testwait"
 	"odasync/test/procs"
@@ -89,7 +91,8 @@ func contains(t *testing.T, text string, parts ...string) {
 // can connect. The permissions are in the same file as in test/security.
 func TestNATS_PasswordsOfTheChart(t *testing.T) {
 	all := render(t, chart(), set("nats.auth.secret=passwords", "nats.replicas=3")...)
-	servers := startNATS(t, procs.ForTest(t), t.TempDir(), all)
+	group := procs.ForTest(t)
+	servers := startNATS(t, group, t.TempDir(), all)
 	cfg := natsconn.Config{URL: servers[0].url, User: "watcher", Password: config.Fixed("passwords-watcher"), Replicas: 3, History: 32}
 	conn, err := natsconn.Dial(t.Context(), cfg, "odasync-watcher", func(err error) { t.Error(err) })
 	must(t, err)
@@ -103,6 +106,19 @@ func TestNATS_PasswordsOfTheChart(t *testing.T) {
 			return server.monitors(t, "ODASYNC", "ODA_COMPONENTS", "")
 		})
 	}
+	// A server without the password of the routes does not become a member.
+	settings := filepath.Join(t.TempDir(), "outsider.conf")
+	text := fmt.Sprintf("server_name: outsider\nlisten: 127.0.0.1:-1\ncluster {\n name: odasync-nats\n listen: 127.0.0.1:-1\n routes: [nats://route:guess@%s]\n}\n", servers[0].route)
+	must(t, os.WriteFile(settings, []byte(text), 0o600))
+	outsider := start(t, group, procs.Spec{Name: "outsider", Program: "nats-server", Args: []string{"-c", settings}})
+	if _, err := outsider.Await(within(t), "Authorization Violation"); err != nil {
+		t.Errorf("the outsider is not refused: %v", err)
+	}
+	routes, err := get(t, servers[0].monitoring+"/routez")
+	must(t, err)
+	if strings.Contains(routes, "outsider") || !strings.Contains(routes, servers[1].name) {
+		t.Errorf("the routes are %s", routes)
+	}
 	for _, user := range []string{"", "watcher", "syncer", "ctl"} {
 		nc, err := nats.Connect(servers[1].url, nats.UserInfo(user, "passwords-watcher"))
 		if nc != nil {
@@ -111,5 +127,54 @@ func TestNATS_PasswordsOfTheChart(t *testing.T) {
 		if right := user == "watcher"; right != (err == nil) || !right && !errors.Is(err, nats.ErrAuthorization) {
 			t.Errorf("user %q with the watcher's password: %v", user, err)
 		}
+	}
+}
+
+// TestNATS_ReadsAChangedCertificate replaces the certificate of the chart's NATS and sends the signal that docs/nats-security.md
+// prints: new connections get the new certificate, and open ones stay.
+func TestNATS_ReadsAChangedCertificate(t *testing.T) {
+	group := procs.ForTest(t)
+	folder := filepath.Join(group.Dir, "nats-tls")
+	must(t, os.Mkdir(folder, 0o700))
+	cert, key := filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
+	opstest.Certificate(t, cert, key, "localhost")
+	server := startNATS(t, group, t.TempDir(), render(t, chart(), set("nats.tls.serverSecret=cert")...))[0]
+	connect := func() (*nats.Conn, error) {
+		nc, err := nats.Connect(strings.Replace(server.url, "nats://127.0.0.1", "tls://localhost", 1), nats.RootCAs(cert), nats.MaxReconnects(0))
+		if err == nil {
+			t.Cleanup(nc.Close)
+		}
+		return nc, err
+	}
+	serial := func(nc *nats.Conn) string {
+		state, err := nc.TLSConnectionState()
+		must(t, err)
+		return state.PeerCertificates[0].SerialNumber.String()
+	}
+	open, err := connect()
+	must(t, err)
+	opstest.Certificate(t, cert, key, "localhost")
+	if _, err := connect(); err == nil {
+		t.Fatal("the new certificate is used before the signal")
+	}
+	const printed = "nats-server -sl reload=/var/run/nats/nats.pid"
+	page, err := os.ReadFile(filepath.Join(root, "docs", "nats-security.md"))
+	must(t, err)
+	contains(t, string(page), printed)
+	arguments := strings.Fields(strings.Replace(printed, "/var/run/nats/nats.pid", filepath.Join(group.Dir, server.name+".pid"), 1))
+	signal := start(t, group, procs.Spec{Name: "reload", Program: arguments[0], Args: arguments[1:]})
+	if code, err := signal.Wait(within(t)); err != nil || code != 0 {
+		t.Fatalf("reload: %v, exit code %d: %s", err, code, signal.Tail(5))
+	}
+	var renewed *nats.Conn
+	testwait.NoErrorWithin(t, patience, "a connection with the new certificate", func() (err error) {
+		renewed, err = connect()
+		return err
+	})
+	if serial(renewed) == serial(open) {
+		t.Error("both connections have the same certificate")
+	}
+	if err := open.Flush(); err != nil {
+		t.Errorf("the open connection has ended: %v", err)
 	}
 }
