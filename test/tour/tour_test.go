@@ -184,7 +184,10 @@ func (v *visit) await(c command, printed func() []string) {
 // awaitStart waits until the output begins as the page says: the rest follows later in the tour.
 func (v *visit) awaitStart(c command, printed func() []string) {
 	v.t.Helper()
-	v.awaitOutput(c, printed, func(want, got string) bool { return got != "" && strings.HasPrefix(want, got) })
+	v.awaitOutput(c, printed, func(want, got string) bool {
+		start, _ := strings.CutSuffix(want, "\n"+more)
+		return got != "" && (strings.HasPrefix(start, got) || strings.HasPrefix(got, start))
+	})
 }
 
 func (v *visit) awaitOutput(c command, printed func() []string, matches func(want, got string) bool) {
