@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"github.com/xrash/smetrics"
 
+	"odasync/internal/natsconn"
 	"odasync/internal/ops"
 )
 
@@ -47,7 +48,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
 	running, cancel := withAbort(ctx)
 	defer cancel()
-	err := abortCause(running, app.RunContext(running, flagsFirst(app, args)))
+	err := natsconn.Denied(running, app.RunContext(running, flagsFirst(app, args)))
 	switch {
 	case err == nil:
 		return exitOK

@@ -14,8 +14,7 @@ import (
 	authorization "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 
-	"odasync/internal/cli"
-	"odasync/internal/natsconn"
+	"odasync/internal/cli/check"
 	"odasync/internal/refregistry"
 	"odasync/internal/store"
 	"odasync/internal/stream/streamtest"
@@ -95,7 +94,7 @@ var (
 		`kubernetes permission: update leases.coordination.k8s.io "odasync-watcher" in namespace "shop"`,
 	}
 	kubernetesChecks = append([]string{"kubernetes", "kubernetes crd", "kubernetes namespaces", "kubernetes permissions"}, permissionChecks...)
-	otherChecks      = []string{"nats", "nats jetstream", "nats topology", "registry writers", "registry", "registry api", "registry auth", "registry contract"}
+	otherChecks      = []string{"nats", "nats jetstream", "nats topology", "nats settings", "nats clock", "registry writers", "registry", "registry clock", "registry api", "registry auth", "registry contract"}
 )
 
 // checks maps names to status: ok unless it is different. A check with the status "" is not run.
@@ -177,23 +176,23 @@ func TestChecks(t *testing.T) {
 			ungranted(permissionChecks[6]), "not granted", "grant"},
 		"when access reviews are forbidden": {api(cluster{versions: fine.versions, noReviews: true}), unreviewed, "", "system:basic-user"},
 		"when NATS is down": {func(t *testing.T) { t.Setenv("NATS_URL", "nats://"+unusedAddress(t)) },
-			broken("nats", "nats jetstream", "nats topology", "registry writers"), "no servers available", "check NATS_URL"},
+			broken("nats", "nats jetstream", "nats topology", "nats settings", "nats clock", "registry writers"), "no servers available", "check NATS_URL"},
 		"when JetStream is disabled": {func(t *testing.T) {
 			t.Setenv("NATS_URL", streamtest.Start(t, func(o *server.Options) { o.JetStream = false }).URL())
-		}, broken("nats jetstream", "nats topology", "registry writers"), "jetstream", "start nats-server 2.11 or newer with -js"},
+		}, broken("nats jetstream", "nats topology", "nats settings", "nats clock", "registry writers"), "jetstream", "start nats-server 2.11 or newer with -js"},
 		"when there is no stream": {func(t *testing.T) { t.Setenv("NATS_URL", streamtest.Start(t).URL()) },
-			broken("nats topology", "registry writers"), "ODA_COMPONENTS", "start the watcher"},
+			broken("nats topology", "nats settings", "nats clock", "registry writers"), "ODA_COMPONENTS", "start the watcher"},
 		"when another program writes the entries": {func(t *testing.T) { reconciled(t, target.Reconciliation{Overwritten: 2}) },
 			broken("registry writers"), "2 entries that another program had written over", "canvasResourceInventory"},
 		"when no other program does": {change: func(t *testing.T) { reconciled(t, target.Reconciliation{}) }},
 		"when the registry is down": {func(t *testing.T) { t.Setenv("COMPONENT_REGISTRY_URL", "http://"+unusedAddress(t)) },
-			broken("registry", "registry api", "registry auth", "registry contract"), "connection refused", "check COMPONENT_REGISTRY_URL"},
+			broken("registry", "registry clock", "registry api", "registry auth", "registry contract"), "connection refused", "check COMPONENT_REGISTRY_URL"},
 		"when there is no key": {func(t *testing.T) { withKey(t, "") }, broken("registry auth", "registry contract"), "401", "set COMPONENT_REGISTRY_API_KEY"},
 		"when the key is wrong": {func(t *testing.T) { withKey(t, "wr0ng") },
 			broken("registry auth", "registry contract"), "401", "set COMPONENT_REGISTRY_API_KEY"},
 		"when the key is right": {change: func(t *testing.T) { withKey(t, "s3cr3t") }},
 		"when a web server responds with 200": {func(t *testing.T) { other(t, http.StatusOK) },
-			broken("registry", "registry api", "registry auth", "registry contract"), "COMPONENT_REGISTRY_API to v1 or tmf639", "check COMPONENT_REGISTRY_URL"},
+			broken("registry", "registry clock", "registry api", "registry auth", "registry contract"), "COMPONENT_REGISTRY_API to v1 or tmf639", "check COMPONENT_REGISTRY_URL"},
 		"when it does so and the API is set": {func(t *testing.T) { other(t, http.StatusOK); t.Setenv("COMPONENT_REGISTRY_API", "v1") },
 			broken("registry contract"), "", "the base address of a Component Registry"},
 		"when the registry has another API": {func(t *testing.T) {
@@ -202,7 +201,7 @@ func TestChecks(t *testing.T) {
 			t.Setenv("COMPONENT_REGISTRY_API", "v1")
 		}, broken("registry api", "registry auth", "registry contract"), `the service is a tmf639 registry named "canvas", COMPONENT_REGISTRY_API is v1`, "set COMPONENT_REGISTRY_API to auto"},
 		"when a web server responds with 404": {func(t *testing.T) { other(t, http.StatusNotFound) },
-			broken("registry", "registry api", "registry auth", "registry contract"), "404", "check COMPONENT_REGISTRY_URL"},
+			broken("registry", "registry clock", "registry api", "registry auth", "registry contract"), "404", "check COMPONENT_REGISTRY_URL"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -226,19 +225,19 @@ func TestChecks(t *testing.T) {
 				}
 			}
 			expectShape(t, "test", got.stdout)
-			var report cli.Report
+			var report check.Report
 			got.decode(t, &report)
 			if report.OK == failed {
 				t.Errorf("ok is %v", report.OK)
 			}
 			have := map[string]string{}
-			for _, check := range report.Checks {
-				have[check.Name] = check.Status
+			for _, c := range report.Checks {
+				have[c.Name] = c.Status
 				switch {
-				case check.Status == "failed" && (!strings.Contains(check.Detail, test.detail) || !strings.Contains(check.Hint, test.hint) || check.Detail == ""):
-					t.Errorf("%s failed: %q, hint %q; want %q and %q", check.Name, check.Detail, check.Hint, test.detail, test.hint)
-				case check.Status != "failed" && (check.Hint != "" || check.Detail == ""):
-					t.Errorf("%s is %s: %q, hint %q", check.Name, check.Status, check.Detail, check.Hint)
+				case c.Status == "failed" && (!strings.Contains(c.Detail, test.detail) || !strings.Contains(c.Hint, test.hint) || c.Detail == ""):
+					t.Errorf("%s failed: %q, hint %q; want %q and %q", c.Name, c.Detail, c.Hint, test.detail, test.hint)
+				case c.Status != "failed" && (c.Hint != "" || c.Detail == ""):
+					t.Errorf("%s is %s: %q, hint %q", c.Name, c.Status, c.Detail, c.Hint)
 				}
 			}
 			if diff := cmp.Diff(checks(append(kubernetesChecks, otherChecks...), test.different), have); diff != "" {
@@ -273,14 +272,14 @@ func TestChecks_Namespaces(t *testing.T) {
 			newPipeline(t)
 			kubeconfig(t, serve(t, cluster{versions: []string{"v1"}, namespace: "shop"}))
 			t.Setenv("KUBERNETES_NAMESPACE", configured)
-			var report cli.Report
+			var report check.Report
 			ctl(t, "test", "-o", "json").decode(t, &report)
-			for _, check := range report.Checks {
-				if check.Name != "kubernetes namespaces" {
+			for _, c := range report.Checks {
+				if c.Name != "kubernetes namespaces" {
 					continue
 				}
-				if (check.Status == "failed") != (missing != "") || missing != "" && !strings.HasSuffix(check.Detail, "no namespace "+missing) {
-					t.Errorf("%s: %s, want missing %q", check.Status, check.Detail, missing)
+				if (c.Status == "failed") != (missing != "") || missing != "" && !strings.HasSuffix(c.Detail, "no namespace "+missing) {
+					t.Errorf("%s: %s, want missing %q", c.Status, c.Detail, missing)
 				}
 				return
 			}

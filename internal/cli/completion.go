@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -37,7 +36,7 @@ func completionCommand() *cli.Command {
 			}
 			script, err := completion.Script(c.Args().First())
 			if err == nil {
-				_, err = io.WriteString(c.App.Writer, script)
+				err = write(c.App.Writer, script)
 			}
 			return err
 		},
@@ -52,7 +51,7 @@ func completeCommand() *cli.Command {
 			ctx, cancel := context.WithTimeout(c.Context, completionTimeout)
 			defer cancel()
 			for _, one := range candidates(ctx, newApp(), completion.Words(c.Args().Slice())) {
-				if _, err := fmt.Fprintf(c.App.Writer, "%s\t%s\n", printable.Line(one.text), printable.Line(one.about)); err != nil {
+				if err := write(c.App.Writer, printable.Line(one.text)+"\t"+printable.Line(one.about)+"\n"); err != nil {
 					return err
 				}
 			}

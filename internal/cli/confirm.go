@@ -3,14 +3,12 @@ package cli
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"odasync/internal/ops"
-	"odasync/internal/printable"
 )
 
 // errUnconfirmed means that there is no terminal to ask on, and no --yes.
@@ -42,7 +40,7 @@ func interactive(c *cli.Context) bool {
 
 // ask asks a question on the terminal, and reports whether the answer is yes. It returns errUnchanged after Ctrl-C.
 func ask(c *cli.Context, question string, args ...any) (yes bool, err error) {
-	fmt.Fprint(c.App.ErrWriter, printable.Line(fmt.Sprintf(question, args...)), " [y/N] ")
+	prompt(c, question, args...)
 	answers := make(chan string, 1)
 	go func() { // it waits for a line even after Ctrl-C, until the process ends
 		answer, _ := bufio.NewReader(c.App.Reader).ReadString('\n') // the end of the input is no
@@ -52,7 +50,7 @@ func ask(c *cli.Context, question string, args ...any) (yes bool, err error) {
 	case answer := <-answers:
 		return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))), nil
 	case <-c.Context.Done():
-		fmt.Fprintln(c.App.ErrWriter)
+		note(c, "") // leaves the line of the question
 		return false, errUnchanged
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"odasync/internal/cli/remedy"
 	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/event"
@@ -92,7 +93,7 @@ func (d *comparison) readAPI(ctx context.Context, _ *cli.Context, cfg kube.Confi
 	}
 	all, err := listwatch.Components(ctx, client, scope, d.name)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", clusterError(client, err), remedyCluster)
+		return nil, fmt.Errorf("%w: %s", remedy.ClusterError(client, err), remedy.Cluster)
 	}
 	return all, nil
 }
@@ -197,7 +198,7 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 	if d.name == "" || len(d.compared) == 0 { // an entry that only the registry has is found by reading all
 		all, err := target.Actual(ctx)
 		if err != nil {
-			return fmt.Errorf("read the %w", registryError(cfg.Address(), err))
+			return fmt.Errorf("read the %w", remedy.RegistryError(cfg.Address(), err))
 		}
 		for key := range d.stream {
 			d.compareEntry(key, all)
@@ -212,7 +213,7 @@ func (d *comparison) compareRegistry(ctx context.Context, cfg registry.Config) e
 		}
 		one, err := target.ActualOf(ctx, key, state.Ref)
 		if err != nil {
-			return fmt.Errorf("read %s in the %w", key, registryError(cfg.Address(), err))
+			return fmt.Errorf("read %s in the %w", key, remedy.RegistryError(cfg.Address(), err))
 		}
 		d.compareEntry(key, one)
 		d.addOrphans(one)

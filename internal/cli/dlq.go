@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/render"
 	"odasync/internal/component"
 	"odasync/internal/store"
 	"odasync/internal/target"
@@ -99,7 +100,7 @@ func showDeadLetter(c *cli.Context) error {
 
 func dropDeadLetters(c *cli.Context) error {
 	return withSelected(c, "drop", func(ctx context.Context, s *selection) error {
-		if err := confirm(c, "Drop %d dead %s?", len(s.found), plural(len(s.found), "letter")); err != nil {
+		if err := confirm(c, "Drop %d dead %s?", len(s.found), render.Plural(len(s.found), "letter")); err != nil {
 			return err
 		}
 		for _, d := range s.found {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/render"
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/stream"
@@ -139,7 +140,7 @@ func (s *session) history(ctx context.Context, c *cli.Context, filter string, sc
 	}
 	err = printEvents(c, events)
 	if hidden := total - len(events); hidden > 0 {
-		note(c, "%d %s that changed nothing: --all shows them", hidden, plural(hidden, "event"))
+		note(c, "%d %s that changed nothing: --all shows them", hidden, render.Plural(hidden, "event"))
 	}
 	return errors.Join(err, s.noteScope(ctx, c, scope, 1), malformed)
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -39,8 +40,18 @@ func page(c *cli.Context, text string) error {
 			return nil
 		}
 	}
-	_, err := fmt.Fprint(c.App.Writer, text)
+	return write(c.App.Writer, text)
+}
+
+// write writes text that was printed before, or is not of others.
+func write(out io.Writer, text string) error {
+	_, err := io.WriteString(out, text)
 	return err
+}
+
+// prompt writes a question, without an end of the line.
+func prompt(c *cli.Context, question string, args ...any) {
+	fmt.Fprint(c.App.ErrWriter, printable.Line(fmt.Sprintf(question, args...)), " [y/N] ")
 }
 
 // printAs writes a value as json or yaml, or by a JSONPath template, and reports whether the format is one of them.
@@ -91,6 +102,14 @@ func newPrinter(c *cli.Context) printer { return printer{out: c.App.Writer, styl
 func (p *printer) line(format string, args ...any) {
 	if p.err == nil {
 		p.err = line(p.out, format, args...)
+	}
+}
+
+// marked prints a line that begins with a mark, in its colour, padded to the width.
+func (p *printer) marked(mark string, width int, text string) {
+	padding := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(mark)))
+	if p.err == nil {
+		p.err = write(p.out, "  "+p.style.Word(mark)+padding+" "+strings.TrimRight(printable.Line(text), " ")+"\n")
 	}
 }
 

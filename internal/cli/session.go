@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 
 	"github.com/urfave/cli/v2"
 
@@ -99,13 +98,4 @@ func abort(ctx context.Context) func(error) {
 		return cancel
 	}
 	return func(error) {}
-}
-
-// abortCause returns the error that ended the command, or else the given one.
-func abortCause(ctx context.Context, err error) error {
-	var denied *natsconn.PermissionError
-	if errors.As(context.Cause(ctx), &denied) {
-		return denied
-	}
-	return err
 }

@@ -10,7 +10,6 @@ import (
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/explain"
-	"odasync/internal/natsconn"
 	"odasync/internal/store"
 	"odasync/internal/target"
 )
@@ -90,22 +89,7 @@ func (s *session) readProblems(ctx context.Context, all *standing) error {
 
 // lastReconcile returns the result of the last reconcile of the target with the cluster; nil where there was none.
 func (s *session) lastReconcile(ctx context.Context) (*target.Reconciliation, error) {
-	return lastReconcile(ctx, s.conn, s.target, s.cluster)
-}
-
-func lastReconcile(ctx context.Context, conn *natsconn.Conn, fed, cluster string) (*target.Reconciliation, error) {
-	records, err := store.OpenRecords(ctx, conn)
-	if errors.Is(err, store.ErrNotCreated) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	last, found, err := records.LastReconcile(ctx, fed, cluster)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &last, nil
+	return store.LastReconcile(ctx, s.conn, s.target, s.cluster)
 }
 
 // parseKey is the inverse of component.Key.String for a key of the cluster.

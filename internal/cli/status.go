@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/cli/render"
 	"odasync/internal/control"
 	"odasync/internal/event"
 	"odasync/internal/explain"
@@ -183,7 +184,7 @@ func (s *Status) problems() []string {
 	}
 	for _, trouble := range troubles {
 		if count := s.Components[trouble.state]; count > 0 {
-			add("%d %s %s", count, plural(count, "component"), trouble.problem)
+			add("%d %s %s", count, render.Plural(count, "component"), trouble.problem)
 		}
 	}
 	if s.DeadLetters > 0 {
@@ -198,13 +199,6 @@ var troubles = []struct{ state, problem string }{
 	{stateDismissed, "dismissed: the registry lacks this state; `ctl list --state dismissed` shows why, `ctl sync NAME` tries again"},
 	{stateMalformed, "cannot be read: the registry keeps the last readable state; `ctl list --state malformed` shows why"},
 	{stateTooLarge, "too large for the stream: the registry keeps the last state that fit; `ctl list --state too_large` shows them"},
-}
-
-func plural(count int, noun string) string {
-	if count == 1 {
-		return noun
-	}
-	return noun + "s"
 }
 
 func printStatus(c *cli.Context, s Status) error {

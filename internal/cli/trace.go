@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/render"
 	"odasync/internal/component"
 	"odasync/internal/explain"
 )
@@ -87,7 +88,7 @@ func printTrace(c *cli.Context, t *explain.Trace) error {
 		if left := len(t.Attempts) - n; n > 0 { // the first is kept, and the last ones
 			number = strconv.Itoa(t.Tried - left + 1)
 		}
-		step("syncer", a.Time, "attempt %s%s: %s after %.3fs, %d %s, %d %s", number, requested(a), result(a), a.Seconds, a.Requests, plural(a.Requests, "request"), a.Writes, plural(a.Writes, "write"))
+		step("syncer", a.Time, "attempt %s%s: %s after %.3fs, %d %s, %d %s", number, requested(a), result(a), a.Seconds, a.Requests, render.Plural(a.Requests, "request"), a.Writes, render.Plural(a.Writes, "write"))
 	}
 	if t.Recorded != nil {
 		step("registry", *t.Recorded, "%s", conclusion(t))

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -72,7 +71,7 @@ func (w *watch) look(c *cli.Context, once func() error) error {
 		return w.redraw(messages.String() + shown)
 	}
 	if !w.begun || err != nil {
-		fmt.Fprint(w.errOut, messages.String())
+		_ = write(w.errOut, messages.String()) // as for all messages
 	}
 	w.begun = true
 	if shown == w.before || shown == "" {
@@ -83,8 +82,7 @@ func (w *watch) look(c *cli.Context, once func() error) error {
 		appended = newLines(w.before, shown)
 	}
 	w.before = shown
-	_, err = io.WriteString(w.out, appended)
-	return err
+	return write(w.out, appended)
 }
 
 // redraw writes the text over the one before, without clearing the screen in between.
@@ -95,8 +93,7 @@ func (w *watch) redraw(text string) error {
 		screen = clear + screen
 	}
 	w.begun = true
-	_, err := io.WriteString(w.out, screen)
-	return err
+	return write(w.out, screen)
 }
 
 // newLines returns the lines of a table that the one before does not have. An age that grows is no change.

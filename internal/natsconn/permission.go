@@ -1,6 +1,7 @@
 package natsconn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -20,6 +21,15 @@ type PermissionError struct {
 func (e *PermissionError) Error() string {
 	return fmt.Sprintf("nats: the server does not let this user %s %q: give %s the credential of its role, or allow it the "+
 		"subject on the server (docs/nats-security.md says what each role needs)", e.Action, e.Subject, e.Role)
+}
+
+// Denied returns the missing permission that ended the context, by way of the function that [Dial] takes, or else the error.
+func Denied(ctx context.Context, err error) error {
+	var denied *PermissionError
+	if errors.As(context.Cause(ctx), &denied) {
+		return denied
+	}
+	return err
 }
 
 // violation matches the text of nats-server; there is no code.

@@ -24,7 +24,7 @@ const (
 // all streams of odasync have in common: file storage, the replicas, the layout. A stream of another purpose or layout is an
 // error and stays as it is.
 func (c *Conn) EnsureStream(ctx context.Context, want jetstream.StreamConfig, purpose string) (jetstream.Stream, error) {
-	want.Storage, want.Discard, want.Replicas = jetstream.FileStorage, jetstream.DiscardNew, c.cfg.Replicas
+	want = c.WithCommon(want)
 	want.Metadata = map[string]string{MetaPurpose: purpose, MetaLayout: Layout}
 	s, err := c.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -53,6 +53,12 @@ func (c *Conn) EnsureStream(ctx context.Context, want jetstream.StreamConfig, pu
 	}
 	c.log.Info().Str("stream", want.Name).Msg("updated stream settings")
 	return s, nil
+}
+
+// WithCommon returns the settings with those that all streams of odasync have in common.
+func (c *Conn) WithCommon(want jetstream.StreamConfig) jetstream.StreamConfig {
+	want.Storage, want.Discard, want.Replicas = jetstream.FileStorage, jetstream.DiscardNew, c.cfg.Replicas
+	return want
 }
 
 // OpenStream returns the stream for a purpose, which the creator must have created.

@@ -95,6 +95,22 @@ func (r *Records) Reconciled(ctx context.Context, done target.Reconciliation) er
 	return nil
 }
 
+// LastReconcile returns the result of the last reconcile of a target with a cluster; nil where there was none. It creates nothing.
+func LastReconcile(ctx context.Context, conn *natsconn.Conn, name, cluster string) (*target.Reconciliation, error) {
+	records, err := OpenRecords(ctx, conn)
+	if errors.Is(err, ErrNotCreated) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	last, found, err := records.LastReconcile(ctx, name, cluster)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &last, nil
+}
+
 // LastReconcile returns the result of the last reconcile of a target with a cluster; false where there is none.
 func (r *Records) LastReconcile(ctx context.Context, name, cluster string) (target.Reconciliation, bool, error) {
 	var last target.Reconciliation
