@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"odasync/internal/cli/check"
+	"odasync/internal/natsconn"
 	"odasync/internal/refregistry"
 	"odasync/internal/store"
 	"odasync/internal/stream/streamtest"

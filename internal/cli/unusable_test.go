@@ -27,7 +27,7 @@ var natsCommands = map[string]string{
 // otherCommands do not need a running NATS server: they start one, use none, or report what is missing.
 var otherCommands = []string{
 	"run", "preview", "registry serve", "registry verify", "health", "completion bash", "completion zsh", "completion fish", "completion", "help",
-	"__complete", "support-bundle", "context list", "context use", "context show", "context set", "context delete",
+	"__complete", "idle", "support-bundle", "context list", "context use", "context show", "context set", "context delete",
 }
 
 // commandNames lists every command that does something.
