@@ -60,9 +60,7 @@ func TestQueue_OneWorkerAKey(t *testing.T) {
 	}
 	putting.Wait()
 	done.Wait()
-	if left := q.Close(); len(left) != 0 {
-		t.Errorf("left: %v", left)
-	}
+	testcheck.Empty(t, "left", q.Close())
 	working.Wait()
 	for key := range keys {
 		testcheck.Equal(t, fmt.Sprintf("the newest of key %d", key), rounds, newest[key].Load())

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"odasync/internal/component"
+	"odasync/internal/testcheck"
 )
 
 // full has a value in every field.
@@ -63,9 +64,7 @@ func TestChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			after := full()
 			test.change(after)
-			if got := component.Changes(full(), after); !reflect.DeepEqual(test.want, got) {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
+			testcheck.Equal(t, "changes", test.want, component.Changes(full(), after))
 		})
 	}
 }
@@ -95,7 +94,5 @@ func TestChanges_CompareEveryField(t *testing.T) {
 		}
 	}
 	each(func(c *component.Component) reflect.Value { return reflect.ValueOf(c).Elem() }, "component")
-	if empties < 25 {
-		t.Errorf("only %d fields were tried", empties)
-	}
+	testcheck.AtLeast(t, "fields tried", 25, empties)
 }

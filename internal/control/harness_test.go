@@ -26,10 +26,10 @@ var (
 	started    = streamtest.Time
 )
 
-// connect returns a connection of the product, and a client of another one.
+// connect returns a connection of the product and a client of another one, for a test that is parallel to others.
 func connect(t *testing.T) (*nats.Conn, *control.Client) {
 	t.Helper()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	return connection(t, s), control.NewClient(connection(t, s))
 }
 

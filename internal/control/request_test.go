@@ -22,7 +22,6 @@ import (
 )
 
 func TestClient_Read(t *testing.T) {
-	t.Parallel()
 	server, client := connect(t)
 	request := control.ReadRequest{Namespace: "components", Name: "a.b"}
 	read := func(cluster string) (control.ReadResult, error) {
@@ -80,7 +79,6 @@ func TestClient_Read(t *testing.T) {
 }
 
 func TestClient_Unpublished(t *testing.T) {
-	t.Parallel()
 	server, client := connect(t)
 	if _, err := client.Unpublished(within(t), "edge.1"); !errors.Is(err, control.ErrNoResponders) {
 		t.Errorf("without a watcher: %v, want ErrNoResponders", err)
@@ -118,7 +116,6 @@ func (l *slow) FullSync(ctx context.Context) (event.Snapshot, error) {
 }
 
 func TestServeLeader_LongRequest(t *testing.T) {
-	t.Parallel()
 	server, client := connect(t)
 	leader := &slow{
 		reader: func(string, string) (control.ReadResult, error) { return control.ReadResult{Sequence: 1}, nil }, began: make(chan struct{}), release: make(chan struct{}),
@@ -169,7 +166,6 @@ func TestServeLeader_LongRequest(t *testing.T) {
 
 // TestServeLeader_StopBesideRequests sends requests while the service stops: each is finished before stop returns, or not run.
 func TestServeLeader_StopBesideRequests(t *testing.T) {
-	t.Parallel()
 	server, client := connect(t)
 	for range 20 {
 		var over, late atomic.Bool
@@ -203,7 +199,6 @@ func TestServeLeader_StopBesideRequests(t *testing.T) {
 }
 
 func TestClient_Reconcile(t *testing.T) {
-	t.Parallel()
 	server, client := connect(t)
 	request := control.ReconcileRequest{Cluster: "edge.1", DryRun: true}
 	if _, err := client.Reconcile(within(t), "lab.1", request); !errors.Is(err, control.ErrNoResponders) {
@@ -249,7 +244,6 @@ func TestClient_Reconcile(t *testing.T) {
 }
 
 func TestClient_Compare(t *testing.T) {
-	t.Parallel()
 	server, client := connect(t)
 	key := component.Key{Cluster: "edge.1", Namespace: "ns", Name: "a.b"}
 	if _, err := client.Compare(within(t), "lab.1", key); !errors.Is(err, control.ErrNoResponders) {
@@ -291,7 +285,6 @@ func TestClient_Compare(t *testing.T) {
 
 // A pending deletion is complete, in as many answers as it takes.
 func TestClient_Pending(t *testing.T) {
-	t.Parallel()
 	server, client := connect(t)
 	var keys []component.Key
 	for n := range 2345 {

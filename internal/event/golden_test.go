@@ -6,13 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"odasync/internal/component"
 	"odasync/internal/event"
@@ -20,6 +17,9 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
+
+// wireForm is what the golden files hold.
+const wireForm = "the wire form, which other programs read"
 
 // seen is a moment with all the digits that a header can carry.
 var seen = time.Date(2026, 3, 4, 5, 6, 7, 890_123_456, time.FixedZone("", 2*3600))
@@ -90,18 +90,7 @@ func TestGolden(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := render(event.Encode(test.event, test.expected))
-			path := filepath.Join("testdata", name+".golden")
-			if *update {
-				testcheck.NoError(t, os.WriteFile(path, got, 0o644))
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v: run the test with -update once", err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("the wire form changed, which other programs read (-golden file +now):\n%s", diff)
-			}
+			testcheck.Golden(t, wireForm, filepath.Join("testdata", name+".golden"), render(event.Encode(test.event, test.expected)), *update)
 		})
 	}
 }

@@ -123,9 +123,7 @@ func TestMessage_ID(t *testing.T) {
 		}
 	}
 	testcheck.Equal(t, "id of a repeat that was seen later", first, id(event.Encode(later, 7)))
-	if got := event.Encode(upsert("A", "u1"), 7).Header[event.HeaderID]; !cmp.Equal(got, []string{first}) {
-		t.Errorf("the CloudEvents id is %q, not the message's id %s", got, first)
-	}
+	testcheck.Equal(t, fmt.Sprintf("the CloudEvents id beside the message's id %s", first), []string{first}, event.Encode(upsert("A", "u1"), 7).Header[event.HeaderID])
 }
 
 func TestMessage_Follows(t *testing.T) {

@@ -3,7 +3,6 @@ package event_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -39,17 +38,7 @@ func TestGoldenSnapshot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, err := event.EncodeSnapshot(marker)
 			testcheck.NoError(t, err)
-			got, path := render(m), filepath.Join("testdata", name+".golden")
-			if *update {
-				testcheck.NoError(t, os.WriteFile(path, got, 0o644))
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v: run the test with -update once", err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("the wire form changed, which other programs read (-golden file +now):\n%s", diff)
-			}
+			testcheck.Golden(t, wireForm, filepath.Join("testdata", name+".golden"), render(m), *update)
 			read, err := event.DecodeSnapshot(m)
 			testcheck.NoError(t, err)
 			if diff := cmp.Diff(marker, read); diff != "" {

@@ -155,6 +155,13 @@ func newFixture(t *testing.T, dir string) *fixture {
 	return f
 }
 
+// watched is watch, and waits for the first resync.
+func (f *fixture) watched(t *testing.T) {
+	t.Helper()
+	f.watch(t)
+	f.awaitResync(t)
+}
+
 // watch starts a Watch with another observer.
 func (f *fixture) watch(t *testing.T) {
 	t.Helper()

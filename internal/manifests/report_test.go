@@ -183,8 +183,7 @@ func TestSource_ManyFiles(t *testing.T) {
 		f.write(t, map[string]string{name + ".yaml": manifest(name, "1")})
 		want["default/"+name] = "1"
 	}
-	f.watch(t)
-	f.awaitResync(t)
+	f.watched(t)
 	f.wait(t, want)
 	f.write(t, map[string]string{"c0500.yaml": manifest("c0500", "2")})
 	began := time.Now()

@@ -21,8 +21,7 @@ func TestSource_FollowsNotifications(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.source.Tuning.Poll = never
 	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1") + "---\n" + manifest("c", "1")})
-	f.watch(t)
-	f.awaitResync(t)
+	f.watched(t)
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1"})
 
 	f.write(t, map[string]string{"a.yaml": manifest("a", "2"), "sub/b.yaml": manifest("b", "1")})
@@ -134,8 +133,7 @@ func TestSource_SavesAreNoDeletions(t *testing.T) {
 			// What is in between must last shorter than this, even on a machine that has other things to do.
 			f.source.Tuning = manifests.Tuning{Settle: 500 * time.Millisecond, Poll: never}
 			f.write(t, map[string]string{"a.yaml": manifest("a", "0") + "---\n" + manifest("b", "0")})
-			f.watch(t)
-			f.awaitResync(t)
+			f.watched(t)
 			for i := range 3 {
 				version := fmt.Sprint(i + 1)
 				do(t, save(f.path("a.yaml"), manifest("a", version)+"---\n"+manifest("b", version)))
@@ -162,8 +160,7 @@ func TestSource_ConfigMapVolume(t *testing.T) {
 	for _, name := range []string{"a.yaml", "b.yaml", "sub"} {
 		do(t, os.Symlink("..data/"+name, f.path(name)))
 	}
-	f.watch(t)
-	f.awaitResync(t)
+	f.watched(t)
 	f.wait(t, map[string]string{"default/a": "1", "default/b": "1", "default/c": "1"})
 
 	publish("..2026_02", map[string]string{"a.yaml": manifest("a", "2"), "sub/c.yaml": manifest("c", "2")})
@@ -202,8 +199,7 @@ func TestSource_MissingFolderIsNoAbsence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, filepath.Join(t.TempDir(), "manifests"))
 			f.write(t, files)
-			f.watch(t)
-			f.awaitResync(t)
+			f.watched(t)
 			do(t, c.vanish(f))
 			f.awaitState(t, c.state)
 			f.awaitState(t, "nothing is deleted until the folder can be listed")
@@ -237,8 +233,7 @@ func TestSource_EmptyFolderIsAbsence(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, filepath.Join(t.TempDir(), "manifests"))
 			f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "sub/b.yaml": manifest("b", "1")})
-			f.watch(t)
-			f.awaitResync(t)
+			f.watched(t)
 			do(t, empty(f))
 			f.wait(t, map[string]string{})
 			f.write(t, map[string]string{"b.yaml": manifest("b", "2")})
@@ -295,20 +290,16 @@ func TestSource_IgnoresLinksToParents(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.write(t, map[string]string{"sub/a.yaml": manifest("a", "1")})
 	do(t, os.Symlink("..", f.path("sub/up")))
-	f.watch(t)
-	f.awaitResync(t)
+	f.watched(t)
 	f.wait(t, map[string]string{"default/a": "1"})
-	if lines := f.logs.with(t, "duplicate manifests of a component, using the first: remove one"); len(lines) > 0 {
-		t.Errorf("read twice: %s", lines)
-	}
+	testcheck.Empty(t, "log of what was read twice", f.logs.with(t, "duplicate manifests of a component, using the first: remove one"))
 }
 
 func TestSource_IgnoresPipes(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.write(t, map[string]string{"a.yaml": manifest("a", "1")})
 	makePipe(t, f.path("pipe.yaml"))
-	f.watch(t)
-	f.awaitResync(t)
+	f.watched(t)
 	f.wait(t, map[string]string{"default/a": "1"})
 }
 
@@ -316,8 +307,7 @@ func TestSource_FileThatChangesAllTheTimeDelaysNoOther(t *testing.T) {
 	f := newFixture(t, t.TempDir())
 	f.source.Tuning.Settle = 100 * time.Millisecond // so that the writer is not slower, whatever else the machine does
 	f.write(t, map[string]string{"a.yaml": manifest("a", "1"), "busy.yaml": manifest("busy", "1")})
-	f.watch(t)
-	f.awaitResync(t)
+	f.watched(t)
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
 		for i := 0; ; i++ {

@@ -36,17 +36,7 @@ func TestComponent_Golden(t *testing.T) {
 			var got bytes.Buffer
 			testcheck.NoError(t, json.Indent(&got, canonical, "", "  "))
 			got.WriteString("\n")
-			want := filepath.Join(filepath.Dir(path), "component.golden.json")
-			if *updateGolden {
-				testcheck.NoError(t, os.WriteFile(want, got.Bytes(), 0o644))
-			}
-			body, err := os.ReadFile(want)
-			if err != nil {
-				t.Fatalf("%v (write it with -update)", err)
-			}
-			if diff := cmp.Diff(string(body), got.String()); diff != "" {
-				t.Errorf("content differs (-golden +got):\n%s", diff)
-			}
+			testcheck.Golden(t, "content", filepath.Join(filepath.Dir(path), "component.golden.json"), got.Bytes(), *updateGolden)
 		})
 	}
 }

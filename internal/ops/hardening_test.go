@@ -114,9 +114,7 @@ func TestServe_BoundsSlowRequests(t *testing.T) {
 		if _, err := io.ReadAll(conn); err != nil { // a time-out of ours, had the server not ended the connection
 			t.Errorf("the connection stays open: %v", err)
 		}
-		if took := time.Since(began); took < ops.HeaderTimeout/2 {
-			t.Errorf("ended after %s, for another reason", took)
-		}
+		testcheck.AtLeast(t, "time until it ended for another reason", ops.HeaderTimeout/2, time.Since(began))
 	})
 }
 

@@ -57,9 +57,7 @@ func TestRepeats_AreCutAndCounted(t *testing.T) {
 		expect("registry updated", 6)
 		expect("leading", 1)
 		expect("message done", 10) // each error may be the only word about its component
-		if got := summaries(t, out.String()); len(got) > 0 {
-			t.Errorf("told before the second is over: %+v", got)
-		}
+		testcheck.Empty(t, "summaries before the second is over", summaries(t, out.String()))
 		time.Sleep(time.Second)
 		synctest.Wait()
 		told := fmt.Sprint(summaries(t, out.String()))
@@ -107,8 +105,6 @@ func TestRepeats_MemoryIsBounded(t *testing.T) {
 			}
 		}
 		testcheck.Equal(t, "lines", 5000, strings.Count(out.String(), "object"))
-		if got := logs.Bursts(); got > 1500 {
-			t.Errorf("%d messages are remembered", got)
-		}
+		testcheck.AtMost(t, "remembered messages", 1500, logs.Bursts())
 	})
 }

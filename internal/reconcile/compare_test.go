@@ -129,8 +129,7 @@ func TestReconcile_RepairsDifferences(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t)
-			r := e.start(syncertest.Setup{Concurrency: 4})
+			e, r := started(t, syncertest.Setup{Concurrency: 4})
 			for _, name := range []string{"a", "b", "c"} {
 				e.Put(name, fmt.Sprintf("%c", name[0]-'a'+'A'))
 			}
@@ -150,8 +149,7 @@ func TestReconcile_RepairsDifferences(t *testing.T) {
 
 // Two programs that write the same entry would repair each other's work without end.
 func TestReconcile_LeavesWhatAnotherProgramOverwrites(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{Concurrency: 2})
+	e, r := started(t, syncertest.Setup{Concurrency: 2})
 	e.apply("A", "a", "b")
 	reconciler := e.reconciler(r, options{})
 	for round := range 3 {
@@ -176,11 +174,9 @@ func TestReconcile_LeavesWhatAnotherProgramOverwrites(t *testing.T) {
 
 // Components with pending messages are left to the consumer, and are no orphans.
 func TestReconcile_LeavesPendingMessages(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{Concurrency: 2})
+	e, r := started(t, syncertest.Setup{Concurrency: 2})
 	e.Put("stays", "1")
-	e.Put("goes", "1")
-	e.done()
+	e.apply("1", "goes")
 	g := e.Registry.Gate()
 	defer g.Open()
 	e.PutAt("new", "1", justNow())
@@ -258,8 +254,7 @@ func TestReconcile_FindsLostOutcomes(t *testing.T) {
 
 // A new message may be in progress in any replica.
 func TestReconcile_LeavesNewMessagesWithoutAnOutcome(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.PutAt("new", "1", justNow())
 	e.PutAt("old", "1", longAgo)
 	e.done()
@@ -280,11 +275,9 @@ func TestReconcile_FindsAStreamThatIsOlderThanTheSyncState(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t)
-			r := e.start(syncertest.Setup{})
+			e, r := started(t, syncertest.Setup{})
 			head := e.Put("a", "1")
-			e.Put("b", "1")
-			e.done()
+			e.apply("1", "b")
 			e.SetState(state(head, e.State("a")))
 			e.Registry.Set("of the lost message", "a")
 			done := e.reconcile(e.reconciler(r, options{}))
@@ -301,8 +294,7 @@ func TestReconcile_RejectedSequenceOfAnotherMessage(t *testing.T) {
 	e.Registry.Reject()
 	r := e.start(syncertest.Setup{})
 	e.Put("rejected", "bad")
-	e.Put("a", "1")
-	e.done()
+	e.apply("1", "a")
 	lost := e.State("rejected")
 	now := e.State("a")
 	lost.Key, lost.Sequence, lost.Revision, lost.DeadLetter = now.Key, now.Sequence, now.Revision, false
@@ -318,8 +310,7 @@ func TestReconcile_RejectedComponentInDoubt(t *testing.T) {
 	e := newEnv(t)
 	e.Registry.Reject()
 	r := e.start(syncertest.Setup{})
-	e.Put("a", "bad")
-	e.done()
+	e.apply("bad", "a")
 	e.Registry.Recover()
 	s := e.State("a")
 	s.Intent, s.Updated = s.Sequence, longAgo
@@ -343,10 +334,8 @@ func TestReconcile_ComparesAbandonedApplies(t *testing.T) {
 		"when it is a recorded conflict": {justNow(), "", counts{Unacknowledged: 1, Repaired: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t)
-			r := e.start(syncertest.Setup{})
-			e.Put("a", "1")
-			e.done()
+			e, r := started(t, syncertest.Setup{})
+			e.apply("1", "a")
 			s := e.State("a")
 			s.Intent, s.Updated, s.Owner = s.Sequence, test.updated, test.owner
 			e.SetState(s)
@@ -360,8 +349,7 @@ func TestReconcile_ComparesAbandonedApplies(t *testing.T) {
 
 // Orphans in namespaces that could not be listed stay; others are deleted.
 func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.apply("1", "kept")
 	e.addOrphans(1)
 	e.inventory.setEdit(func(all []target.Entry) []target.Entry {
@@ -384,8 +372,7 @@ func TestReconcile_KeepsOrphansOfNamespacesThatCouldNotBeListed(t *testing.T) {
 
 // States of components whose tombstones were purged are deleted once a full sync shows that the components do not exist.
 func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.Put("stays", "1")
 	e.Put("deleted", "1")
 	e.Put("purged", "1")
@@ -396,17 +383,13 @@ func TestReconcile_ForgetsStatesOfPurgedTombstones(t *testing.T) {
 	e.unmark()
 	reconciler := e.reconciler(r, options{})
 	e.reconcile(reconciler)
-	if got := e.known(); !cmp.Equal(got, []string{"deleted", "purged", "stays"}) {
-		t.Errorf("without a marker: states of %q", got)
-	}
+	testcheck.Equal(t, "states without a marker", []string{"deleted", "purged", "stays"}, e.known())
 	e.mark("complete")
 	if _, err := reconciler.Reconcile(t.Context(), cluster, true); err != nil || len(e.known()) != 3 {
 		t.Errorf("after a dry run: states of %q, %v", e.known(), err)
 	}
 	e.reconcile(reconciler)
-	if got := e.known(); !cmp.Equal(got, []string{"deleted", "stays"}) {
-		t.Errorf("states of %q", got)
-	}
+	testcheck.Equal(t, "states", []string{"deleted", "stays"}, e.known())
 	e.Put("purged", "2") // it is created again
 	e.done()
 	if got := e.State("purged"); got.Outcome != target.OutcomeApplied || e.Registry.Content("purged") != "2" {
@@ -444,8 +427,7 @@ func TestReconcile_RetriesFailures(t *testing.T) {
 			e := newEnv(t)
 			e.Registry.Reject()
 			r := e.start(syncertest.Setup{})
-			e.Put("a", "bad")
-			e.done()
+			e.apply("bad", "a")
 			syncertest.Eventually(t, "the failure to be stored", func() bool { return e.State("a").Outcome == target.OutcomeFailed })
 			e.Registry.Recover()
 			s, now := e.State("a"), time.Now()
@@ -489,8 +471,7 @@ func TestReconcile_DeadLetters(t *testing.T) {
 	})
 	r := e.start(syncertest.Setup{Concurrency: 2})
 	e.Put("bad", "1")
-	e.Put("taken", "1")
-	e.done()
+	e.apply("1", "taken")
 	reconciler := e.reconciler(r, options{})
 	for range 2 {
 		wantCounts(t, "while the name is taken", counts{Failed: 2}, e.reconcile(reconciler))
@@ -506,8 +487,7 @@ func TestReconcile_DeadLetters(t *testing.T) {
 
 // An entry without labels is an orphan by the sync state: the stream has no messages of its component.
 func TestReconcile_FindsOrphansByTheSyncState(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.Put("kept", "1")
 	last := e.Put("a", "1")
 	e.done()
@@ -523,8 +503,7 @@ func TestReconcile_FindsOrphansByTheSyncState(t *testing.T) {
 
 // A new stream contains nothing yet, which is not absence.
 func TestReconcile_KeepsOrphansBeforeTheFirstFullSync(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.apply("1", "kept")
 	for i := range 5 {
 		e.Registry.Set("1", fmt.Sprint("a-", i))

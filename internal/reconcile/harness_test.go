@@ -125,6 +125,13 @@ func (e *env) start(s syncertest.Setup) *replica {
 	return r
 }
 
+// started returns an environment with a replica.
+func started(t *testing.T, s syncertest.Setup) (*env, *replica) {
+	t.Helper()
+	e := newEnv(t)
+	return e, e.start(s)
+}
+
 // startWithoutMessages starts a replica that gets no messages.
 func (e *env) startWithoutMessages() *replica {
 	e.t.Helper()

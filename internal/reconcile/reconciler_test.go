@@ -32,8 +32,7 @@ func TestReconcile_OrphanPolicy(t *testing.T) {
 		reconcile.OrphansKeep:   {counts{Orphans: 3}, "kept", 3, 0},
 	} {
 		t.Run(string(policy), func(t *testing.T) {
-			e := newEnv(t)
-			r := e.start(syncertest.Setup{})
+			e, r := started(t, syncertest.Setup{})
 			e.apply("1", "kept")
 			e.addOrphans(3)
 			done := e.reconcile(e.reconciler(r, options{policy: policy}))
@@ -53,8 +52,7 @@ func TestReconcile_OrphanPolicy(t *testing.T) {
 
 // Too many deletions wait for an approval of exactly these.
 func TestReconcile_DeletionsAboveTheLimitWaitForAnApproval(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{Concurrency: 4})
+	e, r := started(t, syncertest.Setup{Concurrency: 4})
 	for i := range 20 {
 		e.Put(fmt.Sprint("wanted-", i), "1")
 	}
@@ -96,8 +94,7 @@ func TestReconcile_DeletionsAboveTheLimitWaitForAnApproval(t *testing.T) {
 
 // An approval that cannot be read does not exist.
 func TestReconcile_DeletesNothingIfApprovalsCannotBeRead(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.addOrphans(12)
 	done, err := e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) { p.Records = failingRecords{} }}).Reconcile(t.Context(), cluster, false)
 	if !errors.Is(err, errNoAnswer) || done.Error != errNoAnswer.Error() || done.Deleted != 0 || len(e.Registry.Calls()) != 0 {
@@ -117,8 +114,7 @@ func (failingRecords) LastReconcile(context.Context, string, string) (target.Rec
 }
 
 func TestReconcile_DryRunWritesNothing(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.apply("1", "a", "b")
 	e.Registry.Set("", "a")
 	e.Registry.Set("edited", "b")
@@ -133,9 +129,7 @@ func TestReconcile_DryRunWritesNothing(t *testing.T) {
 			t.Errorf("finding with an outcome: %+v", f)
 		}
 	}
-	if got := e.callsSince(2); len(got) != 0 {
-		t.Errorf("calls %+v", got)
-	}
+	testcheck.Empty(t, "calls", e.callsSince(2))
 	if _, found := e.last(); found {
 		t.Error("a dry run was recorded")
 	}
@@ -144,8 +138,7 @@ func TestReconcile_DryRunWritesNothing(t *testing.T) {
 
 func TestReconcile_BoundsFindings(t *testing.T) {
 	const count = 120
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{Concurrency: 16})
+	e, r := started(t, syncertest.Setup{Concurrency: 16})
 	for i := range count {
 		e.Put(fmt.Sprint("c-", i), "1")
 	}
@@ -166,8 +159,7 @@ func TestReconcile_BoundsFindings(t *testing.T) {
 
 // An incomplete listing shows nothing.
 func TestReconcile_FailedListingChangesNothing(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.apply("1", "a", "b")
 	e.addOrphans(1)
 	e.inventory.fail(syncertest.ErrDown)
@@ -183,8 +175,7 @@ func TestReconcile_FailedListingChangesNothing(t *testing.T) {
 
 // A failed repair is reported and does not affect the others.
 func TestReconcile_ReportsFailedRepairs(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{Concurrency: 2})
+	e, r := started(t, syncertest.Setup{Concurrency: 2})
 	e.apply("1", "a", "b")
 	e.Registry.Set("", "a", "b")
 	e.Registry.When(func(c syncertest.Call) bool { return c.Name == "a" }, syncertest.Failing(syncertest.ErrRejected))
@@ -251,8 +242,7 @@ func TestReconcile_OneReplicaAtATime(t *testing.T) {
 
 // A reconcile ends when it loses its claim: another replica reconciles now.
 func TestReconcile_EndsWhenItsClaimIsLost(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{Concurrency: 1})
+	e, r := started(t, syncertest.Setup{Concurrency: 1})
 	for i := range 3 {
 		e.Put(fmt.Sprint("c-", i), "1")
 	}
@@ -318,9 +308,7 @@ func TestReconciler_ReplicasTakeTurns(t *testing.T) {
 	e.Registry.Set("", "a") // as after the registry was wiped
 	syncertest.Eventually(t, "the component to be created again", func() bool { return e.Registry.Content("a") == "1" })
 	stop()
-	if wrong := e.Registry.Wrong(); len(wrong) != 0 {
-		t.Errorf("the registry saw %q", wrong)
-	}
+	testcheck.Empty(t, "what the registry saw wrong", e.Registry.Wrong())
 }
 
 // A reconcile of another replica counts, and a comparison takes a tenth of the time at most.
@@ -343,8 +331,7 @@ func TestReconciler_IsDueByTheLastRecord(t *testing.T) {
 		"when a clock is ahead":                          {target.Reconciliation{Time: time.Now().Add(time.Hour)}, time.Minute, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEnv(t)
-			r := e.start(syncertest.Setup{})
+			e, r := started(t, syncertest.Setup{})
 			test.last.Cluster, test.last.Target = cluster, syncertest.Target
 			testcheck.NoError(t, e.records.Reconciled(t.Context(), test.last))
 			looked := make(chan bool, 10)
@@ -376,8 +363,7 @@ func (w *watched) LastReconcile(ctx context.Context, target, cluster string) (ta
 }
 
 func TestReconciler_WithoutAnIntervalRunsOnDemandOnly(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	stop := e.run(e.reconciler(r, options{wrap: func(p *reconcile.Dependencies) {
 		p.Clusters = func(context.Context) ([]string, error) { t.Error("looked for clusters"); return nil, nil }
 	}}))
@@ -386,8 +372,7 @@ func TestReconciler_WithoutAnIntervalRunsOnDemandOnly(t *testing.T) {
 
 // A failed reconcile is repeated, and logged once.
 func TestReconciler_RetriesAfterAFailure(t *testing.T) {
-	e := newEnv(t)
-	r := e.start(syncertest.Setup{})
+	e, r := started(t, syncertest.Setup{})
 	e.inventory.fail(syncertest.ErrDown)
 	e.run(e.reconciler(r, options{interval: time.Second}))
 	syncertest.Eventually(t, "a failure to be recorded", func() bool { last, _ := e.last(); return last.Error != "" })

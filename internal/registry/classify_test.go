@@ -158,9 +158,7 @@ func TestDetail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := detail([]byte(test.body))
 			testcheck.Equal(t, "detail", test.want, got)
-			if len(got) > maxDetail {
-				t.Errorf("%d bytes", len(got))
-			}
+			testcheck.AtMost(t, "bytes", maxDetail, len(got))
 		})
 	}
 }

@@ -76,9 +76,7 @@ func TestClient_SendsNothingAfterItsContextEnded(t *testing.T) {
 	if _, isFailure := AsFailure(err); !errors.Is(err, context.Canceled) || isFailure || !ContextEnded(err) {
 		t.Errorf("error = %v, want the context's", err)
 	}
-	if sent := h.Requests(); len(sent) != 0 {
-		t.Errorf("sent %v", sent)
-	}
+	testcheck.Empty(t, "requests", h.Requests())
 }
 
 func TestClient_KeepsSecrets(t *testing.T) {

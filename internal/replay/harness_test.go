@@ -269,9 +269,7 @@ func (h *harness) created() int {
 
 func (h *harness) expectNoJournals(t *testing.T) {
 	t.Helper()
-	if files := h.journals(t); len(files) > 0 {
-		t.Errorf("journals are left: %q", files)
-	}
+	testcheck.Empty(t, "journals", h.journals(t))
 }
 
 func (h *harness) journals(t *testing.T) []string {

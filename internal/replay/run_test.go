@@ -257,9 +257,7 @@ func TestReplay_Requests(t *testing.T) {
 			requests += count
 		}
 		t.Logf("%s %d components (%d deletions) at %.0f/s with %d requests", what, components, deleted, result.Rate, requests)
-		if requests > limit {
-			t.Errorf("%s: %d requests, want at most %d", what, requests, limit)
-		}
+		testcheck.AtMost(t, fmt.Sprintf("%s: requests", what), limit, requests)
 		return result
 	}
 	run("rebuilt", 6*components) // a component, its two APIs, its version's labels, and a read of its APIs

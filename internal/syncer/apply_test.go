@@ -22,8 +22,7 @@ func TestApply_CommitsAndAcknowledges(t *testing.T) {
 	b := syncertest.NewParallel(t)
 	b.Put("before", "A") // waits for the syncer
 	r := b.Start(syncertest.Setup{Concurrency: 4})
-	first := b.Put("a", "A")
-	b.Idle()
+	first := b.Apply("a", "A")
 	want := target.State{
 		Key: syncertest.Key("a"), Sequence: first.Sequence, Outcome: target.OutcomeApplied, Hash: first.Hash,
 		Ref: target.Ref{Registry: "self", Name: "a", ID: "id-a", Digest: "A"},
@@ -33,8 +32,7 @@ func TestApply_CommitsAndAcknowledges(t *testing.T) {
 	b.Idle()
 	want = target.State{Key: syncertest.Key("a"), Sequence: last.Sequence, Outcome: target.OutcomeDeleted}
 	testcheck.Equal(t, "state after the deletion", want, b.State("a"), ignored)
-	again := b.Put("a", "A")
-	b.Idle()
+	again := b.Apply("a", "A")
 	if got := b.State("a"); got.Sequence != again.Sequence || got.Outcome != target.OutcomeApplied {
 		t.Errorf("state after the component was created again: %+v", got)
 	}
@@ -54,8 +52,7 @@ func TestApply_SameContentChangesNothing(t *testing.T) {
 	b := syncertest.NewParallel(t)
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "A")
-	b.Put("d", "A")
-	b.Idle()
+	b.Apply("d", "A")
 	b.Remove("d")
 	b.Idle()
 	calls := len(b.Registry.Calls())
@@ -74,14 +71,12 @@ func TestApply_RestartRepeatsNothing(t *testing.T) {
 	b := syncertest.NewParallel(t)
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "A")
-	b.Put("b", "B")
-	b.Idle()
+	b.Apply("b", "B")
 	if err := r.End(); err != context.Canceled {
 		t.Errorf("Run returned %v after a stop", err)
 	}
 	r = b.Start(syncertest.Setup{})
-	b.Put("c", "C")
-	b.Idle()
+	b.Apply("c", "C")
 	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "A", false}, {"b", "B", false}, {"c", "C", false}}, syncertest.Sorted(b.Registry.Calls()))
 	testcheck.Equal(t, "redelivered messages", 0, r.Outcome("superseded")+r.Outcome("unchanged"))
 }
@@ -91,8 +86,7 @@ func TestApply_NewConsumerRepeatsNothing(t *testing.T) {
 	b := syncertest.NewParallel(t)
 	r := b.Start(syncertest.Setup{})
 	b.Put("a", "A")
-	b.Put("b", "B")
-	b.Idle()
+	b.Apply("b", "B")
 	_ = r.End()
 	testcheck.NoError(t, b.JS.DeleteConsumer(t.Context(), stream.StreamName, "syncer-"+syncertest.Target))
 	b.Open()
@@ -108,8 +102,7 @@ func TestApply_NewStreamIsApplied(t *testing.T) {
 	r := b.Start(syncertest.Setup{})
 	for range 3 {
 		b.Put("a", "A")
-		b.Put("b", "B")
-		b.Idle()
+		b.Apply("b", "B")
 	}
 	b.Remove("b")
 	b.Idle()
@@ -151,9 +144,7 @@ func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 		t.Errorf("state %+v", state)
 	}
 	syncertest.Eventually(t, "both to be logged", func() bool { return len(r.Messages(zerolog.ErrorLevel)) == 2 }) // after they are counted
-	if got := b.Registry.Calls("a"); len(got) != 0 {
-		t.Errorf("calls %v", got)
-	}
+	testcheck.Empty(t, "calls", b.Registry.Calls("a"))
 	b.Registry.During(syncertest.Failing(nil))
 	if _, err := b.Log.Publish(t.Context(), syncertest.Upserted("a", "A"), junk.Sequence); err != nil {
 		t.Fatal(err)

@@ -33,8 +33,7 @@ func TestApply_LostAnswerToASave(t *testing.T) {
 					return err
 				}}
 			}})
-			e := b.Put("a", "A")
-			b.Idle()
+			e := b.Apply("a", "A")
 			testcheck.Equal(t, "calls", test.want, b.Registry.Calls())
 			if got := b.State("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 				t.Errorf("state %+v", got)
@@ -65,8 +64,7 @@ func TestConflict_CommitOfAnotherReplica(t *testing.T) {
 			return nil
 		}}
 	}})
-	e := b.Put("a", "1")
-	b.Idle()
+	e := b.Apply("a", "1")
 	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "1", false}, {"a", "1", true}}, b.Registry.Calls())
 	if got := b.State("a"); got.Sequence != e.Sequence || got.Intent != 0 || got.Outcome != target.OutcomeApplied {
 		t.Errorf("state %+v", got)

@@ -57,9 +57,7 @@ func TestReplicas_OnHotKeys(t *testing.T) {
 		}
 	}
 	b.Idle()
-	if wrong := b.Registry.Wrong(); len(wrong) > 0 {
-		t.Errorf("the registry saw: %q", wrong)
-	}
+	testcheck.Empty(t, "what the registry saw wrong", b.Registry.Wrong())
 	testcheck.Equal(t, "the registry's contents", want, b.Registry.Contents())
 	for i, r := range replicas {
 		if r.Outcome("applied") == 0 {

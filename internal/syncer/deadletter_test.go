@@ -21,8 +21,7 @@ func TestDeadLetter_Content(t *testing.T) {
 	b.Registry.Reject()
 	r := b.Start(syncertest.Setup{})
 	began := time.Now()
-	bad := b.Put("a", "bad")
-	b.Idle()
+	bad := b.Apply("a", "bad")
 	want := target.DeadLetter{
 		Event: bad, Target: syncertest.Target, Reason: target.ClassInvalid, Request: "POST /components/", Status: 422, Detail: "body.name: too long", Attempts: 1,
 	}
@@ -33,8 +32,7 @@ func TestDeadLetter_Content(t *testing.T) {
 	}
 	testcheck.Equal(t, "dead letters counted", 1, r.Counter("odasync_dead_letters_total", "invalid"))
 
-	worse := b.Put("a", "bad, again")
-	b.Idle()
+	worse := b.Apply("a", "bad, again")
 	next := onlyDeadLetter(t, b, syncertest.Target)
 	if next.Event.Sequence != worse.Sequence || !next.First.Equal(got.First) || !next.Last.After(got.Last) {
 		t.Errorf("the next failure: sequence %d, first at %s, last at %s; the one before: %d, %s, %s", next.Event.Sequence, next.First, next.Last,
@@ -58,8 +56,7 @@ func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 			b.Registry.Reject()
 			b.Start(syncertest.Setup{})
 			b.Put("a", "bad")
-			b.Put("b", "bad")
-			b.Idle()
+			b.Apply("b", "bad")
 			if got := len(b.DeadLetters(syncertest.Target)); got != 2 {
 				t.Fatalf("%d dead letters at first", got)
 			}
@@ -145,9 +142,7 @@ func TestDeadLetter_IsRemovedAfterALostState(t *testing.T) {
 			syncertest.Eventually(t, "the state to be lost", lost.Load)
 			next(b)
 			b.Idle()
-			if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-				t.Errorf("dead letters: %+v", letters)
-			}
+			testcheck.Empty(t, "dead letters", b.DeadLetters(syncertest.Target))
 			if state := b.State("a"); state.Outcome == target.OutcomeFailed || state.DeadLetter || state.Intent != 0 {
 				t.Errorf("state %+v", state)
 			}
@@ -171,9 +166,7 @@ func TestDeadLetter_OfAMalformedMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Idle()
-	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-		t.Errorf("dead letters after a valid message: %+v", letters)
-	}
+	testcheck.Empty(t, "dead letters after a valid message", b.DeadLetters(syncertest.Target))
 }
 
 // Another target takes what this one rejects.
@@ -185,19 +178,13 @@ func TestDeadLetter_OneATarget(t *testing.T) {
 	b.Start(syncertest.Setup{Target: "other", Wrap: func(p *syncer.Dependencies) {
 		p.Registry, p.Probe = other, other
 	}})
-	b.Put("a", "bad")
-	b.Idle()
+	b.Apply("a", "bad")
 	syncertest.Eventually(t, "the other registry to take it", func() bool { return other.Content("a") == "bad" })
-	if letters := b.DeadLetters("other"); len(letters) != 0 {
-		t.Errorf("the other target's dead letters: %+v", letters)
-	}
+	testcheck.Empty(t, "the other target's dead letters", b.DeadLetters("other"))
 	onlyDeadLetter(t, b, syncertest.Target)
 	other.During(syncertest.Failing(syncertest.ErrRejected))
-	b.Put("a", "good")
-	b.Idle()
+	b.Apply("a", "good")
 	syncertest.Eventually(t, "the other's dead letter", func() bool { return len(b.DeadLetters("other")) == 1 })
 	testcheck.Equal(t, "target of its dead letter", "other", onlyDeadLetter(t, b, "other").Target)
-	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-		t.Errorf("this target's dead letters: %+v", letters)
-	}
+	testcheck.Empty(t, "this target's dead letters", b.DeadLetters(syncertest.Target))
 }

@@ -25,11 +25,9 @@ func TestMetrics_ApplyDurations(t *testing.T) {
 		return nil
 	})
 	r := b.Start(syncertest.Setup{})
-	b.Put("a", "A")
-	b.Idle()
+	b.Apply("a", "A")
 	b.Put("bad", "A")
-	b.Put("a", "B")
-	b.Idle()
+	b.Apply("a", "B")
 	b.Remove("a")
 	b.Idle()
 	if _, err := r.Syncer.Applier.Reconcile(t.Context(), syncertest.Key("a"), target.Listed{}); err != nil {

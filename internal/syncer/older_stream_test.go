@@ -90,13 +90,11 @@ func TestApply_RejectedSequenceOfAnotherMessage(t *testing.T) {
 	b := syncertest.NewParallel(t)
 	b.Registry.Reject()
 	b.Start(syncertest.Setup{})
-	b.Put("rejected", "bad")
-	b.Idle()
+	b.Apply("rejected", "bad")
 	lost := b.State("rejected")
 	lost.Key, lost.Sequence, lost.Revision, lost.DeadLetter = syncertest.Key("a"), lost.Sequence+1, 0, false
 	b.SetState(lost)
-	e := b.Put("a", "1")
-	b.Idle()
+	e := b.Apply("a", "1")
 	if got := b.State("a"); got.Sequence != e.Sequence || got.Outcome != target.OutcomeApplied || b.Registry.Content("a") != "1" {
 		t.Errorf("state %+v", got)
 	}
@@ -121,8 +119,7 @@ func TestApplier_ReconcileRejectsAnOlderAnswer(t *testing.T) {
 		heads.Heads, p.Heads = p.Heads, heads
 	}})
 	b.Idle()
-	b.Put("a", "2")
-	b.Idle()
+	b.Apply("a", "2")
 	if _, err := r.Syncer.Applier.Reconcile(t.Context(), syncertest.Key("a"), target.Listed{}); err == nil || !strings.Contains(err.Error(), "the newest message of east/odacompns-1/a is 1, but message 2 was applied") {
 		t.Errorf("compare with an older answer: %v", err)
 	}

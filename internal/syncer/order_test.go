@@ -159,9 +159,7 @@ func TestOrder_OlderThanAnIntentIsSkipped(t *testing.T) {
 	b.SetState(target.State{Key: syncertest.Key("a"), Intent: second.Sequence})
 	h.give(1, first)
 	syncertest.Eventually(t, "the older one to be acknowledged", func() bool { return h.answers()[1] == "ack" })
-	if got := b.Registry.Calls(); len(got) != 0 {
-		t.Errorf("calls %v", got)
-	}
+	testcheck.Empty(t, "calls", b.Registry.Calls())
 	h.give(2, second)
 	syncertest.Eventually(t, "the newer one to be applied", func() bool { return h.answers()[2] == "ack" })
 	testcheck.Equal(t, "calls", []syncertest.Call{{"a", "2", true}}, b.Registry.Calls())

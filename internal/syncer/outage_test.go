@@ -67,12 +67,8 @@ func TestOutage_FetchesNothing(t *testing.T) {
 		testcheck.Equal(t, fmt.Sprintf("content for %s", name), "A", b.Registry.Content(name))
 	}
 	testcheck.ErrorIs(t, "check afterwards", nil, r.Syncer.Applier.Check())
-	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-		t.Errorf("dead letters: %+v", letters)
-	}
-	if wrong := b.Registry.Wrong(); len(wrong) != 0 {
-		t.Errorf("the registry saw: %q", wrong)
-	}
+	testcheck.Empty(t, "dead letters", b.DeadLetters(syncertest.Target))
+	testcheck.Empty(t, "what the registry saw wrong", b.Registry.Wrong())
 	if got := r.Outcome("requeued"); got == 0 {
 		t.Error("nothing was requeued")
 	}
@@ -91,9 +87,7 @@ func TestOutage_HealthyRegistryThatTakesNothing(t *testing.T) {
 	b.Registry.Recover()
 	b.Idle()
 	r.AwaitBreaker(flow.Closed)
-	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-		t.Errorf("dead letters: %+v", letters)
-	}
+	testcheck.Empty(t, "dead letters", b.DeadLetters(syncertest.Target))
 	testcheck.Equal(t, "components in the registry", 20, len(b.Registry.Contents()))
 }
 
@@ -110,9 +104,7 @@ func TestOutage_Stop(t *testing.T) {
 	if err := r.End(); err != context.Canceled {
 		t.Errorf("Run returned %v", err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("a stop between two tries took %s", took)
-	}
+	testcheck.AtMost(t, "time of a stop between two tries", 5*time.Second, time.Since(began))
 
 	r = b.Start(syncertest.Setup{Concurrency: 4})
 	awaitQuiet(t, b, r)
@@ -120,9 +112,7 @@ func TestOutage_Stop(t *testing.T) {
 	if err := r.End(); err != context.Canceled {
 		t.Errorf("Run returned %v", err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("a stop with an open breaker took %s", took)
-	}
+	testcheck.AtMost(t, "time of a stop with an open breaker", 5*time.Second, time.Since(began))
 	b.Registry.Recover()
 	b.Start(syncertest.Setup{Concurrency: 4})
 	b.Idle()
@@ -153,7 +143,5 @@ func TestOutage_OfOneReplica(t *testing.T) {
 	}
 	testcheck.ErrorIs(t, "its check", nil, well.Syncer.Applier.Check())
 	testcheck.Equal(t, "the other's circuit breaker", flow.Open, cut.Syncer.Applier.Flow().Breaker.State)
-	if wrong := b.Registry.Wrong(); len(wrong) != 0 {
-		t.Errorf("the registry saw: %q", wrong)
-	}
+	testcheck.Empty(t, "what the registry saw wrong", b.Registry.Wrong())
 }

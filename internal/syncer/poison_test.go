@@ -34,9 +34,7 @@ func TestPoison_IsParked(t *testing.T) {
 				b.Put(fmt.Sprintf("c%d", i), "A")
 			}
 			syncertest.Eventually(t, "the others to be applied", func() bool { return r.Outcome("applied") == 20 })
-			if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-				t.Errorf("parked before the others were done: %+v", letters)
-			}
+			testcheck.Empty(t, "parked before the others were done", b.DeadLetters(syncertest.Target))
 			b.Idle()
 			letters := b.DeadLetters(syncertest.Target)
 			if len(letters) != 1 {
@@ -56,14 +54,11 @@ func TestPoison_IsParked(t *testing.T) {
 			}
 			testcheck.Equal(t, "dead letters counted", 1, r.Counter("odasync_dead_letters_total", string(test.reason)))
 
-			b.Put("bad", "good")
-			b.Idle()
+			b.Apply("bad", "good")
 			if state := b.State("bad"); state.Outcome != target.OutcomeApplied || state.ConsecutiveFailures != 0 || state.DeadLetter || !state.FailedSince.IsZero() {
 				t.Errorf("state of the next version %+v", state)
 			}
-			if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-				t.Errorf("dead letters after the next version: %+v", letters)
-			}
+			testcheck.Empty(t, "dead letters after the next version", b.DeadLetters(syncertest.Target))
 		})
 	}
 }
@@ -90,9 +85,7 @@ func TestPoison_RegistryFailureParksNothing(t *testing.T) {
 	if state := b.State("a"); state.Outcome != "" || state.ConsecutiveFailures > 1 { // a probe may coincide
 		t.Errorf("state %+v", state)
 	}
-	if letters := b.DeadLetters(syncertest.Target); len(letters) != 0 {
-		t.Errorf("dead letters: %+v", letters)
-	}
+	testcheck.Empty(t, "dead letters", b.DeadLetters(syncertest.Target))
 	b.Registry.Recover()
 	b.Idle()
 	r.AwaitBreaker(flow.Closed)
@@ -120,8 +113,7 @@ func TestPoison_KeepsTheReplicaReady(t *testing.T) {
 	b := syncertest.NewParallel(t)
 	b.Registry.During(syncertest.Failing(&target.Failure{Class: target.ClassUnavailable, Request: "POST /components/", Status: 500}))
 	r := b.Start(syncertest.Setup{})
-	b.Put("a", "bad")
-	b.Idle()
+	b.Apply("a", "bad")
 	testcheck.ErrorIs(t, "check with one dead letter and a registry that takes writes", nil, r.Syncer.Applier.Check())
 }
 

@@ -70,8 +70,7 @@ func TestApplier_ReconcileUntilDoneEndsWithAnOutcome(t *testing.T) {
 func TestApplier_CompareReadsTheEntryNow(t *testing.T) {
 	b := syncertest.NewParallel(t)
 	applier := b.Start(syncertest.Setup{}).Syncer.Applier
-	b.Put("catalog", "A")
-	b.Idle()
+	b.Apply("catalog", "A")
 	tests := []struct {
 		name    string
 		prepare func()

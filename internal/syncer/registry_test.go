@@ -57,8 +57,7 @@ func TestWrite_RetriesAtOnce(t *testing.T) {
 				return err
 			})
 			b.Start(syncertest.Setup{Tries: 3, Pause: time.Millisecond})
-			b.Put("a", "A")
-			b.Idle()
+			b.Apply("a", "A")
 			testcheck.Equal(t, "calls", test.want, b.Registry.Calls())
 			testcheck.Equal(t, "deliveries", test.attempts, b.State("a").Attempts)
 			if second := b.Registry.Refs()[1]; second.ID != "id-a" {

@@ -37,8 +37,7 @@ func TestRejection_BlocksNoOther(t *testing.T) {
 	if got := r.Messages(zerolog.ErrorLevel); len(got) != 1 {
 		t.Errorf("logged %q", got)
 	}
-	good := b.Put("a", "good")
-	b.Idle()
+	good := b.Apply("a", "good")
 	if got := b.State("a"); got.Sequence != good.Sequence || got.Outcome != target.OutcomeApplied || got.Error != "" {
 		t.Errorf("state after the next version: %+v", got)
 	}
@@ -141,8 +140,7 @@ func TestRetry_KeepsTheRefOfAFailedApply(t *testing.T) {
 		return err
 	})
 	b.Start(syncertest.Setup{})
-	b.Put("a", "A")
-	b.Idle()
+	b.Apply("a", "A")
 	want := []target.Ref{{}, {Registry: "self", Name: "a", ID: "id-a"}}
 	testcheck.Equal(t, "refs given to the calls", want, b.Registry.Refs())
 }
@@ -161,8 +159,7 @@ func TestRetry_HonoursRetryAfter(t *testing.T) {
 		return nil
 	})
 	b.Start(syncertest.Setup{})
-	b.Put("a", "A")
-	b.Idle()
+	b.Apply("a", "A")
 	mu.Lock()
 	defer mu.Unlock()
 	if len(calls) != 2 || calls[1].Sub(calls[0]) < pause {
@@ -182,9 +179,7 @@ func TestRetry_KeyOfALiveReplica(t *testing.T) {
 	b.Put("b", "B")
 	syncertest.Eventually(t, "some tries", func() bool { return r.Outcome("claimed") >= 2 })
 	syncertest.Eventually(t, "the other key to be applied", func() bool { return b.Registry.Content("b") == "B" })
-	if got := b.Registry.Calls("a"); len(got) != 0 {
-		t.Errorf("calls although another replica owns the key: %v", got)
-	}
+	testcheck.Empty(t, "calls although another replica owns the key", b.Registry.Calls("a"))
 	released := time.Now()
 	testcheck.NoError(t, sessions.Close(t.Context()))
 	b.Idle()

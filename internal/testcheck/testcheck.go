@@ -2,10 +2,13 @@
 package testcheck
 
 import (
+	"cmp"
 	"errors"
+	"os"
+	"reflect"
 	"strings"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // T is what the checks need of a [testing.TB]; that of rapid serves too.
@@ -25,10 +28,34 @@ func NoError(t T, err error) {
 }
 
 // Equal reports how a value differs from the wanted one. The test goes on.
-func Equal[V any](t T, what string, want, got V, options ...cmp.Option) {
+func Equal[V any](t T, what string, want, got V, options ...gocmp.Option) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, options...); diff != "" {
+	if diff := gocmp.Diff(want, got, options...); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// AtMost reports a number or a duration above the limit. The test goes on.
+func AtMost[V cmp.Ordered](t T, what string, limit, got V) {
+	t.Helper()
+	if got > limit {
+		t.Errorf("%s: %v, want at most %v", what, got, limit)
+	}
+}
+
+// AtLeast reports a number or a duration below the limit. The test goes on.
+func AtLeast[V cmp.Ordered](t T, what string, limit, got V) {
+	t.Helper()
+	if got < limit {
+		t.Errorf("%s: %v, want at least %v", what, got, limit)
+	}
+}
+
+// Empty reports what a list, a map or a text holds although it should be empty. The test goes on.
+func Empty(t T, what string, got any) {
+	t.Helper()
+	if reflect.ValueOf(got).Len() != 0 {
+		t.Errorf("%s: %+v, want none", what, got)
 	}
 }
 
@@ -67,4 +94,17 @@ func Contains(t T, what, text string, parts ...string) {
 			t.Errorf("%s lacks %q:\n%s", what, part, text)
 		}
 	}
+}
+
+// Golden compares a text with that of a file, which it writes first for an update.
+func Golden(t T, what, path string, got []byte, update bool) {
+	t.Helper()
+	if update {
+		NoError(t, os.WriteFile(path, got, 0o644))
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v: run the test with -update once", err)
+	}
+	Equal(t, what, string(want), string(got))
 }

@@ -200,16 +200,13 @@ func TestFullSync_MarkerFollowsTheCorrections(t *testing.T) {
 	l.resynced(all, seen("a", "A"), seen("b", "A"), seen("c", "A"))
 	release := log.block("b")
 	defer release()
-	answer := l.requestFullSync()
-	l.awaitRefresh()
+	answer := l.beginFullSync()
 	generation := l.to.Begin(all)
 	l.report(generation, seen("a", "A"), seen("b", "B"), seen("d", "A"), seen("e", "A"))
 	testcheck.NoError(t, l.to.End(l.ctx, generation, all, component.Resync{ResourceVersion: "4711"}))
 	testwait.Until(t, "the other corrections", func() bool { return len(b.history(t)) == 6 })
 	testwait.Until(t, "one correction to be held up", func() bool { return log.blocked() == 1 })
-	if got := b.snapshots(t); len(got) != 0 {
-		t.Errorf("a marker precedes a correction: %+v", got)
-	}
+	testcheck.Empty(t, "markers before a correction", b.snapshots(t))
 	release()
 	m := l.awaitSnapshot(answer)
 	all7 := b.events(t)
@@ -366,8 +363,7 @@ func TestFullSync_ReturnsItsError(t *testing.T) {
 		t.Errorf("the request returned %v", err)
 	}
 	bad.set("mark", 1)
-	answer := l.requestFullSync()
-	l.awaitRefresh()
+	answer := l.beginFullSync()
 	l.resync(all)
 	if r := <-answer; r.err == nil || !strings.Contains(r.err.Error(), "mark does not work for now") {
 		t.Errorf("the request returned %v", r.err)
@@ -396,8 +392,7 @@ func TestFullSync_StopIsNoFailure(t *testing.T) {
 func TestFullSync_CountsOnlyCorrections(t *testing.T) {
 	b, log, l := newInterceptedTerm(t)
 	l.resynced(all, seen("a", "A"), seen("b", "A"), seen("c", "A"), seen("d", "A"))
-	answer := l.requestFullSync()
-	l.awaitRefresh()
+	answer := l.beginFullSync()
 	l.observed(seen("a", "live"), deleted("d"))
 	release := log.block("b") // so that the marker waits
 	defer release()
@@ -414,16 +409,13 @@ func TestFullSync_CountsOnlyCorrections(t *testing.T) {
 func TestFullSync_StaleLeasePublishesNoMarker(t *testing.T) {
 	b, l := newTerm(t)
 	l.resync(all)
-	answer := l.requestFullSync()
-	l.awaitRefresh()
+	answer := l.beginFullSync()
 	b.setStale()
 	l.resync(all)
 	if r := <-answer; !errors.Is(r.err, errNotLeading) {
 		t.Errorf("answered %+v", r)
 	}
-	if got := b.snapshots(t); len(got) != 0 {
-		t.Errorf("markers %+v", got)
-	}
+	testcheck.Empty(t, "markers", b.snapshots(t))
 }
 
 func TestFullSync_Metrics(t *testing.T) {
@@ -437,9 +429,7 @@ func TestFullSync_Metrics(t *testing.T) {
 	testcheck.Equal(t, "age before the first one", 0, value("odasync_full_sync_age_seconds"))
 	m := l.fullSync(seen("a", "B"))
 	testwait.Until(t, "the age to grow", func() bool { return value("odasync_full_sync_age_seconds") > 0 })
-	if got := value("odasync_full_sync_age_seconds"); got > testwait.Limit.Seconds() {
-		t.Errorf("age %v", got)
-	}
+	testcheck.AtMost(t, "age", testwait.Limit.Seconds(), value("odasync_full_sync_age_seconds"))
 	testcheck.Equal(t, "seconds, as in the marker", m.Seconds, value("odasync_full_sync_duration_seconds"))
 	want := `# HELP odasync_full_sync_corrections_total Differences between the cluster and the stream that full syncs found.
 # TYPE odasync_full_sync_corrections_total counter

@@ -543,6 +543,14 @@ func (l *term) requestFullSync() <-chan result {
 	return answer
 }
 
+// beginFullSync is requestFullSync, and waits until it begins.
+func (l *term) beginFullSync() <-chan result {
+	l.t.Helper()
+	answer := l.requestFullSync()
+	l.awaitRefresh()
+	return answer
+}
+
 // awaitRefresh waits for a Refresh of the source.
 func (l *term) awaitRefresh() {
 	l.t.Helper()
@@ -570,8 +578,7 @@ func (l *term) awaitSnapshot(answer <-chan result) event.Snapshot {
 // fullSync requests a full sync in which the source reports the components.
 func (l *term) fullSync(shows ...component.Observation) event.Snapshot {
 	l.t.Helper()
-	answer := l.requestFullSync()
-	l.awaitRefresh()
+	answer := l.beginFullSync()
 	for _, scope := range l.b.source.scopes {
 		l.resync(scope, shows...)
 	}
@@ -724,8 +731,7 @@ func (l *term) resyncedAll(each int) {
 // fullSyncOf is a fullSync in which each scope has that many components.
 func (l *term) fullSyncOf(each int) {
 	l.t.Helper()
-	answer := l.requestFullSync()
-	l.awaitRefresh()
+	answer := l.beginFullSync()
 	l.resyncAll(each)
 	l.awaitSnapshot(answer)
 }

@@ -90,9 +90,7 @@ func TestInventory_Memory(t *testing.T) {
 	}
 	used := (heap() - before) / count
 	t.Logf("%d bytes a component", used)
-	if used > limit {
-		t.Errorf("%d bytes a component, want at most %d", used, limit)
-	}
+	testcheck.AtMost(t, "bytes a component", limit, used)
 	if inventory.len() != count {
 		t.Error("not all are there")
 	}
@@ -164,12 +162,8 @@ func TestPublisher_ServerOutage(t *testing.T) {
 	}
 	l.observe(deleted("b"), seen("d", "1"), seen("d", "0"))
 	testwait.Until(t, "publishes to fail", func() bool { return count(b.metrics.retried) > 3 })
-	if got := l.to.queue.Len(); got > 4 {
-		t.Errorf("%d wait, though only four components changed", got)
-	}
-	if got := count(b.metrics.collapsed); got < 100 {
-		t.Errorf("%d collapsed of 150 changes", got)
-	}
+	testcheck.AtMost(t, "waiting components: only four changed", 4, l.to.queue.Len())
+	testcheck.AtLeast(t, "collapsed of 150 changes", 100, count(b.metrics.collapsed))
 	generation := l.to.Begin(all) // the source continues during the outage
 	l.observe(seen("a", "last"), seen("new", "last"), seen("d", "0"))
 	testcheck.NoError(t, l.to.End(l.ctx, generation, all, component.Resync{}))

@@ -115,8 +115,7 @@ func TestRetention_KeepsComponentsSeenAgain(t *testing.T) {
 		b, log, _, l := begin(t)
 		// The marker follows the earlier observations; later ones are being published during the purge.
 		other := log.block("other")
-		answer := l.requestFullSync()
-		l.awaitRefresh()
+		answer := l.beginFullSync()
 		l.resync(all, seen("other", "A"))
 		testwait.Until(t, "the marker to wait", func() bool { return log.blocked() == 1 })
 		other()
@@ -160,8 +159,7 @@ func TestRetention_RetriesAFailedPurge(t *testing.T) {
 	l.resynced(all, seen("a", "A"))
 	l.observed(deleted("a"))
 	bad.set("purge", 1)
-	answer := l.requestFullSync()
-	l.awaitRefresh()
+	answer := l.beginFullSync()
 	l.resync(all)
 	if r := <-answer; r.err == nil || len(b.history(t)) != 2 || len(b.snapshots(t)) != 1 {
 		t.Errorf("answered %+v", r)
@@ -218,8 +216,7 @@ func TestRescan_DetectsARestoredStream(t *testing.T) {
 	var old []event.Head
 	testcheck.NoError(t, b.log.Heads(t.Context(), cluster, func(h event.Head) { old = append(old, h) }))
 	l.observed(seen("a", "B"), deletedNow("b"))
-	answer := l.requestFullSync()
-	l.awaitRefresh()
+	answer := l.beginFullSync()
 	l.resync(all, seen("a", "B"))
 	l.awaitSnapshot(answer)
 

@@ -99,14 +99,12 @@ func TestRejectedComponent(t *testing.T) {
 
 	env.Delete(long)
 	env.Apply(testenv.Component(namespace, "address", "2", "first"), testenv.Component(namespace, "good-2", "2", "second"))
-	env.AwaitInSync(testenv.Timeout)
-	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitDone(testenv.Timeout)
 }
 
 // TestNameConflict_AcrossNamespaces never overwrites the first component with the second; names with namespaces allow both.
 func TestNameConflict_AcrossNamespaces(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-twins-a", "e2e-twins-b")
+	env := newParallel(t, "e2e-twins-a", "e2e-twins-b")
 	_, syncer := env.StartPair()
 	first := testenv.Component("e2e-twins-a", "twin", "1", "first")
 	env.Apply(first)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/testcheck"
 	"odasync/test/testenv"
 )
 
@@ -47,9 +48,7 @@ func TestRegistry_RequestCounts(t *testing.T) {
 	env.AwaitAllAcked(time.Minute)
 	calls := env.Registry.Calls()
 	t.Logf("first sync of %d Components with 2 APIs: %d requests in %.1f s: %v", count, calls, time.Since(began).Seconds(), env.Registry.Requests())
-	if calls > atMost {
-		t.Errorf("the first sync sent %d requests, want at most %d", calls, atMost)
-	}
+	testcheck.AtMost(t, "requests of the first sync", atMost, calls)
 
 	before := env.Metric(watcher, "odasync_events_suppressed_total")
 	env.Registry.ResetRequests()

@@ -11,13 +11,11 @@ import (
 // TestDiff_NamesWhatLags compares cluster, stream and registry with all programs running, then without the syncer, then without the
 // watcher.
 func TestDiff_NamesWhatLags(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-diff", "e2e-diff-too")
+	env := newParallel(t, "e2e-diff", "e2e-diff-too")
 	first, second := testenv.Component("e2e-diff", "first", "1", "orders"), testenv.Component("e2e-diff-too", "second.too", "1")
 	env.Apply(first, second)
 	watcher, syncer := env.StartPair()
-	env.AwaitInSync(testenv.Timeout)
-	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitDone(testenv.Timeout)
 	env.ExpectText(env.MustCTL(0, "diff"), "components compared in cluster, stream and registry: 2, differing: 0")
 	env.ExpectText(env.MustCTL(0, "diff second.too"), ": 1, differing: 0")
 

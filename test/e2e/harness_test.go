@@ -24,6 +24,13 @@ func newEnv(t *testing.T, namespaces ...string) *environment {
 	return &environment{testenv.New(t, shared, namespaces...)}
 }
 
+// newParallel is newEnv of a test that is parallel to others.
+func newParallel(t *testing.T, namespaces ...string) *environment {
+	t.Helper()
+	t.Parallel()
+	return newEnv(t, namespaces...)
+}
+
 // secondCluster is the environment of another cluster name and namespace, with the same NATS and registry.
 func (env *environment) secondCluster(name, namespace string) *environment {
 	return &environment{&testenv.Env{

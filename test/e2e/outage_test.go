@@ -11,8 +11,7 @@ import (
 
 // TestNATS_Restart restarts NATS after a graceful stop and after a crash.
 func TestNATS_Restart(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-nats-restart")
+	env := newParallel(t, "e2e-nats-restart")
 	watcher, syncer := env.StartPair()
 	env.change("e2e-nats-restart", "1", 20)
 	env.AwaitInSync(testenv.Timeout)
@@ -32,8 +31,7 @@ func TestNATS_Restart(t *testing.T) {
 
 // TestNATS_Outage stops NATS for 30 s, longer than every claim and ack wait.
 func TestNATS_Outage(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-nats-away")
+	env := newParallel(t, "e2e-nats-away")
 	watcher, syncer := env.StartPair()
 	env.change("e2e-nats-away", "1", 20)
 	env.AwaitInSync(testenv.Timeout)
@@ -55,8 +53,7 @@ func TestNATS_Outage(t *testing.T) {
 
 // TestRegistry_Outage stops the registry for a while.
 func TestRegistry_Outage(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-registry-away")
+	env := newParallel(t, "e2e-registry-away")
 	_, syncer := env.StartPair()
 	env.change("e2e-registry-away", "1", 20)
 	env.AwaitInSync(testenv.Timeout)

@@ -21,14 +21,12 @@ func (env *environment) wipeAndAwaitRebuild(want testenv.Content) {
 // TestWipedRegistry_RebuiltWithoutAPIServer wipes the registry while the API server is unreachable: the stream is sufficient,
 // and no command is needed.
 func TestWipedRegistry_RebuiltWithoutAPIServer(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-rebuilt")
+	env := newParallel(t, "e2e-rebuilt")
 	watcher := env.Start(env.WatcherSpec("watcher", nil))
 	syncer := env.Start(env.SyncerSpec("syncer", often))
 	env.applyAll(components("e2e-rebuilt", 20))
 	env.AwaitReady(watcher, syncer)
-	env.AwaitInSync(testenv.Timeout)
-	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitDone(testenv.Timeout)
 	want := env.Mapping.Of(env.Objects())
 	env.Must(watcher.Stop())
 

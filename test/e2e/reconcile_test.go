@@ -216,8 +216,7 @@ func (env *environment) introduceDrift(random *rand.Rand, count int) map[string]
 
 // TestRestart_DeletionsDuringFullDowntime deletes 20 of 100 Components while no program runs, including NATS.
 func TestRestart_DeletionsDuringFullDowntime(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-all-down")
+	env := newParallel(t, "e2e-all-down")
 	watcher, syncer := env.StartPair()
 	objects := components("e2e-all-down", 100)
 	env.applyAll(objects)

@@ -15,6 +15,7 @@ import (
 	"odasync/internal/natsconn"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 	"odasync/test/testenv"
 )
 
@@ -70,8 +71,7 @@ func TestReconcile_DuringConstantChanges(t *testing.T) {
 	}
 	stop()
 	loop.Wait()
-	env.AwaitInSync(testenv.Timeout)
-	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitDone(testenv.Timeout)
 	env.AwaitInSync(time.Second) // and stays so: nothing in progress restores a component
 	env.AwaitReady(watcher, one, two)
 	t.Logf("%d created, %d changed, %d deleted; %d reconciles found %d missing, %d different, %d unacknowledged, %d orphans; %d repaired, %d deleted",
@@ -85,9 +85,7 @@ func TestReconcile_DuringConstantChanges(t *testing.T) {
 			deletions++
 		}
 	}
-	if deletions > workload.Deleted {
-		t.Errorf("%d entries were deleted for %d Components", deletions, workload.Deleted)
-	}
+	testcheck.AtMost(t, "entries deleted for the deleted Components", workload.Deleted, deletions)
 	f, err := testenv.Examine(env.Registry.Server)
 	env.Must(err)
 	if workload.Deleted < reconciles || f.Versions == 0 {

@@ -62,12 +62,10 @@ func (b *runbook) next(want int, id ...string) string {
 }
 
 func TestRunbook_RegistryLost(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-registry-lost")
+	env := newParallel(t, "e2e-registry-lost")
 	watcher, _ := env.StartPair()
 	env.applyAll(components("e2e-registry-lost", 30))
-	env.AwaitInSync(testenv.Timeout)
-	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitDone(testenv.Timeout)
 	want := env.Mapping.Of(env.Objects())
 	env.Must(watcher.Stop())
 	env.Registry.Wipe()
@@ -79,14 +77,12 @@ func TestRunbook_RegistryLost(t *testing.T) {
 }
 
 func TestRunbook_SyncStateLost(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-state-lost")
+	env := newParallel(t, "e2e-state-lost")
 	env.Start(env.WatcherSpec("watcher", onDemand))
 	syncer := env.Start(env.SyncerSpec("syncer", onDemand))
 	env.AwaitReady(syncer)
 	env.applyAll(components("e2e-state-lost", 30))
-	env.AwaitInSync(testenv.Timeout)
-	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitDone(testenv.Timeout)
 	check := env.addForeignEntries(3)
 	want := env.Mapping.Of(env.Objects())
 	for _, c := range env.Registry.Snapshot().Components {
@@ -115,13 +111,11 @@ func TestRunbook_SyncStateLost(t *testing.T) {
 }
 
 func TestRunbook_StreamLost(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-stream-lost")
+	env := newParallel(t, "e2e-stream-lost")
 	watcher, syncer := env.StartPair()
 	objects := components("e2e-stream-lost", 30)
 	env.applyAll(objects)
-	env.AwaitInSync(testenv.Timeout)
-	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitDone(testenv.Timeout)
 	check := env.addForeignEntries(3)
 	env.Must(watcher.Stop())
 	env.Delete(objects[:3]...)
@@ -146,13 +140,11 @@ var approval = regexp.MustCompile("ctl approve ([0-9a-f]+)")
 
 // TestRunbook_DeletionsPendingApproval deletes all Components while the watcher is stopped, as a restore by mistake does.
 func TestRunbook_DeletionsPendingApproval(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-refused")
+	env := newParallel(t, "e2e-refused")
 	watcher, syncer := env.StartPair()
 	objects := components("e2e-refused", 40)
 	env.applyAll(objects)
-	env.AwaitInSync(testenv.Timeout)
-	env.AwaitAllAcked(testenv.Timeout)
+	env.AwaitDone(testenv.Timeout)
 	before := testenv.ContentOf(env.Registry.Snapshot())
 	env.Must(watcher.Stop())
 	env.Delete(objects...)
@@ -183,8 +175,7 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 // TestRunbook_ClusterRestored replaces the cluster by another one with older Components, lower resourceVersions and other
 // uids.
 func TestRunbook_ClusterRestored(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-restored")
+	env := newParallel(t, "e2e-restored")
 	watcher, syncer := env.StartPair()
 	var now, backup []*unstructured.Unstructured
 	for i := range 12 {
@@ -221,8 +212,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 }
 
 func TestRunbook_SecondCluster(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-east", "e2e-west")
+	env := newParallel(t, "e2e-east", "e2e-west")
 	env.Namespaces = []string{"e2e-east"}
 	env.StartPair()
 	env.Apply(components("e2e-east", 5)...)
@@ -265,8 +255,7 @@ func TestRunbook_SecondCluster(t *testing.T) {
 // TestSecondCluster_OwnRegistryName syncs two clusters from one stream to one registry, each under its own registry name: equal
 // component names are no conflict.
 func TestSecondCluster_OwnRegistryName(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-own-east", "e2e-own-west")
+	env := newParallel(t, "e2e-own-east", "e2e-own-west")
 	env.Apply(testenv.Component("e2e-own-east", "same", "1", "first"), testenv.Component("e2e-own-west", "same", "2", "first"))
 	env.Namespaces = []string{"e2e-own-east"}
 	east := map[string]string{"SYNC_CLUSTERS": env.Mapping.Cluster}

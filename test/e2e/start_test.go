@@ -28,8 +28,7 @@ func (env *environment) expectLoggedOnce(p *procs.Process, message, text string)
 
 // TestStart_WithoutKubeconfig starts a watcher before its kubeconfig exists.
 func TestStart_WithoutKubeconfig(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-no-kubeconfig")
+	env := newParallel(t, "e2e-no-kubeconfig")
 	path := filepath.Join(t.TempDir(), "config")
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
 	env.AwaitNotReady(watcher, "not kubernetes: ")
@@ -44,8 +43,7 @@ func TestStart_WithoutKubeconfig(t *testing.T) {
 
 // TestStart_WithWrongToken starts a watcher with an invalid token, until the file has the right one.
 func TestStart_WithWrongToken(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-wrong-token")
+	env := newParallel(t, "e2e-wrong-token")
 	token := filepath.Join(t.TempDir(), "token")
 	env.Must(os.WriteFile(token, []byte("wrong"), 0o600))
 	right := ""
@@ -72,8 +70,7 @@ func TestStart_WithWrongToken(t *testing.T) {
 
 // TestStart_WithoutAPIServer starts a watcher whose API server is unreachable.
 func TestStart_WithoutAPIServer(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-nowhere")
+	env := newParallel(t, "e2e-nowhere")
 	path := env.kubeconfig(env.unreachable)
 	watcher := env.Start(env.WatcherSpec("watcher", map[string]string{"KUBECONFIG": path}))
 	env.AwaitNotReady(watcher, "API server unreachable")
@@ -83,8 +80,7 @@ func TestStart_WithoutAPIServer(t *testing.T) {
 
 // TestStart_WithoutNATS starts watcher and syncer before NATS.
 func TestStart_WithoutNATS(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-no-nats")
+	env := newParallel(t, "e2e-no-nats")
 	env.NATS[0].Kill()
 	watcher := env.Start(env.WatcherSpec("watcher", nil))
 	syncer := env.Start(env.SyncerSpec("syncer", nil))
@@ -103,8 +99,7 @@ func TestStart_WithoutNATS(t *testing.T) {
 
 // TestStart_WithoutRegistry starts a syncer before its registry.
 func TestStart_WithoutRegistry(t *testing.T) {
-	t.Parallel()
-	env := newEnv(t, "e2e-no-registry")
+	env := newParallel(t, "e2e-no-registry")
 	env.Registry.Stop()
 	env.Apply(testenv.Component("e2e-no-registry", "early-1", "1", "first"), testenv.Component("e2e-no-registry", "early-2", "1", "first"))
 	_, syncer := env.Start(env.WatcherSpec("watcher", nil)), env.Start(env.SyncerSpec("syncer", nil))

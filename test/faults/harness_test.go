@@ -95,6 +95,13 @@ func (f *fleet) apply(name, version string) {
 	f.Apply(testenv.Component(f.Namespaces[0], name, version, "first"))
 }
 
+// applied is apply, and waits until the registry is in sync.
+func (f *fleet) applied(name, version string) {
+	f.Helper()
+	f.apply(name, version)
+	f.AwaitInSync(testenv.Timeout)
+}
+
 // findings searches the registry's history for anomalies. Duplicates and stale content fail the test.
 func (f *fleet) findings() testenv.Findings {
 	f.Helper()

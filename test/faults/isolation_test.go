@@ -48,8 +48,7 @@ func TestPoison_OneComponentAlone(t *testing.T) {
 func (f *fleet) failOne(fault faults.Fault) {
 	f.Helper()
 	const others, atMost = 30, 30 * time.Second
-	f.apply("before", "1")
-	f.AwaitInSync(testenv.Timeout)
+	f.applied("before", "1")
 
 	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
 		if subject(r) != "sick" {
@@ -99,8 +98,7 @@ func TestRetryAfter_Capped(t *testing.T) {
 	f := newFleet(t, "faults-retry-after")
 	f.watch(1, nil)
 	f.sync(1, nil)
-	f.apply("before", "1")
-	f.AwaitInSync(testenv.Timeout)
+	f.applied("before", "1")
 
 	asked := newNames()
 	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
@@ -137,8 +135,7 @@ func TestRetryAfter_Capped(t *testing.T) {
 	took := f.AwaitInSync(atMost - time.Since(began))
 	t.Logf("all are applied after another %s", took.Round(10*time.Millisecond))
 	f.Registry.SetFault(nil)
-	f.apply("after", "1")
-	f.AwaitInSync(testenv.Timeout)
+	f.applied("after", "1")
 	f.expectNoAnomalies()
 }
 

@@ -126,8 +126,7 @@ func TestStream_OlderThanSyncState(t *testing.T) {
 		for i := from; i < to; i++ {
 			f.apply(fmt.Sprintf("steady-%d", i), version)
 		}
-		f.AwaitInSync(testenv.Timeout)
-		f.AwaitAllAcked(testenv.Timeout)
+		f.AwaitDone(testenv.Timeout)
 	}
 	change("1", 0, components)
 	created := f.streamCreated()

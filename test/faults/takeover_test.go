@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"odasync/internal/refregistry/faults"
+	"odasync/internal/testcheck"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
@@ -70,12 +71,8 @@ func TestSyncer_TakesOverClaims(t *testing.T) {
 	took := time.Since(killed)
 	t.Logf("%d components of the killed syncer were applied %.1f s after the kill; the slowest other component took %.0f ms",
 		count, took.Seconds(), slowest.Seconds()*1000)
-	if took > atMost {
-		t.Errorf("taken over after %s, want at most %s", took, atMost)
-	}
-	if slowest > others {
-		t.Errorf("another component took %s meanwhile, want at most %s", slowest, others)
-	}
+	testcheck.AtMost(t, "time until taken over", atMost, took)
+	testcheck.AtMost(t, "time of another component meanwhile", others, slowest)
 	f.AwaitInSync(testenv.Timeout)
 	f.expectNoAnomalies()
 }
@@ -93,8 +90,7 @@ func TestSyncer_Frozen(t *testing.T) {
 	f.watch(1, never)
 	f.sync(1, never)
 	frozen := f.syncers[0]
-	f.apply("late", "1")
-	f.AwaitInSync(testenv.Timeout)
+	f.applied("late", "1")
 
 	late := newGate(t, func(r *http.Request) bool { return r.Method == http.MethodPut })
 	f.Registry.SetFault(late.fault)
@@ -107,9 +103,7 @@ func TestSyncer_Frozen(t *testing.T) {
 	f.apply("late", "3")
 	f.Eventually(testenv.Timeout, "another replica writes the newer version", func() error { return f.expectVersion("late", "3") })
 	taken := time.Since(began)
-	if taken > atMost {
-		t.Errorf("taken over after %s, want at most %s", taken, atMost)
-	}
+	testcheck.AtMost(t, "time until taken over", atMost, taken)
 
 	// Version 2 is written again, or there would be nothing to repair.
 	late.open()
@@ -118,9 +112,7 @@ func TestSyncer_Frozen(t *testing.T) {
 	began = time.Now()
 	f.AwaitInSync(5 * time.Second)
 	t.Logf("taken over %.1f s after the freeze; in sync %.0f ms after the late writer resumed", taken.Seconds(), time.Since(began).Seconds()*1000)
-	if conflicts := f.Metric(frozen, "odasync_apply_conflicts_total"); conflicts < 1 {
-		t.Errorf("the late writer counts %v conflicts, want at least one", conflicts)
-	}
+	testcheck.AtLeast(t, "conflicts counted by the late writer", 1, f.Metric(frozen, "odasync_apply_conflicts_total"))
 	f.AwaitAllAcked(testenv.Timeout)
 	found := f.findings()
 	if len(found.Stale) == 0 || len(found.Overlaps) == 0 {
@@ -137,8 +129,7 @@ func TestSyncer_FrozenWithLostResponse(t *testing.T) {
 	f.watch(1, map[string]string{"SYNC_INTERVAL": "0"})
 	f.sync(1, nil)
 	frozen := f.syncers[0]
-	f.apply("late", "1")
-	f.AwaitInSync(testenv.Timeout)
+	f.applied("late", "1")
 
 	f.Registry.SetFault(func(r *http.Request) *faults.Fault {
 		if user, _, _ := r.BasicAuth(); r.Method != http.MethodPut || user != frozen.Spec.Name {
@@ -154,7 +145,6 @@ func TestSyncer_FrozenWithLostResponse(t *testing.T) {
 	f.Eventually(testenv.Timeout, "another replica writes the newer version", func() error { return f.expectVersion("late", "3") })
 	f.Registry.SetFault(nil)
 	f.Must(frozen.Thaw())
-	f.AwaitInSync(testenv.Timeout)
-	f.AwaitAllAcked(testenv.Timeout)
+	f.AwaitDone(testenv.Timeout)
 	f.expectNoAnomalies()
 }

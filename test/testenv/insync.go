@@ -50,6 +50,13 @@ func (env *Env) AwaitInSync(limit time.Duration) time.Duration {
 	return time.Since(began)
 }
 
+// AwaitDone waits until the registry is in sync with the cluster, and every message is acknowledged.
+func (env *Env) AwaitDone(limit time.Duration) {
+	env.Helper()
+	env.AwaitInSync(limit)
+	env.AwaitAllAcked(limit)
+}
+
 // JetStream returns a connection of the test itself to NATS.
 func (env *Env) JetStream() jetstream.JetStream {
 	env.Helper()

@@ -138,6 +138,14 @@ type candidate struct {
 	stop  func()
 }
 
+// campaigning returns the leases and a candidate of a test that is parallel to others.
+func campaigning(t *testing.T) (*leases, *candidate) {
+	t.Helper()
+	t.Parallel()
+	server := newLeases(t)
+	return server, campaign(t, server.URL, "3s", nil)
+}
+
 func campaign(t *testing.T, server, leaseDuration string, slow chan struct{}) *candidate {
 	t.Helper()
 	cfg, client := configure(t, server, leaseDuration)

@@ -313,8 +313,7 @@ func TestApply_ReportsTheRegistrysDetail(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			a := h.adapter()
+			h, a := newEmpty(t)
 			_, err := a.Apply(t.Context(), keyOf(test.component), test.component, target.Previous{})
 			registrytest.WantFailure(t, err, target.ClassInvalid, test.parts...)
 			if len(test.component.ExposedAPIs) > 1 && !strings.Contains(h.entryOf("self", "catalog"), "api short") {

@@ -7,6 +7,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 )
 
 func TestApply_ThousandComponentsWithinBudget(t *testing.T) {
@@ -32,9 +33,7 @@ func TestApply_ThousandComponentsWithinBudget(t *testing.T) {
 	each(a, unknown)
 	all, writes := h.requests()
 	t.Logf("first sync: %d requests, %d of them writes", all, writes)
-	if all > 4100 {
-		t.Errorf("the first sync takes %d requests, want at most 4100", all)
-	}
+	testcheck.AtMost(t, "requests of the first sync", 4100, all)
 	if s := h.snapshot(); len(s.Components) != count || len(s.APIs) != 2*count {
 		t.Errorf("%d components and %d APIs", len(s.Components), len(s.APIs))
 	}

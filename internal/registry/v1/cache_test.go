@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"odasync/internal/fingerprint"
-	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/target"
 	"odasync/internal/testcheck"
@@ -14,8 +13,7 @@ import (
 
 // When rows may be missing in the list of all APIs, a component's own are read before any is created.
 func TestApply_ReadsAPIsAfterAnUnsteadyList(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	a := h.adapter()
+	h, a := newEmpty(t)
 	h.apply(a, sample("warm-up"))
 	testcheck.NoError(t, a.content.apis.Refresh(t.Context(), a.content.clock.Load(), func() (map[fingerprint.Print]int64, bool, error) { return nil, false, nil }))
 	h.leaveAPIs("catalog", nil)
@@ -30,8 +28,7 @@ func TestApply_FindsLeftAPIsThatNoListHad(t *testing.T) {
 		"with a reference": {Ref: target.Ref{Registry: "self", Name: "catalog", ID: "2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, refregistry.Config{})
-			a := h.adapter()
+			h, a := newEmpty(t)
 			h.apply(a, sample("warm-up"))
 			c := sample("catalog", "products")
 			gone := h.apply(h.adapter(), c)
@@ -60,8 +57,7 @@ func TestAdapter_KeepsOthersAPIsWithoutAFilter(t *testing.T) {
 
 // A registry entry that the list has in another form than the answers must not make every apply read everything again.
 func TestApply_ReadsOnceForARegistryThatNoListHas(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	a := h.adapter()
+	h, a := newEmpty(t)
 	h.fault(func(r *http.Request) *faults.Fault {
 		if r.Method == "GET" && r.URL.Path == pathRegistries {
 			return &faults.Fault{Status: 200, Body: `[{"id":1,"name":"self","created_at":"another form"}]`}

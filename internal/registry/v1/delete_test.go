@@ -135,8 +135,7 @@ func TestDelete_AfterAnUnfinishedMoveRemovesBoth(t *testing.T) {
 
 func TestDelete_OfManyGoneEntriesReadsOneList(t *testing.T) {
 	const count = 60
-	h := newHarness(t, refregistry.Config{})
-	a := h.adapter()
+	h, a := newEmpty(t)
 	previous := make([]target.Previous, count)
 	for i := range count {
 		previous[i] = previousOf(h.apply(a, sample(fmt.Sprint("c", i))))

@@ -68,8 +68,7 @@ func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 }
 
 func TestHealth_ReportsTheRegistry(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	a := h.adapter()
+	h, a := newEmpty(t)
 	if err := a.Health(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -85,8 +84,7 @@ func TestHealth_ReportsTheRegistry(t *testing.T) {
 func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 	c := sample("catalog", "offers", "products")
 	for n := int32(0); n < 14; n++ { // an apply takes 17 requests
-		h := newHarness(t, refregistry.Config{})
-		a := h.adapter()
+		h, a := newEmpty(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		var served, after atomic.Int32
 		h.fault(func(*http.Request) *faults.Fault {
@@ -119,8 +117,7 @@ func TestApply_SendsNothingAfterItsContextEnded(t *testing.T) {
 
 // The first caller reads the registry for all. When it loses its claim meanwhile, another one does.
 func TestApply_TakesOverTheReadingOfACancelledCaller(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	a := h.adapter()
+	h, a := newEmpty(t)
 	entered := make(chan struct{})
 	var once sync.Once
 	h.fault(func(*http.Request) (fault *faults.Fault) {

@@ -101,11 +101,18 @@ func (h *harness) requests() (all, writes int) {
 
 func (h *harness) resetRequests() { h.server.Load().ResetRequests() }
 
+// newEmpty returns a harness of an empty registry and an adapter.
+func newEmpty(t *testing.T) (*harness, *Adapter) {
+	t.Helper()
+	h := newHarness(t, refregistry.Config{})
+	return h, h.adapter()
+}
+
 // applied applies a sample for the first time.
 func applied(t *testing.T, apis ...string) (h *harness, a *Adapter, c *component.Component, first target.Result) {
 	t.Helper()
-	h = newHarness(t, refregistry.Config{})
-	a, c = h.adapter(), sample("catalog", apis...)
+	h, a = newEmpty(t)
+	c = sample("catalog", apis...)
 	return h, a, c, h.apply(a, c)
 }
 

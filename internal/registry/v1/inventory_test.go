@@ -240,8 +240,7 @@ func TestInventory_ReportsEveryOwnerOfLeftAPIs(t *testing.T) {
 // A second entry of one name, which renaming creates, does not change the first.
 func TestInventory_SecondEntryOfANameLeavesTheFirst(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, refregistry.Config{})
-	a := h.adapter()
+	h, a := newEmpty(t)
 	before := h.Registry("self")
 	other := h.Component("self", "other")
 	result := h.apply(a, sample("catalog", "products"))

@@ -127,8 +127,7 @@ func TestWriteProbe_CreatesTheEntryAgain(t *testing.T) {
 }
 
 func TestProbe_EndsWithItsContext(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	a := h.adapter()
+	h, a := newEmpty(t)
 	h.fault(func(*http.Request) *faults.Fault { return &faults.Fault{Hang: true} })
 	for name, ask := range map[string]func(context.Context) error{"health": a.Health, "write probe": a.WriteProbe} {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -126,8 +126,7 @@ func TestApply_WipeAmongMany(t *testing.T) {
 }
 
 func TestApply_FailsWhenTheContentKeepsChanging(t *testing.T) {
-	h := newHarness(t, refregistry.Config{})
-	a := h.adapter()
+	h, a := newEmpty(t)
 	h.fault(func(r *http.Request) *faults.Fault {
 		if r.Method == "POST" && r.URL.Path == pathComponents {
 			return &faults.Fault{Status: 400, Body: `{"detail":"Component 'catalog' already exists"}`}

@@ -110,6 +110,14 @@ func (e *Env) Put(name, content string) event.Event {
 	return e.Publish(Upserted(name, content))
 }
 
+// Apply is [Env.Put], and waits until every message is done.
+func (e *Env) Apply(name, content string) event.Event {
+	e.t.Helper()
+	published := e.Put(name, content)
+	e.Idle()
+	return published
+}
+
 // PutAt is Put for a change that the watcher observed at that time.
 func (e *Env) PutAt(name, content string, seen time.Time) event.Event {
 	e.t.Helper()

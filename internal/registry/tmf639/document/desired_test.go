@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,15 +64,7 @@ func TestDesire_Golden(t *testing.T) {
 		testcheck.NoError(t, json.Indent(&got, document.Encode(d), "", " "))
 		got.WriteByte('\n')
 	}
-	golden := filepath.Join("testdata", "documents.golden")
-	if *update {
-		testcheck.NoError(t, os.WriteFile(golden, got.Bytes(), 0o600))
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatalf("%v: run the test with -update once", err)
-	}
-	testcheck.Equal(t, "resource", string(want), got.String())
+	testcheck.Golden(t, "documents", filepath.Join("testdata", "documents.golden"), got.Bytes(), *update)
 }
 
 func TestDesire_Names(t *testing.T) {
