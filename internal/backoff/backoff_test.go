@@ -29,9 +29,7 @@ func TestPolicy_Sleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		policy := backoff.Policy{First: time.Second, Max: time.Minute}
 		began := time.Now()
-		if err := policy.Sleep(t.Context(), 3); err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "sleep", nil, policy.Sleep(t.Context(), 3))
 		if slept := time.Since(began); slept < 400*time.Millisecond || slept >= 4400*time.Millisecond {
 			t.Errorf("slept %s after 3 failures", slept)
 		}

@@ -144,9 +144,7 @@ func TestServeLeader_LongRequest(t *testing.T) {
 	}
 	close(leader.release)
 	for range got {
-		if err := <-results; err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "result", nil, <-results)
 	}
 	testcheck.Equal(t, "results", [2]event.Snapshot{leader.marker, leader.marker}, got)
 

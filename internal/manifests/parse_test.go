@@ -159,9 +159,7 @@ func FuzzParse(f *testing.F) {
 			if s.Name == "" || s.Namespace == "" || (s.Err == nil) != (s.Component != nil) {
 				t.Errorf("no observation: %+v", s)
 			}
-			if err := newObserver().Observe(context.Background(), 0, s); err != nil {
-				t.Error(err)
-			}
+			testcheck.ErrorIs(t, "observe", nil, newObserver().Observe(context.Background(), 0, s))
 		}
 	})
 }

@@ -358,9 +358,7 @@ func TestSource_CountsMalformedComponentsOnce(t *testing.T) {
 	`
 	check := func(want int) {
 		t.Helper()
-		if err := testutil.GatherAndCompare(f.registry, strings.NewReader(fmt.Sprintf(metric, want)), "odasync_components_malformed_total"); err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "metric", nil, testutil.GatherAndCompare(f.registry, strings.NewReader(fmt.Sprintf(metric, want)), "odasync_components_malformed_total"))
 		if lines := f.logs.with(t, "component cannot be read", f.path("a.yaml"), "field:spec", "document at line 1"); len(lines) != want {
 			t.Errorf("logged %d times, want %d: %s", len(lines), want, lines)
 		}

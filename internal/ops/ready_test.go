@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"odasync/internal/ops"
+	"odasync/internal/testcheck"
 )
 
 func TestReadyMetric(t *testing.T) {
@@ -19,9 +20,7 @@ func TestReadyMetric(t *testing.T) {
 		t.Helper()
 		want := "# HELP odasync_ready 1 for each check of /readyz that succeeds, 0 for each that fails.\n" +
 			"# TYPE odasync_ready gauge\n" + strings.Join(lines, "\n") + "\n"
-		if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "odasync_ready"); err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "metric", nil, testutil.GatherAndCompare(registry, strings.NewReader(want), "odasync_ready"))
 	}
 	health.Live("loop", func(context.Context) error { return errors.New("stuck") }) // not what is asked for
 	health.Ready("nats", func(context.Context) error { return nil })

@@ -120,9 +120,7 @@ func TestClient_KeepsSecrets(t *testing.T) {
 
 func TestClient_SendsTheKey(t *testing.T) {
 	h := newHarness(t, refregistry.Config{APIKey: "right"})
-	if err := getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = config.Fixed("right") })); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "get labels", nil, getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = config.Fixed("right") })))
 	registrytest.WantFailure(t, getLabels(t, h.client(func(cfg *Config) { cfg.APIKey = config.Fixed("wrong") })), target.ClassUnauthorized, "HTTP 401")
 }
 

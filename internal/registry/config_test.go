@@ -39,9 +39,7 @@ func TestConfig_FromEnvironment(t *testing.T) {
 		"COMPONENT_REGISTRY_ID_PREFIX": "canvas-{cluster}", "COMPONENT_REGISTRY_ADOPT": "false",
 	})
 	testcheck.Equal(t, "configuration", set, got)
-	if err := got.Validate(); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "validate", nil, got.Validate())
 	testcheck.Equal(t, "prefix of cluster east", "canvas-east", got.Prefix("east"))
 }
 

@@ -76,9 +76,7 @@ func TestClaims_ScopesAreSeparate(t *testing.T) {
 		testcheck.NoError(t, err)
 		_, release := acquire(t, t.Context(), claims, "a")
 		defer func() {
-			if err := release(within(t)); err != nil {
-				t.Error(err)
-			}
+			testcheck.ErrorIs(t, "release", nil, release(within(t)))
 		}()
 	}
 }
@@ -97,9 +95,7 @@ func TestClaims_Owner(t *testing.T) {
 	if _, _, err := claims.Acquire(t.Context(), "edge.1"); !errors.Is(err, target.ErrClaimed) {
 		t.Errorf("acquired twice: %v", err)
 	}
-	if err := release(within(t)); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "release", nil, release(within(t)))
 	if owner, err := claims.Owner(within(t), "edge.1"); owner != "" || err != nil {
 		t.Errorf("owner after the release: %q, %v", owner, err)
 	}

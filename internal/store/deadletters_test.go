@@ -110,14 +110,10 @@ func TestDeadLetters_ReplaceEachOther(t *testing.T) {
 	holds(t, letters, a, b)
 	testcheck.Equal(t, "messages of the stream, one a component", 2, must(js(t, s).Stream(within(t), store.DeadLetterStream)).CachedInfo().State.Msgs)
 	for range 2 { // none is success
-		if err := letters.Remove(within(t), b.Event.Key, math.MaxUint64); err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "remove", nil, letters.Remove(within(t), b.Event.Key, math.MaxUint64))
 		holds(t, letters, a)
 	}
-	if err := letters.Remove(within(t), keyOf("never"), math.MaxUint64); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "remove", nil, letters.Remove(within(t), keyOf("never"), math.MaxUint64))
 	put(t, letters, b) // the same content again within the time in which duplicates are recognised
 	holds(t, letters, a, b)
 }
@@ -131,9 +127,7 @@ func TestDeadLetters_TargetsAreSeparate(t *testing.T) {
 	for _, target := range targets {
 		holds(t, lettersOf(t, conn, target), rejected(target, keyOf("c")))
 	}
-	if err := lettersOf(t, conn, "*").Remove(within(t), keyOf("c"), math.MaxUint64); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "remove", nil, lettersOf(t, conn, "*").Remove(within(t), keyOf("c"), math.MaxUint64))
 	for _, target := range targets {
 		if target == "*" {
 			holds(t, lettersOf(t, conn, target))
@@ -171,9 +165,7 @@ func TestDeadLetters_AllReportsMalformedOnes(t *testing.T) {
 		t.Fatalf("letters %v, not decoded %v, want one of each", got, errs)
 	}
 	says(t, errs[0], fmt.Sprintf("dead letter %d of %s", sequence, subject))
-	if err := letters.Remove(within(t), keyOf("junk"), math.MaxUint64); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "remove", nil, letters.Remove(within(t), keyOf("junk"), math.MaxUint64))
 	holds(t, letters, rejected("default", keyOf("a")))
 }
 

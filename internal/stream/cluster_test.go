@@ -122,9 +122,7 @@ func loseLeader(t *testing.T, cluster streamtest.Cluster, name string, log *stre
 		t.Fatalf("%s has no leader", name)
 	}
 	leader.Shutdown()
-	if err := publishing.Wait(); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "wait", nil, publishing.Wait())
 	eventually(t, "a claim is acquired without that server", func() bool {
 		try, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()

@@ -47,9 +47,7 @@ func TestLog_HeadsPurgedMeanwhile(t *testing.T) {
 	err := log.Heads(ctx, "test", func(event.Head) {
 		if !purged {
 			purged = true
-			if err := must(client.Stream(ctx, stream.StreamName)).Purge(ctx); err != nil {
-				t.Error(err)
-			}
+			testcheck.ErrorIs(t, "purge", nil, must(client.Stream(ctx, stream.StreamName)).Purge(ctx))
 		}
 	})
 	if ctx.Err() != nil {

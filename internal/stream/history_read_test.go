@@ -74,9 +74,7 @@ func TestLog_RegistriesAreReadOnly(t *testing.T) {
 	testcheck.Empty(t, "registries that asking created", must(log.Registries(within(t))))
 	must(log.EnsureConsumer(within(t), "lab", "http://a"))
 	must(log.EnsureConsumer(within(t), "the.other", "http://b"))
-	if err := log.CheckRegistry(within(t), "lab", "http://a"); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "check registry", nil, log.CheckRegistry(within(t), "lab", "http://a"))
 	_, refusal := log.EnsureConsumer(within(t), "lab", "http://b")
 	says(t, log.CheckRegistry(within(t), "lab", "http://b"), refusal.Error(), `target "lab" feeds the registry at http://a, not http://b`)
 	testcheck.Equal(t, "registries", map[string]string{"lab": "http://a", "the.other": "http://b"}, must(log.Registries(within(t))))

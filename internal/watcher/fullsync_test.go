@@ -380,9 +380,7 @@ func TestFullSync_StopIsNoFailure(t *testing.T) {
 	l.resync(all)
 	l.requestFullSync()
 	l.awaitRefresh()
-	if err := l.end(); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "end", nil, l.end())
 	if strings.Contains(log.String(), "full sync failed") {
 		t.Errorf("a stop is logged as a failure:\n%s", log)
 	}
@@ -436,9 +434,7 @@ func TestFullSync_Metrics(t *testing.T) {
 odasync_full_sync_corrections_total{type="deleted"} 0
 odasync_full_sync_corrections_total{type="upserted"} 1
 `
-	if err := testutil.GatherAndCompare(b.gauges, strings.NewReader(want), "odasync_full_sync_corrections_total"); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "metric", nil, testutil.GatherAndCompare(b.gauges, strings.NewReader(want), "odasync_full_sync_corrections_total"))
 	_ = l.end()
 	testcheck.Equal(t, "age while another leads", 0, value("odasync_full_sync_age_seconds"))
 }

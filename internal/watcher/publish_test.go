@@ -168,9 +168,7 @@ func TestPublisher_ObserveDuringPublish(t *testing.T) {
 			for range sights {
 				name := fmt.Sprintf("s%d-n%d", s, random.IntN(names))
 				content := fmt.Sprint(random.IntN(2))
-				if err := l.to.Observe(l.ctx, 0, seen(name, content)); err != nil {
-					t.Error(err)
-				}
+				testcheck.ErrorIs(t, "observe", nil, l.to.Observe(l.ctx, 0, seen(name, content)))
 				last[name] = content
 			}
 			mu.Lock()

@@ -52,9 +52,7 @@ func Start(t testing.TB, arguments ...string) *Cluster {
 	c, err := Run(arguments...)
 	testcheck.NoError(t, err)
 	t.Cleanup(func() {
-		if err := c.Stop(); err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "stop", nil, c.Stop())
 	})
 	return c
 }

@@ -163,9 +163,7 @@ func watch(t testing.TB, env map[string]string) *source {
 	go func() { ended <- s.Watch(ctx, s.view) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "end", nil, <-ended)
 		if t.Failed() {
 			t.Logf("log of the source:\n%s", s.log)
 		}
@@ -195,9 +193,7 @@ func apply(t testing.TB, namespace, version string, names ...string) {
 		object := cluster.Component(namespace, name, version)
 		testcheck.NoError(t, shared.Apply(context.Background(), object))
 		t.Cleanup(func() {
-			if err := shared.Delete(context.Background(), object); err != nil {
-				t.Error(err)
-			}
+			testcheck.ErrorIs(t, "delete", nil, shared.Delete(context.Background(), object))
 		})
 	}
 }

@@ -33,9 +33,7 @@ func manifest(t *testing.T, file string, change func(object *unstructured.Unstru
 		testcheck.NoError(t, shared.Apply(t.Context(), object))
 	}
 	t.Cleanup(func() {
-		if err := shared.Delete(context.Background(), objects...); err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "delete", nil, shared.Delete(context.Background(), objects...))
 	})
 }
 
@@ -115,9 +113,7 @@ func elect(t *testing.T, client *kube.Client, cfg kube.Config) (*elector.Elector
 	}()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "end", nil, <-ended)
 	})
 	return e, leads
 }

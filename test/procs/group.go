@@ -39,9 +39,7 @@ func ForTest(t testing.TB) *Group {
 	g, err := NewGroup(t.TempDir())
 	testcheck.NoError(t, err)
 	t.Cleanup(func() {
-		if err := g.Stop(); err != nil {
-			t.Error(err)
-		}
+		testcheck.ErrorIs(t, "stop", nil, g.Stop())
 		if t.Failed() {
 			for _, p := range g.all() {
 				t.Logf("last output of %s:\n%s", p.Spec.Name, p.Tail(15))

@@ -140,18 +140,14 @@ func TestProcess_Monitor(t *testing.T) {
 	}))
 	defer server.Close()
 	p := started(t, `echo '{"message":"serving metrics and health","address":"`+server.Listener.Addr().String()+`"}'; exec sleep 60`)
-	if err := p.AwaitNotReady(limited(t), "not nats"); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "await not ready", nil, p.AwaitNotReady(limited(t), "not nats"))
 	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := p.AwaitReady(short); err == nil || !strings.Contains(err.Error(), "not nats: away") {
 		t.Errorf("%v, want what /readyz says in it", err)
 	}
 	close(ready)
-	if err := p.AwaitReady(limited(t)); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "await ready", nil, p.AwaitReady(limited(t)))
 	if value, err := p.Metric(limited(t), `some_total{kind="a"}`); err != nil || value != 2.5 {
 		t.Errorf("metric %v (%v), want 2.5", value, err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"odasync/internal/kube/kubetest"
 	"odasync/internal/kube/listwatch"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -225,9 +226,7 @@ func TestSource_RefreshIsNoFailure(t *testing.T) {
 			r.Refresh()
 		}
 	}
-	if err := r.State(); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "state", nil, r.State())
 	r.stop()
 	if strings.Contains(r.log.String(), "retrying") {
 		t.Errorf("a failure in the log:\n%s", r.log)

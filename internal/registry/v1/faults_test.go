@@ -69,9 +69,7 @@ func TestApply_LostAnswerMakesNoDuplicate(t *testing.T) {
 
 func TestHealth_ReportsTheRegistry(t *testing.T) {
 	h, a := newEmpty(t)
-	if err := a.Health(t.Context()); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "health", nil, a.Health(t.Context()))
 	h.fault(on(1, "GET", pathHealth, faults.Fault{Status: 500}))
 	registrytest.WantFailure(t, a.Health(t.Context()), target.ClassUnavailable, "GET /health: HTTP 500")
 	if all := h.server.Load().Requests(); all["GET /health"] != 2 || len(all) != 1 {

@@ -41,9 +41,7 @@ func TestWriteProbe_KeepsTheAddress(t *testing.T) {
 	h, a, _, _ := applied(t)
 	id := h.snapshot().Registries[0].ID
 	h.send("PUT", strings.ReplaceAll(pathRegistry, "{id}", "1"), registryUpdate{URL: "http://elsewhere.example.org/"})
-	if err := a.WriteProbe(t.Context()); err != nil {
-		t.Error(err)
-	}
+	testcheck.ErrorIs(t, "write probe", nil, a.WriteProbe(t.Context()))
 	if got := h.snapshot().Registries[0]; got.ID != id || got.URL != "http://elsewhere.example.org/" {
 		t.Errorf("the entry is %+v", got)
 	}
@@ -111,9 +109,7 @@ func TestWriteProbe_CreatesTheEntryAgain(t *testing.T) {
 			remove(h)
 			before := h.snapshot()
 			for range 2 {
-				if err := a.WriteProbe(t.Context()); err != nil {
-					t.Error(err)
-				}
+				testcheck.ErrorIs(t, "write probe", nil, a.WriteProbe(t.Context()))
 			}
 			after := h.snapshot()
 			if diff := cmp.Diff(before, after, cmpopts.IgnoreFields(refregistry.Snapshot{}, "Registries")); diff != "" {
