@@ -49,10 +49,10 @@ func (w *told) expect(t *testing.T, want ...string) {
 	testcheck.Equal(t, "events", want, w.said())
 }
 
-// past is a stream with a history, and when the server took its messages.
+// past is a stream with a history, and when the server took its messages, for a test that is parallel to others.
 func past(t *testing.T) (*streamtest.Server, *stream.Log, []time.Time) {
 	t.Helper()
-	s := streamtest.Start(t)
+	s := streamtest.StartParallel(t)
 	conn := s.Conn(t)
 	conn.Timing = natsconn.Timing{Idle: time.Second, Heartbeat: time.Second}
 	log := ensureLog(t, conn)
@@ -73,7 +73,6 @@ func past(t *testing.T) (*streamtest.Server, *stream.Log, []time.Time) {
 }
 
 func TestLog_History(t *testing.T) {
-	t.Parallel()
 	_, log, times := past(t)
 	tests := map[string]struct {
 		filter string
@@ -101,7 +100,6 @@ func TestLog_History(t *testing.T) {
 }
 
 func TestLog_Before(t *testing.T) {
-	t.Parallel()
 	s, log, _ := past(t)
 	tests := map[string]struct {
 		of     component.Key
@@ -155,7 +153,6 @@ func following(t *testing.T, log *stream.Log, filter string, since time.Time) (*
 }
 
 func TestLog_Follow(t *testing.T) {
-	t.Parallel()
 	s, log, times := past(t)
 	since, endSince := following(t, log, event.Subject(keyOf("a")), times[3])
 	since.expect(t, "components/a deleted@4", "components/a again@6")
@@ -194,7 +191,6 @@ func TestLog_Follow(t *testing.T) {
 }
 
 func TestLog_FollowEndsWithTheStream(t *testing.T) {
-	t.Parallel()
 	s, log, times := past(t)
 	got := new(told)
 	ended := make(chan error, 1)
@@ -208,7 +204,6 @@ func TestLog_FollowEndsWithTheStream(t *testing.T) {
 }
 
 func TestLog_FollowEndsWithItsReader(t *testing.T) {
-	t.Parallel()
 	_, log, times := past(t)
 	full := errors.New("full")
 	for name, since := range map[string]time.Time{"in the past": times[0], "in the present": {}} {

@@ -33,9 +33,8 @@ func (env *environment) awaitComponents(names ...string) {
 
 // TestMalformedComponent writes a malformed Component among others.
 func TestMalformedComponent(t *testing.T) {
-	t.Parallel()
 	const namespace = "e2e-malformed"
-	env := newEnv(t, namespace)
+	env := newParallel(t, namespace)
 	bad := testenv.Component(namespace, "bad", "1", "first")
 	env.Must(unstructured.SetNestedField(bad.Object, "none", "spec", "coreFunction", "exposedAPIs"))
 	env.Apply(testenv.Component(namespace, "good-1", "1", "first"), bad)
@@ -72,9 +71,8 @@ func TestMalformedComponent(t *testing.T) {
 // TestRejectedComponent writes Components that the registry rejects: each fails with the registry's detail, and its next
 // version may succeed.
 func TestRejectedComponent(t *testing.T) {
-	t.Parallel()
 	const namespace = "e2e-rejected"
-	env := newEnv(t, namespace)
+	env := newParallel(t, namespace)
 	watcher, syncer := env.StartPair()
 	long := testenv.Component(namespace, strings.Repeat("x", 101), "1", "first")
 	long.SetLabels(nil) // whose values Kubernetes limits to 63 characters

@@ -20,9 +20,8 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 		"without a lease": {"LEADER_ELECTION": "false"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			namespace := "e2e-same-" + strings.ReplaceAll(name, " ", "-")
-			env := newEnv(t, namespace)
+			env := newParallel(t, namespace)
 			one, _ := env.StartPair()
 			env.Apply(testenv.Component(namespace, "shown", "1", "first"))
 			env.AwaitInSync(testenv.Timeout)
@@ -47,9 +46,8 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 
 // TestSyncer_RefusesSecondRegistryForTarget starts a syncer with the target of another registry.
 func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
-	t.Parallel()
 	const namespace = "e2e-one-target"
-	env := newEnv(t, namespace)
+	env := newParallel(t, namespace)
 	env.StartPair()
 	env.Apply(testenv.Component(namespace, "shown", "1", "first"))
 	env.AwaitInSync(testenv.Timeout)
@@ -85,9 +83,8 @@ func TestStream_RefusesForeignStream(t *testing.T) {
 		}, `has layout "0"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			namespace := "e2e-foreign-" + strings.ReplaceAll(name, " ", "-")
-			env := newEnv(t, namespace)
+			env := newParallel(t, namespace)
 			js := env.JetStream()
 			_, err := js.CreateStream(env.Within(testenv.Timeout), test.foreign)
 			env.Must(err)

@@ -39,9 +39,8 @@ func TestWipedRegistry_RebuiltWithoutAPIServer(t *testing.T) {
 // TestWipedRegistry_RebuiltWithForbiddenNamespace wipes the registry while the watcher cannot read one of its namespaces, from its
 // first start on.
 func TestWipedRegistry_RebuiltWithForbiddenNamespace(t *testing.T) {
-	t.Parallel()
 	const allowed, forbidden = "e2e-allowed", "e2e-forbidden"
-	env := newEnv(t, allowed, forbidden)
+	env := newParallel(t, allowed, forbidden)
 	rights := append(grantComponents(allowed), grantLease(allowed)...)
 	env.Apply(rights...)
 	env.DeleteAfterwards(func() []*unstructured.Unstructured { return rights })

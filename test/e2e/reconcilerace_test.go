@@ -22,9 +22,8 @@ import (
 // TestReconcile_DuringConstantChanges creates, changes and deletes Components constantly during 100 reconciles by two syncers. None of
 // them may delete an existing component or restore a deleted one.
 func TestReconcile_DuringConstantChanges(t *testing.T) {
-	t.Parallel()
 	const reconciles, between = 100, 8 // steps between the ends of two reconciles, at least
-	env := newEnv(t, "e2e-tight-loop")
+	env := newParallel(t, "e2e-tight-loop")
 	watcher, one := env.StartPair()
 	two := env.Start(env.SyncerSpec("syncer-2", nil))
 	env.AwaitReady(two)

@@ -30,9 +30,8 @@ func created(in *testenv.Registry) int {
 
 // TestReplay_ResumesAfterKill kills ctl with SIGKILL during a replay to a second registry, and resumes it.
 func TestReplay_ResumesAfterKill(t *testing.T) {
-	t.Parallel()
 	const namespace, count, gone, concurrency = "e2e-replay", 80, 8, 4
-	env := newEnv(t, namespace)
+	env := newParallel(t, namespace)
 	var objects []*unstructured.Unstructured
 	for n := range count {
 		objects = append(objects, testenv.Component(namespace, fmt.Sprintf("part-%02d", n), "1", "first", "second"))

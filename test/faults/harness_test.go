@@ -16,9 +16,10 @@ type fleet struct {
 	watchers, syncers []*procs.Process
 }
 
-// newFleet creates a test environment with one NATS server, and starts no other process.
+// newFleet creates a test environment with one NATS server, of a test that is parallel to others, and starts no other process.
 func newFleet(t *testing.T, namespaces ...string) *fleet {
 	t.Helper()
+	t.Parallel()
 	return &fleet{Env: testenv.New(t, shared, namespaces...)}
 }
 

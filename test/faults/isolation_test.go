@@ -33,7 +33,6 @@ func TestPoison_OneComponentAlone(t *testing.T) {
 		{"403", "when a firewall refuses it with 403", faults.Fault{Status: http.StatusForbidden, Body: "blocked by the firewall"}, "16"},
 	} {
 		t.Run(test.when, func(t *testing.T) {
-			t.Parallel()
 			f := newFleet(t, "faults-alone-"+test.name)
 			f.watch(1, map[string]string{"SYNC_INTERVAL": "5"})
 			env := maps.Clone(shortTries)
@@ -93,7 +92,6 @@ func (f *fleet) failOne(fault faults.Fault) {
 // TestRetryAfter_Capped answers one of two replicas with Retry-After: 3600. /readyz of that replica reports it. The other
 // replica applies the components that the first had not begun, and all are applied within little more than a minute.
 func TestRetryAfter_Capped(t *testing.T) {
-	t.Parallel()
 	const components, soon, atMost = 40, 20 * time.Second, 90 * time.Second
 	f := newFleet(t, "faults-retry-after")
 	f.watch(1, nil)

@@ -29,7 +29,6 @@ var leaseEnv = map[string]string{"LEASE_DURATION": leaseDuration.String()}
 // TestLeader_HandOver kills the leading watcher: the standby publishes within the lease's duration. A leader that stops
 // gracefully hands over within a second.
 func TestLeader_HandOver(t *testing.T) {
-	t.Parallel()
 	f := newFleet(t, "faults-handover")
 	f.watch(2, leaseEnv)
 	f.sync(1, nil)
@@ -80,7 +79,6 @@ func (f *fleet) handOver(version string) time.Duration {
 // TestLeader_Frozen freezes the leading watcher for longer than its lease, under load. The standby publishes within the lease's
 // duration. The frozen one steps down when it resumes, and no older version follows a newer one in the stream.
 func TestLeader_Frozen(t *testing.T) {
-	t.Parallel()
 	const components = 20
 	f := newFleet(t, "faults-frozen-leader")
 	env := map[string]string{"LEASE_DURATION": leaseDuration.String(), "STREAM_HISTORY": "10000"}

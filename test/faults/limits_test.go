@@ -52,7 +52,6 @@ func TestNATS_StorageFull(t *testing.T) {
 
 // TestStream_Full fills the stream up to STREAM_MAX_BYTES, which is raised while the watcher waits.
 func TestStream_Full(t *testing.T) {
-	t.Parallel()
 	const limit = 20_000
 	f := newFleet(t, "faults-stream")
 	f.watch(1, map[string]string{"STREAM_MAX_BYTES": fmt.Sprint(limit)})
@@ -117,7 +116,6 @@ func TestStream_MessageTooLarge(t *testing.T) {
 // TestNATS_WithoutJetStream restarts NATS without JetStream and then with it: watcher and syncer report it, and recover by
 // themselves.
 func TestNATS_WithoutJetStream(t *testing.T) {
-	t.Parallel()
 	f := newFleet(t, "faults-jetstream")
 	f.watch(1, nil)
 	f.sync(1, nil)

@@ -24,7 +24,6 @@ import (
 // watcher is frozen, so that the new stream stays empty for a while: a component without messages is unknown then, not deleted.
 // No component that exists may be deleted from the registry, not even for a moment.
 func TestStream_LostUnderLoad(t *testing.T) {
-	t.Parallel()
 	const losses, components = 3, 60
 	f := newFleet(t, "faults-stream-lost")
 	f.watch(1, map[string]string{"SYNC_INTERVAL": "5"})
@@ -116,7 +115,6 @@ func (f *fleet) anyConsumer() error {
 // TestStream_OlderThanSyncState restores the stream from an older copy and keeps the sync state: messages published afterwards
 // have lower sequences than the sync state. They are applied nevertheless, without a command.
 func TestStream_OlderThanSyncState(t *testing.T) {
-	t.Parallel()
 	const components, interval = 20, 5 * time.Second
 	f := newFleet(t, "faults-rollback")
 	f.watch(1, map[string]string{"SYNC_INTERVAL": interval.String()})

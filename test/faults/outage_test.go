@@ -40,7 +40,6 @@ func TestRegistry_Outage(t *testing.T) {
 		}, func(r *testenv.Registry) { r.SetFault(nil) }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
 			f := newFleet(t, "faults-outage-"+test.name)
 			f.watch(1, nil)
 			f.sync(2, map[string]string{"COMPONENT_REGISTRY_RETRY_ATTEMPTS": "1", "COMPONENT_REGISTRY_TIMEOUT": "2s"})

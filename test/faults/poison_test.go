@@ -14,7 +14,6 @@ import (
 // TestPoison_ClearsItself answers 500 to one component for half a minute, long enough for a dead letter. Afterwards it is
 // applied without a retry by command and without a change.
 func TestPoison_ClearsItself(t *testing.T) {
-	t.Parallel()
 	const namespace, lasts = "faults-poison", 30 * time.Second
 	f := newFleet(t, namespace)
 	well := time.Now().Add(lasts)

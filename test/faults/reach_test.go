@@ -14,7 +14,6 @@ import (
 // TestLeader_WithoutNATS disconnects the leader from NATS alone, at the start of its term and during it. The other watcher
 // takes over within twice the lease's duration, and the disconnected one is the standby once it is back.
 func TestLeader_WithoutNATS(t *testing.T) {
-	t.Parallel()
 	// Beside the margin there is the pause before the leader campaigns again, and the end of its claim on the cluster's name.
 	const lease, atMost = 4 * time.Second, 2*4*time.Second + 6*time.Second + margin
 	f := newFleet(t, "faults-reach")

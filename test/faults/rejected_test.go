@@ -19,7 +19,6 @@ import (
 // TestRejected_OneAmongMany lets the registry reject one component of 500. It alone becomes a dead letter, and the others are
 // applied without delay. It is applied once it is corrected in the cluster, or retried after a change of the registry.
 func TestRejected_OneAmongMany(t *testing.T) {
-	t.Parallel()
 	const count, namespace, detail, atMost = 500, "faults-rejected", "the registry accepts no such name", 2 * time.Second
 	f := newFleet(t, namespace)
 	var tolerant atomic.Bool

@@ -22,7 +22,7 @@ func TestSyncers_Scale(t *testing.T) {
 		latency    = 50 * time.Millisecond // so that the machine does not limit four syncers
 		atLeast    = 3.5
 	)
-	f := newFleet(t, "faults-scale")
+	f := &fleet{Env: testenv.New(t, shared, "faults-scale")} // not parallel to others, since it measures
 	f.watch(1, nil)
 	var filling errgroup.Group
 	filling.SetLimit(16)

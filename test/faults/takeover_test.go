@@ -18,7 +18,6 @@ const pollInterval = 10 * time.Millisecond
 // TestSyncer_TakesOverClaims kills a syncer while it holds claims: its requests hang in the registry. Another replica
 // applies those components within 10 s of the kill, and other components are not delayed meanwhile.
 func TestSyncer_TakesOverClaims(t *testing.T) {
-	t.Parallel()
 	const count, atMost, others = 4, 10 * time.Second, 2 * time.Second // a syncer begins with four components at a time
 	f := newFleet(t, "faults-takeover")
 	f.watch(1, nil)
@@ -81,7 +80,6 @@ func TestSyncer_TakesOverClaims(t *testing.T) {
 // version, and then the late write takes effect. The frozen syncer detects it when it resumes, and repairs it: there is neither a
 // full sync nor a reconcile.
 func TestSyncer_Frozen(t *testing.T) {
-	t.Parallel()
 	// The frozen syncer may receive a message first, while its last pull request is open; that message is redelivered only after
 	// the ack wait. Meanwhile the claim expires.
 	const atMost = 10 * time.Second
@@ -124,7 +122,6 @@ func TestSyncer_Frozen(t *testing.T) {
 // a newer version while the connection of the frozen one is still open: the writes do not overlap, since the first has no further
 // effect.
 func TestSyncer_FrozenWithLostResponse(t *testing.T) {
-	t.Parallel()
 	f := newFleet(t, "faults-lost-answer")
 	f.watch(1, map[string]string{"SYNC_INTERVAL": "0"})
 	f.sync(1, nil)
