@@ -102,6 +102,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\d+ +TIME`), "SEQUENCE TIME"},
 	{regexp.MustCompile(`\bsequence \d+`), "sequence SEQUENCE"},
 	{regexp.MustCompile(`\b0 of \d+`), "0 of LIMIT"},
+	{regexp.MustCompile(`(last full sync|last reconcile) .* ago: .*`), "$1 COUNTS"}, // of a moment in the start
 	{regexp.MustCompile(`127\.0\.0\.1:\d{5}\b`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(` +`), " "},
 }
