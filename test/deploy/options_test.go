@@ -114,13 +114,16 @@ func TestValues_Options(t *testing.T) {
 			},
 		},
 		"three servers of NATS": {
-			[]string{"nats.replicas=3"},
+			[]string{"nats.replicas=3", "nats.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey=rack",
+				"nats.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector.matchLabels.app=noisy"},
 			func(t *testing.T, all objects) {
-				equal(t, all, nats, "spec.template.spec.topologySpreadConstraints.0.whenUnsatisfiable", "DoNotSchedule")
-				equal(t, all, nats, "spec.template.spec.topologySpreadConstraints.1.whenUnsatisfiable", "ScheduleAnyway")
+				const rule = "spec.template.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution."
+				equal(t, all, nats, rule+"0.topologyKey", "rack")
+				equal(t, all, nats, rule+"1.topologyKey", "kubernetes.io/hostname")
+				same(t, "whom a server avoids", all.field(t, nats, rule+"1.labelSelector.matchLabels"), all.field(t, nats, "spec.selector.matchLabels"))
 				equal(t, all, nats, "spec.template.spec.containers.0.lifecycle.preStop.exec.command.2", "ldm=/var/run/nats/nats.pid")
 				same(t, "GOMEMLIMIT", all.env(t, nats)["GOMEMLIMIT"], "858993459") // 80 % of 1Gi
-				equal(t, all, syncer, "spec.template.spec.topologySpreadConstraints.0.whenUnsatisfiable", "ScheduleAnyway")
+				equal(t, all, syncer, "spec.template.spec.affinity", nil)
 			},
 		},
 		"a toolbox": {

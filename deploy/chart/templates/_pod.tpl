@@ -1,4 +1,5 @@
-{{- /* Fields that all Pods of odasync share. Takes (dict "root" $ "process" "watcher" "values" .Values.watcher). */ -}}
+{{- /* Fields that all Pods of odasync share. Takes (dict "root" $ "process" "watcher" "values" .Values.watcher), and
+       "onePerNode" true for Pods that must not share a node. */ -}}
 {{- define "odasync.podCommon" -}}
 {{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets:
@@ -18,7 +19,7 @@ topologySpreadConstraints:
   {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
   - topologyKey: {{ . }}
     maxSkew: 1
-    whenUnsatisfiable: {{ ternary "DoNotSchedule" "ScheduleAnyway" (and (eq . "kubernetes.io/hostname") (eq "true" (toString $.spread))) }}
+    whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:
         {{- include "odasync.selector" $ | nindent 8 }}
@@ -31,7 +32,15 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.affinity }}
+{{- $affinity := deepCopy .values.affinity }}
+{{- if .onePerNode }}
+{{- $rule := "requiredDuringSchedulingIgnoredDuringExecution" }}
+{{- $anti := get $affinity "podAntiAffinity" | default dict }}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "odasync.selector" . | fromYaml)) }}
+{{- $_ := set $anti $rule (append (get $anti $rule | default list) $term) }}
+{{- $_ := set $affinity "podAntiAffinity" $anti }}
+{{- end }}
+{{- with $affinity }}
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
