@@ -8,6 +8,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/event"
 	"odasync/internal/prune"
+	"odasync/internal/watcher/inventory"
 )
 
 // decide decides about all absent components at once, over all scopes that have ended a resync of a later generation. It
@@ -22,11 +23,11 @@ func (p *publisher) decide(ctx context.Context, after uint64) error {
 	listed := slices.DeleteFunc(slices.Clone(p.watcher.source.Scopes()), func(s component.Scope) bool {
 		return slices.ContainsFunc(unlisted, func(other component.Scope) bool { return other.String() == s.String() })
 	})
-	p.inventory.forgetAbsentOutside(listed)
-	missing, existing := p.inventory.tally(listed)
-	var allowed, undecided []name // without limit, and subject to the prune limit
+	p.inventory.ForgetAbsentOutside(listed)
+	missing, existing := p.inventory.Tally(listed)
+	var allowed, undecided []inventory.Name // without limit, and subject to the prune limit
 	for _, n := range missing {
-		if p.watcher.confirmed.number(n) != 0 {
+		if p.watcher.confirmed.Number(n) != 0 {
 			allowed = append(allowed, n)
 		} else {
 			undecided = append(undecided, n)
@@ -53,7 +54,7 @@ func (p *publisher) decide(ctx context.Context, after uint64) error {
 
 // checkLimit returns what needs an approval first: the cluster, if another one was published under its name, or the deletions;
 // nil if all deletions are allowed.
-func (p *publisher) checkLimit(ctx context.Context, gone []name, existing int) *prune.PendingDeletion {
+func (p *publisher) checkLimit(ctx context.Context, gone []inventory.Name, existing int) *prune.PendingDeletion {
 	place := "cluster " + p.watcher.cluster
 	if change := p.clusterChange(); change != nil {
 		pending := prune.Changed(place, *change, p.keys(gone), existing)
@@ -85,7 +86,7 @@ func (p *publisher) approved(ctx context.Context, pending *prune.PendingDeletion
 }
 
 // recordDecision stores the result of a decision, and logs the pending deletions when they change.
-func (p *publisher) recordDecision(listed, unlisted []component.Scope, pending *prune.PendingDeletion, gone []name) {
+func (p *publisher) recordDecision(listed, unlisted []component.Scope, pending *prune.PendingDeletion, gone []inventory.Name) {
 	p.mu.Lock()
 	before := p.pending
 	p.pending, p.listed, p.unlisted = pending, listed, nil
@@ -106,7 +107,7 @@ func (p *publisher) recordDecision(listed, unlisted []component.Scope, pending *
 	if pending == nil {
 		return
 	}
-	p.inventory.markPending(gone)
+	p.inventory.MarkPending(gone)
 	if pending.ID == logged {
 		return
 	}
@@ -128,7 +129,7 @@ func (p *publisher) pendingDeletion() *prune.PendingDeletion {
 	if p.pending == nil || !p.pendingChanged.Swap(false) {
 		return p.pending
 	}
-	names, existing := p.inventory.tally(p.listed)
+	names, existing := p.inventory.Tally(p.listed)
 	since, change := p.pending.Time, p.pending.ClusterChange
 	switch {
 	case change != nil:
@@ -159,20 +160,20 @@ func (p *publisher) clusterChange() *prune.ClusterChange {
 }
 
 // enqueueDeletion enqueues the deletion of an absent component, unless it was seen in the meantime.
-func (p *publisher) enqueueDeletion(ctx context.Context, n name) error {
-	number := p.watcher.confirmed.number(n)
+func (p *publisher) enqueueDeletion(ctx context.Context, n inventory.Name) error {
+	number := p.watcher.confirmed.Number(n)
 	if number == 0 {
-		number = p.watcher.confirmed.add(n, p.inventory.get(n).uid)
+		number = p.watcher.confirmed.Add(n, p.inventory.Get(n).UID)
 	}
-	ticket, marked := p.inventory.markDeleting(n)
+	ticket, marked := p.inventory.MarkDeleting(n)
 	if !marked {
-		p.watcher.confirmed.published(n, number)
+		p.watcher.confirmed.Published(n, number)
 		return nil
 	}
 	return p.enqueue(ctx, n, change{Event: event.Tombstone(p.key(n), "", "", time.Now()), ticket: ticket, confirmation: number, inferred: true, bySync: true})
 }
 
-func (p *publisher) keys(names []name) []component.Key {
+func (p *publisher) keys(names []inventory.Name) []component.Key {
 	keys := make([]component.Key, len(names))
 	for i, n := range names {
 		keys[i] = p.key(n)

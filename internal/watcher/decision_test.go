@@ -12,6 +12,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
+	"odasync/internal/watcher/inventory"
 )
 
 // An API server that was restored by mistake returns an empty list.
@@ -239,7 +240,7 @@ func TestDecision_ReportedDeletionsOutliveTheTerm(t *testing.T) {
 	if got := b.tombstones(t); got != 19 || heads["odacompns-1-c1"] != "A" {
 		t.Errorf("%d tombstones, want 18 that were reported and one that is absent: %v", got, heads)
 	}
-	if b.watcher.confirmed.len() != 0 {
+	if b.watcher.confirmed.Len() != 0 {
 		t.Error("published deletions are still confirmed")
 	}
 	_ = l.end()
@@ -415,7 +416,7 @@ func TestDecision_KeepsComponentsSeenAgain(t *testing.T) {
 			t.Fatalf("try %d: %d tombstones of components that exist", n, got)
 		}
 		for _, e := range b.events(t) {
-			if head := l.to.inventory.get(name{e.Key.Namespace, e.Key.Name}); head.sequence == e.Sequence && e.UID != again[slices.IndexFunc(again, func(o component.Observation) bool { return o.Name == e.Key.Name })].UID {
+			if head := l.to.inventory.Get(inventory.Name{Namespace: e.Key.Namespace, Name: e.Key.Name}); head.Sequence == e.Sequence && e.UID != again[slices.IndexFunc(again, func(o component.Observation) bool { return o.Name == e.Key.Name })].UID {
 				t.Fatalf("try %d: the newest message of %s is of uid %s", n, e.Key.Name, e.UID)
 			}
 		}

@@ -10,7 +10,7 @@
 //   - A deletion is published only if the source reported it, or if it is absent after complete resyncs and the decision over
 //     all listed scopes allows it. Other absent components wait for an approval, also across terms and leaders.
 //   - A publish expects the message that it follows, so that a second leader cannot write an older state over a newer one.
-//   - Memory is bounded: a small entry for each component, no resources, and a limited queue.
+//   - Memory is bounded: a small entry of package inventory for each component, no resources, and a limited queue.
 //
 // The tests use a real nats-server in the process and a source that the test controls.
 package watcher

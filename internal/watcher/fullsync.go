@@ -125,7 +125,7 @@ func (p *publisher) sync(ctx context.Context) (event.Snapshot, error) {
 	if err != nil {
 		return event.Snapshot{}, err
 	}
-	generation := p.inventory.lastGeneration()
+	generation := p.inventory.LastGeneration()
 	p.watcher.source.Refresh()
 	if err := p.awaitResyncs(ctx, generation); err != nil {
 		return event.Snapshot{}, err
@@ -144,7 +144,7 @@ func (p *publisher) endSync(ctx context.Context, began time.Time, expired []tomb
 	if !p.watcher.fresh() {
 		return event.Snapshot{}, errNotLeading
 	}
-	count, digest, sequence := p.inventory.digest()
+	count, digest, sequence := p.inventory.Digest()
 	m := event.Snapshot{
 		ID: nuid.Next(), Cluster: p.watcher.cluster, Time: time.Now().UTC(), Count: count, Digest: digest, Sequence: sequence,
 		Published: int(p.counts.published.Swap(0)), Tombstoned: int(p.counts.tombstoned.Swap(0)),
@@ -167,13 +167,13 @@ func (p *publisher) endSync(ctx context.Context, began time.Time, expired []tomb
 	log.Int("components", count).Int("published", m.Published).Int("tombstoned", m.Tombstoned).Strs("unlisted", m.Unlisted).
 		Float64("seconds", m.Seconds).Msg("full sync")
 	for _, e := range expired {
-		if !p.inventory.purgeable(e.name, e.sequence) {
+		if !p.inventory.Purgeable(e.name, e.sequence) {
 			continue // the component was seen again
 		}
 		if err := p.stream.Purge(ctx, p.key(e.name), e.sequence); err != nil {
 			return m, err
 		}
-		p.inventory.purged(e.name, e.sequence)
+		p.inventory.Purged(e.name, e.sequence)
 		p.watcher.metrics.purged.Inc()
 	}
 	return m, nil

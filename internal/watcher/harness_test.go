@@ -28,6 +28,7 @@ import (
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
+	"odasync/internal/watcher/inventory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -241,10 +242,10 @@ func (l *term) resynced(scope component.Scope, seen ...component.Observation) {
 func (l *term) awaitIdle() {
 	l.t.Helper()
 	testwait.Until(l.t, "everything to be decided and published", func() bool {
-		if l.to.queue.Len() > 0 || l.undecided() || l.b.watcher.confirmed.len() > 0 {
+		if l.to.queue.Len() > 0 || l.undecided() || l.b.watcher.confirmed.Len() > 0 {
 			return false
 		}
-		for _, n := range l.to.inventory.names() {
+		for _, n := range l.to.inventory.Names() {
 			if !l.to.queue.Idle(n) {
 				return false
 			}
@@ -255,31 +256,12 @@ func (l *term) awaitIdle() {
 
 // undecided reports whether a decision about an absent component is due.
 func (l *term) undecided() bool {
-	l.to.inventory.mu.Lock()
-	defer l.to.inventory.mu.Unlock()
-	for _, e := range l.to.inventory.entries {
-		if e.presence == absent {
+	for _, n := range l.to.inventory.Names() {
+		if l.to.inventory.Get(n).Presence == inventory.Absent {
 			return true
 		}
 	}
 	return false
-}
-
-func (d *confirmedDeletions) len() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.deletions)
-}
-
-// names returns the names of all entries.
-func (t *inventory) names() []name {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var all []name
-	for n := range t.entries {
-		all = append(all, n)
-	}
-	return all
 }
 
 // publishAsOther publishes as another leader.

@@ -3,13 +3,11 @@ package watcher
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"odasync/internal/component"
-	"odasync/internal/event"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
@@ -71,29 +69,6 @@ func TestPublisher_SuppressedEventIsNoRecovery(t *testing.T) {
 	testcheck.ErrorIs(t, "check while nothing waits", nil, b.watcher.Check())
 	l.observed(seen("a", "C"))
 	testcheck.Contains(t, "the log", lines.String(), "publish recovered")
-}
-
-// The inventory has an entry for each component, which determines the memory for a large cluster.
-func TestInventory_Memory(t *testing.T) {
-	const count, limit = 100_000, 170 // bytes each, names of 12 letters included
-	heap := func() uint64 {
-		runtime.GC()
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return stats.HeapAlloc
-	}
-	before := heap()
-	inventory := newInventory()
-	for i := range count {
-		key := component.Key{Cluster: "east", Namespace: fmt.Sprintf("team-%d", i%20), Name: fmt.Sprintf("scale-%06d", i)}
-		inventory.published(event.Head{Key: key, Sequence: uint64(i + 1), Hash: component.Hash([]byte(key.Name)), UID: "6d9c3f6e-0000-4000-8000-" + key.Name})
-	}
-	used := (heap() - before) / count
-	t.Logf("%d bytes a component", used)
-	testcheck.AtMost(t, "bytes a component", limit, used)
-	if inventory.len() != count {
-		t.Error("not all are there")
-	}
 }
 
 func TestPublisher_FullQueueBlocksTheSource(t *testing.T) {

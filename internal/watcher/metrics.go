@@ -66,7 +66,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	}
 	leading("odasync_leader", "1 while this process leads: it compares and publishes.", func(*publisher) float64 { return 1 })
 	leading("oda_collector_components_current", "Components of the cluster that are published; 0 while another watcher leads.",
-		func(p *publisher) float64 { return float64(p.inventory.count()) })
+		func(p *publisher) float64 { return float64(p.inventory.Count()) })
 	leading("odasync_full_sync_age_seconds", "Time since the last full sync of the cluster; 0 while another watcher leads.",
 		func(*publisher) float64 {
 			if last := m.lastSync.Load(); last != 0 {

@@ -5,11 +5,12 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/watcher/inventory"
 )
 
 // Observe implements component.Observer.
 func (p *publisher) Observe(ctx context.Context, generation uint64, seen component.Observation) error {
-	n := name{seen.Namespace, seen.Name}
+	n := inventory.Name{Namespace: seen.Namespace, Name: seen.Name}
 	bySync := p.received(generation)
 	p.noteRead(n, seen.Err)
 	if seen.Deleted {
@@ -18,16 +19,16 @@ func (p *publisher) Observe(ctx context.Context, generation uint64, seen compone
 	// Idle comes before the inventory: the published state of an idle component does not change, since only this goroutine
 	// enqueues it, and a decision, which the inventory shows.
 	idle := p.queue.Idle(n)
-	known, ticket := p.inventory.see(n)
-	p.watcher.confirmed.cancel(n)
-	if known.presence != present {
+	known, ticket := p.inventory.See(n)
+	p.watcher.confirmed.Cancel(n)
+	if known.Presence != inventory.Present {
 		p.pendingChanged.Store(true)
 	}
 	if seen.Err != nil {
 		return nil // it exists, and its last readable state remains; the source has logged the problem
 	}
 	e := event.Upserted(p.key(n), seen)
-	if idle && known.presence != deleting && unchanged(known, e) {
+	if idle && known.Presence != inventory.Deleting && unchanged(known, e) {
 		p.noteFits(n)
 		p.watcher.metrics.suppressed.Inc()
 		return nil
@@ -37,14 +38,14 @@ func (p *publisher) Observe(ctx context.Context, generation uint64, seen compone
 
 // deleted enqueues a deletion that the source reports, without approval. If the source is another cluster than the published
 // one, the component is absent instead, and decided about once the cluster is accepted.
-func (p *publisher) deleted(ctx context.Context, n name, seen component.Observation) error {
-	number := p.watcher.confirmed.add(n, digestOf(seen.UID))
-	presence, otherCluster := deleting, p.clusterChange() != nil
+func (p *publisher) deleted(ctx context.Context, n inventory.Name, seen component.Observation) error {
+	number := p.watcher.confirmed.Add(n, inventory.DigestOf(seen.UID))
+	presence, otherCluster := inventory.Deleting, p.clusterChange() != nil
 	if otherCluster {
-		presence = absent
+		presence = inventory.Absent
 	}
-	known, ticket := p.inventory.reportDeleted(n, presence)
-	if known.presence != present {
+	known, ticket := p.inventory.ReportDeleted(n, presence)
+	if known.Presence != inventory.Present {
 		p.pendingChanged.Store(true)
 	}
 	if otherCluster {
@@ -66,8 +67,8 @@ func (p *publisher) requestDecision() {
 // deletes them, except for those that were reported as deleted in an earlier term.
 func (p *publisher) End(ctx context.Context, generation uint64, scope component.Scope, ended component.Resync) error {
 	otherCluster, undecided := p.clusterChange() != nil, p.pendingDeletion() != nil
-	for _, n := range p.inventory.markAbsent(generation, scope, ended.Unknown, func(n name) bool { return !p.queue.Idle(n) }) {
-		if otherCluster || p.watcher.confirmed.number(n) == 0 {
+	for _, n := range p.inventory.MarkAbsent(generation, scope, ended.Unknown, func(n inventory.Name) bool { return !p.queue.Idle(n) }) {
+		if otherCluster || p.watcher.confirmed.Number(n) == 0 {
 			undecided = true
 			continue
 		}
@@ -83,7 +84,7 @@ func (p *publisher) End(ctx context.Context, generation uint64, scope component.
 	return nil
 }
 
-func (p *publisher) enqueue(ctx context.Context, n name, c change) error {
+func (p *publisher) enqueue(ctx context.Context, n inventory.Name, c change) error {
 	_, collapsed, err := p.queue.Add(ctx, n, c)
 	if collapsed {
 		p.watcher.metrics.collapsed.Inc()
@@ -92,12 +93,12 @@ func (p *publisher) enqueue(ctx context.Context, n name, c change) error {
 }
 
 // unchanged reports whether the event has the published state.
-func unchanged(known entry, e event.Event) bool {
-	if known.inDoubt {
+func unchanged(known inventory.Entry, e event.Event) bool {
+	if known.InDoubt {
 		return false
 	}
 	if e.Deleted() {
-		return !known.exists
+		return !known.Exists
 	}
-	return known.exists && known.hash == digestOf(e.Hash) && known.uid == digestOf(e.UID)
+	return known.Exists && known.Hash == inventory.DigestOf(e.Hash) && known.UID == inventory.DigestOf(e.UID)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"odasync/internal/event"
+	"odasync/internal/watcher/inventory"
 )
 
 // failing reports whether a failed publish waits for its retry.
@@ -15,7 +16,7 @@ func (p *publisher) failing() bool {
 	return len(p.failed) > 0 && p.publishing.Err() != nil
 }
 
-func (p *publisher) noteFailed(n name, err error) {
+func (p *publisher) noteFailed(n inventory.Name, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -26,13 +27,13 @@ func (p *publisher) noteFailed(n name, err error) {
 }
 
 // publish publishes a change, unless the stream has the same state. It returns whether it did.
-func (p *publisher) publish(ctx context.Context, n name, c *change) (sent bool, err error) {
+func (p *publisher) publish(ctx context.Context, n inventory.Name, c *change) (sent bool, err error) {
 	e := c.Event
 	for {
-		known := p.inventory.get(n)
-		if unchanged(known, e) || c.inferred && known.seenIn > 0 {
+		known := p.inventory.Get(n)
+		if unchanged(known, e) || c.inferred && known.SeenIn > 0 {
 			if e.Deleted() {
-				p.watcher.confirmed.published(n, c.confirmation)
+				p.watcher.confirmed.Published(n, c.confirmation)
 			}
 			p.noteFits(n)
 			p.watcher.metrics.suppressed.Inc()
@@ -42,11 +43,11 @@ func (p *publisher) publish(ctx context.Context, n name, c *change) (sent bool, 
 			return false, errNotLeading
 		}
 		// A publish completes even if the term ends, so that its outcome is known.
-		span, sequence, err := p.send(context.WithoutCancel(ctx), c, known.sequence)
+		span, sequence, err := p.send(context.WithoutCancel(ctx), c, known.Sequence)
 		if err == nil {
-			p.inventory.published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
+			p.inventory.Published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
 			p.published(n, c)
-			p.watcher.log.Debug().Ctx(span).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
+			p.watcher.log.Debug().Ctx(span).Str("namespace", n.Namespace).Str("component", n.Name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
 			return true, nil
 		}
 		if head, superseded := p.watcher.publishErrors.Superseded(err); superseded {
@@ -55,31 +56,31 @@ func (p *publisher) publish(ctx context.Context, n name, c *change) (sent bool, 
 			}
 			// This process holds the lease: the message is a late publish of an earlier leader, or one of its own whose
 			// answer was lost. The event follows it.
-			if !known.inDoubt {
+			if !known.InDoubt {
 				p.watcher.metrics.conflicts.Inc()
-				p.watcher.log.Warn().Ctx(span).Str("namespace", n.namespace).Str("component", n.name).Uint64("seq", head.Sequence).Msg("concurrent publish detected, adopting the newer message")
+				p.watcher.log.Warn().Ctx(span).Str("namespace", n.Namespace).Str("component", n.Name).Uint64("seq", head.Sequence).Msg("concurrent publish detected, adopting the newer message")
 			}
-			p.inventory.adopt(head)
+			p.inventory.Adopt(head)
 			continue
 		}
 		if errors.Is(err, p.watcher.publishErrors.TooLarge) {
 			if p.noteTooLarge(n, e.Hash, err) {
 				p.watcher.metrics.tooLarge.Inc()
-				p.watcher.log.Error().Ctx(span).Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("component too large to publish")
+				p.watcher.log.Error().Ctx(span).Err(err).Str("namespace", n.Namespace).Str("component", n.Name).Msg("component too large to publish")
 			}
 			return false, nil
 		}
-		p.inventory.markInDoubt(n)
+		p.inventory.MarkInDoubt(n)
 		return false, err
 	}
 }
 
 // published records a change that is stored in the stream.
-func (p *publisher) published(n name, c *change) {
+func (p *publisher) published(n inventory.Name, c *change) {
 	p.watcher.metrics.publishedEvent(c.Event)
 	p.noteFits(n)
 	if c.Deleted() {
-		p.watcher.confirmed.published(n, c.confirmation)
+		p.watcher.confirmed.Published(n, c.confirmation)
 	}
 	switch {
 	case !c.bySync:

@@ -10,6 +10,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
+	"odasync/internal/watcher/inventory"
 )
 
 func TestPublisher_PublishesDifferencesOnly(t *testing.T) {
@@ -56,7 +57,9 @@ func TestPublisher_PublishesDifferencesOnly(t *testing.T) {
 	}
 }
 
-func nameOf(o component.Observation) name { return name{o.Namespace, o.Name} }
+func nameOf(o component.Observation) inventory.Name {
+	return inventory.Name{Namespace: o.Namespace, Name: o.Name}
+}
 
 func TestPublisher_EventHasTheObservation(t *testing.T) {
 	b, l := newTerm(t)

@@ -16,6 +16,7 @@ import (
 	"odasync/internal/condition"
 	"odasync/internal/event"
 	"odasync/internal/prune"
+	"odasync/internal/watcher/inventory"
 )
 
 // publisher is the observer of one term: it compares what the source reports with the inventory, and publishes the
@@ -23,8 +24,8 @@ import (
 type publisher struct {
 	watcher    *Watcher
 	stream     Log
-	inventory  *inventory
-	queue      *coalesce.Queue[name, change]
+	inventory  *inventory.Inventory
+	queue      *coalesce.Queue[inventory.Name, change]
 	publishing *condition.Condition // whether publishes succeed
 	syncing    *condition.Condition // whether full syncs succeed
 
@@ -46,17 +47,17 @@ type publisher struct {
 	unlisted        []string           // scopes that it left out
 	clusterUID      string             // of the published cluster; empty until it is known
 	pending         *prune.PendingDeletion
-	loggedApproval  string            // the approval id that was logged last
-	failed          map[name]struct{} // last publish
+	loggedApproval  string                      // the approval id that was logged last
+	failed          map[inventory.Name]struct{} // last publish
 	unpublished     unpublished
 }
 
-func newPublisher(w *Watcher, log Log, inventory *inventory) *publisher {
+func newPublisher(w *Watcher, log Log, table *inventory.Inventory) *publisher {
 	return &publisher{
-		watcher: w, stream: log, inventory: inventory, queue: coalesce.New[name](w.maxWaiting, change.olderThan), began: time.Now(),
+		watcher: w, stream: log, inventory: table, queue: coalesce.New[inventory.Name](w.maxWaiting, change.olderThan), began: time.Now(),
 		ended: make(chan struct{}), syncRequests: make(chan chan result), decisionDue: make(chan struct{}, 1),
-		resyncs: make(map[string]*resync), current: make(map[uint64]*resync), failed: make(map[name]struct{}),
-		unpublished: unpublished{malformed: make(map[name]string), tooLarge: make(map[name]oversize)},
+		resyncs: make(map[string]*resync), current: make(map[uint64]*resync), failed: make(map[inventory.Name]struct{}),
+		unpublished: unpublished{malformed: make(map[inventory.Name]string), tooLarge: make(map[inventory.Name]oversize)},
 		publishing:  condition.New(w.log, "publish failed, retrying: check the NATS server, its storage and STREAM_MAX_BYTES", "publish recovered", nil),
 		syncing:     condition.New(w.log, "full sync failed, retrying when it is due", "full sync recovered", nil),
 	}
@@ -65,8 +66,8 @@ func newPublisher(w *Watcher, log Log, inventory *inventory) *publisher {
 // errNotLeading ends a term whose lease is no longer fresh.
 var errNotLeading = errors.New("the lease was not renewed in time: another watcher may lead now")
 
-func (p *publisher) key(n name) component.Key {
-	return component.Key{Cluster: p.watcher.cluster, Namespace: n.namespace, Name: n.name}
+func (p *publisher) key(n inventory.Name) component.Key {
+	return component.Key{Cluster: p.watcher.cluster, Namespace: n.Namespace, Name: n.Name}
 }
 
 // run publishes until the context ends. A worker that ends the term ends the others.
@@ -101,7 +102,7 @@ func (p *publisher) run(ctx context.Context) error {
 					failures++
 					p.publishing.Set(err)
 					p.watcher.metrics.retried.Inc()
-					p.watcher.log.Debug().Err(err).Str("namespace", n.namespace).Str("component", n.name).Msg("publish failed, retrying")
+					p.watcher.log.Debug().Err(err).Str("namespace", n.Namespace).Str("component", n.Name).Msg("publish failed, retrying")
 					p.queue.Requeue(n, c, retries.Delay(failures))
 				}
 				p.queue.Done(n)

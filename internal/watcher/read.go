@@ -9,6 +9,7 @@ import (
 
 	"odasync/internal/component"
 	"odasync/internal/event"
+	"odasync/internal/watcher/inventory"
 )
 
 // Errors of Read and FullSync.
@@ -47,10 +48,10 @@ func (w *Watcher) Read(ctx context.Context, namespace, component string) (Publis
 	if p == nil || !w.Synced() {
 		return Published{}, ErrNotSynced
 	}
-	n := name{namespace, component}
+	n := inventory.Name{Namespace: namespace, Name: component}
 	ctx, cancel := context.WithTimeout(ctx, w.readLimits.total)
 	defer cancel()
-	before := p.inventory.get(n)
+	before := p.inventory.Get(n)
 	for refreshed := false; ; {
 		wanted, err := p.readSource(ctx, n, before)
 		if err != nil {
@@ -58,8 +59,8 @@ func (w *Watcher) Read(ctx context.Context, namespace, component string) (Publis
 		}
 		found, err := p.awaitPublished(ctx, n, wanted)
 		if found || err != nil {
-			now := p.inventory.get(n)
-			return Published{Sequence: now.sequence, Deleted: !now.exists, Changed: now.sequence != before.sequence}, p.readError(n, err)
+			now := p.inventory.Get(n)
+			return Published{Sequence: now.Sequence, Deleted: !now.Exists, Changed: now.Sequence != before.Sequence}, p.readError(n, err)
 		}
 		if !refreshed {
 			w.source.Refresh()
@@ -68,27 +69,27 @@ func (w *Watcher) Read(ctx context.Context, namespace, component string) (Publis
 	}
 }
 
-func (p *publisher) readError(n name, err error) error {
+func (p *publisher) readError(n inventory.Name, err error) error {
 	if err == nil {
 		return nil
 	}
 	if cause := p.publishing.Err(); cause != nil && errors.Is(err, context.DeadlineExceeded) {
 		err = cause
 	}
-	return fmt.Errorf("read %s/%s: %w", n.namespace, n.name, err)
+	return fmt.Errorf("read %s/%s: %w", n.Namespace, n.Name, err)
 }
 
 // readSource returns the event that the source's present state of a component amounts to.
-func (p *publisher) readSource(ctx context.Context, n name, before entry) (event.Event, error) {
+func (p *publisher) readSource(ctx context.Context, n inventory.Name, before inventory.Entry) (event.Event, error) {
 	scopes := p.watcher.source.Scopes()
-	if !slices.ContainsFunc(scopes, func(s component.Scope) bool { return s.Contains(n.namespace) }) {
+	if !slices.ContainsFunc(scopes, func(s component.Scope) bool { return s.Contains(n.Namespace) }) {
 		return event.Event{}, errors.New("the watcher does not watch this namespace: see KUBERNETES_NAMESPACE")
 	}
-	seen, found, err := p.watcher.source.Read(ctx, n.namespace, n.name)
+	seen, found, err := p.watcher.source.Read(ctx, n.Namespace, n.Name)
 	switch {
 	case err != nil:
 		return event.Event{}, err
-	case !found && before.sequence == 0:
+	case !found && before.Sequence == 0:
 		return event.Event{}, ErrUnknown
 	case !found:
 		return event.Tombstone(p.key(n), "", "", time.Now()), nil
@@ -100,18 +101,18 @@ func (p *publisher) readSource(ctx context.Context, n name, before entry) (event
 
 // awaitPublished waits until the stream has the state of the event; false after the patience. Its error is why that will not
 // happen.
-func (p *publisher) awaitPublished(ctx context.Context, n name, wanted event.Event) (bool, error) {
+func (p *publisher) awaitPublished(ctx context.Context, n inventory.Name, wanted event.Event) (bool, error) {
 	limits := p.watcher.readLimits
 	patience := time.NewTimer(limits.patience)
 	defer patience.Stop()
 	poll := time.NewTicker(limits.poll)
 	defer poll.Stop()
 	for {
-		known := p.inventory.get(n)
+		known := p.inventory.Get(n)
 		switch {
 		case unchanged(known, wanted):
 			return true, nil
-		case known.presence == pending && wanted.Deleted():
+		case known.Presence == inventory.Pending && wanted.Deleted():
 			if waits := p.pendingDeletion(); waits != nil {
 				return false, waits
 			}
@@ -130,7 +131,7 @@ func (p *publisher) awaitPublished(ctx context.Context, n name, wanted event.Eve
 	}
 }
 
-func (p *publisher) isTooLarge(n name, hash string) bool {
+func (p *publisher) isTooLarge(n inventory.Name, hash string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known, found := p.unpublished.tooLarge[n]

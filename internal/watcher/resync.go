@@ -30,7 +30,7 @@ type resync struct {
 
 // Begin implements component.Observer.
 func (p *publisher) Begin(scope component.Scope) uint64 {
-	generation := p.inventory.nextGeneration()
+	generation := p.inventory.NextGeneration()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.resync(scope)

@@ -11,6 +11,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
+	"odasync/internal/watcher/inventory"
 )
 
 // purging is a log that lets the test in right before a purge.
@@ -55,8 +56,8 @@ func TestRetention_PurgesOldTombstonesWithTheirHistory(t *testing.T) {
 	testcheck.Equal(t, "messages", want, got)
 	other.expectHeads(t, map[string]string{"old": "west"})
 	testcheck.Equal(t, "purged", 1, count(b.metrics.purged))
-	for _, n := range l.to.inventory.names() {
-		if n.name == "old" {
+	for _, n := range l.to.inventory.Names() {
+		if n.Name == "old" {
 			t.Error("the inventory has a purged component")
 		}
 	}
@@ -76,8 +77,8 @@ func TestRetention_NextTermPurges(t *testing.T) {
 	l = b.lead(t, b.log)
 	l.resync(all)
 	l.fullSync()
-	if got := b.history(t); len(got) != 0 || len(l.to.inventory.names()) != 0 {
-		t.Errorf("messages %v, inventory %v", got, l.to.inventory.names())
+	if got := b.history(t); len(got) != 0 || len(l.to.inventory.Names()) != 0 {
+		t.Errorf("messages %v, inventory %v", got, l.to.inventory.Names())
 	}
 }
 
@@ -171,24 +172,6 @@ func TestRetention_RetriesAFailedPurge(t *testing.T) {
 	}
 }
 
-// The heads are read while a publish without an answer may still arrive.
-func TestInventory_RescanKeepsTheDoubt(t *testing.T) {
-	inventory := newInventory()
-	key := component.Key{Namespace: ns, Name: "a"}
-	n := name{ns, "a"}
-	inventory.published(event.Head{Key: key, Sequence: 5, Hash: "A"})
-	inventory.markInDoubt(n)
-	inventory.beginRescan()
-	inventory.rescanned(event.Head{Key: key, Sequence: 5, Hash: "A"})
-	if !inventory.get(n).inDoubt {
-		t.Error("the message from before the publish ended the doubt")
-	}
-	inventory.rescanned(event.Head{Key: key, Sequence: 6, Hash: "B"})
-	if got := inventory.get(n); got.inDoubt || got.hash != digestOf("B") {
-		t.Errorf("entry %+v", got)
-	}
-}
-
 // restoredLog is a log with older messages, as after a restore from a backup.
 type restoredLog struct {
 	Log
@@ -227,7 +210,7 @@ func TestRescan_DetectsARestoredStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, h := range old {
-		if got := l.to.inventory.get(name{ns, h.Key.Name}); got.sequence != h.Sequence || !got.exists || got.hash != digestOf(h.Hash) {
+		if got := l.to.inventory.Get(inventory.Name{Namespace: ns, Name: h.Key.Name}); got.Sequence != h.Sequence || !got.Exists || got.Hash != inventory.DigestOf(h.Hash) {
 			t.Errorf("%s: the inventory has %+v, the stream %+v", h.Key.Name, got, h)
 		}
 	}

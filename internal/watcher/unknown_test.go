@@ -8,6 +8,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
+	"odasync/internal/watcher/inventory"
 )
 
 // What the source does not know is not absent, and the snapshot marker says that the scope is incomplete.
@@ -31,11 +32,11 @@ func TestResync_UnknownIsNotAbsent(t *testing.T) {
 	end(func(_, name string) bool { return name == "b" })
 	unlisted(all.String())
 	l.awaitIdle()
-	testcheck.Equal(t, "whether b, which is unknown, and c exist in the stream", [2]bool{true, false}, [2]bool{l.to.inventory.get(name{ns, "b"}).exists, l.to.inventory.get(name{ns, "c"}).exists})
+	testcheck.Equal(t, "whether b, which is unknown, and c exist in the stream", [2]bool{true, false}, [2]bool{l.to.inventory.Get(inventory.Name{Namespace: ns, Name: "b"}).Exists, l.to.inventory.Get(inventory.Name{Namespace: ns, Name: "c"}).Exists})
 	end(nil)
 	unlisted()
 	l.awaitIdle()
-	if l.to.inventory.get(name{ns, "b"}).exists {
+	if l.to.inventory.Get(inventory.Name{Namespace: ns, Name: "b"}).Exists {
 		t.Error("b was not deleted once the source knew everything")
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"odasync/internal/component"
+	"odasync/internal/watcher/inventory"
 )
 
 // unpublished remembers which components cannot be published, and why. The caller holds the lock of its publisher.
 type unpublished struct {
-	malformed map[name]string
-	tooLarge  map[name]oversize
+	malformed map[inventory.Name]string
+	tooLarge  map[inventory.Name]oversize
 }
 
 // oversize is an event that is too large.
@@ -21,7 +22,7 @@ type oversize struct{ hash, message string }
 const maxMessage = 300
 
 // noteRead records whether the component could be read.
-func (p *publisher) noteRead(n name, problem error) {
+func (p *publisher) noteRead(n inventory.Name, problem error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if problem == nil {
@@ -32,7 +33,7 @@ func (p *publisher) noteRead(n name, problem error) {
 }
 
 // noteTooLarge records an event that is too large. It returns whether that is new.
-func (p *publisher) noteTooLarge(n name, hash string, problem error) bool {
+func (p *publisher) noteTooLarge(n inventory.Name, hash string, problem error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := p.unpublished.tooLarge[n].hash == hash
@@ -41,7 +42,7 @@ func (p *publisher) noteTooLarge(n name, hash string, problem error) bool {
 }
 
 // noteFits records that the newest event of the component is in the stream.
-func (p *publisher) noteFits(n name) {
+func (p *publisher) noteFits(n inventory.Name) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.unpublished.tooLarge, n)
@@ -52,8 +53,8 @@ func (p *publisher) noteFits(n name) {
 func (p *publisher) forgetUnseen(generation uint64, scope component.Scope) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	unseen := func(n name) bool {
-		return scope.Contains(n.namespace) && uint64(p.inventory.get(n).seenIn) < generation
+	unseen := func(n inventory.Name) bool {
+		return scope.Contains(n.Namespace) && uint64(p.inventory.Get(n).SeenIn) < generation
 	}
 	for n := range p.unpublished.malformed {
 		if unseen(n) {
@@ -74,18 +75,18 @@ func (w *Watcher) Unpublished(after component.Key, limit int) (page []component.
 	if p == nil {
 		return nil, false
 	}
-	all := p.unpublishedBehind(name{after.Namespace, after.Name})
+	all := p.unpublishedBehind(inventory.Name{Namespace: after.Namespace, Name: after.Name})
 	if len(all) > limit {
 		return all[:limit], true
 	}
 	return all, false
 }
 
-func (p *publisher) unpublishedBehind(after name) []component.Unpublished {
+func (p *publisher) unpublishedBehind(after inventory.Name) []component.Unpublished {
 	all := []component.Unpublished{}
-	add := func(n name, reason component.Unpublishable, message string) {
-		if cmp.Or(cmp.Compare(n.namespace, after.namespace), cmp.Compare(n.name, after.name)) > 0 {
-			all = append(all, component.Unpublished{Namespace: n.namespace, Name: n.name, Reason: reason, Message: message})
+	add := func(n inventory.Name, reason component.Unpublishable, message string) {
+		if cmp.Or(cmp.Compare(n.Namespace, after.Namespace), cmp.Compare(n.Name, after.Name)) > 0 {
+			all = append(all, component.Unpublished{Namespace: n.Namespace, Name: n.Name, Reason: reason, Message: message})
 		}
 	}
 	waits := p.pendingDeletion()
@@ -100,7 +101,7 @@ func (p *publisher) unpublishedBehind(after name) []component.Unpublished {
 		}
 	}
 	if waits != nil {
-		missing, _ := p.inventory.tally(p.listed)
+		missing, _ := p.inventory.Tally(p.listed)
 		for _, n := range missing {
 			add(n, component.PendingApproval, "its deletion waits for approval "+waits.ID)
 		}

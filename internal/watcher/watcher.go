@@ -15,6 +15,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/prune"
 	"odasync/internal/tracing"
+	"odasync/internal/watcher/inventory"
 )
 
 // Source reports the Components of a cluster.
@@ -120,7 +121,7 @@ type Watcher struct {
 	resyncLimits  resyncLimits
 	readLimits    readLimits
 	term          atomic.Pointer[publisher] // nil while not leading
-	confirmed     confirmedDeletions
+	confirmed     inventory.Confirmed
 }
 
 // New returns a watcher. fresh reports whether this process still leads; it is called before each publish.
@@ -143,16 +144,16 @@ var errSourceEnded = errors.New("the source stopped without an error")
 func (w *Watcher) Lead(ctx context.Context, log Log, approvals Approvals) error {
 	w.approvals = approvals
 	started := time.Now()
-	table := newInventory()
-	if err := log.Heads(ctx, w.cluster, table.published); err != nil {
+	table := inventory.New()
+	if err := log.Heads(ctx, w.cluster, table.Published); err != nil {
 		return err
 	}
-	w.confirmed.restrict(table)
+	w.confirmed.Restrict(table)
 	p := newPublisher(w, log, table)
 	if err := p.readLastSnapshot(ctx); err != nil {
 		return err
 	}
-	w.log.Info().Int("published", table.len()).Dur("took", time.Since(started)).Msg("published state read")
+	w.log.Info().Int("published", table.Len()).Dur("took", time.Since(started)).Msg("published state read")
 	w.metrics.term.Store(p)
 	defer w.metrics.term.Store(nil)
 	w.term.Store(p)
@@ -239,7 +240,7 @@ func (w *Watcher) Pending() (*prune.PendingDeletion, []component.Key) {
 		return nil, nil
 	}
 	p.mu.Lock()
-	names, _ := p.inventory.tally(p.listed)
+	names, _ := p.inventory.Tally(p.listed)
 	p.mu.Unlock()
 	return pending, p.keys(names)
 }
