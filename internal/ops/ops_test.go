@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
@@ -171,4 +172,21 @@ func get(t *testing.T, url string) (int, string) {
 	testcheck.NoError(t, err)
 	http.DefaultClient.CloseIdleConnections()
 	return response.StatusCode, string(body)
+}
+
+func TestReadyMetric(t *testing.T) {
+	registry, health := prometheus.NewPedanticRegistry(), new(ops.Health)
+	ops.RegisterReady(registry, health)
+	expect := func(lines ...string) {
+		t.Helper()
+		want := "# HELP odasync_ready 1 for each check of /readyz that succeeds, 0 for each that fails.\n" +
+			"# TYPE odasync_ready gauge\n" + strings.Join(lines, "\n") + "\n"
+		testcheck.ErrorIs(t, "metric", nil, testutil.GatherAndCompare(registry, strings.NewReader(want), "odasync_ready"))
+	}
+	health.Live("loop", func(context.Context) error { return errors.New("stuck") }) // not what is asked for
+	health.Ready("nats", func(context.Context) error { return nil })
+	health.Ready("registry", func(context.Context) error { return errors.New("connection refused") })
+	expect(`odasync_ready{check="nats"} 1`, `odasync_ready{check="registry"} 0`)
+	health.Ready("registry", func(context.Context) error { return nil })
+	expect(`odasync_ready{check="nats"} 1`, `odasync_ready{check="registry"} 1`)
 }

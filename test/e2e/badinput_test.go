@@ -64,8 +64,7 @@ func TestMalformedComponent(t *testing.T) {
 		return nil
 	})
 
-	env.Apply(testenv.Component(namespace, "bad", "2", "first"), testenv.Component(namespace, "good-2", "3", "first"))
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(testenv.Component(namespace, "bad", "2", "first"), testenv.Component(namespace, "good-2", "3", "first"))
 }
 
 // TestRejectedComponent writes Components that the registry rejects: each fails with the registry's detail, and its next
@@ -105,8 +104,7 @@ func TestNameConflict_AcrossNamespaces(t *testing.T) {
 	env := newParallel(t, "e2e-twins-a", "e2e-twins-b")
 	_, syncer := env.StartPair()
 	first := testenv.Component("e2e-twins-a", "twin", "1", "first")
-	env.Apply(first)
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(first)
 	kept := testenv.ContentOf(env.Registry.Snapshot())
 
 	second := testenv.Component("e2e-twins-b", "twin", "2", "second")

@@ -57,8 +57,7 @@ func TestWatcherDowntime_Crash(t *testing.T) {
 	watcher := env.Start(env.WatcherSpec("watcher", nil))
 	env.AwaitReady(watcher)
 	goes := testenv.Component("e2e-crash", "goes", "1", "first")
-	env.Apply(goes, testenv.Component("e2e-crash", "stays", "1", "first"))
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(goes, testenv.Component("e2e-crash", "stays", "1", "first"))
 
 	watcher.Kill()
 	env.Delete(goes)

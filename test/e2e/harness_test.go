@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -11,9 +12,15 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"odasync/test/cluster"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
+
+// shared is the API server of all tests; each works in namespaces of its own.
+var shared *cluster.Cluster
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m, &shared)) }
 
 // environment is a test environment on the shared API server, with the helpers of these tests.
 type environment struct{ *testenv.Env }
@@ -29,6 +36,14 @@ func newParallel(t *testing.T, namespaces ...string) *environment {
 	t.Helper()
 	t.Parallel()
 	return newEnv(t, namespaces...)
+}
+
+// newPair is newParallel with a watcher and a syncer that are ready.
+func newPair(t *testing.T, namespace string) (env *environment, watcher, syncer *procs.Process) {
+	t.Helper()
+	env = newParallel(t, namespace)
+	watcher, syncer = env.StartPair()
+	return env, watcher, syncer
 }
 
 // secondCluster is the environment of another cluster name and namespace, with the same NATS and registry.

@@ -23,8 +23,7 @@ func TestWatcher_RefusesDuplicateClusterName(t *testing.T) {
 			namespace := "e2e-same-" + strings.ReplaceAll(name, " ", "-")
 			env := newParallel(t, namespace)
 			one, _ := env.StartPair()
-			env.Apply(testenv.Component(namespace, "shown", "1", "first"))
-			env.AwaitInSync(testenv.Timeout)
+			env.Applied(testenv.Component(namespace, "shown", "1", "first"))
 
 			two := env.Start(env.WatcherSpec("watcher-2", second))
 			env.AwaitNotReady(two, "not kubernetes: ")
@@ -49,8 +48,7 @@ func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 	const namespace = "e2e-one-target"
 	env := newParallel(t, namespace)
 	env.StartPair()
-	env.Apply(testenv.Component(namespace, "shown", "1", "first"))
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(testenv.Component(namespace, "shown", "1", "first"))
 
 	other := testenv.NewRegistry(t)
 	wrong := env.Start(env.SyncerSpec("syncer-2", map[string]string{"COMPONENT_REGISTRY_URL": other.URL()}))

@@ -11,8 +11,7 @@ import (
 
 // TestNATS_Restart restarts NATS after a graceful stop and after a crash.
 func TestNATS_Restart(t *testing.T) {
-	env := newParallel(t, "e2e-nats-restart")
-	watcher, syncer := env.StartPair()
+	env, watcher, syncer := newPair(t, "e2e-nats-restart")
 	env.change("e2e-nats-restart", "1", 20)
 	env.AwaitInSync(testenv.Timeout)
 
@@ -31,8 +30,7 @@ func TestNATS_Restart(t *testing.T) {
 
 // TestNATS_Outage stops NATS for 30 s, longer than every claim and ack wait.
 func TestNATS_Outage(t *testing.T) {
-	env := newParallel(t, "e2e-nats-away")
-	watcher, syncer := env.StartPair()
+	env, watcher, syncer := newPair(t, "e2e-nats-away")
 	env.change("e2e-nats-away", "1", 20)
 	env.AwaitInSync(testenv.Timeout)
 
@@ -53,8 +51,7 @@ func TestNATS_Outage(t *testing.T) {
 
 // TestRegistry_Outage stops the registry for a while.
 func TestRegistry_Outage(t *testing.T) {
-	env := newParallel(t, "e2e-registry-away")
-	_, syncer := env.StartPair()
+	env, _, syncer := newPair(t, "e2e-registry-away")
 	env.change("e2e-registry-away", "1", 20)
 	env.AwaitInSync(testenv.Timeout)
 
@@ -66,4 +63,21 @@ func TestRegistry_Outage(t *testing.T) {
 	took := env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(syncer)
 	t.Logf("in sync %.1f s after the registry came back", took.Seconds())
+}
+
+// TestAPIServer_Restarts restarts the API server under a running pipeline, with its history and without. No other
+// test may use the cluster meanwhile.
+func TestAPIServer_Restarts(t *testing.T) {
+	env := newEnv(t, "e2e-apiserver")
+	watcher, syncer := env.StartPair()
+	env.change("e2e-apiserver", "1", 20)
+	env.AwaitInSync(testenv.Timeout)
+	for round, restart := range []func() error{shared.Restart, shared.Compact} {
+		env.Must(restart())
+		env.change("e2e-apiserver", strconv.Itoa(round+2), 10)
+		env.Delete(testenv.Component("e2e-apiserver", "item-"+strconv.Itoa(19-round), ""))
+		took := env.AwaitInSync(2 * testenv.Timeout)
+		env.AwaitReady(watcher, syncer)
+		t.Logf("in sync %.1f s after restart %d of the API server", took.Seconds(), round+1)
+	}
 }

@@ -78,11 +78,9 @@ func TestPruneLimit_EmptiedNamespacesAcrossRestarts(t *testing.T) {
 
 // TestPruneLimit_LastComponents deletes three Components of three while the watcher is stopped.
 func TestPruneLimit_LastComponents(t *testing.T) {
-	env := newParallel(t, "e2e-three")
-	watcher, _ := env.StartPair()
+	env, watcher, _ := newPair(t, "e2e-three")
 	objects := components("e2e-three", 3)
-	env.Apply(objects...)
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(objects...)
 	before := testenv.ContentOf(env.Registry.Snapshot())
 	env.Must(watcher.Stop())
 	env.Delete(objects...)
@@ -149,8 +147,7 @@ func TestPruneLimit_EmptiedFolder(t *testing.T) {
 // TestNATSOutage_ReportedDeletions deletes all Components during an outage of NATS that outlasts the leader's term: the API server has
 // reported the deletions, so they need no approval.
 func TestNATSOutage_ReportedDeletions(t *testing.T) {
-	env := newParallel(t, "e2e-reported")
-	watcher, syncer := env.StartPair()
+	env, watcher, syncer := newPair(t, "e2e-reported")
 	objects := components("e2e-reported", 3)
 	env.Apply(objects...)
 	env.AwaitDone(testenv.Timeout)
@@ -179,8 +176,7 @@ func TestForbiddenNamespace(t *testing.T) {
 	watcher := env.Start(spec)
 	env.AwaitReady(watcher, env.Start(env.SyncerSpec("syncer", nil)))
 	stays, objects := testenv.Component("e2e-forbidden", "stays", "1", "first"), components("e2e-allowed", 5)
-	env.Apply(append(objects, stays)...)
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(append(objects, stays)...)
 	want := env.Mapping.Of([]unstructured.Unstructured{*objects[0], *objects[1], *objects[2], *stays})
 	env.Must(watcher.Stop())
 	env.Delete(append(both, objects[3])...)

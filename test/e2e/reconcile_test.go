@@ -216,8 +216,7 @@ func (env *environment) introduceDrift(random *rand.Rand, count int) map[string]
 
 // TestRestart_DeletionsDuringFullDowntime deletes 20 of 100 Components while no program runs, including NATS.
 func TestRestart_DeletionsDuringFullDowntime(t *testing.T) {
-	env := newParallel(t, "e2e-all-down")
-	watcher, syncer := env.StartPair()
+	env, watcher, syncer := newPair(t, "e2e-all-down")
 	objects := components("e2e-all-down", 100)
 	env.applyAll(objects)
 	env.AwaitInSync(testenv.Timeout)

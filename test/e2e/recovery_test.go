@@ -62,8 +62,7 @@ func (b *runbook) next(want int, id ...string) string {
 }
 
 func TestRunbook_RegistryLost(t *testing.T) {
-	env := newParallel(t, "e2e-registry-lost")
-	watcher, _ := env.StartPair()
+	env, watcher, _ := newPair(t, "e2e-registry-lost")
 	env.applyAll(components("e2e-registry-lost", 30))
 	env.AwaitDone(testenv.Timeout)
 	want := env.Mapping.Of(env.Objects())
@@ -111,8 +110,7 @@ func TestRunbook_SyncStateLost(t *testing.T) {
 }
 
 func TestRunbook_StreamLost(t *testing.T) {
-	env := newParallel(t, "e2e-stream-lost")
-	watcher, syncer := env.StartPair()
+	env, watcher, syncer := newPair(t, "e2e-stream-lost")
 	objects := components("e2e-stream-lost", 30)
 	env.applyAll(objects)
 	env.AwaitDone(testenv.Timeout)
@@ -140,8 +138,7 @@ var approval = regexp.MustCompile("ctl approve ([0-9a-f]+)")
 
 // TestRunbook_DeletionsPendingApproval deletes all Components while the watcher is stopped, as a restore by mistake does.
 func TestRunbook_DeletionsPendingApproval(t *testing.T) {
-	env := newParallel(t, "e2e-refused")
-	watcher, syncer := env.StartPair()
+	env, watcher, syncer := newPair(t, "e2e-refused")
 	objects := components("e2e-refused", 40)
 	env.applyAll(objects)
 	env.AwaitDone(testenv.Timeout)
@@ -175,15 +172,13 @@ func TestRunbook_DeletionsPendingApproval(t *testing.T) {
 // TestRunbook_ClusterRestored replaces the cluster by another one with older Components, lower resourceVersions and other
 // uids.
 func TestRunbook_ClusterRestored(t *testing.T) {
-	env := newParallel(t, "e2e-restored")
-	watcher, syncer := env.StartPair()
+	env, watcher, syncer := newPair(t, "e2e-restored")
 	var now, backup []*unstructured.Unstructured
 	for i := range 12 {
 		now = append(now, testenv.Component("e2e-restored", fmt.Sprintf("item-%d", i), "2", "first", "second"))
 		backup = append(backup, testenv.Component("e2e-restored", fmt.Sprintf("item-%d", i+3), "1", "first"))
 	}
-	env.Apply(now...)
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(now...)
 	env.Must(watcher.Stop())
 
 	old := cluster.Start(t, "--versions=v1")
@@ -206,8 +201,7 @@ func TestRunbook_ClusterRestored(t *testing.T) {
 	env.MustCTL(0, "approve --yes "+waits.Text("approval"))
 	env.AwaitInSync(testenv.Timeout)
 	env.AwaitReady(watcher, syncer)
-	env.Apply(testenv.Component("e2e-restored", "item-4", "3", "third"))
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(testenv.Component("e2e-restored", "item-4", "3", "third"))
 	env.MustCTL(0, "status")
 }
 
@@ -215,8 +209,7 @@ func TestRunbook_SecondCluster(t *testing.T) {
 	env := newParallel(t, "e2e-east", "e2e-west")
 	env.Namespaces = []string{"e2e-east"}
 	env.StartPair()
-	env.Apply(components("e2e-east", 5)...)
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(components("e2e-east", 5)...)
 
 	west := env.secondCluster("west", "e2e-west")
 	other := testenv.Component("e2e-west", "only-west", "1", "first")

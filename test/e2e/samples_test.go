@@ -39,8 +39,7 @@ func TestSamples(t *testing.T) {
 				strip(object)
 			}
 			all = append(all, objects...)
-			env.Apply(objects...)
-			env.AwaitInSync(testenv.Timeout)
+			env.Applied(objects...)
 		}
 	}
 	walk(filepath.Join(root, "deploy", "samples"))

@@ -3,12 +3,19 @@ package faults
 import (
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
+	"odasync/test/cluster"
 	"odasync/test/procs"
 	"odasync/test/testenv"
 )
+
+// shared is the API server of all tests; each works in namespaces of its own.
+var shared *cluster.Cluster
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m, &shared)) }
 
 // fleet is a test environment with watchers and syncers. A process that ended is replaced in place.
 type fleet struct {

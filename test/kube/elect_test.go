@@ -89,12 +89,8 @@ func TestElector_FrozenLeader(t *testing.T) {
 
 	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
 	testcheck.NoError(t, err)
-	_, leads := elect(t, client, cfg)
-	select {
-	case <-leads: // the Lease has expired
-	case <-time.After(testwait.Limit):
-		t.Fatal("the second process does not take over")
-	}
+	e, leads := elect(t, client, cfg)
+	awaitLead(t, e, leads, "the second process does not take over") // the Lease has expired
 	testcheck.NoError(t, frozen.Process.Signal(syscall.SIGCONT))
 	var resumed []string
 	for len(resumed) == 0 || resumed[len(resumed)-1] != "ended" {
@@ -112,19 +108,11 @@ func TestElector_HandOver(t *testing.T) {
 	second, _ := watcherClient(t, env)
 	var released time.Time
 	t.Run("the first leads", func(t *testing.T) {
-		_, leads := elect(t, first, cfg)
-		select {
-		case <-leads:
-		case <-time.After(testwait.Limit):
-			t.Fatal("does not lead")
-		}
+		e, leads := elect(t, first, cfg)
+		awaitLead(t, e, leads, "does not lead")
 	})
 	released = time.Now()
-	_, leads := elect(t, second, cfg)
-	select {
-	case <-leads:
-	case <-time.After(testwait.Limit):
-		t.Fatal("does not take over")
-	}
+	e, leads := elect(t, second, cfg)
+	awaitLead(t, e, leads, "does not take over")
 	testcheck.AtMost(t, "time until taken over", 2*time.Second, time.Since(released))
 }

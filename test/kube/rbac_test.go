@@ -118,6 +118,16 @@ func elect(t *testing.T, client *kube.Client, cfg kube.Config) (*elector.Elector
 	return e, leads
 }
 
+// awaitLead waits until the elector leads.
+func awaitLead(t *testing.T, e *elector.Elector, leads <-chan struct{}, otherwise string) {
+	t.Helper()
+	select {
+	case <-leads:
+	case <-time.After(testwait.Limit):
+		t.Fatalf("%s: %v", otherwise, e.State())
+	}
+}
+
 func TestRBAC_RulesOfDeploy(t *testing.T) {
 	manifest(t, "rbac.yaml", nil)
 	apply(t, "components", "1", "x")
@@ -128,11 +138,7 @@ func TestRBAC_RulesOfDeploy(t *testing.T) {
 	apply(t, "components", "2", "x")
 	s.awaitAgreement(t, "components")
 	e, leads := elect(t, client, cfg)
-	select {
-	case <-leads:
-	case <-time.After(testwait.Limit):
-		t.Fatalf("does not lead: %v", e.State())
-	}
+	awaitLead(t, e, leads, "does not lead")
 	renewed := leaseVersion(t)
 	testwait.Empty(t, func() string {
 		if leaseVersion(t) == renewed {

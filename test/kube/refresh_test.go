@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -116,11 +115,7 @@ func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	testcheck.NoError(t, err)
 	testcheck.NoError(t, os.WriteFile(path, good, 0o600))
 	s.awaitAgreement(t, "components")
-	select {
-	case <-leads:
-	case <-time.After(testwait.Limit):
-		t.Fatalf("does not lead: %v", e.State())
-	}
+	awaitLead(t, e, leads, "does not lead")
 	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
 	defer cancel()
 	if _, err := client.Permissions(ctx); err != nil {

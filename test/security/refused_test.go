@@ -80,8 +80,7 @@ func TestPasswords_Rotate(t *testing.T) {
 	env.NATS[0].Spec = env.NATS[0].Spec.With(map[string]string{"ODASYNC_WATCHER_PASSWORD": password("watcher")})
 	env.RestartNATS()
 	env.AwaitReady(watcher, standby)
-	env.Apply(testenv.Component(env.namespace, "after", "1", "first"))
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(testenv.Component(env.namespace, "after", "1", "first"))
 }
 
 // TestMutualTLS enables the lines that odasync.conf has as comments.

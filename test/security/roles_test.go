@@ -72,8 +72,7 @@ func TestRoles_FullOperation(t *testing.T) {
 	env.Apply(parts...)
 	env.DeleteAfterwards(func() []*unstructured.Unstructured { return parts[12:] })
 	env.AwaitInSync(testenv.Timeout)
-	env.Apply(testenv.Component(namespace, "part-13", "2", "first"))
-	env.AwaitInSync(testenv.Timeout)
+	env.Applied(testenv.Component(namespace, "part-13", "2", "first"))
 	long := testenv.Component(namespace, strings.Repeat("x", 101), "1", "first")
 	long.SetLabels(nil) // whose values Kubernetes limits to 63 characters
 	env.Apply(long)

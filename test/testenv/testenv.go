@@ -204,6 +204,13 @@ func (env *Env) Apply(objects ...*unstructured.Unstructured) {
 	env.Must(env.Cluster.Apply(env.Within(Timeout), objects...))
 }
 
+// Applied is [Env.Apply], and waits until the registry is in sync.
+func (env *Env) Applied(objects ...*unstructured.Unstructured) {
+	env.Helper()
+	env.Apply(objects...)
+	env.AwaitInSync(Timeout)
+}
+
 // Delete deletes objects; a missing one is no error.
 func (env *Env) Delete(objects ...*unstructured.Unstructured) {
 	env.Helper()
