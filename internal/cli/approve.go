@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/progress"
 	"odasync/internal/component"
 	"odasync/internal/control"
-	"odasync/internal/flow"
 	"odasync/internal/store"
 	"odasync/internal/target"
 )
@@ -171,7 +170,9 @@ func (s *session) approve(ctx context.Context, c *cli.Context, a *Approval) erro
 		}
 		return s.awaitDeletions(ctx, c, a)
 	}
-	end := s.showDeletions(ctx, c, a)
+	end := s.showWhile(ctx, c, func(state target.State) bool {
+		return state.Outcome == target.OutcomeDeleted && state.Intent == 0 && state.Updated.After(a.Time)
+	}, func(bar *progress.Progress, deleted int) { bar.Step(min(deleted, a.Gone), a.Gone) })
 	done, err := s.reconcile(ctx, c, false)
 	end()
 	a.Deleted = done.Deleted
@@ -204,30 +205,4 @@ func (s *session) awaitDeletions(ctx context.Context, c *cli.Context, a *Approva
 		}
 	}
 	return errors.Join(err, failed)
-}
-
-// showDeletions shows the progress of a running reconcile on a terminal, by the sync state, until end is called.
-func (s *session) showDeletions(ctx context.Context, c *cli.Context, a *Approval) (end func()) {
-	progress := newProgress(c.App.ErrWriter)
-	if progress.out == nil {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() {
-		defer progress.end()
-		for ctx.Err() == nil {
-			deleted := 0
-			err := s.states.All(ctx, s.cluster, func(state target.State) {
-				if state.Outcome == target.OutcomeDeleted && state.Intent == 0 && state.Updated.After(a.Time) {
-					deleted++
-				}
-			})
-			if err == nil {
-				progress.draw(min(deleted, a.Gone), a.Gone)
-			}
-			_ = flow.Sleep(ctx, listInterval) // the context ends the loop
-		}
-	})
-	return func() { cancel(); running.Wait() }
 }

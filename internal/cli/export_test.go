@@ -6,6 +6,5 @@ var (
 	NewApp     = newApp
 	FlagsFirst = func(args []string) []string { return flagsFirst(newApp(), args) }
 	ParseSince = parseSince
-	Rate       = rate
 	ShellQuote = shellQuote
 )

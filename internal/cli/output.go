@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
@@ -116,53 +115,5 @@ func (p *printer) marked(mark string, width int, text string) {
 func (p *printer) table(header []string, rows [][]string) {
 	if p.err == nil {
 		p.err = p.style.Table(p.out, header, rows)
-	}
-}
-
-// progress is a bar on a terminal, and nothing elsewhere.
-type progress struct {
-	out   io.Writer
-	drawn bool
-}
-
-func newProgress(out io.Writer) *progress {
-	if !ops.IsTerminal(out) {
-		out = nil
-	}
-	return &progress{out: out}
-}
-
-// draw draws the bar; a single step needs none.
-func (p *progress) draw(done, total int) { p.drawRate(done, total, 0) }
-
-// drawRate is draw with the rate and the remaining time.
-func (p *progress) drawRate(done, total int, elapsed time.Duration) {
-	if p.out == nil || total < 2 {
-		return
-	}
-	fmt.Fprintf(p.out, "\r%s%-30s", bar(done, total), rate(done, total, elapsed)) // blanks over a longer text
-	p.drawn = true
-}
-
-func bar(done, total int) string {
-	const width = 30
-	filled := width * done / total
-	return fmt.Sprintf("[%s%s] %d/%d", strings.Repeat("=", filled), strings.Repeat(" ", width-filled), done, total)
-}
-
-// rate is the number of steps a second and the time for the rest at that rate; empty before the first is done.
-func rate(done, total int, elapsed time.Duration) string {
-	if done == 0 || elapsed <= 0 {
-		return ""
-	}
-	left := time.Duration(float64(elapsed) / float64(done) * float64(total-done))
-	return fmt.Sprintf(", %.1f/s, %s left", float64(done)/elapsed.Seconds(), left.Round(time.Second))
-}
-
-// end leaves the bar's line.
-func (p *progress) end() {
-	if p.drawn {
-		fmt.Fprintln(p.out)
-		p.drawn = false
 	}
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/progress"
 	"odasync/internal/control"
 	"odasync/internal/event"
+	"odasync/internal/flow"
 	"odasync/internal/target"
 )
 
@@ -42,7 +45,7 @@ func reconcileAction(c *cli.Context) error {
 		return err
 	}
 	defer end()
-	done, err := s.reconcile(ctx, c, c.Bool("dry-run"))
+	done, err := s.reconcileShown(ctx, c, c.Bool("dry-run"))
 	if err != nil {
 		return err
 	}
@@ -68,6 +71,41 @@ func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (t
 	})
 	return done, s.refused(c, err)
 }
+
+// reconcileShown is reconcile with progress: how many components the target has written since it began.
+func (s *session) reconcileShown(ctx context.Context, c *cli.Context, dryRun bool) (target.Reconciliation, error) {
+	began := time.Now()
+	end := s.showWhile(ctx, c, func(state target.State) bool { return state.Intent == 0 && state.Updated.After(began) },
+		func(bar *progress.Progress, written int) { bar.Count(written, "components written") })
+	defer end()
+	return s.reconcile(ctx, c, dryRun)
+}
+
+// showWhile shows the progress of a request, by the number of sync states that are as counts says, until end is called. A request that
+// ends within showInterval shows none.
+func (s *session) showWhile(ctx context.Context, c *cli.Context, counts func(target.State) bool, show func(*progress.Progress, int)) (end func()) {
+	bar := progress.New(c.App.ErrWriter)
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		defer bar.End()
+		for flow.Sleep(ctx, showInterval) == nil {
+			count := 0
+			err := s.states.All(ctx, s.cluster, func(state target.State) {
+				if counts(state) {
+					count++
+				}
+			})
+			if err == nil {
+				show(bar, count)
+			}
+		}
+	})
+	return func() { cancel(); running.Wait() }
+}
+
+// showInterval is the time between two counts of the sync states, which are read for each.
+const showInterval = time.Second
 
 // unclaimed repeats a request until no other reconcile is running.
 func unclaimed[Result any](ctx context.Context, c *cli.Context, request func() (Result, error)) (Result, error) {

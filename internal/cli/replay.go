@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/progress"
 	"odasync/internal/component"
 	"odasync/internal/replay"
 )
@@ -108,10 +109,10 @@ func replayAction(c *cli.Context) error {
 	if err := journal.Begin(plan); err != nil {
 		return err
 	}
-	bar := newProgress(c.App.ErrWriter)
-	d.cfg.Patience, d.cfg.Progress = c.Duration("timeout"), bar.drawRate
+	bar := progress.New(c.App.ErrWriter)
+	d.cfg.Patience, d.cfg.Progress = c.Duration("timeout"), bar.Step
 	result, stopped := d.replay.Run(c.Context, plan, journal, d.cfg)
-	bar.end()
+	bar.End()
 	if err := printReplay(c, result); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/progress"
 	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/event"
@@ -154,7 +155,7 @@ func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 	if done.FullSync, err = s.fullSync(ctx, c); err != nil {
 		return err
 	}
-	if done.Reconcile, err = s.reconcile(ctx, c, false); err != nil {
+	if done.Reconcile, err = s.reconcileShown(ctx, c, false); err != nil {
 		return err
 	}
 	items, err := s.await(ctx, c, func(component.Key) bool { return true })
@@ -189,8 +190,8 @@ func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 
 // await waits until the newest message of every selected component has an outcome, or the time is over, and returns the components.
 func (s *session) await(ctx context.Context, c *cli.Context, selects func(component.Key) bool) (items []Item, err error) {
-	progress := newProgress(c.App.ErrWriter)
-	defer progress.end()
+	bar := progress.New(c.App.ErrWriter)
+	defer bar.End()
 	for {
 		now, err := s.items(ctx, selects, func(error) {})
 		switch {
@@ -207,7 +208,7 @@ func (s *session) await(ctx context.Context, c *cli.Context, selects func(compon
 				open++
 			}
 		}
-		progress.draw(len(items)-open, len(items))
+		bar.Step(len(items)-open, len(items))
 		if open == 0 {
 			return items, nil
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
+	"odasync/internal/cli/progress"
 	"odasync/internal/component"
 	"odasync/internal/control"
 	"odasync/internal/daemon"
@@ -50,8 +51,8 @@ const comparisons = 16
 
 // compareAll has a syncer compare components, several at a time, and returns the results in the order of the keys.
 func (s *session) compareAll(ctx context.Context, c *cli.Context, keys []component.Key) ([]Synced, error) {
-	progress := newProgress(c.App.ErrWriter)
-	defer progress.end()
+	bar := progress.New(c.App.ErrWriter)
+	defer bar.End()
 	all := make([]Synced, len(keys))
 	var mu sync.Mutex
 	done := 0
@@ -66,7 +67,7 @@ func (s *session) compareAll(ctx context.Context, c *cli.Context, keys []compone
 			mu.Lock()
 			defer mu.Unlock()
 			done++
-			progress.draw(done, len(keys))
+			bar.Step(done, len(keys))
 			return err
 		})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/progress"
 	"odasync/internal/registry"
 	"odasync/internal/registry/conformance"
 )
@@ -92,11 +93,11 @@ func (r *Verification) run(ctx context.Context, c *cli.Context, suite *conforman
 		return fmt.Errorf("--case: %w", err)
 	}
 	note(c, "verifying %s (%s) under the name %s, which is removed afterwards", r.Registry, r.API, r.Name)
-	progress := newProgress(c.App.ErrWriter)
-	defer progress.end()
+	bar := progress.New(c.App.ErrWriter)
+	defer bar.End()
 	r.OK = true
 	for done, each := range cases {
-		progress.draw(done, len(cases))
+		bar.Step(done, len(cases))
 		result, err := suite.Run(ctx, each)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = errors.New("--timeout is over: give more time, or select cases with --case")
@@ -107,7 +108,7 @@ func (r *Verification) run(ctx context.Context, c *cli.Context, suite *conforman
 		r.Cases = append(r.Cases, result)
 		r.OK = r.OK && result.Status == conformance.StatusOK
 	}
-	progress.draw(len(cases), len(cases))
+	bar.Step(len(cases), len(cases))
 	return nil
 }
 

@@ -158,7 +158,7 @@ func (h *harness) replay(t *testing.T, choice replay.Choice, o options) (*replay
 		o.patience = time.Minute
 	}
 	return &replay.Replay{Source: h.log, Cluster: o.cluster, Destination: d, Choice: choice, Command: "ctl replay"},
-		replay.Config{Syncer: fed, Patience: o.patience, Progress: func(int, int, time.Duration) {}}
+		replay.Config{Syncer: fed, Patience: o.patience, Progress: func(int, int) {}}
 }
 
 // run plans and runs a replay, as ctl does.

@@ -31,7 +31,7 @@ type Config struct {
 	// Patience is how long nothing may be applied before the run ends with an error.
 	Patience time.Duration
 	// Progress is called while the run lasts.
-	Progress func(done, total int, elapsed time.Duration)
+	Progress func(done, total int)
 }
 
 // Result is what a run has done, as `ctl replay` prints it. The shape is stable; see docs/api.md.
@@ -157,7 +157,7 @@ func (r *run) supervise(ctx, work context.Context, stop context.CancelCauseFunc)
 		case <-over:
 			stop(errInterrupted)
 		case <-ticker.C:
-			r.cfg.Progress(r.handled(), r.total(), time.Since(r.began))
+			r.cfg.Progress(r.handled(), r.total())
 			r.mu.Lock()
 			stuck, fatal := time.Since(r.advanced) > r.cfg.Patience, r.fatal
 			r.mu.Unlock()
