@@ -80,7 +80,11 @@ func printTrace(c *cli.Context, t *explain.Trace) error {
 		rows = append(rows, []string{name, at.Local().Format("2006-01-02 15:04:05.000"), fmt.Sprintf("%+.3fs", at.Sub(begun).Seconds()), fmt.Sprintf(format, args...)})
 	}
 	if t.Seen != nil {
-		step("cluster", *t.Seen, "%s, resourceVersion %s: %s", t.Event, dash(t.ResourceVersion), strings.Join(t.Changes, ", "))
+		version := ""
+		if t.ResourceVersion != "" { // a file has none
+			version = ", resourceVersion " + t.ResourceVersion
+		}
+		step("cluster", *t.Seen, "%s%s: %s", t.Event, version, strings.Join(t.Changes, ", "))
 	}
 	step("stream", t.Stored, "stored with sequence %d", t.Sequence)
 	for n, a := range t.Attempts {

@@ -104,5 +104,6 @@ func (t *Trace) addAttempts(state target.State) {
 	if len(t.Attempts) > 0 {
 		t.Tried = max(state.Attempts, len(t.Attempts))
 	}
-	t.Unchanged = len(t.Attempts) == 0 && state.Intent == 0 && state.Outcome != target.OutcomeFailed
+	// A state without any attempt is one of an earlier version: what happened is not known.
+	t.Unchanged = len(t.Attempts) == 0 && len(state.Recent) > 0 && state.Intent == 0 && state.Outcome != target.OutcomeFailed
 }

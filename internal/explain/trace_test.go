@@ -57,10 +57,14 @@ func TestNewTrace(t *testing.T) {
 			},
 		},
 		"when the registry had it already": {
-			func(_ *explain.Change, s *target.State) { s.Recent, s.Attempts = nil, 0 },
+			func(_ *explain.Change, s *target.State) { s.Recent, s.Recent[0].Sequence = s.Recent[:1], 3 },
 			func(t *explain.Trace) {
 				t.Attempts, t.Tried, t.Seconds, t.Unchanged = []explain.TracedAttempt{}, 0, nil, true
 			},
+		},
+		"when an earlier version recorded no attempts": {
+			func(_ *explain.Change, s *target.State) { s.Recent = nil },
+			func(t *explain.Trace) { t.Attempts, t.Tried, t.Seconds = []explain.TracedAttempt{}, 0, nil },
 		},
 		"when it is a deletion": {
 			func(c *explain.Change, s *target.State) {

@@ -288,25 +288,25 @@ func waiting(f *Facts) (Answer, bool) {
 	return Answer{state, false, CausePending, fmt.Sprintf("%s; the syncers have %d messages to do", what, f.Backlog), "wait, or see `ctl status`"}, true
 }
 
-// Stopped explains why no syncer of the target applies anything; false if nothing is known to stop it.
+// Stopped explains why no syncer of the target applies anything; false if nothing is known to stop it. A registry that one of
+// several syncers has found unavailable will be found so by the others.
 func Stopped(name string, syncers []control.SyncerStatus, now time.Time) (Answer, bool) {
-	running := false
+	a, stopped := Answer{"", false, CauseNoSyncer, fmt.Sprintf("no syncer of target %q is running", name), "start one, or select another target with --target"}, true
 	for _, y := range syncers {
-		if y.Target != name {
-			continue
-		}
-		running = true
 		switch {
+		case y.Target != name:
 		case y.Breaker != "" && y.Breaker != breakerClosed:
 			return Answer{
 				"", false, CauseRegistryDown, fmt.Sprintf("the registry of target %q, %s, is unavailable%s: %s", name, y.Registry, lasting(y.BreakerSince, now), y.BreakerReason),
 				"bring the registry back; the syncer then continues by itself",
 			}, true
-		case len(y.Problems) > 0:
-			return Answer{"", false, CauseSyncerNotReady, fmt.Sprintf("a syncer of target %q is not ready: %s", name, strings.Join(y.Problems, "; ")), "`ctl test` checks what it needs"}, true
+		case len(y.Problems) == 0:
+			stopped = false
+		default:
+			a = Answer{"", false, CauseSyncerNotReady, fmt.Sprintf("a syncer of target %q is not ready: %s", name, strings.Join(y.Problems, "; ")), "`ctl test` checks what it needs"}
 		}
 	}
-	return Answer{"", false, CauseNoSyncer, fmt.Sprintf("no syncer of target %q is running", name), "start one, or select another target with --target"}, !running
+	return a, stopped
 }
 
 // breakerClosed is the state of a circuit breaker that lets everything pass.

@@ -76,8 +76,12 @@ func TestWhy(t *testing.T) {
 			f.Sync.Intent, f.Sync.Error, f.Sync.Reason = 7, "HTTP 401", target.ClassUnauthorized
 			f.Syncers[1].Breaker, f.Syncers[1].BreakerReason = "open", "HTTP 401"
 		}, explain.Retrying, explain.CauseUnauthorized, false, "is unavailable: HTTP 401|correct the credentials"},
-		"when no syncer runs":              {func(f *explain.Facts) { pending(f); f.Syncers = f.Syncers[:1] }, explain.Pending, explain.CauseNoSyncer, false, "not applied yet, and no syncer of target \"default\" is running; start one"},
-		"when a syncer is not ready":       {func(f *explain.Facts) { pending(f); f.Syncers[1].Problems = []string{"broker: no"} }, explain.Pending, explain.CauseSyncerNotReady, false, "a syncer of target \"default\" is not ready: broker: no"},
+		"when no syncer runs":        {func(f *explain.Facts) { pending(f); f.Syncers = f.Syncers[:1] }, explain.Pending, explain.CauseNoSyncer, false, "not applied yet, and no syncer of target \"default\" is running; start one"},
+		"when a syncer is not ready": {func(f *explain.Facts) { pending(f); f.Syncers[1].Problems = []string{"broker: no"} }, explain.Pending, explain.CauseSyncerNotReady, false, "a syncer of target \"default\" is not ready: broker: no"},
+		"when one of two syncers is not ready": {func(f *explain.Facts) {
+			pending(f)
+			f.Syncers = append(f.Syncers, control.SyncerStatus{Target: "default", ProcessStatus: control.ProcessStatus{Problems: []string{"broker: no"}}})
+		}, explain.Pending, explain.CausePending, false, "not applied yet"},
 		"when it is rejected":              {rejected(target.ClassInvalid), explain.Failed, explain.CauseRejected, false, "rejects it: POST /components/: HTTP 422: name too long; correct|ctl sync catalog -n shop"},
 		"when its name is taken":           {rejected(target.ClassNameConflict), explain.Failed, explain.CauseNameTaken, false, "another owner|COMPONENT_REGISTRY_NAME"},
 		"when it is poison":                {rejected(target.ClassPoison), explain.Failed, explain.CauseRejected, false, "fails for this component and takes others"},
