@@ -18,9 +18,11 @@ import (
 	"odasync/internal/embeddednats"
 	"odasync/internal/kube"
 	"odasync/internal/manifests"
+	"odasync/internal/natsconn"
 	"odasync/internal/ops"
 	"odasync/internal/refregistry"
 	"odasync/internal/registry"
+	"odasync/internal/stream"
 )
 
 func runCommand() *cli.Command {
@@ -98,6 +100,9 @@ func run(c *cli.Context) (err error) {
 		}
 		defer func() { err = errors.Join(err, server.Stop()) }()
 		r.watcher.Stream.URL, r.syncer.Stream.URL = server.URL(), server.URL()
+		if err := r.ensureStream(c.Context); err != nil {
+			return err
+		}
 	}
 	embedded, stopEmbedded := context.WithCancel(context.WithoutCancel(c.Context))
 	defer stopEmbedded()
@@ -144,6 +149,17 @@ func configureRun(c *cli.Context) (*running, error) {
 		note(c, "warning: there is no cluster and no --manifests, nothing will be registered: %v; or give --manifests DIR", err)
 	}
 	return r, nil
+}
+
+// ensureStream creates the stream before the syncer looks for it, as the watcher would.
+func (r *running) ensureStream(ctx context.Context) error {
+	conn, err := natsconn.Dial(ctx, r.watcher.Stream, "odasync-run", func(error) {})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = stream.EnsureLog(ctx, conn)
+	return err
 }
 
 // embeddedAPI is the API of the embedded registry.

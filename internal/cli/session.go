@@ -63,7 +63,7 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 	if _, err := load(ctx, append([]config.Section{&broker, &watched, &fed}, more...)...); err != nil {
 		return nil, err
 	}
-	conn, err := natsconn.Dial(ctx, broker, ctlName, abort(ctx))
+	conn, err := dial(ctx, broker)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,12 @@ func openStream(ctx context.Context, more ...config.Section) (*session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// dial connects to NATS.
+func dial(ctx context.Context, broker natsconn.Config) (*natsconn.Conn, error) {
+	conn, err := natsconn.Dial(ctx, broker, ctlName, abort(ctx))
+	return conn, withContext(ctx, err)
 }
 
 // Problems that several commands report.

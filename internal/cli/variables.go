@@ -109,3 +109,23 @@ func (o overrides) context(environment envconfig.Lookuper) (name string, selecte
 	}
 	return name, selected, nil
 }
+
+// withContext adds to the failure of a connection to NATS where the address comes from, if that is a context.
+func withContext(ctx context.Context, err error) error {
+	o, ok := ctx.Value(overridesKey{}).(overrides)
+	if err == nil || !ok || !o.contexts {
+		return err
+	}
+	environment, readErr := config.Environment()
+	if readErr != nil {
+		return err
+	}
+	name, _, readErr := o.context(environment)
+	switch {
+	case readErr != nil || name == "" || contexts.Overridden(environment, "NATS_URL"):
+		return err
+	case name == localContext:
+		return fmt.Errorf("%w; the address is that of the context %q: start `ctl run`, or select another one with --context", err, name)
+	}
+	return fmt.Errorf("%w; the address is that of the context %q", err, name)
+}

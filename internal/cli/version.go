@@ -75,7 +75,7 @@ func (v *Versions) ask(ctx context.Context) error {
 	if _, err := load(ctx, &broker); err != nil {
 		return err
 	}
-	conn, err := natsconn.Dial(ctx, broker, ctlName, abort(ctx))
+	conn, err := dial(ctx, broker)
 	if err != nil {
 		return err
 	}
