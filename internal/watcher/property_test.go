@@ -47,6 +47,7 @@ func TestWatcher_HeadsFollowTheClusterInEveryOrder(t *testing.T) {
 			"repeat":  m.reportAgain,
 			"resync":  m.resync,
 			"miss":    m.miss,
+			"partial": m.partial,
 			"block":   m.block,
 			"unblock": func(*rapid.T) { m.unblock() },
 			"lose":    m.lose,
@@ -154,6 +155,18 @@ func (m *model) resync(rt *rapid.T) {
 	for name := range m.reported {
 		if _, exists := m.cluster[name]; !exists {
 			m.record(name, gone)
+			m.inferred[name] = true
+		}
+	}
+}
+
+// partial ends a resync of which the source did not know everything: nothing that it did not report is absent.
+func (m *model) partial(rt *rapid.T) {
+	generation := m.term.to.Begin(m.all)
+	m.some(rt, rapid.IntRange(0, len(m.cluster)).Draw(rt, "known"))
+	testcheck.NoError(m.t, m.term.to.End(m.term.ctx, generation, m.all, component.Resync{Unknown: func(string, string) bool { return true }}))
+	for name, state := range m.reported {
+		if _, exists := m.cluster[name]; !exists && state == gone { // a reported deletion that is not published yet, too
 			m.inferred[name] = true
 		}
 	}
