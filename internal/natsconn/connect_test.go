@@ -14,6 +14,7 @@ import (
 	"odasync/internal/stream"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
+	"odasync/internal/testwait"
 )
 
 func TestConn_CheckVersion(t *testing.T) {
@@ -29,7 +30,7 @@ func TestConn_CheckVersion(t *testing.T) {
 				t.Errorf("version %q: %v", version, err)
 			}
 			if err != nil {
-				says(t, err, version, "2.11 or newer")
+				testcheck.ErrorContains(t, err, version, "2.11 or newer")
 			}
 		})
 	}
@@ -68,7 +69,7 @@ func TestValidate(t *testing.T) {
 				}
 				return
 			}
-			says(t, err, test.words...)
+			testcheck.ErrorContains(t, err, test.words...)
 			if strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("the error shows a secret: %v", err)
 			}
@@ -101,7 +102,7 @@ func TestConnect_RejectsMissingFiles(t *testing.T) {
 			if err == nil {
 				conn.Close()
 			}
-			says(t, err, "connect to nats", "missing.pem", "NATS_TLS")
+			testcheck.ErrorContains(t, err, "connect to nats", "missing.pem", "NATS_TLS")
 		})
 	}
 }
@@ -110,27 +111,27 @@ func TestConnect_WaitsForTheServer(t *testing.T) {
 	s := streamtest.StartParallel(t)
 	s.Shutdown()
 	conn := s.Conn(t)
-	says(t, conn.Check(within(t)), "not connected to "+s.URL())
-	_, err := stream.EnsureLog(within(t), conn)
-	says(t, err, "not connected")
+	testcheck.ErrorContains(t, conn.Check(streamtest.Within(t)), "not connected to "+s.URL())
+	_, err := stream.EnsureLog(streamtest.Within(t), conn)
+	testcheck.ErrorContains(t, err, "not connected")
 	s.Restart(t)
-	waitConnected(t, conn)
+	streamtest.WaitConnected(t, conn)
 	s.Shutdown()
-	eventually(t, "the lost connection shows", func() bool {
+	testwait.Until(t, "the lost connection shows", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		return conn.Check(ctx) != nil
 	})
 	s.Restart(t)
-	waitConnected(t, conn)
+	streamtest.WaitConnected(t, conn)
 }
 
 func TestConn_CheckWithoutJetStream(t *testing.T) {
 	s := streamtest.StartParallel(t, func(o *server.Options) { o.JetStream = false })
 	conn := s.Conn(t)
-	says(t, conn.Check(within(t)), "jetstream", "-js")
-	_, err := stream.EnsureLog(within(t), conn)
-	says(t, err, "jetstream", "-js")
-	_, err = stream.OpenLog(within(t), conn)
-	says(t, err, "jetstream", "-js")
+	testcheck.ErrorContains(t, conn.Check(streamtest.Within(t)), "jetstream", "-js")
+	_, err := stream.EnsureLog(streamtest.Within(t), conn)
+	testcheck.ErrorContains(t, err, "jetstream", "-js")
+	_, err = stream.OpenLog(streamtest.Within(t), conn)
+	testcheck.ErrorContains(t, err, "jetstream", "-js")
 }

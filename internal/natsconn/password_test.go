@@ -12,6 +12,7 @@ import (
 	"odasync/internal/natsconn"
 	"odasync/internal/stream/streamtest"
 	"odasync/internal/testcheck"
+	"odasync/internal/testwait"
 )
 
 // TestConn_ReadsAChangedPassword changes the password on the server, which disconnects its clients, and in the file.
@@ -27,10 +28,10 @@ func TestConn_ReadsAChangedPassword(t *testing.T) {
 		variables := envconfig.MapLookuper(map[string]string{"NATS_URL": c.URL, "NATS_USER": "watcher", "NATS_PASSWORD_FILE": file})
 		testcheck.NoError(t, config.Load(t.Context(), variables, c))
 	})
-	waitConnected(t, conn)
+	streamtest.WaitConnected(t, conn)
 
 	s.Change(t, func(o *server.Options) { o.Password = "new" })
-	eventually(t, "the old password is refused", func() bool { return !conn.NATS().IsConnected() && conn.NATS().LastError() != nil })
+	testwait.Until(t, "the old password is refused", func() bool { return !conn.NATS().IsConnected() && conn.NATS().LastError() != nil })
 	write("new")
-	eventually(t, "the new password is read", func() bool { return conn.Check(within(t)) == nil })
+	testwait.Until(t, "the new password is read", func() bool { return conn.Check(streamtest.Within(t)) == nil })
 }

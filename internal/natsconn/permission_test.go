@@ -33,19 +33,19 @@ func TestPermissionError_NamesTheSubject(t *testing.T) {
 				"odasync-ctl", func(err error) { reported <- err })
 			testcheck.NoError(t, err)
 			defer conn.Close()
-			err = conn.Check(within(t))
-			says(t, err, "the server does not let this user "+want.Action+` "`+want.Subject, "give ctl the credential of its role", "docs/nats-security.md")
+			err = conn.Check(streamtest.Within(t))
+			testcheck.ErrorContains(t, err, "the server does not let this user "+want.Action+` "`+want.Subject, "give ctl the credential of its role", "docs/nats-security.md")
 			select {
 			case err := <-reported:
 				var refused *natsconn.PermissionError
 				if !errors.As(err, &refused) || refused.Role != want.Role || refused.Action != want.Action {
 					t.Errorf("reported %v", err)
 				}
-			case <-time.After(patience):
+			case <-time.After(streamtest.Patience):
 				t.Error("nothing was reported")
 			}
 		})
 	}
 	_, err := natsconn.Dial(t.Context(), natsconn.Config{URL: s.URL(), User: "mute", Password: config.Fixed("wr0ng")}, "odasync-ctl", func(error) {})
-	says(t, err, "connect to nats", "Authorization Violation", "NATS_USER, NATS_PASSWORD")
+	testcheck.ErrorContains(t, err, "connect to nats", "Authorization Violation", "NATS_USER, NATS_PASSWORD")
 }

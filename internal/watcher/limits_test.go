@@ -71,18 +71,24 @@ func TestPublisher_SuppressedEventIsNoRecovery(t *testing.T) {
 	testcheck.Contains(t, "the log", lines.String(), "publish recovered")
 }
 
-func TestPublisher_FullQueueBlocksTheSource(t *testing.T) {
-	b := newParallel(t)
-	b.watcher.maxWaiting = 3
+// busyPublishers starts a term in which each worker holds a component until release, so that the queue of the length fills.
+func busyPublishers(t *testing.T, length int) (b *harness, l *term, release func()) {
+	t.Helper()
+	b = newParallel(t)
+	b.watcher.maxWaiting = length
 	log := intercept(b.log)
-	release := log.block()
-	defer release()
-	l := b.lead(t, log)
-	// Each worker holds one, then the queue fills.
+	release = log.block()
+	l = b.lead(t, log)
+	t.Cleanup(release) // before the term ends
 	for i := range publishers {
 		l.observe(seen(fmt.Sprintf("inhand-%d", i), "A"))
 	}
 	testwait.Until(t, "every worker to be busy", func() bool { return log.blocked() == publishers })
+	return b, l, release
+}
+
+func TestPublisher_FullQueueBlocksTheSource(t *testing.T) {
+	b, l, release := busyPublishers(t, 3)
 	for i := range 3 {
 		l.observe(seen(fmt.Sprintf("waits-%d", i), "A"))
 	}
@@ -105,16 +111,7 @@ func TestPublisher_FullQueueBlocksTheSource(t *testing.T) {
 }
 
 func TestPublisher_EndOfTheTermUnblocksTheSource(t *testing.T) {
-	b := newParallel(t)
-	b.watcher.maxWaiting = 1
-	log := intercept(b.log)
-	release := log.block()
-	defer release()
-	l := b.lead(t, log)
-	for i := range publishers {
-		l.observe(seen(fmt.Sprintf("inhand-%d", i), "A"))
-	}
-	testwait.Until(t, "every worker to be busy", func() bool { return log.blocked() == publishers })
+	_, l, release := busyPublishers(t, 1)
 	l.observe(seen("waits", "A"))
 	held := make(chan error, 1)
 	go func() { held <- l.to.Observe(l.ctx, 0, seen("more", "A")) }()
