@@ -36,8 +36,8 @@ func dlqCommand() *cli.Command {
 			Description: "Examples:\n" +
 				"  ctl dlq list -o wide\n" +
 				"  ctl dlq list -n shop --reason invalid",
-			Flags:  []cli.Flag{namespace, reason, outputFlag("table", "wide", "json", "yaml", "name"), targetFlag(), timeoutFlag(10 * time.Second)},
-			Action: listDeadLetters,
+			Flags:  []cli.Flag{namespace, reason, outputFlag("table", "wide", "json", "yaml", "name"), watchFlag(), targetFlag(), timeoutFlag(10 * time.Second)},
+			Action: func(c *cli.Context) error { return whileWatched(c, true, func() error { return listDeadLetters(c) }) },
 		}, {
 			Name: "show", Usage: "show a dead letter with its event", ArgsUsage: "NAME",
 			Description: "Exit code 1: NAME does not select one dead letter.\n\n" +

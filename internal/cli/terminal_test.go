@@ -205,6 +205,18 @@ func TestTerminal_Forms(t *testing.T) {
 			}
 		}
 	})
+	t.Run("checks", func(t *testing.T) {
+		shown := onTerminal(t, []string{"COMPONENT_REGISTRY_URL=http://" + unusedAddress(t)}, "test").exits(t, 2)
+		if !strings.Contains(shown, "\x1b[32m✓\x1b[0m    nats ") || !strings.Contains(shown, "\x1b[31m✗\x1b[0m    registry\r\n") {
+			t.Errorf("no marks:\n%q", shown)
+		}
+	})
+	t.Run("a list is redrawn", func(t *testing.T) {
+		term := onTerminal(t, nil, "list", "--watch")
+		term.awaitText(t, "\x1b\\[2J\x1b\\[H.*c-19.*\x1b\\[J.*\x1b\\[H.*c-19")
+		term.press(t, interrupt)
+		term.exits(t, 0)
+	})
 	t.Run("status is redrawn", func(t *testing.T) {
 		term := onTerminal(t, nil, "status", "--watch")
 		term.awaitText(t, "\x1b\\[2J\x1b\\[H.*no problems found.*\x1b\\[J.*\x1b\\[H.*no problems found")

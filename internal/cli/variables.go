@@ -11,6 +11,7 @@ import (
 	"odasync/internal/config"
 	"odasync/internal/contexts"
 	"odasync/internal/natsconn"
+	"odasync/internal/registry"
 )
 
 // contextVariable selects a context in the environment.
@@ -75,15 +76,28 @@ func (o overrides) behind(environment envconfig.Lookuper, sections []config.Sect
 		return environment, err
 	}
 	variables := selected.Behind(environment)
-	if _, set := variables.Lookup("NATS_URL"); !set && slices.ContainsFunc(sections, needsNATS) {
-		return nil, fmt.Errorf("context %q has no NATS_URL: add it with `ctl context set %s NATS_URL=nats://HOST:PORT`", name, name)
+	for _, one := range []struct {
+		variable, example string
+		needed            bool
+	}{
+		{"NATS_URL", "nats://HOST:PORT", slices.ContainsFunc(sections, isSection[*natsconn.Config])},
+		{"COMPONENT_REGISTRY_URL", "http://HOST:PORT", slices.ContainsFunc(sections, isSection[*registry.Config]) && !o.elsewhere()},
+	} {
+		// The default, on this machine, is hardly what is meant.
+		if _, set := variables.Lookup(one.variable); one.needed && !set {
+			return nil, fmt.Errorf("context %q has no %s: add it with `ctl context set %s %s=%s`", name, one.variable, name, one.variable, one.example)
+		}
 	}
 	return variables, nil
 }
 
-func needsNATS(section config.Section) bool {
-	_, ok := section.(*natsconn.Config)
-	return ok
+func isSection[T config.Section](section config.Section) bool { _, ok := section.(T); return ok }
+
+// elsewhere reports whether a flag has the address of the registry.
+func (o overrides) elsewhere() bool {
+	_, to := o.given("to")
+	_, url := o.given("url")
+	return to || url
 }
 
 // context returns the context that --context, ODASYNC_CONTEXT or the file selects, in this order; an empty name for none.
