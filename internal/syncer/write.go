@@ -78,6 +78,9 @@ func (t *attempt) tried(result target.Result, err error) target.Attempt {
 	tried := target.Attempt{
 		Sequence: t.event.Sequence, Requests: result.Requests, Writes: result.Writes, Class: target.ClassOf(err), Compared: t.job.event == nil,
 	}
+	if err == nil {
+		return tried
+	}
 	var failure *target.Failure
 	if errors.As(err, &failure) {
 		tried.Status = failure.Status

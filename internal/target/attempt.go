@@ -29,7 +29,7 @@ const maxRecent = 3
 func (s *State) Tried(began time.Time, a Attempt) {
 	a.Time = began.UTC().Truncate(time.Millisecond)
 	a.Seconds = math.Round(time.Since(began).Seconds()*1e4) / 1e4
-	recent := make([]Attempt, 0, maxRecent)
+	recent := make([]Attempt, 0, min(len(s.Recent)+1, maxRecent))
 	for _, earlier := range s.Recent {
 		if earlier.Sequence == a.Sequence {
 			recent = append(recent, earlier)
