@@ -103,7 +103,7 @@ func TestNATS_PasswordsOfTheChart(t *testing.T) {
 	})
 	for _, server := range servers {
 		testwait.NoErrorWithin(t, patience, server.name+" has a copy of the stream", func() error {
-			return server.monitors(t, "ODASYNC", "ODA_COMPONENTS", "")
+			return server.monitors(t, "ODASYNC", "ODA_COMPONENTS")
 		})
 	}
 	// A server without the password of the routes does not become a member.
