@@ -175,7 +175,7 @@ func showContext(c *cli.Context) error {
 
 func setContext(c *cli.Context) error {
 	if c.NArg() < 2 {
-		return errors.New("give a name and variables: ctl context set CONTEXT VARIABLE=VALUE...")
+		return errors.New("give a name and variables, as in ctl context set lab NATS_URL=nats://nats:4222")
 	}
 	name, assignments := c.Args().First(), c.Args().Tail()
 	if err := contexts.CheckName(name); err != nil {

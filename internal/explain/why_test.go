@@ -123,11 +123,13 @@ func TestWhy(t *testing.T) {
 			if got.State != test.state || got.Cause != test.cause || got.InSync != test.inSync {
 				t.Errorf("state %q, cause %q, in sync %t; want %q, %q, %t", got.State, got.Cause, got.InSync, test.state, test.cause, test.inSync)
 			}
-			rest, found := got.Sentence(f), true
+			rest := got.Sentence(f)
 			for part := range strings.SplitSeq(test.says, "|") {
-				if _, rest, found = strings.Cut(rest, part); !found {
-					t.Errorf("%q lacks %q", got.Sentence(f), part)
+				_, after, found := strings.Cut(rest, part)
+				if !found {
+					t.Errorf("%q lacks %q, or lacks it there", got.Sentence(f), part)
 				}
+				rest = after
 			}
 			if !got.InSync && got.Remedy == "" {
 				t.Error("no remedy")
