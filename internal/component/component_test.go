@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/testcheck"
 )
 
@@ -77,9 +75,7 @@ func TestComponent_CanonicalTakesEmptyForAbsent(t *testing.T) {
 		Namespace: "a", Name: "b", Labels: map[string]string{}, ExposedAPIs: []ExposedAPI{}, DependentAPIs: []DependentAPI{},
 		Metadata: Metadata{Maintainers: []Person{}, ETOM: []string{}, Fields: map[string]json.RawMessage{}},
 	}
-	if diff := cmp.Diff(string(absent.Canonical()), string(empty.Canonical())); diff != "" {
-		t.Errorf("-absent +empty:\n%s", diff)
-	}
+	testcheck.Equal(t, "canonical form, absent (-) and empty (+)", string(absent.Canonical()), string(empty.Canonical()))
 }
 
 func TestHash_FollowsContent(t *testing.T) {

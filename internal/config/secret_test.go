@@ -20,8 +20,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	holder := struct {
 		Key config.Secret `json:"key"`
 	}{Key: value}
-	asJSON, err := json.Marshal(holder)
-	testcheck.NoError(t, err)
+	asJSON := testcheck.Must(json.Marshal(holder))
 	var logged bytes.Buffer
 	log := zerolog.New(&logged)
 	log.Info().Stringer("key", holder.Key).Interface("holder", holder).Msg("read")
@@ -32,8 +31,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	slog.New(slog.NewTextHandler(&structured, nil)).Info("read", "key", holder.Key, "holder", holder)
 	text, err := holder.Key.MarshalText()
 	testcheck.NoError(t, err)
-	asYAML, err := yaml.Marshal(holder)
-	testcheck.NoError(t, err)
+	asYAML := testcheck.Must(yaml.Marshal(holder))
 
 	tests := map[string]string{
 		"string":          holder.Key.String(),

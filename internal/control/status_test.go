@@ -115,9 +115,7 @@ func TestClient_Watchers(t *testing.T) {
 func TestClient_Syncers(t *testing.T) {
 	t.Run("when a status cannot be decoded", func(t *testing.T) {
 		server, client := connect(t)
-		if _, err := control.ServeStatus(server, control.ProcessSyncer, func(context.Context) any { return "no object" }); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.Must(control.ServeStatus(server, control.ProcessSyncer, func(context.Context) any { return "no object" }))
 		eventually(t, "an error", func() bool {
 			_, err := client.Syncers(within(t))
 			return err != nil

@@ -56,8 +56,7 @@ func TestMetricsOfOneProcess(t *testing.T) {
 	ofWatcher(all)
 	ofSyncer(all)
 	ops.RegisterReady(all, new(ops.Health))
-	families, err := all.Gather()
-	testcheck.NoError(t, err)
+	families := testcheck.Must(all.Gather())
 	present := map[string]bool{}
 	var ours []string
 	for _, family := range families {
@@ -69,8 +68,7 @@ func TestMetricsOfOneProcess(t *testing.T) {
 			t.Errorf("%s is missing at start", name)
 		}
 	}
-	problems, err := testutil.GatherAndLint(all, ours...)
-	testcheck.NoError(t, err)
+	problems := testcheck.Must(testutil.GatherAndLint(all, ours...))
 	for _, problem := range problems {
 		t.Errorf("lint: %s: %s", problem.Metric, problem.Text)
 	}
@@ -94,8 +92,7 @@ func TestGenerated_Metrics(t *testing.T) {
 		}
 	}
 	path := filepath.Join("..", "..", "docs", "observability.md")
-	content, err := os.ReadFile(path)
-	testcheck.NoError(t, err)
+	content := testcheck.Must(os.ReadFile(path))
 	before, rest, found := strings.Cut(string(content), metricsBegin)
 	_, after, ended := strings.Cut(rest, metricsEnd)
 	if !found || !ended {
@@ -125,8 +122,7 @@ func registered(t *testing.T, register func(prometheus.Registerer)) []metric {
 	t.Helper()
 	r := &recorder{Registry: prometheus.NewRegistry()}
 	register(r)
-	families, err := r.Gather()
-	testcheck.NoError(t, err)
+	families := testcheck.Must(r.Gather())
 	kinds := map[string]string{}
 	for _, family := range families {
 		kinds[family.GetName()] = strings.ToLower(family.GetType().String())

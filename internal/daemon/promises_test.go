@@ -14,8 +14,7 @@ import (
 // The page that compares with the collector names a test for each promise.
 func TestDocs_NameExistingTests(t *testing.T) {
 	root := filepath.Join("..", "..")
-	page, err := os.ReadFile(filepath.Join(root, "docs", "collector.md"))
-	testcheck.NoError(t, err)
+	page := testcheck.Must(os.ReadFile(filepath.Join(root, "docs", "collector.md")))
 	declaration := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	exists := map[string]bool{}
 	for _, dir := range []string{"internal", "test"} {

@@ -110,9 +110,7 @@ func (p *pipeline) metrics(t *testing.T) string {
 		families, err := env.Metrics.Gather()
 		testcheck.NoError(t, err)
 		for _, family := range families {
-			if _, err := expfmt.MetricFamilyToText(&b, family); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.Must(expfmt.MetricFamilyToText(&b, family))
 		}
 	}
 	return b.String()
@@ -121,8 +119,7 @@ func (p *pipeline) metrics(t *testing.T) string {
 // stored returns the content of all streams, and so of all buckets: subjects, headers, bodies, configurations.
 func (p *pipeline) stored(t *testing.T) string {
 	t.Helper()
-	conn, err := nats.Connect(p.natsURL)
-	testcheck.NoError(t, err)
+	conn := testcheck.Must(nats.Connect(p.natsURL))
 	defer conn.Close()
 	js, err := jetstream.New(conn)
 	testcheck.NoError(t, err)

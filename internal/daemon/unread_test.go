@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/testcheck"
 )
 
@@ -35,9 +33,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	}
 	slices.Sort(want)
 	// What both processes read may stand in the configuration of both.
-	if diff := cmp.Diff(want, slices.Compact(all)); diff != "" {
-		t.Errorf("variables that the processes load and env tags in the source (-loaded +tagged):\n%s", diff)
-	}
+	testcheck.Equal(t, "variables that the processes load (-) and env tags in the source (+)", want, slices.Compact(all))
 	for _, name := range unread {
 		t.Errorf("nothing reads %s", name)
 	}
@@ -84,8 +80,7 @@ func readVariables(t *testing.T, sources map[string]string) (all, unread []strin
 	t.Helper()
 	packages := map[string][]*ast.File{}
 	for path, source := range sources {
-		file, err := parser.ParseFile(token.NewFileSet(), path, source, parser.SkipObjectResolution)
-		testcheck.NoError(t, err)
+		file := testcheck.Must(parser.ParseFile(token.NewFileSet(), path, source, parser.SkipObjectResolution))
 		packages[filepath.Dir(path)] = append(packages[filepath.Dir(path)], file)
 	}
 	var fields []tagged

@@ -68,8 +68,7 @@ func TestGenerated_Configuration(t *testing.T) {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", v.names(), fallback, v.process, v.Help)
 	}
 	path := filepath.Join("..", "..", "docs", "configuration.md")
-	content, err := os.ReadFile(path)
-	testcheck.NoError(t, err)
+	content := testcheck.Must(os.ReadFile(path))
 	before, rest, found := strings.Cut(string(content), tableBegin)
 	_, after, ended := strings.Cut(rest, tableEnd)
 	if !found || !ended {
@@ -116,7 +115,6 @@ func generated(t *testing.T, path, want string) {
 		testcheck.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 		return
 	}
-	got, err := os.ReadFile(path)
-	testcheck.NoError(t, err)
+	got := testcheck.Must(os.ReadFile(path))
 	testcheck.Equal(t, fmt.Sprintf("%s is out of date: run `make generate`", path), want, string(got))
 }

@@ -249,9 +249,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read cannot be written and read again: %v", err)
 		}
-		if diff := cmp.Diff(read, again, cmpopts.EquateEmpty(), cmp.Comparer(equalJSON)); diff != "" {
-			t.Errorf("(-read +read again):\n%s", diff)
-		}
+		testcheck.Equal(t, "read (-) and read again (+)", read, again, cmpopts.EquateEmpty(), cmp.Comparer(equalJSON))
 	})
 }
 

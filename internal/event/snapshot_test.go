@@ -41,9 +41,7 @@ func TestGoldenSnapshot(t *testing.T) {
 			testcheck.Golden(t, wireForm, filepath.Join("testdata", name+".golden"), render(m), *update)
 			read, err := event.DecodeSnapshot(m)
 			testcheck.NoError(t, err)
-			if diff := cmp.Diff(marker, read); diff != "" {
-				t.Errorf("(-written +read):\n%s", diff)
-			}
+			testcheck.Equal(t, "written (-) and read (+)", marker, read)
 		})
 	}
 }
@@ -113,8 +111,6 @@ func FuzzDecodeSnapshot(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read cannot be written and read again: %v", err)
 		}
-		if diff := cmp.Diff(read, again, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("(-read +read again):\n%s", diff)
-		}
+		testcheck.Equal(t, "read (-) and read again (+)", read, again, cmpopts.EquateEmpty())
 	})
 }

@@ -305,8 +305,7 @@ func TestLimiter_KeepsItsBounds(t *testing.T) {
 // value reads a counter or gauge, of the label value where one is given.
 func value(t *testing.T, registry *prometheus.Registry, name, label string) float64 {
 	t.Helper()
-	families, err := registry.Gather()
-	testcheck.NoError(t, err)
+	families := testcheck.Must(registry.Gather())
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
 			if family.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {

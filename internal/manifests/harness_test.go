@@ -147,8 +147,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, dir string) *fixture {
 	t.Helper()
-	scope, err := component.ParseScope("default,odacompns-*")
-	testcheck.NoError(t, err)
+	scope := testcheck.Must(component.ParseScope("default,odacompns-*"))
 	f := &fixture{dir: dir, logs: &logs{}, registry: prometheus.NewPedanticRegistry()}
 	f.source = manifests.New(dir, group, scope, manifests.NewMetrics(f.registry), zerolog.New(f.logs))
 	f.source.Tuning = manifests.Tuning{Settle: 10 * time.Millisecond, Poll: 100 * time.Millisecond}

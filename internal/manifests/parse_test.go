@@ -129,8 +129,7 @@ func TestSource_ReportsUnreadableFiles(t *testing.T) {
 }
 
 func TestSource_ReadsTheConfiguredGroup(t *testing.T) {
-	scope, err := component.ParseScope("all")
-	testcheck.NoError(t, err)
+	scope := testcheck.Must(component.ParseScope("all"))
 	source := manifests.New("none", "oda.example.org", scope, manifests.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	content := manifest("other", "1") + "---\n" + strings.Replace(manifest("ours", "1"), group, "oda.example.org", 1)
 	seen, err := manifests.ParseFile(source, "a.yaml", []byte(content))

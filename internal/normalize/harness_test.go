@@ -28,8 +28,7 @@ func parse(t testing.TB, document string) map[string]any {
 
 func parseFile(t testing.TB, path string) map[string]any {
 	t.Helper()
-	document, err := os.ReadFile(path)
-	testcheck.NoError(t, err)
+	document := testcheck.Must(os.ReadFile(path))
 	return parse(t, string(document))
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"odasync/internal/component"
@@ -21,8 +20,7 @@ var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 
 // Every resource in a folder of the test data, whatever its version, has the content of the folder's golden file.
 func TestComponent_Golden(t *testing.T) {
-	golden, err := filepath.Glob("testdata/*/component.golden.json")
-	testcheck.NoError(t, err)
+	golden := testcheck.Must(filepath.Glob("testdata/*/component.golden.json"))
 	if len(golden) == 0 && !*updateGolden {
 		t.Fatal("testdata has no golden file")
 	}
@@ -72,8 +70,7 @@ func TestComponent_IgnoresTheAPIVersion(t *testing.T) {
 // sampleFolders are the folders with whole manifests: those of the project and, where ODASYNC_SHARED names a folder,
 // the real ones in its samples.
 func sampleFolders(t *testing.T) []string {
-	folders, err := filepath.Glob("testdata/*")
-	testcheck.NoError(t, err)
+	folders := testcheck.Must(filepath.Glob("testdata/*"))
 	if shared := os.Getenv("ODASYNC_SHARED"); shared != "" {
 		folders = append(folders, filepath.Join(shared, "samples"))
 	}
@@ -82,8 +79,7 @@ func sampleFolders(t *testing.T) []string {
 
 func TestComponent_Samples(t *testing.T) {
 	for _, folder := range sampleFolders(t) {
-		files, err := os.ReadDir(folder)
-		testcheck.NoError(t, err)
+		files := testcheck.Must(os.ReadDir(folder))
 		samples := 0
 		for _, file := range files {
 			name := file.Name()
@@ -109,9 +105,7 @@ func checkSample(t *testing.T, object map[string]any) {
 	}
 	before := runtime.DeepCopyJSON(object)
 	got := mustRead(t, object)
-	if diff := cmp.Diff(before, object); diff != "" {
-		t.Errorf("the resource was changed (-before +after):\n%s", diff)
-	}
+	testcheck.Equal(t, "the resource, before (-) and after (+)", before, object)
 	if got.Name != meta["name"] || got.Namespace != meta["namespace"] {
 		t.Errorf("got %s/%s, want %v/%v", got.Namespace, got.Name, meta["namespace"], meta["name"])
 	}
@@ -137,9 +131,7 @@ func checkSample(t *testing.T, object map[string]any) {
 			want[string(segment)+"/"+item.(map[string]any)["name"].(string)] = true
 		}
 	}
-	if diff := cmp.Diff(want, entries); diff != "" {
-		t.Errorf("API entries (-manifest +got):\n%s", diff)
-	}
+	testcheck.Equal(t, "API entries, of the manifest (-) and got (+)", want, entries)
 	status, _ := object["status"].(map[string]any)
 	for _, section := range []string{"coreAPIs", "managementAPIs", "securityAPIs"} {
 		list, _ := status[section].([]any)
@@ -200,9 +192,7 @@ func TestComponent_RetainsNothingOfTheObject(t *testing.T) {
 	got := mustRead(t, object)
 	want := got.Canonical()
 	wipe(object)
-	if diff := cmp.Diff(string(want), string(got.Canonical())); diff != "" {
-		t.Errorf("-before +after the object changed:\n%s", diff)
-	}
+	testcheck.Equal(t, "canonical form, before (-) and after (+) the object changed", string(want), string(got.Canonical()))
 }
 
 func wipe(value any) {

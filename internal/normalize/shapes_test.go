@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/testcheck"
 )
@@ -76,9 +74,7 @@ func TestComponent_AcceptsEquivalentForms(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			plain := mustRead(t, parse(t, resource("{}", test.plain)))
 			odd := mustRead(t, parse(t, resource("{}", test.odd)))
-			if diff := cmp.Diff(plain, odd); diff != "" {
-				t.Errorf("-plain +odd:\n%s", diff)
-			}
+			testcheck.Equal(t, "plain (-) and odd (+)", plain, odd)
 		})
 	}
 }

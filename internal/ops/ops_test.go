@@ -168,8 +168,7 @@ func get(t *testing.T, url string) (int, string) {
 	response, err := http.Get(url)
 	testcheck.NoError(t, err)
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	testcheck.NoError(t, err)
+	body := testcheck.Must(io.ReadAll(response.Body))
 	http.DefaultClient.CloseIdleConnections()
 	return response.StatusCode, string(body)
 }

@@ -102,8 +102,7 @@ type env struct {
 func newEnv(t *testing.T) *env {
 	t.Helper()
 	e := syncertest.NewParallel(t)
-	records, err := store.EnsureRecords(t.Context(), e.Conn)
-	testcheck.NoError(t, err)
+	records := testcheck.Must(store.EnsureRecords(t.Context(), e.Conn))
 	return &env{Env: e, t: t, inventory: &inventory{Registry: e.Registry}, records: records}
 }
 

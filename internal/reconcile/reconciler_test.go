@@ -264,9 +264,7 @@ func TestReconcile_EndsWhenItsClaimIsLost(t *testing.T) {
 	for name := range keys.Keys() {
 		if strings.Contains(name, "reconcile") {
 			taken++
-			if _, err := claims.PutString(t.Context(), name, "another replica"); err != nil {
-				t.Fatal(err)
-			}
+			testcheck.Must(claims.PutString(t.Context(), name, "another replica"))
 		}
 	}
 	if taken != 1 {

@@ -71,9 +71,7 @@ func TestHistory_NamesTheWriter(t *testing.T) {
 		if user != "" {
 			req.SetBasicAuth(user, "secret")
 		}
-		if _, err := c.Send(req); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.Must(c.Send(req))
 	}
 	writes := s.History()
 	registrytest.Same(t, 2, len(writes))

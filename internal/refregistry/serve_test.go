@@ -20,8 +20,7 @@ import (
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	testcheck.NoError(t, err)
+	l := testcheck.Must(net.Listen("tcp", "127.0.0.1:0"))
 	return l
 }
 

@@ -87,9 +87,7 @@ func TestServer_ClientLeavesDuringItsBody(t *testing.T) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 	testcheck.NoError(t, err)
 	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "POST /labels/ HTTP/1.1\r\nHost: registry\r\nContent-Length: %d\r\n\r\n%s", len(registrytest.NewLabel)+1, registrytest.NewLabel); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.Must(fmt.Fprintf(conn, "POST /labels/ HTTP/1.1\r\nHost: registry\r\nContent-Length: %d\r\n\r\n%s", len(registrytest.NewLabel)+1, registrytest.NewLabel))
 	testcheck.NoError(t, conn.(*net.TCPConn).CloseWrite())
 	if answer, _ := io.ReadAll(conn); len(answer) != 0 { // the connection's end is what is waited for
 		t.Errorf("answer %q, want none", answer)

@@ -153,8 +153,7 @@ func TestMetrics_CountByTemplate(t *testing.T) {
 	}
 	h.fault(faults.Fault{Reset: true})
 	_ = c.Do(t.Context(), item, nil)
-	families, err := gatherer.Gather()
-	testcheck.NoError(t, err)
+	families := testcheck.Must(gatherer.Gather())
 	got := map[string]float64{}
 	for _, family := range families {
 		if family.GetName() != "oda_collector_registry_api_calls_total" {

@@ -83,8 +83,7 @@ func TestPages_FailWithoutPaging(t *testing.T) {
 		for i := range rows {
 			rows[i] = label{int64(i + 1), "filler", fmt.Sprint(i)}
 		}
-		body, err := json.Marshal(rows)
-		testcheck.NoError(t, err)
+		body := testcheck.Must(json.Marshal(rows))
 		return string(body)
 	}
 	for name, test := range map[string]struct {

@@ -239,8 +239,7 @@ func (h *harness) deleteEntry(t *testing.T, name string) {
 		if c.Name != name {
 			continue
 		}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, fmt.Sprint(h.url, "/components/", c.ID), nil)
-		testcheck.NoError(t, err)
+		request := testcheck.Must(http.NewRequestWithContext(t.Context(), http.MethodDelete, fmt.Sprint(h.url, "/components/", c.ID), nil))
 		request.Close = true
 		response, err := http.DefaultClient.Do(request)
 		testcheck.NoError(t, err)
@@ -274,8 +273,7 @@ func (h *harness) expectNoJournals(t *testing.T) {
 
 func (h *harness) journals(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(h.dir, "*"))
-	testcheck.NoError(t, err)
+	files := testcheck.Must(filepath.Glob(filepath.Join(h.dir, "*")))
 	return files
 }
 

@@ -61,8 +61,7 @@ func TestJournal_Restart(t *testing.T) {
 
 	// A torn line is ignored, whatever it says.
 	file := h.journals(t)[0]
-	content, err := os.ReadFile(file)
-	testcheck.NoError(t, err)
+	content := testcheck.Must(os.ReadFile(file))
 	writeFile(t, file, string(content)+"9999 default.shop.c-059")
 	h.expectDone(t, choice, first.Applied, components)
 

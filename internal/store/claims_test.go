@@ -31,8 +31,7 @@ func claimsConn(t testing.TB, s *streamtest.Server, owner string) (*store.Claims
 	t.Helper()
 	conn := s.Conn(t)
 	waitConnected(t, conn)
-	claims, err := store.EnsureClaimsFor(within(t), conn, "target-default", owner, ttl)
-	testcheck.NoError(t, err)
+	claims := must(store.EnsureClaimsFor(within(t), conn, "target-default", owner, ttl))
 	return claims, conn
 }
 
@@ -72,8 +71,7 @@ func TestClaims_ScopesAreSeparate(t *testing.T) {
 	conn := s.Conn(t)
 	waitConnected(t, conn)
 	for _, scope := range []string{"target-a", "target-b", "target-a.b", "watchers"} {
-		claims, err := store.EnsureClaims(within(t), conn, scope, "me")
-		testcheck.NoError(t, err)
+		claims := must(store.EnsureClaims(within(t), conn, scope, "me"))
 		_, release := acquire(t, t.Context(), claims, "a")
 		defer func() {
 			testcheck.ErrorIs(t, "release", nil, release(within(t)))

@@ -27,8 +27,7 @@ import (
 func lettersOf(t testing.TB, conn *natsconn.Conn, target string) *store.DeadLetters {
 	t.Helper()
 	waitConnected(t, conn)
-	letters, err := store.EnsureDeadLetters(within(t), conn, target)
-	testcheck.NoError(t, err)
+	letters := must(store.EnsureDeadLetters(within(t), conn, target))
 	return letters
 }
 
@@ -191,9 +190,7 @@ func TestDeadLetters_Open(t *testing.T) {
 				_, err := store.EnsureDeadLetters(within(t), conn, "default")
 				says(t, err, test.words...)
 				after := must(js(t, s).Stream(within(t), store.DeadLetterStream)).CachedInfo().Config
-				if diff := cmp.Diff(before, after); diff != "" {
-					t.Errorf("the stream was changed:\n%s", diff)
-				}
+				testcheck.Equal(t, "the stream, before (-) and after (+)", before, after)
 			}
 			_, err := store.OpenDeadLetters(within(t), conn, "default")
 			says(t, err, test.words...)
@@ -202,8 +199,7 @@ func TestDeadLetters_Open(t *testing.T) {
 	t.Run("there", func(t *testing.T) {
 		s := streamtest.StartParallel(t)
 		put(t, lettersOf(t, s.Conn(t), "default"), rejected("default", keyOf("a")))
-		opened, err := store.OpenDeadLetters(within(t), s.Conn(t), "default")
-		testcheck.NoError(t, err)
+		opened := must(store.OpenDeadLetters(within(t), s.Conn(t), "default"))
 		holds(t, opened, rejected("default", keyOf("a")))
 	})
 }

@@ -34,14 +34,12 @@ func TestRecords(t *testing.T) {
 	} else {
 		says(t, err, store.RecordsBucket, "start a watcher or a syncer")
 	}
-	records, err := store.EnsureRecords(within(t), conn)
-	testcheck.NoError(t, err)
+	records := must(store.EnsureRecords(within(t), conn))
 	kv := must(js(t, s).Stream(t.Context(), "KV_"+store.RecordsBucket)).CachedInfo().Config
 	if kv.MaxAge != 24*time.Hour || kv.MaxMsgsPerSubject != 1 || kv.AllowDirect {
 		t.Errorf("the bucket keeps values for %s, %d a key, direct get %t", kv.MaxAge, kv.MaxMsgsPerSubject, kv.AllowDirect)
 	}
-	opened, err := store.OpenRecords(within(t), s.Conn(t))
-	testcheck.NoError(t, err)
+	opened := must(store.OpenRecords(within(t), s.Conn(t)))
 
 	approved := func(id string, want bool) {
 		t.Helper()
@@ -82,10 +80,8 @@ func TestRecords(t *testing.T) {
 			t.Errorf("%t, %v (-want +got):\n%s", found, err, diff)
 		}
 	}
-	if _, err := must(js(t, s).KeyValue(t.Context(), store.RecordsBucket)).PutString(t.Context(), "reconcile.t.c", "{"); err != nil {
-		t.Fatal(err)
-	}
-	_, _, err = records.LastReconcile(within(t), "t", "c")
+	must(must(js(t, s).KeyValue(t.Context(), store.RecordsBucket)).PutString(t.Context(), "reconcile.t.c", "{"))
+	_, _, err := records.LastReconcile(within(t), "t", "c")
 	says(t, err, "target t", "cluster c")
 
 	s.Shutdown()

@@ -21,8 +21,7 @@ func sessionsOf(t testing.TB, s *streamtest.Server) (*store.Sessions, *natsconn.
 	t.Helper()
 	conn := s.Conn(t)
 	waitConnected(t, conn)
-	sessions, err := store.EnsureSessionsFor(within(t), conn, "default", ttl)
-	testcheck.NoError(t, err)
+	sessions := must(store.EnsureSessionsFor(within(t), conn, "default", ttl))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

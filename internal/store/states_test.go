@@ -19,8 +19,7 @@ import (
 
 func statesOf(t testing.TB, log *stream.Log, target string) *store.States {
 	t.Helper()
-	states, err := store.EnsureStates(within(t), log, target)
-	testcheck.NoError(t, err)
+	states := must(store.EnsureStates(within(t), log, target))
 	return states
 }
 
@@ -144,9 +143,7 @@ func TestStates_OfAnotherStream(t *testing.T) {
 	log := ensureLog(t, conn)
 	saved := applied(keyOf("a"))
 	saved.Intent = 0
-	if _, err := statesOf(t, log, "default").Save(within(t), saved); err != nil {
-		t.Fatal(err)
-	}
+	must(statesOf(t, log, "default").Save(within(t), saved))
 	s.Restart(t) // the same stream
 	waitConnected(t, conn)
 	if got := load(t, statesOf(t, ensureLog(t, conn), "default"), saved.Key); got.Sequence != 41 || got.Intent != 0 {
@@ -165,9 +162,7 @@ func TestStates_OfAnotherStream(t *testing.T) {
 	want.Revision = got.Revision
 	testcheck.Equal(t, "state", want, got)
 	got.Sequence, got.Intent = 1, 0
-	if _, err := states.Save(within(t), got); err != nil {
-		t.Fatal(err)
-	}
+	must(states.Save(within(t), got))
 	if got := load(t, states, saved.Key); got.Sequence != 1 || got.Intent != 0 {
 		t.Errorf("saved for the new stream: %+v", got)
 	}
@@ -217,9 +212,7 @@ func TestStates_WithoutServer(t *testing.T) {
 func TestStates_AllReadsOneCluster(t *testing.T) {
 	_, states := startStates(t)
 	for _, cluster := range []string{"east", "east.2", "west"} {
-		if _, err := states.Save(within(t), applied(component.Key{Cluster: cluster, Namespace: "ns", Name: "c"})); err != nil {
-			t.Fatal(err)
-		}
+		must(states.Save(within(t), applied(component.Key{Cluster: cluster, Namespace: "ns", Name: "c"})))
 	}
 	var got []string
 	testcheck.NoError(t, states.All(within(t), "east", func(s target.State) { got = append(got, s.Key.String()) }))

@@ -47,8 +47,7 @@ func TestCluster(t *testing.T) {
 		return err == nil && current(info.Cluster)
 	})
 
-	claims, err := store.EnsureClaims(within(t), conn, "target-default", "one")
-	testcheck.NoError(t, err)
+	claims := must(store.EnsureClaims(within(t), conn, "target-default", "one"))
 	states, consumer := must(store.EnsureStates(within(t), log, "default")), open(t, consumerOf(t, log), 8)
 
 	t.Run("compare and set", func(t *testing.T) {

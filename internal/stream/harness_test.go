@@ -27,4 +27,4 @@ var (
 
 const patience = streamtest.Patience
 
-func must[T any](value T, err error) T { return streamtest.Must(value, err) }
+func must[T any](value T, err error) T { return testcheck.Must(value, err) }

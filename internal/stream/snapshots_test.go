@@ -46,9 +46,7 @@ func TestLog_PublishSnapshot(t *testing.T) {
 
 func TestLog_LastSnapshotMalformed(t *testing.T) {
 	s, log := startLog(t)
-	if _, err := js(t, s).Publish(t.Context(), event.SnapshotSubject("junk"), []byte("junk")); err != nil {
-		t.Fatal(err)
-	}
+	must(js(t, s).Publish(t.Context(), event.SnapshotSubject("junk"), []byte("junk")))
 	if m, _, err := log.LastSnapshot(within(t), "junk"); !errors.Is(err, event.ErrMalformed) || !cmp.Equal(m, event.Snapshot{}) {
 		t.Errorf("read as %+v, %v", m, err)
 	}
@@ -81,9 +79,7 @@ func TestLog_ListsClusters(t *testing.T) {
 	_, log := startLog(t)
 	testcheck.NoError(t, log.PublishSnapshot(within(t), event.Snapshot{ID: "1", Cluster: "marked.1", Time: time.Now()}))
 	for _, name := range []string{"a", "b"} {
-		if _, err := log.Publish(within(t), event.Tombstone(component.Key{Cluster: "published.1", Namespace: "ns", Name: name}, "", "", time.Now()), 0); err != nil {
-			t.Fatal(err)
-		}
+		must(log.Publish(within(t), event.Tombstone(component.Key{Cluster: "published.1", Namespace: "ns", Name: name}, "", "", time.Now()), 0))
 	}
 	if got, err := log.Clusters(within(t)); err != nil || !cmp.Equal(got, []string{"marked.1"}) {
 		t.Errorf("with a marker: %q, %v", got, err)

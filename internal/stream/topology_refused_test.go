@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
@@ -81,9 +80,7 @@ func TestConn_EnsureRejectsForeignStreams(t *testing.T) {
 			waitConnected(t, conn)
 			says(t, test.try(ctx, conn), test.words...)
 			after := must(client.Stream(ctx, test.config.Name)).CachedInfo().Config
-			if diff := cmp.Diff(before, after); diff != "" {
-				t.Errorf("the stream was changed:\n%s", diff)
-			}
+			testcheck.Equal(t, "the stream, before (-) and after (+)", before, after)
 		})
 	}
 }

@@ -130,9 +130,7 @@ func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 	b.Registry.When(func(c syncertest.Call) bool { return c.Name == "b" }, syncertest.Failing(&target.Failure{Class: target.ClassUnavailable, Request: "GET /components"}))
 	b.Put("b", "B2")
 	syncertest.Eventually(t, "the registry to be unavailable", func() bool { return r.Syncer.Applier.Check() != nil })
-	if _, err := b.JS.Publish(t.Context(), event.ComponentPrefix+".foreign", []byte("{}")); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.Must(b.JS.Publish(t.Context(), event.ComponentPrefix+".foreign", []byte("{}")))
 	junk, err := b.JS.Publish(t.Context(), event.Subject(syncertest.Key("a")), []byte("{}"))
 	testcheck.NoError(t, err)
 	syncertest.Eventually(t, "both to fail", func() bool { return r.Outcome("failed") == 2 })
@@ -146,9 +144,7 @@ func TestApply_MalformedMessageFailsAlone(t *testing.T) {
 	syncertest.Eventually(t, "both to be logged", func() bool { return len(r.Messages(zerolog.ErrorLevel)) == 2 }) // after they are counted
 	testcheck.Empty(t, "calls", b.Registry.Calls("a"))
 	b.Registry.During(syncertest.Failing(nil))
-	if _, err := b.Log.Publish(t.Context(), syncertest.Upserted("a", "A"), junk.Sequence); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.Must(b.Log.Publish(t.Context(), syncertest.Upserted("a", "A"), junk.Sequence))
 	b.Idle()
 	if b.Registry.Content("a") != "A" || b.Registry.Content("b") != "B2" {
 		t.Errorf("the registry has %v", b.Registry.Contents())

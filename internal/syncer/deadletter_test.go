@@ -162,9 +162,7 @@ func TestDeadLetter_OfAMalformedMessage(t *testing.T) {
 	}
 	testcheck.Equal(t, "dead letter", want, got, cmpopts.IgnoreFields(target.DeadLetter{}, "First", "Last", "Detail"))
 	testcheck.Contains(t, "the detail", got.Detail, "is not a component event")
-	if _, err := b.Log.Publish(t.Context(), syncertest.Upserted("a.b", "A"), junk.Sequence); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.Must(b.Log.Publish(t.Context(), syncertest.Upserted("a.b", "A"), junk.Sequence))
 	b.Idle()
 	testcheck.Empty(t, "dead letters after a valid message", b.DeadLetters(syncertest.Target))
 }

@@ -67,8 +67,7 @@ func TestApply_DeadLetterOfALostMessage(t *testing.T) {
 			b := syncertest.NewParallel(t)
 			b.Registry.Reject()
 			e := b.Put("a", content)
-			letters, err := store.EnsureDeadLetters(t.Context(), b.Conn, syncertest.Target)
-			testcheck.NoError(t, err)
+			letters := testcheck.Must(store.EnsureDeadLetters(t.Context(), b.Conn, syncertest.Target))
 			lost := e
 			lost.Sequence = 1000
 			testcheck.NoError(t, letters.Put(t.Context(), target.DeadLetter{Event: lost, Target: syncertest.Target, Reason: target.ClassInvalid}))

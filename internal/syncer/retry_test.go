@@ -169,8 +169,7 @@ func TestRetry_HonoursRetryAfter(t *testing.T) {
 
 func TestRetry_KeyOfALiveReplica(t *testing.T) {
 	b := syncertest.NewParallel(t)
-	sessions, err := store.EnsureSessions(t.Context(), b.Conn, syncertest.Target)
-	testcheck.NoError(t, err)
+	sessions := testcheck.Must(store.EnsureSessions(t.Context(), b.Conn, syncertest.Target))
 	other, err := sessions.Open(t.Context())
 	testcheck.NoError(t, err)
 	b.SetState(target.State{Key: syncertest.Key("a"), Intent: 1, Owner: other.Name()})

@@ -4,6 +4,7 @@ package testcheck
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -17,6 +18,14 @@ type T interface {
 	Errorf(format string, args ...any)
 	Fatal(args ...any)
 	Fatalf(format string, args ...any)
+}
+
+// Must returns the value of a step of the set-up that cannot fail. It panics on an error.
+func Must[V any](value V, err error) V {
+	if err != nil {
+		panic(fmt.Sprintf("test set-up: %v", err))
+	}
+	return value
 }
 
 // NoError fails the test at once on an error.

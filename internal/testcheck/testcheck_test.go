@@ -29,6 +29,8 @@ func TestChecks(t *testing.T) {
 	}{
 		"no error":                {func(t testcheck.T) { testcheck.NoError(t, nil) }, 0, false},
 		"error":                   {func(t testcheck.T) { testcheck.NoError(t, failed) }, 1, true},
+		"a value":                 {func(t testcheck.T) { testcheck.Equal(t, "a", 1, testcheck.Must(1, nil)) }, 0, false},
+		"no value":                {func(testcheck.T) { testcheck.Must(1, failed) }, 0, true},
 		"equal":                   {func(t testcheck.T) { testcheck.Equal(t, "a", 1, 1) }, 0, false},
 		"equal by option":         {func(t testcheck.T) { testcheck.Equal(t, "a", nil, []int{}, cmpopts.EquateEmpty()) }, 0, false},
 		"different":               {func(t testcheck.T) { testcheck.Equal(t, "a", nil, []int{}) }, 1, false},

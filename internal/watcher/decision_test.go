@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/component"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
@@ -35,9 +33,7 @@ func TestDecision_EmptyListWaitsForApproval(t *testing.T) {
 			testcheck.Equal(t, "components in the metric", count, b.pendingMetric())
 			m := l.fullSync() // by then the decision is logged
 			testcheck.Contains(t, "the log", log.String(), pendingMessage, `"approval":"`+waits.ID+`"`, fmt.Sprintf(`"components":%d,"of":%d`, count, count), "ctl approve "+waits.ID, `"level":"error"`)
-			if diff := cmp.Diff(waits, m.PendingDeletion); diff != "" {
-				t.Errorf("in the marker (-PendingDeletion() +marker):\n%s", diff)
-			}
+			testcheck.Equal(t, "pending deletion, of the watcher (-) and in the marker (+)", waits, m.PendingDeletion)
 			if m.Tombstoned != 0 || m.Count != count || b.tombstones(t) != 0 {
 				t.Errorf("marker %+v", m)
 			}
@@ -137,13 +133,9 @@ func TestDecision_NextLeaderKnowsThePendingDeletion(t *testing.T) {
 
 	other := newHarnessOn(t, b.server, b.conn, cluster)
 	l = other.lead(t, other.log)
-	if diff := cmp.Diff(waits, other.pendingDeletion(t)); diff != "" {
-		t.Errorf("before the first resync (-before +now):\n%s", diff)
-	}
+	testcheck.Equal(t, "before (-) and after (+) the change of leaders, before the first resync", waits, other.pendingDeletion(t))
 	l.resynced(all)
-	if diff := cmp.Diff(waits, other.pendingDeletion(t)); diff != "" {
-		t.Errorf("after the first resync (-before +now):\n%s", diff)
-	}
+	testcheck.Equal(t, "before (-) and after (+) the change of leaders, after the first resync", waits, other.pendingDeletion(t))
 }
 
 func TestDecision_ApprovalCountsOnce(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -215,9 +214,7 @@ func TestFullSync_MarkerFollowsTheCorrections(t *testing.T) {
 	if len(got) != 1 || got[0].at <= newest {
 		t.Fatalf("markers %+v, the newest event is %d", got, newest)
 	}
-	if diff := cmp.Diff(m, got[0].Snapshot); diff != "" {
-		t.Errorf("the answer differs from the stream (-answer +stream):\n%s", diff)
-	}
+	testcheck.Equal(t, "the answer (-) and the stream (+)", m, got[0].Snapshot)
 	want := event.Snapshot{
 		ID: m.ID, Cluster: cluster, Time: m.Time, Count: 4, Digest: m.Digest, ResourceVersion: "4711", Sequence: newest,
 		Published: 3, Tombstoned: 1, Seconds: m.Seconds,

@@ -286,12 +286,11 @@ func count(c prometheus.Collector) int { return int(testutil.ToFloat64(c)) }
 const ns = "odacompns-1"
 
 // all is the scope of all namespaces.
-var all = streamtest.Must(component.ParseScope(component.AllNamespaces))
+var all = testcheck.Must(component.ParseScope(component.AllNamespaces))
 
 func scope(t testing.TB, text string) component.Scope {
 	t.Helper()
-	s, err := component.ParseScope(text)
-	testcheck.NoError(t, err)
+	s := testcheck.Must(component.ParseScope(text))
 	return s
 }
 

@@ -110,9 +110,7 @@ func TestTerm_ReplacesForeignMessages(t *testing.T) {
 	junk := func(name string) {
 		t.Helper()
 		subject := event.Subject(component.Key{Cluster: cluster, Namespace: ns, Name: name})
-		if _, err := js.Publish(t.Context(), subject, []byte("not an event")); err != nil {
-			t.Fatal(err)
-		}
+		testcheck.Must(js.Publish(t.Context(), subject, []byte("not an event")))
 	}
 	junk("exists")
 	junk("unknown")

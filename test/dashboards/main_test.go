@@ -13,12 +13,10 @@ import (
 
 func TestDashboards_Current(t *testing.T) {
 	folder := filepath.Join("..", "..", "deploy", "chart", "files", "dashboards")
-	entries, err := os.ReadDir(folder)
-	testcheck.NoError(t, err)
+	entries := testcheck.Must(os.ReadDir(folder))
 	want := files()
 	for _, entry := range entries {
-		got, err := os.ReadFile(filepath.Join(folder, entry.Name()))
-		testcheck.NoError(t, err)
+		got := testcheck.Must(os.ReadFile(filepath.Join(folder, entry.Name())))
 		testcheck.Equal(t, fmt.Sprintf("%s is out of date: run `make dashboards`", entry.Name()), string(want[entry.Name()]), string(got))
 		delete(want, entry.Name())
 	}
@@ -53,8 +51,7 @@ func TestDashboards_PanelsExplained(t *testing.T) {
 
 // TestDashboards_CoverEveryMetric compares the dashboards with the table in docs/observability.md.
 func TestDashboards_CoverEveryMetric(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "observability.md"))
-	testcheck.NoError(t, err)
+	text := testcheck.Must(os.ReadFile(filepath.Join("..", "..", "docs", "observability.md")))
 	rows := regexp.MustCompile("(?m)^\\| `(oda[a-z_]+)` \\|").FindAllStringSubmatch(string(text), -1)
 	if len(rows) == 0 {
 		t.Fatal("docs/observability.md has no table of metrics")

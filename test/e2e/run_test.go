@@ -22,8 +22,7 @@ import (
 // TestRunEmbedded runs everything but the API server in one process, restarts it, and starts a second one on its data, which
 // must fail.
 func TestRunEmbedded(t *testing.T) {
-	port, err := procs.FreePort()
-	testcheck.NoError(t, err)
+	port := testcheck.Must(procs.FreePort())
 	embedded := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	const namespace = "e2e-run"
 	testenv.MakeNamespace(t, shared, namespace)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"odasync/internal/testcheck"
@@ -50,9 +49,7 @@ func TestSamples(t *testing.T) {
 		have = append(have, fmt.Sprintf("%s %s %s %s", api.Component, api.Name, api.Status, api.URL))
 	}
 	slices.Sort(have)
-	if diff := cmp.Diff(wantSamples, strings.Join(have, "\n")); diff != "" {
-		t.Errorf("APIs of deploy/samples (-want +registry):\n%s", diff)
-	}
+	testcheck.Equal(t, "APIs of deploy/samples", wantSamples, strings.Join(have, "\n"))
 
 	if folder := os.Getenv("ODASYNC_SHARED"); folder != "" {
 		walk(filepath.Join(folder, "samples"))
@@ -90,8 +87,7 @@ zenith-usage.mobile usagemanagement ready https://oda.zenith.example.org/zenith-
 // sampleFiles lists the manifests of a folder, of which there must be some.
 func sampleFiles(t *testing.T, folder string) []string {
 	t.Helper()
-	entries, err := os.ReadDir(folder)
-	testcheck.NoError(t, err)
+	entries := testcheck.Must(os.ReadDir(folder))
 	var files []string
 	for _, entry := range entries {
 		if ext := filepath.Ext(entry.Name()); ext == ".yaml" || ext == ".json" {

@@ -87,8 +87,7 @@ func TestElector_FrozenLeader(t *testing.T) {
 		}
 	}
 
-	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
-	testcheck.NoError(t, err)
+	client := testcheck.Must(kube.NewClient(cfg, "test", zerolog.Nop()))
 	e, leads := elect(t, client, cfg)
 	awaitLead(t, e, leads, "the second process does not take over") // the Lease has expired
 	testcheck.NoError(t, frozen.Process.Signal(syscall.SIGCONT))

@@ -33,10 +33,8 @@ type unreliableProxy struct {
 
 func newUnreliableProxy(t testing.TB) *unreliableProxy {
 	t.Helper()
-	target, err := url.Parse(shared.Server)
-	testcheck.NoError(t, err)
-	transport, err := rest.TransportFor(rest.AnonymousClientConfig(shared.Config))
-	testcheck.NoError(t, err)
+	target := testcheck.Must(url.Parse(shared.Server))
+	transport := testcheck.Must(rest.TransportFor(rest.AnonymousClientConfig(shared.Config)))
 	n := &unreliableProxy{thawed: make(chan struct{})}
 	proxy := &httputil.ReverseProxy{
 		Transport:     transport,

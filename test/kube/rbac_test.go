@@ -66,8 +66,7 @@ func leastPrivilege(extra ...string) map[string]string {
 func watcherClient(t *testing.T, env map[string]string) (*kube.Client, kube.Config) {
 	t.Helper()
 	cfg := configure(t, env)
-	client, err := kube.NewClient(cfg, "test", zerolog.Nop())
-	testcheck.NoError(t, err)
+	client := testcheck.Must(kube.NewClient(cfg, "test", zerolog.Nop()))
 	return client, cfg
 }
 

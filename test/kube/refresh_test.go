@@ -39,11 +39,8 @@ func serve(t *testing.T, on *cluster.Cluster, version string, served bool) {
 		if entry.(map[string]any)["name"] != version {
 			continue
 		}
-		patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": fmt.Sprintf("/spec/versions/%d/served", i), "value": served}})
-		testcheck.NoError(t, err)
-		if _, err := on.Admin.Resource(crds).Patch(t.Context(), crdName, types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		patch := testcheck.Must(json.Marshal([]map[string]any{{"op": "replace", "path": fmt.Sprintf("/spec/versions/%d/served", i), "value": served}}))
+		testcheck.Must(on.Admin.Resource(crds).Patch(t.Context(), crdName, types.JSONPatchType, patch, metav1.PatchOptions{}))
 		return
 	}
 	t.Fatalf("CRD %s has no version %s", crdName, version)
@@ -111,8 +108,7 @@ func TestClient_FollowsTheKubeconfig(t *testing.T) {
 	const refused = "the API server does not accept the credentials (401)"
 	testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(s.State()), refused) })
 	testwait.Empty(t, func() string { return kubetest.Missing(fmt.Sprint(e.State()), refused) })
-	good, err := os.ReadFile(n.kubeconfig(t, shared.Kubeconfig))
-	testcheck.NoError(t, err)
+	good := testcheck.Must(os.ReadFile(n.kubeconfig(t, shared.Kubeconfig)))
 	testcheck.NoError(t, os.WriteFile(path, good, 0o600))
 	s.awaitAgreement(t, "components")
 	awaitLead(t, e, leads, "does not lead")

@@ -42,16 +42,14 @@ type panel struct {
 // dashboards reads the chart's dashboards by their names.
 func dashboards(t *testing.T) map[string]dashboard {
 	t.Helper()
-	root, err := procs.Root()
-	testcheck.NoError(t, err)
+	root := testcheck.Must(procs.Root())
 	files, err := filepath.Glob(filepath.Join(root, "deploy", "chart", "files", "dashboards", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dashboards: %v", err)
 	}
 	all := map[string]dashboard{}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		testcheck.NoError(t, err)
+		text := testcheck.Must(os.ReadFile(file))
 		var d dashboard
 		if err := json.Unmarshal(text, &d); err != nil {
 			t.Fatalf("%s: %v", file, err)

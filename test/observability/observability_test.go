@@ -131,10 +131,8 @@ func testAlerts(t *testing.T, p *prometheus, names []string) {
 
 // testMetrics compares the scraped metrics with the table in docs/observability.md, and lints them.
 func testMetrics(t *testing.T, targets []target, names []string) {
-	root, err := procs.Root()
-	testcheck.NoError(t, err)
-	text, err := os.ReadFile(filepath.Join(root, "docs", "observability.md"))
-	testcheck.NoError(t, err)
+	root := testcheck.Must(procs.Root())
+	text := testcheck.Must(os.ReadFile(filepath.Join(root, "docs", "observability.md")))
 	rows := regexp.MustCompile("(?m)^\\| `(oda[a-z_]+)` \\| \\w+ \\| (\\w+) ").FindAllStringSubmatch(string(text), -1)
 	documented := map[string]bool{}
 	for _, row := range rows {
@@ -155,8 +153,7 @@ func testMetrics(t *testing.T, targets []target, names []string) {
 		}
 	}
 	for _, from := range targets {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+from.address+"/metrics", nil)
-		testcheck.NoError(t, err)
+		request := testcheck.Must(http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+from.address+"/metrics", nil))
 		answer, err := http.DefaultClient.Do(request)
 		testcheck.NoError(t, err)
 		text, err := io.ReadAll(answer.Body)

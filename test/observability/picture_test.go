@@ -160,15 +160,12 @@ func screenshot(t *testing.T, name, html string) {
 	if *screenshots == "" {
 		return
 	}
-	root, err := procs.Root()
-	testcheck.NoError(t, err)
+	root := testcheck.Must(procs.Root())
 	folder := t.TempDir()
 	file := filepath.Join(folder, "page.html")
 	testcheck.NoError(t, os.WriteFile(file, []byte(html), 0o600))
 	var height int
-	if _, err := fmt.Sscanf(html[strings.Index(html, "height: "):], "height: %dpx", &height); err != nil {
-		t.Fatal(err)
-	}
+	testcheck.Must(fmt.Sscanf(html[strings.Index(html, "height: "):], "height: %dpx", &height))
 	path := filepath.Join(root, *screenshots, "dashboard-"+name+".png")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -180,8 +177,7 @@ func screenshot(t *testing.T, name, html string) {
 	if out, err := exec.CommandContext(ctx, "chromium", arguments...).CombinedOutput(); err != nil {
 		t.Fatalf("chromium: %v\n%s", err, out)
 	}
-	written, err := os.Stat(path)
-	testcheck.NoError(t, err)
+	written := testcheck.Must(os.Stat(path))
 	if written.Size() == 0 || written.Size() > maxPicture {
 		t.Errorf("%s has %d bytes, want up to %d", path, written.Size(), maxPicture)
 	}

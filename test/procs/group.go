@@ -36,8 +36,7 @@ func NewGroup(dir string) (*Group, error) {
 // a process that ended by itself or with an error fails the test.
 func ForTest(t testing.TB) *Group {
 	t.Helper()
-	g, err := NewGroup(t.TempDir())
-	testcheck.NoError(t, err)
+	g := testcheck.Must(NewGroup(t.TempDir()))
 	t.Cleanup(func() {
 		testcheck.ErrorIs(t, "stop", nil, g.Stop())
 		if t.Failed() {

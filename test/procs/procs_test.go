@@ -25,8 +25,7 @@ func script(t *testing.T, text string) Spec {
 
 func group(t *testing.T) *Group {
 	t.Helper()
-	g, err := NewGroup(t.TempDir())
-	testcheck.NoError(t, err)
+	g := testcheck.Must(NewGroup(t.TempDir()))
 	t.Cleanup(func() {
 		for _, p := range g.all() {
 			p.Kill()

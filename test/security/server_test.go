@@ -109,8 +109,7 @@ func (a *authority) clientConfig(url, role string) natsconn.Config {
 // configFile is the configuration in deploy/.
 func configFile(t testing.TB) string {
 	t.Helper()
-	root, err := procs.Root()
-	testcheck.NoError(t, err)
+	root := testcheck.Must(procs.Root())
 	return filepath.Join(root, "deploy", "nats", "odasync.conf")
 }
 

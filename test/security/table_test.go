@@ -28,10 +28,8 @@ var row = regexp.MustCompile("(?m)^\\| (\\w+) \\| `([^`]+)` \\| (publish|subscri
 // lines reads the tables.
 func lines(t *testing.T) []line {
 	t.Helper()
-	root, err := procs.Root()
-	testcheck.NoError(t, err)
-	text, err := os.ReadFile(filepath.Join(root, "docs", "nats-security.md"))
-	testcheck.NoError(t, err)
+	root := testcheck.Must(procs.Root())
+	text := testcheck.Must(os.ReadFile(filepath.Join(root, "docs", "nats-security.md")))
 	_, rest, opened := strings.Cut(string(text), "<!-- permissions -->\n")
 	tables, _, closed := strings.Cut(rest, "<!-- permissions end -->")
 	if !opened || !closed {

@@ -97,8 +97,7 @@ func TestSource_ExplainsFailuresOnce(t *testing.T) {
 }
 
 func TestSource_ReportsAMissingServer(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	testcheck.NoError(t, err)
+	listener := testcheck.Must(net.Listen("tcp", "127.0.0.1:0"))
 	address := listener.Addr().String()
 	listener.Close()
 	r := watchServer(t, "http://"+address, nil)

@@ -20,8 +20,7 @@ func TestNewMetrics(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
-	families, err := registry.Gather()
-	testcheck.NoError(t, err)
+	families := testcheck.Must(registry.Gather())
 	got := map[string][]string{}
 	for _, family := range families {
 		got[family.GetName()] = []string{}

@@ -29,8 +29,7 @@ const pageOperation = "GET /components-gui"
 
 func readJSON[T any](t *testing.T, path string) T {
 	t.Helper()
-	raw, err := os.ReadFile(path)
-	testcheck.NoError(t, err)
+	raw := testcheck.Must(os.ReadFile(path))
 	var out T
 	if err := json.Unmarshal(raw, &out); err != nil {
 		t.Fatalf("%s: %v", path, err)

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -228,9 +227,7 @@ func previousOf(result target.Result) target.Previous { return target.Previous{R
 
 func (h *harness) wantUnchanged(before refregistry.Snapshot) {
 	h.Helper()
-	if diff := cmp.Diff(before, h.snapshot()); diff != "" {
-		h.Errorf("content (-before +after):\n%s", diff)
-	}
+	testcheck.Equal(h, "content, before (-) and after (+)", before, h.snapshot())
 }
 
 // wantDistinctLabels requires that no label exists twice.

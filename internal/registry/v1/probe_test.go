@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"odasync/internal/config"
@@ -112,9 +111,7 @@ func TestWriteProbe_CreatesTheEntryAgain(t *testing.T) {
 				testcheck.ErrorIs(t, "write probe", nil, a.WriteProbe(t.Context()))
 			}
 			after := h.snapshot()
-			if diff := cmp.Diff(before, after, cmpopts.IgnoreFields(refregistry.Snapshot{}, "Registries")); diff != "" {
-				t.Errorf("the content (-before +after):\n%s", diff)
-			}
+			testcheck.Equal(t, "content, before (-) and after (+)", before, after, cmpopts.IgnoreFields(refregistry.Snapshot{}, "Registries"))
 			if n := len(after.Registries) - len(before.Registries); n != 1 || after.Registries[len(after.Registries)-1].Name != "self" {
 				t.Errorf("the registry entries are %+v", after.Registries)
 			}

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"odasync/internal/refregistry"
 	"odasync/internal/refregistry/faults"
 	"odasync/internal/refregistry/registrytest"
@@ -42,9 +40,7 @@ func (h *harness) theirs() (all []string) {
 
 func (h *harness) wantTheirs(before []string) {
 	h.Helper()
-	if diff := cmp.Diff(before, h.theirs()); diff != "" {
-		h.Errorf("others' content (-before +after):\n%s", diff)
-	}
+	testcheck.Equal(h, "others' content, before (-) and after (+)", before, h.theirs())
 }
 
 func TestApply_FillsAWipedRegistryAgain(t *testing.T) {

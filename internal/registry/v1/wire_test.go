@@ -12,8 +12,7 @@ import (
 func TestMetrics_FollowTheConventions(t *testing.T) {
 	gatherer := prometheus.NewRegistry()
 	NewMetrics(gatherer)
-	problems, err := testutil.GatherAndLint(gatherer)
-	testcheck.NoError(t, err)
+	problems := testcheck.Must(testutil.GatherAndLint(gatherer))
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}

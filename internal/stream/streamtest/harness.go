@@ -2,7 +2,6 @@ package streamtest
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/natsconn"
 	"odasync/internal/stream"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -80,13 +80,5 @@ func Publish(t testing.TB, log *stream.Log, e event.Event, expected uint64) uint
 // JetStream returns the plain client of a server, to look at it and to disturb it.
 func JetStream(t testing.TB, s *Server) jetstream.JetStream {
 	t.Helper()
-	return Must(jetstream.New(s.NATS(t)))
-}
-
-// Must returns the value of a step of the set-up that cannot fail.
-func Must[T any](value T, err error) T {
-	if err != nil {
-		panic(fmt.Sprintf("test set-up: %v", err))
-	}
-	return value
+	return testcheck.Must(jetstream.New(s.NATS(t)))
 }
