@@ -2,6 +2,7 @@ package coalesce_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,9 +124,7 @@ func TestQueue_Flush(t *testing.T) {
 				}
 				for _, s := range test.steps {
 					s.do(t, q)
-					if got := over(); got != s.over {
-						t.Fatalf("%s: over is %t", s.name, got)
-					}
+					testcheck.MustEqual(t, fmt.Sprintf("%s: over", s.name), s.over, over())
 				}
 			})
 		})

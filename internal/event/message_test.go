@@ -35,9 +35,7 @@ func TestRoundTrip(t *testing.T) {
 		sent.Sequence = sequence
 		got, err := event.Decode(m, sequence)
 		testcheck.NoError(t, err)
-		if diff := cmp.Diff(sent, got, cmpopts.EquateEmpty()); diff != "" {
-			t.Fatalf("(-sent +received):\n%s", diff)
-		}
+		testcheck.MustEqual(t, "sent (-) and received (+)", sent, got, cmpopts.EquateEmpty())
 
 		m.Data = nil
 		head, err := event.DecodeHead(m, sequence)
@@ -46,9 +44,7 @@ func TestRoundTrip(t *testing.T) {
 			Key: sent.Key, Sequence: sequence, Deleted: sent.Deleted(), Hash: sent.Hash, UID: sent.UID,
 			Time: sent.Time.UTC(),
 		}
-		if diff := cmp.Diff(want, head); diff != "" {
-			t.Fatalf("head (-want +got):\n%s", diff)
-		}
+		testcheck.MustEqual(t, "head", want, head)
 	})
 }
 

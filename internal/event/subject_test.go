@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"odasync/internal/component"
@@ -47,9 +46,7 @@ func TestTokens_OfAnyKey(t *testing.T) {
 		}
 		back, err := event.ParseTokens(tokens)
 		testcheck.NoError(t, err)
-		if diff := cmp.Diff(key, back); diff != "" {
-			t.Fatalf("key and the key read from %s (-want +got):\n%s", tokens, diff)
-		}
+		testcheck.MustEqual(t, "key, read from "+tokens, key, back)
 		if back, err = event.ParseSubject(event.Subject(key)); err != nil || back != key {
 			t.Fatalf("subject %s reads as %q, %v", event.Subject(key), back, err)
 		}

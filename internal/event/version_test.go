@@ -29,9 +29,7 @@ func TestDecode_ReadsTheFirstVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := goldenMessage(t, name)
-			if got := header(m, event.HeaderDataSchema); got != "urn:odasync:component:v1" {
-				t.Fatalf("the golden file has the schema %q", got)
-			}
+			testcheck.MustEqual(t, "schema of the golden file", "urn:odasync:component:v1", header(m, event.HeaderDataSchema))
 			got, err := event.Decode(m, 42)
 			testcheck.NoError(t, err)
 			testcheck.Equal(t, "decoded component", want, got.Component)

@@ -90,9 +90,7 @@ func TestLimiter_AdaptsToSlowerAnswers(t *testing.T) {
 		l, r := NewLimiter(16), &registryUnder{}
 		defer r.load(t, l, 17, 10*time.Millisecond)()
 		time.Sleep(time.Second)
-		if got := l.limitNow(); got != 16 {
-			t.Fatalf("the limit is %d at first, want 16", got)
-		}
+		testcheck.MustEqual(t, "the limit at first", 16, l.limitNow())
 		r.took.Store(int64(400 * time.Millisecond))
 		lowest := 16
 		for range 50 {

@@ -267,9 +267,7 @@ func TestReconcile_EndsWhenItsClaimIsLost(t *testing.T) {
 			testcheck.Must(claims.PutString(t.Context(), name, "another replica"))
 		}
 	}
-	if taken != 1 {
-		t.Fatalf("%d claims on the reconcile", taken)
-	}
+	testcheck.MustEqual(t, "claims on the reconcile", 1, taken)
 	testcheck.ErrorIs(t, "end", context.Canceled, <-ended)
 	if got := e.callsSince(3); len(got) != 1 {
 		t.Errorf("calls %+v, want only the one in flight", got)

@@ -113,9 +113,7 @@ func TestHistory_ShowsAStaleWrite(t *testing.T) {
 	close(held)
 	older.Wait()
 	writes := s.History()[before:]
-	if len(writes) != 2 {
-		t.Fatalf("%d writes, want 2", len(writes))
-	}
+	testcheck.MustEqual(t, "writes", 2, len(writes))
 	registrytest.Same(t, `{"label_ids":[2]}`, string(writes[0].Body))
 	registrytest.Same(t, `{"label_ids":[1]}`, string(writes[1].Body))
 	if !writes[0].Overlaps(writes[1]) || !writes[1].Overlaps(writes[0]) {

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	v1 "odasync/internal/refregistry/v1"
+	"odasync/internal/testcheck"
 )
 
 // TestTable_MatchesAList drives a table and a plain list of rows with the same
@@ -34,9 +33,7 @@ func TestTable_MatchesAList(t *testing.T) {
 				case at == len(list) || rng.IntN(2) == 0:
 					row := table.Insert(random(0))
 					last++
-					if row.ID != last {
-						t.Fatalf("inserted id %d, want %d", row.ID, last)
-					}
+					testcheck.MustEqual(t, "inserted id", last, row.ID)
 					list = append(list, row)
 				case rng.IntN(2) == 0:
 					list[at] = random(list[at].ID)
@@ -63,25 +60,23 @@ func agree(t *testing.T, table *table[v1.APIRow], list []v1.APIRow, rank func(in
 			}
 		}
 		for skip := 0; skip <= len(want)+1; skip += 5 {
-			same(t, want[min(skip, len(want)):min(skip+5, len(want))], table.Page(sel, skip, 5))
+			testcheck.MustEqual(t, "page", want[min(skip, len(want)):min(skip+5, len(want))], table.Page(sel, skip, 5))
 		}
 	}
-	same(t, len(list), table.Count())
+	testcheck.MustEqual(t, "count", len(list), table.Count())
 	oldest := map[v1.Pair]v1.APIRow{}
 	for _, row := range list {
 		got, _ := table.Get(row.ID)
-		same(t, row, got)
+		testcheck.MustEqual(t, "row", row, got)
 		if first, ok := oldest[row.Pair()]; !ok || row.ID < first.ID {
 			oldest[row.Pair()] = row
 		}
 	}
 	for p, row := range oldest {
 		found, _ := table.Find(p)
-		same(t, row.ID, found.ID)
+		testcheck.MustEqual(t, "id found", row.ID, found.ID)
 	}
-	if len(table.byPair) != len(oldest) {
-		t.Fatalf("the index has %d pairs, want %d", len(table.byPair), len(oldest))
-	}
+	testcheck.MustEqual(t, "pairs in the index", len(oldest), len(table.byPair))
 }
 
 func TestTable_WithoutTheRow(t *testing.T) {
@@ -90,13 +85,6 @@ func TestTable_WithoutTheRow(t *testing.T) {
 	table.Remove(1)
 	_, got := table.Get(1)
 	_, found := table.Find(v1.Pair{First: "team"})
-	same(t, []bool{false, false}, []bool{got, found})
-	same(t, 0, table.Count())
-}
-
-func same[T any](t *testing.T, want, got T) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Fatalf("difference (-want +got):\n%s", diff)
-	}
+	testcheck.MustEqual(t, "presence of a removed row", []bool{false, false}, []bool{got, found})
+	testcheck.MustEqual(t, "count without rows", 0, table.Count())
 }

@@ -33,9 +33,7 @@ func TestCluster(t *testing.T) {
 	first := publish(t, ensureLog(t, one), upsert(keyOf("a"), "A"), 0)
 	log := ensureLog(t, conn)
 	client := js(t, cluster[0])
-	if replicas := must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas; replicas != 3 {
-		t.Fatalf("%d replicas, want the one to become three", replicas)
-	}
+	testcheck.MustEqual(t, "replicas, of which there was one", 3, must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas)
 	for asked, want := range map[int]int{0: 3, 1: 1} { // 0 keeps them; fewer have to be asked for
 		ensureLog(t, cluster.Conn(t, func(c *natsconn.Config) { c.Replicas = asked }))
 		testcheck.Equal(t, fmt.Sprintf("replicas after STREAM_REPLICAS=%d", asked), want, must(client.Stream(within(t), stream.StreamName)).CachedInfo().Config.Replicas)

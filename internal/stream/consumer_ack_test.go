@@ -116,9 +116,7 @@ func TestDelivery_RetryIsDelayed(t *testing.T) {
 		}
 		other := publish(t, log, upsert(keyOf("b"), "A"), 0) // does not wait for the one that comes again
 		d = next(t, consumer)
-		if d.Sequence != other {
-			t.Fatalf("delivered %d, want %d", d.Sequence, other)
-		}
+		testcheck.MustEqual(t, "delivered", other, d.Sequence)
 		ack(t, d)
 		testcheck.AtLeast(t, "ack pending, with the one that comes again", 1, must(consumer.Backlog(within(t))).AckPending)
 	}

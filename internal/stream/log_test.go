@@ -80,9 +80,7 @@ func TestLog_PublishByTwoLeadersAtOnce(t *testing.T) {
 			t.Fatalf("no leader won: %v", errs)
 		}
 		expected = sequences[winner]
-		if head := superseded(t, sequences[1-winner], errs[1-winner]); head.Sequence != expected {
-			t.Fatalf("the loser is shown message %d, want %d", head.Sequence, expected)
-		}
+		testcheck.MustEqual(t, "message that the loser is shown", expected, superseded(t, sequences[1-winner], errs[1-winner]).Sequence)
 	}
 }
 

@@ -47,9 +47,7 @@ func TestApplier_RejectionClosesTheBreaker(t *testing.T) {
 		probe.available.Store(true)
 		time.Sleep(1600 * time.Millisecond) // longer than the first pause between two probes
 		synctest.Wait()
-		if got := a.Flow().Breaker.State; got != flow.HalfOpen {
-			t.Fatalf("after a good probe it is %s", got)
-		}
+		testcheck.MustEqual(t, "breaker after a good probe", flow.HalfOpen, a.Flow().Breaker.State)
 		_ = a.assess(t.Context(), nil, rejected, a.breaker.Opened())
 		testcheck.Equal(t, "breaker after a rejection", flow.Closed, a.Flow().Breaker.State)
 		stop()

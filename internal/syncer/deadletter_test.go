@@ -57,9 +57,7 @@ func TestDeadLetter_IsRemovedBySuccess(t *testing.T) {
 			b.Start(syncertest.Setup{})
 			b.Put("a", "bad")
 			b.Apply("b", "bad")
-			if got := len(b.DeadLetters(syncertest.Target)); got != 2 {
-				t.Fatalf("%d dead letters at first", got)
-			}
+			testcheck.MustEqual(t, "dead letters at first", 2, len(b.DeadLetters(syncertest.Target)))
 			dismissed := b.State("a")
 			dismissed.Dismissed = true
 			b.SetState(dismissed)

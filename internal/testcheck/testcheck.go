@@ -44,6 +44,14 @@ func Equal[V any](t T, what string, want, got V, options ...gocmp.Option) {
 	}
 }
 
+// MustEqual is [Equal], which ends the test at a difference.
+func MustEqual[V any](t T, what string, want, got V, options ...gocmp.Option) {
+	t.Helper()
+	if diff := gocmp.Diff(want, got, options...); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
 // AtMost reports a number or a duration above the limit. The test goes on.
 func AtMost[V cmp.Ordered](t T, what string, limit, got V) {
 	t.Helper()

@@ -34,6 +34,8 @@ func TestChecks(t *testing.T) {
 		"equal":                   {func(t testcheck.T) { testcheck.Equal(t, "a", 1, 1) }, 0, false},
 		"equal by option":         {func(t testcheck.T) { testcheck.Equal(t, "a", nil, []int{}, cmpopts.EquateEmpty()) }, 0, false},
 		"different":               {func(t testcheck.T) { testcheck.Equal(t, "a", nil, []int{}) }, 1, false},
+		"must be equal":           {func(t testcheck.T) { testcheck.MustEqual(t, "a", 1, 1) }, 0, false},
+		"must not be different":   {func(t testcheck.T) { testcheck.MustEqual(t, "a", 1, 2) }, 1, true},
 		"at the limit":            {func(t testcheck.T) { testcheck.AtMost(t, "a", 2, 2); testcheck.AtLeast(t, "a", 2, 2) }, 0, false},
 		"beyond the limit":        {func(t testcheck.T) { testcheck.AtMost(t, "a", 2, 3); testcheck.AtLeast(t, "a", 2, 1) }, 2, false},
 		"empty":                   {func(t testcheck.T) { testcheck.Empty(t, "a", []int(nil)) }, 0, false},

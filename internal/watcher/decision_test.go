@@ -152,9 +152,7 @@ func TestDecision_ApprovalCountsOnce(t *testing.T) {
 	}
 	b.approve(t, first.ID)
 	l.fullSync(many(ns, 0, 11)...)
-	if got := b.tombstones(t); got != 0 {
-		t.Fatalf("%d tombstones by the approval of another set", got)
-	}
+	testcheck.MustEqual(t, "tombstones by the approval of another set", 0, b.tombstones(t))
 	b.approve(t, second.ID)
 	if m := l.fullSync(many(ns, 0, 11)...); m.Tombstoned != 19 || m.Count != 11 || m.PendingDeletion != nil {
 		t.Errorf("marker %+v", m)
@@ -220,9 +218,7 @@ func TestDecision_ReportedDeletionsOutliveTheTerm(t *testing.T) {
 	}
 	testwait.Until(t, "publishes to fail", func() bool { return count(b.metrics.retried) > 0 })
 	_ = l.end()
-	if got := b.tombstones(t); got != 0 {
-		t.Fatalf("%d tombstones", got)
-	}
+	testcheck.MustEqual(t, "tombstones", 0, b.tombstones(t))
 
 	back := withUID(many(ns, 0, 1)[0], "second") // created again in the meantime, as published by another leader
 	b.publishAsOther(t, back)
@@ -364,9 +360,7 @@ func TestDecision_EarlierDeletionsDoNotCount(t *testing.T) {
 	for left := 36; left > 0; left -= 4 {
 		l.awaitIdle()
 		l.fullSyncOf(left)
-		if got := b.pendingMetric(); got != 0 {
-			t.Fatalf("%d pending with %d left", got, left)
-		}
+		testcheck.MustEqual(t, fmt.Sprintf("pending with %d left", left), 0, b.pendingMetric())
 	}
 	testcheck.Equal(t, "tombstones", 72, b.tombstones(t))
 }
@@ -404,9 +398,7 @@ func TestDecision_KeepsComponentsSeenAgain(t *testing.T) {
 		l.observe(again...)
 		shows = again
 		l.awaitIdle()
-		if got := b.tombstones(t); got != 0 {
-			t.Fatalf("try %d: %d tombstones of components that exist", n, got)
-		}
+		testcheck.MustEqual(t, fmt.Sprintf("try %d: tombstones of components that exist", n), 0, b.tombstones(t))
 		for _, e := range b.events(t) {
 			if head := l.to.inventory.Get(inventory.Name{Namespace: e.Key.Namespace, Name: e.Key.Name}); head.Sequence == e.Sequence && e.UID != again[slices.IndexFunc(again, func(o component.Observation) bool { return o.Name == e.Key.Name })].UID {
 				t.Fatalf("try %d: the newest message of %s is of uid %s", n, e.Key.Name, e.UID)

@@ -75,9 +75,7 @@ func TestElector_FrozenLeader(t *testing.T) {
 			return ""
 		}
 	}
-	if line := next(); line != "true" {
-		t.Fatalf("the first line is %q, want true", line)
-	}
+	testcheck.MustEqual(t, "the first line", "true", next())
 	testcheck.NoError(t, frozen.Process.Signal(syscall.SIGSTOP))
 	for drained := false; !drained; { // output from before the freeze
 		select {

@@ -213,9 +213,7 @@ func TestIssuer_Login(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			rec := e.post(e.issuer.ServeLogin, "", "", tt.form)
-			if rec.Code != tt.status {
-				t.Fatalf("status %d, want %d", rec.Code, tt.status)
-			}
+			testcheck.MustEqual(t, "status", tt.status, rec.Code)
 			var answer map[string]string
 			testcheck.NoError(t, json.Unmarshal(rec.Body.Bytes(), &answer))
 			if tt.status != 200 {

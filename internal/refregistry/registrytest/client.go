@@ -15,6 +15,7 @@ import (
 
 	"odasync/internal/refregistry"
 	"odasync/internal/testcheck"
+	"odasync/internal/testwait"
 )
 
 // NewLabel is the body of a request that creates a label.
@@ -205,14 +206,8 @@ func Same[T any](t testing.TB, want, got T) {
 	testcheck.Equal(t, "difference", want, got)
 }
 
-// Eventually polls until a condition holds, for 10 s at most.
+// Eventually polls until a condition holds.
 func Eventually(t testing.TB, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatal("the condition does not hold within 10 s")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testwait.Until(t, "the condition", holds)
 }

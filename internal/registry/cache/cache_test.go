@@ -37,9 +37,7 @@ func TestCache_RefreshSharesOneReadingAndStartsAnother(t *testing.T) {
 	refresh(clock.Load()) // came after it began, and so needs another
 	cached.Put(written, 7)
 	proceed <- struct{}{}
-	if n := <-begun; n != 2 {
-		t.Fatalf("reading %d", n)
-	}
+	testcheck.MustEqual(t, "reading", 2, <-begun)
 	for range 2 {
 		testcheck.NoError(t, <-done)
 	}

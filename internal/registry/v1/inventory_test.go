@@ -123,9 +123,7 @@ func TestInventory_DigestChangesWithEveryEdit(t *testing.T) {
 				return ids
 			}
 			first := slices.IndexFunc(snapshot.APIs, func(a refregistry.API) bool { return a.ID == api })
-			if got := h.entry(a, component).Ref; got != result.Ref {
-				t.Fatalf("before the edit: %+v, recorded %+v", got, result.Ref)
-			}
+			testcheck.MustEqual(t, "reference before the edit", result.Ref, h.entry(a, component).Ref)
 			edit(h, ids{idsOf(snapshot.Components[0].Labels), idsOf(snapshot.APIs[first].Labels)})
 			if got := h.entry(a, component); got.Ref.Digest == result.Ref.Digest {
 				t.Errorf("the digest does not change: %+v", got)
