@@ -79,12 +79,17 @@ func supportBundleAction(c *cli.Context) (err error) {
 func writeBundle(c *cli.Context, out io.Writer, at time.Time) (unreachable, err error) {
 	sections := append(new(daemon.WatcherConfig).Sections(), new(daemon.SyncerConfig).Sections()...)
 	variables := config.Variables(append(sections, new(daemon.EnvConfig).Sections()...)...)
-	environment, err := config.Environment()
-	if err != nil {
-		return nil, err
+	environment, contextErr := load(c.Context) // with the selected context
+	if contextErr != nil {
+		if environment, err = config.Environment(); err != nil {
+			return nil, err
+		}
 	}
 	redact := support.NewRedactor(variables, environment.Lookup)
 	archive := support.NewArchive(out, redact, at)
+	if contextErr != nil {
+		archive.Failed("configuration.json", contextErr)
+	}
 	err = errors.Join(
 		archive.Collect("about.json", func() (any, error) {
 			return about{Time: at.UTC(), Version: ops.BuildInfo(), System: runtime.GOOS + "/" + runtime.GOARCH}, nil

@@ -101,6 +101,12 @@ func TestSupportBundle_HasNoSecret(t *testing.T) {
 	}
 
 	ctl(t, "support-bundle", "-f", "bundle.tar.gz").expect(t, 2, "bundle.tar.gz exists: remove it, or give another --file")
+	ctl(t, "context", "set", "lab", "CLUSTER_NAME=of-the-context").expect(t, 0)
+	ctl(t, "support-bundle", "-f", "context.tar.gz", "--context", "lab").expect(t, 0)
+	if configuration := documents(t, "context.tar.gz")["configuration.json"]; !strings.Contains(configuration, `"value": "of-the-context"`) {
+		t.Errorf("the configuration lacks the context's:\n%s", configuration)
+	}
+
 	t.Setenv("NATS_URL", "nats://someone:"+planted+"@"+unusedAddress(t))
 	r = ctl(t, "support-bundle", "-f", "down.tar.gz")
 	r.expect(t, 2, "connect to nats", "the archive only has the configuration")
