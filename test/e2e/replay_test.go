@@ -80,7 +80,7 @@ func TestReplay_ResumesAfterKill(t *testing.T) {
 	testcheck.Equal(t, "components created, each once", count-gone, created(built))
 	// The resumed replay repeats what was in progress, and nothing that was done. A deletion leaves nothing in the new registry: the
 	// killed replay may have done any number of them.
-	line, err := second.Await(env.Within(testenv.Timeout), built.URL())
+	line, err := second.Await(env.Within(testenv.Timeout), built.URL()+" ") // of the table
 	env.Must(err)
 	applied, err := strconv.Atoi(strings.Fields(line)[1])
 	env.Must(err)
