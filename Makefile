@@ -3,7 +3,8 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Without the v of the tag, as in the names of images and in the chart.
+VERSION ?= $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null || echo dev))
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X odasync/internal/ops.version=$(VERSION) -X odasync/internal/ops.commit=$(COMMIT)
 # The programs depend on source, Go version and LDFLAGS alone, not on folder, clone or machine. The Dockerfile has them too.
@@ -16,12 +17,14 @@ HELM        := helm.sh/helm/v3/cmd/helm@v3.22.0
 KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 PROMTOOL    := github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+CRANE       := github.com/google/go-containerregistry/cmd/crane@v0.22.1
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # The Kubernetes version that helm renders for without a cluster, as in helm's own releases.
 HELM_KUBERNETES := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37
 
 tool = bin/tools/.$(notdir $(1))
 bin/tools/.%:
-	GOBIN=$(CURDIR)/bin/tools go install -ldflags '$(HELM_KUBERNETES)' $(filter %/$*,$(GOLANGCI) $(HELM) $(KUBECONFORM) $(PROMTOOL) $(CYCLONEDX))
+	GOBIN=$(CURDIR)/bin/tools go install -ldflags '$(HELM_KUBERNETES)' $(filter %/$*,$(GOLANGCI) $(HELM) $(KUBECONFORM) $(PROMTOOL) $(CYCLONEDX) $(CRANE) $(GOVULNCHECK))
 	touch $@
 
 # $(call system,NAMES,CONDITION,PACKAGES) installs what the condition misses from the distribution's packages. RUNLEVEL keeps
@@ -47,9 +50,12 @@ export CGO_ENABLED    := 0
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# The folder that build writes to.
+PROGRAMS ?= bin
+
 .PHONY: build
 build: ## static bin/watcher, bin/syncer and bin/ctl
-	go build $(REPRODUCIBLE) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	go build $(REPRODUCIBLE) -ldflags '$(LDFLAGS)' -o '$(PROGRAMS)/' ./cmd/...
 
 .PHONY: demo
 demo: build servers ## the whole pipeline on real servers (DEMO_EXIT=1: end by itself)
@@ -62,7 +68,7 @@ try: build ## watcher, syncer, NATS and a registry in one process, on the files 
 
 ##@ Check
 .PHONY: test
-test: announce build servers browser prometheus $(call tool,$(HELM)) ## all tests, with the race detector (NO_INSTALL=1: install nothing)
+test: announce build servers browser prometheus $(foreach t,$(HELM) $(CRANE) $(CYCLONEDX),$(call tool,$(t))) ## all tests, with the race detector (NO_INSTALL=1: install nothing)
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 	cd test/devcluster && go test -timeout 10m ./...
 
@@ -96,6 +102,10 @@ lint: $(call tool,$(GOLANGCI)) ## golangci-lint (.golangci.yml), vet of test/dev
 	cd test/devcluster && go vet ./...
 	deploy/licenses.sh check
 
+.PHONY: vulncheck
+vulncheck: $(call tool,$(GOVULNCHECK)) ## known vulnerabilities in the programs; skipped without access to vuln.go.dev
+	deploy/vulncheck.sh
+
 .PHONY: soak
 soak: build servers ## break everything for DURATION (10m) under load, from SEED, and the registry for OUTAGE (5m)
 	FAULTS_DURATION=$${DURATION:-10m} FAULTS_SEED=$${SEED:-} FAULTS_OUTAGE=$${OUTAGE:-5m} \
@@ -123,13 +133,32 @@ generate: manifests dashboards licenses ## write everything that is generated: r
 	go test -count=1 -run TestGenerated ./internal/cli ./internal/daemon ./test/alerts ./test/deploy -update
 
 ##@ Ship
-IMAGE ?= odasync
+IMAGE     ?= odasync
+PLATFORMS ?= linux/amd64,linux/arm64
+ARCHIVE   ?= dist/odasync-image-$(VERSION).tar
+CREATED   := $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)
+
+image-arguments = --build-arg VERSION='$(VERSION)' --build-arg COMMIT='$(COMMIT)' --build-arg CREATED='$(CREATED)' \
+	$(if $(GO_IMAGE),--build-arg GO_IMAGE='$(GO_IMAGE)') $(if $(BASE_IMAGE),--build-arg BASE_IMAGE='$(BASE_IMAGE)') \
+	--tag '$(IMAGE):$(VERSION)'
 
 .PHONY: image
 image: ## the container image IMAGE:VERSION (GO_IMAGE, BASE_IMAGE: other bases)
-	docker build --build-arg VERSION='$(VERSION)' --build-arg COMMIT='$(COMMIT)' \
-		$(if $(GO_IMAGE),--build-arg GO_IMAGE='$(GO_IMAGE)') $(if $(BASE_IMAGE),--build-arg BASE_IMAGE='$(BASE_IMAGE)') \
-		--tag '$(IMAGE):$(VERSION)' .
+	docker build $(image-arguments) .
+
+.PHONY: images
+images: ## the image for all PLATFORMS with docker buildx, in ARCHIVE; PUSH=1: in the registry of IMAGE instead
+	@docker buildx version >/dev/null || { echo 'an image for several platforms needs Docker with buildx: see CONTRIBUTING.md' >&2; exit 1; }
+	$(if $(PUSH),,@mkdir -p '$(dir $(ARCHIVE))')
+	docker buildx build --platform '$(PLATFORMS)' $(image-arguments) $(if $(PUSH),--push,--output 'type=oci,dest=$(ARCHIVE)') .
+
+.PHONY: base-images
+base-images: $(call tool,$(CRANE)) ## write the present digests of the base images into Dockerfile and docker-compose.yaml
+	deploy/base-images.sh refresh
+
+.PHONY: release
+release: $(foreach t,$(HELM) $(CYCLONEDX) $(CRANE),$(call tool,$(t))) ## release VERSION into dist/, without the upload (DRY_RUN=1: no commit and tag)
+	deploy/release.sh '$(VERSION)' $(if $(DRY_RUN),--dry-run)
 
 .PHONY: compose-test
 compose-test: build servers docker ## docker-compose.yaml, really run
@@ -146,9 +175,10 @@ sbom: build $(call tool,$(CYCLONEDX)) ## a CycloneDX bill of materials of each p
 		bin/tools/cyclonedx-gomod bin -json -licenses -std -version '$(VERSION)' -output bin/sbom/$$program.cdx.json bin/$$program; done
 
 .PHONY: licenses
-licenses: ## docs/licenses.md
+licenses: ## docs/licenses.md and docs/third-party-notices.txt
 	@mkdir -p bin
 	deploy/licenses.sh >bin/licenses.md && mv bin/licenses.md docs/licenses.md
+	deploy/licenses.sh notices >bin/notices.txt && mv bin/notices.txt docs/third-party-notices.txt
 
 .PHONY: reproducible
 reproducible: build ## build again, in another folder with an empty cache, and compare
