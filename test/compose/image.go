@@ -49,13 +49,34 @@ func build(ctx context.Context, p *project) error {
 	if err != nil {
 		return err
 	}
-	for _, want := range []string{"title=odasync\n", "version=" + os.Getenv("VERSION") + "\n", "revision=" + os.Getenv("COMMIT") + "\n"} {
+	for _, want := range []string{"title=odasync\n", "version=" + os.Getenv("VERSION") + "\n", "revision=" + os.Getenv("COMMIT") + "\n", "base.name="} {
 		if !strings.Contains(labels+"\n", "org.opencontainers.image."+want) {
 			return fmt.Errorf("the image lacks the label %s:\n%s", strings.TrimSpace(want), labels)
 		}
 	}
+	if err := hasNotices(ctx, p, id); err != nil {
+		return err
+	}
 	size, err := docker(ctx, "image", "inspect", "--format", "{{.Size}}", imageName)
 	say("built the image, %s bytes; its programs equal those of make build", size)
+	return err
+}
+
+// hasNotices checks that the container has the licences of what its programs contain.
+func hasNotices(ctx context.Context, p *project, id string) error {
+	const name = "third-party-notices.txt"
+	copied := filepath.Join(p.dir, name)
+	if _, err := docker(ctx, "cp", id+":/usr/share/doc/odasync/"+name, copied); err != nil {
+		return err
+	}
+	inside, err := os.ReadFile(copied)
+	if err != nil {
+		return fmt.Errorf("compare %s: %w", name, err)
+	}
+	outside, err := os.ReadFile(filepath.Join("docs", name))
+	if err == nil && string(inside) != string(outside) {
+		err = fmt.Errorf("the one in the image differs from docs/%s", name)
+	}
 	return err
 }
 

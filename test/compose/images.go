@@ -23,31 +23,45 @@ type substitute struct {
 // substituteLabel is the label of a substitute; its value is the key.
 const substituteLabel = "odasync.substitute"
 
-// provideImages builds a substitute for each missing base image, and returns the names of all substitutes.
-func provideImages(ctx context.Context, d *daemon) ([]string, error) {
-	golang, err := named("Dockerfile", `(?m)^ARG GO_IMAGE=(\S+)$`)
-	if err != nil {
-		return nil, err
-	}
-	base, err := named("Dockerfile", `(?m)^ARG BASE_IMAGE=(\S+)$`)
-	if err != nil {
-		return nil, err
-	}
-	nats, err := named("docker-compose.yaml", `(?m)^    image: (nats:\S+)$`)
-	if err != nil {
-		return nil, err
-	}
-	var made []string
-	for _, s := range []substitute{goImage(golang), baseImage(base), natsImage(nats)} {
-		is, err := provide(ctx, s)
+// baseImages are the names of the images that the test runs with. Those of the files can have a digest, which no substitute has.
+type baseImages struct{ golang, base, nats string }
+
+// override is a Compose file that sets the images.
+func (b baseImages) override() string {
+	return fmt.Sprintf("services:\n  nats:\n    image: %s\n  syncer:\n    build:\n      args: {GO_IMAGE: %q, BASE_IMAGE: %q}\n", b.nats, b.golang, b.base)
+}
+
+// provideImages builds a substitute for each missing base image, and returns the images to use and the names of all substitutes.
+func provideImages(ctx context.Context, d *daemon) (use baseImages, made []string, err error) {
+	for _, image := range []struct {
+		file, pattern string
+		substitute    func(string) substitute
+		use           *string
+	}{
+		{"Dockerfile", `(?m)^ARG GO_IMAGE=(\S+)$`, goImage, &use.golang},
+		{"Dockerfile", `(?m)^ARG BASE_IMAGE=(\S+)$`, baseImage, &use.base},
+		{"docker-compose.yaml", `(?m)^    image: (nats:\S+)$`, natsImage, &use.nats},
+	} {
+		name, err := named(image.file, image.pattern)
 		if err != nil {
-			return made, err
+			return use, made, err
+		}
+		*image.use = name
+		tag, _, pinned := strings.Cut(name, "@")
+		if _, err := docker(ctx, "image", "inspect", name); pinned && err == nil {
+			say("%s is the original image", name)
+			continue
+		}
+		*image.use = tag
+		is, err := provide(ctx, image.substitute(tag))
+		if err != nil {
+			return use, made, err
 		}
 		if is {
-			made = append(made, s.image)
+			made = append(made, tag)
 		}
 	}
-	return made, nil
+	return use, made, nil
 }
 
 // provide reports whether the image is a substitute.

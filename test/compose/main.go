@@ -39,12 +39,12 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, daemon.stop()) }()
-	substitutes, err := provideImages(ctx, daemon)
+	images, substitutes, err := provideImages(ctx, daemon)
 	defer func() { err = errors.Join(err, removeImages(daemon, substitutes)) }()
 	if err != nil {
 		return err
 	}
-	p, err := newProject(ctx)
+	p, err := newProject(ctx, images)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type project struct {
 	registry  string // URL
 }
 
-func newProject(ctx context.Context) (*project, error) {
+func newProject(ctx context.Context, images baseImages) (*project, error) {
 	p := &project{command: []string{"docker", "compose"}}
 	if _, err := docker(ctx, "compose", "version"); err != nil {
 		p.command = []string{"docker-compose"}
@@ -46,6 +46,9 @@ func newProject(ctx context.Context) (*project, error) {
 	if err := os.WriteFile(p.settings(), nil, 0o600); err != nil {
 		return nil, fmt.Errorf("create the test's settings: %w", err)
 	}
+	if err := os.WriteFile(p.override(), []byte(images.override()), 0o600); err != nil {
+		return nil, fmt.Errorf("create the test's settings: %w", err)
+	}
 	p.env = []string{"ODASYNC_IMAGE=" + imageName, fmt.Sprintf("REGISTRY_PORT=%d", port), "MANIFESTS=" + p.manifests.dir,
 		"SYNC_INTERVAL=5"} // a restarted registry is empty until the next reconcile
 	// Variables for odasync in the caller's environment are not passed on.
@@ -60,9 +63,12 @@ func newProject(ctx context.Context) (*project, error) {
 // settings is an empty file, in place of the user's .env.
 func (p *project) settings() string { return filepath.Join(p.dir, "env") }
 
+// override is a Compose file with the images to use.
+func (p *project) override() string { return filepath.Join(p.dir, "images.yaml") }
+
 // compose runs a command of Compose on the project.
 func (p *project) compose(ctx context.Context, args ...string) (string, error) {
-	all := append(p.command[1:len(p.command):len(p.command)], "--project-name", projectName, "--file", "docker-compose.yaml", "--env-file", p.settings())
+	all := append(p.command[1:len(p.command):len(p.command)], "--project-name", projectName, "--file", "docker-compose.yaml", "--file", p.override(), "--env-file", p.settings())
 	command := exec.CommandContext(ctx, p.command[0], append(all, args...)...)
 	command.Env = p.env
 	return output(command)
