@@ -158,7 +158,7 @@ base-images: $(call tool,$(CRANE)) ## write the present digests of the base imag
 
 .PHONY: release
 release: $(foreach t,$(HELM) $(CYCLONEDX) $(CRANE),$(call tool,$(t))) ## release VERSION into dist/, without the upload (DRY_RUN=1: no commit and tag)
-	deploy/release.sh '$(VERSION)' $(if $(DRY_RUN),--dry-run)
+	deploy/release.sh '$(if $(filter file,$(origin VERSION)),,$(VERSION))' $(if $(DRY_RUN),--dry-run)
 
 .PHONY: compose-test
 compose-test: build servers docker ## docker-compose.yaml, really run
