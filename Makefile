@@ -68,7 +68,7 @@ try: build ## watcher, syncer, NATS and a registry in one process, on the files 
 
 ##@ Check
 .PHONY: test
-test: announce build servers browser prometheus $(foreach t,$(HELM) $(CRANE) $(CYCLONEDX),$(call tool,$(t))) ## all tests, with the race detector (NO_INSTALL=1: install nothing)
+test: announce build servers browser prometheus $(foreach t,$(HELM) $(CRANE) $(CYCLONEDX) $(GOVULNCHECK),$(call tool,$(t))) ## all tests, with the race detector (NO_INSTALL=1: install nothing)
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 	cd test/devcluster && go test -timeout 10m ./...
 
