@@ -62,6 +62,9 @@ func approveAction(c *cli.Context) error {
 		return err
 	}
 	defer end()
+	if err := s.noteTarget(ctx, c); err != nil {
+		return err
+	}
 	id := c.Args().First()
 	all, incomplete, err := s.pendingApprovals(ctx, c, id)
 	switch {

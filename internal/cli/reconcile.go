@@ -45,6 +45,9 @@ func reconcileAction(c *cli.Context) error {
 		return err
 	}
 	defer end()
+	if err := s.noteTarget(ctx, c); err != nil {
+		return err
+	}
 	done, err := s.reconcileShown(ctx, c, c.Bool("dry-run"))
 	if err != nil {
 		return err
@@ -132,7 +135,9 @@ func (s *session) refused(c *cli.Context, err error) error {
 	case errors.As(err, &failure):
 		return negative(c, failure)
 	case errors.Is(err, control.ErrNoResponders) && strings.Contains(err.Error(), control.ProcessWatcher):
-		return negative(c, fmt.Errorf(noWatcher, s.cluster))
+		err := negative(c, fmt.Errorf(noWatcher, s.cluster))
+		_, noteErr := s.noteCluster(c.Context, c)
+		return errors.Join(noteErr, err)
 	case errors.Is(err, control.ErrNoResponders):
 		return s.noSyncer(c)
 	}

@@ -80,15 +80,9 @@ func (s *session) sayScope(c *cli.Context, scope component.Scope, registry strin
 
 // warnEmpty says where there are components if there are none in the scope.
 func (s *session) warnEmpty(ctx context.Context, c *cli.Context, scope component.Scope) error {
-	clusters, err := s.log.ComponentClusters(ctx)
-	if err != nil {
+	known, err := s.noteCluster(ctx, c)
+	if err != nil || !known {
 		return err
-	}
-	if !slices.Contains(clusters, s.cluster) {
-		if len(clusters) > 0 {
-			note(c, "warning: cluster %q has never published a component; CLUSTER_NAME selects one of these: %s", s.cluster, shortList(clusters))
-		}
-		return nil
 	}
 	namespaces := map[string]bool{}
 	err = s.log.Heads(ctx, s.cluster, func(head event.Head) {
@@ -100,6 +94,16 @@ func (s *session) warnEmpty(ctx context.Context, c *cli.Context, scope component
 		warnElsewhere(c, "component", scope, namespaces)
 	}
 	return err
+}
+
+// noteCluster warns of a cluster that has never published a component while others have. It reports whether the cluster has.
+func (s *session) noteCluster(ctx context.Context, c *cli.Context) (known bool, err error) {
+	clusters, err := s.log.ComponentClusters(ctx)
+	known = slices.Contains(clusters, s.cluster)
+	if err == nil && !known && len(clusters) > 0 {
+		note(c, "warning: cluster %q has never published a component; CLUSTER_NAME selects one of these: %s", s.cluster, shortList(clusters))
+	}
+	return known, err
 }
 
 // warnElsewhere names the namespaces that have something, if none of them is in the scope.

@@ -337,3 +337,16 @@ func awaitCondition(t *testing.T, condition func() bool, failure func() string) 
 		return failure()
 	})
 }
+
+// malformed returns the metric of what could not be read.
+func (f *fixture) malformed(t *testing.T) (total float64) {
+	t.Helper()
+	families, err := f.registry.Gather()
+	do(t, err)
+	for _, family := range families {
+		if family.GetName() == "odasync_components_malformed_total" {
+			total = family.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	return total
+}

@@ -121,6 +121,9 @@ func TestSource_ReportsUnreadableFiles(t *testing.T) {
 			f.write(t, map[string]string{c.file: jsonOne})
 			f.awaitUnreadable(t, nil)
 			f.wait(t, map[string]string{"default/good": "2", "default/more": "1", "default/one": "1"})
+			if counted := f.malformed(t); counted != 1 {
+				t.Errorf("counted %g times, want once", counted)
+			}
 			if logged := f.logs.with(t, "manifest cannot be read"); len(logged) != 1 {
 				t.Errorf("logged %d times: %s", len(logged), logged)
 			}
