@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"github.com/xrash/smetrics"
 
+	"odasync/internal/cli/cmdline"
 	"odasync/internal/natsconn"
 	"odasync/internal/ops"
 )
@@ -48,7 +49,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
 	running, cancel := withAbort(ctx)
 	defer cancel()
-	err := natsconn.Denied(running, app.RunContext(running, flagsFirst(app, args)))
+	err := natsconn.Denied(running, app.RunContext(running, cmdline.FlagsFirst(app, args)))
 	switch {
 	case err == nil:
 		return exitOK

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/cmdline"
 	"odasync/internal/cli/completion"
 	"odasync/internal/contexts"
 	"odasync/internal/event"
@@ -76,7 +77,7 @@ type commandLine struct {
 func parseLine(app *cli.App, words []string) *commandLine {
 	l := &commandLine{commands: app.Commands, flags: app.Flags, given: map[string]string{}}
 	for _, word := range words {
-		switch next := find(l.commands, word); {
+		switch next := cmdline.Find(l.commands, word); {
 		case l.pending != nil:
 			l.given[l.pending.Names()[0]] = word
 			l.pending = nil
@@ -98,7 +99,7 @@ func (l *commandLine) flag(word string) {
 		case !slices.Contains(flag.Names(), name):
 		case attached:
 			l.given[flag.Names()[0]] = value
-		case takesValue(l.flags, word):
+		case cmdline.TakesValue(l.flags, word):
 			l.pending = flag
 		}
 	}

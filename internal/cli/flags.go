@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/cmdline"
 	"odasync/internal/cli/render"
 	"odasync/internal/ops"
 )
@@ -22,27 +23,23 @@ func complete(command *cli.Command) {
 		return
 	}
 	add := func(flag cli.Flag) {
-		if name := flag.Names()[0]; !hasFlag(command.Flags, name) {
+		if name := flag.Names()[0]; !cmdline.HasFlag(command.Flags, name) {
 			command.Flags = append(command.Flags, flag)
 		}
 	}
-	if hasFlag(command.Flags, "namespace") {
+	if cmdline.HasFlag(command.Flags, "namespace") {
 		add(allNamespacesFlag())
 	}
-	if hasFlag(command.Flags, "target") {
+	if cmdline.HasFlag(command.Flags, "target") {
 		add(clusterFlag())
 	}
 	if hasTable(command.Flags) {
 		add(noHeadersFlag())
 	}
-	if hasFlag(command.Flags, "timeout") { // it connects to something
+	if cmdline.HasFlag(command.Flags, "timeout") { // it connects to something
 		add(contextFlag())
 	}
 	add(colorFlag())
-}
-
-func hasFlag(flags []cli.Flag, name string) bool {
-	return slices.ContainsFunc(flags, func(flag cli.Flag) bool { return slices.Contains(flag.Names(), name) })
 }
 
 func hasTable(flags []cli.Flag) bool {

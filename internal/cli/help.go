@@ -2,6 +2,8 @@ package cli
 
 import (
 	"github.com/urfave/cli/v2"
+
+	"odasync/internal/cli/cmdline"
 )
 
 func helpCommand() *cli.Command {
@@ -17,7 +19,7 @@ func helpCommand() *cli.Command {
 			app.Writer, app.ErrWriter = c.App.Writer, c.App.ErrWriter
 			commands := app.Commands
 			for _, name := range c.Args().Slice() {
-				next := find(commands, name)
+				next := cmdline.Find(commands, name)
 				if next == nil {
 					return unknownCommand("ctl", commands, name)
 				}

@@ -8,6 +8,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 	"github.com/urfave/cli/v2"
 
+	"odasync/internal/cli/cmdline"
 	"odasync/internal/config"
 	"odasync/internal/contexts"
 	"odasync/internal/natsconn"
@@ -33,7 +34,7 @@ func withOverrides(ctx context.Context, o overrides) context.Context {
 func overridesOf(c *cli.Context) overrides {
 	return overrides{
 		given:    func(flag string) (string, bool) { return c.String(flag), c.IsSet(flag) },
-		contexts: hasFlag(c.Command.Flags, "context"),
+		contexts: cmdline.HasFlag(c.Command.Flags, "context"),
 	}
 }
 
