@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -74,12 +75,14 @@ func newApp() *cli.App {
 		Usage:           "run, inspect and repair odasync",
 		Version:         ops.BuildInfo(),
 		HideHelpCommand: true,
-		Commands: []*cli.Command{
-			runCommand(), testCommand(), listCommand(), statusCommand(), eventsCommand(), diffCommand(),
-			syncCommand(), reconcileCommand(), approveCommand(), replayCommand(), dlqCommand(), previewCommand(), registryCommand(), healthCommand(),
-			describeCommand(), apisCommand(), whyCommand(), traceCommand(), supportBundleCommand(),
-			contextCommand(), versionCommand(), completionCommand(), helpCommand(), completeCommand(), idleCommand(),
-		},
+		Commands: slices.Concat(
+			group("", runCommand(), testCommand()),
+			group("Inspect", listCommand(), describeCommand(), apisCommand(), whyCommand(), traceCommand(), statusCommand(), eventsCommand(), diffCommand()),
+			group("Registry", previewCommand(), registryCommand()),
+			group("Repair", syncCommand(), reconcileCommand(), approveCommand(), replayCommand(), dlqCommand()),
+			group("Tools", contextCommand(), healthCommand(), supportBundleCommand(), versionCommand(), completionCommand(), completeCommand(),
+				idleCommand(), helpCommand()),
+		),
 		Flags:          globalFlags(),
 		ExitErrHandler: func(*cli.Context, error) {}, // execute decides
 		OnUsageError:   usageError("ctl"),
@@ -87,6 +90,14 @@ func newApp() *cli.App {
 	}
 	prepare(app.Name, app.Commands)
 	return app
+}
+
+// group puts commands under a heading of the help, which sorts the headings.
+func group(heading string, commands ...*cli.Command) []*cli.Command {
+	for _, command := range commands {
+		command.Category = heading
+	}
+	return commands
 }
 
 // prepare replaces the library's reaction to wrong usage, which prints the whole help to stdout.
