@@ -40,7 +40,7 @@ func ensureBucket(ctx context.Context, conn *natsconn.Conn, bucket, purpose stri
 	if err != nil {
 		return nil, err
 	}
-	return openBucket(ctx, conn, bucket, purpose)
+	return openBucket(ctx, conn, bucket, "the program again") // it was removed in this moment
 }
 
 // bucketPrefix is put before the name of a bucket in the name of its stream.
@@ -50,7 +50,7 @@ const bucketPrefix = "KV_"
 func openBucket(ctx context.Context, conn *natsconn.Conn, bucket, creator string) (jetstream.KeyValue, error) {
 	kv, err := conn.JetStream().KeyValue(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("bucket %s %w: start a %s, which creates it", bucket, ErrNotCreated, creator)
+		return nil, fmt.Errorf("bucket %s %w: start %s, which creates it", bucket, ErrNotCreated, creator)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", bucket, err)

@@ -31,7 +31,7 @@ func EnsureRecords(ctx context.Context, conn *natsconn.Conn) (*Records, error) {
 
 // OpenRecords is [EnsureRecords] on the bucket that a watcher or a syncer created.
 func OpenRecords(ctx context.Context, conn *natsconn.Conn) (*Records, error) {
-	kv, err := openBucket(ctx, conn, RecordsBucket, "watcher or a syncer")
+	kv, err := openBucket(ctx, conn, RecordsBucket, "a watcher or a syncer")
 	if err != nil {
 		return nil, err
 	}

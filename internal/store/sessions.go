@@ -48,7 +48,7 @@ func ensureSessions(ctx context.Context, conn *natsconn.Conn, target string, ttl
 // OpenSessions is [EnsureSessions] on the bucket that a syncer created. The replicas of a target and the processes that
 // work beside them share one scope.
 func OpenSessions(ctx context.Context, conn *natsconn.Conn, target string) (*Sessions, error) {
-	kv, err := openBucket(ctx, conn, ClaimsBucket, "syncer")
+	kv, err := openBucket(ctx, conn, ClaimsBucket, "a syncer")
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func EnsureStates(ctx context.Context, log *stream.Log, target string) (*States,
 
 // OpenStates is [EnsureStates] on the bucket that a syncer created.
 func OpenStates(ctx context.Context, log *stream.Log, target string) (*States, error) {
-	kv, err := openBucket(ctx, log.Conn(), StatesBucket, "syncer")
+	kv, err := openBucket(ctx, log.Conn(), StatesBucket, "a syncer")
 	if err != nil {
 		return nil, err
 	}
