@@ -406,7 +406,7 @@ func TestNATS_StrangeServers(t *testing.T) {
 			must(t, process.Stop())
 		})
 	}
-	// The same with the right ones joins, so the refusals have no other reason.
+	// The same with the right ones joins, so nothing else was the reason.
 	s.servers[2].process = start(t, s.group, spec)
 	for _, server := range s.servers[:2] {
 		testwait.NoErrorWithin(t, patience, server.name+" has both routes", func() error {

@@ -86,7 +86,7 @@ func (p *page) session() string {
 	return strings.Join(commands, "\n\n") + "\n"
 }
 
-// changing are the parts of an output that differ from run to run, with what stands for them in a comparison.
+// changing are the parts of an output that differ from run to run, with their replacement in a comparison.
 var changing = []struct {
 	pattern *regexp.Regexp
 	as      string

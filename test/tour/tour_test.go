@@ -69,7 +69,7 @@ func TestTour(t *testing.T) {
 	testcheck.Equal(t, "docs/images/tour.svg", drawn, string(stored))
 }
 
-// visit is a tour by somebody with a clone, in which the programs were built.
+// visit is one run of the tour, in a folder like a clone in which the programs were built.
 type visit struct {
 	t       *testing.T
 	dir     string
