@@ -9,10 +9,11 @@ func syncers() board {
 		variables: []variable{namespace, target, ofTarget("instance", false)},
 		rows: []row{
 			{"Messages", 8, []panel{
-				{title: "Backlog", about: "Pending: not delivered to a syncer yet. Ack pending: delivered, without an outcome yet, including those that wait for a retry.", unit: "short",
+				{title: "Backlog", about: "Pending: not delivered to a syncer yet. Ack pending: delivered, without an outcome yet, including those that wait for a retry. For an autoscaler: pending, while the registry is available.", unit: "short",
 					queries: []query{
 						{aTarget("odasync_stream_pending_messages", s), "pending {{job}}"},
 						{aTarget("odasync_stream_ack_pending_messages", s), "ack pending {{job}}"},
+						{aTarget("odasync_scaling_pending_messages", s), "for an autoscaler {{job}}"},
 					}},
 				{title: "Oldest unacknowledged", about: "Age of the oldest message without an outcome.", unit: "s", steps: limit(60, 600),
 					queries: []query{{aTarget("odasync_stream_oldest_unacked_age_seconds", s), "{{job}}"}}},
@@ -60,8 +61,11 @@ func syncers() board {
 					queries: []query{{"odasync_ready" + s, each + " {{check}}"}}},
 			}},
 			{"Reconcile", 8, []panel{
-				{title: "Reconciles", about: "Reconciles within an hour, by result.", unit: "short",
-					queries: []query{{"sum by (result) (increase(odasync_reconciles_total" + s + "[1h]))", "{{result}}"}}},
+				{title: "Reconciles", about: "Reconciles within an hour, by result, and the last ones in a row that found drift.", unit: "short",
+					queries: []query{
+						{"sum by (result) (increase(odasync_reconciles_total" + s + "[1h]))", "{{result}}"},
+						{aTarget("odasync_drift_reconciles", s), "in a row with drift {{job}}"},
+					}},
 				{title: "Duration", about: "Duration of the last reconcile of each syncer.", unit: "s", queries: []query{{"odasync_reconcile_duration_seconds" + s, each}}},
 				{title: "Drift", about: "Entries a second that reconciles find different from the stream, by problem.", unit: "cps",
 					queries: []query{{rate("odasync_drift_total", s, "problem"), "{{problem}}"}}},
