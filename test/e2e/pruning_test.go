@@ -193,7 +193,8 @@ func TestForbiddenNamespace(t *testing.T) {
 		}
 		return env.CheckInSync(want)
 	})
-	env.MustCTL(0, "sync --all")
+	printed := env.MustCTL(1, "sync --all")
+	testcheck.Contains(t, "ctl sync --all", printed, "full sync: 4 components", "not everything in namespaces e2e-forbidden could be read")
 	env.reconcile()
 	env.Must(env.CheckInSync(want))
 	env.Apply(both...)
