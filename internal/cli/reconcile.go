@@ -64,7 +64,7 @@ func reconcileAction(c *cli.Context) error {
 // fullSync requests a full sync from the leader; its refusal is a negative result.
 func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Snapshot, error) {
 	snapshot, err := s.control().FullSync(ctx, s.cluster)
-	return snapshot, s.refused(c, err)
+	return snapshot, s.refusedByWatcher(c, err)
 }
 
 // reconcile requests a reconcile from a syncer. It waits while another one is running.
@@ -142,6 +142,15 @@ func (s *session) refused(c *cli.Context, err error) error {
 		return s.noSyncer(c)
 	}
 	return err
+}
+
+// refusedByWatcher is refused for requests to a leading watcher, whose failures are not of the registry.
+func (s *session) refusedByWatcher(c *cli.Context, err error) error {
+	failure := new(control.RequestError)
+	if errors.As(err, &failure) && failure.Class.Registry() {
+		return unreachable(c, failure)
+	}
+	return s.refused(c, err)
 }
 
 // about adds the registry of the target to a failure that a syncer reports.
