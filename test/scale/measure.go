@@ -77,7 +77,7 @@ func (p *pipeline) measure(ctx context.Context, count int) ([]phase, error) {
 			return p.reached(ctx, p.syncer, `odasync_events_handled_total{outcome="applied"}`, float64(count))
 		}},
 		{"reconciles after it", nothing, func() error { return p.idle(ctx) }},
-		{"restart", p.reboot, func() error { return p.cycled(ctx, 1) }},
+		{"restart", p.reboot, func() error { return errors.Join(p.watcher.AwaitReady(ctx), p.cycled(ctx, 1)) }},
 		{"idle cycles", nothing, func() error { return p.idle(ctx) }},
 	}
 	var phases []phase
@@ -117,7 +117,7 @@ func (p *pipeline) idle(ctx context.Context) error {
 		return err
 	}
 	if code, err := asked.Wait(ctx); err != nil || code != 0 {
-		return fmt.Errorf("ctl sync --all ended with %d, %w:\n%s", code, err, asked.Tail(20))
+		return errors.Join(fmt.Errorf("ctl sync --all ended with %d:\n%s", code, asked.Tail(20)), err)
 	}
 	if err := procs.Pause(ctx, cycles*interval*time.Second); err != nil {
 		return err
