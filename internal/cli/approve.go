@@ -104,11 +104,7 @@ func approveAction(c *cli.Context) error {
 func (s *session) pendingApprovals(ctx context.Context, c *cli.Context, id string) (all []Approval, incomplete, err error) {
 	all = []Approval{}
 	add := func(pending control.Pending, err error, inCluster bool) error {
-		refused := s.refused
-		if inCluster {
-			refused = s.refusedByWatcher
-		}
-		if err = refused(c, err); errors.Is(err, errNegative) || errors.Is(err, errUnreachable) {
+		if err = s.refused(c, err); errors.Is(err, errNegative) || errors.Is(err, errUnreachable) {
 			incomplete = err
 			return nil
 		}

@@ -64,7 +64,7 @@ func reconcileAction(c *cli.Context) error {
 // fullSync requests a full sync from the leader; its refusal is a negative result.
 func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Snapshot, error) {
 	snapshot, err := s.control().FullSync(ctx, s.cluster)
-	return snapshot, s.refusedByWatcher(c, err)
+	return snapshot, s.refused(c, err)
 }
 
 // reconcile requests a reconcile from a syncer. It waits while another one is running.
@@ -144,17 +144,11 @@ func (s *session) refused(c *cli.Context, err error) error {
 	return err
 }
 
-// refusedByWatcher is refused for requests to a leading watcher, whose failures are not of the registry.
-func (s *session) refusedByWatcher(c *cli.Context, err error) error {
-	failure := new(control.RequestError)
-	if errors.As(err, &failure) && failure.Class.Registry() {
-		return unreachable(c, failure)
-	}
-	return s.refused(c, err)
-}
-
 // about adds the registry of the target to a failure that a syncer reports.
 func (s *session) about(ctx context.Context, failure *control.RequestError) error {
+	if failure.Process != control.ProcessSyncer {
+		return failure // a watcher reports its source
+	}
 	registries, err := s.log.Registries(ctx)
 	if address := registries[s.target]; err == nil && address != "" {
 		return fmt.Errorf("registry %s of target %q: %w", address, s.target, failure)

@@ -102,7 +102,7 @@ func (s *session) syncOne(ctx context.Context, c *cli.Context, name string, scop
 		return err
 	}
 	if _, err := s.control().Read(ctx, s.cluster, control.ReadRequest{Namespace: key.Namespace, Name: name}); err != nil {
-		return s.refusedByWatcher(c, err)
+		return s.refused(c, err)
 	}
 	done, err := s.compare(ctx, c, before)
 	if err != nil {

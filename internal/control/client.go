@@ -20,6 +20,8 @@ var ErrNoResponders = errors.New("no process answers")
 // RequestError is the error with which a process answered a request.
 type RequestError struct {
 	Reason string
+	// Process is the kind of the process that answered; the client sets it.
+	Process string
 	// Class is that of the registry's failure, or unavailable for a cluster that cannot be read; empty for another error, and from
 	// processes before version 1.3.0.
 	Class target.Class
@@ -130,7 +132,7 @@ func request[Result any](ctx context.Context, nc *nats.Conn, process, subject st
 		return result, fail(fmt.Errorf("decode the response: %w", err))
 	}
 	if r.Error != "" {
-		return result, &RequestError{r.Error, r.Class}
+		return result, &RequestError{Reason: r.Error, Process: process, Class: r.Class}
 	}
 	if err := json.Unmarshal(r.Result, &result); err != nil {
 		return result, fail(fmt.Errorf("decode the response: %w", err))
