@@ -39,14 +39,7 @@ func diffCommand() *cli.Command {
 }
 
 func diffAction(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return fmt.Errorf("unexpected argument %q: give one name, or none for all", c.Args().Get(1))
-	}
-	name, scope, err := selectedComponent(c)
-	if err != nil {
-		return err
-	}
-	selector, err := selectedLabels(c)
+	name, scope, selector, err := selectedComponents(c)
 	if err != nil {
 		return err
 	}

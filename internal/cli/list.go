@@ -99,14 +99,7 @@ func listCommand() *cli.Command {
 
 // listComponents lists the components. What was deleted after the time is shown with --watch.
 func listComponents(c *cli.Context, began time.Time) error {
-	if c.NArg() > 1 {
-		return fmt.Errorf("unexpected argument %q: give one name, or none for all", c.Args().Get(1))
-	}
-	name, scope, err := selectedComponent(c)
-	if err != nil {
-		return err
-	}
-	selector, err := selectedLabels(c)
+	name, scope, selector, err := selectedComponents(c)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,17 @@ func selectedComponent(c *cli.Context) (name string, scope component.Scope, err 
 	return name, one, nil
 }
 
+// selectedComponents returns what NAME, -n and -l select; the name is empty for all.
+func selectedComponents(c *cli.Context) (name string, scope component.Scope, selector labels.Selector, err error) {
+	if c.NArg() > 1 {
+		return "", scope, nil, fmt.Errorf("unexpected argument %q: give one name, or none for all", c.Args().Get(1))
+	}
+	if name, scope, err = selectedComponent(c); err == nil {
+		selector, err = selectedLabels(c)
+	}
+	return name, scope, selector, err
+}
+
 // selectedLabels returns the selector of -l; everything without the flag.
 func selectedLabels(c *cli.Context) (labels.Selector, error) {
 	selector, err := labels.Parse(c.String("selector"))
