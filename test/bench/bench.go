@@ -68,16 +68,12 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "odasync-bench-")
+	group, end, err := procs.Temporary("odasync-bench")
 	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{options: o, out: out}
-	if b.group, err = procs.NewGroup(dir); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.group.Stop()) }()
+	defer func() { err = errors.Join(err, end()) }()
+	b := &bench{options: o, out: out, group: group}
 	if b.self, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}

@@ -47,18 +47,13 @@ func main() {
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	dir, err := os.MkdirTemp("", "odasync-benchctl-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	group, err := procs.NewGroup(dir)
+	group, end, err := procs.Temporary("odasync-benchctl")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, group.Stop()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	b := &bench{group: group, options: o}
-	if err := b.start(ctx, filepath.Join(dir, "components")); err != nil {
+	if err := b.start(ctx, filepath.Join(group.Dir, "components")); err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

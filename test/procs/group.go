@@ -32,6 +32,19 @@ func NewGroup(dir string) (*Group, error) {
 	return &Group{Dir: dir, bin: bin}, nil
 }
 
+// Temporary returns an empty group in a new folder with the name, and what stops its processes and removes the folder.
+func Temporary(name string) (*Group, func() error, error) {
+	dir, err := os.MkdirTemp("", name+"-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a folder: %w", err)
+	}
+	g, err := NewGroup(dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return g, func() error { return errors.Join(g.Stop(), os.RemoveAll(dir)) }, nil
+}
+
 // ForTest returns a group that ends with the test. What its processes wrote last is shown when the test has failed, and
 // a process that ended by itself or with an error fails the test.
 func ForTest(t testing.TB) *Group {

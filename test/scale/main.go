@@ -44,16 +44,11 @@ func main() {
 func run(ctx context.Context, s settings) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	dir, err := os.MkdirTemp("", "odasync-scale-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	group, err := procs.NewGroup(dir)
+	group, end, err := procs.Temporary("odasync-scale")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, group.Stop()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	large, err := startCluster()
 	if err != nil {
 		return err
