@@ -1,7 +1,6 @@
 package tour
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -11,11 +10,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"odasync/internal/logtest"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 	"odasync/test/procs"
@@ -218,16 +217,8 @@ func (v *visit) settle(what string, printed func() string) {
 
 // output is what a command prints, so far.
 type output struct {
+	logtest.Buffer
 	back *strings.Replacer
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (o *output) Write(text []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(text)
 }
 
 // process is the name of a process, which begins with the host's.
@@ -235,9 +226,7 @@ var process = regexp.MustCompile(`\S+_([A-Za-z0-9]{22})`)
 
 // lines returns the output as the page shows it.
 func (o *output) lines() []string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	text := process.ReplaceAllString(o.back.Replace(o.text.String()), "host_$1")
+	text := process.ReplaceAllString(o.back.Replace(o.String()), "host_$1")
 	if text = strings.TrimRight(text, "\n"); text == "" {
 		return nil
 	}
