@@ -25,6 +25,8 @@ type RequestError struct {
 	// Class is that of the registry's failure, or unavailable for a cluster that cannot be read; empty for another error, and from
 	// processes before version 1.3.0.
 	Class target.Class
+	// Temporary means that the process is about to serve such requests, or has just ended that: the same request may be sent again.
+	Temporary bool
 }
 
 // Error returns the reason.
@@ -132,7 +134,7 @@ func request[Result any](ctx context.Context, nc *nats.Conn, process, subject st
 		return result, fail(fmt.Errorf("decode the response: %w", err))
 	}
 	if r.Error != "" {
-		return result, &RequestError{Reason: r.Error, Process: process, Class: r.Class}
+		return result, &RequestError{Reason: r.Error, Process: process, Class: r.Class, Temporary: r.Temporary}
 	}
 	if err := json.Unmarshal(r.Result, &result); err != nil {
 		return result, fail(fmt.Errorf("decode the response: %w", err))

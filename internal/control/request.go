@@ -98,6 +98,7 @@ type response struct {
 	Result json.RawMessage `json:"result,omitempty"`
 	// Error is empty on success.
 	Error string `json:"error,omitempty"`
-	// Class is that of the RequestError.
-	Class target.Class `json:"class,omitempty"`
+	// Class and Temporary are those of the RequestError.
+	Class     target.Class `json:"class,omitempty"`
+	Temporary bool         `json:"temporary,omitempty"`
 }

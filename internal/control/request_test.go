@@ -154,8 +154,9 @@ func TestServeLeader_LongRequest(t *testing.T) {
 	if !leader.stopped.Load() {
 		t.Error("stop did not wait for the running request")
 	}
-	if err := <-results; err == nil {
-		t.Error("a request that was stopped succeeded")
+	var stopped *control.RequestError
+	if err := <-results; !errors.As(err, &stopped) || !stopped.Temporary {
+		t.Errorf("a request that was stopped: %v, want an error that says so", err)
 	}
 	if _, err := client.FullSync(within(t), "edge.1"); !errors.Is(err, control.ErrNoResponders) {
 		t.Errorf("after the stop: %v", err)

@@ -121,7 +121,7 @@ func serve(ctx context.Context, nc *nats.Conn, cfg micro.Config, endpoints []end
 			mu.Lock()
 			defer mu.Unlock()
 			if stopped {
-				_ = r.RespondJSON(response{Error: "this process is stopping: try again in a moment"}) // the client times out
+				_ = r.RespondJSON(stopping) // where it is lost, the client times out
 				return
 			}
 			running.Go(func() { e.handle(ctx, r) })
@@ -134,16 +134,20 @@ func serve(ctx context.Context, nc *nats.Conn, cfg micro.Config, endpoints []end
 	return stop, nil
 }
 
-// classOf is the class that an error says, as a failure of the registry or as a RequestError; empty for another error.
-func classOf(err error) target.Class {
+// stopping is the response to a request that the end of the service interrupts.
+var stopping = response{Error: "this process is stopping: try again in a moment", Temporary: true}
+
+// classOf is the class that an error says, as a failure of the registry or as a RequestError, and whether the latter is temporary;
+// empty for another error.
+func classOf(err error) (class target.Class, temporary bool) {
 	failure, refusal := new(target.Failure), new(RequestError)
 	switch {
 	case errors.As(err, &failure):
-		return failure.Class
+		return failure.Class, false
 	case errors.As(err, &refusal):
-		return refusal.Class
+		return refusal.Class, refusal.Temporary
 	}
-	return ""
+	return "", false
 }
 
 // handler decodes a request, runs do and encodes the response.
@@ -159,9 +163,12 @@ func handler[Request, Result any](do func(context.Context, Request) (Result, err
 		if err == nil {
 			answer.Result, err = json.Marshal(result)
 		}
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			answer = stopping
+		case err != nil:
 			answer.Error = err.Error()
-			answer.Class = classOf(err)
+			answer.Class, answer.Temporary = classOf(err)
 		}
 		_ = r.RespondJSON(answer) // where it is lost, the client times out
 	}
