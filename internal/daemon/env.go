@@ -35,6 +35,7 @@ func (c *EnvConfig) Sections() []config.Section { return []config.Section{&c.Ops
 // The names of the readiness checks. Those of CheckRegistry are about the registry and the way to it.
 const (
 	checkNATS       = "nats"
+	checkStream     = "stream"
 	checkKubernetes = "kubernetes"
 	checkManifests  = "manifests"
 	CheckRegistry   = "registry"
@@ -46,7 +47,7 @@ var (
 	// FolderChecks are those of a watcher of manifests.
 	FolderChecks = []string{checkNATS, checkManifests}
 	// SyncerChecks are those of a syncer.
-	SyncerChecks = []string{checkNATS, CheckRegistry}
+	SyncerChecks = []string{checkNATS, checkStream, CheckRegistry}
 )
 
 // flushTimeout bounds how long a stopped process sends its last spans.
@@ -86,9 +87,11 @@ func NewEnv(cfg EnvConfig, name string, out io.Writer, checks ...string) (env En
 // part is a part of a process that is created later; until then its check returns what it waits for.
 type part[T any] struct {
 	mu      sync.Mutex
-	waiting string
+	waiting error
 	value   *T
 }
+
+func newPart[T any](waiting string) *part[T] { return &part[T]{waiting: errors.New(waiting)} }
 
 func (p *part[T]) set(value *T) {
 	p.mu.Lock()
@@ -102,25 +105,26 @@ func (p *part[T]) lost(err error) {
 	defer p.mu.Unlock()
 	p.value = nil
 	if err != nil {
-		p.waiting = err.Error()
+		p.waiting = err
 	}
 }
 
-// get returns the value, or nil.
-func (p *part[T]) get() *T {
+// get returns the value, or nil and what the part waits for.
+func (p *part[T]) get() (*T, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.value
+	if p.value == nil {
+		return nil, p.waiting
+	}
+	return p.value, nil
 }
 
 // check returns a readiness check of the value; it fails while there is none.
 func (p *part[T]) check(ask func(*T) error) func(context.Context) error {
 	return func(context.Context) error {
-		p.mu.Lock()
-		value, waiting := p.value, p.waiting
-		p.mu.Unlock()
-		if value == nil {
-			return errors.New(waiting)
+		value, err := p.get()
+		if err != nil {
+			return err
 		}
 		return ask(value)
 	}

@@ -65,8 +65,24 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		return err
 	}
 	defer conn.Close()
-	running := &part[syncer.Syncer]{waiting: "the stream and its consumer are not open yet"}
-	env.Health.Ready(CheckRegistry, running.check(func(s *syncer.Syncer) error { return s.Applier.Check() }))
+	running := newPart[syncer.Syncer]("the stream and its consumer are not open yet")
+	env.Health.Ready(checkStream, func(context.Context) error {
+		_, err := running.get()
+		if errors.As(err, new(registryError)) {
+			return nil
+		}
+		return err
+	})
+	env.Health.Ready(CheckRegistry, func(context.Context) error {
+		s, err := running.get()
+		switch {
+		case s != nil:
+			return s.Applier.Check()
+		case errors.As(err, new(registryError)):
+			return err
+		}
+		return nil
+	})
 
 	var sink adapter.Adapter // once it is open, for all pipelines
 	defer func() {
@@ -83,7 +99,7 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		status := control.SyncerStatus{
 			ProcessStatus: common(ctx), Target: cfg.Syncer.Target, Registry: cfg.Registry.Address(), Concurrency: int(concurrency.Load()),
 		}
-		if s := running.get(); s != nil {
+		if s, _ := running.get(); s != nil {
 			setFlow(&status, s.Applier.Flow())
 		}
 		return status
@@ -100,12 +116,12 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		}
 		defer p.close()
 		backlog.Follow(p.consumer, p.deadLetters, func() bool {
-			s := running.get()
+			s, _ := running.get()
 			return s != nil && s.Applier.Flow().Breaker.State == flow.Closed
 		})
 		if sink == nil {
 			if sink, err = adapter.Open(ctx, cfg.Registry, env.Metrics, log); err != nil {
-				return err
+				return registryError{err}
 			}
 		}
 		work := cfg.Syncer
@@ -135,6 +151,12 @@ func Sync(ctx context.Context, cfg *SyncerConfig, env Env) error {
 		return group.Wait()
 	})
 }
+
+// registryError is why the registry could not be opened. It fails the check of the registry, every other error that of the stream.
+type registryError struct{ error }
+
+// Unwrap returns the error of the registry.
+func (e registryError) Unwrap() error { return e.error }
 
 // requests are what ctl asks the syncers of a target for.
 type requests struct {

@@ -50,7 +50,7 @@ func Watch(ctx context.Context, cfg *WatcherConfig, env Env) error {
 		return err
 	}
 	defer conn.Close()
-	following := &part[leader]{waiting: "the Kubernetes client is not set up yet"}
+	following := newPart[leader]("the Kubernetes client is not set up yet")
 	env.Health.Ready(checkKubernetes, following.check((*leader).check))
 
 	var client *kube.Client
@@ -262,12 +262,17 @@ func (l *leader) FullSync(ctx context.Context) (event.Snapshot, error) {
 	return m, l.refusal(err)
 }
 
-// refusal returns the error of a request, with its class if the cause is a source that cannot be read.
+// refusal returns the error of a request, with its class if the cause is a source that cannot be read, as temporary if the term has
+// just begun.
 func (l *leader) refusal(err error) error {
-	if err == nil || !errors.As(err, new(*url.Error)) && l.source.State() == nil {
-		return err
+	if err == nil {
+		return nil
 	}
-	return &control.RequestError{Reason: err.Error(), Class: target.ClassUnavailable}
+	refusal := &control.RequestError{Reason: err.Error(), Temporary: errors.Is(err, errNotSynced)}
+	if errors.As(err, new(*url.Error)) || l.source.State() != nil {
+		refusal.Class = target.ClassUnavailable
+	}
+	return refusal
 }
 
 // Unpublished implements control.Leader.
@@ -298,10 +303,13 @@ func (l *leader) ready() error {
 		return err
 	}
 	if !l.watcher.Synced() {
-		return errors.New("leading, the first comparison with the stream is not done yet")
+		return errNotSynced
 	}
 	return nil
 }
+
+// errNotSynced means that a term has just begun.
+var errNotSynced = errors.New("leading, the first comparison with the stream is not done yet")
 
 func warnOfMissingPermissions(ctx context.Context, client *kube.Client, log zerolog.Logger) {
 	permissions, err := client.Permissions(ctx)

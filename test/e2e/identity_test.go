@@ -56,7 +56,7 @@ func TestSyncer_RefusesSecondRegistryForTarget(t *testing.T) {
 		"error": "feeds the registry at " + env.Registry.URL() + ", not " + other.URL(),
 	})
 	testcheck.Contains(t, "the error", entry.Text("error"), "give this syncer another SYNC_TARGET")
-	env.AwaitNotReady(wrong, "not registry: ")
+	env.AwaitNotReady(wrong, "not stream: target ")
 	testcheck.Equal(t, "requests to the other registry", 0, other.Calls())
 
 	first := env.Registry
