@@ -117,7 +117,7 @@ func (s *session) pendingApprovals(ctx context.Context, c *cli.Context, id strin
 	if err := add(pending, err, true); err != nil || id != "" && len(all) > 0 {
 		return all, incomplete, err
 	}
-	pending, err = unclaimed(ctx, c, func() (control.Pending, error) { return s.control().PendingInTarget(ctx, s.target, s.cluster) })
+	pending, err = unclaimed(ctx, c, s, func() (control.Pending, error) { return s.control().PendingInTarget(ctx, s.target, s.cluster) })
 	err = add(pending, err, false)
 	return all, incomplete, err
 }

@@ -13,6 +13,7 @@ import (
 	"odasync/internal/cli/progress"
 	"odasync/internal/control"
 	"odasync/internal/event"
+	"odasync/internal/explain"
 	"odasync/internal/flow"
 	"odasync/internal/target"
 )
@@ -63,13 +64,13 @@ func reconcileAction(c *cli.Context) error {
 
 // fullSync requests a full sync from the leader; its refusal is a negative result.
 func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Snapshot, error) {
-	snapshot, err := s.control().FullSync(ctx, s.cluster)
+	snapshot, err := served(ctx, nil, func() (event.Snapshot, error) { return s.control().FullSync(ctx, s.cluster) })
 	return snapshot, s.refused(c, err)
 }
 
 // reconcile requests a reconcile from a syncer. It waits while another one is running.
 func (s *session) reconcile(ctx context.Context, c *cli.Context, dryRun bool) (target.Reconciliation, error) {
-	done, err := unclaimed(ctx, c, func() (target.Reconciliation, error) {
+	done, err := unclaimed(ctx, c, s, func() (target.Reconciliation, error) {
 		return s.control().Reconcile(ctx, s.target, control.ReconcileRequest{Cluster: s.cluster, DryRun: dryRun})
 	})
 	return done, s.refused(c, err)
@@ -111,9 +112,9 @@ func (s *session) showWhile(ctx context.Context, c *cli.Context, counts func(tar
 const showInterval = time.Second
 
 // unclaimed repeats a request until no other reconcile is running.
-func unclaimed[Result any](ctx context.Context, c *cli.Context, request func() (Result, error)) (Result, error) {
+func unclaimed[Result any](ctx context.Context, c *cli.Context, s *session, request func() (Result, error)) (Result, error) {
 	for {
-		done, err := request()
+		done, err := served(ctx, s.starting, request)
 		if failure := new(control.RequestError); !errors.As(err, &failure) || !strings.Contains(failure.Reason, target.ErrClaimed.Error()) {
 			return done, err
 		}
@@ -123,6 +124,33 @@ func unclaimed[Result any](ctx context.Context, c *cli.Context, request func() (
 		case <-time.After(pollInterval):
 		}
 	}
+}
+
+// startTimeout bounds the wait for a process that is about to serve a request.
+const startTimeout = 15 * time.Second
+
+// served repeats a request while the process that would serve it is starting, such as after the stream was created again. starting
+// tells whether one is where none responds.
+func served[Result any](ctx context.Context, starting func(context.Context) bool, request func() (Result, error)) (Result, error) {
+	for began := time.Now(); ; {
+		done, err := request()
+		failure := new(control.RequestError)
+		temporary := errors.As(err, &failure) && failure.Temporary
+		unserved := errors.Is(err, control.ErrNoResponders) && starting != nil && starting(ctx)
+		if !temporary && !unserved || time.Since(began) > startTimeout {
+			return done, err
+		}
+		if flow.Sleep(ctx, pollInterval) != nil {
+			return done, err
+		}
+	}
+}
+
+// starting reports whether a syncer of the target runs that is not ready for another reason than the registry.
+func (s *session) starting(ctx context.Context) bool {
+	syncers, _ := s.control().Syncers(ctx)
+	a, stopped := explain.Stopped(s.target, syncers, time.Now())
+	return stopped && a.Cause == explain.CauseSyncerNotReady && !registryDown(s.target, syncers)
 }
 
 // refused turns the refusal of a process, and the lack of a process, into a negative result, or into that of a registry that

@@ -101,7 +101,9 @@ func (s *session) syncOne(ctx context.Context, c *cli.Context, name string, scop
 	if err != nil {
 		return err
 	}
-	if _, err := s.control().Read(ctx, s.cluster, control.ReadRequest{Namespace: key.Namespace, Name: name}); err != nil {
+	if _, err := served(ctx, nil, func() (control.ReadResult, error) {
+		return s.control().Read(ctx, s.cluster, control.ReadRequest{Namespace: key.Namespace, Name: name})
+	}); err != nil {
 		return s.refused(c, err)
 	}
 	done, err := s.compare(ctx, c, before)
@@ -152,11 +154,16 @@ type SyncedAll struct {
 // syncAll runs a full sync and a reconcile, and waits until what was published has an outcome.
 func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 	var done SyncedAll
-	if done.FullSync, err = s.fullSync(ctx, c); err != nil {
-		return err
-	}
-	if done.Reconcile, err = s.reconcileShown(ctx, c, false); err != nil {
-		return err
+	for range 2 { // a syncer that has opened the stream after the full sync does not rely on its marker, but on that of another one
+		if done.FullSync, err = s.fullSync(ctx, c); err != nil {
+			return err
+		}
+		if done.Reconcile, err = s.reconcileShown(ctx, c, false); err != nil {
+			return err
+		}
+		if done.Reconcile.ID != "" {
+			break
+		}
 	}
 	items, err := s.await(ctx, c, func(component.Key) bool { return true })
 	if err != nil {
@@ -181,6 +188,9 @@ func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 	}
 	if unlisted := done.FullSync.Unlisted; len(unlisted) > 0 {
 		failed = negative(c, fmt.Errorf("not everything in namespaces %s could be read, and what is missing there is kept: `ctl status` shows why", strings.Join(unlisted, ", ")))
+	}
+	if done.Reconcile.ID == "" && done.Reconcile.Orphans > 0 {
+		failed = negative(c, errors.New("orphans are kept, since no full sync has ended since the syncer opened the stream: run `ctl sync --all` again"))
 	}
 	if done.FullSync.PendingDeletion != nil || done.Reconcile.PendingDeletion != nil || done.Reconcile.Unrepaired > 0 {
 		failed = errNegative

@@ -79,7 +79,7 @@ func (s *session) compareAll(ctx context.Context, c *cli.Context, keys []compone
 func (s *session) compare(ctx context.Context, c *cli.Context, before target.State) (Synced, error) {
 	key := before.Key
 	result := Synced{Namespace: key.Namespace, Name: key.Name, Target: s.target, Outcome: outcomeInSync}
-	did, err := s.control().Compare(ctx, s.target, key)
+	did, err := served(ctx, s.starting, func() (control.CompareResult, error) { return s.control().Compare(ctx, s.target, key) })
 	if errors.Is(err, control.ErrNoResponders) {
 		return result, s.noSyncer(c)
 	}
@@ -166,11 +166,15 @@ func (s *session) waiting(ctx context.Context) (reason string, unreachable bool)
 	if !stopped {
 		return fmt.Sprintf("the syncers of target %q are behind, `ctl status` shows them", s.target), false
 	}
+	return a.Reason + ": " + a.Remedy, a.Cause == explain.CauseRegistryDown || registryDown(s.target, syncers)
+}
+
+// registryDown reports whether a syncer of the target reports that its registry cannot be used.
+func registryDown(name string, syncers []control.SyncerStatus) bool {
 	isRegistry := func(problem string) bool { return strings.HasPrefix(problem, daemon.CheckRegistry+": ") }
-	unreachable = a.Cause == explain.CauseRegistryDown || slices.ContainsFunc(syncers, func(y control.SyncerStatus) bool {
-		return y.Target == s.target && slices.ContainsFunc(y.Problems, isRegistry)
+	return slices.ContainsFunc(syncers, func(y control.SyncerStatus) bool {
+		return y.Target == name && slices.ContainsFunc(y.Problems, isRegistry)
 	})
-	return a.Reason + ": " + a.Remedy, unreachable
 }
 
 // printSynced prints what was done; a component that is not in sync is a negative result. Unless all are to be printed, those

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"odasync/internal/event"
 	"odasync/internal/prune"
 	"odasync/internal/target"
+	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
 )
 
@@ -21,7 +23,13 @@ import (
 type processes struct {
 	read    func(key component.Key) (control.ReadResult, error)
 	compare func(ctx context.Context, key component.Key) (target.Repair, error)
+	// results are those of the reconciles, in turn.
+	results []target.Reconciliation
+	calls   *calls
 }
+
+// calls counts requests.
+type calls struct{ Syncs, Reconciles int }
 
 func (processes) Unpublished(component.Key, int) ([]component.Unpublished, bool) { return nil, false }
 
@@ -29,7 +37,12 @@ func (f processes) Read(_ context.Context, namespace, name string) (control.Read
 	return f.read(key(namespace, name))
 }
 
-func (processes) FullSync(context.Context) (event.Snapshot, error) { return event.Snapshot{}, nil }
+func (f processes) FullSync(context.Context) (event.Snapshot, error) {
+	if f.calls != nil {
+		f.calls.Syncs++
+	}
+	return event.Snapshot{}, nil
+}
 
 func (processes) Pending() (*prune.PendingDeletion, []component.Key) { return nil, nil }
 
@@ -41,8 +54,12 @@ func (f processes) Compare(ctx context.Context, key component.Key) (target.Repai
 	return f.compare(ctx, key)
 }
 
-func (processes) Reconcile(context.Context, string, bool) (target.Reconciliation, error) {
-	return target.Reconciliation{}, nil
+func (f processes) Reconcile(context.Context, string, bool) (done target.Reconciliation, err error) {
+	if len(f.results) > 0 {
+		done = f.results[f.calls.Reconciles]
+		f.calls.Reconciles++
+	}
+	return done, nil
 }
 
 // serve serves the requests until the test ends.
@@ -129,13 +146,13 @@ func TestSync_NamesWhyAComponentIsNotInSync(t *testing.T) {
 			processes: processes{read: func(component.Key) (control.ReadResult, error) { return control.ReadResult{}, errors.New("no cluster") }}, want: "ctl: no cluster",
 		},
 		"when another replica keeps the component": {
-			processes: processes{read, func(context.Context, component.Key) (target.Repair, error) { return target.Repair{}, target.ErrClaimed }},
+			processes: processes{read: read, compare: func(context.Context, component.Key) (target.Repair, error) { return target.Repair{}, target.ErrClaimed }},
 			want:      "shop/catalog: " + target.ErrClaimed.Error(),
 		},
 		"when the registry fails": {
-			processes: processes{read, hang}, state: target.State{Intent: 1, Error: "HTTP 503"}, want: "not in sync after 1s, the syncer keeps retrying: HTTP 503",
+			processes: processes{read: read, compare: hang}, state: target.State{Intent: 1, Error: "HTTP 503"}, want: "not in sync after 1s, the syncer keeps retrying: HTTP 503",
 		},
-		"when no syncer has begun": {processes: processes{read, hang}, want: "no outcome after 1s: no syncer of target \"default\" is running"},
+		"when no syncer has begun": {processes: processes{read: read, compare: hang}, want: "no outcome after 1s: no syncer of target \"default\" is running"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -204,5 +221,58 @@ func TestSync_Interrupted(t *testing.T) {
 	got.expect(t, 130, "interrupted: the outcome is not known yet: `ctl list` shows it")
 	if strings.Contains(got.stderr, "no outcome after") {
 		t.Errorf("the timeout has not passed: %s", got.stderr)
+	}
+}
+
+// TestReconcile_SyncerNotReady waits for a syncer that is about to open its stream, but not for a registry.
+func TestReconcile_SyncerNotReady(t *testing.T) {
+	for name, test := range map[string]struct {
+		problem string
+		serves  int32 // the status request with which the syncer is ready
+		code    int
+		says    string
+	}{
+		"when the stream is opened": {problem: "stream: not open yet", serves: 2, code: 0},
+		"when the registry is down": {
+			problem: "registry: connection refused", code: 2, says: `a syncer of target "default" is not ready: registry: connection refused`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t)
+			p.publish(t, content("shop", "catalog", "1"))
+			var asked atomic.Int32
+			stop, err := control.ServeStatus(p.nats.Conn(t).NATS(), control.ProcessSyncer, func(context.Context) any {
+				if asked.Add(1) == test.serves {
+					processes{}.serve(t, p)
+				}
+				return control.SyncerStatus{ProcessStatus: control.ProcessStatus{Problems: []string{test.problem}}, Target: "default"}
+			})
+			must(t, err)
+			t.Cleanup(stop)
+			ctl(t, "reconcile").expect(t, test.code, test.says)
+		})
+	}
+}
+
+// TestSync_AllWithoutSnapshot repeats the full sync if the syncer opened the stream after it, and says if orphans are kept even so.
+func TestSync_AllWithoutSnapshot(t *testing.T) {
+	early := target.Reconciliation{Orphans: 3}
+	for name, test := range map[string]struct {
+		results []target.Reconciliation
+		code    int
+		want    calls
+		says    string
+	}{
+		"when the first is relied on":  {[]target.Reconciliation{{ID: "a"}}, 0, calls{1, 1}, ""},
+		"when the second is relied on": {[]target.Reconciliation{early, {ID: "b"}}, 0, calls{2, 2}, ""},
+		"when none is relied on":       {[]target.Reconciliation{early, early}, 1, calls{2, 2}, "orphans are kept"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t)
+			var got calls
+			processes{results: test.results, calls: &got}.serve(t, p)
+			ctl(t, "sync", "--all").expect(t, test.code, test.says)
+			testcheck.Equal(t, "requests", test.want, got)
+		})
 	}
 }

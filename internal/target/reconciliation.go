@@ -8,7 +8,8 @@ import (
 
 // Reconciliation is the result of a reconcile: JSON for ctl, whose fields are added to and never changed.
 type Reconciliation struct {
-	// ID is that of the cluster's newest snapshot marker; empty if there is none.
+	// ID is that of the cluster's newest snapshot marker; empty if there is none that the syncer can rely on: without one, orphans are
+	// kept.
 	ID      string    `json:"id"`
 	Cluster string    `json:"cluster"`
 	Target  string    `json:"target"`
