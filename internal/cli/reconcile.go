@@ -64,7 +64,7 @@ func reconcileAction(c *cli.Context) error {
 
 // fullSync requests a full sync from the leader; its refusal is a negative result.
 func (s *session) fullSync(ctx context.Context, c *cli.Context) (event.Snapshot, error) {
-	snapshot, err := served(ctx, nil, func() (event.Snapshot, error) { return s.control().FullSync(ctx, s.cluster) })
+	snapshot, err := served(ctx, s, func() (event.Snapshot, error) { return s.control().FullSync(ctx, s.cluster) })
 	return snapshot, s.refused(c, err)
 }
 
@@ -114,7 +114,7 @@ const showInterval = time.Second
 // unclaimed repeats a request until no other reconcile is running.
 func unclaimed[Result any](ctx context.Context, c *cli.Context, s *session, request func() (Result, error)) (Result, error) {
 	for {
-		done, err := served(ctx, s.starting, request)
+		done, err := served(ctx, s, request)
 		if failure := new(control.RequestError); !errors.As(err, &failure) || !strings.Contains(failure.Reason, target.ErrClaimed.Error()) {
 			return done, err
 		}
@@ -129,14 +129,13 @@ func unclaimed[Result any](ctx context.Context, c *cli.Context, s *session, requ
 // startTimeout bounds the wait for a process that is about to serve a request.
 const startTimeout = 15 * time.Second
 
-// served repeats a request while the process that would serve it is starting, such as after the stream was created again. starting
-// tells whether one is where none responds.
-func served[Result any](ctx context.Context, starting func(context.Context) bool, request func() (Result, error)) (Result, error) {
+// served repeats a request while the process that would serve it is starting, such as after the stream was created again.
+func served[Result any](ctx context.Context, s *session, request func() (Result, error)) (Result, error) {
 	for began := time.Now(); ; {
 		done, err := request()
 		failure := new(control.RequestError)
 		temporary := errors.As(err, &failure) && failure.Temporary
-		unserved := errors.Is(err, control.ErrNoResponders) && starting != nil && starting(ctx)
+		unserved := errors.Is(err, control.ErrNoSyncer) && s.starting(ctx)
 		if !temporary && !unserved || time.Since(began) > startTimeout {
 			return done, err
 		}
@@ -162,11 +161,11 @@ func (s *session) refused(c *cli.Context, err error) error {
 		return unreachable(c, s.about(c.Context, failure))
 	case errors.As(err, &failure):
 		return negative(c, failure)
-	case errors.Is(err, control.ErrNoResponders) && strings.Contains(err.Error(), control.ProcessWatcher):
+	case errors.Is(err, control.ErrNoWatcher):
 		err := negative(c, fmt.Errorf(noWatcher, s.cluster))
 		_, noteErr := s.noteCluster(c.Context, c)
 		return errors.Join(noteErr, err)
-	case errors.Is(err, control.ErrNoResponders):
+	case errors.Is(err, control.ErrNoSyncer):
 		return s.noSyncer(c)
 	}
 	return err

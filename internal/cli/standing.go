@@ -78,7 +78,7 @@ func (s *session) readProblems(ctx context.Context, all *standing) error {
 		}
 	}
 	unpublished, err := s.control().Unpublished(ctx, s.cluster)
-	if all.unled = errors.Is(err, control.ErrNoResponders); err != nil && !all.unled {
+	if all.unled = errors.Is(err, control.ErrNoWatcher); err != nil && !all.unled {
 		return err
 	}
 	for _, u := range unpublished {

@@ -101,7 +101,7 @@ func (s *session) syncOne(ctx context.Context, c *cli.Context, name string, scop
 	if err != nil {
 		return err
 	}
-	if _, err := served(ctx, nil, func() (control.ReadResult, error) {
+	if _, err := served(ctx, s, func() (control.ReadResult, error) {
 		return s.control().Read(ctx, s.cluster, control.ReadRequest{Namespace: key.Namespace, Name: name})
 	}); err != nil {
 		return s.refused(c, err)

@@ -79,8 +79,8 @@ func (s *session) compareAll(ctx context.Context, c *cli.Context, keys []compone
 func (s *session) compare(ctx context.Context, c *cli.Context, before target.State) (Synced, error) {
 	key := before.Key
 	result := Synced{Namespace: key.Namespace, Name: key.Name, Target: s.target, Outcome: outcomeInSync}
-	did, err := served(ctx, s.starting, func() (control.CompareResult, error) { return s.control().Compare(ctx, s.target, key) })
-	if errors.Is(err, control.ErrNoResponders) {
+	did, err := served(ctx, s, func() (control.CompareResult, error) { return s.control().Compare(ctx, s.target, key) })
+	if errors.Is(err, control.ErrNoSyncer) {
 		return result, s.noSyncer(c)
 	}
 	after, stateErr := s.states.Load(c.Context, key)

@@ -14,8 +14,12 @@ import (
 	"odasync/internal/target"
 )
 
-// ErrNoResponders is returned where no process serves a request.
-var ErrNoResponders = errors.New("no process answers")
+// ErrNoWatcher and ErrNoSyncer are returned where no process serves a request: no watcher leads the cluster, or no syncer of the
+// target is running.
+var (
+	ErrNoWatcher = errors.New("no watcher answers")
+	ErrNoSyncer  = errors.New("no syncer answers")
+)
 
 // RequestError is the error with which a process answered a request.
 type RequestError struct {
@@ -39,19 +43,19 @@ type Client struct{ nc *nats.Conn }
 func NewClient(nc *nats.Conn) *Client { return &Client{nc} }
 
 // Read asks the leader of a cluster to read one component from its source, and to publish it if its content has changed. It
-// returns [ErrNoResponders] where no watcher leads.
+// returns [ErrNoWatcher] where no watcher leads.
 func (c *Client) Read(ctx context.Context, cluster string, r ReadRequest) (ReadResult, error) {
 	return request[ReadResult](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "read"), r)
 }
 
-// FullSync asks the leader of a cluster for a full sync and returns its snapshot marker. It returns [ErrNoResponders] where
+// FullSync asks the leader of a cluster for a full sync and returns its snapshot marker. It returns [ErrNoWatcher] where
 // no watcher leads.
 func (c *Client) FullSync(ctx context.Context, cluster string) (event.Snapshot, error) {
 	return request[event.Snapshot](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "fullsync"), struct{}{})
 }
 
 // Unpublished returns every component of the cluster whose state there is not in the stream, sorted by namespace and name. It
-// returns [ErrNoResponders] where no watcher leads.
+// returns [ErrNoWatcher] where no watcher leads.
 func (c *Client) Unpublished(ctx context.Context, cluster string) (all []component.Unpublished, err error) {
 	for after := (UnpublishedRequest{}); ; {
 		page, err := request[UnpublishedResult](ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "unpublished"), after)
@@ -67,14 +71,14 @@ func (c *Client) Unpublished(ctx context.Context, cluster string) (all []compone
 	}
 }
 
-// Reconcile asks a syncer of the target for a reconcile and returns its result. It returns [ErrNoResponders] where no
+// Reconcile asks a syncer of the target for a reconcile and returns its result. It returns [ErrNoSyncer] where no
 // syncer runs.
 func (c *Client) Reconcile(ctx context.Context, name string, r ReconcileRequest) (target.Reconciliation, error) {
 	return request[target.Reconciliation](ctx, c.nc, ProcessSyncer, event.TargetSubject(name, "reconcile"), r)
 }
 
 // Compare asks a syncer of the target to compare one entry, and to repair it, within the time that the context leaves. It
-// returns [ErrNoResponders] where no syncer runs.
+// returns [ErrNoSyncer] where no syncer runs.
 func (c *Client) Compare(ctx context.Context, name string, key component.Key) (CompareResult, error) {
 	r := CompareRequest{Cluster: key.Cluster, Namespace: key.Namespace, Name: key.Name, Milliseconds: maxCompare.Milliseconds()}
 	if deadline, limited := ctx.Deadline(); limited {
@@ -86,14 +90,14 @@ func (c *Client) Compare(ctx context.Context, name string, key component.Key) (C
 // maxCompare limits a comparison whose client waits without limit.
 const maxCompare = 10 * time.Minute
 
-// PendingInCluster asks the leader of a cluster for the deletion that waits for an approval. It returns [ErrNoResponders] where
+// PendingInCluster asks the leader of a cluster for the deletion that waits for an approval. It returns [ErrNoWatcher] where
 // no watcher leads.
 func (c *Client) PendingInCluster(ctx context.Context, cluster string) (Pending, error) {
 	return pending(ctx, c.nc, ProcessWatcher, event.ControlSubject(cluster, "pending"), cluster)
 }
 
 // PendingInTarget has a syncer of the target compare the registry with the components of a cluster, and asks for the deletion
-// that waits for an approval. It returns [ErrNoResponders] where no syncer runs.
+// that waits for an approval. It returns [ErrNoSyncer] where no syncer runs.
 func (c *Client) PendingInTarget(ctx context.Context, name, cluster string) (Pending, error) {
 	return pending(ctx, c.nc, ProcessSyncer, event.TargetSubject(name, "pending"), cluster)
 }
@@ -124,8 +128,10 @@ func request[Result any](ctx context.Context, nc *nats.Conn, process, subject st
 	}
 	reply, err := nc.RequestWithContext(ctx, subject, data)
 	switch {
+	case errors.Is(err, nats.ErrNoResponders) && process == ProcessWatcher:
+		return result, fail(ErrNoWatcher)
 	case errors.Is(err, nats.ErrNoResponders):
-		return result, fail(ErrNoResponders)
+		return result, fail(ErrNoSyncer)
 	case err != nil:
 		return result, fail(err)
 	}

@@ -27,8 +27,8 @@ func TestClient_Read(t *testing.T) {
 	read := func(cluster string) (control.ReadResult, error) {
 		return client.Read(within(t), cluster, request)
 	}
-	if _, err := read("edge.1"); !errors.Is(err, control.ErrNoResponders) {
-		t.Errorf("without a watcher: %v, want ErrNoResponders", err)
+	if _, err := read("edge.1"); !errors.Is(err, control.ErrNoWatcher) {
+		t.Errorf("without a watcher: %v, want ErrNoWatcher", err)
 	}
 
 	var received control.ReadRequest
@@ -42,7 +42,7 @@ func TestClient_Read(t *testing.T) {
 	var err error
 	eventually(t, "the watcher is found", func() bool { // the subscription may still be under way
 		result, err = read("edge.1")
-		return !errors.Is(err, control.ErrNoResponders)
+		return !errors.Is(err, control.ErrNoWatcher)
 	})
 	if diff := cmp.Diff(want, result); diff != "" || err != nil {
 		t.Errorf("%v, result (-want +got):\n%s", err, diff)
@@ -68,20 +68,20 @@ func TestClient_Read(t *testing.T) {
 	if err != nil || marker.ID != "full" {
 		t.Errorf("full sync: %+v, %v", marker, err)
 	}
-	if _, err := read("edge.2"); !errors.Is(err, control.ErrNoResponders) {
-		t.Errorf("another cluster: %v, want ErrNoResponders", err)
+	if _, err := read("edge.2"); !errors.Is(err, control.ErrNoWatcher) {
+		t.Errorf("another cluster: %v, want ErrNoWatcher", err)
 	}
 	stop()
 	eventually(t, "no process answers after the stop", func() bool {
 		_, err := read("edge.1")
-		return errors.Is(err, control.ErrNoResponders)
+		return errors.Is(err, control.ErrNoWatcher)
 	})
 }
 
 func TestClient_Unpublished(t *testing.T) {
 	server, client := connect(t)
-	if _, err := client.Unpublished(within(t), "edge.1"); !errors.Is(err, control.ErrNoResponders) {
-		t.Errorf("without a watcher: %v, want ErrNoResponders", err)
+	if _, err := client.Unpublished(within(t), "edge.1"); !errors.Is(err, control.ErrNoWatcher) {
+		t.Errorf("without a watcher: %v, want ErrNoWatcher", err)
 	}
 	serveLeader(t, server, reader(nil))
 	var all []component.Unpublished
@@ -124,7 +124,7 @@ func TestServeLeader_LongRequest(t *testing.T) {
 	stop := serveLeader(t, server, leader)
 	eventually(t, "the watcher is found", func() bool {
 		_, err := client.Read(within(t), "edge.1", control.ReadRequest{})
-		return !errors.Is(err, control.ErrNoResponders)
+		return !errors.Is(err, control.ErrNoWatcher)
 	})
 	results := make(chan error, 2)
 	var got [2]event.Snapshot
@@ -158,7 +158,7 @@ func TestServeLeader_LongRequest(t *testing.T) {
 	if err := <-results; !errors.As(err, &stopped) || !stopped.Temporary {
 		t.Errorf("a request that was stopped: %v, want an error that says so", err)
 	}
-	if _, err := client.FullSync(within(t), "edge.1"); !errors.Is(err, control.ErrNoResponders) {
+	if _, err := client.FullSync(within(t), "edge.1"); !errors.Is(err, control.ErrNoWatcher) {
 		t.Errorf("after the stop: %v", err)
 	}
 }
@@ -200,7 +200,7 @@ func TestServeLeader_StopBesideRequests(t *testing.T) {
 func TestClient_Reconcile(t *testing.T) {
 	server, client := connect(t)
 	request := control.ReconcileRequest{Cluster: "edge.1", DryRun: true}
-	if _, err := client.Reconcile(within(t), "lab.1", request); !errors.Is(err, control.ErrNoResponders) {
+	if _, err := client.Reconcile(within(t), "lab.1", request); !errors.Is(err, control.ErrNoSyncer) {
 		t.Errorf("without a syncer: %v", err)
 	}
 	want := target.Reconciliation{ // something in every field
@@ -225,7 +225,7 @@ func TestClient_Reconcile(t *testing.T) {
 	var err error
 	eventually(t, "the syncer is found", func() bool {
 		got, err = client.Reconcile(within(t), "lab.1", request)
-		return !errors.Is(err, control.ErrNoResponders)
+		return !errors.Is(err, control.ErrNoSyncer)
 	})
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -237,7 +237,7 @@ func TestClient_Reconcile(t *testing.T) {
 	if _, err = client.Reconcile(within(t), "lab.1", request); !errors.As(err, new(*control.RequestError)) || err.Error() != "another is under way" {
 		t.Errorf("refusal: %v", err)
 	}
-	if _, err := client.Reconcile(within(t), "lab.2", request); !errors.Is(err, control.ErrNoResponders) {
+	if _, err := client.Reconcile(within(t), "lab.2", request); !errors.Is(err, control.ErrNoSyncer) {
 		t.Errorf("another target: %v", err)
 	}
 }
@@ -245,7 +245,7 @@ func TestClient_Reconcile(t *testing.T) {
 func TestClient_Compare(t *testing.T) {
 	server, client := connect(t)
 	key := component.Key{Cluster: "edge.1", Namespace: "ns", Name: "a.b"}
-	if _, err := client.Compare(within(t), "lab.1", key); !errors.Is(err, control.ErrNoResponders) {
+	if _, err := client.Compare(within(t), "lab.1", key); !errors.Is(err, control.ErrNoSyncer) {
 		t.Errorf("without a syncer: %v", err)
 	}
 	var received component.Key
@@ -264,7 +264,7 @@ func TestClient_Compare(t *testing.T) {
 	var got control.CompareResult
 	eventually(t, "the syncer is found", func() bool {
 		got, err = client.Compare(ctx, "lab.1", key)
-		return !errors.Is(err, control.ErrNoResponders)
+		return !errors.Is(err, control.ErrNoSyncer)
 	})
 	if diff := cmp.Diff(control.CompareResult{Created: true, Deleted: true, Writes: 2}, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -303,7 +303,7 @@ func TestClient_Pending(t *testing.T) {
 	var got control.Pending
 	eventually(t, "the syncer is found", func() bool {
 		got, err = client.PendingInTarget(within(t), "lab.1", "edge.1")
-		return !errors.Is(err, control.ErrNoResponders)
+		return !errors.Is(err, control.ErrNoSyncer)
 	})
 	if err != nil || got.PendingDeletion == nil || got.ID != want.ID || got.Gone != 2345 || len(got.Components) != 2345 {
 		t.Fatalf("%d components of %+v, %v", len(got.Components), got.PendingDeletion, err)
@@ -314,7 +314,7 @@ func TestClient_Pending(t *testing.T) {
 	defer serveLeader(t, server, reader(nil))()
 	eventually(t, "the watcher is found", func() bool {
 		got, err = client.PendingInCluster(within(t), "edge.1")
-		return !errors.Is(err, control.ErrNoResponders)
+		return !errors.Is(err, control.ErrNoWatcher)
 	})
 	if err != nil || got.PendingDeletion != nil {
 		t.Errorf("without a pending deletion: %+v, %v", got, err)
