@@ -120,8 +120,8 @@ scale: build servers ## memory and idle cost of watcher and syncer at COMPONENTS
 	go run ./test/scale -components $${COMPONENTS:-20000}
 
 .PHONY: bench
-bench: build bin/nats-server ## a syncer's speed against a plain client (ROUNDS, COMPONENTS; BASELINE: programs of another version)
-	go run ./test/bench -rounds $${ROUNDS:-3} -components $${COMPONENTS:-8000} -baseline "$${BASELINE:-}"
+bench: build bin/nats-server ## a syncer's speed against a plain client (ROUNDS, COMPONENTS; AGED=1; BASELINE: programs of another version)
+	go run ./test/bench -rounds $${ROUNDS:-3} -components $${COMPONENTS:-8000} -baseline "$${BASELINE:-}" $${AGED:+-aged}
 
 .PHONY: bench-ctl
 bench-ctl: build bin/nats-server ## how long ctl's commands take with COMPONENTS (2000) components (ROUNDS: 10)
