@@ -65,8 +65,13 @@ func (t *Inventory) Published(h event.Head) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.at(Name{h.Key.Namespace, h.Key.Name})
-	if h.Sequence > e.Sequence {
-		e.set(h)
+	if h.Sequence <= e.Sequence {
+		return
+	}
+	presence := e.Presence
+	e.set(h)
+	if e.SeenIn > 0 { // seen since the deletion that is published now: it may be absent again
+		e.Presence = presence
 	}
 }
 

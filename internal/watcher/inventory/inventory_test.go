@@ -51,3 +51,28 @@ func TestInventory_RescanKeepsTheDoubt(t *testing.T) {
 		t.Errorf("entry %+v", got)
 	}
 }
+
+// A component that was created again and has vanished again stays absent when its first deletion is published.
+func TestInventory_PublishedDeletionKeepsTheAbsence(t *testing.T) {
+	all := testcheck.Must(component.ParseScope("all"))
+	key := component.Key{Namespace: "components", Name: "a"}
+	n := inventory.Name{Namespace: "components", Name: "a"}
+	for name, test := range map[string]struct {
+		again bool
+		want  inventory.Presence
+	}{"when it was created again": {true, inventory.Absent}, "when it was not": {false, inventory.Present}} {
+		t.Run(name, func(t *testing.T) {
+			known := inventory.New()
+			known.NextGeneration()
+			known.See(n)
+			known.Published(event.Head{Key: key, Sequence: 1, Hash: "A"})
+			known.ReportDeleted(n, inventory.Deleting)
+			if test.again {
+				known.See(n)
+			}
+			known.MarkAbsent(known.NextGeneration(), all, nil, func(inventory.Name) bool { return true })
+			known.Published(event.Head{Key: key, Sequence: 2, Deleted: true})
+			testcheck.Equal(t, "presence", test.want, known.Get(n).Presence)
+		})
+	}
+}
