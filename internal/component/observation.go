@@ -9,6 +9,8 @@ type Observation struct {
 	// UID and ResourceVersion are the API server's; the version is an opaque string and may exceed 2^53.
 	UID             string
 	ResourceVersion string
+	// Source is a digest of the resource as the source read it; 0 where it has none.
+	Source uint64
 	// Seen is when the source received it.
 	Seen time.Time
 	// Deleted says that the source reported the removal explicitly. Component is nil then.

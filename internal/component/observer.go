@@ -11,9 +11,13 @@ import "context"
 // never ends, and implies no absence. Between two resyncs, changes and explicit deletions are reported with the generation of
 // the last one.
 //
+// Unchanged spares the source to read a Component whose Observation would change nothing: where it returns true, the Component counts
+// as reported.
+//
 // Observe and End block while the observer accepts no more. They only return the error of the context.
 type Observer interface {
 	Begin(scope Scope) (generation uint64)
+	Unchanged(generation uint64, namespace, name string, source uint64) bool
 	Observe(ctx context.Context, generation uint64, seen Observation) error
 	End(ctx context.Context, generation uint64, scope Scope, resync Resync) error
 }

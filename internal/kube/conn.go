@@ -2,12 +2,15 @@ package kube
 
 import (
 	"context"
-	"encoding/json"
+	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -20,10 +23,13 @@ import (
 // cut the list of a large cluster every time.
 const minInitialTimeout = 30 * time.Minute
 
+// Lenient leaves to encoding/json what it accepts and json/v2 rejects.
+var Lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
 // WatchEvent is one line of a watch.
 type WatchEvent struct {
-	Type   watch.EventType
-	Object json.RawMessage // valid until the next event is read
+	Type   watch.EventType `json:"type"`
+	Object jsontext.Value  `json:"object"` // valid until the next event is read
 }
 
 // WatchConn is an open watch, read by one goroutine.
@@ -32,7 +38,7 @@ type WatchConn struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	body    *idleReader
-	decoder *json.Decoder
+	decoder *jsontext.Decoder
 	event   WatchEvent
 }
 
@@ -65,7 +71,7 @@ func (c *Client) open(ctx context.Context, request *rest.Request, needed rule, t
 		return nil, err
 	}
 	conn := &WatchConn{needed: needed, ctx: ctx, cancel: cancel, body: &idleReader{ReadCloser: body}}
-	conn.decoder = json.NewDecoder(conn.body)
+	conn.decoder = jsontext.NewDecoder(conn.body, Lenient)
 	return conn, nil
 }
 
@@ -97,18 +103,22 @@ func (c *WatchConn) Next(wait time.Duration, overdue error) (WatchEvent, error) 
 	c.body.deadline, c.body.wait = time.AfterFunc(wait, func() { c.cancel(overdue) }), wait
 	defer c.body.deadline.Stop()
 	c.event.Type = ""
-	if err := c.decoder.Decode(&c.event); err != nil {
+	if err := json.UnmarshalDecode(c.decoder, &c.event); err != nil {
 		switch cause := context.Cause(c.ctx); {
 		case cause != nil:
 			return WatchEvent{}, cause
 		case err == io.EOF:
 			return WatchEvent{}, io.EOF
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			err = io.ErrUnexpectedEOF // as a cut list says it
+		case c.body.err != nil:
+			err = c.body.err
 		}
 		return WatchEvent{}, explain(fmt.Errorf("%w: %w", errLost, err), c.needed)
 	}
 	if c.event.Type == watch.Error {
 		var status metav1.Status
-		if err := json.Unmarshal(c.event.Object, &status); err != nil {
+		if err := stdjson.Unmarshal(c.event.Object, &status); err != nil {
 			return WatchEvent{}, fmt.Errorf("decode the error in a watch: %w", err)
 		}
 		return c.event, explain(&apierrors.StatusError{ErrStatus: status}, c.needed)

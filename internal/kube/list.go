@@ -45,13 +45,15 @@ type idleReader struct {
 	io.ReadCloser
 	deadline *time.Timer
 	wait     time.Duration
+	err      error // of the last read
 }
 
-func (r *idleReader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
+func (r *idleReader) Read(p []byte) (n int, err error) {
+	n, err = r.ReadCloser.Read(p)
 	if n > 0 {
 		r.deadline.Reset(r.wait)
 	}
+	r.err = err
 	return n, err
 }
 
@@ -141,7 +143,7 @@ func (c *Client) readPage(ctx context.Context, of Resource, scope component.Scop
 	}
 	defer body.Close()
 	var read Page
-	if err := json.NewDecoder(&idleReader{body, deadline, c.timeout}).Decode(&read); err != nil {
+	if err := json.NewDecoder(&idleReader{ReadCloser: body, deadline: deadline, wait: c.timeout}).Decode(&read); err != nil {
 		return Page{}, causeOf(ctx, fmt.Errorf("%w: %w", errLost, err))
 	}
 	return read, nil

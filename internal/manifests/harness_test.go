@@ -61,6 +61,8 @@ func (o *observer) Begin(component.Scope) uint64 {
 	return o.generation
 }
 
+func (*observer) Unchanged(uint64, string, string, uint64) bool { return false }
+
 func (o *observer) Observe(ctx context.Context, generation uint64, seen component.Observation) error {
 	o.mu.Lock()
 	block := o.block

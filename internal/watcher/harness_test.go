@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -157,6 +158,8 @@ type term struct {
 	stop context.CancelFunc
 	done chan struct{}
 	err  error // of Lead; valid after done
+
+	unchanged int // reports that Unchanged made superfluous
 }
 
 // lead begins a term on the log and waits for the Watch of the source.
@@ -211,10 +214,14 @@ func (l *term) observed(seen ...component.Observation) {
 	l.awaitIdle()
 }
 
-// report reports components within a resync.
+// report reports components within a resync, as a source does that knows whether its resource has changed.
 func (l *term) report(generation uint64, seen ...component.Observation) {
 	l.t.Helper()
 	for _, o := range seen {
+		if o.Source = sourceOf(o); !o.Deleted && l.to.Unchanged(generation, o.Namespace, o.Name, o.Source) {
+			l.unchanged++
+			continue
+		}
 		if err := l.to.Observe(l.ctx, generation, o); err != nil {
 			l.t.Fatalf("observe %s: %v", o.Name, err)
 		}
@@ -304,6 +311,13 @@ func seenIn(namespace, name, content string) component.Observation {
 		Namespace: namespace, Name: name, UID: "uid-" + name, ResourceVersion: "1", Seen: time.Unix(1700000000, 0),
 		Component: &component.Component{Namespace: namespace, Name: name, Metadata: component.Metadata{Description: content}},
 	}
+}
+
+var seed = maphash.MakeSeed()
+
+// sourceOf is the digest of the resource.
+func sourceOf(o component.Observation) uint64 {
+	return max(maphash.String(seed, fmt.Sprint(o.UID, o.ResourceVersion, o.Component, o.Err)), 1)
 }
 
 func withUID(o component.Observation, uid string) component.Observation {

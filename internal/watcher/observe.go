@@ -29,11 +29,25 @@ func (p *publisher) Observe(ctx context.Context, generation uint64, seen compone
 	}
 	e := event.Upserted(p.key(n), seen)
 	if idle && known.Presence != inventory.Deleting && unchanged(known, e) {
-		p.noteFits(n)
-		p.watcher.metrics.suppressed.Inc()
+		p.suppress(n, known, seen.Source)
 		return nil
 	}
-	return p.enqueue(ctx, n, change{Event: e, ticket: ticket, bySync: bySync})
+	return p.enqueue(ctx, n, change{Event: e, ticket: ticket, source: seen.Source, bySync: bySync})
+}
+
+// Unchanged implements component.Observer.
+func (p *publisher) Unchanged(generation uint64, namespace, name string, source uint64) bool {
+	n := inventory.Name{Namespace: namespace, Name: name}
+	// Idle comes before the inventory, as in Observe.
+	if !p.queue.Idle(n) || !p.inventory.SeeUnchanged(n, source) {
+		return false
+	}
+	p.received(generation)
+	p.noteRead(n, nil)
+	p.watcher.confirmed.Cancel(n)
+	p.noteFits(n)
+	p.watcher.metrics.suppressed.Inc()
+	return true
 }
 
 // deleted enqueues a deletion that the source reports, without approval. If the source is another cluster than the published

@@ -35,8 +35,7 @@ func (p *publisher) publish(ctx context.Context, n inventory.Name, c *change) (s
 			if e.Deleted() {
 				p.watcher.confirmed.Published(n, c.confirmation)
 			}
-			p.noteFits(n)
-			p.watcher.metrics.suppressed.Inc()
+			p.suppress(n, known, c.source)
 			return false, nil
 		}
 		if !p.watcher.fresh() {
@@ -46,6 +45,7 @@ func (p *publisher) publish(ctx context.Context, n inventory.Name, c *change) (s
 		span, sequence, err := p.send(context.WithoutCancel(ctx), c, known.Sequence)
 		if err == nil {
 			p.inventory.Published(event.Head{Key: e.Key, Sequence: sequence, Deleted: e.Deleted(), Hash: e.Hash, UID: e.UID})
+			p.inventory.SetSource(n, sequence, c.source)
 			p.published(n, c)
 			p.watcher.log.Debug().Ctx(span).Str("namespace", n.Namespace).Str("component", n.Name).Uint64("seq", sequence).Bool("deleted", e.Deleted()).Msg("published")
 			return true, nil
@@ -73,6 +73,13 @@ func (p *publisher) publish(ctx context.Context, n inventory.Name, c *change) (s
 		p.inventory.MarkInDoubt(n)
 		return false, err
 	}
+}
+
+// suppress drops a change without a difference to the message of the entry.
+func (p *publisher) suppress(n inventory.Name, known inventory.Entry, source uint64) {
+	p.inventory.SetSource(n, known.Sequence, source)
+	p.noteFits(n)
+	p.watcher.metrics.suppressed.Inc()
 }
 
 // published records a change that is stored in the stream.

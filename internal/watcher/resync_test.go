@@ -10,6 +10,7 @@ import (
 	"odasync/internal/component"
 	"odasync/internal/testcheck"
 	"odasync/internal/testwait"
+	"odasync/internal/watcher/inventory"
 )
 
 func TestResync_DeletesWhatVanishedBetweenTerms(t *testing.T) {
@@ -174,4 +175,38 @@ func TestMetrics_CurrentComponents(t *testing.T) {
 	expect(0, "after the term")
 	b.lead(t, b.log)
 	expect(1, "at the start of the next term")
+}
+
+// Only a component whose last message has the state of the resource, and about which nothing is to be decided, is unchanged.
+func TestUnchanged(t *testing.T) {
+	t.Parallel()
+	a, other := seen("a", "A"), seen("other", "A")
+	tests := map[string]struct {
+		between func(b *harness, l *term)
+		want    bool
+	}{
+		"after its publish":       {func(*harness, *term) {}, true},
+		"after a resync":          {func(_ *harness, l *term) { l.resynced(all, a, other) }, true},
+		"after a change and back": {func(_ *harness, l *term) { l.observed(seen("a", "B")); l.observed(a) }, true},
+		"after another change":    {func(_ *harness, l *term) { l.observed(seen("a", "B")) }, false},
+		"after a deletion":        {func(_ *harness, l *term) { l.observed(deleted("a")) }, false},
+		"while absent":            {func(_ *harness, l *term) { l.resync(all, other) }, false},
+		"in doubt":                {func(_ *harness, l *term) { l.to.inventory.MarkInDoubt(inventory.Name{Namespace: ns, Name: "a"}) }, false},
+		"as another object":       {func(_ *harness, l *term) { l.observed(withUID(a, "second")) }, false},
+		"after another leader's message": {func(b *harness, l *term) {
+			b.publishAsOther(l.t, seen("a", "B"))
+			l.observed(seen("a", "C"))
+		}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b, l := newTerm(t)
+			l.resynced(all, a, other)
+			test.between(b, l)
+			before := l.unchanged
+			l.resynced(all, a, other)
+			testcheck.Equal(t, "unchanged", test.want, l.unchanged-before == 2)
+			b.expectHeads(t, map[string]string{"a": "A", "other": "A"})
+		})
+	}
 }

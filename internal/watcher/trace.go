@@ -17,6 +17,7 @@ type change struct {
 	event.Event
 	ticket       uint64 // from the inventory
 	confirmation uint64 // number of the confirmed deletion
+	source       uint64 // of the observation
 	inferred     bool   // a deletion that follows from absence: dropped once the component is seen
 	bySync       bool   // found by a resync
 	attempts     int    // to publish it, with the current one

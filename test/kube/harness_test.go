@@ -69,6 +69,8 @@ type observed struct {
 	round   uint64
 }
 
+func (*view) Unchanged(uint64, string, string, uint64) bool { return false }
+
 func (v *view) Begin(component.Scope) uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -99,7 +99,7 @@ func (r *listing) add(scope component.Scope, raw json.RawMessage) error {
 }
 
 // decode reads an object as the API machinery does: whole numbers are int64.
-func decode(raw json.RawMessage) (map[string]any, error) {
+func decode(raw []byte) (map[string]any, error) {
 	var object map[string]any
 	if err := utiljson.Unmarshal(raw, &object); err != nil {
 		return nil, fmt.Errorf("decode an object: %w", err)

@@ -98,7 +98,9 @@ func (r *apiReport) begin(component.Scope) {
 	r.index.round++
 }
 
-func (r *apiReport) observe(ctx context.Context, kind watch.EventType, object map[string]any, _ time.Time) error {
+func (*apiReport) unchanged(objectName, uint64) bool { return false }
+
+func (r *apiReport) observe(ctx context.Context, kind watch.EventType, object map[string]any, _ uint64, _ time.Time) error {
 	api := normalize.ExposedAPI(object)
 	if kind == watch.Deleted {
 		r.index.mu.Lock()

@@ -89,6 +89,16 @@ type recorder struct {
 	mu      sync.Mutex
 	resyncs uint64
 	lines   []string
+
+	sources  map[string]uint64 // of the readable components, by name
+	compares bool
+}
+
+// compare makes known what was observed: until then, every component is to be read.
+func (r *recorder) compare() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.compares = true
 }
 
 func (r *recorder) add(format string, values ...any) {
@@ -101,6 +111,16 @@ func (r *recorder) Begin(scope component.Scope) uint64 {
 	r.resyncs++
 	r.add("begin %d %s", r.resyncs, scope)
 	return r.resyncs
+}
+
+func (r *recorder) Unchanged(generation uint64, namespace, name string, source uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.compares || r.sources[namespace+"/"+name] != source {
+		return false
+	}
+	r.add("%d unchanged %s/%s", generation, namespace, name)
+	return true
 }
 
 func (r *recorder) Observe(_ context.Context, generation uint64, seen component.Observation) error {
@@ -121,6 +141,9 @@ func (r *recorder) Observe(_ context.Context, generation uint64, seen component.
 		for _, api := range seen.Component.ExposedAPIs {
 			seen.ResourceVersion += fmt.Sprintf(" %s %s %v", api.Object, api.URL, api.Ready)
 		}
+	}
+	if seen.Err == nil {
+		r.sources[seen.Namespace+"/"+seen.Name] = seen.Source
 	}
 	r.add("%d %s %s/%s@%s", generation, what, seen.Namespace, seen.Name, seen.ResourceVersion)
 	return nil
@@ -151,7 +174,7 @@ type running struct {
 // watchServer starts a Source with times that suit a test. It ends with the test.
 func watchServer(t *testing.T, server string, env map[string]string, tune ...func(*listwatch.Tuning)) *running {
 	t.Helper()
-	r := &running{recorder: &recorder{}, registry: prometheus.NewRegistry(), log: new(logtest.Buffer)}
+	r := &running{recorder: &recorder{sources: map[string]uint64{}}, registry: prometheus.NewRegistry(), log: new(logtest.Buffer)}
 	cfg := kubetest.Configure(t, server, env)
 	client := kubetest.NewClient(t, cfg)
 	var err error

@@ -2,12 +2,14 @@ package listwatch
 
 import (
 	"context"
-	"encoding/json"
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/rs/zerolog"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,8 +29,10 @@ type malformed struct {
 type reporter interface {
 	// begin begins a resync.
 	begin(scope component.Scope)
+	// unchanged reports whether an object of the scope need not be decoded and observed, by the digest of its JSON.
+	unchanged(name objectName, source uint64) bool
 	// observe takes an object of the scope; the watch repeats it after an error.
-	observe(ctx context.Context, kind watch.EventType, object map[string]any, received time.Time) error
+	observe(ctx context.Context, kind watch.EventType, object map[string]any, source uint64, received time.Time) error
 	// end ends the resync after its last object.
 	end(ctx context.Context, scope component.Scope, resourceVersion string) error
 }
@@ -44,15 +48,40 @@ func (w *scopeWatch) observe(ctx context.Context, next kube.WatchEvent) (string,
 	default:
 		return "", nil
 	}
+	meta, err := metadata(next.Object)
+	if err != nil || !w.scope.Contains(meta.Namespace) {
+		return meta.ResourceVersion, err
+	}
+	source := max(maphash.Bytes(seed, next.Object), 1)
+	if next.Type == watch.Added && w.to.unchanged(objectName{meta.Namespace, meta.Name}, source) {
+		return meta.ResourceVersion, nil
+	}
 	object, err := decode(next.Object)
 	if err != nil {
 		return "", err
 	}
-	meta := unstructured.Unstructured{Object: object}
-	if !w.scope.Contains(meta.GetNamespace()) {
-		return meta.GetResourceVersion(), nil
+	return meta.ResourceVersion, w.to.observe(ctx, next.Type, object, source, received)
+}
+
+// seed is that of the digests of objects, at random: none can be made to collide.
+var seed = maphash.MakeSeed()
+
+// objectMeta is a part of the metadata of an object.
+type objectMeta struct {
+	Namespace       string `json:"namespace"`
+	Name            string `json:"name"`
+	ResourceVersion string `json:"resourceVersion"`
+}
+
+// metadata reads the metadata of an object, which is much faster than to decode it.
+func metadata(raw []byte) (objectMeta, error) {
+	var object struct {
+		Metadata objectMeta `json:"metadata"`
 	}
-	return meta.GetResourceVersion(), w.to.observe(ctx, next.Type, object, received)
+	if err := json.Unmarshal(raw, &object, kube.Lenient); err != nil {
+		return objectMeta{}, fmt.Errorf("decode the metadata of an object: %w", err)
+	}
+	return object.Metadata, nil
 }
 
 // componentReport reports Components to an observer.
@@ -76,11 +105,29 @@ func (r *componentReport) begin(scope component.Scope) {
 	r.generation = r.to.Begin(scope)
 }
 
-func (r *componentReport) observe(ctx context.Context, kind watch.EventType, object map[string]any, received time.Time) error {
+// unchanged reports false where ExposedAPIs are part of what is reported.
+func (r *componentReport) unchanged(name objectName, source uint64) bool {
+	if r.apis != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.to.Unchanged(r.generation, name.namespace, name.name, source) {
+		return false
+	}
+	delete(r.malformed, name)
+	return true
+}
+
+func (r *componentReport) observe(ctx context.Context, kind watch.EventType, object map[string]any, source uint64, received time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if kind != watch.Deleted {
-		return r.report(ctx, r.apis.component(object), received)
+		seen := r.apis.component(object)
+		if r.apis == nil {
+			seen.Source = source
+		}
+		return r.report(ctx, seen, received)
 	}
 	meta := unstructured.Unstructured{Object: object}
 	return r.report(ctx, component.Observation{
@@ -163,9 +210,9 @@ func (w *scopeWatch) count(kind watch.EventType) {
 }
 
 // bookmark returns the metadata of a bookmark, whose object is otherwise empty.
-func bookmark(raw json.RawMessage) (metav1.ObjectMeta, error) {
+func bookmark(raw []byte) (metav1.ObjectMeta, error) {
 	var object struct{ Metadata metav1.ObjectMeta }
-	if err := json.Unmarshal(raw, &object); err != nil {
+	if err := stdjson.Unmarshal(raw, &object); err != nil {
 		return metav1.ObjectMeta{}, fmt.Errorf("decode a bookmark: %w", err)
 	}
 	return object.Metadata, nil

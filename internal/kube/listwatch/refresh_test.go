@@ -130,3 +130,28 @@ func TestSource_RefreshFollowsTheServedVersions(t *testing.T) {
 		})
 	}
 }
+
+// A Component whose JSON is as the observer last took it is not decoded again. One that was malformed in between is readable again
+// in that resync.
+func TestSource_Unchanged(t *testing.T) {
+	odd := modified("a", "z", "7")
+	odd["object"].(map[string]any)["spec"] = "none"
+	server := kubetest.NewServer(t,
+		holds(added("a", "x", "1"), added("a", "y", "1"), added("a", "z", "3"), ends("5"), odd),
+		holds(added("a", "x", "1"), added("a", "y", "2"), added("a", "z", "3"), ends("9"), odd))
+	r := watchServer(t, server.URL, map[string]string{"KUBERNETES_NAMESPACE": "a"}, func(tuning *listwatch.Tuning) {
+		tuning.InitialIdle, tuning.SilentAfter = testwait.Limit, testwait.Limit
+	})
+	first := []string{"begin 1 a", "1 seen a/x@1", "1 seen a/y@1", "1 seen a/z@3", "end 1 a", "1 malformed a/z@7"}
+	expect(t, "reports", first, r.recorder.said)
+	r.recorder.compare()
+	r.Refresh()
+	expect(t, "reports", append(first,
+		"begin 2 a", "2 unchanged a/x", "2 seen a/y@2", "2 unchanged a/z", "end 2 a", "2 malformed a/z@7"), r.recorder.said)
+	testwait.Empty(t, func() string {
+		if lines := strings.Count(r.log.String(), "component cannot be read"); lines != 2 {
+			return fmt.Sprintf("%d lines, want one for each time:\n%s", lines, r.log)
+		}
+		return ""
+	})
+}

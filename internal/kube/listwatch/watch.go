@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/rs/zerolog"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -212,7 +213,7 @@ func (w *scopeWatch) readPages(ctx context.Context) error {
 		w.status.received()
 		for _, item := range page.Items {
 			w.count(watch.Added)
-			if _, err := w.observe(ctx, kube.WatchEvent{Type: watch.Added, Object: item}); err != nil {
+			if _, err := w.observe(ctx, kube.WatchEvent{Type: watch.Added, Object: jsontext.Value(item)}); err != nil {
 				return err
 			}
 		}

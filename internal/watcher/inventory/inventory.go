@@ -32,6 +32,7 @@ type Entry struct {
 	Sequence  uint64 // of the last message; 0 when none was published
 	Hash      Digest // of the last message; zero for a tombstone
 	UID       Digest
+	Source    uint64 // of an observation that has the state of the last message; 0 when none is known
 	SeenIn    uint32 // the last generation when the component was seen; 0 when it is deleted
 	Exists    bool   // the last message is not a tombstone
 	InDoubt   bool   // the answer to a publish was lost: a later message may be stored
@@ -91,7 +92,7 @@ func (t *Inventory) MarkInDoubt(n Name) {
 
 func (e *Entry) set(h event.Head) {
 	e.Sequence, e.Exists, e.InDoubt, e.rescanned = h.Sequence, !h.Deleted, false, true
-	e.Hash, e.UID = DigestOf(h.Hash), DigestOf(h.UID)
+	e.Hash, e.UID, e.Source = DigestOf(h.Hash), DigestOf(h.UID), 0
 	if h.Deleted {
 		e.Presence = Present // nothing to decide
 	}
@@ -111,6 +112,15 @@ func (t *Inventory) at(n Name) *Entry {
 		t.entries[Name{namespace, strings.Clone(n.Name)}] = e
 	}
 	return e
+}
+
+// SetSource records the source of an observation that has the state of the message, unless there is a later message.
+func (t *Inventory) SetSource(n Name, sequence, source uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.entries[n]; e != nil && e.Sequence == sequence && source != 0 {
+		e.Source = source
+	}
 }
 
 // Get returns a copy of the entry.

@@ -33,6 +33,18 @@ func (t *Inventory) See(n Name) (before Entry, ticket uint64) {
 	return before, t.ticket
 }
 
+// SeeUnchanged is See where the last message has the state of the source and nothing is to be decided; otherwise it returns false.
+func (t *Inventory) SeeUnchanged(n Name, source uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[n]
+	if e == nil || source == 0 || e.Source != source || !e.Exists || e.InDoubt || e.Presence != Present {
+		return false
+	}
+	e.SeenIn = t.generation
+	return true
+}
+
 // ReportDeleted records a deletion that the source reported, as the presence absent or deleting. It returns what See returns.
 func (t *Inventory) ReportDeleted(n Name, now Presence) (before Entry, ticket uint64) {
 	t.mu.Lock()

@@ -34,7 +34,7 @@ func (t *Inventory) EndRescan(older map[Name]event.Head, each func(n Name, seque
 			continue
 		}
 		each(n, e.Sequence)
-		e.Sequence, e.Exists, e.Hash, e.UID, e.Presence = 0, false, Digest{}, Digest{}, Present
+		e.Sequence, e.Exists, e.Hash, e.UID, e.Source, e.Presence = 0, false, Digest{}, Digest{}, 0, Present
 		if h, found := older[n]; found {
 			e.set(h)
 		}
