@@ -107,7 +107,7 @@ func (c *WatchConn) Next(wait time.Duration, overdue error) (WatchEvent, error) 
 		switch cause := context.Cause(c.ctx); {
 		case cause != nil:
 			return WatchEvent{}, cause
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return WatchEvent{}, io.EOF
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			err = io.ErrUnexpectedEOF // as a cut list says it
