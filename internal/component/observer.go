@@ -11,8 +11,8 @@ import "context"
 // never ends, and implies no absence. Between two resyncs, changes and explicit deletions are reported with the generation of
 // the last one.
 //
-// Unchanged spares the source to read a Component whose Observation would change nothing: where it returns true, the Component counts
-// as reported.
+// Unchanged saves the source from reading a Component whose Observation would change nothing: where it returns true for the digest
+// of its resource, the Component counts as reported.
 //
 // Observe and End block while the observer accepts no more. They only return the error of the context.
 type Observer interface {

@@ -48,9 +48,9 @@ func (w *scopeWatch) observe(ctx context.Context, next kube.WatchEvent) (string,
 	default:
 		return "", nil
 	}
-	meta, err := metadata(next.Object)
-	if err != nil || !w.scope.Contains(meta.Namespace) {
-		return meta.ResourceVersion, err
+	meta := metadata(next.Object)
+	if !w.scope.Contains(meta.Namespace) {
+		return meta.ResourceVersion, nil
 	}
 	source := max(maphash.Bytes(seed, next.Object), 1)
 	if next.Type == watch.Added && w.to.unchanged(objectName{meta.Namespace, meta.Name}, source) {
@@ -73,15 +73,14 @@ type objectMeta struct {
 	ResourceVersion string `json:"resourceVersion"`
 }
 
-// metadata reads the metadata of an object, which is much faster than to decode it.
-func metadata(raw []byte) (objectMeta, error) {
+// metadata reads the metadata of an object, which is much faster than decoding all of it. What is no text counts as empty, as in
+// the accessors of apimachinery.
+func metadata(raw []byte) objectMeta {
 	var object struct {
 		Metadata objectMeta `json:"metadata"`
 	}
-	if err := json.Unmarshal(raw, &object, kube.Lenient); err != nil {
-		return objectMeta{}, fmt.Errorf("decode the metadata of an object: %w", err)
-	}
-	return object.Metadata, nil
+	_ = json.Unmarshal(raw, &object, kube.Lenient)
+	return object.Metadata
 }
 
 // componentReport reports Components to an observer.

@@ -25,6 +25,14 @@ func TestSource_Watch(t *testing.T) {
 			requests: []string{initial},
 			reports:  []string{"begin 1 a", "1 seen a/x@3", "1 seen a/y@2", "end 1 a", "1 seen a/x@6", "1 gone a/y@7", "1 seen a/z@8"},
 		},
+		"metadata that are no text": {
+			answers: []kubetest.Answer{holds(
+				map[string]any{"type": "ADDED", "object": map[string]any{"metadata": "none"}},
+				map[string]any{"type": "ADDED", "object": map[string]any{"metadata": map[string]any{"name": 7, "namespace": "a", "resourceVersion": 4}}},
+				added("a", "x", "3"), ends("5"))},
+			requests: []string{initial},
+			reports:  []string{"begin 1 a", "1 seen a/x@3", "end 1 a"},
+		},
 		"resumed from the last event after the server's timeout": {
 			answers:  []kubetest.Answer{closes(ends("5"), modified("a", "x", "6")), holds(modified("a", "x", "7"))},
 			requests: []string{initial, from("6")},
