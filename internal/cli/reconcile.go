@@ -118,10 +118,8 @@ func unclaimed[Result any](ctx context.Context, c *cli.Context, s *session, requ
 		if failure := new(control.RequestError); !errors.As(err, &failure) || !strings.Contains(failure.Reason, target.ErrClaimed.Error()) {
 			return done, err
 		}
-		select {
-		case <-ctx.Done():
+		if flow.Sleep(ctx, pollInterval) != nil {
 			return done, fmt.Errorf("another reconcile is still running after %s: try again, or give a longer --timeout", c.Duration("timeout"))
-		case <-time.After(pollInterval):
 		}
 	}
 }

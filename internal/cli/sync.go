@@ -154,7 +154,7 @@ type SyncedAll struct {
 // syncAll runs a full sync and a reconcile, and waits until what was published has an outcome.
 func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 	var done SyncedAll
-	for range 2 { // a syncer that has opened the stream after the full sync does not rely on its marker, but on that of another one
+	for range 2 { // a syncer that opened the stream after the full sync does not rely on its marker, and needs another full sync
 		if done.FullSync, err = s.fullSync(ctx, c); err != nil {
 			return err
 		}
@@ -190,7 +190,7 @@ func (s *session) syncAll(ctx context.Context, c *cli.Context) (err error) {
 		failed = negative(c, fmt.Errorf("not everything in namespaces %s could be read, and what is missing there is kept: `ctl status` shows why", strings.Join(unlisted, ", ")))
 	}
 	if done.Reconcile.ID == "" && done.Reconcile.Orphans > 0 {
-		failed = negative(c, errors.New("orphans are kept, since no full sync has ended since the syncer opened the stream: run `ctl sync --all` again"))
+		failed = negative(c, errors.New("orphans are kept: the syncer opened the stream after the last full sync: run `ctl sync --all` again"))
 	}
 	if done.FullSync.PendingDeletion != nil || done.Reconcile.PendingDeletion != nil || done.Reconcile.Unrepaired > 0 {
 		failed = errNegative

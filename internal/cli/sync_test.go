@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -228,11 +227,11 @@ func TestSync_Interrupted(t *testing.T) {
 func TestReconcile_SyncerNotReady(t *testing.T) {
 	for name, test := range map[string]struct {
 		problem string
-		serves  int32 // the status request with which the syncer is ready
+		asks    int // for the status, before a syncer serves reconciles
 		code    int
 		says    string
 	}{
-		"when the stream is opened": {problem: "stream: not open yet", serves: 2, code: 0},
+		"when the stream is opened": {problem: "stream: not open yet", asks: 2, code: 0},
 		"when the registry is down": {
 			problem: "registry: connection refused", code: 2, says: `a syncer of target "default" is not ready: registry: connection refused`,
 		},
@@ -240,16 +239,19 @@ func TestReconcile_SyncerNotReady(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPipeline(t)
 			p.publish(t, content("shop", "catalog", "1"))
-			var asked atomic.Int32
+			asked := make(chan struct{}, 100)
 			stop, err := control.ServeStatus(p.nats.Conn(t).NATS(), control.ProcessSyncer, func(context.Context) any {
-				if asked.Add(1) == test.serves {
-					processes{}.serve(t, p)
-				}
+				asked <- struct{}{}
 				return control.SyncerStatus{ProcessStatus: control.ProcessStatus{Problems: []string{test.problem}}, Target: "default"}
 			})
 			must(t, err)
 			t.Cleanup(stop)
-			ctl(t, "reconcile").expect(t, test.code, test.says)
+			command := start(t, "reconcile")
+			testwait.Until(t, "the requests for the status", func() bool { return len(asked) >= test.asks })
+			if test.code == 0 {
+				processes{}.serve(t, p)
+			}
+			command.wait(t).expect(t, test.code, test.says)
 		})
 	}
 }
