@@ -71,7 +71,7 @@ func (t *Inventory) Published(h event.Head) {
 	}
 	presence := e.Presence
 	e.set(h)
-	if e.SeenIn > 0 { // seen since the deletion that is published now: it may be absent again
+	if e.SeenIn > 0 { // seen after the deletion that is published now: it may be absent again
 		e.Presence = presence
 	}
 }
